@@ -1,0 +1,333 @@
+"""The command line: parses, calls the library, prints."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+app = typer.Typer(
+    help="Frozen pretrained transformers for sequences that are not language.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+pretrain_app = typer.Typer(
+    help="Make presets: pretrain a backbone.", no_args_is_help=True
+)
+app.add_typer(pretrain_app, name="pretrain")
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+console = Console(soft_wrap=True, highlight=False)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors.")
+    ] = False,
+):
+    context.obj = {"debug": debug}
+
+
+@app.command()
+def train(
+    task: Annotated[str, typer.Argument(help="See `keras-fpt tasks`.")],
+    preset: Annotated[
+        str, typer.Option(help="Pretrained backbone: a name or a folder.")
+    ] = "gpt2_tiny_en",
+    arm: Annotated[
+        str, typer.Option(help="fpt, random, finetune or full.")
+    ] = "fpt",
+    policy: Annotated[
+        str | None,
+        typer.Option(help="What trains, e.g. fpt+attention. [the arm's own]"),
+    ] = None,
+    readout: Annotated[
+        str, typer.Option(help="last, first, mean or pooled.")
+    ] = "last",
+    steps: Annotated[
+        int | None, typer.Option(help="Gradient steps. [the task's own]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Examples a step. [the task's own]")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of Adam. [the task's own]")
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropout rate. [the task's own]")
+    ] = None,
+    seed: int = 0,
+    data_dir: Annotated[
+        str | None, typer.Option(help="Folder of the task's data.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="[runs/<task>-<arm>-<n>]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run, if any.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run, if any.")
+    ] = False,
+):
+    """Train a frozen pretrained transformer on a task."""
+    if resume and overwrite:
+        raise ValueError("Give --resume or --overwrite, not both.")
+    _load_backend()
+    from keras_fpt import tasks
+    from keras_fpt.experiments import arms, run, run_folder
+    from keras_fpt.experiments.run_config import RunConfig
+
+    name = tasks.get(task, data_dir).name
+    arms.get(arm)
+    folder = output or run_folder.default_folder(name, arm)
+    config = RunConfig(
+        task=name,
+        preset=preset,
+        arm=arm,
+        policy=policy,
+        readout=readout,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        seed=seed,
+        data_dir=data_dir,
+    )
+    try:
+        metrics = run.train(config, folder, resume, overwrite, console.print)
+    except KeyboardInterrupt:
+        if (folder / run_folder.STATE).exists():
+            console.print(
+                f"Interrupted. `{folder}` keeps the last evaluated state: run "
+                f"the same command with --output {folder} --resume to go on."
+            )
+        raise typer.Exit(INTERRUPTED) from None
+    _print_summary(metrics, folder)
+
+
+def _print_summary(metrics, folder):
+    table = Table(title=f"{metrics['task']}, arm {metrics['arm']}")
+    table.add_column("")
+    for split in ("train", "validation", "test"):
+        table.add_column(split, justify="right")
+    for metric, form in (("accuracy", ".2%"), ("loss", ".4f")):
+        table.add_row(
+            metric,
+            *(
+                format(metrics[f"{split}_{metric}"], form)
+                for split in ("train", "validation", "test")
+            ),
+        )
+    console.print(table)
+    trained, total = (
+        metrics["trainable_parameters"],
+        metrics["total_parameters"],
+    )
+    console.print(
+        f"Trained: {metrics['policy']}, {trained:,} of {total:,} parameters "
+        f"({trained / total:.2%}), {metrics['steps']:,} steps in "
+        f"{metrics['wall_seconds']:.0f} s on {metrics['backend']}."
+    )
+    console.print(
+        f"Written to {folder}: metrics.json, history.csv, curves.png, "
+        "adapter.safetensors, tensorboard/"
+    )
+
+
+@app.command()
+def evaluate(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    split: Annotated[str, typer.Option(help="validation or test.")] = "test",
+    data_dir: Annotated[
+        str | None, typer.Option(help="Folder of the task's data.")
+    ] = None,
+):
+    """Evaluate a finished run again, from its adapter."""
+    _load_backend()
+    from keras_fpt.experiments import run
+
+    result = run.evaluate(run_dir, split, data_dir)
+    console.print(
+        f"{split} accuracy {result['accuracy']:.2%}, loss {result['loss']:.4f}"
+    )
+
+
+@app.command("tasks")
+def list_tasks():
+    """List the tasks."""
+    _load_backend()
+    from keras_fpt import tasks
+
+    table = Table("task", "tokens", "width", "answers", "classes", "what")
+    for name in tasks.names():
+        task = tasks.get(name)
+        answers = task.num_output_tokens * task.labels_per_token
+        numbers = (
+            task.sequence_length,
+            task.input_dim,
+            answers,
+            task.num_classes,
+        )
+        table.add_row(name, *map(str, numbers), task.description)
+    console.print(table)
+
+
+@app.command("presets")
+def list_presets():
+    """List the presets."""
+    import json
+
+    from keras_fpt.presets import packaged
+
+    table = Table("packaged preset", "layers", "width", "heads", "positions")
+    for name in packaged.names():
+        config = json.loads(
+            Path(packaged.path(name), "config.json").read_text()
+        )
+        table.add_row(
+            name,
+            *(
+                str(config["config"][key])
+                for key in (
+                    "num_layers",
+                    "hidden_dim",
+                    "num_heads",
+                    "max_sequence_length",
+                )
+            ),
+        )
+    console.print(table)
+    _load_backend()
+    import keras_hub
+
+    names = ", ".join(sorted(keras_hub.models.GPT2Backbone.presets))
+    console.print(
+        f"Downloaded on first use, from KerasHub: {names}.\n"
+        "Also: hf://USER/MODEL, kaggle://..., and any local KerasHub or "
+        "Hugging Face folder of a GPT-2."
+    )
+
+
+@pretrain_app.command("language-model")
+def pretrain_language_model(
+    text: Annotated[
+        list[str], typer.Option(help="A UTF-8 text file; may be repeated.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for the preset.")],
+    num_layers: int = 4,
+    num_heads: int = 4,
+    hidden_dim: int = 256,
+    vocabulary_size: int = 4096,
+    max_sequence_length: int = 1024,
+    short_sequence_length: Annotated[
+        int, typer.Option(help="Length of sequences at first.")
+    ] = 256,
+    short_fraction: Annotated[
+        float, typer.Option(help="Part of the steps at that length.")
+    ] = 0.75,
+    tokens: Annotated[
+        int | None, typer.Option(help="Tokens to train on. [one epoch]")
+    ] = None,
+    batch_tokens: Annotated[int, typer.Option(help="Tokens a step.")] = 4096,
+    learning_rate: Annotated[float, typer.Option(help="The peak.")] = 3e-3,
+    validation_fraction: Annotated[
+        float, typer.Option(help="Part of the text, at its end, held out.")
+    ] = 0.01,
+    seed: int = 0,
+    dtype: Annotated[
+        str, typer.Option(help="float32, or mixed_bfloat16 where it is fast.")
+    ] = "float32",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run, if any.")
+    ] = False,
+):
+    """Train a tokenizer and a GPT-2 on plain text.
+
+    A line that is <|endoftext|> alone, and a file's end, end a document.
+    """
+    _load_backend()
+    from keras_fpt.pretraining import (
+        LanguageModelConfig,
+        pretrain_language_model,
+    )
+
+    config = LanguageModelConfig(
+        texts=tuple(text),
+        num_layers=num_layers,
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        vocabulary_size=vocabulary_size,
+        max_sequence_length=max_sequence_length,
+        short_sequence_length=short_sequence_length,
+        short_fraction=short_fraction,
+        tokens=tokens,
+        batch_tokens=batch_tokens,
+        learning_rate=learning_rate,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        dtype=dtype,
+    )
+    results = pretrain_language_model(
+        config, str(output), resume, console.print
+    )
+    console.print(
+        f"Validation loss {results['validation_loss']:.4f}, "
+        f"{results['bits_per_byte']:.3f} bits a byte (bigram: "
+        f"{results['bigram_bits_per_byte']:.3f}). Written to {output}."
+    )
+
+
+def _load_backend():
+    """Imports the heavy libraries without TensorFlow's start-up chatter.
+
+    TensorFlow writes to the file descriptor itself, whatever Python or its
+    own environment variables say. What it wrote is shown if it fails.
+    """
+    if not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as chatter:
+        os.dup2(chatter.fileno(), 2)
+        try:
+            import keras_hub  # noqa: F401
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            chatter.seek(0)
+            os.write(saved, chatter.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+# What bad input raises; everything else is a defect and shows its traceback.
+EXPECTED = (ValueError, OSError, FloatingPointError)
+
+
+def main():
+    """Runs the command line and exits with its status."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except EXPECTED as error:
+        if debug:
+            raise
+        stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+        stderr.print("[red]Error:[/] ", end="")
+        stderr.print(str(error), markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Experiments as data: arms, runs, and what they leave behind."""

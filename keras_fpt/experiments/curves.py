@@ -1,0 +1,33 @@
+"""Learning curves as a picture."""
+
+
+def draw_curves(rows, title, path):
+    """Draws loss and accuracy over the steps of a run.
+
+    Args:
+        rows: list of dicts as in `history.csv`.
+        title: string.
+        path: where the PNG goes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # Not pyplot, which would need a display or a global switch.
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    steps = [row["step"] for row in rows]
+    for axes, name in zip(
+        figure.subplots(1, 2), ("loss", "accuracy"), strict=True
+    ):
+        for split in ("train", "validation"):
+            values = [row[f"{split}_{name}"] for row in rows]
+            axes.plot(steps, values, marker=".", label=split)
+        axes.set_xlabel("gradient steps")
+        axes.set_ylabel(name)
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.axes[0].set_ylim(bottom=0)
+    figure.axes[1].set_ylim(0, 1.02)
+    figure.savefig(path, dpi=120)

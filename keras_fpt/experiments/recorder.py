@@ -1,0 +1,96 @@
+"""Records a run while it trains."""
+
+import csv
+import io
+import math
+import time
+
+import keras
+
+from keras_fpt import checkpoints
+from keras_fpt.experiments import run_folder
+
+
+class Recorder(keras.callbacks.Callback):
+    """Writes a run's history and state at each evaluation.
+
+    A row of the history is written together with the state that it belongs
+    to, so that a run which goes on repeats and loses none.
+
+    Args:
+        folder: `pathlib.Path` of the run.
+        config: the resolved `RunConfig`.
+        rows: list of dicts, the history so far.
+    """
+
+    def __init__(self, folder, config, rows):
+        super().__init__()
+        self.folder = folder
+        self.config = config
+        self.rows = rows
+        self.step = rows[-1]["step"] if rows else 0
+        self.seconds_before = rows[-1]["seconds"] if rows else 0.0
+
+    @property
+    def seconds(self):
+        """Wall time of the run so far, over all its parts."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def on_train_begin(self, logs=None):
+        import tensorflow as tf
+
+        self.started = time.perf_counter()
+        self.writer = tf.summary.create_file_writer(
+            str(self.folder / run_folder.TENSORBOARD)
+        )
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        loss = float(logs["loss"])
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss became {loss} at step {self.step}, with learning "
+                f"rate {self.config.learning_rate:g} and batch size "
+                f"{self.config.batch_size}. The last good state is kept in "
+                f"`{self.folder}`. Try a lower learning rate."
+            )
+        if self.step == self.config.steps:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        import tensorflow as tf
+
+        row = {
+            "step": self.step,
+            "train_loss": logs["loss"],
+            "train_accuracy": logs["accuracy"],
+            "validation_loss": logs["val_loss"],
+            "validation_accuracy": logs["val_accuracy"],
+            "seconds": self.seconds,
+        }
+        row = {
+            k: v if k == "step" else float(f"{v:.6g}") for k, v in row.items()
+        }
+        self.rows.append(row)
+        checkpoints.save_state(
+            self.folder / run_folder.STATE, self.model, {"history": self.rows}
+        )
+        write_history(self.folder, self.rows)
+        with self.writer.as_default(step=self.step):
+            for name, value in row.items():
+                if name != "step":
+                    tf.summary.scalar(name, value)
+        self.writer.flush()
+
+
+def write_history(folder, rows):
+    """Writes `history.csv`: one row an evaluation.
+
+    `train_*` are running means over the steps since the row before, with
+    dropout; `validation_*` are in evaluation mode.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    run_folder.write_text(folder / run_folder.HISTORY, text.getvalue())

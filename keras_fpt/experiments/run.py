@@ -1,0 +1,254 @@
+"""Trains, and evaluates, one run."""
+
+import json
+import math
+import pathlib
+import platform
+
+import keras
+
+import keras_fpt
+from keras_fpt import checkpoints, freezing, tasks
+from keras_fpt.experiments import arms, run_folder
+from keras_fpt.experiments.curves import draw_curves
+from keras_fpt.experiments.recorder import Recorder
+from keras_fpt.models import FPTClassifier
+from keras_fpt.progress import StepProgress
+
+EVALUATIONS = 20
+LEAST_STEPS_BETWEEN_EVALUATIONS = 25
+TRAIN_SUBSET_SIZE = 2048
+ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+def train(config, folder, resume=False, overwrite=False, log=print):
+    """Trains a run and leaves its record in a folder.
+
+    Args:
+        config: a `RunConfig`.
+        folder: path of the run's folder.
+        resume: bool, whether to go on with the run that is there, if any.
+        overwrite: bool, whether to replace the run that is there, if any.
+        log: function that takes a line of text.
+
+    Returns:
+        The dict in `metrics.json`.
+
+    Raises:
+        ValueError, FileNotFoundError: something in `config` is not right.
+        FileExistsError: the folder holds a run already.
+        FloatingPointError: the loss became NaN or infinite.
+    """
+    folder = pathlib.Path(folder)
+    run_folder.check(folder, resume, overwrite)
+    task = tasks.get(config.task, config.data_dir)
+    config = config.resolve(task)
+    if resume and run_folder.is_finished(folder):
+        run_folder.claim(folder, config, resume, overwrite)
+        log(f"The run in `{folder}` is finished; there is nothing to resume.")
+        return read_metrics(folder)
+
+    # Everything that bad input can break is made before the folder is.
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config, task)
+    splits = task.datasets(config.batch_size, config.seed)
+    run_folder.claim(folder, config, resume, overwrite)
+    rows = _restore(model, folder, log)
+    recorder = Recorder(folder, config, rows)
+    if recorder.step:
+        splits = task.datasets(config.batch_size, config.seed, recorder.step)
+    _log_start(config, task, model, folder, log)
+
+    steps_per_epoch = max(
+        math.ceil(config.steps / EVALUATIONS), LEAST_STEPS_BETWEEN_EVALUATIONS
+    )
+    progress = StepProgress(
+        task.name,
+        config.steps,
+        recorder.step,
+        config.batch_size,
+        "examples",
+    )
+    if recorder.step < config.steps:
+        with progress:
+            model.fit(
+                splits.train,
+                validation_data=splits.validation,
+                initial_epoch=len(rows),
+                epochs=math.ceil(config.steps / steps_per_epoch),
+                steps_per_epoch=steps_per_epoch,
+                callbacks=[progress, recorder],
+                verbose=0,
+            )
+    return _finish(config, task, model, recorder, log)
+
+
+def build_model(config, task):
+    """The compiled `FPTClassifier` of a resolved `RunConfig`.
+
+    Raises:
+        ValueError: the preset cannot be had, or its positions are too few.
+    """
+    arm = arms.get(config.arm)
+    model = FPTClassifier.from_preset(
+        config.preset,
+        load_weights=arm.pretrained,
+        task=task,
+        policy=config.policy,
+        readout=config.readout,
+        dropout=config.dropout,
+        seed=config.seed,
+    )
+    limit = model.max_sequence_length
+    if limit is not None and task.sequence_length > limit:
+        raise ValueError(
+            f"The task '{task.name}' has sequences of {task.sequence_length} "
+            f"tokens, but the preset '{config.preset}' has {limit} positions."
+        )
+    model.optimizer.learning_rate = config.learning_rate
+    return model
+
+
+def evaluate(folder, split="test", data_dir=None):
+    """Evaluates a finished run again, from its adapter.
+
+    Args:
+        folder: path of the run's folder.
+        split: string, `"validation"` or `"test"`.
+        data_dir: overrides the run's own.
+
+    Returns:
+        A dict of `loss` and `accuracy`.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished run.
+        ValueError: the split is unknown, or the adapter does not fit.
+    """
+    if split not in ("validation", "test"):
+        raise ValueError(
+            f"Unknown split '{split}'. Expected 'validation' or 'test'."
+        )
+    config = run_folder.read_config(folder)
+    adapter = pathlib.Path(folder, run_folder.ADAPTER)
+    if not adapter.is_file():
+        raise FileNotFoundError(
+            f"The run in `{folder}` is not finished: it has no "
+            f"{run_folder.ADAPTER}. Go on with it with --resume."
+        )
+    task = tasks.get(config.task, data_dir or config.data_dir)
+    model = build_model(config, task)
+    model.load_adapter(adapter)
+    splits = task.datasets(config.batch_size, config.seed)
+    return _evaluate(model, getattr(splits, split))
+
+
+def read_metrics(folder):
+    """The dict in a run's `metrics.json`."""
+    return json.loads(pathlib.Path(folder, run_folder.METRICS).read_text())
+
+
+def _restore(model, folder, log):
+    """Loads the state in a folder, if any, and returns its history."""
+    path = folder / run_folder.STATE
+    if not path.exists():
+        return []
+    rows = checkpoints.load_state(path, model)["history"]
+    log(f"Resuming after step {rows[-1]['step']:,}.")
+    return rows
+
+
+def _log_start(config, task, model, folder, log):
+    trained = freezing.count_parameters(model.trainable_variables)
+    total = freezing.count_parameters(model.weights)
+    log(f"Task {task.name}: {task.description}.")
+    log(
+        f"Arm {config.arm} ({arms.get(config.arm).description}) of "
+        f"{config.preset}: {trained:,} of {total:,} parameters train."
+    )
+    log(
+        f"{config.steps:,} steps of {config.batch_size}, learning rate "
+        f"{config.learning_rate:g}, dropout {config.dropout:g}, seed "
+        f"{config.seed}, {keras.backend.backend()} backend. Output: {folder}"
+    )
+
+
+def _finish(config, task, model, recorder, log):
+    """Evaluates once more, and writes all that a finished run leaves."""
+    log("Evaluating on train, validation and test.")
+    splits = task.datasets(config.batch_size, config.seed)
+    subset = splits.train.take(-(-TRAIN_SUBSET_SIZE // config.batch_size))
+    metrics = {
+        **json.loads(config.to_json()),
+        "backend": keras.backend.backend(),
+        "trainable_parameters": freezing.count_parameters(
+            model.trainable_variables
+        ),
+        "total_parameters": freezing.count_parameters(model.weights),
+    }
+    for name, split in (
+        ("train", subset),
+        ("validation", splits.validation),
+        ("test", splits.test),
+    ):
+        for metric, value in _evaluate(model, split).items():
+            metrics[f"{name}_{metric}"] = value
+    metrics["steps_to_accuracy"] = steps_to_accuracy(recorder.rows)
+    metrics["wall_seconds"] = recorder.rows[-1]["seconds"]
+    metrics["versions"] = _versions()
+
+    folder = recorder.folder
+    model.save_adapter(
+        folder / run_folder.ADAPTER,
+        {k: metrics[k] for k in ("task", "arm", "preset", "seed")},
+    )
+    draw_curves(
+        recorder.rows,
+        f"{config.task}, arm {config.arm}, {config.preset}, seed "
+        f"{config.seed}: test accuracy {metrics['test_accuracy']:.1%}",
+        folder / run_folder.CURVES,
+    )
+    run_folder.write_text(
+        folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
+    )
+    (folder / run_folder.STATE).unlink()
+    return metrics
+
+
+def _evaluate(model, dataset):
+    result = model.evaluate(dataset, verbose=0, return_dict=True)
+    return {name: float(result[name]) for name in ("loss", "accuracy")}
+
+
+def steps_to_accuracy(rows):
+    """The first evaluated step at which validation accuracy reached a level.
+
+    Args:
+        rows: list of dicts as in `history.csv`.
+
+    Returns:
+        A dict from each threshold, as text, to a step or `None`.
+    """
+    return {
+        str(threshold): next(
+            (
+                row["step"]
+                for row in rows
+                if row["validation_accuracy"] >= threshold
+            ),
+            None,
+        )
+        for threshold in ACCURACY_THRESHOLDS
+    }
+
+
+def _versions():
+    from importlib import metadata
+
+    backend = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+    packages = ["keras", "keras-hub", "numpy"]
+    packages.append(backend[keras.backend.backend()])
+    return {
+        "keras-fpt": keras_fpt.__version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }

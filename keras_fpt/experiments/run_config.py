@@ -1,0 +1,102 @@
+"""What a run is, as data."""
+
+import dataclasses
+import json
+import math
+
+from keras_fpt import freezing
+from keras_fpt.experiments import arms
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's result, apart from versions.
+
+    Args:
+        task: string, a name that `keras_fpt.tasks.get` takes.
+        preset: string, a name or path that `from_preset` takes.
+        arm: string, a key of `keras_fpt.experiments.arms.ARMS`.
+        policy: string, what trains. `None` is the arm's own.
+        readout: string, see `keras_fpt.layers.Readout`.
+        steps: int, gradient steps. `None` is the task's recipe; so it is for
+            the three below.
+        batch_size: int.
+        learning_rate: float, of Adam.
+        dropout: float.
+        seed: int, of the new layers, the random arm's weights, the order of
+            the training data and dropout.
+        data_dir: string, see `keras_fpt.tasks.get`.
+    """
+
+    task: str
+    preset: str = "gpt2_tiny_en"
+    arm: str = "fpt"
+    policy: str | None = None
+    readout: str = "last"
+    steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    dropout: float | None = None
+    seed: int = 0
+    data_dir: str | None = None
+
+    def resolve(self, task):
+        """This configuration with every default filled in.
+
+        Args:
+            task: the `Task` of that name.
+
+        Raises:
+            ValueError: a value is out of range or unknown.
+        """
+        recipe = dataclasses.asdict(task.recipe)
+        filled = dataclasses.replace(
+            self,
+            task=task.name,
+            policy=self.policy or arms.get(self.arm).policy,
+            **{
+                name: default
+                if getattr(self, name) is None
+                else getattr(self, name)
+                for name, default in recipe.items()
+            },
+        )
+        filled.check()
+        return filled
+
+    def check(self):
+        """Raises `ValueError` for the first value that is out of range."""
+        freezing.parse_policy(self.policy)
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"Expected {name} to be at least 1 but received "
+                    f"{getattr(self, name)}."
+                )
+        rate = self.learning_rate
+        if not (math.isfinite(rate) and rate > 0):
+            raise ValueError(
+                f"Expected a learning rate above 0 but received {rate}."
+            )
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(
+                f"Expected a seed from 0 to 2^31 - 1 but received {self.seed}."
+            )
+
+    def to_json(self):
+        """The configuration as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text):
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: the text is not a run's configuration.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"This is not a run's configuration: {error}"
+            ) from error

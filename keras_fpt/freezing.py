@@ -1,0 +1,143 @@
+"""Which weights of a model train: parameter groups and policies.
+
+A policy is a value: the set of the groups that train.
+"""
+
+import math
+import re
+
+GROUPS = (
+    "input",
+    "positions",
+    "layer_norm",
+    "attention",
+    "feedforward",
+    "output",
+    "token_embedding",
+    "other",
+)
+NAMED_POLICIES = {
+    "fpt": frozenset({"input", "positions", "layer_norm", "output"}),
+    "output_only": frozenset({"output"}),
+    # The token embedding is cut off, so there is nothing in it to train.
+    "full": frozenset(GROUPS) - {"token_embedding"},
+}
+
+# The group of a backbone's weight, by its path: the first match decides.
+# Norms come first, since their paths name the block that they are part of.
+_BACKBONE_RULES = (
+    ("layer_norm", re.compile(r"norm[^/]*/(gamma|beta|scale)$")),
+    ("positions", re.compile(r"position_embedding/")),
+    ("token_embedding", re.compile(r"token_embedding/")),
+    ("attention", re.compile(r"attention")),
+    ("feedforward", re.compile(r"feedforward")),
+)
+
+
+def parse_policy(policy):
+    """The set of groups that a policy's name stands for.
+
+    Args:
+        policy: string, a named policy (`"fpt"`, `"output_only"`, `"full"`)
+            or groups joined by `+`, e.g. `"output+layer_norm"`. Both may be
+            mixed: `"fpt+attention"`.
+
+    Returns:
+        A frozenset of group names.
+
+    Raises:
+        ValueError: a part is neither a policy nor a group that can train.
+
+    >>> sorted(parse_policy("output+layer_norm"))
+    ['layer_norm', 'output']
+    """
+    groups = set()
+    for part in str(policy).split("+"):
+        name = part.strip().replace("-", "_")
+        if name in NAMED_POLICIES:
+            groups |= NAMED_POLICIES[name]
+        elif name in NAMED_POLICIES["full"]:
+            groups.add(name)
+        else:
+            raise ValueError(
+                f"Unknown policy or parameter group '{part}' in policy "
+                f"'{policy}'. Expected one of "
+                f"{', '.join(NAMED_POLICIES)}, or a sum of the groups "
+                f"{', '.join(g for g in GROUPS if g != 'token_embedding')}, "
+                "such as 'fpt+attention'."
+            )
+    return frozenset(groups)
+
+
+def backbone_group(path):
+    """The parameter group of a backbone's weight, from its path."""
+    for group, rule in _BACKBONE_RULES:
+        if rule.search(path):
+            return group
+    return "other"
+
+
+def parameter_groups(model):
+    """The weights of an `FPTClassifier`, by group.
+
+    Every weight is in exactly one group. States of random generators are
+    weights of nothing and in none.
+
+    Args:
+        model: an `FPTClassifier`.
+
+    Returns:
+        A dict from each group's name to a list of variables, in the order of
+        `GROUPS`. An input layer that is not built yet has no weights.
+    """
+    groups = {group: [] for group in GROUPS}
+    groups["input"].extend(model.input_layer.weights)
+    groups["output"].extend(model.output_layer.weights)
+    for variable in model.backbone.weights:
+        groups[backbone_group(variable.path)].append(variable)
+    return groups
+
+
+def apply_policy(model, policy):
+    """Makes the groups of a policy trainable and all other weights frozen."""
+    trained = parse_policy(policy)
+    for group, variables in parameter_groups(model).items():
+        for variable in variables:
+            variable.trainable = group in trained
+
+
+def parameter_report(model):
+    """A table of what trains and what is frozen.
+
+    Args:
+        model: an `FPTClassifier`.
+
+    Returns:
+        A pandas `DataFrame` with a row for each group that has weights, and
+        a total; columns `trains` (bool), `parameters` (int) and `share` (of
+        all parameters, between 0 and 1). In the total's row, `trains` is
+        whether anything does.
+    """
+    import pandas as pd
+
+    rows = {}
+    for group, variables in parameter_groups(model).items():
+        if variables:
+            rows[group] = {
+                "trains": any(v.trainable for v in variables),
+                "parameters": count_parameters(variables),
+            }
+    report = pd.DataFrame.from_dict(rows, orient="index")
+    total = report["parameters"].sum()
+    report.loc["total"] = {
+        "trains": bool(report["trains"].any()),
+        "parameters": total,
+    }
+    report["share"] = report["parameters"] / total
+    report.index.name = "group"
+    return report
+
+
+def count_parameters(variables):
+    """The number of scalars in a list of variables."""
+    return sum(math.prod(variable.shape) for variable in variables)

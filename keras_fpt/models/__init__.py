@@ -1,0 +1,3 @@
+"""`FPTClassifier` and what it is made of."""
+
+from keras_fpt.models.fpt_classifier import FPTClassifier as FPTClassifier

@@ -1,0 +1,434 @@
+"""The frozen pretrained transformer as a Keras model."""
+
+import sys
+
+import keras
+from keras import ops
+
+from keras_fpt import freezing
+from keras_fpt.layers import Readout
+from keras_fpt.models import adapters, input_checks, saved_classifier
+from keras_fpt.models.cut import cut_at_embedding, embedding_width
+from keras_fpt.models.dropout import with_dropout
+
+
+@keras.saving.register_keras_serializable(package="keras_fpt")
+class FPTClassifier(keras.Model):
+    """A language model's frozen blocks between a new input and output layer.
+
+    The backbone is cut at its token embedding. A new input layer projects
+    tokens of any kind to the backbone's width; a new output layer reads the
+    hidden states of the last real tokens. By default only these two, the
+    positions and the layer norms train.
+
+    The model owns its backbone: build one backbone a model.
+
+    It is compiled with the paper's recipe: Adam with learning rate 1e-3,
+    epsilon 1e-8 and the global gradient norm clipped at 1.0, sparse
+    cross-entropy on logits, accuracy.
+
+    Args:
+        backbone: a KerasHub text backbone, e.g.
+            `keras_hub.models.GPT2Backbone`.
+        num_classes: int, classes of each answer.
+        input_dim: int, the width of float tokens. `None` takes it from the
+            first batch.
+        vocabulary_size: int, for integer tokens: how many there are. `None`
+            means that tokens are vectors of floats.
+        num_output_tokens: int, how many of the last real tokens answer.
+        labels_per_token: int, how many answers each of them gives.
+        policy: string, what trains: `"fpt"`, `"output_only"`, `"full"`, or
+            groups joined by `+`. See `keras_fpt.freezing`.
+        readout: string, `"last"`, `"first"`, `"mean"` or `"pooled"`. See
+            `keras_fpt.layers.Readout`.
+        dropout: float, the dropout rate of the backbone. `None` keeps the
+            backbone's own.
+
+    Call arguments:
+        x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
+            or a dict `{"tokens": x, "padding_mask": mask}` with a mask of
+            shape `(batch, tokens)`, 1 where a token is real. Padding is on
+            the right.
+
+    Returns:
+        Logits of shape `(batch, num_classes)`, or, where there is more than
+        one answer an example,
+        `(batch, num_output_tokens * labels_per_token, num_classes)`.
+
+    Raises:
+        ValueError: an argument, or a batch, that does not fit.
+
+    Example:
+
+    ```python
+    model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", num_classes=3)
+    x = np.random.normal(size=(32, 20, 6)).astype("float32")
+    y = np.random.randint(3, size=32)
+    model.fit(x, y, epochs=2)
+    probabilities = keras.ops.softmax(model.predict(x))
+    ```
+
+    Source: Lu, Grover, Abbeel and Mordatch, 2021, "Pretrained Transformers
+    as Universal Computation Engines", arXiv 2103.05247.
+    """
+
+    def __init__(
+        self,
+        backbone,
+        num_classes=2,
+        input_dim=None,
+        vocabulary_size=None,
+        num_output_tokens=1,
+        labels_per_token=1,
+        policy="fpt",
+        readout="last",
+        dropout=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_arguments(
+            num_classes=(num_classes, 2),
+            input_dim=(input_dim, 1),
+            vocabulary_size=(vocabulary_size, 1),
+            num_output_tokens=(num_output_tokens, 1),
+            labels_per_token=(labels_per_token, 1),
+        )
+        if input_dim is not None and vocabulary_size is not None:
+            raise ValueError(
+                "Give input_dim for tokens that are vectors or "
+                "vocabulary_size for tokens that are integers, not both: "
+                f"received {input_dim} and {vocabulary_size}."
+            )
+        freezing.parse_policy(policy)
+
+        # === Layers ===
+        if dropout is not None:
+            backbone = with_dropout(backbone, dropout)
+        # A plain function: its layers belong to the backbone already.
+        self._run_backbone = cut_at_embedding(backbone, readout == "pooled")
+        self.backbone = backbone
+        # Orthogonal with gain sqrt(2), as in the reference code; for integer
+        # tokens it is the same layer on one-hot vectors.
+        orthogonal = keras.initializers.Orthogonal(gain=2**0.5)
+        width = embedding_width(backbone)
+        if vocabulary_size is None:
+            self.input_layer = keras.layers.Dense(
+                width,
+                kernel_initializer=orthogonal,
+                dtype=backbone.dtype_policy,
+                name="input",
+            )
+        else:
+            self.input_layer = keras.layers.Embedding(
+                vocabulary_size,
+                width,
+                embeddings_initializer=orthogonal,
+                dtype=backbone.dtype_policy,
+                name="input",
+            )
+        self.readout_layer = Readout(
+            readout, num_output_tokens, dtype=backbone.dtype_policy
+        )
+        # Logits are float32 whatever the backbone computes with.
+        self.output_layer = keras.layers.Dense(
+            labels_per_token * num_classes, dtype="float32", name="output"
+        )
+
+        # === Config ===
+        self.num_classes = num_classes
+        self.input_dim = input_dim
+        self.vocabulary_size = vocabulary_size
+        self.num_output_tokens = num_output_tokens
+        self.labels_per_token = labels_per_token
+        self.policy = policy
+        self.readout = readout
+        self.max_sequence_length = getattr(
+            backbone, "max_sequence_length", None
+        )
+
+        self.output_layer.build((None, None, backbone.hidden_dim))
+        if vocabulary_size is not None:
+            self.build((None, None))
+        elif input_dim is not None:
+            self.build((None, None, input_dim))
+        else:
+            freezing.apply_policy(self, policy)
+        self._compile_paper_recipe()
+
+    @property
+    def num_answers(self):
+        """How many labels an example has."""
+        return self.num_output_tokens * self.labels_per_token
+
+    def build(self, input_shape):
+        """Builds the input layer, from the shape of the tokens.
+
+        Args:
+            input_shape: shape of the tokens, or a dict of shapes.
+        """
+        if isinstance(input_shape, dict):
+            input_shape = input_shape["tokens"]
+        input_checks.check_shapes(self, input_shape)
+        if self.vocabulary_size is None:
+            self.input_dim = input_shape[-1]
+        self.input_layer.build(tuple(input_shape))
+        self.built = True
+        freezing.apply_policy(self, self.policy)
+
+    def call(self, x, training=None):
+        mask = None
+        if isinstance(x, dict):
+            x, mask = x["tokens"], x.get("padding_mask")
+        input_checks.check_shapes(self, x.shape)
+        if mask is None:
+            mask = ops.ones(ops.shape(x)[:2], dtype="int32")
+        mask = ops.cast(mask, "int32")
+        hidden = self._run_backbone(
+            self.input_layer(x), mask, training=training
+        )
+        logits = self.output_layer(self.readout_layer(hidden, mask))
+        if self.num_answers == 1:
+            return logits[:, 0]
+        return ops.reshape(logits, (-1, self.num_answers, self.num_classes))
+
+    def _compile_paper_recipe(self):
+        self.compile(
+            optimizer=keras.optimizers.Adam(
+                learning_rate=1e-3, epsilon=1e-8, global_clipnorm=1.0
+            ),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            # On TensorFlow, XLA was slower here, and much slower to start.
+            jit_compile=False
+            if keras.backend.backend() == "tensorflow"
+            else "auto",
+        )
+
+    # === What trains ===
+
+    def set_policy(self, policy):
+        """Changes which parameter groups train, from the next `fit` on.
+
+        Weights keep their values. The optimizer starts afresh with the
+        settings it has, since its state belongs to the old set of weights.
+
+        Args:
+            policy: string. See `keras_fpt.freezing.parse_policy`.
+
+        Raises:
+            ValueError: an unknown policy or group.
+        """
+        freezing.parse_policy(policy)
+        self.policy = policy
+        freezing.apply_policy(self, policy)
+        # Keras keeps the compiled step and the optimizer's slots for the
+        # weights that trained before, on each backend in its own way.
+        if self.compiled:
+            self.optimizer = type(self.optimizer).from_config(
+                self.optimizer.get_config()
+            )
+            self.train_function = None
+
+    def parameter_report(self):
+        """A table of what trains. See `freezing.parameter_report`."""
+        return freezing.parameter_report(self)
+
+    # === Training, with checks of the data ===
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        **kwargs,
+    ):
+        """`keras.Model.fit`, which first checks what it is given.
+
+        Raises:
+            ValueError: arrays or a `tf.data.Dataset` whose shapes or labels
+                do not fit the model, or which hold NaN or infinity.
+        """
+        if isinstance(validation_data, (tuple, list)):
+            self._checked(*validation_data[:2])
+        elif validation_data is not None:
+            validation_data = self._checked(validation_data)
+        if _is_tf_dataset(x):
+            shuffle = False  # Keras cannot shuffle it, and warns if asked to.
+        x = self._checked(x, y)
+        with _DataErrors():
+            if _is_tf_dataset(x) and keras.backend.backend() == "jax":
+                # Keras hands the weights to the compiled step before it asks
+                # for the first batch, and loses them if there is none.
+                next(iter(x), None)
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                **kwargs,
+            )
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """`keras.Model.evaluate`, which first checks what it is given."""
+        # Within `fit`, Keras evaluates what `fit` has checked.
+        if "_use_cached_eval_dataset" not in kwargs:
+            x = self._checked(x, y)
+        with _DataErrors():
+            return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """`keras.Model.predict`, which first checks what it is given."""
+        x = self._checked(x)
+        with _DataErrors():
+            return super().predict(x, *args, **kwargs)
+
+    def _checked(self, x, y=None):
+        """`x`, checked; data sets that Python makes are passed on as is."""
+        tokens = x.get("tokens") if isinstance(x, dict) else x
+        if _is_tf_dataset(x):
+            return input_checks.checked_dataset(self, x)
+        if hasattr(tokens, "__array__"):
+            input_checks.check_arrays(self, x, y)
+        return x
+
+    # === Saving ===
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            **self.head_config(),
+        }
+
+    def head_config(self):
+        """The constructor's arguments apart from the backbone."""
+        return {
+            "num_classes": self.num_classes,
+            "input_dim": self.input_dim,
+            "vocabulary_size": self.vocabulary_size,
+            "num_output_tokens": self.num_output_tokens,
+            "labels_per_token": self.labels_per_token,
+            "policy": self.policy,
+            "readout": self.readout,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        # KerasHub registers its classes when it is imported.
+        import keras_hub  # noqa: F401
+
+        config["backbone"] = keras.saving.deserialize_keras_object(
+            config["backbone"]
+        )
+        return cls(**config)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, task=None, **kwargs):
+        """Builds a classifier on a pretrained backbone.
+
+        Args:
+            preset: string. A packaged name (`keras_fpt.presets.names()`), a
+                KerasHub name, `"hf://..."`, `"kaggle://..."`, or a local
+                KerasHub or Hugging Face folder.
+            load_weights: bool. `False` draws the backbone's weights from
+                GPT-2's initial distribution instead: the `random` arm.
+            task: a `keras_fpt.tasks.Task` to take shapes, classes and the
+                dropout rate from.
+            **kwargs: arguments of `FPTClassifier`, which win over the
+                task's; `seed` for the fresh weights (0 by default); `dtype`
+                for the backbone. The dropout rate is 0.1 unless given.
+
+        Returns:
+            An `FPTClassifier`.
+
+        Raises:
+            ValueError: an unknown preset, or one that cannot be reached or
+                read, with what to do.
+            FileNotFoundError: a preset folder lacks a file.
+        """
+        return saved_classifier.from_preset(
+            cls, preset, load_weights, task, kwargs
+        )
+
+    def save_to_preset(self, folder):
+        """Writes a KerasHub preset, with this model's input and output.
+
+        The folder is a normal KerasHub preset of the trained backbone, with one
+        file more. `FPTClassifier.from_preset(folder)` gives back a model
+        with the same outputs.
+
+        Args:
+            folder: path. It is made where there is none.
+
+        Raises:
+            ValueError: the input layer is not built yet.
+        """
+        saved_classifier.save_to_preset(self, folder)
+
+    def save_adapter(self, path, metadata=None):
+        """Writes what trains, and nothing else, to a safetensors file.
+
+        Args:
+            path: the file to write.
+            metadata: dict of more entries for the file's header, e.g. `arm`
+                and `seed`.
+
+        Raises:
+            ValueError: the input layer is not built yet.
+        """
+        adapters.save_adapter(self, path, metadata or {})
+
+    def load_adapter(self, path):
+        """Loads what `save_adapter` wrote, onto the same backbone.
+
+        Args:
+            path: a file that `save_adapter` wrote.
+
+        Returns:
+            The dict in the file's header.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged, or made for another backbone or
+                another shape of model.
+        """
+        return adapters.load_adapter(self, path)
+
+
+def _check_arguments(**arguments):
+    for name, (value, least) in arguments.items():
+        if value is not None and (int(value) != value or value < least):
+            raise ValueError(
+                f"Expected {name} to be an integer of at least {least} but "
+                f"received {value}."
+            )
+
+
+def _is_tf_dataset(x):
+    tf = sys.modules.get("tensorflow")
+    return tf is not None and isinstance(x, tf.data.Dataset)
+
+
+class _DataErrors:
+    """Turns what a checked pipeline raises into one clear `ValueError`."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        clear = input_checks.dataset_error(error) if error else None
+        if clear is not None:
+            raise clear from error
+        return False

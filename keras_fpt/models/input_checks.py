@@ -1,0 +1,245 @@
+"""Checks of data before it enters a model, with errors one can act on.
+
+Without them a label out of range is silence on JAX, a wrong width an error
+from the middle of a graph, and a NaN a model that learns nothing.
+"""
+
+import re
+
+import numpy as np
+
+# Our own messages among all that a tf.data pipeline says when it fails.
+MARK = "Bad data: "
+OUR_MESSAGE = re.compile(re.escape(MARK) + r"(.*?)\.")
+
+
+def check_shapes(model, tokens_shape, labels_shape=None, is_integer=None):
+    """Checks shapes against what a model was built for.
+
+    Args:
+        model: an `FPTClassifier`.
+        tokens_shape: shape of the tokens; `None` where a size is not known.
+        labels_shape: shape of the labels, or `None` where there are none.
+        is_integer: bool, whether the tokens are integers; `None` where that
+            is not known.
+
+    Raises:
+        ValueError: says what was expected and what was received.
+    """
+    rank = len(tokens_shape)
+    if rank not in (2, 3):
+        raise ValueError(
+            "Expected float tokens of shape (batch, tokens, dim) or integer "
+            "tokens of shape (batch, tokens) but received shape "
+            f"{tuple(tokens_shape)}."
+        )
+    if rank == 2 and model.vocabulary_size is None:
+        raise ValueError(
+            "Received tokens of shape (batch, tokens). For integer tokens, "
+            "build the model with vocabulary_size; for a series of single "
+            "numbers, add a last axis: x[..., None]."
+        )
+    if rank == 2 and is_integer is False:
+        raise ValueError(
+            "Expected integer tokens, since the model has "
+            f"vocabulary_size={model.vocabulary_size}, but received floats."
+        )
+    if rank == 3 and model.vocabulary_size is not None:
+        raise ValueError(
+            "Expected integer tokens of shape (batch, tokens), since the "
+            f"model has vocabulary_size={model.vocabulary_size}, but received "
+            f"shape {tuple(tokens_shape)}."
+        )
+    widths = {model.input_dim, tokens_shape[-1]} - {None}
+    if rank == 3 and len(widths) > 1:
+        raise ValueError(
+            f"Expected tokens of width {model.input_dim} but received "
+            f"{tokens_shape[2]}. Build a new model for tokens of another width."
+        )
+    _check_length(model, tokens_shape[1])
+    if labels_shape is not None:
+        _check_labels_shape(model, labels_shape)
+
+
+def _check_length(model, length):
+    if length is None:
+        return
+    limit = model.max_sequence_length
+    if limit is not None and length > limit:
+        raise ValueError(
+            f"Expected sequences of at most {limit} tokens, the positions "
+            f"that the backbone has, but received {length}. Cut the "
+            "sequences, or put more into each token."
+        )
+    if model.readout == "last" and length < model.num_output_tokens:
+        raise ValueError(
+            f"The model reads the last {model.num_output_tokens} tokens but "
+            f"received sequences of {length}."
+        )
+
+
+def _check_labels_shape(model, shape):
+    answers = model.num_answers
+    expected = "(batch,)" if answers == 1 else f"(batch, {answers})"
+    per_example = int(np.prod([n or 1 for n in shape[1:]]))
+    if len(shape) > 2 or per_example != answers:
+        raise ValueError(
+            f"Expected integer labels of shape {expected} but received shape "
+            f"{tuple(shape)}."
+        )
+
+
+def check_arrays(model, x, y=None):
+    """Checks arrays: their shapes, that they are finite, the labels' range.
+
+    Args:
+        model: an `FPTClassifier`.
+        x: tokens, or a dict of `tokens` and `padding_mask`.
+        y: integer labels, or `None`.
+
+    Raises:
+        ValueError: says what was expected and what was received.
+    """
+    mask = None
+    if isinstance(x, dict):
+        x, mask = _unpack(x)
+    x = np.asarray(x)
+    labels = None if y is None else np.asarray(y)
+    check_shapes(
+        model,
+        x.shape,
+        None if labels is None else labels.shape,
+        np.issubdtype(x.dtype, np.integer),
+    )
+    if np.issubdtype(x.dtype, np.integer) and model.vocabulary_size:
+        low, high = x.min(initial=0), x.max(initial=0)
+        if low < 0 or high >= model.vocabulary_size:
+            raise ValueError(
+                f"Expected tokens from 0 to {model.vocabulary_size - 1} but "
+                f"received {high if low >= 0 else low}."
+            )
+    elif not np.isfinite(x).all():
+        first = np.argwhere(~np.isfinite(x))[0]
+        raise ValueError(
+            "Expected finite numbers but the tokens hold "
+            f"{x[tuple(first)]} in example {first[0]}, token {first[1]}."
+        )
+    if mask is not None:
+        mask = np.asarray(mask).astype(bool)
+        if mask.shape != x.shape[:2]:
+            raise ValueError(
+                "Expected a padding_mask of the tokens' shape "
+                f"{x.shape[:2]} but received {mask.shape}."
+            )
+        # Padding on the right: once a row is padding it stays padding.
+        bad = np.argwhere(
+            (mask[:, 1:] & ~mask[:, :-1]).any(1)
+            | (mask.sum(1) < max(1, model.num_output_tokens))
+        )
+        if len(bad):
+            raise ValueError(
+                "Expected padding on the right and at least "
+                f"{model.num_output_tokens} real tokens, but the "
+                f"padding_mask of example {bad[0][0]} is not so."
+            )
+    if labels is not None:
+        _check_label_values(model, labels)
+
+
+def _check_label_values(model, labels):
+    if np.issubdtype(labels.dtype, np.floating):
+        wrong = labels != np.round(labels)
+        if wrong.any():
+            raise ValueError(
+                "Expected integer labels but received "
+                f"{labels[wrong].flat[0]}. keras-fpt classifies; it does not "
+                "do regression."
+            )
+    elif not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
+        raise ValueError(
+            f"Expected integer labels but received {labels.dtype}. Number the "
+            "classes from 0, for instance with np.unique(y, "
+            "return_inverse=True)."
+        )
+    wrong = (labels < 0) | (labels >= model.num_classes)
+    if wrong.any():
+        raise ValueError(
+            f"Expected labels from 0 to {model.num_classes - 1} but received "
+            f"{labels[wrong].flat[0]}. The model was built with "
+            f"num_classes={model.num_classes}."
+        )
+
+
+def checked_dataset(model, dataset):
+    """A tf.data dataset that fails on bad batches, with our messages.
+
+    Args:
+        model: an `FPTClassifier`.
+        dataset: a batched `tf.data.Dataset` of `x`, `(x, y)` or
+            `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: for shapes at once; for values, `dataset_error` makes the
+            `ValueError` of what TensorFlow raises when the batch comes up.
+    """
+    import tensorflow as tf
+
+    spec = dataset.element_spec
+    x = spec[0] if isinstance(spec, tuple) else spec
+    has_labels = isinstance(spec, tuple) and len(spec) > 1
+    if isinstance(x, dict):
+        x, _ = _unpack(x)
+    if x.shape.rank is not None:
+        labels = spec[1].shape if has_labels else None
+        check_shapes(
+            model,
+            x.shape.as_list(),
+            labels.as_list() if labels and labels.rank is not None else None,
+            x.dtype.is_integer,
+        )
+
+    def check(*batch):
+        x = batch[0]["tokens"] if isinstance(batch[0], dict) else batch[0]
+        if x.dtype.is_integer:
+            tf.debugging.assert_less(
+                x,
+                tf.cast(model.vocabulary_size or x.dtype.max, x.dtype),
+                f"{MARK}Expected tokens from 0 to "
+                f"{(model.vocabulary_size or 0) - 1}.",
+            )
+        else:
+            tf.debugging.assert_all_finite(
+                x, f"{MARK}Expected finite numbers in the tokens."
+            )
+        if has_labels:
+            message = (
+                f"{MARK}Expected labels from 0 to {model.num_classes - 1}."
+            )
+            y = tf.cast(batch[1], tf.int64)
+            tf.debugging.assert_non_negative(y, message)
+            tf.debugging.assert_less(
+                y, tf.constant(model.num_classes, tf.int64), message
+            )
+        return batch if len(batch) > 1 else batch[0]
+
+    return dataset.map(check)
+
+
+def dataset_error(error):
+    """The `ValueError` for what `checked_dataset` found, or `None`."""
+    found = OUR_MESSAGE.search(str(error))
+    if found is None:
+        return None
+    return ValueError(
+        f"{found.group(1)}, but a batch of the data set holds others."
+    )
+
+
+def _unpack(x):
+    unknown = x.keys() - {"tokens", "padding_mask"}
+    if unknown or "tokens" not in x:
+        raise ValueError(
+            "Expected a dict with 'tokens' and 'padding_mask' but received "
+            f"the keys {', '.join(sorted(x))}."
+        )
+    return x["tokens"], x.get("padding_mask")

@@ -1,0 +1,108 @@
+"""Backbones from presets, with errors that say what to do."""
+
+import difflib
+import os
+
+from keras_fpt import random_weights
+from keras_fpt.presets import packaged
+
+SCHEMES = ("hf://", "kaggle://", "modelscope://")
+
+
+def load_backbone(preset, load_weights=True, seed=0, dtype=None):
+    """Loads a KerasHub backbone.
+
+    Args:
+        preset: string. A packaged name, a KerasHub name, `"hf://..."`,
+            `"kaggle://..."`, or a local KerasHub or Hugging Face folder.
+        load_weights: bool. `False` draws fresh weights instead; see
+            `keras_fpt.random_weights`.
+        seed: int, for fresh weights.
+        dtype: Keras dtype or policy of the backbone; `None` is the global
+            one.
+
+    Raises:
+        FileNotFoundError: a local folder lacks a file.
+        ValueError: the name is unknown, the weights are damaged, or the hub
+            cannot be reached.
+    """
+    import keras_hub
+
+    preset = str(preset)
+    is_packaged = preset in packaged.names()
+    location = packaged.path(preset) if is_packaged else preset
+    is_local = os.path.isdir(location)
+    if is_local:
+        _check_folder(preset, location)
+    elif not preset.startswith(SCHEMES):
+        _check_name(preset, keras_hub)
+
+    arguments = {} if dtype is None else {"dtype": dtype}
+    try:
+        backbone = keras_hub.models.Backbone.from_preset(
+            location, load_weights=load_weights, **arguments
+        )
+    except _loading_errors() as error:
+        raise _explain(preset, is_local, error) from error
+    if not load_weights:
+        random_weights.randomize(backbone, seed)
+    return backbone
+
+
+def _check_folder(preset, location):
+    config = os.path.join(location, "config.json")
+    if not os.path.isfile(config):
+        raise FileNotFoundError(
+            f"The folder `{preset}` is not a preset: it has no config.json. "
+            "Expected a KerasHub or Hugging Face model folder."
+        )
+
+
+def _check_name(preset, keras_hub):
+    known = [*packaged.names(), *keras_hub.models.Backbone.presets]
+    if preset in known:
+        return
+    if os.sep in preset:
+        raise FileNotFoundError(f"There is no preset folder `{preset}`.")
+    close = difflib.get_close_matches(preset, known, n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise ValueError(
+        f"Unknown preset '{preset}'.{hint} Expected a packaged preset "
+        f"({', '.join(packaged.names())}), a KerasHub preset, 'hf://...', "
+        "'kaggle://...', or a local folder. `keras-fpt presets` lists names."
+    )
+
+
+def _loading_errors():
+    """What KerasHub and the hubs' clients raise when loading fails."""
+    import httpx
+    from safetensors import SafetensorError
+
+    return (
+        OSError,  # damaged HDF5, and every connection error of requests
+        ValueError,
+        KeyError,
+        TypeError,
+        httpx.HTTPError,
+        SafetensorError,
+    )
+
+
+def _explain(preset, is_local, error):
+    detail = str(error).strip().splitlines()
+    detail = detail[0] if detail else type(error).__name__
+    if is_local and isinstance(error, FileNotFoundError):
+        return FileNotFoundError(
+            f"The preset folder `{preset}` is not complete: {detail}"
+        )
+    if is_local:
+        return ValueError(
+            f"The weights in the preset folder `{preset}` are damaged, cut "
+            f"off, or do not fit its config.json: {detail}"
+        )
+    return ValueError(
+        f"Could not get the preset '{preset}' from its hub: {detail} Where "
+        "there is no network, copy the preset's folder (config.json, weights) "
+        "from a machine that has it and give the folder's path, or use the "
+        f"packaged preset {', '.join(packaged.names())}."
+    )

@@ -1,0 +1,8 @@
+"""Pretraining: where a preset's frozen weights come from."""
+
+from keras_fpt.pretraining.language_model import (
+    LanguageModelConfig as LanguageModelConfig,
+)
+from keras_fpt.pretraining.language_model import (
+    pretrain_language_model as pretrain_language_model,
+)

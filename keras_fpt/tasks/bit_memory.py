@@ -1,0 +1,51 @@
+"""Bit memory: recall a string of bits from a part of it."""
+
+import tensorflow as tf
+
+from keras_fpt.tasks.streams import generated_splits
+from keras_fpt.tasks.task import Recipe, Task
+
+NUM_STRINGS = 5
+NUM_BITS = 1000
+BITS_PER_TOKEN = 50
+TOKENS_PER_STRING = NUM_BITS // BITS_PER_TOKEN
+
+
+def task(data_dir=None):
+    """Five strings of 1000 bits, then one of them with half its bits masked.
+
+    Bits are -1 and +1, masked ones 0. The answer is the whole masked string,
+    from the last 20 tokens, 50 bits each.
+
+    Source: Lu et al., 2021, section 2.2.
+    """
+    return Task(
+        name="bit_memory",
+        description="five strings of bits and half of one -> the whole one",
+        num_classes=2,
+        sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
+        make_splits=lambda *args: generated_splits(make_batch, *args),
+        recipe=Recipe(steps=1000, dropout=0.0),
+        input_dim=BITS_PER_TOKEN,
+        num_output_tokens=TOKENS_PER_STRING,
+        labels_per_token=BITS_PER_TOKEN,
+    )
+
+
+def make_batch(batch_size, seed):
+    """Tokens `(batch, 120, 50)` of -1, 0 and +1, answers `(batch, 1000)`."""
+    seeds = tf.unstack(tf.random.split(seed, 3, alg="philox"))
+    bits = tf.random.stateless_uniform(
+        (batch_size, NUM_STRINGS, NUM_BITS), seeds[0], 0, 2, tf.int32, "philox"
+    )
+    chosen = tf.random.stateless_uniform(
+        (batch_size,), seeds[1], 0, NUM_STRINGS, tf.int32, alg="philox"
+    )
+    shown = tf.random.stateless_uniform(
+        (batch_size, NUM_BITS), seeds[2], 0, 2, tf.int32, alg="philox"
+    )
+    answer = tf.gather(bits, chosen, axis=1, batch_dims=1)
+    masked = (2 * answer - 1) * shown
+    x = tf.concat([2 * bits - 1, masked[:, None]], axis=1)
+    x = tf.reshape(x, (batch_size, -1, BITS_PER_TOKEN))
+    return tf.cast(x, tf.float32), answer

@@ -1,0 +1,36 @@
+"""Bit XOR: the elementwise exclusive or of two strings of bits."""
+
+import tensorflow as tf
+
+from keras_fpt.tasks.streams import generated_splits
+from keras_fpt.tasks.task import Recipe, Task
+
+NUM_BITS = 5
+
+
+def task(data_dir=None):
+    """Two strings of 5 bits, one bit a token; answers from the last five.
+
+    Bits are -1 and +1, since with 0 and 1 training can diverge.
+
+    Source: Lu et al., 2021, section 2.2.
+    """
+    return Task(
+        name="bit_xor",
+        description="two strings of 5 bits -> their elementwise XOR",
+        num_classes=2,
+        sequence_length=2 * NUM_BITS,
+        make_splits=lambda *args: generated_splits(make_batch, *args),
+        recipe=Recipe(steps=1000, dropout=0.0),
+        input_dim=1,
+        num_output_tokens=NUM_BITS,
+    )
+
+
+def make_batch(batch_size, seed):
+    """Tokens `(batch, 10, 1)` of -1 and +1, and answers `(batch, 5)`."""
+    bits = tf.random.stateless_uniform(
+        (batch_size, 2, NUM_BITS), seed, 0, 2, tf.int32, alg="philox"
+    )
+    x = tf.reshape(2 * bits - 1, (batch_size, 2 * NUM_BITS, 1))
+    return tf.cast(x, tf.float32), bits[:, 0] ^ bits[:, 1]

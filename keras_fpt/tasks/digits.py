@@ -1,0 +1,62 @@
+"""Digits: 1,797 real handwritten digits that ship with scikit-learn."""
+
+import functools
+
+import numpy as np
+
+from keras_fpt.tasks import images
+from keras_fpt.tasks.streams import array_splits
+from keras_fpt.tasks.task import Recipe, Task
+
+PATCH_SIZE = 2
+HIGHEST_PIXEL = 16
+TEST_SIZE = 360
+
+
+def task(data_dir=None):
+    """8 x 8 images of digits as 16 tokens of 2 x 2 pixels. No download.
+
+    A fixed, seeded, stratified fifth (360) is the test split and a tenth of
+    the rest the validation split.
+
+    Source: Alpaydin and Kaynak, 1998, "Optical Recognition of Handwritten
+    Digits", UCI Machine Learning Repository.
+    """
+    return Task(
+        name="digits",
+        description="8 x 8 handwritten digits, 2 x 2 patches -> 10 classes",
+        num_classes=10,
+        sequence_length=(8 // PATCH_SIZE) ** 2,
+        make_splits=_splits,
+        recipe=Recipe(steps=1000),
+        input_dim=PATCH_SIZE**2,
+    )
+
+
+def _splits(batch_size, seed, first_batch):
+    train, validation, test = _load()
+    return array_splits(
+        train, validation, test, encode, batch_size, seed, first_batch
+    )
+
+
+@functools.cache
+def _load():
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    x, y = load_digits(return_X_y=True)
+    x = x.reshape(-1, 8, 8, 1).astype("uint8")
+    x_train, x_test, y_train, y_test = train_test_split(
+        x,
+        y.astype(np.int32),
+        test_size=TEST_SIZE,
+        stratify=y,
+        random_state=0,
+    )
+    return *images.hold_out_tenth(x_train, y_train), (x_test, y_test)
+
+
+def encode(x):
+    """Images `(batch, 8, 8, 1)` to tokens `(batch, 16, 4)` in [-1, 1]."""
+    return images.patches(images.centred(x, HIGHEST_PIXEL), PATCH_SIZE)
