@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 
+import keras
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -30,7 +31,8 @@ def write_arrays(path, arrays, metadata):
     descriptor, temporary = tempfile.mkstemp(dir=folder, suffix=".tmp")
     os.close(descriptor)
     try:
-        arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+        # Not np.ascontiguousarray, which gives scalars an axis.
+        arrays = {k: np.asarray(v, order="C") for k, v in arrays.items()}
         save_file(arrays, temporary, {METADATA_KEY: json.dumps(metadata)})
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
@@ -51,12 +53,19 @@ def read_arrays(path):
         FileNotFoundError: there is no such file.
         ValueError: the file is cut off, damaged, or not one of ours.
     """
+    metadata = read_metadata(path)
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return arrays, metadata
+
+
+def read_metadata(path):
+    """Reads the metadata that `write_arrays` wrote; see `read_arrays`."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
         with safe_open(path, framework="numpy") as file:
             header = (file.metadata() or {}).get(METADATA_KEY)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
             f"`{path}` is damaged or not a safetensors file: {error}"
@@ -66,7 +75,7 @@ def read_arrays(path):
             f"`{path}` is a safetensors file, but keras-fpt did not write it: "
             f"its header has no `{METADATA_KEY}` entry."
         )
-    return arrays, json.loads(header)
+    return json.loads(header)
 
 
 def is_random_state(variable):
@@ -76,14 +85,15 @@ def is_random_state(variable):
 
 def _state_variables(model):
     """The variables that training changes, by a name that is stable."""
-    named = {f"model/{v.path}": v for v in model.trainable_variables}
-    # Paths of generators and optimizer slots hold counters that go on from
-    # model to model within a process, so these are told apart by their order.
-    states = filter(is_random_state, model.variables)
-    for group, variables in (
-        ("random", states),
-        ("optimizer", model.optimizer.variables),
-    ):
+    # Names and paths hold counters that go on from model to model within a
+    # process, so variables are told apart by their order.
+    groups = {
+        "trained": model.trainable_variables,
+        "random": filter(is_random_state, model.variables),
+        "optimizer": model.optimizer.variables,
+    }
+    named = {}
+    for group, variables in groups.items():
         for index, variable in enumerate(variables):
             named[f"{group}/{index}"] = variable
     return named
@@ -92,11 +102,13 @@ def _state_variables(model):
 def save_state(path, model, metadata):
     """Writes what training has changed, and `metadata`, to `path`.
 
-    That is the trained variables, the optimizer's, and the random generators'
-    states: frozen weights are not written.
+    That is the trained variables, the optimizer's, and the states of Keras's
+    random generators: frozen weights are not written. On PyTorch, Keras draws
+    dropout from PyTorch's global generator, which is not in a state: whoever
+    needs the same numbers seeds it where training goes on.
     """
     arrays = {
-        name: np.asarray(_to_numpy(variable))
+        name: keras.ops.convert_to_numpy(variable)
         for name, variable in _state_variables(model).items()
     }
     write_arrays(path, arrays, metadata)
@@ -131,9 +143,3 @@ def load_state(path, model):
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return metadata
-
-
-def _to_numpy(variable):
-    import keras
-
-    return keras.ops.convert_to_numpy(variable)

@@ -18,16 +18,19 @@ class Recorder(keras.callbacks.Callback):
     to, so that a run which goes on repeats and loses none.
 
     Args:
-        folder: `pathlib.Path` of the run.
+        folder: `pathlib.Path` of the run. If it holds a state, training
+            begins from there.
         config: the resolved `RunConfig`.
-        rows: list of dicts, the history so far.
     """
 
-    def __init__(self, folder, config, rows):
+    def __init__(self, folder, config):
         super().__init__()
         self.folder = folder
         self.config = config
-        self.rows = rows
+        self.state = folder / run_folder.STATE
+        self.rows = rows = []
+        if self.state.exists():
+            rows += checkpoints.read_metadata(self.state)["history"]
         self.step = rows[-1]["step"] if rows else 0
         self.seconds_before = rows[-1]["seconds"] if rows else 0.0
 
@@ -39,10 +42,18 @@ class Recorder(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         import tensorflow as tf
 
+        if self.step:
+            checkpoints.load_state(self.state, self.model)
         self.started = time.perf_counter()
         self.writer = tf.summary.create_file_writer(
             str(self.folder / run_folder.TENSORBOARD)
         )
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # On PyTorch, Keras draws dropout from a global generator, and draws
+        # from it for other ends too when it sets out to train or evaluate.
+        if batch == 0:
+            keras.utils.set_random_seed((self.config.seed + self.step) % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -72,9 +83,7 @@ class Recorder(keras.callbacks.Callback):
             k: v if k == "step" else float(f"{v:.6g}") for k, v in row.items()
         }
         self.rows.append(row)
-        checkpoints.save_state(
-            self.folder / run_folder.STATE, self.model, {"history": self.rows}
-        )
+        checkpoints.save_state(self.state, self.model, {"history": self.rows})
         write_history(self.folder, self.rows)
         with self.writer.as_default(step=self.step):
             for name, value in row.items():

@@ -8,7 +8,7 @@ import platform
 import keras
 
 import keras_fpt
-from keras_fpt import checkpoints, freezing, tasks
+from keras_fpt import freezing, tasks
 from keras_fpt.experiments import arms, run_folder
 from keras_fpt.experiments.curves import draw_curves
 from keras_fpt.experiments.recorder import Recorder
@@ -53,9 +53,9 @@ def train(config, folder, resume=False, overwrite=False, log=print):
     model = build_model(config, task)
     splits = task.datasets(config.batch_size, config.seed)
     run_folder.claim(folder, config, resume, overwrite)
-    rows = _restore(model, folder, log)
-    recorder = Recorder(folder, config, rows)
+    recorder = Recorder(folder, config)
     if recorder.step:
+        log(f"Resuming after step {recorder.step:,}.")
         splits = task.datasets(config.batch_size, config.seed, recorder.step)
     _log_start(config, task, model, folder, log)
 
@@ -69,17 +69,16 @@ def train(config, folder, resume=False, overwrite=False, log=print):
         config.batch_size,
         "examples",
     )
-    if recorder.step < config.steps:
-        with progress:
-            model.fit(
-                splits.train,
-                validation_data=splits.validation,
-                initial_epoch=len(rows),
-                epochs=math.ceil(config.steps / steps_per_epoch),
-                steps_per_epoch=steps_per_epoch,
-                callbacks=[progress, recorder],
-                verbose=0,
-            )
+    with progress:
+        model.fit(
+            splits.train,
+            validation_data=splits.validation,
+            initial_epoch=len(recorder.rows),
+            epochs=math.ceil(config.steps / steps_per_epoch),
+            steps_per_epoch=steps_per_epoch,
+            callbacks=[progress, recorder],
+            verbose=0,
+        )
     return _finish(config, task, model, recorder, log)
 
 
@@ -145,16 +144,6 @@ def evaluate(folder, split="test", data_dir=None):
 def read_metrics(folder):
     """The dict in a run's `metrics.json`."""
     return json.loads(pathlib.Path(folder, run_folder.METRICS).read_text())
-
-
-def _restore(model, folder, log):
-    """Loads the state in a folder, if any, and returns its history."""
-    path = folder / run_folder.STATE
-    if not path.exists():
-        return []
-    rows = checkpoints.load_state(path, model)["history"]
-    log(f"Resuming after step {rows[-1]['step']:,}.")
-    return rows
 
 
 def _log_start(config, task, model, folder, log):

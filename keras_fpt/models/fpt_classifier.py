@@ -295,10 +295,9 @@ class FPTClassifier(keras.Model):
 
     def _checked(self, x, y=None):
         """`x`, checked; data sets that Python makes are passed on as is."""
-        tokens = x.get("tokens") if isinstance(x, dict) else x
         if _is_tf_dataset(x):
             return input_checks.checked_dataset(self, x)
-        if hasattr(tokens, "__array__"):
+        if isinstance(x, dict) or hasattr(x, "__array__"):
             input_checks.check_arrays(self, x, y)
         return x
 

@@ -75,15 +75,13 @@ def _check_name(preset, keras_hub):
 
 def _loading_errors():
     """What KerasHub and the hubs' clients raise when loading fails."""
-    import httpx
     from safetensors import SafetensorError
 
     return (
-        OSError,  # damaged HDF5, and every connection error of requests
+        OSError,  # damaged HDF5, and the hubs' connection errors
         ValueError,
         KeyError,
         TypeError,
-        httpx.HTTPError,
         SafetensorError,
     )
 
@@ -101,8 +99,17 @@ def _explain(preset, is_local, error):
             f"off, or do not fit its config.json: {detail}"
         )
     return ValueError(
-        f"Could not get the preset '{preset}' from its hub: {detail} Where "
-        "there is no network, copy the preset's folder (config.json, weights) "
-        "from a machine that has it and give the folder's path, or use the "
-        f"packaged preset {', '.join(packaged.names())}."
+        f"Could not get the preset '{preset}' from {_source(preset)}. Where "
+        "there is no network, download that model elsewhere, copy its folder "
+        "(config.json and weights) here and give the folder's path, or use "
+        f"the packaged preset {', '.join(packaged.names())}. The hub's "
+        f"client said: {detail}"
     )
+
+
+def _source(preset):
+    """Where a preset comes from, as a handle that can be downloaded."""
+    import keras_hub
+
+    entry = keras_hub.models.Backbone.presets.get(preset, {})
+    return entry.get("kaggle_handle", preset)

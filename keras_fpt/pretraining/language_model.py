@@ -330,9 +330,9 @@ def _build(config, steps):
     optimizer = keras.optimizers.AdamW(
         WarmupStableDecay(
             config.learning_rate,
-            # Warming up over a fixed number of tokens, and not over a part
-            # of the run, keeps the horizon free to move.
-            warmup_steps=max(1, 1_000_000 // config.batch_tokens),
+            # In long runs warming up takes a fixed number of tokens, and not
+            # a part of the run, which keeps the horizon free to move.
+            warmup_steps=min(1_000_000 // config.batch_tokens, steps // 10),
             decay_start=int(steps * (1 - config.decay_fraction)),
             total_steps=steps,
         ),

@@ -122,6 +122,8 @@ def write_model_card(preset, config, results):
             f"--hidden-dim {config.hidden_dim}",
             f"--vocabulary-size {config.vocabulary_size}",
             f"--max-sequence-length {config.max_sequence_length}",
+            f"--short-sequence-length {config.short_sequence_length}",
+            f"--short-fraction {config.short_fraction}",
             f"--tokens {results['tokens_seen']}",
             f"--learning-rate {config.learning_rate}",
             f"--dtype {config.dtype}",

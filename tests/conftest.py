@@ -1,0 +1,68 @@
+"""Small backbones and data that tests share."""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+def gpt2_backbone(**overrides):
+    """A random GPT-2 of 2 layers, 2 heads and width 16."""
+    import keras_hub
+
+    arguments = {
+        "vocabulary_size": 50,
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_dim": 16,
+        "intermediate_dim": 32,
+        "max_sequence_length": 128,
+        "dropout": 0.0,
+        **overrides,
+    }
+    return keras_hub.models.GPT2Backbone(**arguments)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def backbone():
+    return gpt2_backbone()
+
+
+@pytest.fixture(scope="session")
+def preset(tmp_path_factory):
+    """A KerasHub preset folder of a tiny GPT-2."""
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    keras.utils.set_random_seed(1)
+    gpt2_backbone().save_to_preset(str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def data():
+    """Twelve sequences of 10 tokens of width 3, in two classes."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(12, 10, 3)).astype("float32")
+    return x, (x.mean((1, 2)) > 0).astype("int32")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with optional real data, named by KERAS_FPT_TEST_DATA."""
+    folder = pathlib.Path(os.environ.get("KERAS_FPT_TEST_DATA", "../shared"))
+    if not (folder / "tensorflow_datasets").is_dir():
+        pytest.skip(f"no real data in `{folder}` (KERAS_FPT_TEST_DATA)")
+    return folder
+
+
+def snapshot(variables):
+    """Copies of variables' values, by path."""
+    return {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in variables}

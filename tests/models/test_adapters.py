@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from conftest import gpt2_backbone
+
+from keras_fpt import FPTClassifier, checkpoints
+
+
+@pytest.fixture
+def trained(preset, data):
+    model = FPTClassifier.from_preset(preset, num_classes=3)
+    model.fit(*data, epochs=2, verbose=0)
+    return model
+
+
+def test_adapter_restores_the_outputs(trained, preset, data, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path, {"arm": "fpt", "seed": 7})
+    fresh = FPTClassifier.from_preset(preset, num_classes=3)
+    header = fresh.load_adapter(path)
+    assert (header["arm"], header["seed"]) == ("fpt", 7)
+    np.testing.assert_array_equal(
+        trained.predict(data[0], verbose=0), fresh.predict(data[0], verbose=0)
+    )
+
+
+def test_adapter_holds_only_what_trains(trained, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    arrays, _ = checkpoints.read_arrays(path)
+    groups = {name.split("/")[0] for name in arrays}
+    assert groups == {"input", "positions", "layer_norm", "output"}
+    size = sum(array.size for array in arrays.values())
+    assert size == sum(np.prod(v.shape) for v in trained.trainable_variables)
+
+
+def test_adapter_of_another_backbone_is_refused(trained, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path, {"preset": "tiny"})
+    other = FPTClassifier(gpt2_backbone(), num_classes=3, input_dim=3)
+    before = other.get_weights()
+    with pytest.raises(ValueError, match="another backbone.*preset tiny"):
+        other.load_adapter(path)
+    for old, new in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_adapter_of_another_shape_is_refused(trained, preset, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    other = FPTClassifier.from_preset(preset, num_classes=5)
+    with pytest.raises(ValueError, match="num_classes=3, but.*num_classes=5"):
+        other.load_adapter(path)
+
+
+def test_output_only_adapter_needs_the_same_norms(preset, data, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    probe = FPTClassifier.from_preset(preset, policy="output_only", dropout=0)
+    probe.fit(*data, verbose=0)
+    probe.save_adapter(path)
+    tuned = FPTClassifier.from_preset(preset, dropout=0)
+    tuned.fit(*data, verbose=0)
+    with pytest.raises(ValueError, match="another backbone"):
+        tuned.load_adapter(path)
+
+
+def test_finetuned_adapter_restores_everything(preset, data, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    model = FPTClassifier.from_preset(preset, policy="full")
+    model.fit(*data, epochs=2, verbose=0)
+    model.save_adapter(path)
+    fresh = FPTClassifier.from_preset(preset)
+    fresh.load_adapter(path)
+    np.testing.assert_array_equal(
+        model.predict(data[0], verbose=0), fresh.predict(data[0], verbose=0)
+    )
+
+
+def test_damaged_file_is_refused(trained, preset, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="damaged"):
+        trained.load_adapter(path)
+    with pytest.raises(FileNotFoundError):
+        trained.load_adapter(tmp_path / "none.safetensors")
+
+
+def test_unbuilt_model_has_nothing_to_save(backbone, tmp_path):
+    model = FPTClassifier(backbone)
+    with pytest.raises(ValueError, match="fit it first"):
+        model.save_adapter(tmp_path / "adapter.safetensors")
+    with pytest.raises(ValueError, match="fit it first"):
+        model.save_to_preset(str(tmp_path / "preset"))

@@ -1,0 +1,265 @@
+import keras
+import numpy as np
+import pytest
+from conftest import gpt2_backbone, snapshot
+
+import keras_fpt
+from keras_fpt import FPTClassifier, freezing
+
+
+def logits(model, x):
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
+def test_logits_have_one_row_an_example(backbone, data):
+    model = FPTClassifier(backbone, num_classes=4)
+    assert model.predict(data[0], verbose=0).shape == (12, 4)
+    assert model.input_dim == 3
+
+
+def test_several_answers_are_ordered_token_by_token(backbone, data):
+    model = FPTClassifier(
+        backbone, num_classes=2, num_output_tokens=3, labels_per_token=4
+    )
+    x = data[0]
+    assert logits(model, x).shape == (12, 12, 2)
+    # The first four answers come from the third last token alone.
+    changed = x.copy()
+    changed[:, -1] += 1.0
+    before, after = logits(model, x), logits(model, changed)
+    np.testing.assert_array_equal(before[:, :8], after[:, :8])
+    assert np.abs(before[:, 8:] - after[:, 8:]).max() > 1e-4
+
+
+def test_integer_tokens(backbone):
+    model = FPTClassifier(backbone, num_classes=3, vocabulary_size=20)
+    x = np.random.randint(0, 20, (4, 7)).astype("int32")
+    assert logits(model, x).shape == (4, 3)
+    report = model.parameter_report()
+    assert report.loc["input", "parameters"] == 20 * 16
+
+
+def test_padding_changes_nothing(backbone, data):
+    model = FPTClassifier(backbone, num_output_tokens=2, num_classes=3)
+    x = data[0][:3]
+    alone = [logits(model, x[:1, :4]), logits(model, x[1:2, :7])]
+    mask = np.arange(10)[None] < np.array([4, 7, 10])[:, None]
+    padded = np.where(mask[..., None], x, 99.0).astype("float32")
+    batch = {"tokens": padded, "padding_mask": mask.astype("int32")}
+    together = logits(model, batch)
+    np.testing.assert_allclose(together[:1], alone[0], atol=1e-5)
+    np.testing.assert_allclose(together[1:2], alone[1], atol=1e-5)
+    np.testing.assert_allclose(together[2:], logits(model, x[2:]), atol=1e-5)
+
+
+def test_default_recipe_is_the_papers(backbone):
+    model = FPTClassifier(backbone)
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
+    config = model.optimizer.get_config()
+    assert config["learning_rate"] == pytest.approx(1e-3)
+    assert config["epsilon"] == pytest.approx(1e-8)
+    assert config["global_clipnorm"] == 1.0
+
+
+def test_paper_counts_for_gpt2_base():
+    backbone = gpt2_backbone(
+        num_layers=12,
+        num_heads=12,
+        hidden_dim=768,
+        intermediate_dim=3072,
+        max_sequence_length=1024,
+    )
+    report = FPTClassifier(backbone, input_dim=16).parameter_report()
+    assert report.loc["layer_norm", "parameters"] == 38_400
+    assert report.loc["positions", "parameters"] == 786_432
+    assert list(report.index[report["trains"]]) == [
+        "input",
+        "positions",
+        "layer_norm",
+        "output",
+        "total",
+    ]
+
+
+def test_frozen_stay_identical_and_trained_move(backbone, data):
+    model = FPTClassifier(backbone, input_dim=3)
+    x = np.tile(data[0], (1, 12, 1))  # all of the 128 positions but eight
+    x = np.concatenate([x, x[:, :8]], axis=1)
+    before = snapshot(model.weights)
+    model.fit(x, data[1], batch_size=12, epochs=50, verbose=0)
+    after = snapshot(model.weights)
+    trained = {v.path for v in model.trainable_variables}
+    assert len(trained) == 2 + 1 + 10 + 2
+    for path in before:
+        same = before[path] == after[path]
+        assert same.all() != (path in trained), path
+
+
+def test_paths_are_unique(backbone, data):
+    model = FPTClassifier(backbone, input_dim=3)
+    paths = [v.path for v in model.variables]
+    assert len(paths) == len(set(paths))
+
+
+@pytest.mark.parametrize("positions", ["zero", "random"])
+def test_bit_xor_trains_without_nan(backbone, positions):
+    if positions == "zero":
+        embeddings = backbone.position_embedding.position_embeddings
+        embeddings.assign(np.zeros(embeddings.shape))
+    task = keras_fpt.tasks.get("bit_xor")
+    model = FPTClassifier(backbone, **task.model_arguments())
+    train = task.datasets(batch_size=16).train
+    history = model.fit(train, steps_per_epoch=60, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+
+
+class TestSetPolicy:
+    def moved(self, model, data):
+        before = snapshot(model.weights)
+        model.fit(*data, batch_size=6, epochs=3, verbose=0)
+        after = snapshot(model.weights)
+        return {p for p in before if (before[p] != after[p]).any()}
+
+    def test_takes_effect_at_the_next_fit(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3)
+        groups = {
+            variable.path: group
+            for group, variables in freezing.parameter_groups(model).items()
+            for variable in variables
+        }
+        for policy in ("fpt", "output_only", "fpt+attention", "layer_norm"):
+            model.set_policy(policy)
+            moved = {groups[path] for path in self.moved(model, data)}
+            assert moved == freezing.parse_policy(policy), policy
+
+    def test_full_trains_all_but_the_token_embedding(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3)
+        self.moved(model, data)
+        model.set_policy("full")
+        moved = self.moved(model, data)
+        # Biases of keys get no gradient from softmax, up to rounding.
+        still = {v.path for v in model.weights} - moved
+        assert {p for p in still if "key/bias" not in p} == {
+            "token_embedding/embeddings"
+        }
+
+    def test_keeps_the_optimizers_settings(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3)
+        model.optimizer.learning_rate = 0.02
+        model.set_policy("output_only")
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
+        model.fit(*data, verbose=0)
+        assert int(model.optimizer.iterations) == 1
+
+    def test_unknown_group_changes_nothing(self, backbone):
+        model = FPTClassifier(backbone)
+        with pytest.raises(ValueError, match="'atention'"):
+            model.set_policy("fpt+atention")
+        assert model.policy == "fpt"
+
+
+def test_weights_of_samples_and_classes(backbone, data):
+    x, y = data
+    model = FPTClassifier(backbone, input_dim=3, policy="output_only")
+    even = model.evaluate(x, y, verbose=0)[0]
+    only = model.evaluate(
+        x, y, sample_weight=(y == 1).astype("float32"), verbose=0
+    )[0]
+    ones = model.evaluate(x[y == 1], y[y == 1], verbose=0)[0]
+    assert only == pytest.approx(ones * (y == 1).mean(), rel=1e-4)
+    assert only != pytest.approx(even)
+    history = model.fit(x, y, class_weight={0: 0.0, 1: 1.0}, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(only, rel=1e-4)
+
+
+def test_keras_file_gives_back_the_model(backbone, data, tmp_path):
+    model = FPTClassifier(backbone, num_classes=3, policy="output_only")
+    model.fit(*data, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(data[0], verbose=0), loaded.predict(data[0], verbose=0)
+    )
+    assert loaded.policy == "output_only"
+    assert [v.path for v in loaded.trainable_variables] == [
+        v.path for v in model.trainable_variables
+    ]
+    loaded.fit(*data, verbose=0)
+    assert int(loaded.optimizer.iterations) == 2
+
+
+def test_config_round_trip(backbone):
+    model = FPTClassifier(backbone, num_classes=7, vocabulary_size=9)
+    copy = FPTClassifier.from_config(model.get_config())
+    assert copy.head_config() == model.head_config()
+
+
+def test_is_a_layer_of_a_larger_model(backbone, data):
+    inputs = keras.Input((10, 3))
+    part = FPTClassifier(backbone, num_classes=4)
+    outputs = keras.layers.Dense(2)(part(inputs))
+    model = keras.Model(inputs, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    before = snapshot(part.weights)
+    model.fit(*data, verbose=0)
+    frozen = snapshot(part.non_trainable_weights)
+    assert frozen
+    for path, value in frozen.items():
+        np.testing.assert_array_equal(before[path], value)
+
+
+def test_dropout_argument_replaces_the_backbones(backbone, data):
+    model = FPTClassifier(backbone, dropout=0.5, input_dim=3)
+    for old, new in zip(
+        backbone.get_weights(), model.backbone.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(old, new)
+    one = keras.ops.convert_to_numpy(model(data[0], training=True))
+    two = keras.ops.convert_to_numpy(model(data[0], training=True))
+    assert np.abs(one - two).max() > 1e-3
+    np.testing.assert_array_equal(
+        logits(model, data[0]), logits(model, data[0])
+    )
+
+
+@pytest.mark.parametrize("readout", ["first", "mean", "pooled", "last"])
+def test_bert_with_every_readout(data, readout):
+    import keras_hub
+
+    bert = keras_hub.models.BertBackbone(
+        vocabulary_size=50,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        intermediate_dim=32,
+        max_sequence_length=16,
+    )
+    model = FPTClassifier(bert, readout=readout, num_classes=3)
+    history = model.fit(data[0], data[1], verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+    groups = freezing.parameter_groups(model)
+    assert sum(map(len, groups.values())) == len(model.weights)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"policy": "norms"}, "Unknown policy or parameter group 'norms'"),
+        ({"readout": "middle"}, "Unknown readout 'middle'"),
+        ({"readout": "pooled"}, "no pooled output"),
+        ({"readout": "mean", "num_output_tokens": 2}, "reads one token"),
+        ({"num_classes": 1}, "num_classes to be an integer of at least 2"),
+        ({"input_dim": 0}, "input_dim to be an integer of at least 1"),
+        ({"input_dim": 3, "vocabulary_size": 5}, "not both"),
+        ({"dropout": 1.0}, "dropout rate from 0 to below 1"),
+    ],
+)
+def test_bad_arguments(backbone, change, message):
+    with pytest.raises(ValueError, match=message):
+        FPTClassifier(backbone, **change)
+
+
+def test_only_text_backbones_can_be_cut():
+    with pytest.raises(ValueError, match="received Sequential"):
+        FPTClassifier(keras.Sequential([keras.layers.Dense(3)]))

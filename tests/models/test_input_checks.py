@@ -1,0 +1,110 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fpt import FPTClassifier
+
+
+@pytest.fixture
+def model(backbone):
+    return FPTClassifier(backbone, num_classes=2, input_dim=3)
+
+
+def bad_arrays():
+    x = np.zeros((4, 10, 3), "float32")
+    y = np.zeros(4, "int32")
+    nan = x.copy()
+    nan[2, 5, 1] = np.nan
+    mask = np.ones((4, 10), "int32")
+    left = mask.copy()
+    left[1, 0] = 0
+    return {
+        "width": (x[..., :2], y, "width 3 but received 2"),
+        "rank": (x[0, 0], y, "shape \\(batch, tokens, dim\\)"),
+        "no width": (x[..., 0], y, "add a last axis"),
+        "too long": (np.zeros((4, 129, 3)), y, "at most 128 tokens"),
+        "nan": (nan, y, "nan in example 2, token 5"),
+        "label": (x, y + 2, "from 0 to 1 but received 2"),
+        "negative label": (x, y - 1, "from 0 to 1 but received -1"),
+        "regression": (x, y + 0.5, "does not do regression"),
+        "strings": (x, np.array(list("abab")), "Number the classes"),
+        "labels' shape": (x, np.zeros((4, 3), int), "shape \\(batch,\\)"),
+        "left padding": (
+            {"tokens": x, "padding_mask": left},
+            y,
+            "padding_mask of example 1",
+        ),
+        "empty row": (
+            {"tokens": x, "padding_mask": mask * 0},
+            y,
+            "at least 1 real tokens",
+        ),
+        "mask's shape": (
+            {"tokens": x, "padding_mask": mask[:, :3]},
+            y,
+            "padding_mask of the tokens' shape",
+        ),
+        "keys": ({"token_ids": x}, y, "'tokens' and 'padding_mask'"),
+    }
+
+
+@pytest.mark.parametrize("case", bad_arrays())
+def test_bad_arrays_are_refused_with_the_reason(model, case):
+    x, y, message = bad_arrays()[case]
+    with pytest.raises(ValueError, match=message):
+        model.fit(x, y, verbose=0)
+
+
+def test_bad_validation_arrays_are_refused(model, data):
+    with pytest.raises(ValueError, match="from 0 to 1 but received 5"):
+        model.fit(*data, validation_data=(data[0], data[1] + 5), verbose=0)
+
+
+def test_token_out_of_the_vocabulary(backbone):
+    model = FPTClassifier(backbone, vocabulary_size=9)
+    with pytest.raises(ValueError, match="from 0 to 8 but received 9"):
+        model.predict(np.full((2, 4), 9), verbose=0)
+    with pytest.raises(ValueError, match="received floats"):
+        model.predict(np.zeros((2, 4), "float32"), verbose=0)
+    with pytest.raises(ValueError, match="Expected integer tokens"):
+        model.predict(np.zeros((2, 4, 3), "float32"), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x, y + 2), "Expected labels from 0 to 1"),
+        (lambda x, y: (x / 0.0, y), "Expected finite numbers"),
+        (lambda x, y: (x[..., :2], y), "width 3 but received 2"),
+        (lambda x, y: (tf.tile(x, [1, 13, 1]), y), "at most 128 tokens"),
+    ],
+)
+def test_bad_data_sets_are_refused_and_the_model_lives_on(
+    model, data, change, message
+):
+    good = tf.data.Dataset.from_tensor_slices(data).batch(4)
+    model.fit(good, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(good.map(change), verbose=0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(good.concatenate(good.map(change)), verbose=0)
+    model.fit(good, verbose=0)
+
+
+def test_error_names_both_lengths_when_too_few_tokens_answer(backbone):
+    model = FPTClassifier(backbone, num_output_tokens=5, input_dim=3)
+    with pytest.raises(ValueError, match="last 5 tokens but.*of 4"):
+        model.predict(np.zeros((2, 4, 3), "float32"), verbose=0)
+
+
+def test_python_generators_pass_unchecked(model, data):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return data
+
+    history = model.fit(Batches(), verbose=0, shuffle=False)
+    assert np.isfinite(history.history["loss"][0])

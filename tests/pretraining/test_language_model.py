@@ -1,0 +1,163 @@
+import os
+
+import keras
+import numpy as np
+import pytest
+from pretraining.test_text import write_corpus
+
+from keras_fpt import FPTClassifier
+from keras_fpt.pretraining import (
+    LanguageModelConfig,
+    language_model,
+    model_card,
+    pretrain_language_model,
+)
+
+SMALL = {
+    "num_layers": 1,
+    "num_heads": 2,
+    "hidden_dim": 16,
+    "vocabulary_size": 280,
+    "max_sequence_length": 32,
+    "short_sequence_length": 8,
+    "batch_tokens": 128,
+    "validation_fraction": 0.1,
+    "tokens": 1536,
+    "learning_rate": 0.01,
+}
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def finished(corpus, tmp_path_factory):
+    output = str(tmp_path_factory.mktemp("lm") / "tiny_lm")
+    config = LanguageModelConfig((corpus,), **SMALL)
+    return output, pretrain_language_model(config, output, log=quiet)
+
+
+def test_preset_is_complete(finished, data):
+    import keras_hub
+
+    output, results = finished
+    model = keras_hub.models.GPT2CausalLM.from_preset(output)
+    text = model.generate("the cat", 12, stop_token_ids=None)
+    assert text.startswith("the cat") and len(text) > len("the cat")
+    classifier = FPTClassifier.from_preset(output)
+    classifier.fit(*data, verbose=0)
+    with open(os.path.join(output, "README.md")) as file:
+        card = file.read()
+    assert f"{results['bits_per_byte']:.3f}" in card
+    assert "keras-fpt pretrain language-model --text corpus.txt" in card
+
+
+def test_weights_are_stored_as_float16(finished):
+    import h5py
+
+    kinds = set()
+    with h5py.File(os.path.join(finished[0], "model.weights.h5")) as file:
+        file.visititems(
+            lambda name, item: kinds.add(str(getattr(item, "dtype", "group")))
+        )
+    assert kinds - {"group", "uint32"} == {"float16"}
+
+
+def test_results_are_those_of_the_files(finished, corpus):
+    output, results = finished
+    assert results["tokens_seen"] == 1536
+    # 12 steps lower the loss from that of guessing.
+    assert results["validation_loss"] < np.log(280) - 0.5
+    assert results["bits_per_byte"] == pytest.approx(
+        results["validation_loss"]
+        * results["validation_tokens"]
+        / results["validation_bytes"]
+        / np.log(2)
+    )
+
+
+def test_a_run_in_two_parts_is_the_run_in_one(
+    corpus, tmp_path, monkeypatch, finished
+):
+    monkeypatch.setattr(language_model, "STEPS_PER_CHECKPOINT", 3)
+    config = LanguageModelConfig((corpus,), **SMALL)
+    whole = pretrain_language_model(config, str(tmp_path / "a"), log=quiet)
+
+    def stop_after_two(path, model, metadata):
+        save(path, model, metadata)
+        if metadata["step"] == 6:
+            raise KeyboardInterrupt
+
+    save = language_model.checkpoints.save_state
+    monkeypatch.setattr(
+        language_model.checkpoints, "save_state", stop_after_two
+    )
+    output = str(tmp_path / "b")
+    with pytest.raises(KeyboardInterrupt):
+        pretrain_language_model(config, output, log=quiet)
+    monkeypatch.setattr(language_model.checkpoints, "save_state", save)
+    with pytest.raises(FileExistsError, match="--resume"):
+        pretrain_language_model(config, output, log=quiet)
+    parts = pretrain_language_model(config, output, resume=True, log=quiet)
+    assert parts["validation_loss"] == pytest.approx(
+        whole["validation_loss"], rel=1e-6
+    )
+
+
+def test_resume_with_other_settings_is_refused(finished, corpus):
+    config = LanguageModelConfig((corpus,), **{**SMALL, "seed": 4})
+    with pytest.raises(ValueError, match="has seed=0 but received seed=4"):
+        pretrain_language_model(config, finished[0], resume=True, log=quiet)
+
+
+def test_schedule_warms_up_stays_and_decays():
+    schedule = language_model.WarmupStableDecay(2.0, 4, 10, 20)
+    rates = [float(schedule(step)) for step in (0, 3, 9, 10, 15, 20)]
+    assert rates == pytest.approx([0.5, 2.0, 2.0, 2.0, 1.0, 0.0])
+    copy = type(schedule).from_config(schedule.get_config())
+    assert float(copy(15)) == 1.0
+
+
+def test_losses_match_a_computation_by_hand(backbone):
+    model = language_model.with_logits(backbone)
+    tokens = np.random.default_rng(0).integers(0, 50, 40)
+    losses = language_model.token_losses(model, tokens, 8)
+    assert losses.shape == (4, 8)
+    x = tokens[8:16][None].astype("int32")
+    logits = keras.ops.convert_to_numpy(
+        model({"token_ids": x, "padding_mask": np.ones_like(x)})
+    )[0].astype("float64")
+    log_z = np.log(np.exp(logits).sum(-1))
+    expected = log_z - logits[np.arange(8), tokens[9:17]]
+    np.testing.assert_allclose(losses[1], expected, rtol=1e-5)
+
+
+def test_count_models_on_a_case_by_hand():
+    # After 0 comes 1 always; 2 never occurs.
+    train = np.array([0, 1] * 50)
+    unigram, bigram = model_card.count_models(train, np.array([0, 1, 0]), 3)
+    p = np.array([51, 51, 1]) / 103
+    assert unigram == pytest.approx(-np.log(p[1] * p[0]))
+    after_0 = (50 + 100 * p[1]) / 150
+    after_1 = (49 + 100 * p[0]) / 150
+    assert bigram == pytest.approx(-np.log(after_0 * after_1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vocabulary_size": 200}, "vocabulary size between 257"),
+        ({"num_heads": 3}, "that 3 heads divide"),
+        ({"short_sequence_length": 5}, "that divides"),
+        ({"batch_tokens": 100}, "multiple of"),
+    ],
+)
+def test_bad_configuration(change, message):
+    with pytest.raises(ValueError, match=message):
+        LanguageModelConfig(("x",), **{**SMALL, **change})

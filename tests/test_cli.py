@@ -1,0 +1,99 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from keras_fpt import cli
+
+
+def call(monkeypatch, *arguments):
+    """Runs the command line in this process and returns its status."""
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
+def test_help_imports_no_heavy_library():
+    program = (
+        "import sys; sys.argv = ['keras-fpt', '--help']\n"
+        "from keras_fpt.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: status = stop.code\n"
+        "heavy = {'keras', 'tensorflow', 'torch', 'jax', 'matplotlib'}\n"
+        "print(status, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
+def test_train_and_evaluate(monkeypatch, preset, tmp_path, capsys):
+    folder = tmp_path / "run"
+    arguments = ("train", "bit-xor", "--preset", preset, "--output", folder)
+    budget = ("--steps", 30, "--batch-size", 100)
+    assert call(monkeypatch, *arguments, *budget) == 0
+    out = capsys.readouterr().out
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert f"{metrics['test_accuracy']:.2%}" in out
+    assert f"{metrics['trainable_parameters']:,} of" in out
+    assert call(monkeypatch, "evaluate", folder) == 0
+    assert f"{metrics['test_accuracy']:.2%}" in capsys.readouterr().out
+    assert call(monkeypatch, *arguments, *budget) == 1
+    assert "already holds a run" in capsys.readouterr().err
+    assert call(monkeypatch, *arguments, *budget, "--resume") == 0
+    assert "nothing to resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "mnits"), "Did you mean 'mnist'?"),
+        (("train", "digits", "--preset", "gpt3"), "Unknown preset 'gpt3'"),
+        (("train", "digits", "--arm", "best"), "Unknown arm 'best'"),
+        (("train", "digits", "--resume", "--overwrite"), "not both"),
+        (("evaluate", "/nowhere"), "holds no run"),
+        (
+            ("pretrain", "language-model", "--text", "/no.txt", "--output"),
+            "no text file",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    monkeypatch, tmp_path, capsys, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    if arguments[-1] == "--output":
+        arguments = (*arguments, tmp_path / "out")
+    assert call(monkeypatch, *arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ") and message in error
+    assert "Traceback" not in error
+    assert not list(tmp_path.rglob("config.json"))
+
+
+def test_usage_errors_have_their_own_status(monkeypatch, capsys):
+    assert call(monkeypatch, "train", "digits", "--steps", "many") == 2
+    assert call(monkeypatch, "trian") == 2
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", "--debug", "train", "mnits"])
+    with pytest.raises(ValueError, match="mnits"):
+        cli.main()
+
+
+def test_lists(monkeypatch, capsys):
+    assert call(monkeypatch, "tasks") == 0
+    out = capsys.readouterr().out
+    assert "bit_memory" in out and "digits" in out
+    assert call(monkeypatch, "presets") == 0
+    out = capsys.readouterr().out
+    assert "gpt2_tiny_en" in out and "gpt2_base_en" in out
+
+
+def test_text_in_brackets_is_printed_as_it_is(monkeypatch, capsys):
+    assert call(monkeypatch, "train", "[red]x[/red]") == 1
+    assert "[red]x[/red]" in capsys.readouterr().err
