@@ -1,0 +1,43 @@
+# Each target makes the environment that it needs. `make help` lists them.
+PYTHON ?= python3
+BACKENDS ?= tensorflow jax torch
+DEMO = .venv-demo
+TEST = .venv-test
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo   install into $(DEMO) and train on the digits, offline"
+	@echo "make test   install into $(TEST) and run the tests on $(BACKENDS)"
+	@echo "make lint   check style with ruff, in $(TEST)"
+	@echo "make clean  remove both environments"
+
+$(DEMO)/ready: pyproject.toml $(shell find keras_fpt -type f -name '*.py')
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/pip install --quiet --disable-pip-version-check .
+	touch $@
+
+$(TEST)/ready: pyproject.toml requirements-test.txt
+	$(PYTHON) -m venv $(TEST)
+	$(TEST)/bin/pip install --quiet --disable-pip-version-check \
+		-r requirements-test.txt
+	$(TEST)/bin/pip install --quiet --disable-pip-version-check \
+		--no-deps --editable .
+	touch $@
+
+demo: $(DEMO)/ready
+	$(DEMO)/bin/keras-fpt train digits
+
+test: $(TEST)/ready
+	@set -e; for backend in $(BACKENDS); do \
+		echo "== $$backend"; \
+		KERAS_BACKEND=$$backend $(TEST)/bin/python -m pytest \
+			-q -n auto -m "not slow"; \
+	done
+
+lint: $(TEST)/ready
+	$(TEST)/bin/ruff check .
+	$(TEST)/bin/ruff format --check .
+
+clean:
+	rm -rf $(DEMO) $(TEST)
