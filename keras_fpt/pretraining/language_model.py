@@ -9,10 +9,12 @@ import time
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_fpt import checkpoints, random_weights
 from keras_fpt.pretraining import text
+from keras_fpt.pretraining.model_card import measure, write_model_card
+from keras_fpt.pretraining.next_token import token_losses, with_logits
+from keras_fpt.pretraining.schedule import WarmupStableDecay
 from keras_fpt.pretraining.token_blocks import TokenBlocks
 from keras_fpt.progress import StepProgress
 
@@ -96,41 +98,6 @@ class LanguageModelConfig:
 MAY_CHANGE_ON_RESUME = ("texts", "tokens", "dtype")
 
 
-class WarmupStableDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, a constant rate, linear decay to zero.
-
-    Args:
-        peak: float, the constant rate.
-        warmup_steps: int.
-        decay_start: int, the step at which the decay begins.
-        total_steps: int, the step at which the rate is zero.
-
-    Source: Hu et al., 2024, "MiniCPM", section 4.2.
-    """
-
-    def __init__(self, peak, warmup_steps, decay_start, total_steps):
-        self.peak = peak
-        self.warmup_steps = warmup_steps
-        self.decay_start = decay_start
-        self.total_steps = total_steps
-
-    def __call__(self, step):
-        step = ops.cast(step, "float32")
-        warmup = (step + 1.0) / max(self.warmup_steps, 1)
-        left = (self.total_steps - step) / max(
-            self.total_steps - self.decay_start, 1
-        )
-        return self.peak * ops.clip(ops.minimum(warmup, left), 0.0, 1.0)
-
-    def get_config(self):
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "decay_start": self.decay_start,
-            "total_steps": self.total_steps,
-        }
-
-
 def pretrain_language_model(config, output, resume=False, log=print):
     """Trains a tokenizer and a GPT-2 and writes them as a KerasHub preset.
 
@@ -149,9 +116,8 @@ def pretrain_language_model(config, output, resume=False, log=print):
         ValueError: the run in `output` has another configuration, or the
             text is too short.
     """
-    from keras_fpt.pretraining.model_card import measure, write_model_card
-
     work = os.path.join(output, WORK_FOLDER)
+    text.check_files(config.texts)
     _claim(config, output, work, resume)
     tokens = _prepare_tokens(config, work, log)
     split = len(tokens) - max(
@@ -235,36 +201,6 @@ def pretrain_language_model(config, output, resume=False, log=print):
     return results
 
 
-def token_losses(model, tokens, sequence_length):
-    """Cross-entropy of each next token.
-
-    Args:
-        model: a Keras model from `with_logits`.
-        tokens: int array of shape `(n,)`.
-        sequence_length: int, how many tokens are read at once. Tokens past
-            the last full sequence are left out.
-
-    Returns:
-        float array of shape `(sequences, sequence_length)`, in nats.
-    """
-    used = (len(tokens) - 1) // sequence_length * sequence_length
-    tokens = np.asarray(tokens[: used + 1], "int32")
-    x = tokens[:-1].reshape(-1, sequence_length)
-    y = tokens[1:].reshape(-1, sequence_length)
-    batch_size = max(1, 4096 // sequence_length)
-    losses = []
-    for start in range(0, len(x), batch_size):
-        batch = slice(start, start + batch_size)
-        logits = model.predict_on_batch(
-            {"token_ids": x[batch], "padding_mask": np.ones_like(x[batch])}
-        )
-        loss = keras.losses.sparse_categorical_crossentropy(
-            y[batch], np.asarray(logits, "float32"), from_logits=True
-        )
-        losses.append(ops.convert_to_numpy(loss))
-    return np.concatenate(losses)
-
-
 def _claim(config, output, work, resume):
     """Makes the folders, or checks that the run there is this one."""
     os.makedirs(work, exist_ok=True)
@@ -346,17 +282,6 @@ def _build(config, steps):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     return backbone, model
-
-
-def with_logits(backbone):
-    """A backbone and its next-token logits, as a plain Keras model.
-
-    KerasHub's own `GPT2CausalLM` expects tf.data pipelines of strings.
-    """
-    return keras.Model(
-        backbone.input,
-        backbone.token_embedding(backbone.output, reverse=True),
-    )
 
 
 def _export(config, backbone, work, output):

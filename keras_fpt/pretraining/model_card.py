@@ -4,6 +4,8 @@ import os
 
 import numpy as np
 
+from keras_fpt.pretraining.next_token import token_losses, with_logits
+
 POSITION_BUCKETS = (0, 1, 4, 16, 64, 256, 512, 1024)
 
 
@@ -23,8 +25,6 @@ def measure(preset, train_tokens, validation_tokens):
         model, a unigram and a bigram model, and `loss_by_position`.
     """
     import keras_hub
-
-    from keras_fpt.pretraining.language_model import token_losses, with_logits
 
     model = keras_hub.models.GPT2CausalLM.from_preset(preset, dtype="float32")
     lengths = _bytes_per_token(model.preprocessor.tokenizer)
@@ -53,10 +53,14 @@ def measure(preset, train_tokens, validation_tokens):
         "unigram_bits_per_byte": bits_per_byte(unigram),
         "bigram_bits_per_byte": bits_per_byte(bigram),
         "loss_by_position": {
-            f"{first + 1}-{last}": float(losses[:, first:last].mean())
+            _span(first + 1, last): float(losses[:, first:last].mean())
             for first, last in zip(buckets, buckets[1:], strict=False)
         },
     }
+
+
+def _span(first, last):
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def count_models(train_tokens, scored, vocabulary_size):

@@ -9,6 +9,13 @@ END_OF_TEXT = "<|endoftext|>"
 LINES_PER_BATCH = 10_000
 
 
+def check_files(paths):
+    """Raises `FileNotFoundError` for the first file that does not exist."""
+    for path in paths:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f"There is no text file `{path}`.")
+
+
 def read_lines(paths):
     """Yields the lines of text files, with their line ends.
 
@@ -19,12 +26,9 @@ def read_lines(paths):
         paths: list of paths of UTF-8 text files.
 
     Raises:
-        FileNotFoundError: a file does not exist.
         ValueError: a file is not UTF-8 text.
     """
     for path in paths:
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f"There is no text file `{path}`.")
         try:
             with open(path, encoding="utf-8", newline="\n") as file:
                 for line in file:

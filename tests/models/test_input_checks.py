@@ -74,13 +74,25 @@ def test_token_out_of_the_vocabulary(backbone):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x, y + 2), "Expected labels from 0 to 1"),
-        (lambda x, y: (x / 0.0, y), "Expected finite numbers"),
         (lambda x, y: (x[..., :2], y), "width 3 but received 2"),
         (lambda x, y: (tf.tile(x, [1, 13, 1]), y), "at most 128 tokens"),
+        (lambda x, y: (x, tf.stack([y, y], 1)), "labels of shape"),
     ],
 )
-def test_bad_data_sets_are_refused_and_the_model_lives_on(
+def test_data_sets_of_a_wrong_shape_are_refused(model, data, change, message):
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(4).map(change)
+    with pytest.raises(ValueError, match=message):
+        model.fit(dataset, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x, y + 2), "Expected labels from 0 to 1"),
+        (lambda x, y: (x / 0.0, y), "Expected finite numbers"),
+    ],
+)
+def test_bad_batches_are_refused_and_the_model_lives_on(
     model, data, change, message
 ):
     good = tf.data.Dataset.from_tensor_slices(data).batch(4)

@@ -10,8 +10,10 @@ from keras_fpt.pretraining import (
     LanguageModelConfig,
     language_model,
     model_card,
+    next_token,
     pretrain_language_model,
 )
+from keras_fpt.pretraining.schedule import WarmupStableDecay
 
 SMALL = {
     "num_layers": 1,
@@ -117,7 +119,7 @@ def test_resume_with_other_settings_is_refused(finished, corpus):
 
 
 def test_schedule_warms_up_stays_and_decays():
-    schedule = language_model.WarmupStableDecay(2.0, 4, 10, 20)
+    schedule = WarmupStableDecay(2.0, 4, 10, 20)
     rates = [float(schedule(step)) for step in (0, 3, 9, 10, 15, 20)]
     assert rates == pytest.approx([0.5, 2.0, 2.0, 2.0, 1.0, 0.0])
     copy = type(schedule).from_config(schedule.get_config())
@@ -125,9 +127,9 @@ def test_schedule_warms_up_stays_and_decays():
 
 
 def test_losses_match_a_computation_by_hand(backbone):
-    model = language_model.with_logits(backbone)
+    model = next_token.with_logits(backbone)
     tokens = np.random.default_rng(0).integers(0, 50, 40)
-    losses = language_model.token_losses(model, tokens, 8)
+    losses = next_token.token_losses(model, tokens, 8)
     assert losses.shape == (4, 8)
     x = tokens[8:16][None].astype("int32")
     logits = keras.ops.convert_to_numpy(

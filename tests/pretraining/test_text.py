@@ -74,7 +74,7 @@ def test_too_little_text_for_the_vocabulary(folder, tmp_path):
 
 def test_missing_and_binary_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="no text file"):
-        list(text.read_lines([str(tmp_path / "none.txt")]))
+        text.check_files([str(tmp_path / "none.txt")])
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(ValueError, match="not UTF-8"):
         list(text.read_lines([str(tmp_path / "binary")]))
