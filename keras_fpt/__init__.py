@@ -1,6 +1,8 @@
 """Frozen pretrained transformers for sequences that are not language."""
 
 import importlib
+import pathlib
+import sys
 
 __version__ = "0.1.0"
 
@@ -11,7 +13,6 @@ __all__ = [*_PUBLIC, *_MODULES]
 
 
 def __getattr__(name):
-    # Keras takes seconds to import, and the command line's help needs none.
     if name in _PUBLIC:
         return getattr(importlib.import_module(_PUBLIC[name]), name)
     if name in _MODULES:
@@ -21,3 +22,10 @@ def __getattr__(name):
 
 def __dir__():
     return sorted([*globals(), *__all__])
+
+
+# Importing the models registers them with Keras, so that
+# `keras.saving.load_model` finds them. Only the command line does without:
+# Keras takes seconds to import, and its help needs none of it.
+if pathlib.Path(sys.argv[0]).stem != "keras-fpt":
+    importlib.import_module("keras_fpt.models")

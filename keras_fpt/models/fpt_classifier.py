@@ -206,9 +206,22 @@ class FPTClassifier(keras.Model):
 
     # === What trains ===
 
+    @property
+    def trainable(self):
+        """Whether anything trains. True means what the policy says."""
+        return keras.Model.trainable.fget(self)
+
+    @trainable.setter
+    def trainable(self, value):
+        keras.Model.trainable.fset(self, value)
+        # Keras would thaw every weight.
+        if value and hasattr(self, "policy"):
+            freezing.apply_policy(self, self.policy)
+
     def set_policy(self, policy):
         """Changes which parameter groups train, from the next `fit` on.
 
+        A larger model that this one is a layer of must be compiled again.
         Weights keep their values. The optimizer starts afresh with the
         settings it has, since its state belongs to the old set of weights.
 
@@ -261,11 +274,7 @@ class FPTClassifier(keras.Model):
         if _is_tf_dataset(x):
             shuffle = False  # Keras cannot shuffle it, and warns if asked to.
         x = self._checked(x, y)
-        with _DataErrors():
-            if _is_tf_dataset(x) and keras.backend.backend() == "jax":
-                # Keras hands the weights to the compiled step before it asks
-                # for the first batch, and loses them if there is none.
-                next(iter(x), None)
+        with _DataErrors(self, x):
             return super().fit(
                 x,
                 y,
@@ -284,13 +293,13 @@ class FPTClassifier(keras.Model):
         # Within `fit`, Keras evaluates what `fit` has checked.
         if "_use_cached_eval_dataset" not in kwargs:
             x = self._checked(x, y)
-        with _DataErrors():
+        with _DataErrors(self, x):
             return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """`keras.Model.predict`, which first checks what it is given."""
         x = self._checked(x)
-        with _DataErrors():
+        with _DataErrors(self, x):
             return super().predict(x, *args, **kwargs)
 
     def _checked(self, x, y=None):
@@ -421,12 +430,28 @@ def _is_tf_dataset(x):
 
 
 class _DataErrors:
-    """Turns what a checked pipeline raises into one clear `ValueError`."""
+    """Turns what a checked pipeline raises into one clear `ValueError`.
+
+    On JAX, Keras moves the weights out of the model while it iterates, and
+    loses them when a batch cannot be had: here they are put back.
+    """
+
+    def __init__(self, model, x):
+        self.model = model
+        self.x = x
 
     def __enter__(self):
-        return self
+        if _is_tf_dataset(self.x) and keras.backend.backend() == "jax":
+            # Before the first batch Keras keeps nothing to put back.
+            try:
+                next(iter(self.x), None)
+            except Exception as error:
+                self.__exit__(type(error), error, None)
+                raise
 
     def __exit__(self, kind, error, traceback):
+        if error and hasattr(self.model, "jax_state_sync"):
+            self.model.jax_state_sync()
         clear = input_checks.dataset_error(error) if error else None
         if clear is not None:
             raise clear from error

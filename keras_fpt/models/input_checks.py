@@ -6,6 +6,7 @@ from the middle of a graph, and a NaN a model that learns nothing.
 
 import re
 
+import keras
 import numpy as np
 
 # Our own messages among all that a tf.data pipeline says when it fails.
@@ -103,15 +104,15 @@ def check_arrays(model, x, y=None):
     mask = None
     if isinstance(x, dict):
         x, mask = _unpack(x)
-    x = np.asarray(x)
-    labels = None if y is None else np.asarray(y)
+    x = _to_numpy(x)
+    labels = None if y is None else _to_numpy(y)
     check_shapes(
         model,
         x.shape,
         None if labels is None else labels.shape,
         np.issubdtype(x.dtype, np.integer),
     )
-    if np.issubdtype(x.dtype, np.integer) and model.vocabulary_size:
+    if model.vocabulary_size is not None:
         low, high = x.min(initial=0), x.max(initial=0)
         if low < 0 or high >= model.vocabulary_size:
             raise ValueError(
@@ -125,7 +126,7 @@ def check_arrays(model, x, y=None):
             f"{x[tuple(first)]} in example {first[0]}, token {first[1]}."
         )
     if mask is not None:
-        mask = np.asarray(mask).astype(bool)
+        mask = _to_numpy(mask).astype(bool)
         if mask.shape != x.shape[:2]:
             raise ValueError(
                 "Expected a padding_mask of the tokens' shape "
@@ -199,30 +200,40 @@ def checked_dataset(model, dataset):
         )
 
     def check(*batch):
-        x = batch[0]["tokens"] if isinstance(batch[0], dict) else batch[0]
-        if x.dtype.is_integer:
-            tf.debugging.assert_less(
-                x,
-                tf.cast(model.vocabulary_size or x.dtype.max, x.dtype),
-                f"{MARK}Expected tokens from 0 to "
-                f"{(model.vocabulary_size or 0) - 1}.",
-            )
-        else:
+        x, mask = batch[0], None
+        if isinstance(x, dict):
+            x, mask = _unpack(x)
+        if model.vocabulary_size is not None:
+            _assert_in_range(x, model.vocabulary_size, "tokens")
+        elif x.dtype.is_floating:
             tf.debugging.assert_all_finite(
                 x, f"{MARK}Expected finite numbers in the tokens."
             )
+        if mask is not None:
+            steps = tf.cast(mask[:, 1:], tf.int32) - tf.cast(
+                mask[:, :-1], tf.int32
+            )
+            tf.debugging.assert_non_positive(
+                steps, f"{MARK}Expected padding on the right."
+            )
         if has_labels:
-            message = (
-                f"{MARK}Expected labels from 0 to {model.num_classes - 1}."
-            )
-            y = tf.cast(batch[1], tf.int64)
-            tf.debugging.assert_non_negative(y, message)
-            tf.debugging.assert_less(
-                y, tf.constant(model.num_classes, tf.int64), message
-            )
+            _assert_in_range(batch[1], model.num_classes, "labels")
         return batch if len(batch) > 1 else batch[0]
 
     return dataset.map(check)
+
+
+def _assert_in_range(values, size, name):
+    import tensorflow as tf
+
+    message = f"{MARK}Expected whole numbers from 0 to {size - 1} as {name}."
+    as_integers = tf.cast(values, tf.int64)
+    if values.dtype.is_floating:
+        tf.debugging.assert_equal(
+            tf.cast(as_integers, values.dtype), values, message
+        )
+    tf.debugging.assert_non_negative(as_integers, message)
+    tf.debugging.assert_less(as_integers, tf.constant(size, tf.int64), message)
 
 
 def dataset_error(error):
@@ -232,6 +243,15 @@ def dataset_error(error):
         return None
     return ValueError(
         f"{found.group(1)}, but a batch of the data set holds others."
+    )
+
+
+def _to_numpy(x):
+    # A tensor may be on an accelerator, or part of a gradient's graph.
+    return (
+        keras.ops.convert_to_numpy(x)
+        if keras.ops.is_tensor(x)
+        else (np.asarray(x))
     )
 
 

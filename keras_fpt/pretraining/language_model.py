@@ -127,6 +127,12 @@ def pretrain_language_model(config, output, resume=False, log=print):
     train_tokens, validation_tokens = tokens[:split], tokens[split:]
 
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
+    if steps < 1:
+        raise ValueError(
+            f"Expected at least {config.batch_tokens:,} tokens, one step, but "
+            f"there are {config.tokens or max(split, 0):,} to train on. Give "
+            "more text, or a smaller batch_tokens."
+        )
     backbone, model = _build(config, steps)
     state_path = os.path.join(work, "state.safetensors")
     step = 0

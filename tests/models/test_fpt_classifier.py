@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -151,6 +154,14 @@ class TestSetPolicy:
         model.fit(*data, verbose=0)
         assert int(model.optimizer.iterations) == 1
 
+    def test_trainable_means_what_the_policy_says(self, backbone):
+        model = FPTClassifier(backbone, input_dim=3)
+        paths = [v.path for v in model.trainable_variables]
+        model.trainable = False
+        assert model.trainable_variables == []
+        model.trainable = True
+        assert [v.path for v in model.trainable_variables] == paths
+
     def test_unknown_group_changes_nothing(self, backbone):
         model = FPTClassifier(backbone)
         with pytest.raises(ValueError, match="'atention'"):
@@ -186,6 +197,19 @@ def test_keras_file_gives_back_the_model(backbone, data, tmp_path):
     ]
     loaded.fit(*data, verbose=0)
     assert int(loaded.optimizer.iterations) == 2
+
+
+def test_keras_file_loads_in_another_process(backbone, tmp_path):
+    FPTClassifier(backbone, input_dim=3).save(tmp_path / "model.keras")
+    program = (
+        "import keras_fpt, keras\n"
+        f"model = keras.saving.load_model({str(tmp_path / 'model.keras')!r})\n"
+        "print(type(model).__name__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["FPTClassifier"], done.stderr
 
 
 def test_config_round_trip(backbone):

@@ -88,7 +88,8 @@ def test_data_sets_of_a_wrong_shape_are_refused(model, data, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, y: (x, y + 2), "Expected labels from 0 to 1"),
+        (lambda x, y: (x, y + 2), "from 0 to 1 as labels"),
+        (lambda x, y: (x, tf.cast(y, "float32") / 2), "from 0 to 1 as labels"),
         (lambda x, y: (x / 0.0, y), "Expected finite numbers"),
     ],
 )
@@ -99,9 +100,45 @@ def test_bad_batches_are_refused_and_the_model_lives_on(
     model.fit(good, verbose=0)
     with pytest.raises(ValueError, match=message):
         model.fit(good.map(change), verbose=0)
+    if change(*data)[1].dtype == data[1].dtype:
+        later = good.concatenate(good.map(change))
+        for use in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=message):
+                use(later, verbose=0)
     with pytest.raises(ValueError, match=message):
-        model.fit(good.concatenate(good.map(change)), verbose=0)
+        model.evaluate(good.map(change), verbose=0)
+    model.evaluate(good, verbose=0)
     model.fit(good, verbose=0)
+
+
+def test_left_padding_in_a_data_set_is_refused(model, data):
+    mask = np.ones((12, 10), "int32")
+    mask[5, 0] = 0
+    x = {"tokens": data[0], "padding_mask": mask}
+    dataset = tf.data.Dataset.from_tensor_slices((x, data[1])).batch(4)
+    with pytest.raises(ValueError, match="padding on the right"):
+        model.fit(dataset, verbose=0)
+
+
+def test_negative_token_in_a_data_set_is_refused(backbone):
+    model = FPTClassifier(backbone, vocabulary_size=9)
+    dataset = tf.data.Dataset.from_tensors(np.full((2, 4), -1))
+    with pytest.raises(ValueError, match="from 0 to 8 as tokens"):
+        model.predict(dataset, verbose=0)
+
+
+def test_integer_pixels_are_vectors_too(model):
+    x = np.full((4, 10, 3), 255, "uint8")
+    dataset = tf.data.Dataset.from_tensor_slices((x, np.zeros(4, int)))
+    history = model.fit(dataset.batch(2), verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+def test_tensors_of_the_backend_are_checked(model, data):
+    x = keras.ops.convert_to_tensor(data[0])
+    assert model.predict(x, verbose=0).shape == (12, 2)
+    with pytest.raises(ValueError, match="hold nan"):
+        model.predict(x * float("nan"), verbose=0)
 
 
 def test_error_names_both_lengths_when_too_few_tokens_answer(backbone):

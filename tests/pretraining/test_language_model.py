@@ -118,6 +118,14 @@ def test_resume_with_other_settings_is_refused(finished, corpus):
         pretrain_language_model(config, finished[0], resume=True, log=quiet)
 
 
+def test_too_little_text_is_refused(corpus, tmp_path):
+    config = LanguageModelConfig(
+        (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}
+    )
+    with pytest.raises(ValueError, match="at least 32,000 tokens, one step"):
+        pretrain_language_model(config, str(tmp_path / "x"), log=quiet)
+
+
 def test_schedule_warms_up_stays_and_decays():
     schedule = WarmupStableDecay(2.0, 4, 10, 20)
     rates = [float(schedule(step)) for step in (0, 3, 9, 10, 15, 20)]
