@@ -27,12 +27,11 @@ console = Console(soft_wrap=True, highlight=False)
 
 @app.callback()
 def options(
-    context: typer.Context,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors.")
     ] = False,
 ):
-    context.obj = {"debug": debug}
+    """Frozen pretrained transformers for sequences that are not language."""
 
 
 @app.command()
@@ -80,16 +79,14 @@ def train(
     """Train a frozen pretrained transformer on a task."""
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
+    if (resume or overwrite) and output is None:
+        raise ValueError("Say with --output which run to resume or overwrite.")
     _load_backend()
-    from keras_fpt import tasks
-    from keras_fpt.experiments import arms, run, run_folder
+    from keras_fpt.experiments import run
     from keras_fpt.experiments.run_config import RunConfig
 
-    name = tasks.get(task, data_dir).name
-    arms.get(arm)
-    folder = output or run_folder.default_folder(name, arm)
     config = RunConfig(
-        task=name,
+        task=task,
         preset=preset,
         arm=arm,
         policy=policy,
@@ -102,18 +99,17 @@ def train(
         data_dir=data_dir,
     )
     try:
-        metrics = run.train(config, folder, resume, overwrite, console.print)
+        metrics = run.train(config, output, resume, overwrite, _log)
     except KeyboardInterrupt:
-        if (folder / run_folder.STATE).exists():
-            console.print(
-                f"Interrupted. `{folder}` keeps the last evaluated state: run "
-                f"the same command with --output {folder} --resume to go on."
-            )
         raise typer.Exit(INTERRUPTED) from None
-    _print_summary(metrics, folder)
+    _print_summary(metrics)
 
 
-def _print_summary(metrics, folder):
+def _log(line):
+    console.print(line, markup=False)
+
+
+def _print_summary(metrics):
     table = Table(title=f"{metrics['task']}, arm {metrics['arm']}")
     table.add_column("")
     for split in ("train", "validation", "test"):
@@ -135,10 +131,6 @@ def _print_summary(metrics, folder):
         f"Trained: {metrics['policy']}, {trained:,} of {total:,} parameters "
         f"({trained / total:.2%}), {metrics['steps']:,} steps in "
         f"{metrics['wall_seconds']:.0f} s on {metrics['backend']}."
-    )
-    console.print(
-        f"Written to {folder}: metrics.json, history.csv, curves.png, "
-        "adapter.safetensors, tensorboard/"
     )
 
 
@@ -238,6 +230,9 @@ def pretrain_language_model(
     ] = None,
     batch_tokens: Annotated[int, typer.Option(help="Tokens a step.")] = 4096,
     learning_rate: Annotated[float, typer.Option(help="The peak.")] = 3e-3,
+    decay_fraction: Annotated[
+        float, typer.Option(help="Last part, over which the rate falls to 0.")
+    ] = 0.3,
     validation_fraction: Annotated[
         float, typer.Option(help="Part of the text, at its end, held out.")
     ] = 0.01,
@@ -271,13 +266,12 @@ def pretrain_language_model(
         tokens=tokens,
         batch_tokens=batch_tokens,
         learning_rate=learning_rate,
+        decay_fraction=decay_fraction,
         validation_fraction=validation_fraction,
         seed=seed,
         dtype=dtype,
     )
-    results = pretrain_language_model(
-        config, str(output), resume, console.print
-    )
+    results = pretrain_language_model(config, str(output), resume, _log)
     console.print(
         f"Validation loss {results['validation_loss']:.4f}, "
         f"{results['bits_per_byte']:.3f} bits a byte (bigram: "

@@ -1,3 +1,5 @@
+import dataclasses
+import inspect
 import json
 import subprocess
 import sys
@@ -54,6 +56,7 @@ def test_train_and_evaluate(monkeypatch, preset, tmp_path, capsys):
         (("train", "digits", "--preset", "gpt3"), "Unknown preset 'gpt3'"),
         (("train", "digits", "--arm", "best"), "Unknown arm 'best'"),
         (("train", "digits", "--resume", "--overwrite"), "not both"),
+        (("train", "digits", "--resume"), "which run to resume"),
         (("evaluate", "/nowhere"), "holds no run"),
         (
             ("pretrain", "language-model", "--text", "/no.txt", "--output"),
@@ -92,6 +95,15 @@ def test_lists(monkeypatch, capsys):
     assert call(monkeypatch, "presets") == 0
     out = capsys.readouterr().out
     assert "gpt2_tiny_en" in out and "gpt2_base_en" in out
+
+
+def test_defaults_of_pretraining_are_the_librarys():
+    from keras_fpt.pretraining import LanguageModelConfig
+
+    parameters = inspect.signature(cli.pretrain_language_model).parameters
+    for field in dataclasses.fields(LanguageModelConfig):
+        if field.name != "texts":
+            assert parameters[field.name].default == field.default, field.name
 
 
 def test_text_in_brackets_is_printed_as_it_is(monkeypatch, capsys):

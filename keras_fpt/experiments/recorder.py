@@ -30,9 +30,23 @@ class Recorder(keras.callbacks.Callback):
         self.state = folder / run_folder.STATE
         self.rows = rows = []
         if self.state.exists():
-            rows += checkpoints.read_metadata(self.state)["history"]
+            saved = checkpoints.read_metadata(self.state)
+            backend = keras.backend.backend()
+            if saved["backend"] != backend:
+                raise ValueError(
+                    f"The run in `{folder}` was begun on {saved['backend']} "
+                    f"and cannot go on on {backend}. Set "
+                    f"KERAS_BACKEND={saved['backend']}."
+                )
+            rows += saved["history"]
         self.step = rows[-1]["step"] if rows else 0
         self.seconds_before = rows[-1]["seconds"] if rows else 0.0
+
+    def kept_state(self):
+        """Where a resumed run would begin, in words."""
+        if not self.rows:
+            return "the beginning"
+        return f"the state kept at step {self.rows[-1]['step']:,}"
 
     @property
     def seconds(self):
@@ -57,20 +71,24 @@ class Recorder(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss became {loss} at step {self.step}, with learning "
-                f"rate {self.config.learning_rate:g} and batch size "
-                f"{self.config.batch_size}. The last good state is kept in "
-                f"`{self.folder}`. Try a lower learning rate."
-            )
+        self._check_finite("loss", logs["loss"])
         if self.step == self.config.steps:
             self.model.stop_training = True
+
+    def _check_finite(self, name, value):
+        if not math.isfinite(float(value)):
+            raise FloatingPointError(
+                f"The {name} became {float(value)} at step {self.step}, with "
+                f"learning rate {self.config.learning_rate:g} and batch size "
+                f"{self.config.batch_size}. The run would resume from "
+                f"{self.kept_state()}; try a lower learning rate."
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         import tensorflow as tf
 
+        # The last update may have broken weights whose loss was still good.
+        self._check_finite("validation loss", logs["val_loss"])
         row = {
             "step": self.step,
             "train_loss": logs["loss"],
@@ -83,7 +101,11 @@ class Recorder(keras.callbacks.Callback):
             k: v if k == "step" else float(f"{v:.6g}") for k, v in row.items()
         }
         self.rows.append(row)
-        checkpoints.save_state(self.state, self.model, {"history": self.rows})
+        checkpoints.save_state(
+            self.state,
+            self.model,
+            {"history": self.rows, "backend": keras.backend.backend()},
+        )
         write_history(self.folder, self.rows)
         with self.writer.as_default(step=self.step):
             for name, value in row.items():

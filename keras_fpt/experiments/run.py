@@ -21,12 +21,13 @@ TRAIN_SUBSET_SIZE = 2048
 ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def train(config, folder, resume=False, overwrite=False, log=print):
+def train(config, folder=None, resume=False, overwrite=False, log=print):
     """Trains a run and leaves its record in a folder.
 
     Args:
         config: a `RunConfig`.
-        folder: path of the run's folder.
+        folder: path of the run's folder. `None` makes a new one,
+            `runs/<task>-<arm>-<n>`.
         resume: bool, whether to go on with the run that is there, if any.
         overwrite: bool, whether to replace the run that is there, if any.
         log: function that takes a line of text.
@@ -39,8 +40,13 @@ def train(config, folder, resume=False, overwrite=False, log=print):
         FileExistsError: the folder holds a run already.
         FloatingPointError: the loss became NaN or infinite.
     """
-    folder = pathlib.Path(folder)
-    run_folder.check(folder, resume, overwrite)
+    if folder is None and (resume or overwrite):
+        raise ValueError(
+            "Say which run to resume or overwrite: give its output folder."
+        )
+    if folder is not None:
+        folder = pathlib.Path(folder)
+        run_folder.check(folder, resume, overwrite)
     task = tasks.get(config.task, config.data_dir)
     config = config.resolve(task)
     if resume and run_folder.is_finished(folder):
@@ -52,6 +58,8 @@ def train(config, folder, resume=False, overwrite=False, log=print):
     keras.utils.set_random_seed(config.seed)
     model = build_model(config, task)
     splits = task.datasets(config.batch_size, config.seed)
+    if folder is None:
+        folder = run_folder.new_folder(task.name, config.arm)
     run_folder.claim(folder, config, resume, overwrite)
     recorder = Recorder(folder, config)
     if recorder.step:
@@ -69,16 +77,24 @@ def train(config, folder, resume=False, overwrite=False, log=print):
         config.batch_size,
         "examples",
     )
-    with progress:
-        model.fit(
-            splits.train,
-            validation_data=splits.validation,
-            initial_epoch=len(recorder.rows),
-            epochs=math.ceil(config.steps / steps_per_epoch),
-            steps_per_epoch=steps_per_epoch,
-            callbacks=[progress, recorder],
-            verbose=0,
+    try:
+        with progress:
+            model.fit(
+                splits.train,
+                validation_data=splits.validation,
+                initial_epoch=len(recorder.rows),
+                epochs=math.ceil(config.steps / steps_per_epoch),
+                steps_per_epoch=steps_per_epoch,
+                callbacks=[progress, recorder],
+                verbose=0,
+            )
+    except KeyboardInterrupt:
+        log(
+            f"Interrupted after step {recorder.step:,}. The same command with "
+            f"--output {folder} --resume goes on from "
+            f"{recorder.kept_state()}."
         )
+        raise
     return _finish(config, task, model, recorder, log)
 
 
@@ -200,6 +216,10 @@ def _finish(config, task, model, recorder, log):
         folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
     )
     (folder / run_folder.STATE).unlink()
+    log(
+        f"Written to {folder}: {run_folder.METRICS}, {run_folder.HISTORY}, "
+        f"{run_folder.CURVES}, {run_folder.ADAPTER}, {run_folder.TENSORBOARD}/"
+    )
     return metrics
 
 

@@ -1,5 +1,6 @@
 """The folder that a run leaves behind."""
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -14,15 +15,20 @@ ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
 STATE = "state.safetensors"
 TENSORBOARD = "tensorboard"
-_ALL = (CONFIG, HISTORY, METRICS, ADAPTER, CURVES, STATE, TENSORBOARD)
+# The configuration goes last when a run is removed: while it is there, the
+# folder is known to hold a run.
+_ALL = (HISTORY, METRICS, ADAPTER, CURVES, STATE, TENSORBOARD, CONFIG)
 
 
-def default_folder(task, arm):
-    """`runs/<task>-<arm>-<n>`, with the first n that is not taken."""
-    number = 1
-    while (folder := pathlib.Path("runs", f"{task}-{arm}-{number}")).exists():
-        number += 1
-    return folder
+def new_folder(task, arm):
+    """Makes `runs/<task>-<arm>-<n>`, with the first n that is not taken."""
+    for number in itertools.count(1):
+        folder = pathlib.Path("runs", f"{task}-{arm}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
 
 
 def check(folder, resume, overwrite):
@@ -41,11 +47,13 @@ def check(folder, resume, overwrite):
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / CONFIG).is_file():
+        try:
+            read_config(folder)
+        except (FileNotFoundError, ValueError) as error:
             raise FileExistsError(
                 f"The output folder `{folder}` is not empty and holds no run. "
                 "Choose another one."
-            )
+            ) from error
         if not (resume or overwrite):
             raise FileExistsError(
                 f"The output folder `{folder}` already holds a run. Use "

@@ -5,7 +5,7 @@ import os
 from keras import ops
 
 from keras_fpt import checkpoints
-from keras_fpt.presets import load_backbone
+from keras_fpt.presets import load_backbone, locate
 
 HEAD_FILE = "fpt_classifier.safetensors"
 PAPER_DROPOUT = 0.1
@@ -26,7 +26,7 @@ def from_preset(cls, preset, load_weights, task, overrides):
         arguments["dropout"] = None
     arguments.update(overrides)
 
-    head_path = os.path.join(str(preset), HEAD_FILE)
+    head_path = os.path.join(locate(preset), HEAD_FILE)
     if not (load_weights and os.path.exists(head_path)):
         return cls(backbone, **arguments)
 

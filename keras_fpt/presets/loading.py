@@ -28,9 +28,7 @@ def load_backbone(preset, load_weights=True, seed=0, dtype=None):
     """
     import keras_hub
 
-    preset = str(preset)
-    is_packaged = preset in packaged.names()
-    location = packaged.path(preset) if is_packaged else preset
+    preset, location = str(preset), locate(preset)
     is_local = os.path.isdir(location)
     if is_local:
         _check_folder(preset, location)
@@ -47,6 +45,12 @@ def load_backbone(preset, load_weights=True, seed=0, dtype=None):
     if not load_weights:
         random_weights.randomize(backbone, seed)
     return backbone
+
+
+def locate(preset):
+    """The folder of a packaged preset; any other name or path as it is."""
+    preset = str(preset)
+    return packaged.path(preset) if preset in packaged.names() else preset
 
 
 def _check_folder(preset, location):
@@ -95,8 +99,9 @@ def _explain(preset, is_local, error):
         )
     if is_local:
         return ValueError(
-            f"The weights in the preset folder `{preset}` are damaged, cut "
-            f"off, or do not fit its config.json: {detail}"
+            f"Could not load the preset folder `{preset}`: its weights are "
+            "damaged, cut off, or do not fit its config.json, or KerasHub "
+            f"does not know the architecture. It said: {detail}"
         )
     return ValueError(
         f"Could not get the preset '{preset}' from {_source(preset)}. Where "

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import time
 
 import keras
@@ -61,7 +62,7 @@ class LanguageModelConfig:
     short_fraction: float = 0.75
     tokens: int | None = None
     batch_tokens: int = 4096
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     decay_fraction: float = 0.3
     validation_fraction: float = 0.01
     seed: int = 0
@@ -85,6 +86,22 @@ class LanguageModelConfig:
                 f"max_sequence_length={self.max_sequence_length} but received "
                 f"{self.short_sequence_length}."
             )
+        for name in ("short_fraction", "decay_fraction", "validation_fraction"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(
+                    f"Expected {name} from 0 to below 1 but received "
+                    f"{getattr(self, name)}."
+                )
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(
+                "Expected a learning rate above 0 but received "
+                f"{self.learning_rate}."
+            )
+        if self.tokens is not None and self.tokens < self.batch_tokens:
+            raise ValueError(
+                f"Expected at least one step of {self.batch_tokens} tokens "
+                f"but received tokens={self.tokens}."
+            )
         if self.batch_tokens % self.max_sequence_length:
             raise ValueError(
                 "Expected batch_tokens to be a multiple of "
@@ -95,7 +112,7 @@ class LanguageModelConfig:
 
 # These may differ between the parts of one run: they change what is still to
 # come, or how it is computed, and not what was done.
-MAY_CHANGE_ON_RESUME = ("texts", "tokens", "dtype")
+MAY_CHANGE_ON_RESUME = ("tokens", "dtype")
 
 
 def pretrain_language_model(config, output, resume=False, log=print):
@@ -118,21 +135,16 @@ def pretrain_language_model(config, output, resume=False, log=print):
     """
     work = os.path.join(output, WORK_FOLDER)
     text.check_files(config.texts)
-    _claim(config, output, work, resume)
-    tokens = _prepare_tokens(config, work, log)
-    split = len(tokens) - max(
-        int(len(tokens) * config.validation_fraction),
-        config.max_sequence_length + 1,
-    )
-    train_tokens, validation_tokens = tokens[:split], tokens[split:]
-
+    is_new = _check_output(config, output, work, resume)
+    try:
+        train_tokens, validation_tokens = _prepare_tokens(config, work, log)
+    except BaseException:
+        if is_new:
+            shutil.rmtree(work)
+        raise
+    if is_new:
+        _write_config(config, work)
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
-    if steps < 1:
-        raise ValueError(
-            f"Expected at least {config.batch_tokens:,} tokens, one step, but "
-            f"there are {config.tokens or max(split, 0):,} to train on. Give "
-            "more text, or a smaller batch_tokens."
-        )
     backbone, model = _build(config, steps)
     state_path = os.path.join(work, "state.safetensors")
     step = 0
@@ -183,7 +195,7 @@ def pretrain_language_model(config, output, resume=False, log=print):
                 * config.batch_tokens
                 / seconds,
             }
-            if not math.isfinite(row["loss"]):
+            if not math.isfinite(row["loss"] + row["validation_loss"]):
                 raise FloatingPointError(
                     f"The loss became {row['loss']} between steps {step} and "
                     f"{stop}. The last good state is kept; try a lower "
@@ -207,19 +219,20 @@ def pretrain_language_model(config, output, resume=False, log=print):
     return results
 
 
-def _claim(config, output, work, resume):
-    """Makes the folders, or checks that the run there is this one."""
-    os.makedirs(work, exist_ok=True)
+def _check_output(config, output, work, resume):
+    """Whether a new run may begin in `output`; else the old one may go on.
+
+    Raises:
+        FileExistsError, ValueError: neither may.
+    """
     path = os.path.join(work, "config.json")
-    fixed = {
-        name: value
-        for name, value in dataclasses.asdict(config).items()
-        if name not in MAY_CHANGE_ON_RESUME
-    }
     if not os.path.exists(path):
-        with open(path, "w") as file:
-            json.dump(fixed, file, indent=2)
-        return
+        if os.path.isdir(output) and set(os.listdir(output)) - {WORK_FOLDER}:
+            raise FileExistsError(
+                f"The output folder `{output}` is not empty and holds no "
+                "pretraining run. Choose another one."
+            )
+        return True
     if not resume:
         raise FileExistsError(
             f"`{output}` already holds a pretraining run. Go on with it with "
@@ -227,17 +240,38 @@ def _claim(config, output, work, resume):
         )
     with open(path) as file:
         saved = json.load(file)
-    different = [name for name in fixed if fixed[name] != saved.get(name)]
-    if different:
-        name = different[0]
-        raise ValueError(
-            f"The run in `{output}` has {name}={saved.get(name)} but received "
-            f"{name}={fixed[name]}. Resume with the same settings."
-        )
+    for name, value in _fixed_settings(config).items():
+        if saved.get(name) != value:
+            raise ValueError(
+                f"The run in `{output}` has {name}={saved.get(name)} but "
+                f"received {name}={value}. Resume with the same settings."
+            )
+    return False
+
+
+def _fixed_settings(config):
+    settings = json.loads(json.dumps(dataclasses.asdict(config)))
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in MAY_CHANGE_ON_RESUME
+    }
+
+
+def _write_config(config, work):
+    path = os.path.join(work, "config.json")
+    with open(path + ".tmp", "w") as file:
+        json.dump(_fixed_settings(config), file, indent=2)
+    os.replace(path + ".tmp", path)
 
 
 def _prepare_tokens(config, work, log):
-    """The whole text as a memory-mapped array of tokens."""
+    """The text's tokens, memory-mapped: those to train on, and the rest.
+
+    Raises:
+        ValueError: there is too little text.
+    """
+    os.makedirs(work, exist_ok=True)
     path = os.path.join(work, "tokens.bin")
     if not os.path.exists(path):
         started = time.perf_counter()
@@ -249,7 +283,18 @@ def _prepare_tokens(config, work, log):
             f"{count:,} tokens written in "
             f"{time.perf_counter() - started:.0f} s."
         )
-    return np.memmap(path, dtype="<u2", mode="r")
+    tokens = np.memmap(path, dtype="<u2", mode="r")
+    split = len(tokens) - max(
+        int(len(tokens) * config.validation_fraction),
+        config.max_sequence_length + 1,
+    )
+    if split <= config.batch_tokens:
+        raise ValueError(
+            f"Expected more than {config.batch_tokens:,} tokens, one step, "
+            f"but there are {max(split, 0):,} to train on. Give more text, or "
+            "a smaller batch_tokens."
+        )
+    return tokens[:split], tokens[split:]
 
 
 def _build(config, steps):

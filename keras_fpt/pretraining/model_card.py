@@ -1,5 +1,6 @@
 """What a pretrained language model has learned, measured and written down."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -114,43 +115,28 @@ def write_model_card(preset, config, results):
     """
     texts = ", ".join(f"`{os.path.basename(path)}`" for path in config.texts)
     positions = "\n".join(
-        f"| {bucket} | {loss:.3f} |"
-        for bucket, loss in results["loss_by_position"].items()
+        f"| {span} | {loss:.3f} |"
+        for span, loss in results["loss_by_position"].items()
     )
-    command = " ".join(
-        [
-            "keras-fpt pretrain language-model",
-            *(f"--text {os.path.basename(path)}" for path in config.texts),
-            f"--num-layers {config.num_layers}",
-            f"--num-heads {config.num_heads}",
-            f"--hidden-dim {config.hidden_dim}",
-            f"--vocabulary-size {config.vocabulary_size}",
-            f"--max-sequence-length {config.max_sequence_length}",
-            f"--short-sequence-length {config.short_sequence_length}",
-            f"--short-fraction {config.short_fraction}",
-            f"--tokens {results['tokens_seen']}",
-            f"--learning-rate {config.learning_rate}",
-            f"--dtype {config.dtype}",
-            f"--seed {config.seed}",
-            "--output DIR",
-        ]
+    rows = "\n".join(
+        f"| {name} | {results[f'{key}loss']:.3f} "
+        f"| {results[f'{key}bits_per_byte']:.3f} |"
+        for name, key in (("unigram", "unigram_"), ("bigram", "bigram_"))
     )
     card = f"""---
 library_name: keras-hub
 pipeline_tag: text-generation
-license: apache-2.0
-language: en
 ---
 # {os.path.basename(os.path.abspath(preset))}
 
-A GPT-2 of {config.num_layers} layers, {config.num_heads} heads and width
+A GPT-2 of {config.num_layers} layers, {config.num_heads} heads and width \
 {config.hidden_dim}, with {config.max_sequence_length} positions and a
 byte-level BPE vocabulary of {config.vocabulary_size:,} tokens, pretrained by
 next-token prediction. Weights are stored as float16.
 
-- Data: {texts}; the last {config.validation_fraction:.0%} held out.
+- Data: {texts}, of which the last {config.validation_fraction:.0%} was held
+  out.
 - Tokens seen: {results["tokens_seen"]:,} ({results["epochs"]:.2f} epochs).
-- Licence of the weights: Apache-2.0.
 
 ## What it has learned
 
@@ -160,14 +146,11 @@ On {results["validation_tokens"]:,} held-out tokens
 
 | model | nats a token | bits a byte |
 | --- | --- | --- |
-| unigram | {results["unigram_loss"]:.3f} | {
-        results["unigram_bits_per_byte"]:.3f} |
-| bigram | {results["bigram_loss"]:.3f} | {
-        results["bigram_bits_per_byte"]:.3f} |
+{rows}
 | this model | {results["validation_loss"]:.3f} | {
         results["bits_per_byte"]:.3f} |
 
-The loss falls with the position, so the model uses what came before:
+Where the loss falls with the position, what came before helps:
 
 | position | nats a token |
 | --- | --- |
@@ -176,8 +159,23 @@ The loss falls with the position, so the model uses what came before:
 ## Command
 
 ```
-{command}
+{_command(config, results["tokens_seen"])}
 ```
 """
     with open(os.path.join(preset, "README.md"), "w") as file:
         file.write(card)
+
+
+def _command(config, tokens_seen):
+    """The command that makes this preset again."""
+    settings = dataclasses.asdict(config)
+    texts = settings.pop("texts")
+    settings["tokens"] = tokens_seen
+    parts = [f"--text {os.path.basename(path)}" for path in texts]
+    parts += [
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in settings.items()
+    ]
+    return " \\\n    ".join(
+        ["keras-fpt pretrain language-model --output DIR", *parts]
+    )

@@ -54,6 +54,11 @@ def _download(builder, name):
         requests.head(TFDS_STORE, timeout=10)
         print(f"Preparing '{name}' in {builder.data_dir}")
         builder.download_and_prepare()
+    except PermissionError as error:
+        raise PermissionError(
+            f"Cannot write the data set '{name}' to `{builder.data_dir}`: "
+            f"{error}. Give another folder with --data-dir or TFDS_DATA_DIR."
+        ) from error
     except (OSError, tfds.download.DownloadError) as error:
         raise FileNotFoundError(
             f"The data set '{name}' is not in `{builder.data_dir}` and could "

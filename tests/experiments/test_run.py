@@ -4,6 +4,7 @@ import json
 import keras
 import pytest
 
+from keras_fpt import checkpoints
 from keras_fpt.experiments import recorder, run, run_folder
 from keras_fpt.experiments.run_config import RunConfig
 
@@ -115,10 +116,12 @@ def test_a_run_is_not_touched_unless_told(finished, config):
 
 
 def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="holds no run"):
-        run.train(config, tmp_path, overwrite=True, log=quiet)
-    assert (tmp_path / "thesis.txt").exists()
+    files = {"thesis.txt": "years of work", "config.json": '{"layers": 3}'}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(FileExistsError, match="holds no run"):
+            run.train(config, tmp_path, overwrite=True, log=quiet)
+        assert (tmp_path / name).read_text() == text
 
 
 def test_output_that_cannot_be_written(config, tmp_path):
@@ -166,6 +169,15 @@ def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
     with pytest.raises(FloatingPointError, match="learning rate 1e.30"):
         run.train(hot, tmp_path / "hot", log=quiet)
     assert not run_folder.is_finished(tmp_path / "hot")
+    assert not (tmp_path / "hot" / "state.safetensors").exists()
+
+
+def test_resume_on_another_backend_is_refused(config, tmp_path):
+    checkpoints.write_arrays(
+        tmp_path / "state.safetensors", {}, {"history": [], "backend": "mlx"}
+    )
+    with pytest.raises(ValueError, match="KERAS_BACKEND=mlx"):
+        recorder.Recorder(tmp_path, config)
 
 
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
@@ -190,10 +202,13 @@ def test_steps_to_accuracy():
 
 def test_default_folder_is_always_new(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first = run_folder.default_folder("digits", "fpt")
-    assert str(first) == "runs/digits-fpt-1"
-    first.mkdir(parents=True)
-    assert str(run_folder.default_folder("digits", "fpt")).endswith("-2")
+    assert str(run_folder.new_folder("digits", "fpt")) == "runs/digits-fpt-1"
+    assert str(run_folder.new_folder("digits", "fpt")) == "runs/digits-fpt-2"
+
+
+def test_resume_needs_a_folder(config):
+    with pytest.raises(ValueError, match="which run"):
+        run.train(config, resume=True, log=quiet)
 
 
 def test_config_json_round_trip(config):

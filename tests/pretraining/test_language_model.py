@@ -57,7 +57,8 @@ def test_preset_is_complete(finished, data):
     with open(os.path.join(output, "README.md")) as file:
         card = file.read()
     assert f"{results['bits_per_byte']:.3f}" in card
-    assert "keras-fpt pretrain language-model --text corpus.txt" in card
+    assert "keras-fpt pretrain language-model --output DIR" in card
+    assert "--text corpus.txt" in card and "--batch-tokens 128" in card
 
 
 def test_weights_are_stored_as_float16(finished):
@@ -122,8 +123,17 @@ def test_too_little_text_is_refused(corpus, tmp_path):
     config = LanguageModelConfig(
         (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}
     )
-    with pytest.raises(ValueError, match="at least 32,000 tokens, one step"):
+    with pytest.raises(ValueError, match="more than 32,000 tokens, one step"):
         pretrain_language_model(config, str(tmp_path / "x"), log=quiet)
+    assert not (tmp_path / "x" / "training").exists()
+
+
+def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    config = LanguageModelConfig((corpus,), **SMALL)
+    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+        pretrain_language_model(config, str(tmp_path), True, log=quiet)
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_schedule_warms_up_stays_and_decays():
@@ -166,6 +176,9 @@ def test_count_models_on_a_case_by_hand():
         ({"num_heads": 3}, "that 3 heads divide"),
         ({"short_sequence_length": 5}, "that divides"),
         ({"batch_tokens": 100}, "multiple of"),
+        ({"tokens": 0}, "at least one step"),
+        ({"learning_rate": 0.0}, "learning rate above 0"),
+        ({"validation_fraction": 1.0}, "validation_fraction from 0"),
     ],
 )
 def test_bad_configuration(change, message):
