@@ -296,6 +296,12 @@ def _load_backend():
             import tensorflow as tf
 
             tf.config.list_logical_devices()
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"The package `{error.name}` is not installed. With "
+                "KERAS_BACKEND=jax or torch, install keras-fpt[jax] or "
+                "keras-fpt[torch]."
+            ) from error
         except BaseException:
             chatter.seek(0)
             os.write(saved, chatter.read())
@@ -306,7 +312,7 @@ def _load_backend():
 
 
 # What bad input raises; everything else is a defect and shows its traceback.
-EXPECTED = (ValueError, OSError, FloatingPointError)
+EXPECTED = (ValueError, OSError, FloatingPointError, ImportError)
 
 
 def main():

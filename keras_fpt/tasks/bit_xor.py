@@ -21,7 +21,7 @@ def task(data_dir=None):
         num_classes=2,
         sequence_length=2 * NUM_BITS,
         make_splits=lambda *args: generated_splits(make_batch, *args),
-        recipe=Recipe(steps=1000, dropout=0.0),
+        recipe=Recipe(steps=500, dropout=0.0),
         input_dim=1,
         num_output_tokens=NUM_BITS,
     )
