@@ -292,9 +292,14 @@ def _load_backend():
     with tempfile.TemporaryFile() as chatter:
         os.dup2(chatter.fileno(), 2)
         try:
+            import keras
             import keras_hub  # noqa: F401
             import tensorflow as tf
 
+            if keras.backend.backend() != "tensorflow":
+                # It only feeds data then, and would take an accelerator's
+                # whole memory.
+                tf.config.set_visible_devices([], "GPU")
             tf.config.list_logical_devices()
         except ModuleNotFoundError as error:
             raise ImportError(
