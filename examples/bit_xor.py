@@ -26,7 +26,7 @@ print(model.parameter_report())
 model.fit(
     train,
     validation_data=validation,
-    steps_per_epoch=250,
+    steps_per_epoch=125,
     epochs=4,
     verbose=2,
 )

@@ -118,7 +118,8 @@ def write_history(folder, rows):
     """Writes `history.csv`: one row an evaluation.
 
     `train_*` are running means over the steps since the row before, with
-    dropout; `validation_*` are in evaluation mode.
+    dropout; `validation_*` are in evaluation mode, on at most about 1,000
+    examples, always the same.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")

@@ -18,6 +18,8 @@ from keras_fpt.progress import StepProgress
 EVALUATIONS = 20
 LEAST_STEPS_BETWEEN_EVALUATIONS = 25
 TRAIN_SUBSET_SIZE = 2048
+# While a run trains, it looks at no more of the validation split than this.
+VALIDATION_SUBSET_SIZE = 1000
 ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -81,7 +83,9 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
         with progress:
             model.fit(
                 splits.train,
-                validation_data=splits.validation,
+                validation_data=_head(
+                    splits.validation, VALIDATION_SUBSET_SIZE, config
+                ),
                 initial_epoch=len(recorder.rows),
                 epochs=math.ceil(config.steps / steps_per_epoch),
                 steps_per_epoch=steps_per_epoch,
@@ -181,7 +185,6 @@ def _finish(config, task, model, recorder, log):
     """Evaluates once more, and writes all that a finished run leaves."""
     log("Evaluating on train, validation and test.")
     splits = task.datasets(config.batch_size, config.seed)
-    subset = splits.train.take(-(-TRAIN_SUBSET_SIZE // config.batch_size))
     metrics = {
         **json.loads(config.to_json()),
         "backend": keras.backend.backend(),
@@ -191,7 +194,7 @@ def _finish(config, task, model, recorder, log):
         "total_parameters": freezing.count_parameters(model.weights),
     }
     for name, split in (
-        ("train", subset),
+        ("train", _head(splits.train, TRAIN_SUBSET_SIZE, config)),
         ("validation", splits.validation),
         ("test", splits.test),
     ):
@@ -221,6 +224,11 @@ def _finish(config, task, model, recorder, log):
         f"{run_folder.CURVES}, {run_folder.ADAPTER}, {run_folder.TENSORBOARD}/"
     )
     return metrics
+
+
+def _head(dataset, size, config):
+    """The first batches of a data set, with at least `size` examples."""
+    return dataset.take(math.ceil(size / config.batch_size))
 
 
 def _evaluate(model, dataset):
