@@ -4,7 +4,9 @@
 
 Give `load_weights=False` to `from_preset` for the same with random frozen
 weights. One seed and one learning rate prove nothing about the two: for a
-claim, tune the rate of each and repeat over seeds. COST_MNIST
+claim, tune the rate of each and repeat over seeds.
+`keras-fpt train mnist --steps 300` reached 64.2% (PyTorch, 2 CPU cores, 321 s);
+this stops after a third of its steps.
 """
 
 import os

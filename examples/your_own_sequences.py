@@ -3,7 +3,8 @@
     KERAS_BACKEND=jax python examples/your_own_sequences.py
 
 Here: readings of two sensors, 20 to 40 of them, whose common wave is a sine,
-a square or a sawtooth, under noise. COST_OWN
+a square or a sawtooth, under noise.
+Ten epochs are 290 steps of 64 sequences.
 """
 
 import os
