@@ -20,9 +20,47 @@ pretrain_app = typer.Typer(
     help="Make presets: pretrain a backbone.", no_args_is_help=True
 )
 app.add_typer(pretrain_app, name="pretrain")
+tasks_app = typer.Typer(help="List the tasks, or show one.")
+app.add_typer(tasks_app, name="tasks")
 
+CLASSES_SHOWN = 12
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 console = Console(soft_wrap=True, highlight=False)
+
+
+OWN_DATA = "Your own data"
+
+
+def _own(kind, text):
+    return Annotated[
+        kind | None, typer.Option(help=text, rich_help_panel=OWN_DATA)
+    ]
+
+
+TaskArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A name, see `keras-fpt tasks`; or a file or folder of your own: "
+        ".csv, .tsv, .fasta, .npz, a folder of images or .wav files."
+    ),
+]
+DataDir = Annotated[str | None, typer.Option(help="Folder of the task's data.")]
+LabelColumn = _own(str, "Column of the labels.")
+GroupColumn = _own(str, "Column whose equal values make a sequence.")
+IgnoreColumn = _own(list[str], "A column to leave out; may be repeated.")
+SplitColumn = _own(str, "Column that says train, validation or test.")
+TextColumn = _own(str, "Column of strings: their characters are tokens.")
+Window = _own(int, "Rows of a time series that make a sequence.")
+Stride = _own(int, "Rows between windows. [window]")
+Labels = _own(str, "Table of the labels of a FASTA file's records.")
+IdColumn = _own(str, "Its column of names. [the first]")
+ImageSize = _own(int, "Height and width that images are resized to.")
+PatchSize = _own(int, "Height and width of a patch, in pixels. [4]")
+MaxSeconds = _own(float, "Length that sounds are cut to. [10]")
+MaxLength = Annotated[
+    int | None,
+    typer.Option(help="Longest sequence, where a task has such a limit."),
+]
 
 
 @app.callback()
@@ -36,7 +74,7 @@ def options(
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(help="See `keras-fpt tasks`.")],
+    task: TaskArgument,
     preset: Annotated[
         str, typer.Option(help="Pretrained backbone: a name or a folder.")
     ] = "gpt2_tiny_en",
@@ -63,9 +101,8 @@ def train(
         float | None, typer.Option(help="Dropout rate. [the task's own]")
     ] = None,
     seed: int = 0,
-    data_dir: Annotated[
-        str | None, typer.Option(help="Folder of the task's data.")
-    ] = None,
+    data_dir: DataDir = None,
+    max_length: MaxLength = None,
     output: Annotated[
         Path | None, typer.Option(help="[runs/<task>-<arm>-<n>]")
     ] = None,
@@ -75,8 +112,20 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run, if any.")
     ] = False,
+    label_column: LabelColumn = None,
+    group_column: GroupColumn = None,
+    ignore_column: IgnoreColumn = None,
+    window: Window = None,
+    stride: Stride = None,
+    split_column: SplitColumn = None,
+    text_column: TextColumn = None,
+    labels: Labels = None,
+    id_column: IdColumn = None,
+    image_size: ImageSize = None,
+    patch_size: PatchSize = None,
+    max_seconds: MaxSeconds = None,
 ):
-    """Train a frozen pretrained transformer on a task."""
+    """Train a frozen pretrained transformer on a task or your own data."""
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
     if (resume or overwrite) and output is None:
@@ -97,12 +146,32 @@ def train(
         dropout=dropout,
         seed=seed,
         data_dir=data_dir,
+        options=_given(
+            max_length=max_length,
+            label_column=label_column,
+            group_column=group_column,
+            ignore_column=ignore_column,
+            window=window,
+            stride=stride,
+            split_column=split_column,
+            text_column=text_column,
+            labels=labels,
+            id_column=id_column,
+            image_size=image_size,
+            patch_size=patch_size,
+            max_seconds=max_seconds,
+        ),
     )
     try:
         metrics = run.train(config, output, resume, overwrite, _log)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     _print_summary(metrics)
+
+
+def _given(**options):
+    """The options that were given."""
+    return {k: v for k, v in options.items() if v is not None}
 
 
 def _log(line):
@@ -137,39 +206,178 @@ def _print_summary(metrics):
 @app.command()
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    split: Annotated[str, typer.Option(help="validation or test.")] = "test",
-    data_dir: Annotated[
-        str | None, typer.Option(help="Folder of the task's data.")
-    ] = None,
+    split: Annotated[
+        str, typer.Option(help="validation, test, or another of the task's.")
+    ] = "test",
+    data_dir: DataDir = None,
 ):
     """Evaluate a finished run again, from its adapter."""
     _load_backend()
     from keras_fpt.experiments import run
 
     result = run.evaluate(run_dir, split, data_dir)
+    accuracies = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2%}"
+        for name, value in result.items()
+        if name.endswith("accuracy")
+    )
+    console.print(f"{split} {accuracies}, loss {result['loss']:.4f}")
+
+
+@app.command()
+def predict(
+    run_dir: Annotated[
+        Path, typer.Argument(help="Folder of a finished run on your own data.")
+    ],
+    data: Annotated[
+        Path, typer.Argument(help="New data of the same kind; no labels.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .csv file to write.")
+    ] = Path("predictions.csv"),
+):
+    """Predict the classes of new data with a finished run."""
+    _load_backend()
+    from keras_fpt.experiments.predict import predict
+
+    frame = predict(run_dir, data, output)
+    counts = frame["prediction"].value_counts()
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     console.print(
-        f"{split} accuracy {result['accuracy']:.2%}, loss {result['loss']:.4f}"
+        f"{len(frame):,} predictions written to {output}: {shown}.",
+        markup=False,
     )
 
 
-@app.command("tasks")
-def list_tasks():
-    """List the tasks."""
+@tasks_app.callback(invoke_without_command=True)
+def list_tasks(context: typer.Context):
+    """List the tasks, or show one."""
+    if context.invoked_subcommand is not None:
+        return
     _load_backend()
     from keras_fpt import tasks
 
-    table = Table("task", "tokens", "width", "answers", "classes", "what")
+    table = Table("task", "tokens", "each", "answers", "classes", "what")
     for name in tasks.names():
         task = tasks.get(name)
         answers = task.num_output_tokens * task.labels_per_token
         numbers = (
             task.sequence_length,
-            task.input_dim,
+            _kind_of_token(task),
             answers,
             task.num_classes,
         )
         table.add_row(name, *map(str, numbers), task.description)
     console.print(table)
+    console.print(
+        "A file or folder of your own works as well: see `keras-fpt train "
+        "--help`."
+    )
+
+
+@tasks_app.command("show")
+def show_task(
+    task: TaskArgument,
+    data_dir: DataDir = None,
+    max_length: MaxLength = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="[<task>.png]")
+    ] = None,
+    label_column: LabelColumn = None,
+    group_column: GroupColumn = None,
+    ignore_column: IgnoreColumn = None,
+    window: Window = None,
+    stride: Stride = None,
+    split_column: SplitColumn = None,
+    text_column: TextColumn = None,
+    labels: Labels = None,
+    id_column: IdColumn = None,
+    image_size: ImageSize = None,
+    patch_size: PatchSize = None,
+    max_seconds: MaxSeconds = None,
+):
+    """Show what a task's data is, and draw a few examples as a PNG."""
+    _load_backend()
+    from keras_fpt import tasks
+    from keras_fpt.tasks.drawing import draw_examples
+
+    shown = tasks.get(
+        task,
+        data_dir,
+        **_given(
+            max_length=max_length,
+            label_column=label_column,
+            group_column=group_column,
+            ignore_column=ignore_column,
+            window=window,
+            stride=stride,
+            split_column=split_column,
+            text_column=text_column,
+            labels=labels,
+            id_column=id_column,
+            image_size=image_size,
+            patch_size=patch_size,
+            max_seconds=max_seconds,
+        ),
+    )
+    table = Table(title=shown.name, show_header=False)
+    for row in _facts(shown):
+        table.add_row(*row)
+    console.print(table)
+    console.print(_class_table(shown))
+    output = output or Path(f"{shown.name.replace(':', '-')}.png")
+    draw_examples(shown, output)
+    console.print(f"Examples drawn to {output}.", markup=False)
+
+
+def _kind_of_token(task):
+    if task.vocabulary_size is not None:
+        return f"1 of {task.vocabulary_size}"
+    return f"{task.input_dim} float" + "s" * (task.input_dim > 1)
+
+
+def _facts(task):
+    yield "what", task.description
+    yield "tokens", f"up to {task.sequence_length:,}, {_kind_of_token(task)}"
+    answers = task.num_output_tokens * task.labels_per_token
+    yield "answers", f"{answers:,} of {task.num_classes:,} classes"
+    for split in ("train", *task.held_out_splits):
+        size = task.data.size(split)
+        yield split, "without end" if size is None else f"{size:,} examples"
+    for split in task.held_out_splits:
+        yield (
+            f"majority class, {split}",
+            f"right in {task.majority_accuracy(split):.2%}",
+        )
+    if task.origin is not None:
+        yield "source", task.origin.source
+        yield "licence", task.origin.licence
+        yield "citation", task.origin.citation
+
+
+def _class_table(task):
+    """The commonest classes, and how often each is the answer."""
+    counts = {
+        split: task.class_counts(split)
+        for split in ("train", *task.held_out_splits)
+    }
+    counts = {k: v for k, v in counts.items() if v is not None}
+    table = Table("class", *counts)
+    order = sorted(
+        range(task.num_classes), key=lambda i: -next(iter(counts.values()))[i]
+    )
+    for i in order[:CLASSES_SHOWN]:
+        name = task.class_names[i] if task.class_names else str(i)
+        table.add_row(name, *(_share(v, i) for v in counts.values()))
+    if len(order) > CLASSES_SHOWN:
+        table.add_row(
+            f"{len(order) - CLASSES_SHOWN:,} more", *("" for _ in counts)
+        )
+    return table
+
+
+def _share(counts, i):
+    return f"{counts[i]:,} ({counts[i] / counts.sum():.1%})"
 
 
 @app.command("presets")

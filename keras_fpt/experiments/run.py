@@ -1,5 +1,6 @@
 """Trains, and evaluates, one run."""
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -8,8 +9,8 @@ import platform
 import keras
 
 import keras_fpt
-from keras_fpt import freezing, tasks
-from keras_fpt.experiments import arms, run_folder
+from keras_fpt import freezing
+from keras_fpt.experiments import arms, described, run_folder
 from keras_fpt.experiments.curves import draw_curves
 from keras_fpt.experiments.recorder import Recorder
 from keras_fpt.models import FPTClassifier
@@ -49,7 +50,7 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
     if folder is not None:
         folder = pathlib.Path(folder)
         run_folder.check(folder, resume, overwrite)
-    task = tasks.get(config.task, config.data_dir)
+    task = config.load_task(verbose=True)
     config = config.resolve(task)
     if resume and run_folder.is_finished(folder):
         run_folder.claim(folder, config, resume, overwrite)
@@ -63,6 +64,8 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
     if folder is None:
         folder = run_folder.new_folder(task.name, config.arm)
     run_folder.claim(folder, config, resume, overwrite)
+    if task.reader is not None:
+        run_folder.write_text(folder / run_folder.DATA, described.to_json(task))
     recorder = Recorder(folder, config)
     if recorder.step:
         log(f"Resuming after step {recorder.step:,}.")
@@ -125,6 +128,18 @@ def build_model(config, task):
             f"tokens, but the preset '{config.preset}' has {limit} positions."
         )
     model.optimizer.learning_rate = config.learning_rate
+    if task.top_5:
+        model.compile(
+            optimizer=model.optimizer,
+            loss=model.loss,
+            metrics=[
+                keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+                keras.metrics.SparseTopKCategoricalAccuracy(
+                    5, name="top_5_accuracy"
+                ),
+            ],
+            jit_compile=model.jit_compile,
+        )
     return model
 
 
@@ -133,32 +148,26 @@ def evaluate(folder, split="test", data_dir=None):
 
     Args:
         folder: path of the run's folder.
-        split: string, `"validation"` or `"test"`.
+        split: string, `"validation"`, `"test"` or another held-out split of
+            the task.
         data_dir: overrides the run's own.
 
     Returns:
-        A dict of `loss` and `accuracy`.
+        A dict of `loss`, `accuracy` and what else the task reports.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
         ValueError: the split is unknown, or the adapter does not fit.
     """
-    if split not in ("validation", "test"):
-        raise ValueError(
-            f"Unknown split '{split}'. Expected 'validation' or 'test'."
-        )
     config = run_folder.read_config(folder)
-    adapter = pathlib.Path(folder, run_folder.ADAPTER)
-    if not adapter.is_file():
-        raise FileNotFoundError(
-            f"The run in `{folder}` is not finished: it has no "
-            f"{run_folder.ADAPTER}. Go on with it with --resume."
-        )
-    task = tasks.get(config.task, data_dir or config.data_dir)
+    adapter = run_folder.finished_adapter(folder)
+    if data_dir is not None:
+        config = dataclasses.replace(config, data_dir=data_dir)
+    task = config.load_task()
+    dataset = task.held_out(split, config.batch_size)
     model = build_model(config, task)
     model.load_adapter(adapter)
-    splits = task.datasets(config.batch_size, config.seed)
-    return _evaluate(model, getattr(splits, split))
+    return _evaluate(model, dataset)
 
 
 def read_metrics(folder):
@@ -170,6 +179,10 @@ def _log_start(config, task, model, folder, log):
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
     log(f"Task {task.name}: {task.description}.")
+    log(
+        f"Always giving the commonest answer would be right in "
+        f"{task.majority_accuracy('validation'):.1%} of validation."
+    )
     log(
         f"Arm {config.arm} ({arms.get(config.arm).description}) of "
         f"{config.preset}: {trained:,} of {total:,} parameters train."
@@ -198,8 +211,15 @@ def _finish(config, task, model, recorder, log):
         ("validation", splits.validation),
         ("test", splits.test),
     ):
-        for metric, value in _evaluate(model, split).items():
-            metrics[f"{name}_{metric}"] = value
+        metrics |= _prefixed(name, _evaluate(model, split))
+    for name in task.held_out_splits[2:]:
+        metrics |= _prefixed(
+            name, _evaluate(model, task.held_out(name, config.batch_size))
+        )
+    metrics |= {
+        f"{name}_majority_accuracy": task.majority_accuracy(name)
+        for name in task.held_out_splits
+    }
     metrics["steps_to_accuracy"] = steps_to_accuracy(recorder.rows)
     metrics["wall_seconds"] = recorder.rows[-1]["seconds"]
     metrics["versions"] = _versions()
@@ -233,7 +253,11 @@ def _head(dataset, size, config):
 
 def _evaluate(model, dataset):
     result = model.evaluate(dataset, verbose=0, return_dict=True)
-    return {name: float(result[name]) for name in ("loss", "accuracy")}
+    return {name: float(value) for name, value in result.items()}
+
+
+def _prefixed(split, values):
+    return {f"{split}_{name}": value for name, value in values.items()}
 
 
 def steps_to_accuracy(rows):

@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import math
+import pathlib
 
-from keras_fpt import freezing
+from keras_fpt import freezing, tasks
 from keras_fpt.experiments import arms
 
 
@@ -26,6 +27,8 @@ class RunConfig:
         seed: int, of the new layers, the random arm's weights, the order of
             the training data and dropout.
         data_dir: string, see `keras_fpt.tasks.get`.
+        options: dict, the task's own options; see there too.
+        source: string, the path of a person's own data, or `None`.
     """
 
     task: str
@@ -39,6 +42,20 @@ class RunConfig:
     dropout: float | None = None
     seed: int = 0
     data_dir: str | None = None
+    options: dict = dataclasses.field(default_factory=dict)
+    source: str | None = None
+
+    def load_task(self, verbose=False):
+        """The `Task`; `verbose` prints what is found in a person's own data.
+
+        Raises:
+            ValueError, FileNotFoundError: see `keras_fpt.tasks.get`.
+        """
+        name = self.source or self.task
+        options = dict(self.options)
+        if tasks.is_own_data(name):
+            options["verbose"] = verbose
+        return tasks.get(name, self.data_dir, **options)
 
     def resolve(self, task):
         """This configuration with every default filled in.
@@ -53,6 +70,9 @@ class RunConfig:
         filled = dataclasses.replace(
             self,
             task=task.name,
+            source=str(pathlib.Path(self.task).resolve())
+            if self.source is None and tasks.is_own_data(self.task)
+            else self.source,
             policy=self.policy or arms.get(self.arm).policy,
             **{
                 name: default

@@ -14,16 +14,18 @@ METRICS = "metrics.json"
 ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
 STATE = "state.safetensors"
+DATA = "data.json"
 TENSORBOARD = "tensorboard"
 # The configuration goes last when a run is removed: while it is there, the
 # folder is known to hold a run.
-_ALL = (HISTORY, METRICS, ADAPTER, CURVES, STATE, TENSORBOARD, CONFIG)
+_ALL = (HISTORY, METRICS, ADAPTER, CURVES, STATE, DATA, TENSORBOARD, CONFIG)
 
 
 def new_folder(task, arm):
     """Makes `runs/<task>-<arm>-<n>`, with the first n that is not taken."""
+    name = task.replace(":", "-")  # which some file systems refuse
     for number in itertools.count(1):
-        folder = pathlib.Path("runs", f"{task}-{arm}-{number}")
+        folder = pathlib.Path("runs", f"{name}-{arm}-{number}")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -116,6 +118,21 @@ def read_config(folder):
     return RunConfig.from_json(path.read_text())
 
 
+def finished_adapter(folder):
+    """The path of a finished run's adapter.
+
+    Raises:
+        FileNotFoundError: the run is not finished.
+    """
+    path = pathlib.Path(folder, ADAPTER)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The run in `{folder}` is not finished: it has no {ADAPTER}. Go "
+            "on with it with --resume."
+        )
+    return path
+
+
 def is_finished(folder):
     """Whether the run in a folder has ended; its metrics come last."""
     return pathlib.Path(folder, METRICS).is_file()
@@ -135,7 +152,7 @@ def _check_same(folder, config):
     saved = read_config(folder)
     for name in RunConfig.__dataclass_fields__:
         ours, theirs = getattr(config, name), getattr(saved, name)
-        if name != "data_dir" and ours != theirs:
+        if name not in ("data_dir", "source") and ours != theirs:
             raise ValueError(
                 f"The run in `{folder}` has {name}={theirs} but received "
                 f"{name}={ours}. Resume it with the same settings, or choose "

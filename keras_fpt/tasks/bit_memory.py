@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_fpt.tasks.streams import generated_splits
+from keras_fpt.tasks.generated import Generated
 from keras_fpt.tasks.task import Recipe, Task
 
 NUM_STRINGS = 5
@@ -24,7 +24,7 @@ def task(data_dir=None):
         description="five strings of bits and half of one -> the whole one",
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
-        make_splits=lambda *args: generated_splits(make_batch, *args),
+        data=Generated(make_batch),
         recipe=Recipe(steps=1000, dropout=0.0),
         input_dim=BITS_PER_TOKEN,
         num_output_tokens=TOKENS_PER_STRING,

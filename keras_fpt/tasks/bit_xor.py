@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_fpt.tasks.streams import generated_splits
+from keras_fpt.tasks.generated import Generated
 from keras_fpt.tasks.task import Recipe, Task
 
 NUM_BITS = 5
@@ -20,7 +20,7 @@ def task(data_dir=None):
         description="two strings of 5 bits -> their elementwise XOR",
         num_classes=2,
         sequence_length=2 * NUM_BITS,
-        make_splits=lambda *args: generated_splits(make_batch, *args),
+        data=Generated(make_batch),
         recipe=Recipe(steps=500, dropout=0.0),
         input_dim=1,
         num_output_tokens=NUM_BITS,

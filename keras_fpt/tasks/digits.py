@@ -5,10 +5,11 @@ import functools
 import numpy as np
 
 from keras_fpt.tasks import images
-from keras_fpt.tasks.streams import array_splits
-from keras_fpt.tasks.task import Recipe, Task
+from keras_fpt.tasks.stored import Examples, Stored
+from keras_fpt.tasks.task import Origin, Recipe, Task
 
 PATCH_SIZE = 2
+ROWS = 8 // PATCH_SIZE
 HIGHEST_PIXEL = 16
 TEST_SIZE = 360
 
@@ -26,22 +27,23 @@ def task(data_dir=None):
         name="digits",
         description="8 x 8 handwritten digits, 2 x 2 patches -> 10 classes",
         num_classes=10,
-        sequence_length=(8 // PATCH_SIZE) ** 2,
-        make_splits=_splits,
+        sequence_length=ROWS**2,
+        data=Stored(_read, encode),
         recipe=Recipe(steps=1000),
         input_dim=PATCH_SIZE**2,
-    )
-
-
-def _splits(batch_size, seed, first_batch):
-    train, validation, test = _load()
-    return array_splits(
-        train, validation, test, encode, batch_size, seed, first_batch
+        origin=Origin(
+            "UCI's test part of Optical Recognition of Handwritten Digits, "
+            "as sklearn.datasets.load_digits has it",
+            "CC BY 4.0",
+            "Alpaydin and Kaynak, 1998, UCI Machine Learning Repository, "
+            "doi:10.24432/C50P49",
+        ),
+        picture=images.picture_of(ROWS, PATCH_SIZE),
     )
 
 
 @functools.cache
-def _load():
+def _read():
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -54,7 +56,12 @@ def _load():
         stratify=y,
         random_state=0,
     )
-    return *images.hold_out_tenth(x_train, y_train), (x_test, y_test)
+    train, validation = images.hold_out_tenth(x_train, y_train)
+    return {
+        "train": Examples(*train),
+        "validation": Examples(*validation),
+        "test": Examples(x_test, y_test),
+    }
 
 
 def encode(x):

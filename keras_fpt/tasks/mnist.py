@@ -2,15 +2,15 @@
 
 import functools
 
-import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks import images, tfds_arrays
-from keras_fpt.tasks.streams import array_splits
-from keras_fpt.tasks.task import Recipe, Task
+from keras_fpt.tasks.stored import Stored
+from keras_fpt.tasks.task import Origin, Recipe, Task
 
 PATCH_SIZE = 4
 PADDING = 2  # to 32 x 32
+ROWS = (28 + 2 * PADDING) // PATCH_SIZE
 
 
 def task(data_dir=None):
@@ -26,28 +26,24 @@ def task(data_dir=None):
         name="mnist",
         description="28 x 28 handwritten digits, 4 x 4 patches -> 10 classes",
         num_classes=10,
-        sequence_length=((28 + 2 * PADDING) // PATCH_SIZE) ** 2,
-        make_splits=functools.partial(_splits, data_dir),
+        sequence_length=ROWS**2,
+        data=Stored(
+            functools.partial(tfds_arrays.read, "mnist", data_dir), encode
+        ),
         recipe=Recipe(steps=1000),
         input_dim=PATCH_SIZE**2,
+        origin=Origin(
+            "TensorFlow Datasets, mnist; http://yann.lecun.com/exdb/mnist/",
+            "CC BY-SA 3.0",
+            "LeCun, Bottou, Bengio and Haffner, 1998, Gradient-Based Learning "
+            "Applied to Document Recognition",
+        ),
+        picture=images.picture_of(ROWS, PATCH_SIZE),
     )
-
-
-def _splits(data_dir, batch_size, seed, first_batch):
-    train, validation, test = _load(data_dir)
-    return array_splits(
-        train, validation, test, encode, batch_size, seed, first_batch
-    )
-
-
-@functools.cache
-def _load(data_dir):
-    (x, y), test = tfds_arrays.load("mnist", ("train", "test"), data_dir)
-    return *images.hold_out_tenth(x, y), test
 
 
 def encode(x):
     """Images `(batch, 28, 28, 1)` to tokens `(batch, 64, 16)` in [-1, 1]."""
     around = [PADDING, PADDING]
     x = tf.pad(x, [[0, 0], around, around, [0, 0]])
-    return images.patches(images.centred(x, np.iinfo("uint8").max), PATCH_SIZE)
+    return images.patches(images.centred(x), PATCH_SIZE)

@@ -1,24 +1,29 @@
 """Image data sets from TensorFlow Datasets, as arrays in memory."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
+
+from keras_fpt.tasks import images
+from keras_fpt.tasks.stored import Examples
 
 TFDS_STORE = "https://storage.googleapis.com"
 
 
-def load(name, splits, data_dir=None):
-    """Loads splits of an image classification data set.
+@functools.cache
+def read(name, data_dir=None):
+    """Reads an image classification data set that has no validation split.
 
     The data set is downloaded and prepared if it is not in the folder yet.
 
     Args:
         name: string, its TFDS name.
-        splits: tuple of strings.
         data_dir: TFDS folder; `None` is TFDS's own default.
 
     Returns:
-        A list of tuples: images `(n, height, width, channels)` as uint8 and
-        labels `(n,)` as int32.
+        A dict of `Examples`: `train`, `validation` (a fixed, seeded tenth of
+        train) and `test`, with uint8 images `(n, height, width, channels)`.
 
     Raises:
         FileNotFoundError: it is not there and cannot be downloaded.
@@ -26,23 +31,29 @@ def load(name, splits, data_dir=None):
     """
     import tensorflow_datasets as tfds
 
-    tfds.disable_progress_bar()
     builder = tfds.builder(name, data_dir=data_dir)
     if not builder.is_prepared():
         _download(builder, name)
+    train, validation = images.hold_out_tenth(*_load(builder, "train"))
+    return {
+        "train": Examples(*train),
+        "validation": Examples(*validation),
+        "test": Examples(*_load(builder, "test")),
+    }
+
+
+def _load(builder, split):
     try:
-        arrays = [
-            builder.as_dataset(split=split, batch_size=-1) for split in splits
-        ]
+        batch = builder.as_dataset(split=split, batch_size=-1)
     except tf.errors.DataLossError as error:
+        files = ", ".join(
+            str(path) for path in builder.info.splits[split].filepaths
+        )
         raise ValueError(
-            f"The data set '{name}' in `{builder.data_dir}` is damaged or cut "
-            "off. Remove that folder and prepare it again."
+            f"The data set '{builder.name}' is damaged or cut off, in {files}. "
+            f"Remove the folder `{builder.data_dir}` and prepare it again."
         ) from error
-    return [
-        (batch["image"].numpy(), batch["label"].numpy().astype(np.int32))
-        for batch in arrays
-    ]
+    return batch["image"].numpy(), batch["label"].numpy().astype(np.int32)
 
 
 def _download(builder, name):

@@ -49,14 +49,14 @@ def test_digits_splits():
 
 
 def test_every_epoch_holds_each_example_once_in_another_order():
-    train, _, _ = digits._load()
-    size = len(train[0])
+    train = tasks.get("digits").data.splits["train"]
+    size = len(train.x)
     batch_size = 14
     assert size == 1294 and size % batch_size == 6
     dataset = tasks.get("digits").datasets(batch_size, seed=2).train
     rows = np.concatenate([x for x, _ in dataset.take(2 * size // batch_size)])
     first, second = rows[:size], rows[size:]
-    expected = digits.encode(tf.constant(train[0])).numpy()
+    expected = digits.encode(tf.constant(train.x)).numpy()
 
     def sort(rows):
         return sorted(row.tobytes() for row in rows)
@@ -68,11 +68,11 @@ def test_every_epoch_holds_each_example_once_in_another_order():
 
 
 def test_labels_stay_with_their_images():
-    train, _, _ = digits._load()
-    encoded = digits.encode(tf.constant(train[0])).numpy()
+    train = tasks.get("digits").data.splits["train"]
+    encoded = digits.encode(tf.constant(train.x)).numpy()
     label_of = {
         row.tobytes(): int(label)
-        for row, label in zip(encoded, train[1], strict=True)
+        for row, label in zip(encoded, train.y, strict=True)
     }
     for x, y in tasks.get("digits").datasets(64, seed=5).train.take(10):
         for row, label in zip(x.numpy(), y.numpy(), strict=True):

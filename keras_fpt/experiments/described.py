@@ -1,0 +1,50 @@
+"""What a run must know of its data to predict on new files.
+
+It is kept in the run's folder, so that prediction needs neither the training
+data nor its path.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from keras_fpt.experiments import run_folder
+from keras_fpt.tasks import Recipe, Task
+from keras_fpt.tasks.own import paths
+
+_FIELDS = (
+    "name",
+    "description",
+    "num_classes",
+    "sequence_length",
+    "input_dim",
+    "vocabulary_size",
+    "class_names",
+)
+
+
+def to_json(task):
+    """A task on a person's own data, without the data, as JSON text."""
+    entry = {name: getattr(task, name) for name in _FIELDS}
+    entry["recipe"] = dataclasses.asdict(task.recipe)
+    entry["reader"] = paths.reader_to_json(task.reader)
+    return json.dumps(entry, indent=2) + "\n"
+
+
+def read(folder):
+    """The task of a run, without the data.
+
+    Raises:
+        FileNotFoundError: the run was not on a person's own data.
+    """
+    path = pathlib.Path(folder, run_folder.DATA)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The run in `{folder}` has no {run_folder.DATA}: only runs on "
+            "data of your own can predict on new files."
+        )
+    entry = json.loads(path.read_text())
+    entry["class_names"] = tuple(entry["class_names"])
+    entry["recipe"] = Recipe(**entry["recipe"])
+    entry["reader"] = paths.reader_from_json(entry["reader"])
+    return Task(data=None, **entry)

@@ -1,0 +1,340 @@
+"""Arrays, and any iterable of batches, as a task."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from keras_fpt.tasks.own import build, classes, sequences, splitting
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayReader:
+    """How saved arrays become sequences.
+
+    Args:
+        input_dim: int, width of float tokens, or `None`.
+        vocabulary_size: int, for integer tokens, or `None`.
+    """
+
+    input_dim: int | None
+    vocabulary_size: int | None
+
+    def read(self, path):
+        """The sequences of an `.npy` or `.npz` file or a saved data set.
+
+        Raises:
+            ValueError: they are not as those that the task was made of.
+        """
+        x = as_sequences(read_arrays(path, ("x",))[0])
+        values = sequences.tokens_of(x)
+        if (values.ndim == 1) != (self.input_dim is None):
+            raise ValueError(
+                f"`{path}` holds tokens of another kind: expected "
+                f"{self._expected()}."
+            )
+        if values.ndim == 2 and values.shape[1] != self.input_dim:
+            raise ValueError(
+                f"`{path}` holds tokens of width {values.shape[1]}: expected "
+                f"{self._expected()}."
+            )
+        if values.ndim == 1 and values.max() >= self.vocabulary_size:
+            raise ValueError(
+                f"`{path}` holds the token {values.max()}: expected "
+                f"{self._expected()}."
+            )
+        return x, [f"example {i + 1}" for i in range(len(x))]
+
+    def _expected(self):
+        if self.input_dim is None:
+            return f"integers below {self.vocabulary_size}"
+        return f"floats of width {self.input_dim}"
+
+
+def from_arrays(
+    x, y, class_names=None, split=None, name="arrays", verbose=True
+):
+    """A task from arrays of sequences and labels.
+
+    Values are taken as they are. Networks like numbers of about unit size:
+    subtract the mean and divide by the standard deviation of your training
+    examples where yours are not so.
+
+    Args:
+        x: float array `(n, tokens, dim)`; float array `(n, tokens)`, which
+            are tokens of width 1; integer array `(n, tokens)`; or a list of n
+            such sequences, `(tokens, dim)` or `(tokens,)`, of any lengths.
+        y: n labels: integers or strings.
+        class_names: sequence of strings; labels are then names in it, or
+            places in it. `None` takes the classes from the labels, sorted.
+        split: n strings, `train`, `validation` or `test`; `None` makes a
+            fixed, seeded fifth test and a tenth of the rest validation, with
+            the share of each class kept.
+        name: string, the task's name.
+        verbose: bool, whether to print what was found.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: shapes, numbers or labels that cannot be used. It says
+            which example.
+
+    Example:
+
+    ```python
+    x = np.random.normal(size=(500, 30, 6)).astype("float32")
+    y = np.where(x.mean(axis=(1, 2)) > 0, "up", "down")
+    task = keras_fpt.tasks.from_arrays(x, y)
+    model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
+    ```
+    """
+    x = as_sequences(x)
+    if len(x) != len(y):
+        raise ValueError(
+            f"Expected as many labels as sequences but received {len(y):,} "
+            f"and {len(x):,}."
+        )
+    y, class_names = classes.number(y, _where, class_names)
+    if split is None:
+        places, split_by = splitting.stratified(y), "seeded, stratified"
+    else:
+        places, split_by = splitting.given(list(split), _where), "as given"
+    values = sequences.tokens_of(x)
+    vocabulary_size = int(values.max()) + 1 if values.ndim == 1 else None
+    input_dim = None if vocabulary_size else values.shape[1]
+    note = f"values from {values.min():.4g} to {values.max():.4g}"
+    return build.task(
+        name,
+        x,
+        y,
+        class_names,
+        places,
+        split_by,
+        ArrayReader(input_dim, vocabulary_size),
+        vocabulary_size=vocabulary_size,
+        notes=[note],
+        verbose=verbose,
+    )
+
+
+def from_dataset(dataset, class_names=None, name="dataset", verbose=True):
+    """A task from a `tf.data.Dataset` or any loader that Keras accepts.
+
+    It is read once, to its end, and held in memory. Data that is larger goes
+    to `FPTClassifier.fit` as it is.
+
+    Args:
+        dataset: finite iterable of `(x, y)`, single examples or batches of
+            them, e.g. a `tf.data.Dataset`, a Grain loader or data set, or a
+            `torch.utils.data.DataLoader`. `x` is as in `from_arrays`, or a
+            dict of `tokens` and `padding_mask`.
+        class_names: as in `from_arrays`.
+        name: string, the task's name.
+        verbose: bool, whether to print what was found.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: it does not end, is empty, or holds something else.
+    """
+    x, y = collect(dataset)
+    return from_arrays(x, y, class_names, name=name, verbose=verbose)
+
+
+def from_saved(path, class_names=None, verbose=True):
+    """A task from arrays or a data set in files.
+
+    Args:
+        path: an `.npz` file with the arrays `x` and `y` (`np.savez`), or the
+            folder of a `tf.data.Dataset` of `(x, y)` that was saved with
+            `dataset.save(path)`.
+        class_names: as in `from_arrays`.
+        verbose: bool, whether to print what was found.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError, FileNotFoundError: the file is not there or not so.
+    """
+    x, y = read_arrays(path, ("x", "y"))
+    try:
+        return from_arrays(
+            x, y, class_names, name=pathlib.Path(path).stem, verbose=verbose
+        )
+    except ValueError as error:
+        raise ValueError(f"`{path}`: {error}") from error
+
+
+def is_saved_dataset(path):
+    """Whether a folder was written by `tf.data.Dataset.save`."""
+    return pathlib.Path(path, "dataset_spec.pb").is_file()
+
+
+def read_arrays(path, names):
+    """Arrays by name, from one of the files that `from_saved` takes.
+
+    An `.npy` file and a data set of inputs alone hold the first only.
+    """
+    import tensorflow as tf
+
+    if is_saved_dataset(path):
+        try:
+            return collect(tf.data.Dataset.load(str(path)), len(names) > 1)
+        except tf.errors.OpError as error:
+            raise ValueError(
+                f"The data set in `{path}` is damaged: {error.message}"
+            ) from error
+    try:
+        # Not pickled objects, which could run code.
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            loaded = {"x": loaded}
+        missing = [name for name in names if name not in loaded]
+        if not missing:
+            return [loaded[name] for name in names]
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file `{path}`.") from None
+    except Exception as error:
+        # A damaged zip file raises errors of many kinds.
+        raise ValueError(
+            f"Cannot read arrays from `{path}`: {error}"
+        ) from error
+    raise ValueError(
+        f"`{path}` has no array '{missing[0]}'; it has "
+        f"{', '.join(loaded)}. Write it with np.savez(path, x=x, y=y)."
+    )
+
+
+def collect(dataset, labelled=True):
+    """All examples of an iterable: a list of sequences and a list of labels.
+
+    Raises:
+        ValueError: it does not end, is empty, or holds something else.
+    """
+    import tensorflow as tf
+
+    if isinstance(dataset, tf.data.Dataset):
+        if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+            raise ValueError(
+                "The data set does not end. Give one pass over it, for "
+                "instance dataset.take(1000)."
+            )
+        dataset = dataset.as_numpy_iterator()
+    x, y = [], []
+    for number, element in enumerate(dataset):
+        if labelled and not (
+            isinstance(element, (tuple, list)) and len(element) == 2
+        ):
+            raise ValueError(
+                f"Element {number} of the data set is not a pair of inputs "
+                "and labels."
+            )
+        inputs, labels = (
+            element
+            if labelled
+            else (element[0] if isinstance(element, tuple) else element, None)
+        )
+        rows = _rows(inputs)
+        labels = np.asarray(labels) if labelled else None
+        if labelled and labels.ndim == 0:
+            x.append(_single(inputs))
+            y.append(labels)
+            continue
+        if labelled and len(rows) != len(labels):
+            raise ValueError(
+                f"Element {number} of the data set has {len(rows)} sequences "
+                f"but {len(labels)} labels."
+            )
+        x += rows
+        y += [] if labels is None else list(labels)
+    if not x:
+        raise ValueError("The data set is empty.")
+    return x, _decoded(y)
+
+
+def as_sequences(x):
+    """Float32 `(n, tokens, dim)`, int32 `(n, tokens)`, or ragged ones.
+
+    Raises:
+        ValueError: `x` is not a row of sequences, or holds NaN or infinity.
+    """
+    rows = [np.asarray(row) for row in x]
+    if not rows:
+        raise ValueError("Expected sequences but received none.")
+    checked = [_checked_row(row, number) for number, row in enumerate(rows)]
+    kinds = {(row.dtype, row.shape[1:]) for row in checked}
+    if len(kinds) > 1:
+        other = next(
+            number
+            for number, row in enumerate(checked)
+            if (row.dtype, row.shape[1:])
+            != (checked[0].dtype, checked[0].shape[1:])
+        )
+        raise ValueError(
+            f"Example {other} is a sequence of another kind than example 0: "
+            f"{rows[other].dtype} {rows[other].shape} and {rows[0].dtype} "
+            f"{rows[0].shape}."
+        )
+    return sequences.stack(checked)
+
+
+def _checked_row(row, number):
+    if row.dtype.kind not in "iufb":
+        raise ValueError(f"Example {number} holds no numbers but {row.dtype}.")
+    if row.ndim == 3:
+        raise ValueError(
+            f"Example {number} has shape {row.shape}, which is no sequence "
+            "but an image, perhaps. keras_fpt.tasks.patches(images, size) "
+            "makes sequences of images."
+        )
+    if row.ndim not in (1, 2) or not len(row):
+        raise ValueError(
+            f"Example {number} has shape {row.shape}. Expected a sequence, "
+            "(tokens, dim) or (tokens,), of at least one token."
+        )
+    if row.ndim == 1 and row.dtype.kind in "iub":
+        if row.min() < 0:
+            raise ValueError(
+                f"Example {number} holds the token {row.min()}. Expected "
+                "integers from 0."
+            )
+        return row.astype(np.int32)
+    bad = np.argwhere(~np.isfinite(row))
+    if len(bad):
+        raise ValueError(
+            f"Example {number}, token {bad[0][0]}: expected finite numbers "
+            f"but received {row[tuple(bad[0])]}."
+        )
+    row = row.astype(np.float32)
+    return row[:, None] if row.ndim == 1 else row
+
+
+def _rows(inputs):
+    """The sequences of a batch, without padding."""
+    if not isinstance(inputs, dict):
+        return list(np.asarray(inputs))
+    tokens = np.asarray(inputs["tokens"])
+    mask = np.asarray(inputs["padding_mask"]).astype(bool)
+    return [row[real] for row, real in zip(tokens, mask, strict=True)]
+
+
+def _single(inputs):
+    if not isinstance(inputs, dict):
+        return np.asarray(inputs)
+    mask = np.asarray(inputs["padding_mask"]).astype(bool)
+    return np.asarray(inputs["tokens"])[mask]
+
+
+def _decoded(labels):
+    """TensorFlow's strings are bytes."""
+    return [
+        label.decode() if isinstance(label, bytes) else label
+        for label in (np.asarray(label).item() for label in labels)
+    ]
+
+
+def _where(place):
+    return f"Example {place}"

@@ -1,0 +1,383 @@
+"""Tables: a row, a group of rows, or a window of rows as a sequence."""
+
+import csv
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from keras_fpt.tasks.own import build, classes, sequences, splitting
+
+
+@dataclasses.dataclass(frozen=True)
+class TableReader:
+    """How rows of a table become sequences of standardised numbers.
+
+    Args:
+        columns: tuple of strings, the columns that are read.
+        mean: tuple of floats, of each column in the training rows.
+        scale: tuple of floats, the standard deviations.
+        group_column: string, see `from_csv`; likewise the two below.
+        window: int or `None`.
+        stride: int or `None`.
+    """
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    group_column: str | None = None
+    window: int | None = None
+    stride: int | None = None
+
+    def read(self, path):
+        """The sequences of a new file, and their names.
+
+        Raises:
+            ValueError: as `from_csv` does; labels are not needed.
+        """
+        frame = read_table(path)
+        values = numbers(frame, self.columns, path)
+        if self.window is None:
+            groups = group_rows(frame, self.group_column, path)
+        else:
+            whole = (
+                series(frame)
+                if self.group_column is None
+                else group_rows(frame, self.group_column, path)
+            )
+            groups = [
+                part
+                for rows in whole
+                for part in windows(rows, self.window, self.stride)
+            ]
+            if not groups:
+                raise ValueError(
+                    f"`{path}` has fewer rows than a window of {self.window}."
+                )
+        x = cut(values, [rows for _, rows in groups], self.is_by_row)
+        x = sequences.standardized(x, *self.statistics())
+        return x, [name for name, _ in groups]
+
+    @property
+    def is_by_row(self):
+        """Whether a row is a sequence; each of its cells is then a token."""
+        return self.group_column is None and self.window is None
+
+    def statistics(self):
+        """Mean and deviation, in the shape that a sequence's token has."""
+        shape = (-1, 1) if self.is_by_row else (-1,)
+        return np.reshape(self.mean, shape), np.reshape(self.scale, shape)
+
+
+def from_csv(
+    path,
+    label_column,
+    group_column=None,
+    window=None,
+    stride=None,
+    split_column=None,
+    ignore_column=(),
+    verbose=True,
+):
+    """A task from a table of numbers.
+
+    A row is a sequence whose tokens are its cells; or, with `group_column`,
+    all rows with one value there are a sequence whose tokens are rows, in the
+    order of the file; or, with `window`, so many successive rows are one.
+    Columns are standardised with the mean and deviation of training rows.
+
+    A fixed, seeded fifth of the sequences is for testing and a tenth of the
+    rest for validation, with the share of each class kept. A long time series
+    is cut by time instead: the last fifth of its rows is for testing, and
+    the tenth before for validation; no window holds rows of two splits. With
+    both `group_column` and `window`, whole groups (say, recordings) go to
+    one split.
+
+    Args:
+        path: a `.csv` or `.tsv` file with a header, in UTF-8.
+        label_column: string. A group's rows must agree in it; a window has
+            the commonest label of its rows.
+        group_column: string, or `None`.
+        window: int, rows a window, or `None`.
+        stride: int, rows from one window to the next; `None` is `window`.
+        split_column: string, a column that says `train`, `validation` or
+            `test`; `None` splits as above.
+        ignore_column: string or strings, columns that are not used.
+        verbose: bool, whether to print what was found.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a column is missing; a row is ragged; a cell is no finite
+            number; labels are missing or contradict each other; a class or a
+            split is empty. It names the file and the row, counted from 1
+            below the header.
+
+    Example:
+
+    ```python
+    task = keras_fpt.tasks.from_csv(
+        "walks.csv", label_column="activity", window=50, stride=25
+    )
+    ```
+    """
+    _check_window(window, stride)
+    if window is not None and split_column is not None:
+        raise ValueError("Give window or split_column, not both.")
+    frame = read_table(path)
+    special = [label_column, group_column, split_column]
+    special = [name for name in special if name is not None]
+    ignored = (
+        [ignore_column] if isinstance(ignore_column, str) else ignore_column
+    )
+    special += ignored
+    for name in special:
+        _column(frame, name, path)
+    columns = tuple(name for name in frame.columns if name not in special)
+    if not columns:
+        raise ValueError(f"`{path}` has no column beside {special}.")
+    values = numbers(frame, columns, path)
+    labels, class_names = classes.number(
+        frame[label_column].to_numpy(str), _where(path)
+    )
+    stride = stride or window
+    groups = group_rows(frame, group_column, path)
+    if window is not None and group_column is None:
+        places, parts = _windows_in_time(values, window, stride, path)
+        split_by = "by time"
+    else:
+        of_group = _group_labels(groups, labels, class_names, window, path)
+        if split_column is None:
+            places = splitting.stratified(of_group)
+            split_by = "seeded, stratified"
+        else:
+            places = splitting.given(
+                _agreed(frame[split_column], groups, split_column, path),
+                lambda i: f"`{path}`, {groups[i][0]}",
+            )
+            split_by = f"column {split_column}"
+        parts = groups
+        if window is not None:
+            places, parts = _windows_of_groups(places, groups, window, stride)
+            split_by = f"seeded, by {group_column}"
+    rows_of = [rows for _, rows in parts]
+    y = np.array([_commonest(labels[rows]) for rows in rows_of], np.int32)
+    splitting.check(places, y, class_names)
+
+    train_rows = np.unique(
+        np.concatenate([rows_of[i] for i in places["train"]])
+    )
+    mean, scale = sequences.statistics(values[None, train_rows])
+    reader = TableReader(
+        columns,
+        tuple(mean.tolist()),
+        tuple(scale.tolist()),
+        group_column,
+        window,
+        stride,
+    )
+    x = cut(values, rows_of, reader.is_by_row)
+    return build.task(
+        pathlib.Path(path).stem,
+        sequences.standardized(x, *reader.statistics()),
+        y,
+        class_names,
+        places,
+        split_by,
+        reader,
+        [name for name, _ in parts],
+        notes=[
+            f"{'tokens' if reader.is_by_row else 'width'}: the columns "
+            f"{_listed(columns)}, standardised"
+        ],
+        verbose=verbose,
+    )
+
+
+def read_table(path):
+    """A table of text cells, a `pandas.DataFrame`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no table; a row has too few or too many cells.
+    """
+    import pandas as pd
+
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file `{path}`.")
+    separator = "\t" if path.suffix == ".tsv" else ","
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, delimiter=separator, strict=True)
+            header = next(rows, [])
+            count = 0
+            for row in rows:
+                # pandas would fill up a short row, and skips blank lines too.
+                if not row:
+                    continue
+                count += 1
+                if len(row) != len(header):
+                    raise ValueError(
+                        f"`{path}`, row {count}: expected {len(header)} cells "
+                        f"but received {len(row)}."
+                    )
+        if not count:
+            raise ValueError(f"`{path}` has no rows below its header.")
+        twice = {name for name in header if header.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"`{path}` has more than one column '{min(twice)}'."
+            )
+        return pd.read_csv(
+            path,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            index_col=False,
+        )
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"`{path}` is not a table in UTF-8: {error}"
+        ) from error
+
+
+def numbers(frame, columns, path):
+    """Some columns of a table as float64 `(rows, columns)`.
+
+    Raises:
+        ValueError: a column is missing, or a cell is not a finite number.
+    """
+    import pandas as pd
+
+    values = np.empty((len(frame), len(columns)))
+    for place, name in enumerate(columns):
+        cells = _column(frame, name, path)
+        values[:, place] = pd.to_numeric(cells, errors="coerce")
+        wrong = ~np.isfinite(values[:, place])
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"`{path}`, row {row + 1}, column '{name}': expected a finite "
+                f"number but received '{cells.iloc[row]}'. A column can be "
+                f"left out with --ignore-column '{name}'."
+            )
+    return values
+
+
+def group_rows(frame, group_column, path):
+    """Names and rows of groups; a group a row where there is no column."""
+    if group_column is None:
+        return [(f"row {row + 1}", [row]) for row in range(len(frame))]
+    cells = _column(frame, group_column, path).to_numpy(str)
+    rows_of = {}
+    for row, cell in enumerate(cells.tolist()):
+        rows_of.setdefault(cell, []).append(row)
+    return [(f"{group_column} {cell}", rows) for cell, rows in rows_of.items()]
+
+
+def series(frame):
+    """All rows of a table as one group."""
+    return [("series", list(range(len(frame))))]
+
+
+def windows(group, window, stride):
+    """The windows of a group's rows: names and rows."""
+    name, rows = group
+    for start in range(0, len(rows) - window + 1, stride):
+        part = rows[start : start + window]
+        yield f"{name}, rows {part[0] + 1}-{part[-1] + 1}", part
+
+
+def cut(values, rows_of, is_by_row):
+    """Sequences of tokens: cells of a row, or rows of several."""
+    if is_by_row:
+        return values[:, :, None]
+    return sequences.stack([values[rows] for rows in rows_of])
+
+
+def _windows_in_time(values, window, stride, path):
+    places, parts = {}, []
+    for split, rows in splitting.chronological(len(values)).items():
+        found = list(windows(("series", rows.tolist()), window, stride))
+        if not found:
+            raise ValueError(
+                f"`{path}`: the {split} split has {len(rows):,} rows, fewer "
+                f"than a window of {window}."
+            )
+        places[split] = np.arange(len(parts), len(parts) + len(found))
+        parts += found
+    return places, parts
+
+
+def _windows_of_groups(places, groups, window, stride):
+    parts, of_windows = [], {}
+    for split, chosen in places.items():
+        start = len(parts)
+        for group in chosen:
+            parts += windows(groups[group], window, stride)
+        of_windows[split] = np.arange(start, len(parts))
+    return of_windows, parts
+
+
+def _group_labels(groups, labels, class_names, window, path):
+    if window is not None:
+        return np.array([_commonest(labels[rows]) for _, rows in groups])
+    for name, rows in groups:
+        other = np.flatnonzero(labels[rows] != labels[rows[0]])
+        if len(other):
+            raise ValueError(
+                f"`{path}`, row {rows[other[0]] + 1}: the label "
+                f"'{class_names[labels[rows[other[0]]]]}' contradicts "
+                f"'{class_names[labels[rows[0]]]}' in row {rows[0] + 1} of "
+                f"the same group, {name}."
+            )
+    return np.array([labels[rows[0]] for _, rows in groups])
+
+
+def _agreed(cells, groups, column, path):
+    cells = cells.tolist()
+    for name, rows in groups:
+        other = [row for row in rows if cells[row] != cells[rows[0]]]
+        if other:
+            raise ValueError(
+                f"`{path}`, row {other[0] + 1}: '{cells[other[0]]}' in "
+                f"'{column}' contradicts '{cells[rows[0]]}' in row "
+                f"{rows[0] + 1} of the same group, {name}."
+            )
+    return [cells[rows[0]] for _, rows in groups]
+
+
+def _commonest(labels):
+    return np.argmax(np.bincount(labels))
+
+
+def _column(frame, name, path):
+    if name not in frame.columns:
+        raise ValueError(
+            f"`{path}` has no column '{name}'. It has "
+            f"{_listed(list(frame.columns))}."
+        )
+    return frame[name]
+
+
+def _where(path):
+    return lambda row: f"`{path}`, row {row + 1}"
+
+
+def _listed(columns):
+    shown = ", ".join(map(str, columns[:8]))
+    return shown if len(columns) <= 8 else f"{shown}, ... ({len(columns)})"
+
+
+def _check_window(window, stride):
+    for name, value in (("window", window), ("stride", stride)):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"Expected {name} to be at least 1 but received {value}."
+            )
+    if stride is not None and window is None:
+        raise ValueError("A stride needs a window.")

@@ -1,0 +1,193 @@
+"""Examples that are held in memory, as tf.data pipelines.
+
+Nothing is drawn from a hidden state: a batch follows from the seed and its
+number, so it is the same on every backend and in every run, and a pipeline
+can begin at any batch at no cost.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# So many batches are drawn together and sorted by length, so that a batch
+# holds sequences of similar lengths.
+BATCHES_SORTED_TOGETHER = 20
+# Sequences are padded to one of few lengths, since a new shape costs a
+# compilation on some backends.
+PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+# Streams of random numbers that training draws from.
+ORDER, BATCH_ORDER, AUGMENTATION = 0, 1, 2
+
+
+class Examples(NamedTuple):
+    """Examples of one split.
+
+    Args:
+        x: array `(n, ...)` with examples of one shape, or a `tf.RaggedTensor`
+            of `n` sequences of different lengths: int32 tokens, or float32
+            tokens of one width.
+        y: int32 array `(n,)` or `(n, answers)`.
+        names: list of n strings that say where an example is in its source
+            (a file, a row), or `None`.
+    """
+
+    x: Any
+    y: np.ndarray
+    names: list[str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """Examples in memory, read when they are first asked for.
+
+    Each training epoch is another permutation of all examples.
+
+    Args:
+        read: function without arguments that returns a dict from the names
+            of splits (`train`, `validation`, `test` and any others) to
+            `Examples`.
+        encode: function from a batch of `x` to tokens, inside tf.data;
+            `None` where `x` holds tokens already.
+        augment: function of a batch of `x` and a seed of shape `(2,)` that
+            returns another `x` for training; `None` for none.
+        more_splits: tuple of names of held-out splits beside validation and
+            test.
+    """
+
+    read: Callable[[], Mapping[str, Examples]]
+    encode: Callable | None = None
+    augment: Callable | None = None
+    more_splits: tuple[str, ...] = ()
+
+    @property
+    def held_out_splits(self):
+        return ("validation", "test", *self.more_splits)
+
+    @functools.cached_property
+    def splits(self):
+        """The examples of all splits, by name."""
+        return self.read()
+
+    def train(self, batch_size, seed, first_batch):
+        """Batches from number `first_batch` on, without end."""
+        x, y, _ = self.splits["train"]
+        size = len(y)
+        y = tf.constant(y)
+        is_ragged = isinstance(x, tf.RaggedTensor)
+        x = x if is_ragged else tf.constant(x)
+        choose = _choose_similar_lengths if is_ragged else _choose
+
+        def make(number):
+            chosen = choose(x, number, batch_size, size, seed)
+            rows = tf.gather(x, chosen)
+            if self.augment:
+                stream = tf.constant([seed, AUGMENTATION], tf.int32)
+                rows = self.augment(
+                    rows, tf.random.fold_in(stream, number, alg="philox")
+                )
+            return self._tokens(rows), tf.gather(y, chosen)
+
+        return tf.data.Dataset.counter(first_batch).map(make).prefetch(2)
+
+    def held_out(self, split, batch_size):
+        """One pass over a held-out split.
+
+        Sequences of different lengths come in the order of their lengths.
+        """
+        x, y, _ = self.splits[split]
+        size = len(y)
+        order = np.arange(size)
+        if isinstance(x, tf.RaggedTensor):
+            order = np.argsort(x.row_lengths().numpy(), kind="stable")
+        return self.in_order(x, order, batch_size, y)
+
+    def in_order(self, x, order, batch_size, y=None):
+        """Batches of some examples, in a given order.
+
+        Args:
+            x: as in `Examples`.
+            order: int array of the examples' places in `x`.
+            batch_size: int.
+            y: as in `Examples`; `None` gives batches of `x` alone.
+        """
+        x = x if isinstance(x, tf.RaggedTensor) else tf.constant(x)
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+        def make(places):
+            tokens = self._tokens(tf.gather(x, places))
+            return tokens if y is None else (tokens, tf.gather(y, places))
+
+        return batches.map(make).prefetch(2)
+
+    def size(self, split):
+        """How many examples a split has."""
+        return len(self.splits[split].y)
+
+    def labels(self, split):
+        """The labels of a split."""
+        return self.splits[split].y
+
+    def _tokens(self, x):
+        if isinstance(x, tf.RaggedTensor):
+            return _padded(x)
+        return self.encode(x) if self.encode else x
+
+
+def _shuffled(places, size, seed):
+    """The examples at some places of an endless row of shuffled epochs."""
+    keys = tf.stack(
+        [tf.fill(tf.shape(places), tf.constant(seed, tf.int64)), places // size]
+        + [tf.fill(tf.shape(places), tf.constant(ORDER, tf.int64))],
+        1,
+    )
+    # The public tf.random.experimental.index_shuffle pads the wrong axis of
+    # a batch of keys to the three numbers that the op takes.
+    return tf.raw_ops.RandomIndexShuffle(
+        index=places % size,
+        seed=keys,
+        max_index=tf.constant(size - 1, tf.int64),
+    )
+
+
+def _choose(x, number, batch_size, size, seed):
+    places = number * batch_size + tf.range(batch_size, dtype=tf.int64)
+    return _shuffled(places, size, seed)
+
+
+def _choose_similar_lengths(x, number, batch_size, size, seed):
+    together = BATCHES_SORTED_TOGETHER
+    window = number // together
+    places = window * together * batch_size + tf.range(
+        together * batch_size, dtype=tf.int64
+    )
+    chosen = _shuffled(places, size, seed)
+    lengths = tf.gather(x.row_lengths(), chosen)
+    chosen = tf.gather(chosen, tf.argsort(lengths, stable=True))
+    # Short batches must not always come first.
+    key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])
+    batch = tf.raw_ops.RandomIndexShuffle(
+        index=number % together,
+        seed=key,
+        max_index=tf.constant(together - 1, tf.int64),
+    )
+    return tf.reshape(chosen, (together, batch_size))[batch]
+
+
+def _padded(x):
+    """A batch of sequences, padded on the right, and its mask."""
+    lengths = tf.cast(x.row_lengths(), tf.int32)
+    longest = tf.reduce_max(lengths)
+    choices = tf.constant(PADDED_LENGTHS, tf.int32)
+    fitting = tf.boolean_mask(choices, choices >= longest)
+    # What is longer than all of them is padded no further.
+    length = tf.reduce_min(tf.concat([fitting, [tf.int32.max]], 0))
+    length = tf.where(length == tf.int32.max, longest, length)
+    shape = [None, tf.cast(length, tf.int64)] + [None] * (len(x.shape) - 2)
+    return {
+        "tokens": x.to_tensor(shape=shape),
+        "padding_mask": tf.sequence_mask(lengths, length, tf.int32),
+    }
