@@ -51,7 +51,7 @@ def test_the_wheel_has_the_preset_and_the_command(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "example", ["bit_xor.py", "your_own_sequences.py", "mnist.py"]
+    "example", sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 )
 def test_examples_run(example, tmp_path, request):
     environment = dict(os.environ)

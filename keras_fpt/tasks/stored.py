@@ -15,7 +15,7 @@ import tensorflow as tf
 
 # So many batches are drawn together and sorted by length, so that a batch
 # holds sequences of similar lengths.
-BATCHES_SORTED_TOGETHER = 20
+BATCHES_SORTED_TOGETHER = 50
 # Sequences are padded to one of few lengths, since a new shape costs a
 # compilation on some backends.
 PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -186,8 +186,10 @@ def _padded(x):
     # What is longer than all of them is padded no further.
     length = tf.reduce_min(tf.concat([fitting, [tf.int32.max]], 0))
     length = tf.where(length == tf.int32.max, longest, length)
-    shape = [None, tf.cast(length, tf.int64)] + [None] * (len(x.shape) - 2)
+    shape = [-1, length, *x.shape[2:]]
+    tokens = x.to_tensor(shape=tf.cast(tf.stack(shape), tf.int64))
+    tokens.set_shape([None, None, *x.shape[2:]])
     return {
-        "tokens": x.to_tensor(shape=shape),
+        "tokens": tokens,
         "padding_mask": tf.sequence_mask(lengths, length, tf.int32),
     }

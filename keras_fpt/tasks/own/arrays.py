@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from keras_fpt.tasks.own import build, classes, sequences, splitting
+from keras_fpt.tasks.own.source_errors import names_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ArrayReader:
                 f"`{path}` holds the token {values.max()}: expected "
                 f"{self._expected()}."
             )
-        return x, [f"example {i + 1}" for i in range(len(x))]
+        return x, [f"example {i + 1}" for i in range(x.shape[0])]
 
     def _expected(self):
         if self.input_dim is None:
@@ -90,10 +91,10 @@ def from_arrays(
     ```
     """
     x = as_sequences(x)
-    if len(x) != len(y):
+    if x.shape[0] != len(y):
         raise ValueError(
             f"Expected as many labels as sequences but received {len(y):,} "
-            f"and {len(x):,}."
+            f"and {x.shape[0]:,}."
         )
     y, class_names = classes.number(y, _where, class_names)
     if split is None:
@@ -143,6 +144,7 @@ def from_dataset(dataset, class_names=None, name="dataset", verbose=True):
     return from_arrays(x, y, class_names, name=name, verbose=verbose)
 
 
+@names_source
 def from_saved(path, class_names=None, verbose=True):
     """A task from arrays or a data set in files.
 
@@ -160,12 +162,9 @@ def from_saved(path, class_names=None, verbose=True):
         ValueError, FileNotFoundError: the file is not there or not so.
     """
     x, y = read_arrays(path, ("x", "y"))
-    try:
-        return from_arrays(
-            x, y, class_names, name=pathlib.Path(path).stem, verbose=verbose
-        )
-    except ValueError as error:
-        raise ValueError(f"`{path}`: {error}") from error
+    return from_arrays(
+        x, y, class_names, name=pathlib.Path(path).stem, verbose=verbose
+    )
 
 
 def is_saved_dataset(path):

@@ -70,6 +70,8 @@ def _check_values(labels, where):
 
 def _in_order_of_numbers(y, names):
     """Classes called 2 and 10 in that order, and called so."""
+    if names.dtype == bool:
+        return y, [str(name) for name in names]
     try:
         values = [int(name) for name in names]
     except ValueError:

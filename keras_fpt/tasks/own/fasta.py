@@ -5,6 +5,7 @@ import pathlib
 
 from keras_fpt.tasks import proteins
 from keras_fpt.tasks.own import build, classes, sequences, splitting, tables
+from keras_fpt.tasks.own.source_errors import names_source
 
 MAX_LENGTH = 1024
 
@@ -36,6 +37,7 @@ class FastaReader:
         return encode(records, path), [name for name, _ in records]
 
 
+@names_source
 def from_fasta(
     path,
     labels=None,

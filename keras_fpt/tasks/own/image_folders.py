@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_fpt.tasks import images
 from keras_fpt.tasks.own import build, folders
+from keras_fpt.tasks.own.source_errors import names_source
 
 IMAGE_SIZE = 32
 LARGEST_KEPT = 64
@@ -48,10 +49,10 @@ class ImageReader:
         mode = "grayscale" if self.channels == 1 else "rgb"
         try:
             image = load_img(file, mode, (self.height, self.width), "bilinear")
+            return img_to_array(image, dtype="uint8")
         except Exception as error:
             # Pillow raises errors of many kinds on damaged files.
             raise _unreadable(file, error) from error
-        return img_to_array(image, dtype="uint8")
 
     def encode(self, x):
         """Images `(batch, height, width, channels)` to tokens in [-1, 1]."""
@@ -63,6 +64,7 @@ class ImageReader:
         return images.picture_of(rows, self.patch_size)(tokens)
 
 
+@names_source
 def from_image_folder(
     folder, image_size=None, patch_size=PATCH_SIZE, verbose=True
 ):

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from keras_fpt.tasks.own import build, classes, sequences, splitting, tables
+from keras_fpt.tasks.own.source_errors import names_source
 
 MAX_LENGTH = 1024
 
@@ -132,6 +133,7 @@ def from_strings(
     )
 
 
+@names_source
 def from_string_table(
     path, text_column, label_column, max_length=MAX_LENGTH, verbose=True
 ):

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 
 from keras_fpt.tasks.own import build, classes, sequences, splitting
+from keras_fpt.tasks.own.source_errors import names_source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,7 @@ class TableReader:
         return np.reshape(self.mean, shape), np.reshape(self.scale, shape)
 
 
+@names_source
 def from_csv(
     path,
     label_column,

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks.own import build, folders, sequences
+from keras_fpt.tasks.own.source_errors import names_source
 
 FRAME_SECONDS = 0.025
 STEP_SECONDS = 0.01
@@ -63,6 +64,7 @@ class SoundReader:
         return sequences.standardized(x, self.mean, self.scale)
 
 
+@names_source
 def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
     """A task from a folder with a subfolder of `.wav` files a class.
 

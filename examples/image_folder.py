@@ -1,0 +1,48 @@
+"""A folder of images: one subfolder a class.
+
+    KERAS_BACKEND=torch python examples/image_folder.py
+
+Writes scikit-learn's 1,797 handwritten digits as PNG files to the folder
+`images`, and makes a task of that folder: a token is a patch of 2 x 2 pixels.
+"""
+
+import os
+import pathlib
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+from PIL import Image  # noqa: E402
+from sklearn.datasets import load_digits  # noqa: E402
+
+import keras_fpt  # noqa: E402
+
+STEPS = 400
+
+digits = load_digits()
+for number, (pixels, label) in enumerate(
+    zip(digits.images, digits.target, strict=True)
+):
+    path = pathlib.Path("images", f"digit {label}", f"{number:04}.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray((pixels * 15).astype("uint8")).save(path)
+
+keras.utils.set_random_seed(0)
+task = keras_fpt.tasks.from_image_folder("images", patch_size=2)
+model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
+train, validation, test = task.datasets(batch_size=64, seed=0)
+model.fit(
+    train,
+    validation_data=validation,
+    steps_per_epoch=STEPS // 4,
+    epochs=4,
+    verbose=2,
+)
+loss, accuracy = model.evaluate(test, verbose=0)
+print(f"test accuracy {accuracy:.1%}")
+
+# Any file of the folder, or a new one.
+tokens, names = task.reader.read("images/digit 7")
+guesses = model.predict(tokens, verbose=0).argmax(axis=1)
+right = sum(task.class_names[guess] == "digit 7" for guess in guesses)
+print(f"{right} of {len(names)} images of a 7 are taken for one")

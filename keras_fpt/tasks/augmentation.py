@@ -1,0 +1,112 @@
+"""Random crops, flips and rotations of a batch of images.
+
+The random numbers follow from a seed alone, and pixels move without being
+mixed, so that the same seed gives the same images everywhere.
+"""
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+PADDING = 4
+MOST_DEGREES = 20
+
+
+class Moves(NamedTuple):
+    """What is done to each image of a batch.
+
+    Args:
+        offsets: int32 tensor `(batch, 2)`, the row and the column of the
+            padded image at which the crop begins, from 0 to `2 * PADDING`.
+        flips: bool tensor `(batch,)`.
+        angles: float64 tensor `(batch,)`, counter-clockwise, in radians.
+    """
+
+    offsets: tf.Tensor
+    flips: tf.Tensor
+    angles: tf.Tensor
+
+
+def augment(images, seed):
+    """Crops, then flips, then rotates each image by chance.
+
+    A crop of the same size from the image with `PADDING` black pixels on each
+    side; a flip of left and right in half of the images; a rotation by up to
+    `MOST_DEGREES` to either side, black where nothing was.
+
+    Args:
+        images: uint8 or float tensor `(batch, height, width, channels)`.
+        seed: int tensor `(2,)`.
+
+    Returns:
+        A tensor of the same shape and type.
+
+    Source: Lu et al., 2021, section 2.2.
+    """
+    moves = draw_moves(tf.shape(images)[0], seed)
+    images = crop(images, moves.offsets)
+    images = flip(images, moves.flips)
+    return rotate(images, moves.angles)
+
+
+def draw_moves(batch_size, seed):
+    """Draws the `Moves` of a batch."""
+    seeds = tf.random.split(seed, 3, alg="philox")
+    # float64, so that rounding differs in no pixel between processors.
+    most = tf.constant(math.radians(MOST_DEGREES), tf.float64)
+    return Moves(
+        _uniform((batch_size, 2), seeds[0], 0, 2 * PADDING + 1, tf.int32),
+        _uniform((batch_size,), seeds[1], 0, 2, tf.int32) == 1,
+        _uniform((batch_size,), seeds[2], -most, most, tf.float64),
+    )
+
+
+def _uniform(shape, seed, low, high, dtype):
+    return tf.random.stateless_uniform(
+        shape, seed, low, high, dtype, alg="philox"
+    )
+
+
+def crop(images, offsets):
+    """Crops of the images' own size, out of the padded images.
+
+    Args:
+        images: tensor `(batch, height, width, channels)`.
+        offsets: int32 tensor `(batch, 2)`, see `Moves`.
+    """
+    _, height, width, _ = images.shape
+    around = [PADDING, PADDING]
+    images = tf.pad(images, [[0, 0], around, around, [0, 0]])
+    rows = offsets[:, :1] + tf.range(height)
+    columns = offsets[:, 1:] + tf.range(width)
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
+
+
+def flip(images, flips):
+    """Swaps left and right of those images whose flag in `flips` is set."""
+    return tf.where(flips[:, None, None, None], images[:, :, ::-1], images)
+
+
+def rotate(images, angles):
+    """Turns images around their centres; each pixel is its nearest neighbour.
+
+    Args:
+        images: tensor `(batch, height, width, channels)`.
+        angles: float64 tensor `(batch,)`, counter-clockwise, in radians.
+    """
+    _, height, width, channels = images.shape
+    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
+    down = (tf.range(height, dtype=tf.float64) - middle_row)[:, None]
+    right = tf.range(width, dtype=tf.float64) - middle_column
+    cos = tf.cos(angles)[:, None, None]
+    sin = tf.sin(angles)[:, None, None]
+    # Where the pixel at each place of the result comes from.
+    row = tf.math.rint(middle_row + cos * down + sin * right)
+    column = tf.math.rint(middle_column - sin * down + cos * right)
+    is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    place = tf.where(is_inside, row * width + column, 0)
+    pixels = tf.reshape(images, (-1, height * width, channels))
+    pixels = tf.gather(pixels, tf.cast(place, tf.int32), axis=1, batch_dims=1)
+    return tf.where(is_inside[..., None], pixels, tf.zeros((), images.dtype))
