@@ -56,7 +56,7 @@ def task(data_dir=None):
             encode,
             augmentation.augment,
         ),
-        recipe=Recipe(steps=4000),
+        recipe=Recipe(steps=2000),
         input_dim=PATCH_SIZE**2 * CHANNELS,
         class_names=CLASS_NAMES,
         origin=ORIGIN,

@@ -6,6 +6,14 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from keras_fpt.tasks.task import Origin
+
+ORIGIN = Origin(
+    "generated as in Lu et al., 2021, section 2.2",
+    "none needed",
+    "Lu, Grover, Abbeel and Mordatch, 2021, Pretrained Transformers as "
+    "Universal Computation Engines, arXiv:2103.05247",
+)
 # The streams of random numbers. No two splits share one, whatever the seed.
 STREAMS = {"train": 0, "validation": 1, "test": 2}
 SIZES = {"validation": 500, "test": 2000}

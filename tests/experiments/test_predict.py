@@ -64,14 +64,13 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
     assert written.columns.tolist() == ["example", "prediction", *columns]
     assert written["prediction"].tolist() == frame["prediction"].tolist()
 
-
     (tmp_path / "other.csv").write_text("group,speed\na,1\n")
     with pytest.raises(ValueError, match="other.csv` has no column 'value'"):
         predict(folder, tmp_path / "other.csv")
 
 
 def test_runs_that_cannot_predict(preset, tmp_path):
-    config = RunConfig("bit_xor", preset, steps=1, batch_size=8)
+    config = RunConfig("bit_xor", preset, steps=1, batch_size=500)
     run.train(config, tmp_path / "xor", log=quiet)
     with pytest.raises(FileNotFoundError, match="only runs on data of your"):
         predict(tmp_path / "xor", "new.csv")
