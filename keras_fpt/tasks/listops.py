@@ -1,0 +1,230 @@
+"""ListOps of Long Range Arena: nested lists of digits, to be evaluated."""
+
+import functools
+import itertools
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import Progress
+
+from keras_fpt.tasks import cache, listops_trees
+from keras_fpt.tasks.listops_trees import CLOSE, SYMBOLS, Expressions
+from keras_fpt.tasks.stored import Examples, Stored
+from keras_fpt.tasks.task import Origin, Recipe, Task
+
+SIZES = {"train": 96_000, "validation": 2_000, "test": 2_000}
+FILES = {
+    "train": "basic_train.tsv",
+    "validation": "basic_val.tsv",
+    "test": "basic_test.tsv",
+}
+SEED = 0
+# To be raised when the generator makes other expressions than before.
+GENERATION = 1
+BRACKETLESS = "bracketless"
+BRACKETLESS_SYMBOLS = tuple(
+    symbol.lstrip("[") for symbol in SYMBOLS if symbol != SYMBOLS[CLOSE]
+)
+
+
+def task(data_dir=None, max_length=512, variant=None):
+    """Expressions such as `[MAX 4 [SM 7 8 ] 3 ]`, to be evaluated.
+
+    The expressions have 501 to 1,999 tokens, of which the first `max_length`
+    are given, as in the reference code, so the answer does not always follow
+    from what is given. Parentheses of the published files are no tokens.
+
+    Args:
+        data_dir: folder with the published `basic_train.tsv`,
+            `basic_val.tsv` and `basic_test.tsv`. `None` generates 96,000,
+            2,000 and 2,000 expressions from the same distribution, once, and
+            keeps them in `KERAS_FPT_HOME` (`~/.cache/keras_fpt`).
+        max_length: int, how many tokens of an expression are given.
+        variant: `None`, or `"bracketless"` for the tokens of the reference
+            code, whose tokenizer drops the closing brackets: several
+            expressions with different answers then look the same.
+
+    Raises:
+        ValueError: `max_length` or `variant` is none of these, or (when the
+            data is first asked for) a file has a wrong line.
+        FileNotFoundError: a file is missing; when the data is first asked
+            for.
+
+    Source: Nangia and Bowman, 2018; Tay et al., 2020, section 2.2.1; Lu et
+    al., 2021, section 2.2.
+    """
+    if variant not in (None, BRACKETLESS):
+        raise ValueError(
+            f"Unknown variant '{variant}' of listops. Expected 'listops' or "
+            f"'listops:{BRACKETLESS}'."
+        )
+    if max_length < 1:
+        raise ValueError(
+            f"Expected a max_length of at least 1 but received {max_length}."
+        )
+    symbols = BRACKETLESS_SYMBOLS if variant else SYMBOLS
+    brackets = "without closing brackets " if variant else ""
+    return Task(
+        name=f"listops:{variant}" if variant else "listops",
+        description=f"nested list operations {brackets}-> 10 digits",
+        num_classes=10,
+        sequence_length=max_length,
+        data=Stored(functools.partial(_read, data_dir, max_length, variant)),
+        recipe=Recipe(steps=2000, batch_size=32),
+        vocabulary_size=len(symbols),
+        origin=Origin(
+            "Long Range Arena, "
+            "https://github.com/google-research/long-range-arena: "
+            + (
+                "its distribution (lra_benchmarks/data/listops.py), generated "
+                f"with seed {SEED}"
+                if data_dir is None
+                else "its published files"
+            ),
+            "Apache-2.0",
+            "Nangia and Bowman, 2018, ListOps: A Diagnostic Dataset for "
+            "Latent Tree Learning, arXiv:1804.06028; Tay et al., 2020, Long "
+            "Range Arena, arXiv:2011.04006",
+        ),
+        symbols=symbols,
+    )
+
+
+def _read(data_dir, max_length, variant):
+    splits = _generated() if data_dir is None else _published(data_dir)
+    return {
+        name: _examples(expressions, max_length, variant)
+        for name, expressions in splits.items()
+    }
+
+
+def _examples(expressions, max_length, variant):
+    rows = []
+    for start, end in itertools.pairwise(expressions.offsets.tolist()):
+        row = expressions.tokens[start:end]
+        if variant == BRACKETLESS:
+            row = row[row != CLOSE]
+        rows.append(row[:max_length])
+    x = tf.RaggedTensor.from_row_lengths(
+        np.concatenate(rows).astype(np.int32), [len(row) for row in rows]
+    )
+    return Examples(x, expressions.answers.astype(np.int32))
+
+
+def _generated():
+    """The splits' `Expressions`, from the cache or made now."""
+    count = sum(SIZES.values())
+    arrays = cache.cached(
+        f"listops-v{GENERATION}-seed{SEED}-{count}",
+        lambda: _generate(count)._asdict(),
+    )
+    tokens, offsets, answers = (arrays[key] for key in Expressions._fields)
+    bounds = itertools.accumulate(SIZES.values(), initial=0)
+    splits = {}
+    for name, (first, end) in zip(
+        SIZES, itertools.pairwise(bounds), strict=True
+    ):
+        start = offsets[first]
+        splits[name] = Expressions(
+            tokens[start : offsets[end]],
+            offsets[first : end + 1] - start,
+            answers[first:end],
+        )
+    return splits
+
+
+def _generate(count):
+    with Progress(console=Console(stderr=True)) as bar:
+        row = bar.add_task("Generating ListOps", total=count)
+        return listops_trees.generate(
+            count, SEED, report=lambda done: bar.update(row, completed=done)
+        )
+
+
+def _published(data_dir):
+    """The splits' `Expressions`, from the published files."""
+    paths = {
+        name: pathlib.Path(data_dir) / file for name, file in FILES.items()
+    }
+    for path in paths.values():
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no file `{path}`. The folder of the task 'listops' "
+                f"must hold {', '.join(FILES.values())} of Long Range Arena. "
+                "Without a folder, the task generates its examples."
+            )
+    return {name: read_tsv(path) for name, path in paths.items()}
+
+
+_CODES = {symbol.encode(): code for code, symbol in enumerate(SYMBOLS)}
+_ANSWERS = {str(digit).encode(): digit for digit in range(10)}
+
+
+def read_tsv(path):
+    """Reads a file of Long Range Arena's ListOps.
+
+    Args:
+        path: a tab-separated file with a header and the columns `Source`,
+            such as `( ( ( [MAX 2 ) 9 ) ] )`, and `Target`, such as `9`.
+
+    Returns:
+        `Expressions`, without the parentheses.
+
+    Raises:
+        ValueError: a line is wrong, or there is no example.
+    """
+    texts, answers = [], []
+    with open(path, "rb") as file:
+        header = file.readline().rstrip(b"\r\n").split(b"\t")
+        for column in (b"Source", b"Target"):
+            if column not in header:
+                raise ValueError(
+                    f"`{path}`, line 1: there is no column "
+                    f"`{_shown(column)}`. Expected a header with the "
+                    "tab-separated columns `Source` and `Target` but found "
+                    f"'{_shown(b' '.join(header))}'."
+                )
+        for number, line in enumerate(file, start=2):
+            fields = line.rstrip(b"\r\n").split(b"\t")
+            if fields == [b""]:
+                continue
+            try:
+                text, answer = _parse(header, fields)
+            except ValueError as error:
+                raise ValueError(f"`{path}`, line {number}: {error}") from error
+            texts.append(text)
+            answers.append(answer)
+    if not texts:
+        raise ValueError(f"`{path}` has no examples.")
+    return listops_trees.joined(texts, answers)
+
+
+def _parse(header, fields):
+    if len(fields) != len(header):
+        raise ValueError(
+            f"expected {len(header)} columns but found {len(fields)}."
+        )
+    row = dict(zip(header, fields, strict=True))
+    symbols = row[b"Source"].translate(None, b"()").split()
+    if not symbols:
+        raise ValueError("the Source is empty.")
+    try:
+        text = bytes(map(_CODES.__getitem__, symbols))
+    except KeyError as error:
+        raise ValueError(
+            f"unknown token '{_shown(error.args[0])}' in the Source. Expected "
+            f"one of {' '.join(SYMBOLS)}."
+        ) from error
+    target = row[b"Target"].strip()
+    if target not in _ANSWERS:
+        raise ValueError(
+            f"expected a Target from 0 to 9 but found '{_shown(target)}'."
+        )
+    return text, _ANSWERS[target]
+
+
+def _shown(text, longest=60):
+    text = text.decode(errors="replace")
+    return text if len(text) <= longest else f"{text[:longest]}..."

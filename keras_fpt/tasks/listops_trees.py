@@ -1,0 +1,268 @@
+"""ListOps expressions from Long Range Arena's distribution, made in bulk.
+
+A chunk of trees is drawn at once, level by level, and evaluated from the
+leaves up, so that NumPy does all the work. A chunk follows from the seed and
+its number alone.
+"""
+
+import collections
+import concurrent.futures
+import itertools
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+SYMBOLS = (*"0123456789", "[MIN", "[MAX", "[MED", "[SM", "]")
+MIN, MAX, MED, SM, CLOSE = range(10, 15)
+DEEPEST = 10
+MOST_ARGUMENTS = 10
+SHORTEST, LONGEST = 501, 1999
+ROOTS_IN_CHUNK = 1024
+# One node in four is an operator, with 2 to 10 arguments alike: 9 of 36
+# equally likely draws. The others are digits, without arguments.
+ARGUMENTS_OF_DRAW = np.array(
+    [0] * 27 + list(range(2, MOST_ARGUMENTS + 1)), np.uint8
+)
+
+
+class Expressions(NamedTuple):
+    """Expressions of different lengths and what they come to.
+
+    Args:
+        tokens: uint8 array, the places in `SYMBOLS` of the tokens of all
+            expressions, one after the other.
+        offsets: int64 array `(n + 1,)`: expression `i` is
+            `tokens[offsets[i] : offsets[i + 1]]`.
+        answers: uint8 array `(n,)`.
+    """
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    answers: np.ndarray
+
+
+class Level(NamedTuple):
+    """The nodes of one depth of many trees, from the left to the right.
+
+    Args:
+        symbols: uint8 array `(nodes,)`, digits and operators.
+        arguments: uint8 array `(nodes,)`, how many of the next level's nodes
+            are a node's arguments; 0 for a digit.
+    """
+
+    symbols: np.ndarray
+    arguments: np.ndarray
+
+
+def generate(count, seed=0, workers=None, report=None):
+    """Draws expressions as Long Range Arena's generator does, and no twins.
+
+    A node is a digit with probability 3/4, and always at depth 10; else it
+    is an operator with 2 to 10 arguments. Digits, operators and numbers of
+    arguments are uniform. A tree is kept if it has more than 500 and fewer
+    than 2,000 tokens.
+
+    Args:
+        count: int, how many expressions.
+        seed: int. The expressions follow from it, whatever `workers` is, and
+            the first of many are those that fewer would be.
+        workers: int, how many threads; `None` is one a core.
+        report: function of the number of expressions so far, called now and
+            then.
+
+    Returns:
+        `Expressions`.
+
+    Source: Nangia and Bowman, 2018; Tay et al., 2020, section 2.2.1, whose
+    generator is `lra_benchmarks/data/listops.py`.
+
+    >>> expressions = generate(3)
+    >>> len(expressions.answers)
+    3
+    """
+    answers = {}
+    for chunk in _chunks_in_order(seed, workers or os.cpu_count() or 1):
+        text = chunk.tokens.tobytes()
+        ends = itertools.pairwise(chunk.offsets.tolist())
+        for (start, end), answer in zip(ends, chunk.answers, strict=True):
+            answers.setdefault(text[start:end], answer)
+            if len(answers) == count:
+                break
+        if report:
+            report(len(answers))
+        if len(answers) == count:
+            break
+    return joined(answers.keys(), answers.values())
+
+
+def joined(texts, answers):
+    """`Expressions` from collections of each one's tokens and answer.
+
+    Args:
+        texts: collection of n byte strings, the tokens of one expression
+            each.
+        answers: collection of n ints.
+    """
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return Expressions(
+        np.frombuffer(b"".join(texts), np.uint8),
+        _with_start(lengths),
+        np.fromiter(answers, np.uint8, len(answers)),
+    )
+
+
+def _chunks_in_order(seed, workers):
+    """Chunk 0, chunk 1 and so on, made ahead by threads."""
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        ahead = collections.deque()
+        try:
+            for number in itertools.count():
+                ahead.append(pool.submit(make_chunk, seed, number))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def make_chunk(seed, number):
+    """The kept ones of some random trees, as `Expressions`."""
+    generator = np.random.default_rng([seed, number])
+    levels = []
+    for arguments in _draw_arguments(generator):
+        symbols = generator.integers(0, 10, len(arguments), np.uint8)
+        is_operator = arguments > 0
+        symbols[is_operator] = generator.integers(
+            MIN, SM + 1, np.count_nonzero(is_operator), np.uint8
+        )
+        levels.append(Level(symbols, arguments))
+    return write(levels)
+
+
+def _draw_arguments(generator):
+    """The shapes of trees of the right length: `Level.arguments` by level."""
+    # A root that is a digit is too short, so all roots are operators.
+    arguments = generator.integers(
+        2, MOST_ARGUMENTS + 1, ROOTS_IN_CHUNK, np.uint8
+    )
+    nodes = np.ones(ROOTS_IN_CHUNK, np.int64)
+    levels, nodes_by_level = [arguments], [nodes]
+    # What a tree's length would be if all nodes that follow were digits.
+    length = np.ones(ROOTS_IN_CHUNK, np.int64)
+    for depth in range(1, DEEPEST):
+        next_nodes = _segment_sums(arguments, nodes)
+        length = length + next_nodes + _segment_sums(arguments > 0, nodes)
+        nodes = next_nodes
+        nodes_by_level.append(nodes)
+        is_last = depth + 1 == DEEPEST
+        if is_last:
+            arguments = np.zeros(nodes.sum(), np.uint8)
+        else:
+            draws = generator.integers(
+                0, len(ARGUMENTS_OF_DRAW), nodes.sum(), np.uint8
+            )
+            arguments = ARGUMENTS_OF_DRAW[draws]
+        levels.append(arguments)
+        may_grow = (nodes > 0) & (not is_last)
+        kept = (length <= LONGEST) & (may_grow | (length >= SHORTEST))
+        levels = [
+            level[np.repeat(kept, counts)]
+            for level, counts in zip(levels, nodes_by_level, strict=True)
+        ]
+        nodes_by_level = [counts[kept] for counts in nodes_by_level]
+        arguments, nodes, length = levels[-1], nodes_by_level[-1], length[kept]
+    return levels
+
+
+def write(levels):
+    """Writes trees down as tokens and evaluates them.
+
+    Args:
+        levels: list of `Level`: the roots, their arguments, and so on; the
+            last has no operators.
+
+    Returns:
+        `Expressions`, one a root.
+    """
+    sizes, values = [None] * len(levels), None
+    for depth in reversed(range(len(levels))):
+        symbols, arguments = levels[depth]
+        size, value = np.ones(len(symbols), np.int64), symbols.copy()
+        operators = np.flatnonzero(arguments)
+        if operators.size:
+            firsts = _firsts(arguments[operators])
+            below = np.add.reduceat(sizes[depth + 1], firsts)
+            size[operators] = below + 2
+            value[operators] = apply(
+                symbols[operators], arguments[operators], values
+            )
+        sizes[depth], values = size, value
+
+    offsets = _with_start(sizes[0])
+    # What no digit or operator is written to is a closing bracket.
+    tokens = np.full(offsets[-1], CLOSE, np.uint8)
+    places = offsets[:-1]
+    for depth, (symbols, arguments) in enumerate(levels):
+        tokens[places] = symbols
+        operators = np.flatnonzero(arguments)
+        if not operators.size:
+            break
+        counts = arguments[operators]
+        before = _firsts(sizes[depth + 1])
+        shifts = places[operators] + 1 - before[_firsts(counts)]
+        places = before + np.repeat(shifts, counts)
+    return Expressions(tokens, offsets, values)
+
+
+def apply(operators, counts, values):
+    """What operators make of their arguments.
+
+    Args:
+        operators: uint8 array `(n,)` of `MIN`, `MAX`, `MED` (the median,
+            rounded down) and `SM` (the sum's last digit).
+        counts: uint8 array `(n,)`, how many arguments each has.
+        values: uint8 array `(counts.sum(),)`, the arguments.
+
+    Returns:
+        uint8 array `(n,)`.
+
+    >>> apply(np.array([MED, SM]), np.array([2, 3]), np.array([3, 6, 9, 9, 9]))
+    array([4, 7], dtype=uint8)
+    """
+    firsts = _firsts(counts)
+    results = np.empty(len(operators), np.uint8)
+    functions = {MIN: np.minimum, MAX: np.maximum, SM: np.add}
+    for operator, function in functions.items():
+        chosen = operators == operator
+        results[chosen] = function.reduceat(values, firsts)[chosen] % 10
+    is_median = operators == MED
+    counts_of_medians = counts[is_median].astype(np.int64)
+    owners = np.repeat(
+        np.arange(len(counts_of_medians), dtype=np.int32), counts_of_medians
+    )
+    # Sorting by owner first, then by value.
+    keys = owners * 16 + values[np.repeat(is_median, counts)]
+    ordered = np.sort(keys) % 16
+    firsts = _firsts(counts_of_medians)
+    lower = ordered[firsts + (counts_of_medians - 1) // 2]
+    upper = ordered[firsts + counts_of_medians // 2]
+    results[is_median] = (lower + upper) // 2
+    return results
+
+
+def _segment_sums(values, sizes):
+    """Sums of consecutive stretches of `values`, some of which are empty."""
+    ends = _with_start(sizes)
+    return np.diff(_with_start(values)[ends])
+
+
+def _firsts(sizes):
+    """Where each of some consecutive stretches begins."""
+    return _with_start(sizes)[:-1]
+
+
+def _with_start(sizes):
+    """Where consecutive stretches begin, and where the last one ends."""
+    ends = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=ends[1:])
+    return ends
