@@ -181,16 +181,23 @@ def _log(line):
 def _print_summary(metrics):
     table = Table(title=f"{metrics['task']}, arm {metrics['arm']}")
     table.add_column("")
-    for split in ("train", "validation", "test"):
+    splits = [
+        name.removesuffix("_loss") for name in metrics if name.endswith("_loss")
+    ]
+    for split in splits:
         table.add_column(split, justify="right")
-    for metric, form in (("accuracy", ".2%"), ("loss", ".4f")):
-        table.add_row(
-            metric,
-            *(
-                format(metrics[f"{split}_{metric}"], form)
-                for split in ("train", "validation", "test")
-            ),
-        )
+    for metric, label, form in (
+        ("accuracy", "accuracy", ".2%"),
+        ("top_5_accuracy", "top-5 accuracy", ".2%"),
+        ("majority_accuracy", "commonest answer", ".2%"),
+        ("loss", "loss", ".4f"),
+    ):
+        values = [metrics.get(f"{split}_{metric}") for split in splits]
+        if any(value is not None for value in values):
+            table.add_row(
+                label,
+                *("" if v is None else format(v, form) for v in values),
+            )
     console.print(table)
     trained, total = (
         metrics["trainable_parameters"],

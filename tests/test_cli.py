@@ -49,9 +49,50 @@ def test_train_and_evaluate(monkeypatch, preset, tmp_path, capsys):
     assert "nothing to resume" in capsys.readouterr().out
 
 
+def test_own_data_from_table_to_predictions(
+    monkeypatch, preset, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{n % 7},{n % 2},{'ab'[n % 2]}\n" for n in range(60))
+    (tmp_path / "mine.csv").write_text(f"u,v,kind\n{rows}")
+    budget = ("--steps", 2, "--batch-size", 8, "--preset", preset)
+    own = ("mine.csv", "--label-column", "kind", "--ignore-column", "u")
+    assert call(monkeypatch, "tasks", "show", *own) == 0
+    out = capsys.readouterr().out
+    assert "mine: 60 sequences, 1 token of width 1 -> 2 classes" in out
+    assert "right in 50.00%" in out
+    assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
+    assert call(monkeypatch, "train", *own, *budget) == 0
+    out = capsys.readouterr().out
+    assert "43 train, 5 validation, 12 test" in out
+    assert "Classes of train:" in out and "commonest answer" in out
+    run = "runs/mine-fpt-1"
+    assert call(monkeypatch, "train", *own, *budget, "--resume",
+                "--output", run) == 0  # fmt: skip
+    assert "nothing to resume" in capsys.readouterr().out
+    (tmp_path / "new.csv").write_text("v\n0\n1\n")
+    assert call(monkeypatch, "predict", run, "new.csv", "-o", "p.csv") == 0
+    assert "2 predictions written to p.csv" in capsys.readouterr().out
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0] == "example,prediction,probability_a,probability_b"
+    assert [line.split(",")[0] for line in lines[1:]] == ["row 1", "row 2"]
+
+
+@pytest.mark.parametrize("task", ["bit-xor", "digits"])
+def test_show_a_task(monkeypatch, tmp_path, capsys, task):
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, "tasks", "show", task, "-o", "it.png") == 0
+    out = capsys.readouterr().out
+    for word in ("licence", "citation", "source", "majority class, test"):
+        assert word in out
+    assert (tmp_path / "it.png").read_bytes()[:4] == b"\x89PNG"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("train", "my.csv", "--label-column", "y"), "no file or folder"),
+        (("train", "digits", "--window", "3"), "has no window option"),
         (("train", "mnits"), "Did you mean 'mnist'?"),
         (("train", "digits", "--preset", "gpt3"), "Unknown preset 'gpt3'"),
         (("train", "digits", "--arm", "best"), "Unknown arm 'best'"),

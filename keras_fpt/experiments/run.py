@@ -7,6 +7,7 @@ import pathlib
 import platform
 
 import keras
+import numpy as np
 
 import keras_fpt
 from keras_fpt import freezing
@@ -18,6 +19,7 @@ from keras_fpt.progress import StepProgress
 
 EVALUATIONS = 20
 LEAST_STEPS_BETWEEN_EVALUATIONS = 25
+CLASSES_SHOWN = 5
 TRAIN_SUBSET_SIZE = 2048
 # While a run trains, it looks at no more of the validation split than this.
 VALIDATION_SUBSET_SIZE = 1000
@@ -179,10 +181,7 @@ def _log_start(config, task, model, folder, log):
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
     log(f"Task {task.name}: {task.description}.")
-    log(
-        f"Always giving the commonest answer would be right in "
-        f"{task.majority_accuracy('validation'):.1%} of validation."
-    )
+    log(_balance(task))
     log(
         f"Arm {config.arm} ({arms.get(config.arm).description}) of "
         f"{config.preset}: {trained:,} of {total:,} parameters train."
@@ -192,6 +191,26 @@ def _log_start(config, task, model, folder, log):
         f"{config.learning_rate:g}, dropout {config.dropout:g}, seed "
         f"{config.seed}, {keras.backend.backend()} backend. Output: {folder}"
     )
+
+
+def _balance(task):
+    """How the classes of train are shared out, in words."""
+    counts = task.class_counts("train")
+    always = (
+        f"always giving the commonest is right in "
+        f"{task.majority_accuracy('validation'):.1%} of validation."
+    )
+    if counts is None:
+        return f"Answers are generated; {always}"
+    commonest = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
+    shares = ", ".join(
+        f"{task.class_names[i] if task.class_names else i} "
+        f"{counts[i] / counts.sum():.1%}"
+        for i in commonest
+    )
+    more = len(counts) - len(commonest)
+    shares += f" and {more:,} more" if more else ""
+    return f"Classes of train: {shares}; {always}"
 
 
 def _finish(config, task, model, recorder, log):

@@ -96,7 +96,8 @@ def found(task, split_by, notes):
 
 
 def _description(x, vocabulary_size, num_classes):
-    length = f"{sequences.longest(x):,} tokens"
+    longest = sequences.longest(x)
+    length = f"{longest:,} token" + "s" * (longest != 1)
     if sequences.is_ragged(x):
         shortest = int(sequences.lengths(x).min())
         length = f"{shortest:,} to {length}"
