@@ -5,7 +5,7 @@ import textwrap
 import numpy as np
 
 COLUMNS, ROWS = 4, 2
-LETTERS_A_LINE, LINES = 26, 10
+LETTERS_A_LINE, LINES = 24, 18
 
 
 def draw_examples(task, path):
@@ -60,7 +60,7 @@ def _draw(task, tokens, axes):
             0.98,
             _text(task, tokens),
             family="monospace",
-            fontsize=7,
+            fontsize=8,
             ha="center",
             va="top",
         )
@@ -69,7 +69,7 @@ def _draw(task, tokens, axes):
         axes.plot(tokens[:, 0], marker="." if len(tokens) < 50 else "")
     else:
         axes.set_axis_on()
-        axes.imshow(tokens.T, aspect="auto", cmap="viridis")
+        axes.imshow(tokens.T, aspect="auto", cmap="viridis", origin="lower")
         axes.set_xlabel("token", fontsize=8)
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -145,31 +146,21 @@ def from_csv(
         frame[label_column].to_numpy(str), _where(path)
     )
     stride = stride or window
-    groups = group_rows(frame, group_column, path)
     if window is not None and group_column is None:
-        places, parts = _windows_in_time(values, window, stride, path)
-        split_by = "by time"
+        layout = _windows_in_time(values, window, stride, path)
     else:
-        of_group = _group_labels(groups, labels, class_names, window, path)
-        if split_column is None:
-            places = splitting.stratified(of_group)
-            split_by = "seeded, stratified"
-        else:
-            places = splitting.given(
-                _agreed(frame[split_column], groups, split_column, path),
-                lambda i: f"`{path}`, {groups[i][0]}",
-            )
-            split_by = f"column {split_column}"
-        parts = groups
+        groups = group_rows(frame, group_column, path)
+        layout = _split_groups(
+            frame, groups, labels, class_names, window, split_column, path
+        )
         if window is not None:
-            places, parts = _windows_of_groups(places, groups, window, stride)
-            split_by = f"seeded, by {group_column}"
-    rows_of = [rows for _, rows in parts]
+            layout = _windows_of_groups(layout, window, stride, group_column)
+    rows_of = [rows for _, rows in layout.parts]
     y = np.array([_commonest(labels[rows]) for rows in rows_of], np.int32)
-    splitting.check(places, y, class_names)
+    splitting.check(layout.places, y, class_names)
 
     train_rows = np.unique(
-        np.concatenate([rows_of[i] for i in places["train"]])
+        np.concatenate([rows_of[i] for i in layout.places["train"]])
     )
     mean, scale = sequences.statistics(values[None, train_rows])
     reader = TableReader(
@@ -186,13 +177,14 @@ def from_csv(
         sequences.standardized(x, *reader.statistics()),
         y,
         class_names,
-        places,
-        split_by,
+        layout.places,
+        layout.split_by,
         reader,
-        [name for name, _ in parts],
+        [name for name, _ in layout.parts],
         notes=[
             f"{'tokens' if reader.is_by_row else 'width'}: the columns "
-            f"{_listed(columns)}, standardised"
+            f"{_listed(columns)}, standardised",
+            *layout.notes,
         ],
         verbose=verbose,
     )
@@ -301,6 +293,15 @@ def cut(values, rows_of, is_by_row):
     return sequences.stack([values[rows] for rows in rows_of])
 
 
+class _Layout(NamedTuple):
+    """Which rows make which sequence, and which sequences which split."""
+
+    parts: list  # names and rows
+    places: dict
+    split_by: str
+    notes: tuple = ()
+
+
 def _windows_in_time(values, window, stride, path):
     places, parts = {}, []
     for split, rows in splitting.chronological(len(values)).items():
@@ -312,17 +313,30 @@ def _windows_in_time(values, window, stride, path):
             )
         places[split] = np.arange(len(parts), len(parts) + len(found))
         parts += found
-    return places, parts
+    return _Layout(parts, places, "by time")
 
 
-def _windows_of_groups(places, groups, window, stride):
-    parts, of_windows = [], {}
-    for split, chosen in places.items():
+def _split_groups(
+    frame, groups, labels, class_names, window, split_column, path
+):
+    y = _group_labels(groups, labels, class_names, window, path)
+    if split_column is None:
+        return _Layout(groups, splitting.stratified(y), "seeded, stratified")
+    splits = _agreed(frame[split_column], groups, split_column, path)
+    places = splitting.given(splits, lambda i: f"`{path}`, {groups[i][0]}")
+    return _Layout(groups, places, f"column {split_column}")
+
+
+def _windows_of_groups(layout, window, stride, group_column):
+    parts, places = [], {}
+    for split, chosen in layout.places.items():
         start = len(parts)
         for group in chosen:
-            parts += windows(groups[group], window, stride)
-        of_windows[split] = np.arange(start, len(parts))
-    return of_windows, parts
+            parts += windows(layout.parts[group], window, stride)
+        places[split] = np.arange(start, len(parts))
+    short = sum(len(rows) < window for _, rows in layout.parts)
+    notes = [f"left out: {short:,} groups shorter than a window"] * (short > 0)
+    return _Layout(parts, places, f"seeded, by {group_column}", notes)
 
 
 def _group_labels(groups, labels, class_names, window, path):
