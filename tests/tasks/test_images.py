@@ -25,6 +25,20 @@ def test_patches_give_the_image_back():
     tokens = images.patches(tf.constant(x), 4).numpy()
     assert tokens.shape == (3, 6, 32)
     np.testing.assert_array_equal(unpatch(tokens, 2, 4, 2), x)
+    for token, image in zip(tokens, x, strict=True):
+        np.testing.assert_array_equal(images.unpatch(token, 2, 4), image)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "message"),
+    [
+        ((2, 8, 8), 4, "Expected images of shape"),
+        ((2, 8, 6, 1), 4, "4 x 4 pixels do not cut images of 8 x 6"),
+    ],
+)
+def test_images_that_cannot_be_cut(shape, size, message):
+    with pytest.raises(ValueError, match=message):
+        images.patches(np.zeros(shape), size)
 
 
 def test_digits_give_the_image_back():
@@ -96,6 +110,13 @@ def test_mnist_pads_to_32():
     assert pixels.sum() == x.sum()
 
 
+def test_mnist_golden():
+    x = np.random.default_rng(1).integers(0, 256, (4, 28, 28, 1), "uint8")
+    tokens = mnist.encode(tf.constant(x)).numpy()
+    digest = hashlib.sha256(tokens.astype("<f4").tobytes())
+    assert digest.hexdigest()[:16] == GOLDEN_MNIST
+
+
 def test_mnist_from_tfds(real_data):
     task = tasks.get("mnist", data_dir=real_data / "tensorflow_datasets")
     splits = task.datasets(1000)
@@ -121,3 +142,4 @@ def test_mnist_without_data_or_network(tmp_path, monkeypatch):
 
 
 GOLDEN_DIGITS = "0f33fc62ff88bf9e"
+GOLDEN_MNIST = "71b2a46375d5d02f"
