@@ -105,6 +105,8 @@ def from_arrays(
     vocabulary_size = int(values.max()) + 1 if values.ndim == 1 else None
     input_dim = None if vocabulary_size else values.shape[1]
     note = f"values from {values.min():.4g} to {values.max():.4g}"
+    if vocabulary_size:
+        note += ", taken for symbols: give measurements as floats"
     return build.task(
         name,
         x,

@@ -25,10 +25,13 @@ def number(labels, where, class_names=None):
             that was measured; a class is empty; there is only one.
     """
     labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(
             "Expected one label an example, of shape (examples,), but "
-            f"received shape {labels.shape}."
+            f"received shape {labels.shape}. Of one-hot labels, take "
+            "np.argmax(y, axis=1)."
         )
     if not len(labels):
         raise ValueError("Expected labelled examples but received none.")

@@ -139,16 +139,12 @@ def read_labels(path, label_column, id_column):
             f"`{path}` has the columns {', '.join(columns)}. Say which one "
             "holds the labels."
         )
-    for name in (id_column, label_column):
-        if name not in columns:
-            raise ValueError(
-                f"`{path}` has no column '{name}'. It has {', '.join(columns)}."
-            )
-    twice = frame[id_column].duplicated()
+    names = tables.column(frame, id_column, path)
+    labels = tables.column(frame, label_column, path)
+    twice = names.duplicated()
     if twice.any():
         row = int(twice.argmax())
         raise ValueError(
-            f"`{path}`, row {row + 1}: '{frame[id_column].iloc[row]}' has a "
-            "row already."
+            f"`{path}`, row {row + 1}: '{names.iloc[row]}' has a row already."
         )
-    return dict(zip(frame[id_column], frame[label_column], strict=True))
+    return dict(zip(names, labels, strict=True))

@@ -49,10 +49,13 @@ class ImageReader:
         mode = "grayscale" if self.channels == 1 else "rgb"
         try:
             image = load_img(file, mode, (self.height, self.width), "bilinear")
-            return img_to_array(image, dtype="uint8")
+            pixels = img_to_array(image)
         except Exception as error:
             # Pillow raises errors of many kinds on damaged files.
             raise _unreadable(file, error) from error
+        if image.mode.startswith("I"):  # 16 bits a pixel
+            pixels /= 257
+        return pixels.astype("uint8")
 
     def encode(self, x):
         """Images `(batch, height, width, channels)` to tokens in [-1, 1]."""

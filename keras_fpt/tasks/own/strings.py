@@ -180,13 +180,7 @@ def encode(text, alphabet, where):
         ) from None
 
 
-def read_column(path, column):
+def read_column(path, name):
     """The cells of a column, and the names of the rows."""
-    frame = tables.read_table(path)
-    if column not in frame.columns:
-        raise ValueError(
-            f"`{path}` has no column '{column}'. It has "
-            f"{', '.join(frame.columns)}."
-        )
-    cells = frame[column].tolist()
+    cells = tables.column(tables.read_table(path), name, path).tolist()
     return cells, [f"row {i + 1}" for i in range(len(cells))]

@@ -137,7 +137,7 @@ def from_csv(
     )
     special += ignored
     for name in special:
-        _column(frame, name, path)
+        column(frame, name, path)
     columns = tuple(name for name in frame.columns if name not in special)
     if not columns:
         raise ValueError(f"`{path}` has no column beside {special}.")
@@ -202,7 +202,7 @@ def read_table(path):
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
-    separator = "\t" if path.suffix == ".tsv" else ","
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=separator, strict=True)
@@ -239,6 +239,20 @@ def read_table(path):
         ) from error
 
 
+def column(frame, name, path):
+    """A column of a table, a `pandas.Series` of strings.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in frame.columns:
+        raise ValueError(
+            f"`{path}` has no column '{name}'. It has "
+            f"{_listed(list(frame.columns))}."
+        )
+    return frame[name]
+
+
 def numbers(frame, columns, path):
     """Some columns of a table as float64 `(rows, columns)`.
 
@@ -249,7 +263,7 @@ def numbers(frame, columns, path):
 
     values = np.empty((len(frame), len(columns)))
     for place, name in enumerate(columns):
-        cells = _column(frame, name, path)
+        cells = column(frame, name, path)
         values[:, place] = pd.to_numeric(cells, errors="coerce")
         wrong = ~np.isfinite(values[:, place])
         if wrong.any():
@@ -266,7 +280,7 @@ def group_rows(frame, group_column, path):
     """Names and rows of groups; a group a row where there is no column."""
     if group_column is None:
         return [(f"row {row + 1}", [row]) for row in range(len(frame))]
-    cells = _column(frame, group_column, path).to_numpy(str)
+    cells = column(frame, group_column, path).to_numpy(str)
     rows_of = {}
     for row, cell in enumerate(cells.tolist()):
         rows_of.setdefault(cell, []).append(row)
@@ -369,15 +383,6 @@ def _agreed(cells, groups, column, path):
 
 def _commonest(labels):
     return np.argmax(np.bincount(labels))
-
-
-def _column(frame, name, path):
-    if name not in frame.columns:
-        raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
-            f"{_listed(list(frame.columns))}."
-        )
-    return frame[name]
 
 
 def _where(path):

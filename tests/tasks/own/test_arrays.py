@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,9 +102,23 @@ def as_grain(x, y):
     return grain.MapDataset.source(pairs).to_iter_dataset()
 
 
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, number):
+        part = slice(10 * number, 10 * number + 10)
+        return self.x[part], self.y[part]
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
+        Batches,
         as_tf,
         lambda x, y: as_tf(x, y).batch(11),
         as_torch,

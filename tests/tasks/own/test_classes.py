@@ -22,6 +22,11 @@ def test_numbers_are_ordered_as_numbers(kind):
     assert y.tolist() == [1, 0, 1, 0]
 
 
+def test_a_column_of_labels():
+    y, names = classes.number([["a"], ["b"], ["a"]], where)
+    assert y.tolist() == [0, 1, 0] and names == ("a", "b")
+
+
 def test_booleans_are_two_classes():
     y, names = classes.number([True, False, True], where)
     assert names == ("False", "True") and y.tolist() == [1, 0, 1]
@@ -36,6 +41,7 @@ def test_known_classes_take_names_and_places():
 @pytest.mark.parametrize(
     ("labels", "names", "message"),
     [
+        (np.eye(3), None, "shape .3, 3.. Of one-hot labels"),
         (["a", ""], None, "row 2: the label is missing"),
         ([0.5, 1.0], None, "row 1: the label 0.5 is not a class"),
         ([0.0, float("nan")], None, "row 2: the label nan is not a class"),

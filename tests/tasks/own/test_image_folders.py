@@ -51,6 +51,15 @@ def test_other_images_are_resized(folder, capsys):
     assert (small.sequence_length, small.input_dim) == (16, 12)
 
 
+def test_images_of_16_bits_are_scaled(folder):
+    pixels = np.arange(192, dtype="uint16").reshape(16, 12) * 257
+    save(folder / "dark" / "deep.png", pixels)
+    task = tasks.from_image_folder(folder, verbose=False)
+    tokens, _ = task.reader.read(folder / "dark" / "deep.png")
+    back = np.round(task.picture(tokens[0]) * 255)
+    np.testing.assert_array_equal(back, pixels // 257)
+
+
 def test_folders_can_say_the_split(folder, tmp_path):
     for split, numbers in (("train", range(20)), ("test", range(6))):
         for number in numbers:
