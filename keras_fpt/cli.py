@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(
@@ -155,7 +156,7 @@ def train(
             stride=stride,
             split_column=split_column,
             text_column=text_column,
-            labels=labels and str(Path(labels).absolute()),
+            labels=labels,
             id_column=id_column,
             image_size=image_size,
             patch_size=patch_size,
@@ -179,7 +180,7 @@ def _log(line):
 
 
 def _print_summary(metrics):
-    table = Table(title=f"{metrics['task']}, arm {metrics['arm']}")
+    table = Table(title=escape(f"{metrics['task']}, arm {metrics['arm']}"))
     table.add_column("")
     splits = [
         name.removesuffix("_loss") for name in metrics if name.endswith("_loss")
@@ -320,16 +321,16 @@ def show_task(
             stride=stride,
             split_column=split_column,
             text_column=text_column,
-            labels=labels and str(Path(labels).absolute()),
+            labels=labels,
             id_column=id_column,
             image_size=image_size,
             patch_size=patch_size,
             max_seconds=max_seconds,
         ),
     )
-    table = Table(title=shown.name, show_header=False)
+    table = Table(title=escape(shown.name), show_header=False)
     for row in _facts(shown):
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
     console.print(_class_table(shown))
     output = output or Path(f"{shown.name.replace(':', '-')}.png")
@@ -375,7 +376,7 @@ def _class_table(task):
     )
     for i in order[:CLASSES_SHOWN]:
         name = task.class_names[i] if task.class_names else str(i)
-        table.add_row(name, *(_share(v, i) for v in counts.values()))
+        table.add_row(escape(name), *(_share(v, i) for v in counts.values()))
     if len(order) > CLASSES_SHOWN:
         table.add_row(
             f"{len(order) - CLASSES_SHOWN:,} more", *("" for _ in counts)

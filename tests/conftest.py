@@ -5,9 +5,14 @@ import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("keras_fpt", deadline=None)
+hypothesis.settings.load_profile("keras_fpt")
 
 
 def gpt2_backbone(**overrides):

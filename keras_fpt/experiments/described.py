@@ -5,12 +5,15 @@ data nor its path.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 
+import numpy as np
+
 from keras_fpt.experiments import run_folder
 from keras_fpt.tasks import Recipe, Task
-from keras_fpt.tasks.own import paths
+from keras_fpt.tasks.own import paths, sequences
 
 _FIELDS = (
     "name",
@@ -28,7 +31,35 @@ def to_json(task):
     entry = {name: getattr(task, name) for name in _FIELDS}
     entry["recipe"] = dataclasses.asdict(task.recipe)
     entry["reader"] = paths.reader_to_json(task.reader)
+    entry["fingerprint"] = _fingerprint(task)
     return json.dumps(entry, indent=2) + "\n"
+
+
+def check_same(task, folder):
+    """Checks that a task is what the run in a folder was trained on.
+
+    Raises:
+        ValueError: the data has changed.
+    """
+    path = pathlib.Path(folder, run_folder.DATA)
+    if path.is_file() and path.read_text() != to_json(task):
+        raise ValueError(
+            f"The data of '{task.name}' has changed since the run in "
+            f"`{folder}` began: its splits would be others."
+        )
+
+
+def _fingerprint(task):
+    """A checksum of all examples of all splits."""
+    digest = hashlib.sha256()
+    for split, (x, y, names) in task.data.splits.items():
+        digest.update(repr((split, names)).encode())
+        if sequences.is_ragged(x):
+            digest.update(x.row_lengths().numpy().tobytes())
+            x = x.flat_values.numpy()
+        digest.update(np.ascontiguousarray(x).tobytes())
+        digest.update(y.tobytes())
+    return digest.hexdigest()
 
 
 def read(folder):
@@ -44,6 +75,7 @@ def read(folder):
             "data of your own can predict on new files."
         )
     entry = json.loads(path.read_text())
+    del entry["fingerprint"]
     entry["class_names"] = tuple(entry["class_names"])
     entry["recipe"] = Recipe(**entry["recipe"])
     entry["reader"] = paths.reader_from_json(entry["reader"])

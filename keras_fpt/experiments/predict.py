@@ -34,6 +34,7 @@ def predict(folder, path, output=None):
     x, names = task.reader.read(path)
     model = run.build_model(config, task)
     model.load_adapter(adapter)
+    _check_lengths(x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, config.batch_size)
@@ -57,3 +58,13 @@ def predict(folder, path, output=None):
             output, frame.to_csv(index=False, float_format="%.6f")
         )
     return frame
+
+
+def _check_lengths(x, names, limit, path):
+    lengths = sequences.lengths(x)
+    longest = int(np.argmax(lengths))
+    if limit is not None and lengths[longest] > limit:
+        raise ValueError(
+            f"`{path}`, {names[longest]}: {lengths[longest]:,} tokens are more "
+            f"than the {limit:,} positions of the run's preset."
+        )

@@ -67,6 +67,7 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
         folder = run_folder.new_folder(task.name, config.arm)
     run_folder.claim(folder, config, resume, overwrite)
     if task.reader is not None:
+        described.check_same(task, folder)
         run_folder.write_text(folder / run_folder.DATA, described.to_json(task))
     recorder = Recorder(folder, config)
     if recorder.step:
@@ -152,20 +153,25 @@ def evaluate(folder, split="test", data_dir=None):
         folder: path of the run's folder.
         split: string, `"validation"`, `"test"` or another held-out split of
             the task.
-        data_dir: overrides the run's own.
+        data_dir: where the task's data is now, or the person's own file or
+            folder; `None` is where it was.
 
     Returns:
         A dict of `loss`, `accuracy` and what else the task reports.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: the split is unknown, or the adapter does not fit.
+        ValueError: the split is unknown, the adapter does not fit, or a
+            person's own data has changed.
     """
     config = run_folder.read_config(folder)
     adapter = run_folder.finished_adapter(folder)
     if data_dir is not None:
-        config = dataclasses.replace(config, data_dir=data_dir)
+        name = "data_dir" if config.source is None else "source"
+        config = dataclasses.replace(config, **{name: str(data_dir)})
     task = config.load_task()
+    if task.reader is not None:
+        described.check_same(task, folder)
     dataset = task.held_out(split, config.batch_size)
     model = build_model(config, task)
     model.load_adapter(adapter)

@@ -7,6 +7,7 @@ import pathlib
 
 from keras_fpt import freezing, tasks
 from keras_fpt.experiments import arms
+from keras_fpt.presets import packaged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +68,14 @@ class RunConfig:
             ValueError: a value is out of range or unknown.
         """
         recipe = dataclasses.asdict(task.recipe)
+        options = json.loads(json.dumps(self.options))  # tuples become lists
+        if "labels" in options:
+            options["labels"] = _absolute(options["labels"])
         filled = dataclasses.replace(
             self,
             task=task.name,
+            options=options,
+            preset=_absolute(self.preset),
             source=str(pathlib.Path(self.task).resolve())
             if self.source is None and tasks.is_own_data(self.task)
             else self.source,
@@ -120,3 +126,9 @@ class RunConfig:
             raise ValueError(
                 f"This is not a run's configuration: {error}"
             ) from error
+
+
+def _absolute(name):
+    """The whole path of a file or folder; any other name as it is."""
+    is_path = name not in packaged.names() and pathlib.Path(name).exists()
+    return str(pathlib.Path(name).absolute()) if is_path else name

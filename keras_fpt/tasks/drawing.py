@@ -9,7 +9,7 @@ LETTERS_A_LINE, LINES = 24, 18
 
 
 def draw_examples(task, path):
-    """Draws the first validation examples of a task.
+    """Draws a few validation examples of a task.
 
     Images are put together from their patches; other float tokens are shown
     as a map, tokens from left to right, or as a curve where they have width
@@ -25,13 +25,15 @@ def draw_examples(task, path):
     # Not pyplot, which would need a display or a global switch.
     figure = Figure(figsize=(2.6 * COLUMNS, 2.7 * ROWS), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{task.name}: {task.description}", wrap=True)
+    figure.suptitle(
+        f"{task.name}: {task.description}", wrap=True, parse_math=False
+    )
     axes = figure.subplots(ROWS, COLUMNS).ravel()
     for place in axes:
         place.set_axis_off()
     examples = _examples(task, len(axes))
     for place, (tokens, label) in zip(axes, examples, strict=False):
-        place.set_title(_answer(task, label), fontsize=9)
+        place.set_title(_answer(task, label), fontsize=9, parse_math=False)
         _draw(task, tokens, place)
     figure.savefig(path, dpi=120)
 
@@ -63,6 +65,7 @@ def _draw(task, tokens, axes):
             fontsize=8,
             ha="center",
             va="top",
+            parse_math=False,
         )
     elif tokens.shape[1] == 1:
         axes.set_axis_on()

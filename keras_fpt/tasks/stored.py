@@ -79,11 +79,14 @@ class Stored:
         y = tf.constant(y)
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
+        longest = _longest(x) if is_ragged else None
         choose = _choose_similar_lengths if is_ragged else _choose
 
         def make(number):
             chosen = choose(x, number, batch_size, size, seed)
             rows = tf.gather(x, chosen)
+            if is_ragged:
+                return _padded(rows, longest), tf.gather(y, chosen)
             if self.augment:
                 stream = tf.constant([seed, AUGMENTATION], tf.int32)
                 rows = self.augment(
@@ -114,11 +117,14 @@ class Stored:
             batch_size: int.
             y: as in `Examples`; `None` gives batches of `x` alone.
         """
-        x = x if isinstance(x, tf.RaggedTensor) else tf.constant(x)
+        is_ragged = isinstance(x, tf.RaggedTensor)
+        x = x if is_ragged else tf.constant(x)
+        longest = _longest(x) if is_ragged else None
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
         def make(places):
-            tokens = self._tokens(tf.gather(x, places))
+            rows = tf.gather(x, places)
+            tokens = _padded(rows, longest) if is_ragged else self._tokens(rows)
             return tokens if y is None else (tokens, tf.gather(y, places))
 
         return batches.map(make).prefetch(2)
@@ -132,8 +138,6 @@ class Stored:
         return self.splits[split].y
 
     def _tokens(self, x):
-        if isinstance(x, tf.RaggedTensor):
-            return _padded(x)
         return self.encode(x) if self.encode else x
 
 
@@ -177,15 +181,23 @@ def _choose_similar_lengths(x, number, batch_size, size, seed):
     return tf.reshape(chosen, (together, batch_size))[batch]
 
 
-def _padded(x):
-    """A batch of sequences, padded on the right, and its mask."""
+def _longest(x):
+    return int(x.bounding_shape()[1])
+
+
+def _padded(x, longest):
+    """A batch of sequences, padded on the right, and its mask.
+
+    Args:
+        x: the `tf.RaggedTensor` of the batch.
+        longest: int, the length of the split's longest sequence, beyond
+            which nothing is padded: a model may have no more positions.
+    """
     lengths = tf.cast(x.row_lengths(), tf.int32)
-    longest = tf.reduce_max(lengths)
-    choices = tf.constant(PADDED_LENGTHS, tf.int32)
-    fitting = tf.boolean_mask(choices, choices >= longest)
-    # What is longer than all of them is padded no further.
-    length = tf.reduce_min(tf.concat([fitting, [tf.int32.max]], 0))
-    length = tf.where(length == tf.int32.max, longest, length)
+    choices = [n for n in PADDED_LENGTHS if n < longest] + [longest]
+    choices = tf.constant(choices, tf.int32)
+    fits = choices >= tf.reduce_max(lengths)
+    length = tf.reduce_min(tf.boolean_mask(choices, fits))
     shape = [-1, length, *x.shape[2:]]
     tokens = x.to_tensor(shape=tf.cast(tf.stack(shape), tf.int64))
     tokens.set_shape([None, None, *x.shape[2:]])

@@ -29,7 +29,9 @@ def write(path, seed=0, labelled=True):
 def finished(preset, tmp_path, monkeypatch):
     """A run on a table that is gone afterwards."""
     table = write(tmp_path / "levels.csv")
+    whole = table.read_text()
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "moved").mkdir()
     config = RunConfig(
         "levels.csv",
         preset,
@@ -42,7 +44,16 @@ def finished(preset, tmp_path, monkeypatch):
     assert run.evaluate(tmp_path / "run")["accuracy"] == pytest.approx(
         metrics["test_accuracy"]
     )
-    table.unlink()
+    # Another row would make another split.
+    table.write_text(whole + "g60,5,low\n")
+    with pytest.raises(ValueError, match="'levels' has changed since"):
+        run.evaluate(tmp_path / "run")
+    moved = table.rename(tmp_path / "moved" / "levels.csv")
+    moved.write_text(whole)
+    assert run.evaluate(tmp_path / "run", data_dir=moved)[
+        "accuracy"
+    ] == pytest.approx(metrics["test_accuracy"])
+    moved.unlink()
     return tmp_path / "run", metrics
 
 
@@ -64,6 +75,10 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
     assert written.columns.tolist() == ["example", "prediction", *columns]
     assert written["prediction"].tolist() == frame["prediction"].tolist()
 
+    long = "group,value\n" + "a,1\n" * 200
+    (tmp_path / "long.csv").write_text(long)
+    with pytest.raises(ValueError, match="group a: 200 tokens are more than"):
+        predict(folder, tmp_path / "long.csv")
     (tmp_path / "other.csv").write_text("group,speed\na,1\n")
     with pytest.raises(ValueError, match="other.csv` has no column 'value'"):
         predict(folder, tmp_path / "other.csv")

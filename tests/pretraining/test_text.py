@@ -30,7 +30,7 @@ def test_vocabulary_has_the_size_asked_for(folder):
     assert tokenizer.token_to_id(text.END_OF_TEXT) == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=60))
 def test_any_text_comes_back(folder, string):
     tokenizer = text.load_tokenizer(str(folder))

@@ -130,7 +130,7 @@ class TestValues:
         assert " ".join(strings(written)[2]) == "[SM 2 " * 9 + "1" + " ]" * 9
         assert written.answers.tolist() == [0, 5, 9]
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.lists(
             st.recursive(

@@ -151,4 +151,4 @@ def test_real_data(real_data, capsys):
     assert padded < 1.4 * real
 
 
-GOLDEN = "ec35dd7a46ca84d1"
+GOLDEN = "6a052afcfac9afa0"

@@ -60,7 +60,7 @@ def test_epochs_have_different_orders():
 def test_fewer_examples_than_a_batch(size):
     data = stored([5] * size)
     x, y = batches(data.train(BATCH_SIZE, 0, 0), 1)[0]
-    assert x["tokens"].shape == (BATCH_SIZE, 16)
+    assert x["tokens"].shape == (BATCH_SIZE, 5)
     assert set(y) == set(range(size))
 
 
@@ -78,24 +78,27 @@ def test_tokens_under_the_mask_are_the_examples(data):
 
 
 @pytest.mark.parametrize(
-    ("longest", "padded"),
+    ("size", "longest", "padded"),
     [
-        (1, 16),
-        (16, 16),
-        (17, 32),
-        (129, 192),
-        (1024, 1024),
-        (1025, 1025),
-        (1500, 1500),
+        (1, 100, 16),
+        (16, 100, 16),
+        (17, 100, 32),
+        (129, 400, 192),
+        (385, 400, 400),  # no sequence is longer
+        (1024, 1500, 1024),
+        (1025, 1500, 1500),
     ],
 )
-def test_a_batch_is_padded_to_the_shortest_length_that_fits(longest, padded):
-    data = stored([1, longest])
+def test_a_batch_is_padded_to_the_shortest_length_that_fits(
+    size, longest, padded
+):
+    data = stored([size, longest])
     for dataset in (
-        data.train(4, 0, 0).take(50),
-        data.held_out("validation", 2),
+        data.train(1, 0, 0).take(50),
+        data.held_out("validation", 1),
     ):
-        assert max(x["tokens"].shape[1] for x, _ in dataset) == padded
+        shapes = {x["tokens"].shape[1] for x, _ in dataset}
+        assert shapes == {padded, longest}
 
 
 def test_float_tokens_keep_their_width():
@@ -107,7 +110,7 @@ def test_float_tokens_keep_their_width():
     assert dataset.element_spec[0]["tokens"].shape.as_list()[2] == 3
     ((x, y),) = batches(dataset)
     assert y.tolist() == [1, 0]
-    assert x["tokens"].shape == (2, 16, 3)
+    assert x["tokens"].shape == (2, 5, 3)
     np.testing.assert_array_equal(x["tokens"][1, :5], rows[:5])
     assert not x["tokens"][0, 3:].any()
 

@@ -8,6 +8,9 @@ import numpy as np
 from keras_fpt.tasks.own import build, classes, sequences, splitting
 from keras_fpt.tasks.own.source_errors import names_source
 
+# Larger integers are measurements rather than symbols.
+LARGEST_VOCABULARY = 1_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class ArrayReader:
@@ -27,7 +30,8 @@ class ArrayReader:
         Raises:
             ValueError: they are not as those that the task was made of.
         """
-        x = as_sequences(read_arrays(path, ("x",))[0])
+        rank = 1 if self.input_dim is None else 2
+        x = as_sequences(read_arrays(path, ("x",), rank)[0])
         values = sequences.tokens_of(x)
         if (values.ndim == 1) != (self.input_dim is None):
             raise ValueError(
@@ -100,7 +104,7 @@ def from_arrays(
     if split is None:
         places, split_by = splitting.stratified(y), "seeded, stratified"
     else:
-        places, split_by = splitting.given(list(split), _where), "as given"
+        places, split_by = splitting.given(list(split), y, _where), "as given"
     values = sequences.tokens_of(x)
     vocabulary_size = int(values.max()) + 1 if values.ndim == 1 else None
     input_dim = None if vocabulary_size else values.shape[1]
@@ -165,7 +169,11 @@ def from_saved(path, class_names=None, verbose=True):
     """
     x, y = read_arrays(path, ("x", "y"))
     return from_arrays(
-        x, y, class_names, name=pathlib.Path(path).stem, verbose=verbose
+        x,
+        y,
+        class_names,
+        name=pathlib.Path(path).resolve().stem,
+        verbose=verbose,
     )
 
 
@@ -174,16 +182,19 @@ def is_saved_dataset(path):
     return pathlib.Path(path, "dataset_spec.pb").is_file()
 
 
-def read_arrays(path, names):
+def read_arrays(path, names, rank=None):
     """Arrays by name, from one of the files that `from_saved` takes.
 
-    An `.npy` file and a data set of inputs alone hold the first only.
+    Args:
+        path: an `.npy` file holds the first array only.
+        names: tuple, `("x",)` or `("x", "y")`.
+        rank: int, the rank of one sequence where there is no `y`.
     """
     import tensorflow as tf
 
     if is_saved_dataset(path):
         try:
-            return collect(tf.data.Dataset.load(str(path)), len(names) > 1)
+            return collect(tf.data.Dataset.load(str(path)), rank)
         except tf.errors.OpError as error:
             raise ValueError(
                 f"The data set in `{path}` is damaged: {error.message}"
@@ -209,8 +220,14 @@ def read_arrays(path, names):
     )
 
 
-def collect(dataset, labelled=True):
+def collect(dataset, rank=None):
     """All examples of an iterable: a list of sequences and a list of labels.
+
+    Args:
+        dataset: iterable of `(x, y)`; or, where `rank` is given, of `x` or
+            `(x, y)`, whose `y` is not read.
+        rank: int, the rank of one sequence; `None` takes an element whose
+            label is a scalar for one example.
 
     Raises:
         ValueError: it does not end, is empty, or holds something else.
@@ -226,34 +243,52 @@ def collect(dataset, labelled=True):
         dataset = dataset.as_numpy_iterator()
     x, y = [], []
     for number, element in enumerate(dataset):
-        if labelled and not (
-            isinstance(element, (tuple, list)) and len(element) == 2
-        ):
-            raise ValueError(
-                f"Element {number} of the data set is not a pair of inputs "
-                "and labels."
-            )
-        inputs, labels = (
-            element
-            if labelled
-            else (element[0] if isinstance(element, tuple) else element, None)
-        )
-        rows = _rows(inputs)
-        labels = np.asarray(labels) if labelled else None
-        if labelled and labels.ndim == 0:
-            x.append(_single(inputs))
-            y.append(labels)
-            continue
-        if labelled and len(rows) != len(labels):
-            raise ValueError(
-                f"Element {number} of the data set has {len(rows)} sequences "
-                f"but {len(labels)} labels."
-            )
+        where = f"Element {number} of the data set"
+        is_pair = isinstance(element, (tuple, list)) and len(element) == 2
+        if rank is None and not is_pair:
+            raise ValueError(f"{where} is not a pair of inputs and labels.")
+        inputs, mask = _unmasked(element[0] if is_pair else element, where)
+        if rank is None:
+            labels = np.asarray(element[1])
+            is_single = labels.ndim == 0
+            labels = _flat_labels(labels, where)
+        else:
+            is_single = inputs.ndim == rank
+        rows = [inputs] if is_single else list(inputs)
+        if mask is not None:
+            masks = [mask] if is_single else mask
+            rows = [r[real] for r, real in zip(rows, masks, strict=True)]
         x += rows
-        y += [] if labels is None else list(labels)
+        if rank is None:
+            if len(rows) != len(labels):
+                raise ValueError(
+                    f"{where} has {len(rows)} sequences but {len(labels)} "
+                    "labels."
+                )
+            y += labels.tolist()
     if not x:
         raise ValueError("The data set is empty.")
-    return x, _decoded(y)
+    return x, y
+
+
+def _unmasked(inputs, where):
+    """Tokens, and their mask or `None`."""
+    if not isinstance(inputs, dict):
+        return np.asarray(inputs), None
+    missing = {"tokens", "padding_mask"} - inputs.keys()
+    if missing:
+        raise ValueError(f"{where} has no '{min(missing)}'.")
+    mask = np.asarray(inputs["padding_mask"]).astype(bool)
+    return np.asarray(inputs["tokens"]), mask
+
+
+def _flat_labels(labels, where):
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        raise ValueError(
+            f"{where} has labels of shape {labels.shape}; expected one an "
+            "example. Of one-hot labels, take np.argmax(y, axis=1)."
+        )
+    return labels.reshape(-1)
 
 
 def as_sequences(x):
@@ -262,7 +297,8 @@ def as_sequences(x):
     Raises:
         ValueError: `x` is not a row of sequences, or holds NaN or infinity.
     """
-    rows = [np.asarray(row) for row in x]
+    # A table's columns are not its rows.
+    rows = [np.asarray(row) for row in getattr(x, "to_numpy", lambda: x)()]
     if not rows:
         raise ValueError("Expected sequences but received none.")
     checked = [_checked_row(row, number) for number, row in enumerate(rows)]
@@ -297,44 +333,23 @@ def _checked_row(row, number):
             "(tokens, dim) or (tokens,), of at least one token."
         )
     if row.ndim == 1 and row.dtype.kind in "iub":
-        if row.min() < 0:
+        if row.min() < 0 or row.max() >= LARGEST_VOCABULARY:
+            odd = row.min() if row.min() < 0 else row.max()
             raise ValueError(
-                f"Example {number} holds the token {row.min()}. Expected "
-                "integers from 0."
+                f"Example {number} holds the token {odd}. Expected integers "
+                f"from 0, below {LARGEST_VOCABULARY:,}. Give measurements as "
+                "floats."
             )
         return row.astype(np.int32)
-    bad = np.argwhere(~np.isfinite(row))
+    with np.errstate(over="ignore"):
+        numbers = row.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(numbers))
     if len(bad):
         raise ValueError(
             f"Example {number}, token {bad[0][0]}: expected finite numbers "
-            f"but received {row[tuple(bad[0])]}."
+            f"(float32) but received {row[tuple(bad[0])]}."
         )
-    row = row.astype(np.float32)
-    return row[:, None] if row.ndim == 1 else row
-
-
-def _rows(inputs):
-    """The sequences of a batch, without padding."""
-    if not isinstance(inputs, dict):
-        return list(np.asarray(inputs))
-    tokens = np.asarray(inputs["tokens"])
-    mask = np.asarray(inputs["padding_mask"]).astype(bool)
-    return [row[real] for row, real in zip(tokens, mask, strict=True)]
-
-
-def _single(inputs):
-    if not isinstance(inputs, dict):
-        return np.asarray(inputs)
-    mask = np.asarray(inputs["padding_mask"]).astype(bool)
-    return np.asarray(inputs["tokens"])[mask]
-
-
-def _decoded(labels):
-    """TensorFlow's strings are bytes."""
-    return [
-        label.decode() if isinstance(label, bytes) else label
-        for label in (np.asarray(label).item() for label in labels)
-    ]
+    return numbers[:, None] if row.ndim == 1 else numbers
 
 
 def _where(place):

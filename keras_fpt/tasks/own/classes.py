@@ -2,8 +2,9 @@
 
 import numpy as np
 
-# Beyond so many classes an example, labels are taken for measured numbers.
+# With fewer examples a class, numbers are taken for measurements.
 LEAST_EXAMPLES_A_CLASS = 2
+MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
 
 
 def number(labels, where, class_names=None):
@@ -21,10 +22,11 @@ def number(labels, where, class_names=None):
         A tuple: int32 array `(n,)`, and a tuple of the classes' names.
 
     Raises:
-        ValueError: a label is missing, is not among the classes, or a number
+        ValueError: a label is missing (empty, or a word such as NaN, NA or
+            None), is not among the classes, or a number
             that was measured; a class is empty; there is only one.
     """
-    labels = np.asarray(labels)
+    labels = _as_text_or_numbers(np.asarray(labels))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -42,6 +44,9 @@ def number(labels, where, class_names=None):
         _check_not_measured(names, labels)
     else:
         names = [str(name) for name in class_names]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"The class '{twice[0]}' is named twice.")
         y = _places(labels, names, where)
     empty = np.flatnonzero(np.bincount(y, minlength=len(names)) == 0)
     if len(empty):
@@ -54,17 +59,36 @@ def number(labels, where, class_names=None):
     return y.astype(np.int32), tuple(names)
 
 
+def _as_text_or_numbers(labels):
+    """Bytes and objects of any kind as text; what is missing as ''."""
+    import pandas as pd
+
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8")
+    if labels.dtype.kind != "O":
+        return labels
+    flat = [
+        ""
+        if pd.api.types.is_scalar(value) and pd.isna(value)
+        else value.decode()
+        if isinstance(value, bytes)
+        else str(value)
+        for value in labels.ravel()
+    ]
+    return np.array(flat, str).reshape(labels.shape)
+
+
 def _check_values(labels, where):
     if np.issubdtype(labels.dtype, np.floating):
-        odd = labels != np.round(labels)  # NaN too
+        odd = ~np.isfinite(labels) | (labels != np.round(labels))
         if odd.any():
             place = np.argmax(odd)
             raise ValueError(
                 f"{where(place)}: the label {labels[place]} is not a class. "
                 "keras-fpt classifies; it does not do regression."
             )
-    if labels.dtype.kind in "UO":
-        missing = np.array([str(v).strip() in ("", "nan") for v in labels])
+    if labels.dtype.kind == "U":
+        missing = np.isin(np.char.lower(np.char.strip(labels)), MISSING)
         if missing.any():
             raise ValueError(
                 f"{where(np.argmax(missing))}: the label is missing."
@@ -80,19 +104,28 @@ def _in_order_of_numbers(y, names):
     except ValueError:
         return y, [str(name) for name in names]
     order = np.argsort(values, kind="stable")
-    text = names.dtype.kind in "UO"
+    text = names.dtype.kind == "U"
     return np.argsort(order)[y], [
         str(names[i]) if text else str(values[i]) for i in order
     ]
 
 
 def _check_not_measured(names, labels):
-    if len(labels) >= 10 and len(names) * LEAST_EXAMPLES_A_CLASS > len(labels):
+    few = len(names) * LEAST_EXAMPLES_A_CLASS > len(labels)
+    if len(labels) >= 10 and few and all(map(_is_number, names)):
         raise ValueError(
             f"There are {len(names):,} different labels, such as "
-            f"'{names[0]}', among {len(labels):,} examples: too few of each "
-            "to learn from. keras-fpt classifies; it does not do regression."
+            f"'{names[0]}', among {len(labels):,} examples. keras-fpt "
+            "classifies; it does not do regression."
         )
+
+
+def _is_number(name):
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _places(labels, names, where):

@@ -30,7 +30,14 @@ def labelled_files(folder):
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder `{folder}`.")
     parts = subfolders(folder)
-    is_split = {"train", "test"} <= {p.name for p in parts} <= SPLIT_FOLDERS
+    names = {part.name for part in parts}
+    is_split = {"train", "test"} <= names <= SPLIT_FOLDERS
+    if names & {"train", "test"} and not is_split:
+        raise ValueError(
+            f"`{folder}` has the subfolders {', '.join(sorted(names))}. "
+            "Expected train and test (and perhaps validation) and no others, "
+            "or one a class."
+        )
     files, labels, splits = [], [], []
     for part in parts if is_split else [folder]:
         class_folders = subfolders(part)
@@ -40,6 +47,12 @@ def labelled_files(folder):
                 "class's files in it."
             )
         for class_folder in class_folders:
+            nested = subfolders(class_folder)
+            if nested:
+                raise ValueError(
+                    f"`{nested[0]}` is a folder within a class. Expected "
+                    "files only."
+                )
             found = visible_files(class_folder)
             if not found:
                 raise ValueError(
@@ -51,7 +64,7 @@ def labelled_files(folder):
             splits += [part.name] * len(found)
     y, class_names = classes.number(labels, lambda i: f"`{files[i]}`")
     if is_split:
-        places = splitting.given(splits, lambda i: f"`{files[i]}`")
+        places = splitting.given(splits, y, lambda i: f"`{files[i]}`")
         return files, y, class_names, places, "by folder"
     places = splitting.stratified(y)
     return files, y, class_names, places, "seeded, stratified"
@@ -66,7 +79,7 @@ def new_files(path):
     path = pathlib.Path(path)
     if path.is_file():
         return [path], [path.name]
-    files = [file for file in visible_files(path, "**/*")]
+    files = visible_files(path, "**/*")
     if not files:
         raise FileNotFoundError(f"There is no file in `{path}`.")
     return files, [str(file.relative_to(path)) for file in files]
@@ -80,9 +93,12 @@ def subfolders(folder):
 
 
 def visible_files(folder, pattern="*"):
-    """The files in a folder whose names do not begin with a dot, sorted."""
+    """The files in a folder, sorted; not what begins with a dot."""
     return sorted(
-        p for p in folder.glob(pattern) if p.is_file() and p.name[0] != "."
+        path
+        for path in folder.glob(pattern)
+        if path.is_file()
+        and not any(p[0] == "." for p in path.relative_to(folder).parts)
     )
 
 

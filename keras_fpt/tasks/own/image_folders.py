@@ -12,6 +12,9 @@ from keras_fpt.tasks.own.source_errors import names_source
 IMAGE_SIZE = 32
 LARGEST_KEPT = 64
 PATCH_SIZE = 4
+# Pillow's modes.
+GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
+NOT_PICTURES = ("I", "F")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,18 +47,22 @@ class ImageReader:
         return np.stack(folders.read_all(self._load, files, "images"))
 
     def _load(self, file):
-        from keras.utils import img_to_array, load_img
+        from PIL import Image
 
-        mode = "grayscale" if self.channels == 1 else "rgb"
         try:
-            image = load_img(file, mode, (self.height, self.width), "bilinear")
-            pixels = img_to_array(image)
+            with Image.open(file) as image:
+                if image.mode.startswith("I;16"):
+                    # Pillow would clip what is above 255.
+                    pixels = np.asarray(image) // 257
+                    image = Image.fromarray(pixels.astype("uint8"))
+                image = image.convert("L" if self.channels == 1 else "RGB")
+                image = image.resize(
+                    (self.width, self.height), Image.Resampling.BILINEAR
+                )
         except Exception as error:
             # Pillow raises errors of many kinds on damaged files.
             raise _unreadable(file, error) from error
-        if image.mode.startswith("I"):  # 16 bits a pixel
-            pixels /= 257
-        return pixels.astype("uint8")
+        return np.asarray(image).reshape(self.height, self.width, -1)
 
     def encode(self, x):
         """Images `(batch, height, width, channels)` to tokens in [-1, 1]."""
@@ -93,6 +100,10 @@ def from_image_folder(
         FileNotFoundError: there is no such folder.
         ValueError: a file is no image, or a class is empty. It names it.
     """
+    if image_size is not None and image_size < 1:
+        raise ValueError(
+            f"Expected image_size of at least 1 but received {image_size}."
+        )
     if patch_size < 1 or (image_size or patch_size) % patch_size:
         raise ValueError(
             f"Patches of {patch_size} pixels do not cut images of "
@@ -101,7 +112,7 @@ def from_image_folder(
     files, y, class_names, places, split_by = folders.labelled_files(folder)
     sizes, modes = zip(*map(_size_and_mode, files), strict=True)
     height, width = _choose_size(set(sizes), image_size, patch_size)
-    channels = 1 if set(modes) <= {"1", "L", "I", "I;16", "F"} else 3
+    channels = 1 if all(mode in GREY for mode in modes) else 3
     reader = ImageReader(height, width, channels, patch_size)
     colour = "grey" if channels == 1 else "colour"
     note = f"images: {height} x {width} pixels, {colour}"
@@ -134,10 +145,16 @@ def _size_and_mode(file):
 
     try:
         with Image.open(file) as image:
-            return (image.height, image.width), image.mode
+            size, mode = (image.height, image.width), image.mode
     except Exception as error:
         # Pillow raises errors of many kinds on damaged files.
         raise _unreadable(file, error) from error
+    if mode in NOT_PICTURES:
+        raise ValueError(
+            f"`{file}` has pixels of 32 bits, whose range is not known. Save "
+            "it with 8 or 16 bits a pixel."
+        )
+    return size, mode
 
 
 def _choose_size(sizes, image_size, patch_size):

@@ -25,6 +25,7 @@ READERS = {
         wav_folders.SoundReader,
     )
 }
+FASTA = ("fasta", "fa", "faa")
 KINDS = (
     ".csv or .tsv (a table), .fasta, .fa or .faa (proteins), .npz (arrays x "
     "and y), or a folder with a subfolder of images or .wav files a class"
@@ -81,7 +82,7 @@ def from_path(path, verbose=True, **options):
 
 
 def _maker(path, options):
-    suffix = path.name.removesuffix(".gz").rpartition(".")[2].lower()
+    suffix = path.suffix.lower().removeprefix(".")
     if path.is_dir():
         if arrays.is_saved_dataset(path):
             return arrays.from_saved
@@ -95,7 +96,11 @@ def _maker(path, options):
         if "text_column" in options:
             return strings.from_string_table
         return tables.from_csv
-    if suffix in ("fasta", "fa", "faa"):
+    if suffix == "gz":
+        suffix = pathlib.Path(path.stem).suffix.lower().removeprefix(".")
+        if suffix not in FASTA:
+            suffix = "gz"
+    if suffix in FASTA:
         return fasta.from_fasta
     if suffix == "npz":
         return arrays.from_saved

@@ -56,8 +56,10 @@ def standardized(x, mean, scale):
     return ((x - np.asarray(mean)) / np.asarray(scale)).astype(np.float32)
 
 
-def statistics(x):
-    """Mean and standard deviation of each column, `(dim,)`; 1 for constants."""
-    values = tokens_of(x).astype(np.float64)
-    scale = values.std(axis=0)
-    return values.mean(axis=0), np.where(scale > 1e-12, scale, 1.0)
+def statistics(values):
+    """Mean and deviation of each column of `(tokens, dim)`; 1 for constants."""
+    values = values.astype(np.float64)
+    mean, scale = values.mean(axis=0), values.std(axis=0)
+    # Rounding gives even a constant some deviation.
+    is_constant = scale <= 1e-9 * np.abs(values).max(axis=0)
+    return mean, np.where(is_constant, 1.0, scale)

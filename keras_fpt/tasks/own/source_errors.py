@@ -11,7 +11,7 @@ def names_source(read):
         try:
             return read(path, *args, **kwargs)
         except ValueError as error:
-            if str(path) in str(error):
+            if f"`{path}" in str(error):
                 raise
             raise ValueError(f"`{path}`: {error}") from error
 

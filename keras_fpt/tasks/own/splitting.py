@@ -21,10 +21,7 @@ def stratified(y):
         A dict from `train`, `validation` and `test` to sorted int arrays of
         places in `y`.
     """
-    shuffled = np.random.default_rng(SEED).permutation(len(y))
-    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
-    is_first = np.diff(y[by_class], prepend=-1) != 0
-    rest = by_class[~is_first]
+    rest = _rest_by_class(y)
     num_test = round(len(y) / TEST_PART)
     test = _spread(rest, num_test)
     # Those that are left are still in the order of their classes.
@@ -59,16 +56,25 @@ def chronological(size):
     return dict(zip(SPLITS, np.split(places, [validation, test]), strict=True))
 
 
-def given(names, where):
+def given(names, y, where):
     """Splits as a column or folders name them.
 
+    Where none is for validation, it is a fixed, seeded, stratified tenth of
+    train.
+
     Args:
-        names: list of strings: `train`, `validation` (`valid`, `val`), `test`.
+        names: list of n strings: `train`, `validation` (`valid`, `val`),
+            `test`.
+        y: int array `(n,)` of classes.
         where: function from a place to words, for errors.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, or not as many as examples.
     """
+    if len(names) != len(y):
+        raise ValueError(
+            f"Expected {len(y):,} names of splits but received {len(names):,}."
+        )
     known = {name: name for name in SPLITS}
     known |= {"val": "validation", "valid": "validation"}
     places = {name: [] for name in SPLITS}
@@ -79,13 +85,23 @@ def given(names, where):
                 "validation or test."
             )
         places[known[name]].append(place)
-    if not places["validation"] and len(places["train"]) >= VALIDATION_PART:
-        train = np.array(places["train"])
-        held_out = np.random.default_rng(SEED).permutation(len(train))
-        held_out = held_out[: len(train) // VALIDATION_PART]
+    places = {name: np.array(value, int) for name, value in places.items()}
+    if not len(places["validation"]):
+        train = places["train"]
+        held_out = _spread(
+            _rest_by_class(y[train]), round(len(train) / VALIDATION_PART)
+        )
         places["validation"] = np.sort(train[held_out])
         places["train"] = np.delete(train, held_out)
-    return {name: np.array(value, int) for name, value in places.items()}
+    return places
+
+
+def _rest_by_class(y):
+    """Shuffled places by class, without the first of each class."""
+    shuffled = np.random.default_rng(SEED).permutation(len(y))
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    is_first = np.diff(y[by_class], prepend=-1) != 0
+    return by_class[~is_first]
 
 
 def check(places, y, class_names):

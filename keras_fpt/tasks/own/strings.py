@@ -37,10 +37,12 @@ class StringReader:
                 no string had that the task was made of.
         """
         if self.text_column is None:
-            texts = pathlib.Path(path).read_text("utf-8").splitlines()
+            texts = pathlib.Path(path).read_text("utf-8-sig").splitlines()
             names = [f"line {i + 1}" for i in range(len(texts))]
         else:
             texts, names = read_column(path, self.text_column)
+        if not texts:
+            raise ValueError(f"`{path}` is empty.")
         x = []
         for text, name in zip(texts, names, strict=True):
             if not 0 < len(text) <= self.max_length:

@@ -10,6 +10,8 @@ import numpy as np
 from keras_fpt.tasks.own import build, classes, sequences, splitting
 from keras_fpt.tasks.own.source_errors import names_source
 
+LEAVE_OUT = " A column can be left out with ignore_column (--ignore-column)."
+
 
 @dataclasses.dataclass(frozen=True)
 class TableReader:
@@ -38,26 +40,23 @@ class TableReader:
             ValueError: as `from_csv` does; labels are not needed.
         """
         frame = read_table(path)
-        values = numbers(frame, self.columns, path)
-        if self.window is None:
-            groups = group_rows(frame, self.group_column, path)
-        else:
-            whole = (
-                series(frame)
-                if self.group_column is None
-                else group_rows(frame, self.group_column, path)
-            )
+        values = self.standardized(numbers(frame, self.columns, path))
+        groups = group_rows(frame, self.group_column, path)
+        if self.window is not None:
+            if self.group_column is None:
+                groups = series(frame)
+            for name, rows in groups:
+                if len(rows) < self.window:
+                    raise ValueError(
+                        f"`{path}`, {name}: {len(rows)} rows are fewer than a "
+                        f"window of {self.window}."
+                    )
             groups = [
                 part
-                for rows in whole
-                for part in windows(rows, self.window, self.stride)
+                for group in groups
+                for part in windows(group, self.window, self.stride)
             ]
-            if not groups:
-                raise ValueError(
-                    f"`{path}` has fewer rows than a window of {self.window}."
-                )
         x = cut(values, [rows for _, rows in groups], self.is_by_row)
-        x = sequences.standardized(x, *self.statistics())
         return x, [name for name, _ in groups]
 
     @property
@@ -65,10 +64,9 @@ class TableReader:
         """Whether a row is a sequence; each of its cells is then a token."""
         return self.group_column is None and self.window is None
 
-    def statistics(self):
-        """Mean and deviation, in the shape that a sequence's token has."""
-        shape = (-1, 1) if self.is_by_row else (-1,)
-        return np.reshape(self.mean, shape), np.reshape(self.scale, shape)
+    def standardized(self, values):
+        """Rows `(rows, columns)` scaled as the training rows are."""
+        return sequences.standardized(values, self.mean, self.scale)
 
 
 @names_source
@@ -141,7 +139,7 @@ def from_csv(
     columns = tuple(name for name in frame.columns if name not in special)
     if not columns:
         raise ValueError(f"`{path}` has no column beside {special}.")
-    values = numbers(frame, columns, path)
+    values = numbers(frame, columns, path, LEAVE_OUT)
     labels, class_names = classes.number(
         frame[label_column].to_numpy(str), _where(path)
     )
@@ -162,7 +160,7 @@ def from_csv(
     train_rows = np.unique(
         np.concatenate([rows_of[i] for i in layout.places["train"]])
     )
-    mean, scale = sequences.statistics(values[None, train_rows])
+    mean, scale = sequences.statistics(values[train_rows])
     reader = TableReader(
         columns,
         tuple(mean.tolist()),
@@ -171,10 +169,9 @@ def from_csv(
         window,
         stride,
     )
-    x = cut(values, rows_of, reader.is_by_row)
     return build.task(
-        pathlib.Path(path).stem,
-        sequences.standardized(x, *reader.statistics()),
+        pathlib.Path(path).resolve().stem,
+        cut(reader.standardized(values), rows_of, reader.is_by_row),
         y,
         class_names,
         layout.places,
@@ -203,11 +200,12 @@ def read_table(path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    count = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, delimiter=separator, strict=True)
-            header = next(rows, [])
-            count = 0
+            header = [name.strip() for name in next(rows, [])]
+            _check_header(header, path)
             for row in rows:
                 # pandas would fill up a short row, and skips blank lines too.
                 if not row:
@@ -220,23 +218,32 @@ def read_table(path):
                     )
         if not count:
             raise ValueError(f"`{path}` has no rows below its header.")
-        twice = {name for name in header if header.count(name) > 1}
-        if twice:
-            raise ValueError(
-                f"`{path}` has more than one column '{min(twice)}'."
-            )
-        return pd.read_csv(
+        frame = pd.read_csv(
             path,
             sep=separator,
             dtype=str,
             keep_default_na=False,
             encoding="utf-8-sig",
             index_col=False,
+            header=0,
+            names=header,
         )
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
-            f"`{path}` is not a table in UTF-8: {error}"
+            f"`{path}` is not a table in UTF-8, after row {count}: {error}"
         ) from error
+    return frame.apply(lambda cells: cells.str.strip())
+
+
+def _check_header(header, path):
+    if "" in header:
+        raise ValueError(
+            f"`{path}`: column {header.index('') + 1} has no name. Name it, "
+            "or, where it is pandas's index, write it with index=False."
+        )
+    twice = {name for name in header if header.count(name) > 1}
+    if twice:
+        raise ValueError(f"`{path}` has more than one column '{min(twice)}'.")
 
 
 def column(frame, name, path):
@@ -253,8 +260,14 @@ def column(frame, name, path):
     return frame[name]
 
 
-def numbers(frame, columns, path):
+def numbers(frame, columns, path, advice=""):
     """Some columns of a table as float64 `(rows, columns)`.
+
+    Args:
+        frame: what `read_table` returned.
+        columns: sequence of strings.
+        path: the table's, for errors.
+        advice: string, the end of the error about a cell.
 
     Raises:
         ValueError: a column is missing, or a cell is not a finite number.
@@ -270,8 +283,7 @@ def numbers(frame, columns, path):
             row = int(np.argmax(wrong))
             raise ValueError(
                 f"`{path}`, row {row + 1}, column '{name}': expected a finite "
-                f"number but received '{cells.iloc[row]}'. A column can be "
-                f"left out with --ignore-column '{name}'."
+                f"number but received '{cells.iloc[row]}'.{advice}"
             )
     return values
 
@@ -293,11 +305,14 @@ def series(frame):
 
 
 def windows(group, window, stride):
-    """The windows of a group's rows: names and rows."""
+    """The windows of a group's rows: names and rows.
+
+    A window is named after its rows' places in the group, from 1.
+    """
     name, rows = group
     for start in range(0, len(rows) - window + 1, stride):
-        part = rows[start : start + window]
-        yield f"{name}, rows {part[0] + 1}-{part[-1] + 1}", part
+        end = start + window
+        yield f"{name}, rows {start + 1}-{end}", rows[start:end]
 
 
 def cut(values, rows_of, is_by_row):
@@ -319,7 +334,10 @@ class _Layout(NamedTuple):
 def _windows_in_time(values, window, stride, path):
     places, parts = {}, []
     for split, rows in splitting.chronological(len(values)).items():
-        found = list(windows(("series", rows.tolist()), window, stride))
+        found = [
+            (f"series, rows {part[0] + 1}-{part[-1] + 1}", part)
+            for _, part in windows(("", rows.tolist()), window, stride)
+        ]
         if not found:
             raise ValueError(
                 f"`{path}`: the {split} split has {len(rows):,} rows, fewer "
@@ -337,7 +355,7 @@ def _split_groups(
     if split_column is None:
         return _Layout(groups, splitting.stratified(y), "seeded, stratified")
     splits = _agreed(frame[split_column], groups, split_column, path)
-    places = splitting.given(splits, lambda i: f"`{path}`, {groups[i][0]}")
+    places = splitting.given(splits, y, lambda i: f"`{path}`, {groups[i][0]}")
     return _Layout(groups, places, f"column {split_column}")
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import math
 import pathlib
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -43,19 +44,21 @@ class SoundReader:
             ValueError: a file is no sound.
         """
         files, names = folders.new_files(path)
-        sounds = folders.read_all(read_wav, files, "sounds")
+        sounds = folders.read_all(self._read, files, "sounds")
         return self.standardized(self.frames(sounds)), names
 
+    def _read(self, file):
+        return read_wav(file, self.max_seconds)
+
     def frames(self, sounds):
-        """Log-mel frames `(frames, 64)` of `(rate, samples)` pairs."""
-        longest = int(self.max_seconds * self.sampling_rate)
+        """Log-mel frames `(frames, 64)` of some `Sound`s."""
         return sequences.stack(
             [
                 log_mel(
-                    resample(samples, rate, self.sampling_rate)[:longest],
+                    resample(sound.samples, sound.rate, self.sampling_rate),
                     self.sampling_rate,
                 )
-                for rate, samples in sounds
+                for sound in sounds
             ]
         )
 
@@ -87,21 +90,25 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
         ValueError: a file is no sound, or is shorter than 25 ms; a class is
             empty. It names it.
     """
-    if not max_seconds >= FRAME_SECONDS:
+    if not FRAME_SECONDS <= max_seconds < math.inf:
         raise ValueError(
             f"Expected max_seconds of at least {FRAME_SECONDS} but received "
             f"{max_seconds}."
         )
     files, y, class_names, places, split_by = folders.labelled_files(folder)
-    sounds = folders.read_all(read_wav, files, "sounds")
-    rates = collections.Counter(rate for rate, _ in sounds)
+    sounds = folders.read_all(
+        lambda file: read_wav(file, max_seconds), files, "sounds"
+    )
+    rates = collections.Counter(sound.rate for sound in sounds)
     reader = SoundReader(rates.most_common(1)[0][0], max_seconds)
     x = reader.frames(sounds)
-    mean, scale = sequences.statistics(sequences.take(x, places["train"]))
+    mean, scale = sequences.statistics(
+        sequences.tokens_of(sequences.take(x, places["train"]))
+    )
     reader = dataclasses.replace(
         reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
     )
-    cut = sum(len(samples) / rate > max_seconds for rate, samples in sounds)
+    cut = sum(sound.is_cut for sound in sounds)
     notes = [
         f"sounds: log-mel frames of 25 ms every 10 ms, at "
         f"{reader.sampling_rate:,} Hz"
@@ -124,8 +131,22 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
     )
 
 
-def read_wav(file):
-    """The sampling rate in hertz, and float32 samples in [-1, 1].
+class Sound(NamedTuple):
+    """A sound.
+
+    Args:
+        rate: int, the sampling rate in hertz.
+        samples: float32 array `(n,)` in [-1, 1].
+        is_cut: bool, whether the file holds more.
+    """
+
+    rate: int
+    samples: np.ndarray
+    is_cut: bool
+
+
+def read_wav(file, max_seconds):
+    """The first part of a `.wav` file, its channels averaged, a `Sound`.
 
     Raises:
         ValueError: the file is no sound, or is too short.
@@ -142,20 +163,22 @@ def read_wav(file):
         raise ValueError(
             f"`{file}` is not a WAV file that can be read: {error}"
         ) from error
+    if rate < 1 or len(samples) < math.ceil(FRAME_SECONDS * rate):
+        raise ValueError(
+            f"`{file}` has {len(samples):,} samples at {rate:,} Hz; expected "
+            f"at least {FRAME_SECONDS} s of sound."
+        )
+    most = math.ceil(max_seconds * rate)
+    is_cut, samples = len(samples) > most, samples[:most]
     if samples.dtype == np.uint8:
         samples = (samples.astype(np.float32) - 128) / 128
     elif samples.dtype.kind == "i":
         samples = samples.astype(np.float32) / -np.iinfo(samples.dtype).min
     samples = samples.astype(np.float32)
     samples = samples if samples.ndim == 1 else samples.mean(axis=1)
-    if len(samples) < math.ceil(FRAME_SECONDS * rate):
-        raise ValueError(
-            f"`{file}` has {len(samples) / rate:.3f} s of sound; expected at "
-            f"least {FRAME_SECONDS} s."
-        )
     if not np.isfinite(samples).all():
         raise ValueError(f"`{file}` holds samples that are not finite.")
-    return rate, samples
+    return Sound(rate, samples, is_cut)
 
 
 def resample(samples, rate, new_rate):

@@ -157,6 +157,8 @@ def test_string_labels_of_a_tf_dataset(x):
         (lambda x, y: as_tf(x, y).batch(4).repeat(), "does not end"),
         (lambda x, y: as_tf(x, y).take(0), "is empty"),
         (lambda x, y: [x], "Element 0 of the data set is not a pair"),
+        (lambda x, y: [({"tokens": x}, y)], "has no 'padding_mask'"),
+        (lambda x, y: [(x, np.eye(3)[y])], "one-hot labels"),
         (lambda x, y: [(x, y[:5])], "has 60 sequences but 5 labels"),
     ],
 )
@@ -183,6 +185,8 @@ def with_value(x, value):
         (lambda x: [*x[:59], x[59, :, :2]], "Example 59 is a sequence of ano"),
         (lambda x: np.full((60, 4), "a"), "Example 0 holds no numbers"),
         (lambda x: [], "received none"),
+        (lambda x: np.full((60, 4), 2**32 + 3), "the token 4294967299"),
+        (lambda x: x.astype("float64") * 1e300, "finite numbers .float32."),
     ],
 )
 def test_arrays_that_cannot_be_used(x, y, change, message):
@@ -200,6 +204,17 @@ def test_saved_arrays_and_data_sets(x, y, tmp_path):
         new, names = task.reader.read(tmp_path / name)
         np.testing.assert_array_equal(new, x)
         assert names[0] == "example 1" and len(names) == 60
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_new_data_sets_are_read_batched_or_not(x, y, tmp_path, batch):
+    task = tasks.from_arrays(x, y, verbose=False)
+    for number, dataset in enumerate(
+        (as_tf(x, y), tf.data.Dataset.from_tensor_slices(x))
+    ):
+        path = tmp_path / str(number)
+        (dataset.batch(7) if batch else dataset).save(str(path))
+        np.testing.assert_array_equal(task.reader.read(path)[0], x)
 
 
 def test_damaged_saved_arrays_are_refused(x, tmp_path):

@@ -22,6 +22,12 @@ def test_numbers_are_ordered_as_numbers(kind):
     assert y.tolist() == [1, 0, 1, 0]
 
 
+def test_bytes_and_mixed_objects_are_text():
+    assert classes.number([b"a", b"b"], where)[1] == ("a", "b")
+    labels = np.array([1, "b"], object)
+    assert classes.number(labels, where)[1] == ("1", "b")
+
+
 def test_a_column_of_labels():
     y, names = classes.number([["a"], ["b"], ["a"]], where)
     assert y.tolist() == [0, 1, 0] and names == ("a", "b")
@@ -52,6 +58,10 @@ def test_known_classes_take_names_and_places():
         (["a", "b"], ["a", "b", "c"], "The class 'c' has no example"),
         ([str(i / 7) for i in range(20)], None, "does not do regression"),
         ([], None, "received none"),
+        (["a", None], None, "row 2: the label is missing"),
+        (["a", "NaN"], None, "row 2: the label is missing"),
+        ([0.0, np.inf], None, "row 2: the label inf is not a class"),
+        (["a", "b"], ["a", "a"], "The class 'a' is named twice"),
         ([[0, 1]], None, "one label an example"),
     ],
 )

@@ -60,6 +60,12 @@ def test_images_of_16_bits_are_scaled(folder):
     np.testing.assert_array_equal(back, pixels // 257)
 
 
+def test_pixels_of_32_bits_are_refused(folder):
+    save(folder / "dark" / "deep.tif", np.zeros((16, 12), "float32"))
+    with pytest.raises(ValueError, match="deep.tif` has pixels of 32 bits"):
+        tasks.from_image_folder(folder, verbose=False)
+
+
 def test_folders_can_say_the_split(folder, tmp_path):
     for split, numbers in (("train", range(20)), ("test", range(6))):
         for number in numbers:
@@ -107,6 +113,12 @@ def test_folders_that_cannot_be_used(folder, tmp_path):
         tasks.from_image_folder(folder / "dark")
     with pytest.raises(ValueError, match="Patches of 5 pixels"):
         tasks.from_image_folder(folder, 32, patch_size=5)
+    with pytest.raises(ValueError, match="image_size of at least 1"):
+        tasks.from_image_folder(folder, 0)
+    (folder / "dark" / "nested").mkdir()
+    with pytest.raises(ValueError, match="nested` is a folder within a class"):
+        tasks.from_image_folder(folder)
+    (folder / "dark" / "nested").rmdir()
     (folder / "grey").mkdir()
     with pytest.raises(ValueError, match="The class 'grey' has no file"):
         tasks.from_image_folder(folder)

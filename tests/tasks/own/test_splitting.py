@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from keras_fpt.tasks.own import splitting
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=300))
 def test_every_example_is_in_one_split_and_train_has_every_class(labels):
     y = np.array(labels)
@@ -42,15 +42,27 @@ def test_by_time_the_last_fifth_is_test():
 
 def test_given_names_make_a_validation_split_where_there_is_none():
     names = ["train"] * 50 + ["test"] * 10
-    places = splitting.given(names, str)
+    places = splitting.given(names, np.arange(60) % 2, str)
     assert [len(p) for p in places.values()] == [45, 5, 10]
     assert places["test"].tolist() == list(range(50, 60))
     assert not set(places["train"]) & set(places["validation"])
 
 
+def test_a_lone_training_example_of_a_class_stays_in_train():
+    y = np.array([0] * 19 + [1] + [0, 1])
+    names = ["train"] * 20 + ["test"] * 2
+    places = splitting.given(names, y, str)
+    assert 19 in places["train"] and len(places["validation"]) == 2
+
+
+def test_names_of_splits_must_be_as_many_as_examples():
+    with pytest.raises(ValueError, match="Expected 3 names .* received 2"):
+        splitting.given(["train"] * 2, np.zeros(3, int), str)
+
+
 def test_an_unknown_split_is_refused():
     with pytest.raises(ValueError, match="row 1: unknown split 'dev'"):
-        splitting.given(["train", "dev"], lambda i: f"row {i}")
+        splitting.given(["train", "dev"], np.zeros(2, int), "row {}".format)
 
 
 def test_an_empty_split_is_refused():

@@ -175,6 +175,39 @@ def test_the_reader_reads_new_rows_as_those_in_training(table):
     np.testing.assert_array_equal(x[rows], train.x)
 
 
+def test_spaces_around_cells_and_names_do_not_count(tmp_path):
+    rows = [(f" p{i // 3}" + " " * (i % 2), i, " ab"[1 + i // 3 % 2]) for i in
+            range(60)]  # fmt: skip
+    path = write(tmp_path / "t.csv", ("who", " v", " y "), rows)
+    task = tasks.from_csv(path, "y", group_column="who", verbose=False)
+    assert task.class_names == ("a", "b")
+    assert sum(len(e.y) for e in everything(task).values()) == 20
+
+
+def test_a_constant_column_stays_small(tmp_path):
+    rows = [(1700000000.1, i, "ab"[i % 2]) for i in range(40)]
+    path = write(tmp_path / "t.csv", ("time", "v", "y"), rows)
+    task = tasks.from_csv(path, "y", verbose=False)
+    assert task.reader.scale[0] == 1.0
+    path.write_text("time,v\n1700000000.2,3\n")
+    x, _ = task.reader.read(path)
+    assert abs(x[0, 0, 0] - 0.1) < 1e-3
+
+
+def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
+    task = tasks.from_csv(
+        series,
+        "label",
+        group_column="person",
+        window=8,
+        stride=5,
+        verbose=False,
+    )
+    new = write(tmp_path / "n.csv", ("time", "v", "person"), [(1, 1, "q")] * 5)
+    with pytest.raises(ValueError, match="person q: 5 rows are fewer than"):
+        task.reader.read(new)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -188,6 +221,8 @@ def test_the_reader_reads_new_rows_as_those_in_training(table):
         ("a,b\n1,u\n", "no column 'y'. It has a, b"),
         ("a,y\n", "no rows below its header"),
         ("", "no rows below its header"),
+        (",a,y\n0,1,u\n", "column 1 has no name"),
+        ('a,y\n1,u\n"2,v\n', "not a table in UTF-8, after row"),
         ("a,a,y\n1,2,u\n", "more than one column 'a'"),
         ("y\nu\n", "no column beside"),
         ("a,y\n1,u\n2,v\n", "split has no example: 2 examples are too few"),

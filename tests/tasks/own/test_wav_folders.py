@@ -74,9 +74,10 @@ def test_samples_of_any_kind_are_read_alike(tmp_path, dtype):
         stored = (samples * np.iinfo(dtype).max).astype(dtype)
     stereo = np.stack([stored, stored], axis=1)
     wavfile.write(tmp_path / "a.wav", 8000, stereo)
-    rate, read = wav_folders.read_wav(tmp_path / "a.wav")
-    assert rate == 8000 and read.dtype == np.float32
-    np.testing.assert_allclose(read, samples, atol=0.02)
+    sound = wav_folders.read_wav(tmp_path / "a.wav", 10)
+    assert sound.rate == 8000 and sound.samples.dtype == np.float32
+    assert not sound.is_cut
+    np.testing.assert_allclose(sound.samples, samples, atol=0.02)
 
 
 def test_new_sounds_are_read_alike(folder):
@@ -94,5 +95,7 @@ def test_files_that_are_no_sounds_are_named(folder):
     with pytest.raises(ValueError, match="low/song.wav` is not a WAV file"):
         tasks.from_wav_folder(folder, verbose=False)
     save(folder / "low" / "song.wav", tone(300, 0.01))
-    with pytest.raises(ValueError, match="song.wav` has 0.010 s of sound"):
+    with pytest.raises(
+        ValueError, match="song.wav` has 80 samples at 8,000 Hz"
+    ):
         tasks.from_wav_folder(folder, verbose=False)
