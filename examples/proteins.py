@@ -2,9 +2,8 @@
 
     KERAS_BACKEND=torch python examples/proteins.py
 
-Simulated pieces of protein whose oily side chains come back every 3.6 residues,
-as they do in a helix with one face to the water, or every second one, as in
-such a strand. Which amino acid stands where says nothing; only the rhythm does.
+Simulated proteins of 60 to 120 amino acids; half of them have a stretch of some
+20 oily ones somewhere, as those have that cross a membrane.
 For real folds, see the task `remote_homology`.
 """
 
@@ -17,29 +16,29 @@ import numpy as np  # noqa: E402
 
 import keras_fpt  # noqa: E402
 
-STEPS = 400
-OILY, POLAR = list("AVILMFWY"), list("STNQDEKRHG")
-RESIDUES_A_TURN = {"helix": 3.6, "strand": 2.0}
+STEPS = 200
+OILY, OTHERS = list("AVILMFWG"), list("STNQDEKRHYCP")
 
 
 def simulate(kind, random):
-    """A sequence of 20 to 60 amino acids; one in ten is out of its rhythm."""
-    places = np.arange(random.integers(20, 61)) + random.uniform(0, 3.6)
-    is_oily = np.cos(2 * np.pi * places / RESIDUES_A_TURN[kind]) > 0
-    is_oily ^= random.random(len(places)) < 0.1
-    return "".join(random.choice(OILY if o else POLAR) for o in is_oily)
+    """A sequence of amino acids, four in ten of them oily."""
+    is_oily = random.random(random.integers(60, 121)) < 0.4
+    if kind == "membrane":
+        start = random.integers(len(is_oily) - 20)
+        is_oily[start : start + random.integers(18, 24)] = True
+    return "".join(random.choice(OILY if o else OTHERS) for o in is_oily)
 
 
 random = np.random.default_rng(0)
-with open("pieces.fasta", "w") as fasta, open("labels.csv", "w") as labels:
-    labels.write("id,structure\n")
+with open("proteins.fasta", "w") as fasta, open("labels.csv", "w") as labels:
+    labels.write("id,place\n")
     for number in range(2000):
-        kind = random.choice(list(RESIDUES_A_TURN))
-        fasta.write(f">piece{number}\n{simulate(kind, random)}\n")
-        labels.write(f"piece{number},{kind}\n")
+        kind = random.choice(["membrane", "soluble"])
+        fasta.write(f">protein{number}\n{simulate(kind, random)}\n")
+        labels.write(f"protein{number},{kind}\n")
 
 keras.utils.set_random_seed(0)
-task = keras_fpt.tasks.from_fasta("pieces.fasta", "labels.csv")
+task = keras_fpt.tasks.from_fasta("proteins.fasta", "labels.csv")
 model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
 train, validation, test = task.datasets(batch_size=64, seed=0)
 model.fit(
