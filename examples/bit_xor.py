@@ -4,8 +4,7 @@
 
 Two strings of 5 bits go in, one bit a token; their elementwise exclusive or
 comes out of the last five tokens.
-`keras-fpt train bit-xor` has this recipe (PyTorch, 2 CPU cores: 78 s, 100% of
-the test answers right).
+500 steps: 100% of the test answers are right after 47 s (PyTorch, 2 CPU cores).
 """
 
 import os

@@ -5,6 +5,10 @@
 Simulated proteins of 60 to 120 amino acids; half of them have a stretch of some
 20 oily ones somewhere, as those have that cross a membrane.
 For real folds, see the task `remote_homology`.
+
+On 2 CPU cores it took 163 s (PyTorch) and printed at its end
+
+    test accuracy 96.2%; always giving the commonest answer: 51.2%
 """
 
 import os

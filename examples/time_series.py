@@ -6,6 +6,15 @@ Twenty simulated people sit, walk and run with a sensor at the hip, 25 readings
 a second. Their readings go to a table, which becomes a task: two seconds are a
 sequence, and each person is in one split only, so that the test asks about
 people whom the model has not seen.
+
+On 2 CPU cores it took 80 s (PyTorch) and printed, among Keras's lines,
+
+    walks: 2,380 sequences, 50 tokens of width 3 -> 3 classes
+      classes: run 38.7%, sit 28.9%, walk 32.4%
+      split: 1,666 train, 238 validation, 476 test (seeded, by person)
+      width: the columns forward, sideways, up, standardised
+    test accuracy 75.8% on people it has not seen; always giving the commonest
+    answer: 31.9%
 """
 
 import os

@@ -4,7 +4,8 @@
 
 Here: readings of two sensors, 20 to 40 of them, whose common wave is a sine,
 a square or a sawtooth, under noise.
-Four epochs are 116 steps of 64 sequences.
+Four epochs are 116 steps of 64 sequences: 79.0% of the test is right after
+38 s (PyTorch, 2 CPU cores).
 """
 
 import os
