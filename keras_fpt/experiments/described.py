@@ -35,17 +35,34 @@ def to_json(task):
     return json.dumps(entry, indent=2) + "\n"
 
 
+def keep(task, folder):
+    """Writes the description of a task's data into a run's folder.
+
+    Raises:
+        ValueError: the run has begun with other data.
+    """
+    text, path = to_json(task), pathlib.Path(folder, run_folder.DATA)
+    if path.is_file():
+        _check_same(text, path)
+    else:
+        run_folder.write_text(path, text)
+
+
 def check_same(task, folder):
     """Checks that a task is what the run in a folder was trained on.
 
     Raises:
+        FileNotFoundError: the run has no description of its data.
         ValueError: the data has changed.
     """
-    path = pathlib.Path(folder, run_folder.DATA)
-    if path.is_file() and path.read_text() != to_json(task):
+    _check_same(to_json(task), pathlib.Path(folder, run_folder.DATA))
+
+
+def _check_same(text, path):
+    if path.read_text() != text:
         raise ValueError(
-            f"The data of '{task.name}' has changed since the run in "
-            f"`{folder}` began: its splits would be others."
+            f"The data has changed since the run in `{path.parent}` began: "
+            "its splits would be others."
         )
 
 

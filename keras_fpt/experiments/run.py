@@ -67,8 +67,7 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
         folder = run_folder.new_folder(task.name, config.arm)
     run_folder.claim(folder, config, resume, overwrite)
     if task.reader is not None:
-        described.check_same(task, folder)
-        run_folder.write_text(folder / run_folder.DATA, described.to_json(task))
+        described.keep(task, folder)
     recorder = Recorder(folder, config)
     if recorder.step:
         log(f"Resuming after step {recorder.step:,}.")

@@ -46,7 +46,7 @@ def finished(preset, tmp_path, monkeypatch):
     )
     # Another row would make another split.
     table.write_text(whole + "g60,5,low\n")
-    with pytest.raises(ValueError, match="'levels' has changed since"):
+    with pytest.raises(ValueError, match="data has changed since"):
         run.evaluate(tmp_path / "run")
     moved = table.rename(tmp_path / "moved" / "levels.csv")
     moved.write_text(whole)

@@ -2,12 +2,16 @@
 
 import dataclasses
 import pathlib
+import zipfile
+import zlib
 
 import numpy as np
 
 from keras_fpt.tasks.own import build, classes, sequences, splitting
 from keras_fpt.tasks.own.source_errors import names_source
 
+# What NumPy raises on files that are damaged or no arrays.
+UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 # Larger integers are measurements rather than symbols.
 LARGEST_VOCABULARY = 1_000_000
 
@@ -209,8 +213,7 @@ def read_arrays(path, names, rank=None):
             return [loaded[name] for name in names]
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file `{path}`.") from None
-    except Exception as error:
-        # A damaged zip file raises errors of many kinds.
+    except UNREADABLE as error:
         raise ValueError(
             f"Cannot read arrays from `{path}`: {error}"
         ) from error

@@ -2,8 +2,10 @@
 
 import dataclasses
 import pathlib
+import struct
 
 import numpy as np
+from PIL import Image
 
 from keras_fpt.tasks import images
 from keras_fpt.tasks.own import build, folders
@@ -12,6 +14,15 @@ from keras_fpt.tasks.own.source_errors import names_source
 IMAGE_SIZE = 32
 LARGEST_KEPT = 64
 PATCH_SIZE = 4
+# What Pillow raises on files that are damaged or no images.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 # Pillow's modes.
 GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L")
 NOT_PICTURES = ("I", "F")
@@ -47,8 +58,6 @@ class ImageReader:
         return np.stack(folders.read_all(self._load, files, "images"))
 
     def _load(self, file):
-        from PIL import Image
-
         try:
             with Image.open(file) as image:
                 if image.mode.startswith("I;16"):
@@ -59,8 +68,7 @@ class ImageReader:
                 image = image.resize(
                     (self.width, self.height), Image.Resampling.BILINEAR
                 )
-        except Exception as error:
-            # Pillow raises errors of many kinds on damaged files.
+        except UNREADABLE as error:
             raise _unreadable(file, error) from error
         return np.asarray(image).reshape(self.height, self.width, -1)
 
@@ -141,13 +149,10 @@ def from_image_folder(
 
 def _size_and_mode(file):
     """Height and width, and Pillow's colour mode, from a file's header."""
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             size, mode = (image.height, image.width), image.mode
-    except Exception as error:
-        # Pillow raises errors of many kinds on damaged files.
+    except UNREADABLE as error:
         raise _unreadable(file, error) from error
     if mode in NOT_PICTURES:
         raise ValueError(

@@ -18,31 +18,23 @@ class StringReader:
     Args:
         alphabet: string of all characters, in their order.
         max_length: int, the longest string that is read.
-        text_column: string, the column of a table that holds them, or
-            `None`.
+        text_column: string, the column of a table that holds them.
     """
 
     alphabet: str
     max_length: int
-    text_column: str | None = None
+    text_column: str
 
     def read(self, path):
-        """The tokens of a new file's strings, and their names.
-
-        The file is a table, or, where there is no `text_column`, plain text
-        with a string a line.
+        """The tokens of a new table's strings, and their names.
 
         Raises:
             ValueError: a string is empty, too long, or has a character that
                 no string had that the task was made of.
         """
-        if self.text_column is None:
-            texts = pathlib.Path(path).read_text("utf-8-sig").splitlines()
-            names = [f"line {i + 1}" for i in range(len(texts))]
-        else:
-            texts, names = read_column(path, self.text_column)
-        if not texts:
-            raise ValueError(f"`{path}` is empty.")
+        frame = tables.read_table(path)
+        texts = tables.column(frame, self.text_column, path).tolist()
+        names = [f"row {i + 1}" for i in range(len(texts))]
         x = []
         for text, name in zip(texts, names, strict=True):
             if not 0 < len(text) <= self.max_length:
@@ -126,7 +118,7 @@ def from_strings(
         class_names,
         splitting.stratified(y),
         "seeded, stratified",
-        StringReader(alphabet, max_length, text_column),
+        text_column and StringReader(alphabet, max_length, text_column),
         names,
         vocabulary_size=len(alphabet),
         notes=notes,
@@ -152,9 +144,12 @@ def from_string_table(
         FileNotFoundError: there is no such file.
         ValueError: as `from_strings` and `from_csv` do.
     """
-    texts, names = read_column(path, text_column)
-    labels, _ = read_column(path, label_column)
-    where = [f"`{path}`, {name}" for name in names]
+    frame = tables.read_table(path)
+    texts, labels = (
+        tables.column(frame, name, path).tolist()
+        for name in (text_column, label_column)
+    )
+    where = [f"`{path}`, row {i + 1}" for i in range(len(texts))]
     return from_strings(
         texts,
         labels,
@@ -180,9 +175,3 @@ def encode(text, alphabet, where):
             f"{where}: the character {error} is not in the alphabet "
             f"'{alphabet}'."
         ) from None
-
-
-def read_column(path, name):
-    """The cells of a column, and the names of the rows."""
-    cells = tables.column(tables.read_table(path), name, path).tolist()
-    return cells, [f"row {i + 1}" for i in range(len(cells))]

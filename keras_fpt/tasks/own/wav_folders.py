@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import math
 import pathlib
+import struct
 import warnings
 from typing import NamedTuple
 
@@ -13,6 +14,15 @@ import tensorflow as tf
 from keras_fpt.tasks.own import build, folders, sequences
 from keras_fpt.tasks.own.source_errors import names_source
 
+# What SciPy raises on files that are damaged or no sounds.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    struct.error,
+    ZeroDivisionError,
+    UnboundLocalError,  # where there is no chunk of samples
+)
 FRAME_SECONDS = 0.025
 STEP_SECONDS = 0.01
 MAX_SECONDS = 10.0
@@ -158,8 +168,7 @@ def read_wav(file, max_seconds):
             # About chunks that are not sound.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             rate, samples = wavfile.read(file)
-    except Exception as error:
-        # SciPy raises errors of many kinds on damaged files.
+    except UNREADABLE as error:
         raise ValueError(
             f"`{file}` is not a WAV file that can be read: {error}"
         ) from error

@@ -90,6 +90,15 @@ def test_new_sounds_are_read_alike(folder):
         )
 
 
+@pytest.mark.parametrize("size", range(0, 46, 3))
+def test_a_sound_cut_off_in_its_header_is_named(tmp_path, size):
+    path = tmp_path / "cut.wav"
+    save(path, tone(300, 0.1))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match="cut.wav` "):
+        wav_folders.read_wav(path, 1)
+
+
 def test_files_that_are_no_sounds_are_named(folder):
     (folder / "low" / "song.wav").write_text("not a sound")
     with pytest.raises(ValueError, match="low/song.wav` is not a WAV file"):
