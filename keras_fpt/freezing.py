@@ -13,15 +13,19 @@ GROUPS = (
     "attention",
     "feedforward",
     "output",
+    "recurrent",
+    "low_rank",
     "token_embedding",
     "other",
 )
 NAMED_POLICIES = {
     "fpt": frozenset({"input", "positions", "layer_norm", "output"}),
     "output_only": frozenset({"output"}),
-    # The token embedding is cut off, so there is nothing in it to train.
-    "full": frozenset(GROUPS) - {"token_embedding"},
+    # The token embedding is cut off, so there is nothing in it to train; and
+    # a model has weights of low rank only where its policy names them.
+    "full": frozenset(GROUPS) - {"token_embedding", "low_rank"},
 }
+_TRAINABLE_GROUPS = tuple(g for g in GROUPS if g != "token_embedding")
 
 # The group of a backbone's weight, by its path: the first match decides.
 # Norms come first, since their paths name the block that they are part of.
@@ -56,14 +60,14 @@ def parse_policy(policy):
         name = part.strip().replace("-", "_")
         if name in NAMED_POLICIES:
             groups |= NAMED_POLICIES[name]
-        elif name in NAMED_POLICIES["full"]:
+        elif name in _TRAINABLE_GROUPS:
             groups.add(name)
         else:
             raise ValueError(
                 f"Unknown policy or parameter group '{part}' in policy "
                 f"'{policy}'. Expected one of "
                 f"{', '.join(NAMED_POLICIES)}, or a sum of the groups "
-                f"{', '.join(g for g in GROUPS if g != 'token_embedding')}, "
+                f"{', '.join(_TRAINABLE_GROUPS)}, "
                 "such as 'fpt+attention'."
             )
     return frozenset(groups)
@@ -93,17 +97,25 @@ def parameter_groups(model):
     groups = {group: [] for group in GROUPS}
     groups["input"].extend(model.input_layer.weights)
     groups["output"].extend(model.output_layer.weights)
+    if model.position_layer is not None:
+        groups["positions"].extend(model.position_layer.weights)
     for variable in model.backbone.weights:
         groups[backbone_group(variable.path)].append(variable)
     return groups
 
 
 def apply_policy(model, policy):
-    """Makes the groups of a policy trainable and all other weights frozen."""
+    """Makes the groups of a policy trainable and all other weights frozen.
+
+    Weights that nothing is computed with, such as a pooler where the last
+    token is read, stay frozen whatever the policy.
+    """
     trained = parse_policy(policy)
+    unused = {id(v) for v in model.backbone.weights}
+    unused -= {id(v) for v in model.cut.weights}
     for group, variables in parameter_groups(model).items():
         for variable in variables:
-            variable.trainable = group in trained
+            variable.trainable = group in trained and id(variable) not in unused
 
 
 def parameter_report(model):

@@ -22,10 +22,13 @@ def fingerprint(model, policy):
     """
     trained = freezing.parse_policy(policy)
     digest = hashlib.sha256()
+    of_backbone = {id(v) for v in model.backbone.weights}
     for group, variables in freezing.parameter_groups(model).items():
-        if group in trained or group in ("input", "output"):
+        if group in trained:
             continue
         for variable in variables:
+            if id(variable) not in of_backbone:
+                continue
             value = np.asarray(ops.convert_to_numpy(variable), "<f4")
             digest.update(f"{variable.path}{value.shape}".encode())
             digest.update(np.ascontiguousarray(value))
@@ -93,6 +96,7 @@ def _check_model(model, path, header):
         "num_output_tokens",
         "labels_per_token",
         "readout",
+        "learned_positions",
     ):
         is_open = name == "input_dim" and not model.built
         if saved[name] != ours[name] and not is_open:

@@ -1,18 +1,69 @@
 """A backbone's graph without its token embedding."""
 
+import dataclasses
+
 import keras
 from keras import ops
 
 
-def embedding_width(backbone):
-    """The width of the vectors that enter a backbone after the cut."""
-    return _token_embedding_output(backbone).shape[-1]
+@dataclasses.dataclass(frozen=True, eq=False)
+class CutBackbone:
+    """What is left of a backbone when its token embedding is cut off.
+
+    It shares the backbone's layers and weights.
+
+    Args:
+        network: a functional `keras.Model` of the embeddings and the inputs
+            named in `other_inputs`.
+        other_inputs: tuple of strings, of `"padding_mask"` and
+            `"segment_ids"`.
+
+    Call arguments:
+        embeddings: float tensor `(batch, tokens, width)`.
+        padding_mask: int tensor `(batch, tokens)`, 1 where a token is real.
+        training: bool.
+
+    Returns:
+        Hidden states `(batch, tokens, hidden_dim)`, or a pooled vector
+        `(batch, hidden_dim)`.
+    """
+
+    network: keras.Model
+    other_inputs: tuple[str, ...]
+
+    def __call__(self, embeddings, padding_mask, training=None):
+        inputs = {
+            "padding_mask": padding_mask,
+            "segment_ids": ops.zeros_like(padding_mask),
+        }
+        return self.network(
+            [embeddings, *(inputs[name] for name in self.other_inputs)],
+            training=training,
+        )
+
+    @property
+    def width(self):
+        """The width of the embeddings."""
+        return self.network.inputs[0].shape[-1]
+
+    @property
+    def hidden_dim(self):
+        """The width of the hidden states."""
+        return self.network.outputs[0].shape[-1]
+
+    @property
+    def masks_padding(self):
+        """Whether padding is kept from the real tokens."""
+        return "padding_mask" in self.other_inputs
+
+    @property
+    def weights(self):
+        """The backbone's weights that are used after the cut."""
+        return self.network.weights
 
 
 def cut_at_embedding(backbone, pooled=False):
     """Cuts a KerasHub backbone at its token embedding.
-
-    The result shares the backbone's layers and weights.
 
     Args:
         backbone: a KerasHub backbone, a functional model of `token_ids` and
@@ -22,8 +73,7 @@ def cut_at_embedding(backbone, pooled=False):
             `(batch, tokens, dim)`.
 
     Returns:
-        A function of `embeddings` `(batch, tokens, width)`, `padding_mask`
-        `(batch, tokens)` and `training`.
+        A `CutBackbone`.
 
     Raises:
         ValueError: the backbone has no token embedding to cut at, an input
@@ -40,18 +90,7 @@ def cut_at_embedding(backbone, pooled=False):
     network = keras.Model(
         [embeddings, *others.values()], _output(backbone, pooled)
     )
-
-    def run(embeddings, padding_mask, training=None):
-        inputs = {
-            "padding_mask": padding_mask,
-            "segment_ids": ops.zeros_like(padding_mask),
-        }
-        return network(
-            [embeddings, *(inputs[name] for name in others)],
-            training=training,
-        )
-
-    return run
+    return CutBackbone(network, tuple(others))
 
 
 def _token_embedding_output(backbone):

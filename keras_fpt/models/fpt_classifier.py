@@ -8,8 +8,9 @@ from keras import ops
 from keras_fpt import freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import adapters, input_checks, saved_classifier
-from keras_fpt.models.cut import cut_at_embedding, embedding_width
-from keras_fpt.models.dropout import with_dropout
+from keras_fpt.models.cut import cut_at_embedding
+from keras_fpt.models.low_rank import add_low_rank
+from keras_fpt.models.rebuilding import with_depth, with_dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
@@ -43,6 +44,13 @@ class FPTClassifier(keras.Model):
             `keras_fpt.layers.Readout`.
         dropout: float, the dropout rate of the backbone. `None` keeps the
             backbone's own.
+        depth: int, use the first `depth` blocks of the backbone. `None` uses
+            all of them.
+        learned_positions: int, for so many tokens learned positions, zero at
+            first, are added to the input; for backbones without positions
+            of their own, such as those with rotary ones. `None` adds none.
+        lora_rank: int, the rank of the adapters that a policy with
+            `low_rank` adds to the dense layers of attention and feedforward.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
@@ -83,6 +91,9 @@ class FPTClassifier(keras.Model):
         policy="fpt",
         readout="last",
         dropout=None,
+        depth=None,
+        learned_positions=None,
+        lora_rank=8,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -92,6 +103,9 @@ class FPTClassifier(keras.Model):
             vocabulary_size=(vocabulary_size, 1),
             num_output_tokens=(num_output_tokens, 1),
             labels_per_token=(labels_per_token, 1),
+            depth=(depth, 1),
+            learned_positions=(learned_positions, 1),
+            lora_rank=(lora_rank, 1),
         )
         if input_dim is not None and vocabulary_size is not None:
             raise ValueError(
@@ -99,18 +113,23 @@ class FPTClassifier(keras.Model):
                 "vocabulary_size for tokens that are integers, not both: "
                 f"received {input_dim} and {vocabulary_size}."
             )
-        freezing.parse_policy(policy)
+        trained = freezing.parse_policy(policy)
 
         # === Layers ===
+        if depth is not None:
+            backbone = with_depth(backbone, depth)
         if dropout is not None:
             backbone = with_dropout(backbone, dropout)
-        # A plain function: its layers belong to the backbone already.
-        self._run_backbone = cut_at_embedding(backbone, readout == "pooled")
         self.backbone = backbone
+        # No layer, so that Keras leaves it alone: what it is made of belongs
+        # to the backbone already.
+        self.cut = cut_at_embedding(backbone, readout == "pooled")
+        if "low_rank" in trained:
+            add_low_rank(self, lora_rank)
         # Orthogonal with gain sqrt(2), as in the reference code; for integer
         # tokens it is the same layer on one-hot vectors.
         orthogonal = keras.initializers.Orthogonal(gain=2**0.5)
-        width = embedding_width(backbone)
+        width = self.cut.width
         if vocabulary_size is None:
             self.input_layer = keras.layers.Dense(
                 width,
@@ -125,6 +144,11 @@ class FPTClassifier(keras.Model):
                 embeddings_initializer=orthogonal,
                 dtype=backbone.dtype_policy,
                 name="input",
+            )
+        self.position_layer = None
+        if learned_positions is not None:
+            self.position_layer = _zero_positions(
+                learned_positions, width, backbone.dtype_policy
             )
         self.readout_layer = Readout(
             readout, num_output_tokens, dtype=backbone.dtype_policy
@@ -142,11 +166,15 @@ class FPTClassifier(keras.Model):
         self.labels_per_token = labels_per_token
         self.policy = policy
         self.readout = readout
-        self.max_sequence_length = getattr(
-            backbone, "max_sequence_length", None
+        self.learned_positions = learned_positions
+        self.lora_rank = lora_rank
+        limits = (
+            getattr(backbone, "max_sequence_length", None),
+            learned_positions,
         )
+        self.max_sequence_length = min(filter(None, limits), default=None)
 
-        self.output_layer.build((None, None, backbone.hidden_dim))
+        self.output_layer.build((None, None, self.cut.hidden_dim))
         if vocabulary_size is not None:
             self.build((None, None))
         elif input_dim is not None:
@@ -182,10 +210,16 @@ class FPTClassifier(keras.Model):
         input_checks.check_shapes(self, x.shape)
         if mask is None:
             mask = ops.ones(ops.shape(x)[:2], dtype="int32")
+        elif not self.cut.masks_padding:
+            raise ValueError(
+                f"{type(self.backbone).__name__} cannot keep padding from its "
+                "tokens. Give sequences of one length, without a padding_mask."
+            )
         mask = ops.cast(mask, "int32")
-        hidden = self._run_backbone(
-            self.input_layer(x), mask, training=training
-        )
+        embeddings = self.input_layer(x)
+        if self.position_layer is not None:
+            embeddings = embeddings + self.position_layer(embeddings)
+        hidden = self.cut(embeddings, mask, training=training)
         logits = self.output_layer(self.readout_layer(hidden, mask))
         if self.num_answers == 1:
             return logits[:, 0]
@@ -231,7 +265,8 @@ class FPTClassifier(keras.Model):
         Raises:
             ValueError: an unknown policy or group.
         """
-        freezing.parse_policy(policy)
+        if "low_rank" in freezing.parse_policy(policy):
+            add_low_rank(self, self.lora_rank)
         self.policy = policy
         freezing.apply_policy(self, policy)
         # Keras keeps the compiled step and the optimizer's slots for the
@@ -329,6 +364,8 @@ class FPTClassifier(keras.Model):
             "labels_per_token": self.labels_per_token,
             "policy": self.policy,
             "readout": self.readout,
+            "learned_positions": self.learned_positions,
+            "lora_rank": self.lora_rank,
         }
 
     @classmethod
@@ -422,6 +459,16 @@ def _check_arguments(**arguments):
                 f"Expected {name} to be an integer of at least {least} but "
                 f"received {value}."
             )
+
+
+def _zero_positions(num_positions, width, dtype):
+    import keras_hub
+
+    layer = keras_hub.layers.PositionEmbedding(
+        num_positions, initializer="zeros", dtype=dtype, name="positions"
+    )
+    layer.build((None, None, width))
+    return layer
 
 
 def _is_tf_dataset(x):

@@ -67,8 +67,10 @@ def save_to_preset(model, folder):
 
 
 def _head_variables(model):
+    layers = (model.input_layer, model.position_layer, model.output_layer)
     return {
         f"{layer.name}/{variable.name}": variable
-        for layer in (model.input_layer, model.output_layer)
+        for layer in layers
+        if layer is not None
         for variable in layer.weights
     }
