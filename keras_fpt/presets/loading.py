@@ -1,10 +1,11 @@
 """Backbones from presets, with errors that say what to do."""
 
 import difflib
+import json
 import os
 
 from keras_fpt import random_weights
-from keras_fpt.presets import packaged
+from keras_fpt.presets import gguf_files, packaged
 
 SCHEMES = ("hf://", "kaggle://", "modelscope://")
 
@@ -14,7 +15,8 @@ def load_backbone(preset, load_weights=True, seed=0, dtype=None):
 
     Args:
         preset: string. A packaged name, a KerasHub name, `"hf://..."`,
-            `"kaggle://..."`, or a local KerasHub or Hugging Face folder.
+            `"kaggle://..."`, a local KerasHub or Hugging Face folder, or
+            `"gguf:FILE"`; see `keras_fpt.presets.gguf_files`.
         load_weights: bool. `False` draws fresh weights instead; see
             `keras_fpt.random_weights`.
         seed: int, for fresh weights.
@@ -22,26 +24,16 @@ def load_backbone(preset, load_weights=True, seed=0, dtype=None):
             one.
 
     Raises:
-        FileNotFoundError: a local folder lacks a file.
+        FileNotFoundError: a local folder lacks a file, or there is no such
+            GGUF file.
         ValueError: the name is unknown, the weights are damaged, or the hub
             cannot be reached.
     """
-    import keras_hub
-
-    preset, location = str(preset), locate(preset)
-    is_local = os.path.isdir(location)
-    if is_local:
-        _check_folder(preset, location)
-    elif not preset.startswith(SCHEMES):
-        _check_name(preset, keras_hub)
-
-    arguments = {} if dtype is None else {"dtype": dtype}
-    try:
-        backbone = keras_hub.models.Backbone.from_preset(
-            location, load_weights=load_weights, **arguments
-        )
-    except _loading_errors() as error:
-        raise _explain(preset, is_local, error) from error
+    preset = str(preset)
+    if preset.startswith(gguf_files.SCHEME):
+        backbone = gguf_files.load(preset, load_weights, dtype)
+    else:
+        backbone = _load_keras_hub(preset, load_weights, dtype)
     if not load_weights:
         random_weights.randomize(backbone, seed)
     return backbone
@@ -53,6 +45,27 @@ def locate(preset):
     return packaged.path(preset) if preset in packaged.names() else preset
 
 
+def _load_keras_hub(preset, load_weights, dtype):
+    import keras_hub
+
+    location = locate(preset)
+    is_local = os.path.isdir(location)
+    if is_local:
+        _check_folder(preset, location)
+    elif not preset.startswith(SCHEMES):
+        _check_name(preset, keras_hub)
+
+    try:
+        if is_local:
+            dtype = _with_quantization(location, dtype)
+        arguments = {} if dtype is None else {"dtype": dtype}
+        return keras_hub.models.Backbone.from_preset(
+            location, load_weights=load_weights, **arguments
+        )
+    except _loading_errors() as error:
+        raise _explain(preset, is_local, error) from error
+
+
 def _check_folder(preset, location):
     config = os.path.join(location, "config.json")
     if not os.path.isfile(config):
@@ -60,6 +73,22 @@ def _check_folder(preset, location):
             f"The folder `{preset}` is not a preset: it has no config.json. "
             "Expected a KerasHub or Hugging Face model folder."
         )
+
+
+def _with_quantization(location, dtype):
+    """The dtypes of a preset whose layers are quantised, or `dtype`.
+
+    KerasHub 0.32 saves them and does not read them back.
+    """
+    with open(os.path.join(location, "config.json")) as file:
+        saved = json.load(file).get("config", {}).get("dtype")
+    if (saved or {}).get("class_name") != "DTypePolicyMap":
+        return dtype
+    if dtype is not None:
+        saved["config"]["default_policy"] = dtype
+        for policy in saved["config"]["policy_map"].values():
+            policy["config"]["source_name"] = dtype
+    return saved
 
 
 def _check_name(preset, keras_hub):
@@ -73,7 +102,8 @@ def _check_name(preset, keras_hub):
     raise ValueError(
         f"Unknown preset '{preset}'.{hint} Expected a packaged preset "
         f"({', '.join(packaged.names())}), a KerasHub preset, 'hf://...', "
-        "'kaggle://...', or a local folder. `keras-fpt presets` lists names."
+        "'kaggle://...', 'gguf:FILE', or a local folder. `keras-fpt presets` "
+        "lists names."
     )
 
 

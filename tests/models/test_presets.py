@@ -117,6 +117,25 @@ class TestErrors:
         with pytest.raises(FileNotFoundError, match="not complete"):
             presets.load_backbone(str(tmp_path))
 
+    def test_missing_shard_of_a_hugging_face_folder(self, tmp_path):
+        from safetensors.numpy import save_file
+
+        sizes = {"vocab_size": 40, "n_positions": 8, "n_embd": 4}
+        config = {"model_type": "gpt2", "n_layer": 1, "n_head": 1, **sizes}
+        config["resid_pdrop"] = 0.0
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        first, second = (f"model-0000{i}-of-00002.safetensors" for i in (1, 2))
+        embeddings = {
+            "wte.weight": np.zeros((40, 4), "float32"),
+            "wpe.weight": np.zeros((8, 4), "float32"),
+        }
+        save_file(embeddings, tmp_path / first)
+        files = {**dict.fromkeys(embeddings, first), "h.0.ln_1.weight": second}
+        index = tmp_path / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": files}))
+        with pytest.raises(FileNotFoundError, match=f"not complete: .{second}"):
+            presets.load_backbone(str(tmp_path))
+
     @pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.999])
     def test_weights_cut_off(self, preset, tmp_path, part):
         shutil.copytree(preset, tmp_path, dirs_exist_ok=True)
