@@ -6,7 +6,10 @@ import sys
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"FPTClassifier": "keras_fpt.models"}
+_PUBLIC = {
+    "AdapterSet": "keras_fpt.models",
+    "FPTClassifier": "keras_fpt.models",
+}
 _MODULES = ("freezing", "layers", "models", "presets", "pretraining", "tasks")
 
 __all__ = [*_PUBLIC, *_MODULES]

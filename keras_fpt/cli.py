@@ -23,6 +23,8 @@ pretrain_app = typer.Typer(
 app.add_typer(pretrain_app, name="pretrain")
 tasks_app = typer.Typer(help="List the tasks, or show one.")
 app.add_typer(tasks_app, name="tasks")
+presets_app = typer.Typer(help="List the presets, or show one.")
+app.add_typer(presets_app, name="presets")
 
 CLASSES_SHOWN = 12
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -77,10 +79,18 @@ def options(
 def train(
     task: TaskArgument,
     preset: Annotated[
-        str, typer.Option(help="Pretrained backbone: a name or a folder.")
-    ] = "gpt2_tiny_en",
+        str | None,
+        typer.Option(
+            help="Backbone: a name, a folder, hf://... or gguf:FILE. "
+            "[gpt2_tiny_en]"
+        ),
+    ] = None,
     arm: Annotated[
-        str, typer.Option(help="fpt, random, finetune or full.")
+        str,
+        typer.Option(
+            help="Where the weights come from: fpt, random, statistics, bit, "
+            "vit, finetune, full, lstm, random_lstm or random_lstm_deep."
+        ),
     ] = "fpt",
     policy: Annotated[
         str | None,
@@ -89,6 +99,24 @@ def train(
     readout: Annotated[
         str, typer.Option(help="last, first, mean or pooled.")
     ] = "last",
+    depth: Annotated[
+        int | None, typer.Option(help="Use the first blocks alone. [all]")
+    ] = None,
+    learned_positions: Annotated[
+        bool,
+        typer.Option(
+            "--learned-positions",
+            help="Add learned positions, zero at first, to the input.",
+        ),
+    ] = False,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="Keep the frozen weights as int8 or int4."),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="Of the backbone: float32, mixed_bfloat16, ..."),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Gradient steps. [the task's own]")
     ] = None,
@@ -141,6 +169,10 @@ def train(
         arm=arm,
         policy=policy,
         readout=readout,
+        depth=depth,
+        learned_positions=learned_positions,
+        quantize=quantize,
+        dtype=dtype,
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -388,9 +420,11 @@ def _share(counts, i):
     return f"{counts[i]:,} ({counts[i] / counts.sum():.1%})"
 
 
-@app.command("presets")
-def list_presets():
-    """List the presets."""
+@presets_app.callback(invoke_without_command=True)
+def list_presets(context: typer.Context):
+    """List the presets, or show one."""
+    if context.invoked_subcommand is not None:
+        return
     import json
 
     from keras_fpt.presets import packaged
@@ -418,9 +452,81 @@ def list_presets():
 
     names = ", ".join(sorted(keras_hub.models.GPT2Backbone.presets))
     console.print(
-        f"Downloaded on first use, from KerasHub: {names}.\n"
-        "Also: hf://USER/MODEL, kaggle://..., and any local KerasHub or "
-        "Hugging Face folder of a GPT-2."
+        f"Downloaded on first use, from KerasHub: {names}, and those of the "
+        "other families.\n"
+        "Also: hf://USER/MODEL, kaggle://..., gguf:FILE, and any local "
+        "KerasHub or Hugging Face folder.\n"
+        "`keras-fpt presets show NAME` shows one."
+    )
+
+
+@presets_app.command("show")
+def show_preset(
+    name: Annotated[str, typer.Argument(help="A name, as `train` takes it.")],
+):
+    """Show a preset's family and sizes, and what of it would train."""
+    _load_backend()
+    from keras_fpt import FPTClassifier
+    from keras_fpt.presets import load_backbone
+
+    # Fresh weights: sizes need no pretrained ones.
+    backbone = load_backbone(name, load_weights=False)
+    table = Table(title=escape(name), show_header=False)
+    table.add_row("family", type(backbone).__name__)
+    for key, label in (
+        ("num_layers", "blocks"),
+        ("hidden_dim", "width"),
+        ("num_heads", "heads"),
+        ("num_query_heads", "query heads"),
+        ("num_key_value_heads", "key and value heads"),
+        ("intermediate_dim", "feedforward width"),
+        ("max_sequence_length", "positions"),
+        ("vocabulary_size", "vocabulary"),
+    ):
+        value = getattr(backbone, key, None)
+        if value is not None:
+            table.add_row(label, f"{value:,}")
+    count = backbone.count_params()
+    table.add_row("parameters", f"{count:,}, {count * 4e-6:,.1f} MB as float32")
+    console.print(table)
+    report = FPTClassifier(backbone).parameter_report()
+    groups = Table("group", "parameters", "share", "policy fpt")
+    for group, row in report.drop(["output", "total"]).iterrows():
+        groups.add_row(
+            group,
+            f"{row['parameters']:,}",
+            f"{row['share']:.2%}",
+            "trains" if row["trains"] else "frozen",
+        )
+    console.print(groups)
+
+
+@pretrain_app.command("bit-memory")
+def pretrain_bit_memory(
+    preset: Annotated[
+        str, typer.Option(help="Whose architecture: a name or a folder.")
+    ] = "gpt2_tiny_en",
+    steps: Annotated[int, typer.Option(help="Gradient steps.")] = 200,
+    batch_size: Annotated[int, typer.Option(help="Examples a step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    seed: int = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the preset. [where the arm bit looks]"),
+    ] = None,
+):
+    """Train every weight of a fresh backbone on bit memory."""
+    _load_backend()
+    from keras_fpt.pretraining import BitMemoryConfig, pretrain_bit_memory
+
+    record = pretrain_bit_memory(
+        BitMemoryConfig(preset, steps, batch_size, learning_rate, seed),
+        output,
+        _log,
+    )
+    console.print(
+        f"{record['accuracy']:.1%} of bit memory's bits are right. Written to "
+        f"{record['folder']}."
     )
 
 

@@ -6,6 +6,8 @@ A policy is a value: the set of the groups that train.
 import math
 import re
 
+from keras_fpt import backbones
+
 GROUPS = (
     "input",
     "positions",
@@ -27,14 +29,35 @@ NAMED_POLICIES = {
 }
 _TRAINABLE_GROUPS = tuple(g for g in GROUPS if g != "token_embedding")
 
-# The group of a backbone's weight, by its path: the first match decides.
-# Norms come first, since their paths name the block that they are part of.
-_BACKBONE_RULES = (
-    ("layer_norm", re.compile(r"norm[^/]*/(gamma|beta|scale)$")),
-    ("positions", re.compile(r"position_embedding/")),
-    ("token_embedding", re.compile(r"token_embedding/")),
-    ("attention", re.compile(r"attention")),
-    ("feedforward", re.compile(r"feedforward")),
+# The group of a backbone's weight, by its path: the first match decides. What
+# matches none is `other`. Norms come early, since their paths name the block
+# that they are part of.
+_BACKBONE_RULES = tuple(
+    (group, re.compile(pattern, re.VERBOSE))
+    for group, pattern in (
+        ("low_rank", r"/lora_\w+_[ab]$"),
+        ("layer_norm", r"norm[^/]*/[^/]+$ | /ln(_\d)?/[^/]+$"),
+        # The last two: T5's bias of relative positions, DeBERTa's table.
+        (
+            "positions",
+            r"(^|/)((en|de)coder_)?position_embedding/ "
+            r"| self_attention/embeddings$ | rel_embedding/rel_embedding$",
+        ),
+        ("token_embedding", r"token_embedding/"),
+        ("recurrent", r"recurrent"),
+        (
+            "attention",
+            r"(^|/)((self_|cross_)?attention(_layer)?|\w+_attn|mha|o_proj)/",
+        ),
+        (
+            "feedforward",
+            r"feedforward | ffw_ | mlp | moe_block(_\d+)?/ "
+            # Falcon, T5, FNet.
+            r"| dense_(h_to_4h|4h_to_h)/ "
+            r"| transformer_\w+/(input|gate|output)_projector/ "
+            r"| f_net_layer_\d+/\w+_dense/",
+        ),
+    )
 )
 
 
@@ -99,7 +122,7 @@ def parameter_groups(model):
     groups["output"].extend(model.output_layer.weights)
     if model.position_layer is not None:
         groups["positions"].extend(model.position_layer.weights)
-    for variable in model.backbone.weights:
+    for variable in backbones.weights_by_name(model.backbone).values():
         groups[backbone_group(variable.path)].append(variable)
     return groups
 
@@ -108,14 +131,18 @@ def apply_policy(model, policy):
     """Makes the groups of a policy trainable and all other weights frozen.
 
     Weights that nothing is computed with, such as a pooler where the last
-    token is read, stay frozen whatever the policy.
+    token is read, and constants, such as rotary frequencies, stay frozen
+    whatever the policy.
     """
     trained = parse_policy(policy)
-    unused = {id(v) for v in model.backbone.weights}
-    unused -= {id(v) for v in model.cut.weights}
+    frozen = {id(v) for v in model.backbone.weights}
+    used = {id(v) for v in model.cut.weights}
+    for variable in backbones.parameters_by_name(model.backbone).values():
+        if id(variable) in used:
+            frozen.discard(id(variable))
     for group, variables in parameter_groups(model).items():
         for variable in variables:
-            variable.trainable = group in trained and id(variable) not in unused
+            variable.trainable = group in trained and id(variable) not in frozen
 
 
 def parameter_report(model):

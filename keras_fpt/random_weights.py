@@ -4,15 +4,24 @@ import hashlib
 import re
 
 import numpy as np
+from keras import ops
+
+from keras_fpt import backbones, freezing
 
 # GPT-2's initialisation: Radford et al., 2019, "Language Models are
 # Unsupervised Multitask Learners", section 2.3.
 STANDARD_DEVIATION = 0.02
+# What KerasHub calls the projections back into the residual stream.
 RESIDUAL_PROJECTION = re.compile(
-    r"(attention_output|feedforward_output_dense)/kernel$"
+    r"(^|/)(attention_output|(\w+_)?output_dense|o_dense_layer|o_proj|out_proj"
+    r"|output_projector|dense_4h_to_h|ffw_linear|down_proj|mlp/dense_2)"
+    r"(/kernel)?(#\d+)?$"
 )
-ONES = re.compile(r"/(gamma|scale)$")
-ZEROS = re.compile(r"/(beta|bias)$")
+ZEROS = re.compile(r"(beta|bias)(#\d+)?$")
+# Norms that multiply by 1 + scale: Gemma's, T5Gemma's and Qwen 3.5's.
+ZERO_CENTRED_NORM = re.compile(
+    r"gemma.*\.RMSNormalization$|\.Qwen3_5LayerNorm$"
+)
 
 
 def generator(seed, *names):
@@ -30,28 +39,56 @@ def randomize(backbone, seed=0):
 
     Normal with standard deviation 0.02; projections back into the residual
     stream divided by sqrt(2 x layers), which KerasHub's own initialiser
-    leaves out; biases zero and norm scales one.
+    leaves out; biases zero, and norms' scales such that they scale nothing.
 
     Args:
         backbone: a KerasHub backbone. It is changed in place.
         seed: int. The same seed gives the same weights on every backend.
     """
-    residual = STANDARD_DEVIATION / np.sqrt(2 * backbone.num_layers)
-    for variable in backbone.weights:
-        path = relative_path(variable, backbone)
+    residual = STANDARD_DEVIATION / np.sqrt(2 * backbones.num_blocks(backbone))
+    zero_centred = _zero_centred_scales(backbone)
+    for name, variable in backbones.parameters_by_name(backbone).items():
         shape = tuple(variable.shape)
-        if ONES.search(path):
-            value = np.ones(shape, "float32")
-        elif ZEROS.search(path):
-            value = np.zeros(shape, "float32")
+        if ZEROS.search(name) or id(variable) in zero_centred:
+            value = np.zeros(shape)
+        elif freezing.backbone_group(variable.path) == "layer_norm":
+            value = np.ones(shape)
         else:
-            scale = STANDARD_DEVIATION
-            if RESIDUAL_PROJECTION.search(path):
-                scale = residual
-            value = generator(seed, path).normal(0.0, scale, shape)
+            is_residual = RESIDUAL_PROJECTION.search(name)
+            scale = residual if is_residual else STANDARD_DEVIATION
+            value = generator(seed, name).normal(0.0, scale, shape)
         variable.assign(value.astype("float32"))
 
 
-def relative_path(variable, model):
-    """A variable's path without the model's own, changeable name."""
-    return variable.path.removeprefix(f"{model.name}/")
+def match_statistics(backbone, seed=0):
+    """Draws every weight of a backbone anew, keeping tensors' statistics.
+
+    Each tensor is drawn from a normal distribution with its own mean and
+    standard deviation, norms and biases too: the `statistics` arm.
+
+    Args:
+        backbone: a KerasHub backbone, as a rule pretrained. It is changed in
+            place.
+        seed: int. The same seed gives the same weights on every backend.
+
+    Source: Lu et al., 2021, arXiv 2103.05247, on initialising with the
+    statistics of the pretrained weights alone.
+    """
+    for name, variable in backbones.parameters_by_name(backbone).items():
+        old = np.asarray(ops.convert_to_numpy(variable), "float64")
+        # Not the numbers of `randomize`, which may have made the old ones.
+        new = generator(seed, "statistics", name).normal(
+            old.mean(), old.std(), old.shape
+        )
+        variable.assign(new.astype("float32"))
+
+
+def _zero_centred_scales(backbone):
+    return {
+        id(variable)
+        for layer in backbone._flatten_layers()
+        if ZERO_CENTRED_NORM.search(
+            f"{type(layer).__module__}.{type(layer).__name__}"
+        )
+        for variable in layer.weights
+    }

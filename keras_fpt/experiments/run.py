@@ -113,16 +113,18 @@ def build_model(config, task):
     Raises:
         ValueError: the preset cannot be had, or its positions are too few.
     """
-    arm = arms.get(config.arm)
-    model = FPTClassifier.from_preset(
-        config.preset,
-        load_weights=arm.pretrained,
-        task=task,
-        policy=config.policy,
-        readout=config.readout,
-        dropout=config.dropout,
-        seed=config.seed,
-    )
+    backbone = arms.get(config.arm).make_backbone(config, task)
+    positions = task.sequence_length if config.learned_positions else None
+    arguments = {
+        **task.model_arguments(),
+        "policy": config.policy,
+        "readout": config.readout,
+        "dropout": config.dropout,
+        "depth": config.depth,
+        "learned_positions": positions,
+        "quantize": config.quantize,
+    }
+    model = FPTClassifier(backbone, **arguments)
     limit = model.max_sequence_length
     if limit is not None and task.sequence_length > limit:
         raise ValueError(
@@ -251,7 +253,10 @@ def _finish(config, task, model, recorder, log):
     folder = recorder.folder
     model.save_adapter(
         folder / run_folder.ADAPTER,
-        {k: metrics[k] for k in ("task", "arm", "preset", "seed")},
+        {
+            name: metrics[name]
+            for name in ("task", "arm", "preset", "seed", "depth", "quantize")
+        },
     )
     draw_curves(
         recorder.rows,

@@ -16,10 +16,18 @@ class RunConfig:
 
     Args:
         task: string, a name that `keras_fpt.tasks.get` takes.
-        preset: string, a name or path that `from_preset` takes.
+        preset: string, a name or path that `from_preset` takes. `None` is
+            the arm's own.
         arm: string, a key of `keras_fpt.experiments.arms.ARMS`.
         policy: string, what trains. `None` is the arm's own.
         readout: string, see `keras_fpt.layers.Readout`.
+        depth: int, use the first blocks alone. `None` uses all.
+        learned_positions: bool, whether the input gets learned positions,
+            as long as the task's sequences.
+        quantize: string, `"int8"` or `"int4"`, how the frozen weights are
+            stored; `None` keeps them as they are.
+        dtype: string, Keras dtype policy of the backbone, e.g.
+            `"mixed_bfloat16"`; `None` is Keras's own.
         steps: int, gradient steps. `None` is the task's recipe; so it is for
             the three below.
         batch_size: int.
@@ -33,10 +41,14 @@ class RunConfig:
     """
 
     task: str
-    preset: str = "gpt2_tiny_en"
+    preset: str | None = None
     arm: str = "fpt"
     policy: str | None = None
     readout: str = "last"
+    depth: int | None = None
+    learned_positions: bool = False
+    quantize: str | None = None
+    dtype: str | None = None
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -68,6 +80,7 @@ class RunConfig:
             ValueError: a value is out of range or unknown.
         """
         recipe = dataclasses.asdict(task.recipe)
+        arm = arms.get(self.arm)
         options = json.loads(json.dumps(self.options))  # tuples become lists
         if "labels" in options:
             options["labels"] = _absolute(options["labels"])
@@ -75,11 +88,13 @@ class RunConfig:
             self,
             task=task.name,
             options=options,
-            preset=_absolute(self.preset),
+            arm=self.arm.replace("-", "_"),
+            preset=_absolute(self.preset or arm.preset),
+            learned_positions=self.learned_positions or arm.learned_positions,
             source=str(pathlib.Path(self.task).resolve())
             if self.source is None and tasks.is_own_data(self.task)
             else self.source,
-            policy=self.policy or arms.get(self.arm).policy,
+            policy=self.policy or arm.policy,
             **{
                 name: default
                 if getattr(self, name) is None
@@ -130,5 +145,7 @@ class RunConfig:
 
 def _absolute(name):
     """The whole path of a file or folder; any other name as it is."""
+    if name.startswith("gguf:"):
+        return f"gguf:{pathlib.Path(name[5:]).expanduser().absolute()}"
     is_path = name not in packaged.names() and pathlib.Path(name).exists()
     return str(pathlib.Path(name).absolute()) if is_path else name

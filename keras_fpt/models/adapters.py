@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_fpt import checkpoints, freezing
+from keras_fpt.models.low_rank import add_low_rank
 
 FORMAT = "keras_fpt adapter"
 
@@ -24,7 +25,8 @@ def fingerprint(model, policy):
     digest = hashlib.sha256()
     of_backbone = {id(v) for v in model.backbone.weights}
     for group, variables in freezing.parameter_groups(model).items():
-        if group in trained:
+        # Weights of low rank are an adapter's, never the backbone's.
+        if group in trained or group == "low_rank":
             continue
         for variable in variables:
             if id(variable) not in of_backbone:
@@ -67,6 +69,8 @@ def load_adapter(model, path):
     # The weights are read into place only once all of them are known to fit.
     if not model.built:
         model.build((None, None, header["model"]["input_dim"]))
+    if "low_rank" in freezing.parse_policy(header["model"]["policy"]):
+        add_low_rank(model, header["model"]["lora_rank"])
     groups = freezing.parameter_groups(model)
     targets = {
         f"{group}/{index}": variable
@@ -114,6 +118,10 @@ def _check_model(model, path, header):
 
 
 def _origin(header):
-    names = ("preset", "arm", "seed", "backbone")
-    known = [f"{name} {header[name]}" for name in names if name in header]
+    names = ("preset", "arm", "seed", "depth", "quantize", "backbone")
+    known = [
+        f"{name} {header[name]}"
+        for name in names
+        if header.get(name) is not None
+    ]
     return ", ".join(known)

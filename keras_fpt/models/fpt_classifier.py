@@ -7,7 +7,12 @@ from keras import ops
 
 from keras_fpt import freezing
 from keras_fpt.layers import Readout
-from keras_fpt.models import adapters, input_checks, saved_classifier
+from keras_fpt.models import (
+    adapters,
+    input_checks,
+    quantization,
+    saved_classifier,
+)
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.low_rank import add_low_rank
 from keras_fpt.models.rebuilding import with_depth, with_dropout
@@ -51,6 +56,8 @@ class FPTClassifier(keras.Model):
             of their own, such as those with rotary ones. `None` adds none.
         lora_rank: int, the rank of the adapters that a policy with
             `low_rank` adds to the dense layers of attention and feedforward.
+        quantize: string, `"int8"` or `"int4"`, keeps the weights that the
+            policy freezes as such integers. `None` keeps them as they are.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
@@ -94,6 +101,7 @@ class FPTClassifier(keras.Model):
         depth=None,
         learned_positions=None,
         lora_rank=8,
+        quantize=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -124,6 +132,10 @@ class FPTClassifier(keras.Model):
         # No layer, so that Keras leaves it alone: what it is made of belongs
         # to the backbone already.
         self.cut = cut_at_embedding(backbone, readout == "pooled")
+        self.policy = policy
+        if quantize is not None:
+            quantization.quantize_frozen(self, quantize)
+        quantization.check_policy(backbone, policy)
         if "low_rank" in trained:
             add_low_rank(self, lora_rank)
         # Orthogonal with gain sqrt(2), as in the reference code; for integer
@@ -164,10 +176,10 @@ class FPTClassifier(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.num_output_tokens = num_output_tokens
         self.labels_per_token = labels_per_token
-        self.policy = policy
         self.readout = readout
         self.learned_positions = learned_positions
         self.lora_rank = lora_rank
+        self.quantize_mode = quantize
         limits = (
             getattr(backbone, "max_sequence_length", None),
             learned_positions,
@@ -263,8 +275,10 @@ class FPTClassifier(keras.Model):
             policy: string. See `keras_fpt.freezing.parse_policy`.
 
         Raises:
-            ValueError: an unknown policy or group.
+            ValueError: an unknown policy or group, or one whose weights are
+                quantised.
         """
+        quantization.check_policy(self.backbone, policy)
         if "low_rank" in freezing.parse_policy(policy):
             add_low_rank(self, self.lora_rank)
         self.policy = policy
@@ -366,13 +380,14 @@ class FPTClassifier(keras.Model):
             "readout": self.readout,
             "learned_positions": self.learned_positions,
             "lora_rank": self.lora_rank,
+            "quantize": self.quantize_mode,
         }
 
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        # KerasHub registers its classes when it is imported.
-        import keras_hub  # noqa: F401
+        # Backbones are registered with Keras when they are imported.
+        import keras_fpt.models.lstm_backbone  # noqa: F401
 
         config["backbone"] = keras.saving.deserialize_keras_object(
             config["backbone"]

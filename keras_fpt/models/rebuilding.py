@@ -1,15 +1,6 @@
 """A backbone built again with another setting and the same weights."""
 
-from keras_fpt.random_weights import relative_path
-
-# What KerasHub's backbones call the rate of dropout.
-DROPOUT_NAMES = (
-    "dropout",
-    "dropout_rate",
-    "attention_dropout",
-    "attention_dropout_rate",
-    "feedforward_dropout_rate",
-)
+from keras_fpt import backbones
 
 
 def with_dropout(backbone, rate):
@@ -30,12 +21,12 @@ def with_dropout(backbone, rate):
         raise ValueError(
             f"Expected a dropout rate from 0 to below 1 but received {rate}."
         )
-    config = backbone.get_config()
-    names = [name for name in DROPOUT_NAMES if name in config]
+    names = backbones.dropout_names(backbone)
     if not names and rate > 0:
         raise ValueError(
             f"{type(backbone).__name__} has no dropout. Use dropout=0."
         )
+    config = backbone.get_config()
     if all(config[name] == rate for name in names):
         return backbone
     return _rebuild(backbone, {name: rate for name in names})
@@ -46,25 +37,34 @@ def with_depth(backbone, depth):
 
     Args:
         backbone: a KerasHub backbone. It is returned as it is where it has
-            `depth` blocks already.
+            `depth` blocks already. Of a T5, both stacks are cut short; of a
+            backbone whose stacks have depths of their own, the encoder.
         depth: int, from 1 to the backbone's own number of blocks.
 
     Raises:
-        ValueError: the backbone has fewer blocks.
+        ValueError: the backbone has fewer blocks, or is an ALBERT whose
+            blocks share weights in more than one group.
     """
-    if not 1 <= depth <= backbone.num_layers:
+    total = backbones.num_blocks(backbone)
+    if not 1 <= depth <= total:
         raise ValueError(
-            f"Expected a depth from 1 to {backbone.num_layers}, the blocks of "
+            f"Expected a depth from 1 to {total}, the blocks of "
             f"this {type(backbone).__name__}, but received {depth}."
         )
-    if depth == backbone.num_layers:
+    if depth == total:
         return backbone
-    return _rebuild(backbone, {"num_layers": depth})
+    if getattr(backbone, "num_groups", 1) > 1:
+        raise ValueError(
+            f"This {type(backbone).__name__} has {backbone.num_groups} groups "
+            "of blocks that share weights. Only one group can be cut short: "
+            f"use depth={total}."
+        )
+    return _rebuild(backbone, {backbones.depth_name(backbone): depth})
 
 
 def _rebuild(backbone, changes):
     copy = type(backbone).from_config({**backbone.get_config(), **changes})
-    values = {relative_path(v, backbone): v for v in backbone.weights}
-    for variable in copy.weights:
-        variable.assign(values[relative_path(variable, copy)])
+    values = backbones.weights_by_name(backbone)
+    for name, variable in backbones.weights_by_name(copy).items():
+        variable.assign(values[name])
     return copy

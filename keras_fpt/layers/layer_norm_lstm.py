@@ -1,0 +1,95 @@
+"""An LSTM with layer norms inside, as one layer."""
+
+import keras
+from keras import ops
+
+
+class LayerNormLSTMCell(keras.layers.Layer):
+    """One step of `LayerNormLSTM`, from an input that is projected already.
+
+    Args:
+        units: int, width of the state.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, units]
+        self.recurrent_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="recurrent_norm"
+        )
+        self.cell_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="cell_norm"
+        )
+
+    def build(self, input_shape):
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel",
+            shape=(self.units, 4 * self.units),
+            initializer="orthogonal",
+        )
+        self.recurrent_norm.build((None, 4 * self.units))
+        self.cell_norm.build((None, self.units))
+
+    def call(self, inputs, states):
+        hidden, cell = states
+        gates = inputs + self.recurrent_norm(
+            ops.matmul(hidden, self.recurrent_kernel)
+        )
+        enter, forget, candidate, leave = ops.split(gates, 4, axis=-1)
+        # Adding one, so that a fresh cell remembers. The norms have biases.
+        cell = ops.sigmoid(forget + 1) * cell
+        cell = cell + ops.sigmoid(enter) * ops.tanh(candidate)
+        hidden = ops.sigmoid(leave) * ops.tanh(self.cell_norm(cell))
+        return hidden, [hidden, cell]
+
+
+class LayerNormLSTM(keras.layers.Layer):
+    """An LSTM whose gates and cell are normalised at each step.
+
+    With LN for a layer norm, f, i, g and o for the gates, it computes
+
+        f, i, g, o = LN(x W) + LN(h U)
+        c = sigmoid(f + 1) c + sigmoid(i) tanh(g)
+        h = sigmoid(o) tanh(LN(c))
+
+    Args:
+        units: int, width of the state and the output.
+
+    Call arguments:
+        x: float tensor `(batch, tokens, dim)`.
+
+    Returns:
+        A float tensor `(batch, tokens, units)`.
+
+    Source: Ba, Kiros and Hinton, 2016, "Layer Normalization", equations 20
+    to 22, arXiv 1607.06450.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        # One product for all tokens, before the steps.
+        self.projection = keras.layers.Dense(
+            4 * units,
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="recurrent_projection",
+        )
+        self.input_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="input_norm"
+        )
+        self.rnn = keras.layers.RNN(
+            LayerNormLSTMCell(units, dtype=self.dtype_policy, name="cell"),
+            return_sequences=True,
+            dtype=self.dtype_policy,
+            name="recurrent",
+        )
+
+    def build(self, input_shape):
+        self.projection.build(input_shape)
+        gates = (*input_shape[:-1], self.projection.units)
+        self.input_norm.build(gates)
+        self.rnn.build(gates)
+
+    def call(self, x):
+        return self.rnn(self.input_norm(self.projection(x)))
