@@ -76,3 +76,21 @@ def dropout_names(backbone):
     """What a backbone's arguments for the rate of dropout are called."""
     config = backbone.get_config()
     return [name for name in _DROPOUT_NAMES if name in config]
+
+
+def complete_config(backbone):
+    """Lets a Llama's config say whether its embeddings are tied.
+
+    KerasHub 0.32 leaves that out, so that a tied Llama (SmolLM2) could
+    neither be built again from its config nor be loaded from a preset.
+
+    Args:
+        backbone: a KerasHub backbone. It is changed in place.
+    """
+    tied = getattr(backbone, "tie_word_embeddings", None)
+    get_config = backbone.get_config
+    if tied is not None and "tie_word_embeddings" not in get_config():
+        backbone.get_config = lambda: {
+            **get_config(),
+            "tie_word_embeddings": tied,
+        }

@@ -5,7 +5,7 @@ import sys
 import keras
 from keras import ops
 
-from keras_fpt import freezing
+from keras_fpt import backbones, freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
@@ -128,6 +128,7 @@ class FPTClassifier(keras.Model):
             backbone = with_depth(backbone, depth)
         if dropout is not None:
             backbone = with_dropout(backbone, dropout)
+        backbones.complete_config(backbone)
         self.backbone = backbone
         # No layer, so that Keras leaves it alone: what it is made of belongs
         # to the backbone already.

@@ -63,6 +63,7 @@ def with_depth(backbone, depth):
 
 
 def _rebuild(backbone, changes):
+    backbones.complete_config(backbone)
     copy = type(backbone).from_config({**backbone.get_config(), **changes})
     values = backbones.weights_by_name(backbone)
     for name, variable in backbones.weights_by_name(copy).items():

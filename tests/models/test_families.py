@@ -274,6 +274,18 @@ class TestRebuilding:
             hidden = getattr(case.backbone, case.family.final_norm)(hidden)
         return hidden
 
+    def test_llama_with_tied_embeddings(self, data, tmp_path):
+        backbone = FAMILIES["llama3"].build(tie_word_embeddings=True)
+        model = FPTClassifier(backbone, input_dim=3, depth=1, dropout=0.1)
+        expected = numpy(model(data[0]))
+        model.save_to_preset(tmp_path / "preset")
+        loaded = FPTClassifier.from_preset(tmp_path / "preset")
+        assert loaded.backbone.token_embedding.tie_weights
+        np.testing.assert_array_equal(numpy(loaded(data[0])), expected)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_array_equal(numpy(loaded(data[0])), expected)
+
     def test_albert_with_groups_keeps_its_depth(self):
         albert = FAMILIES["albert"].build(num_layers=4, num_groups=2)
         with pytest.raises(ValueError, match="2 groups of blocks"):
