@@ -1,6 +1,7 @@
 """Frozen weights kept as small integers."""
 
 import contextlib
+import gc
 
 import keras
 
@@ -98,4 +99,9 @@ def _quantize(layer, path, mode):
         # Keras names the new weights by the scope that they are made in.
         for name in path.split("/")[:-1]:
             scopes.enter_context(keras.name_scope(name))
-        layer.quantize(mode, config=CONFIGS[mode]())
+        # Keras collects garbage for each layer: spare it what is there now.
+        gc.freeze()
+        try:
+            layer.quantize(mode, config=CONFIGS[mode]())
+        finally:
+            gc.unfreeze()
