@@ -505,10 +505,13 @@ def run_uncut(backbone, inputs):
         return numpy(embed(inputs)), numpy(output), None
     if not isinstance(output, dict):
         output = {"sequence_output": output}
-    ids = next(v for name, v in inputs.items() if name.endswith("token_ids"))
+    ids = inputs.get("token_ids", inputs.get("encoder_token_ids"))
     hidden, pooled = (
-        next((v for name, v in output.items() if name.endswith(end)), None)
-        for end in ("sequence_output", "pooled_output")
+        next((output[name] for name in names if name in output), None)
+        for names in (
+            ("sequence_output", "encoder_sequence_output"),
+            ("pooled_output",),
+        )
     )
     return (
         numpy(backbone.token_embedding(ids)),
