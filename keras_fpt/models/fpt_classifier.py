@@ -9,6 +9,7 @@ from keras_fpt import backbones, freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
+    exporting,
     input_checks,
     quantization,
     saved_classifier,
@@ -220,7 +221,7 @@ class FPTClassifier(keras.Model):
         mask = None
         if isinstance(x, dict):
             x, mask = x["tokens"], x.get("padding_mask")
-        input_checks.check_shapes(self, x.shape)
+        input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
         if mask is None:
             mask = ops.ones(ops.shape(x)[:2], dtype="int32")
         elif not self.cut.masks_padding:
@@ -361,6 +362,41 @@ class FPTClassifier(keras.Model):
         return x
 
     # === Saving ===
+
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        """`keras.Model.export`; see docs/export.md for what each format does.
+
+        Args:
+            filepath: string or path, what to write.
+            format: string, `"tf_saved_model"`, `"onnx"`, `"openvino"`,
+                `"litert"` or `"torch"`.
+            verbose: bool, whether to say what was written.
+            input_signature: list of one `keras.InputSpec`, or of a dict of
+                one for `tokens` and one for `padding_mask`, with `None` for
+                sizes that stay open. `None` means tokens without a mask, of
+                any number and length.
+            **kwargs: what `keras.Model.export` takes.
+
+        Raises:
+            ValueError: the width of the tokens is not known yet, or the
+                backend cannot write the format, or not with open sizes.
+        """
+        signature = exporting.input_signature(self, format, input_signature)
+        exporting.call_once(self, signature)
+        super().export(
+            str(filepath),
+            format=format,
+            verbose=verbose,
+            input_signature=signature,
+            **kwargs,
+        )
 
     def get_config(self):
         return {

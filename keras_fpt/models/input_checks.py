@@ -62,6 +62,11 @@ def check_shapes(model, tokens_shape, labels_shape=None, is_integer=None):
         _check_labels_shape(model, labels_shape)
 
 
+def known_sizes(shape):
+    """A shape with `None` for what is a symbol while a model is traced."""
+    return tuple(n if isinstance(n, int) else None for n in shape)
+
+
 def _check_length(model, length):
     if length is None:
         return

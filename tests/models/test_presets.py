@@ -170,3 +170,28 @@ class TestErrors:
             presets.load_backbone("gpt2_base_en")
         with pytest.raises(ValueError, match="Where there is no network"):
             presets.load_backbone("hf://nobody/nothing")
+
+
+def test_kerashub_uploads_what_save_to_preset_writes(tmp_path, monkeypatch):
+    import keras_hub
+    from keras_hub.src.utils import preset_utils
+
+    class Hub:
+        """Keeps what would be sent to the Hugging Face Hub."""
+
+        def create_repo(self, repo_id, exist_ok):
+            return type("Repository", (), {"repo_id": repo_id})
+
+        def file_exists(self, repo_id, filename):
+            return False
+
+        def upload_folder(self, repo_id, folder_path):
+            shutil.copytree(folder_path, tmp_path / repo_id)
+
+    monkeypatch.setattr(preset_utils, "huggingface_hub", Hub())
+    model = FPTClassifier.from_preset("gpt2_tiny_en", input_dim=3, depth=1)
+    model.save_to_preset(tmp_path / "preset")
+    keras_hub.upload_preset("hf://somebody/model", str(tmp_path / "preset"))
+    loaded = FPTClassifier.from_preset(str(tmp_path / "somebody/model"))
+    x = np.ones((1, 4, 3), "float32")
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))

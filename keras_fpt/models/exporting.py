@@ -1,0 +1,81 @@
+"""What an exported model takes, and what a backend can leave open in it."""
+
+import keras
+from keras import ops
+
+# What Keras 3.15 does not convert, or converts to what does not run.
+FAILING = {("jax", "onnx"), ("jax", "openvino"), ("torch", "litert")}
+
+
+def input_signature(model, format, given=None):
+    """The input signature for `keras.Model.export`.
+
+    Args:
+        model: an `FPTClassifier`.
+        format: string, a format of `keras.Model.export`.
+        given: list of one `keras.InputSpec`, or of a dict of one for
+            `tokens` and one for `padding_mask`; or `None`.
+
+    Returns:
+        What is given, or tokens of any number and length.
+
+    Raises:
+        ValueError: the width of the tokens is not known yet, the backend
+            cannot write the format, or not with the sizes left open that are
+            `None` in the signature.
+    """
+    backend = keras.backend.backend()
+    is_quantized = any(
+        layer.quantization_mode for layer in model.backbone._flatten_layers()
+    )
+    if (backend, format) in FAILING or (
+        (backend, format, is_quantized) == ("torch", "openvino", True)
+    ):
+        what = " of a quantised model" if is_quantized else ""
+        raise ValueError(
+            f"On {backend} the format '{format}'{what} does not work. Save "
+            "the model, load it with KERAS_BACKEND=tensorflow, and export it "
+            "there."
+        )
+    signature = [_tokens(model)] if given is None else given
+    shapes = [spec.shape for spec in keras.tree.flatten(signature)]
+    if backend == "torch" and format in ("onnx", "torch"):
+        closed, name = shapes, "every size"
+    elif backend == "jax":
+        closed, name = [shape[1:] for shape in shapes], "the number of tokens"
+    else:
+        return signature
+    if any(None in shape for shape in closed):
+        dim = "" if model.vocabulary_size is not None else ", dim"
+        raise ValueError(
+            f"Keras on {backend} writes the format '{format}' only where "
+            f"{name} is fixed. Pass it, as input_signature="
+            f"[keras.InputSpec(shape=(batch, tokens{dim}), "
+            f"dtype='{_tokens(model).dtype}', name='tokens')]."
+        )
+    return signature
+
+
+def call_once(model, signature):
+    """Calls a model, since PyTorch's tracing wants one that was called."""
+    inputs = keras.tree.map_structure(
+        lambda spec: ops.ones(
+            [size or model.num_output_tokens for size in spec.shape],
+            spec.dtype,
+        ),
+        signature[0],
+    )
+    model(inputs)
+
+
+def _tokens(model):
+    if model.vocabulary_size is not None:
+        shape, dtype = (None, None), "int32"
+    elif model.input_dim is not None:
+        shape, dtype = (None, None, model.input_dim), "float32"
+    else:
+        raise ValueError(
+            "The width of the tokens is not known yet. Train the model, or "
+            "build it with input_dim, and export it then."
+        )
+    return keras.InputSpec(shape=shape, dtype=dtype, name="tokens")
