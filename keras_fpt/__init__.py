@@ -10,7 +10,15 @@ _PUBLIC = {
     "AdapterSet": "keras_fpt.models",
     "FPTClassifier": "keras_fpt.models",
 }
-_MODULES = ("freezing", "layers", "models", "presets", "pretraining", "tasks")
+_MODULES = (
+    "distribution",
+    "freezing",
+    "layers",
+    "models",
+    "presets",
+    "pretraining",
+    "tasks",
+)
 
 __all__ = [*_PUBLIC, *_MODULES]
 

@@ -1,11 +1,13 @@
 """The frozen pretrained transformer as a Keras model."""
 
+import contextlib
+import functools
 import sys
 
 import keras
 from keras import ops
 
-from keras_fpt import backbones, freezing
+from keras_fpt import backbones, distribution, freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
@@ -325,7 +327,12 @@ class FPTClassifier(keras.Model):
         if _is_tf_dataset(x):
             shuffle = False  # Keras cannot shuffle it, and warns if asked to.
         x = self._checked(x, y)
-        with _DataErrors(self, x):
+        with _DataErrors(self, x), contextlib.ExitStack() as stack:
+            spread = distribution.current()
+            if spread is not None:
+                x = spread.training_data(self, x)
+                validation_data = spread.held_out_data(self, validation_data)
+                stack.enter_context(spread.training(self))
             return super().fit(
                 x,
                 y,
@@ -339,19 +346,29 @@ class FPTClassifier(keras.Model):
                 **kwargs,
             )
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """`keras.Model.evaluate`, which first checks what it is given."""
+        evaluate = super().evaluate
+        spread = distribution.current()
         # Within `fit`, Keras evaluates what `fit` has checked.
         if "_use_cached_eval_dataset" not in kwargs:
             x = self._checked(x, y)
+            if spread is not None:
+                x = spread.held_out_data(self, x)
         with _DataErrors(self, x):
-            return super().evaluate(x, y, *args, **kwargs)
+            if spread is not None:
+                evaluate = functools.partial(spread.evaluate, self, evaluate)
+            return evaluate(x, y, batch_size=batch_size, **kwargs)
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x, batch_size=None, **kwargs):
         """`keras.Model.predict`, which first checks what it is given."""
         x = self._checked(x)
+        predict = super().predict
+        spread = distribution.current()
         with _DataErrors(self, x):
-            return super().predict(x, *args, **kwargs)
+            if spread is not None:
+                predict = functools.partial(spread.predict, self, predict)
+            return predict(x, batch_size=batch_size, **kwargs)
 
     def _checked(self, x, y=None):
         """`x`, checked; data sets that Python makes are passed on as is."""

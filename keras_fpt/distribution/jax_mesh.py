@@ -1,0 +1,191 @@
+"""`keras.distribution` on JAX: a mesh of devices, in one or more processes."""
+
+import contextlib
+import os
+
+import keras
+import numpy as np
+
+from keras_fpt import freezing
+from keras_fpt.distribution import batches
+
+PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+# On a slice of TPUs the runtime knows its hosts.
+TPU_HOSTS = "TPU_WORKER_HOSTNAMES"
+FROZEN_MATRICES = ("attention", "feedforward", "token_embedding")
+
+
+@contextlib.contextmanager
+def connect(kind):
+    """See `keras_fpt.distribution.scope`."""
+    import jax
+
+    is_multi_process = (
+        int(os.environ.get(PROCESSES, 1)) > 1
+        or "," in os.environ.get(TPU_HOSTS, "")
+    ) and not jax.distributed.is_initialized()
+    if is_multi_process:
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        keras.distribution.initialize()
+    if kind == "auto" and jax.device_count() == 1:
+        yield None
+        return
+    engine = JaxMesh(kind == "model_parallel")
+    with engine.distribution.scope():
+        yield engine
+
+
+class JaxMesh:
+    """A mesh of all devices of all processes.
+
+    Args:
+        shards_weights: bool, whether the devices of a process share the
+            frozen matrices in place of the batch.
+    """
+
+    def __init__(self, shards_weights):
+        import jax
+
+        devices = np.array(keras.distribution.list_devices())
+        self.num_processes = jax.process_count()
+        self.process_index = jax.process_index()
+        if shards_weights:
+            # The fast links are those within a process.
+            shape = (self.num_processes, len(devices) // self.num_processes)
+            mesh = keras.distribution.DeviceMesh(
+                shape, ("batch", "model"), devices.reshape(shape)
+            )
+            self.distribution = _sharded_weights(mesh)
+        else:
+            self.distribution = keras.distribution.DataParallel(
+                devices=list(devices), auto_shard_dataset=False
+            )
+        self.num_replicas = self.distribution.num_model_replicas
+        kind = "model" if shards_weights else "data"
+        self.description = (
+            f"{kind} parallel on {len(devices)} devices in "
+            f"{self.num_processes} process(es)"
+        )
+
+    def total(self, value):
+        """See `keras_fpt.distribution.total`."""
+        from jax.experimental import multihost_utils
+
+        return int(multihost_utils.process_allgather(np.int64(value)).sum())
+
+    def training_data(self, model, dataset):
+        """What this process feeds of a training data set."""
+        if self.num_processes == 1 and not batches.is_dataset(dataset):
+            return dataset  # Arrays, which Keras makes batches of.
+        return batches.own_rows(
+            dataset, self.process_index, self.num_processes, self.num_replicas
+        )
+
+    def held_out_data(self, model, dataset):
+        """What this process feeds of a held-out data set."""
+        return dataset
+
+    @contextlib.contextmanager
+    def training(self, model):
+        yield
+
+    def evaluate(self, model, evaluate, x, y, **kwargs):
+        """Keras cannot share out a last batch that is not divisible."""
+        dataset = batches.as_dataset(x, y, kwargs.get("batch_size"))
+        outputs, labels, weights = [], [], []
+        for batch in dataset.as_numpy_iterator():
+            x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
+            outputs.append(self._logits(model, x))
+            labels.append(y)
+            weights.append(np.ones(len(y)) if weight is None else weight)
+        outputs, labels, weights = map(
+            np.concatenate, (outputs, labels, weights)
+        )
+        model.reset_metrics()
+        result = model.compute_metrics(None, labels, outputs, weights)
+        result["loss"] = model.compute_loss(
+            y=labels, y_pred=outputs, sample_weight=weights, training=False
+        )
+        result = {name: float(value) for name, value in result.items()}
+        if kwargs.get("return_dict"):
+            return result
+        return [result[name] for name in model.metrics_names]
+
+    def predict(self, model, predict, x, **kwargs):
+        dataset = batches.as_dataset(x, None, kwargs.get("batch_size"))
+        return np.concatenate(
+            [
+                self._logits(model, keras.utils.unpack_x_y_sample_weight(b)[0])
+                for b in dataset.as_numpy_iterator()
+            ]
+        )
+
+    def _logits(self, model, x):
+        """The logits of a whole batch, in every process."""
+        import jax
+
+        rows = len(jax.tree.leaves(x)[0])
+        parts = self.num_replicas
+        share = -(-rows // parts) * parts // self.num_processes
+        start = self.process_index * share
+
+        def place(array):
+            # Wrapped around, where it must be longer than it is.
+            whole = (share * self.num_processes, *array.shape[1:])
+            array = np.resize(array, whole)
+            layout = self.distribution.get_data_layout(array.shape)
+            return jax.make_array_from_process_local_data(
+                layout.backend_layout, array[start : start + share]
+            )
+
+        logits = self._logits_function(model)(
+            model.policy,
+            [v.value for v in model.trainable_variables],
+            [v.value for v in model.non_trainable_variables],
+            jax.tree.map(place, x),
+        )
+        return np.asarray(logits)[:rows]
+
+    def _logits_function(self, model):
+        import jax
+
+        if getattr(model, "_replicated_logits", None) is None:
+            # The policy decides which variables are in which list.
+            def call(policy, trainable, non_trainable, x):
+                return model.stateless_call(
+                    trainable, non_trainable, x, training=False
+                )[0]
+
+            mesh = self.distribution.device_mesh.backend_mesh
+            everywhere = jax.sharding.NamedSharding(
+                mesh, jax.sharding.PartitionSpec()
+            )
+            model._replicated_logits = jax.jit(
+                call, static_argnums=0, out_shardings=everywhere
+            )
+        return model._replicated_logits
+
+
+def _sharded_weights(mesh):
+    """Shards frozen matrices over the mesh's `model` axis."""
+    parts = mesh.shape[1]
+
+    class ShardedMatrices(keras.distribution.ModelParallel):
+        def get_variable_layout(self, variable):
+            shape = variable.shape
+            axes = [None] * len(shape)
+            divisible = [i for i, n in enumerate(shape) if n % parts == 0]
+            if (
+                len(shape) > 1
+                and divisible
+                and freezing.backbone_group(variable.path) in FROZEN_MATRICES
+            ):
+                # The widest, so that the parts of a product are few.
+                axes[max(divisible, key=lambda i: shape[i])] = "model"
+            return keras.distribution.TensorLayout(axes, mesh)
+
+    return ShardedMatrices(
+        layout_map=keras.distribution.LayoutMap(mesh),
+        batch_dim_name="batch",
+        auto_shard_dataset=False,
+    )

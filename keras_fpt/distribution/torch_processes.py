@@ -1,0 +1,174 @@
+"""`torch.distributed` on PyTorch: a process a device, started by torchrun."""
+
+import contextlib
+import datetime
+import os
+
+import keras
+import numpy as np
+
+from keras_fpt.distribution import batches
+
+# How long a process waits for one that has gone quiet.
+PATIENCE = datetime.timedelta(minutes=10)
+
+
+@contextlib.contextmanager
+def connect(kind):
+    """See `keras_fpt.distribution.scope`."""
+    import torch
+    import torch.distributed
+
+    if kind == "model_parallel":
+        raise ValueError(
+            "PyTorch has no distribution 'model_parallel' here. Use "
+            "'data_parallel', or KERAS_BACKEND=jax."
+        )
+    if "WORLD_SIZE" not in os.environ:
+        if kind == "data_parallel":
+            raise ValueError(
+                "On PyTorch each device has a process of its own. Start them "
+                "with torchrun: `torchrun --nproc-per-node 2 --module "
+                "keras_fpt.cli train ... --distribution data_parallel`."
+            )
+        yield None
+        return
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group(
+        "nccl" if on_gpu else "gloo", timeout=PATIENCE
+    )
+    try:
+        yield TorchProcesses()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+class TorchProcesses:
+    """Processes that train one model with `DistributedDataParallel`."""
+
+    def __init__(self):
+        import torch.distributed
+
+        self.num_processes = torch.distributed.get_world_size()
+        self.process_index = torch.distributed.get_rank()
+        self.num_replicas = self.num_processes
+        self.description = f"data parallel in {self.num_processes} process(es)"
+
+    def total(self, value):
+        """See `keras_fpt.distribution.total`."""
+        return int(_summed([np.int64(value)])[0])
+
+    def training_data(self, model, dataset):
+        """What this process feeds of a training data set."""
+        return batches.own_rows(
+            dataset, self.process_index, self.num_processes, self.num_replicas
+        )
+
+    def held_out_data(self, model, dataset):
+        """What this process feeds of a held-out data set."""
+        if not batches.is_dataset(dataset):
+            return dataset
+        return batches.own_batches(
+            dataset, self.process_index, self.num_processes
+        )
+
+    @contextlib.contextmanager
+    def training(self, model):
+        """Lets a model's `fit` exchange gradients."""
+        import torch
+
+        if not model.built:
+            raise ValueError(
+                "In several processes a model must know the width of its "
+                "tokens: give input_dim or task."
+            )
+        network = torch.nn.parallel.DistributedDataParallel(
+            model, forward_sync_buffers=False
+        )
+        with _instead(
+            model,
+            train_step=lambda data: _train_step(model, network, data),
+            get_metrics_result=lambda: _metrics_of_all(model),
+        ):
+            yield
+
+    def evaluate(self, model, evaluate, x, y, return_dict=False, **kwargs):
+        """Evaluates own batches, which may be fewer than another process's."""
+        with _instead(model, get_metrics_result=_own_metrics(model)):
+            evaluate(x, y, return_dict=True, **kwargs)
+        result = {
+            name: float(value) for name, value in _metrics_of_all(model).items()
+        }
+        return result if return_dict else [*result.values()]
+
+    def predict(self, model, predict, x, **kwargs):
+        return predict(x, **kwargs)
+
+
+def _train_step(model, network, data):
+    """Keras's own step, but that the network exchanges gradients."""
+    import torch
+
+    x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+    y_pred = network(x, training=True)
+    model.zero_grad()
+    loss = model.compute_loss(
+        x=x, y=y, y_pred=y_pred, sample_weight=weight, training=True
+    )
+    model._loss_tracker.update_state(loss, sample_weight=len(y_pred))
+    model.optimizer.scale_loss(loss).backward()
+    variables = model.trainable_variables
+    with torch.no_grad():
+        model.optimizer.apply([v.value.grad for v in variables], variables)
+    return model.compute_metrics(x, y, y_pred, sample_weight=weight)
+
+
+def _own_metrics(model):
+    return lambda: type(model).get_metrics_result(model)
+
+
+def _metrics_of_all(model):
+    """What the metrics say of the data of all processes."""
+    variables = model.metrics_variables
+    own = [keras.ops.convert_to_numpy(v) for v in variables]
+    for variable, value in zip(variables, _summed(own), strict=True):
+        variable.assign(value)
+    result = _own_metrics(model)()
+    # Each process goes on to count its own.
+    for variable, value in zip(variables, own, strict=True):
+        variable.assign(value)
+    return result
+
+
+@contextlib.contextmanager
+def _instead(model, **functions):
+    """Methods of one model, replaced for a while."""
+    before = {name: vars(model).get(name) for name in functions}
+    for name, function in functions.items():
+        setattr(model, name, function)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            if function is None:
+                delattr(model, name)
+            else:
+                setattr(model, name, function)
+
+
+def _summed(arrays):
+    """The sums of arrays over all processes, in one exchange."""
+    import torch
+
+    flat = np.concatenate([np.ravel(a).astype("float64") for a in arrays])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    flat = torch.from_numpy(flat).to(device)
+    torch.distributed.all_reduce(flat)
+    sizes = [np.size(a) for a in arrays]
+    parts = np.split(flat.cpu().numpy(), np.cumsum(sizes)[:-1])
+    return [
+        part.reshape(np.shape(a)).astype(np.asarray(a).dtype)
+        for part, a in zip(parts, arrays, strict=True)
+    ]

@@ -1,0 +1,72 @@
+"""What is spread over devices or processes computes what one device does."""
+
+import keras
+import numpy as np
+import pytest
+import worker
+from launching import TESTS, environments, finish, json_lines, start
+
+BACKEND = keras.backend.backend()
+WORKER = TESTS / "distribution" / "worker.py"
+DEVICES = {"jax": 8, "tensorflow": 4}
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return worker.train()
+
+
+def run(*kinds, num_processes=1, virtual_devices=1):
+    processes = start(
+        [WORKER, virtual_devices, *kinds],
+        environments(BACKEND, num_processes, virtual_devices),
+    )
+    return json_lines(finish(processes))
+
+
+def assert_same(result, alone):
+    np.testing.assert_allclose(result["losses"], alone["losses"], atol=1e-5)
+    np.testing.assert_allclose(result["weights"], alone["weights"], rtol=1e-4)
+    for name, values in alone["history"].items():
+        np.testing.assert_allclose(
+            result["history"][name], values, atol=1e-5, err_msg=name
+        )
+    for name, value in alone["evaluation"].items():
+        assert abs(result["evaluation"][name] - value) < 1e-5, name
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has a process a device")
+def test_virtual_devices(alone):
+    devices = DEVICES[BACKEND]
+    kinds = ["data_parallel"]
+    if BACKEND == "jax":
+        kinds.append("model_parallel")
+    [results] = run(*kinds, virtual_devices=devices)
+    for result in results:
+        assert_same(result, alone)
+    assert results[0]["num_replicas"] == devices
+    if BACKEND == "jax":
+        # All devices share the matrices, and no device the batch.
+        assert results[0]["bytes"] == alone["bytes"]
+        assert results[1]["bytes"] < 0.5 * alone["bytes"]
+        assert results[1]["num_replicas"] == 1
+
+
+def test_two_processes(alone):
+    for [result] in run("data_parallel", num_processes=2):
+        assert_same(result, alone)
+        assert result["num_processes"] == 2
+        assert result["num_replicas"] == 2
+        assert result["total"] == 1 + 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    BACKEND != "jax", reason="only JAX shards weights over devices"
+)
+def test_sharded_weights_in_two_processes(alone):
+    for [result] in run("model_parallel", num_processes=2, virtual_devices=4):
+        assert_same(result, alone)
+        # Each process shares out a part of the batch, and has all weights.
+        assert result["num_replicas"] == 2
+        assert result["bytes"] < 0.5 * alone["bytes"]
