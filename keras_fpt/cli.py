@@ -28,6 +28,7 @@ app.add_typer(presets_app, name="presets")
 
 CLASSES_SHOWN = 12
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 console = Console(soft_wrap=True, highlight=False)
 
 
@@ -141,6 +142,9 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run, if any.")
     ] = False,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Least time between two checkpoints.")
+    ] = 5.0,
     label_column: LabelColumn = None,
     group_column: GroupColumn = None,
     ignore_column: IgnoreColumn = None,
@@ -154,7 +158,11 @@ def train(
     patch_size: PatchSize = None,
     max_seconds: MaxSeconds = None,
 ):
-    """Train a frozen pretrained transformer on a task or your own data."""
+    """Train a frozen pretrained transformer on a task or your own data.
+
+    Stopped by SIGTERM, it checkpoints and exits with status 75; the same
+    command with --resume goes on. Ctrl-C does the same, with status 130.
+    """
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
     if (resume or overwrite) and output is None:
@@ -162,6 +170,7 @@ def train(
     _load_backend()
     from keras_fpt.experiments import run
     from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.experiments.stopping import Preempted
 
     config = RunConfig(
         task=task,
@@ -196,9 +205,13 @@ def train(
         ),
     )
     try:
-        metrics = run.train(config, output, resume, overwrite, _log)
+        metrics = run.train(
+            config, output, resume, overwrite, _log, checkpoint_seconds
+        )
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+    except Preempted:
+        raise typer.Exit(PREEMPTED) from None
     _print_summary(metrics)
 
 
@@ -639,7 +652,13 @@ def _load_backend():
 
 
 # What bad input raises; everything else is a defect and shows its traceback.
-EXPECTED = (ValueError, OSError, FloatingPointError, ImportError)
+EXPECTED = (
+    ValueError,
+    OSError,
+    FloatingPointError,
+    ImportError,
+    MemoryError,
+)
 
 
 def main():

@@ -17,7 +17,7 @@ def model():
 def test_state_restores_weights_slots_and_generators(tmp_path):
     x, y = np.ones((8, 4), "float32"), np.ones((8, 3), "float32")
     path = tmp_path / "state.safetensors"
-    # PyTorch's global generator is not in a state.
+    # `fit` draws from PyTorch's global generator before its first step.
     seed = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: keras.utils.set_random_seed(1)
     )
@@ -75,3 +75,11 @@ def test_foreign_file_is_refused(tmp_path):
     save_file({"a": np.zeros(3)}, tmp_path / "x.safetensors")
     with pytest.raises(ValueError, match="keras-fpt did not write it"):
         checkpoints.read_arrays(tmp_path / "x.safetensors")
+
+
+def test_checksum_depends_on_names_types_and_shapes():
+    x = np.arange(6, dtype=np.int32)
+    others = [{"y": x}, {"x": x.view(np.uint32)}, {"x": x.reshape(2, 3)}]
+    sums = {checkpoints.checksum(arrays) for arrays in ({"x": x}, *others)}
+    assert len(sums) == 4
+    assert checkpoints.checksum({"x": x.copy()}) in sums

@@ -1,6 +1,7 @@
 """Records a run while it trains."""
 
 import csv
+import functools
 import io
 import math
 import time
@@ -8,110 +9,202 @@ import time
 import keras
 
 from keras_fpt import checkpoints
-from keras_fpt.experiments import run_folder
+from keras_fpt.experiments import checkpoint_folder, run_folder
+from keras_fpt.experiments.interval import Interval
+
+EVALUATIONS = 20
+LEAST_STEPS_BETWEEN_EVALUATIONS = 25
+CHECKPOINT_SECONDS = 5.0
+
+
+def steps_between_evaluations(steps):
+    """How many steps of a run lie between two of its evaluations."""
+    return max(math.ceil(steps / EVALUATIONS), LEAST_STEPS_BETWEEN_EVALUATIONS)
 
 
 class Recorder(keras.callbacks.Callback):
-    """Writes a run's history and state at each evaluation.
+    """Writes a run's checkpoints, and its history at each evaluation.
 
-    A row of the history is written together with the state that it belongs
-    to, so that a run which goes on repeats and loses none.
+    A checkpoint is taken within a segment, the steps between two
+    evaluations, or at its end, before the evaluation. The latter holds the
+    segment's means, so that a run which goes on from there evaluates at once.
 
     Args:
-        folder: `pathlib.Path` of the run. If it holds a state, training
+        folder: `pathlib.Path` of the run. If it holds a checkpoint, training
             begins from there.
         config: the resolved `RunConfig`.
+        stopping: a `Stopping`.
+        checkpoint_seconds: float, see `Interval`.
+        log: function that takes a line of text.
     """
 
-    def __init__(self, folder, config):
+    def __init__(
+        self,
+        folder,
+        config,
+        stopping,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        log=print,
+    ):
         super().__init__()
         self.folder = folder
         self.config = config
-        self.state = folder / run_folder.STATE
-        self.rows = rows = []
-        if self.state.exists():
-            saved = checkpoints.read_metadata(self.state)
-            backend = keras.backend.backend()
-            if saved["backend"] != backend:
-                raise ValueError(
-                    f"The run in `{folder}` was begun on {saved['backend']} "
-                    f"and cannot go on on {backend}. Set "
-                    f"KERAS_BACKEND={saved['backend']}."
-                )
-            rows += saved["history"]
-        self.step = rows[-1]["step"] if rows else 0
-        self.seconds_before = rows[-1]["seconds"] if rows else 0.0
+        self.stopping = stopping
+        self.interval = Interval(checkpoint_seconds)
+        self.steps_per_segment = steps_between_evaluations(config.steps)
+        self.segments = math.ceil(config.steps / self.steps_per_segment)
+        self.started = time.perf_counter()
+        self.checkpoints = folder / run_folder.CHECKPOINTS
+        newest = checkpoint_folder.newest(self.checkpoints, log)
+        self.arrays, saved = newest or (None, {})
+        self._check_backend(saved.get("backend", keras.backend.backend()))
+        self.rows = saved.get("history", [])
+        self.step = self.kept_step = saved.get("step", 0)
+        self.seconds_before = saved.get("seconds", 0.0)
+        # Means of a segment that has ended and is not evaluated yet.
+        self.train_logs = saved.get("train_logs")
+
+    def _check_backend(self, backend):
+        if backend != keras.backend.backend():
+            raise ValueError(
+                f"The run in `{self.folder}` was begun on {backend} and "
+                f"cannot go on on {keras.backend.backend()}. Set "
+                f"KERAS_BACKEND={backend}."
+            )
 
     def kept_state(self):
         """Where a resumed run would begin, in words."""
-        if not self.rows:
+        if not self.kept_step:
             return "the beginning"
-        return f"the state kept at step {self.rows[-1]['step']:,}"
+        return f"the state kept at step {self.kept_step:,}"
 
     @property
     def seconds(self):
         """Wall time of the run so far, over all its parts."""
         return self.seconds_before + time.perf_counter() - self.started
 
-    def on_train_begin(self, logs=None):
-        import tensorflow as tf
+    @property
+    def steps_to_evaluation(self):
+        """How many steps of the segment are still to come."""
+        return self.steps_per_segment - self.step % self.steps_per_segment
 
-        if self.step:
-            checkpoints.load_state(self.state, self.model)
-        self.started = time.perf_counter()
-        self.writer = tf.summary.create_file_writer(
-            str(self.folder / run_folder.TENSORBOARD)
-        )
+    @property
+    def is_within_segment(self):
+        """Whether a part of a segment was trained by an earlier process."""
+        return self.arrays is not None and self.train_logs is None
+
+    def restore(self):
+        """Puts the checkpoint that the run goes on from into the model."""
+        checkpoints.restore_state(self.arrays, self.model)
+        self.arrays = None
 
     def on_train_batch_begin(self, batch, logs=None):
-        # On PyTorch, Keras draws dropout from a global generator, and draws
-        # from it for other ends too when it sets out to train or evaluate.
-        if batch == 0:
+        if batch:
+            return
+        self.stopping.hold_back()
+        if self.arrays is not None:
+            # No sooner, since Keras resets metrics, and draws from PyTorch's
+            # global generator, when it sets out to train.
+            self.restore()
+        else:
+            # On PyTorch, Keras draws dropout from a global generator, and
+            # draws from it for other ends too when it sets out to train or
+            # evaluate.
             keras.utils.set_random_seed((self.config.seed + self.step) % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         self._check_finite("loss", logs["loss"])
-        if self.step == self.config.steps:
+        is_last = self.step == self.config.steps
+        ends = is_last or self.step % self.steps_per_segment == 0
+        if ends:
+            self.train_logs = {k: float(logs[k]) for k in ("loss", "accuracy")}
+        stops = self.stopping.waiting is not None
+        if ends or stops or self.interval.is_due():
+            self.checkpoint()
+        if ends or stops:
+            self.stopping.let_through()
+        if is_last:
             self.model.stop_training = True
+
+    def checkpoint(self):
+        """Keeps the state after the last step."""
+        with self.interval.writing():
+            if keras.backend.backend() == "jax":
+                # Within an epoch the variables are empty there.
+                self.model.jax_state_sync()
+            try:
+                checkpoint_folder.write(
+                    self.checkpoints,
+                    self.step,
+                    self.model,
+                    {
+                        "backend": keras.backend.backend(),
+                        "step": self.step,
+                        "seconds": self.seconds,
+                        "history": self.rows,
+                        "train_logs": self.train_logs,
+                    },
+                    metrics=self.train_logs is None,
+                )
+            except FloatingPointError as error:
+                raise self._blown_up(str(error).rstrip(".")) from error
+        self.kept_step = self.step
 
     def _check_finite(self, name, value):
         if not math.isfinite(float(value)):
-            raise FloatingPointError(
-                f"The {name} became {float(value)} at step {self.step}, with "
-                f"learning rate {self.config.learning_rate:g} and batch size "
-                f"{self.config.batch_size}. The run would resume from "
-                f"{self.kept_state()}; try a lower learning rate."
-            )
+            raise self._blown_up(f"The {name} became {float(value)}")
+
+    def _blown_up(self, what):
+        return FloatingPointError(
+            f"{what} at step {self.step:,}, on training batch "
+            f"{self.step - 1:,} (counted from 0) of {self.config.batch_size} "
+            f"examples, with learning rate {self.config.learning_rate:g}. The "
+            f"run would resume from {self.kept_state()}; try a lower learning "
+            "rate, or look for extreme values in the data."
+        )
 
     def on_epoch_end(self, epoch, logs=None):
-        import tensorflow as tf
+        self.add_row(
+            {k.removeprefix("val_"): v for k, v in logs.items() if "val_" in k}
+        )
 
+    def add_row(self, validation):
+        """Ends a segment with its evaluation.
+
+        Args:
+            validation: dict of the validation split's loss and accuracy.
+        """
         # The last update may have broken weights whose loss was still good.
-        self._check_finite("validation loss", logs["val_loss"])
+        self._check_finite("validation loss", validation["loss"])
         row = {
-            "step": self.step,
-            "train_loss": logs["loss"],
-            "train_accuracy": logs["accuracy"],
-            "validation_loss": logs["val_loss"],
-            "validation_accuracy": logs["val_accuracy"],
+            "train_loss": self.train_logs["loss"],
+            "train_accuracy": self.train_logs["accuracy"],
+            "validation_loss": validation["loss"],
+            "validation_accuracy": validation["accuracy"],
             "seconds": self.seconds,
         }
-        row = {
-            k: v if k == "step" else float(f"{v:.6g}") for k, v in row.items()
-        }
-        self.rows.append(row)
-        checkpoints.save_state(
-            self.state,
-            self.model,
-            {"history": self.rows, "backend": keras.backend.backend()},
-        )
+        row = {k: float(f"{v:.6g}") for k, v in row.items()}
+        self.rows.append({"step": self.step, **row})
+        self.train_logs = None
         write_history(self.folder, self.rows)
-        with self.writer.as_default(step=self.step):
+        self._write_tensorboard(row)
+
+    def _write_tensorboard(self, row):
+        import tensorflow as tf
+
+        with self._writer.as_default(step=self.step):
             for name, value in row.items():
-                if name != "step":
-                    tf.summary.scalar(name, value)
-        self.writer.flush()
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    @functools.cached_property
+    def _writer(self):
+        import tensorflow as tf
+
+        return tf.summary.create_file_writer(
+            str(self.folder / run_folder.TENSORBOARD)
+        )
 
 
 def write_history(folder, rows):

@@ -11,14 +11,13 @@ import numpy as np
 
 import keras_fpt
 from keras_fpt import freezing
-from keras_fpt.experiments import arms, described, run_folder
+from keras_fpt.experiments import arms, described, faults, run_folder
 from keras_fpt.experiments.curves import draw_curves
-from keras_fpt.experiments.recorder import Recorder
+from keras_fpt.experiments.recorder import CHECKPOINT_SECONDS, Recorder
+from keras_fpt.experiments.stopping import Preempted, Stopping
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 
-EVALUATIONS = 20
-LEAST_STEPS_BETWEEN_EVALUATIONS = 25
 CLASSES_SHOWN = 5
 TRAIN_SUBSET_SIZE = 2048
 # While a run trains, it looks at no more of the validation split than this.
@@ -26,8 +25,19 @@ VALIDATION_SUBSET_SIZE = 1000
 ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def train(config, folder=None, resume=False, overwrite=False, log=print):
+def train(
+    config,
+    folder=None,
+    resume=False,
+    overwrite=False,
+    log=print,
+    checkpoint_seconds=CHECKPOINT_SECONDS,
+):
     """Trains a run and leaves its record in a folder.
+
+    A run that is killed at any moment and resumed, on the same backend, ends
+    as if nothing had happened: with the same metrics and adapter, bit for
+    bit.
 
     Args:
         config: a `RunConfig`.
@@ -36,6 +46,8 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
         resume: bool, whether to go on with the run that is there, if any.
         overwrite: bool, whether to replace the run that is there, if any.
         log: function that takes a line of text.
+        checkpoint_seconds: float, the least time between two checkpoints.
+            It is longer where writing one takes over a twentieth of it.
 
     Returns:
         The dict in `metrics.json`.
@@ -43,7 +55,12 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
     Raises:
         ValueError, FileNotFoundError: something in `config` is not right.
         FileExistsError: the folder holds a run already.
-        FloatingPointError: the loss became NaN or infinite.
+        BlockingIOError: another process is writing a run to the folder.
+        OSError: the folder cannot be written to, or the disk is full.
+        FloatingPointError: the loss or a weight became NaN or infinite.
+        MemoryError: there is too little memory.
+        Preempted: SIGTERM asked the process to stop. Like `KeyboardInterrupt`,
+            it leaves a run that can be resumed.
     """
     if folder is None and (resume or overwrite):
         raise ValueError(
@@ -52,59 +69,90 @@ def train(config, folder=None, resume=False, overwrite=False, log=print):
     if folder is not None:
         folder = pathlib.Path(folder)
         run_folder.check(folder, resume, overwrite)
-    task = config.load_task(verbose=True)
-    config = config.resolve(task)
-    if resume and run_folder.is_finished(folder):
-        run_folder.claim(folder, config, resume, overwrite)
-        log(f"The run in `{folder}` is finished; there is nothing to resume.")
-        return read_metrics(folder)
+    stopping = Stopping()
+    with stopping.watching(), faults.memory_explained():
+        task = config.load_task(verbose=True)
+        config = config.resolve(task)
+        if resume and run_folder.is_finished(folder):
+            return _read_finished(config, folder, log)
 
-    # Everything that bad input can break is made before the folder is.
-    keras.utils.set_random_seed(config.seed)
-    model = build_model(config, task)
-    splits = task.datasets(config.batch_size, config.seed)
-    if folder is None:
-        folder = run_folder.new_folder(task.name, config.arm)
-    run_folder.claim(folder, config, resume, overwrite)
-    if task.reader is not None:
-        described.keep(task, folder)
-    recorder = Recorder(folder, config)
+        # Everything that bad input can break is made before the folder is.
+        keras.utils.set_random_seed(config.seed)
+        model = build_model(config, task)
+        if folder is None:
+            folder = run_folder.new_folder(task.name, config.arm)
+        with run_folder.hold(folder):
+            run_folder.claim(folder, config, resume, overwrite)
+            if task.reader is not None:
+                described.keep(task, folder)
+            recorder = Recorder(
+                folder, config, stopping, checkpoint_seconds, log
+            )
+            return _run(config, task, model, recorder, log)
+
+
+def _read_finished(config, folder, log):
+    run_folder.check_same(folder, config)
+    run_folder.remove_checkpoints(folder)
+    log(f"The run in `{folder}` is finished; there is nothing to resume.")
+    return read_metrics(folder)
+
+
+def _run(config, task, model, recorder, log):
+    """Trains from where the recorder is, and finishes; says so if it stops."""
+    folder = recorder.folder
     if recorder.step:
         log(f"Resuming after step {recorder.step:,}.")
-        splits = task.datasets(config.batch_size, config.seed, recorder.step)
     _log_start(config, task, model, folder, log)
-
-    steps_per_epoch = max(
-        math.ceil(config.steps / EVALUATIONS), LEAST_STEPS_BETWEEN_EVALUATIONS
-    )
-    progress = StepProgress(
-        task.name,
-        config.steps,
-        recorder.step,
-        config.batch_size,
-        "examples",
-    )
     try:
-        with progress:
-            model.fit(
-                splits.train,
-                validation_data=_head(
-                    splits.validation, VALIDATION_SUBSET_SIZE, config
-                ),
-                initial_epoch=len(recorder.rows),
-                epochs=math.ceil(config.steps / steps_per_epoch),
-                steps_per_epoch=steps_per_epoch,
-                callbacks=[progress, recorder],
-                verbose=0,
-            )
-    except KeyboardInterrupt:
+        with faults.full_disk_explained(folder, recorder.kept_state):
+            _fit(config, task, model, recorder)
+            return _finish(config, task, model, recorder, log)
+    except (KeyboardInterrupt, Preempted):
         log(
             f"Interrupted after step {recorder.step:,}. The same command with "
             f"--output {folder} --resume goes on from "
             f"{recorder.kept_state()}."
         )
         raise
-    return _finish(config, task, model, recorder, log)
+
+
+def _fit(config, task, model, recorder):
+    """Trains from where the recorder is to the last step."""
+    validation = _head(
+        task.datasets(config.batch_size, config.seed).validation,
+        VALIDATION_SUBSET_SIZE,
+        config,
+    )
+    recorder.set_model(model)
+    if recorder.train_logs is not None:
+        recorder.restore()
+        recorder.add_row(_evaluate(model, validation))
+    elif recorder.is_within_segment:
+        # On TensorFlow, Keras makes the metrics' variables, which the
+        # recorder is about to fill, no sooner than it uses them.
+        model.evaluate(validation.take(1), verbose=0)
+    progress = StepProgress(
+        task.name, config.steps, recorder.step, config.batch_size, "examples"
+    )
+    with progress:
+        while recorder.step < config.steps:
+            # First what is left of a segment that was broken off, if one was.
+            done, steps = len(recorder.rows), recorder.steps_to_evaluation
+            is_rest = steps < recorder.steps_per_segment
+            model.fit(
+                _train_data(config, task, recorder.step),
+                validation_data=validation,
+                initial_epoch=done,
+                epochs=done + 1 if is_rest else recorder.segments,
+                steps_per_epoch=steps,
+                callbacks=[progress, recorder],
+                verbose=0,
+            )
+
+
+def _train_data(config, task, first_batch):
+    return task.datasets(config.batch_size, config.seed, first_batch).train
 
 
 def build_model(config, task):
@@ -267,7 +315,7 @@ def _finish(config, task, model, recorder, log):
     run_folder.write_text(
         folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
     )
-    (folder / run_folder.STATE).unlink()
+    run_folder.remove_checkpoints(folder)
     log(
         f"Written to {folder}: {run_folder.METRICS}, {run_folder.HISTORY}, "
         f"{run_folder.CURVES}, {run_folder.ADAPTER}, {run_folder.TENSORBOARD}/"

@@ -1,11 +1,15 @@
 """The folder that a run leaves behind."""
 
+import contextlib
 import itertools
 import os
 import pathlib
 import shutil
 import tempfile
 
+import filelock
+
+from keras_fpt import atomic
 from keras_fpt.experiments.run_config import RunConfig
 
 CONFIG = "config.json"
@@ -13,12 +17,23 @@ HISTORY = "history.csv"
 METRICS = "metrics.json"
 ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
-STATE = "state.safetensors"
+CHECKPOINTS = "checkpoints"
 DATA = "data.json"
 TENSORBOARD = "tensorboard"
-# The configuration goes last when a run is removed: while it is there, the
-# folder is known to hold a run.
-_ALL = (HISTORY, METRICS, ADAPTER, CURVES, STATE, DATA, TENSORBOARD, CONFIG)
+LOCK = ".lock"
+# When a run is removed, the metrics go first, since they say that it is
+# finished, and the configuration last: while it is there, the folder is known
+# to hold a run.
+_ALL = (
+    METRICS,
+    HISTORY,
+    ADAPTER,
+    CURVES,
+    CHECKPOINTS,
+    DATA,
+    TENSORBOARD,
+    CONFIG,
+)
 
 
 def new_folder(task, arm):
@@ -43,25 +58,20 @@ def check(folder, resume, overwrite):
 
     Raises:
         FileExistsError: something is there that must not be touched.
+        BlockingIOError: another process is writing there.
         PermissionError: the folder cannot be written to.
     """
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
-    if folder.exists() and any(folder.iterdir()):
-        try:
-            read_config(folder)
-        except (FileNotFoundError, ValueError) as error:
-            raise FileExistsError(
-                f"The output folder `{folder}` is not empty and holds no run. "
-                "Choose another one."
-            ) from error
-        if not (resume or overwrite):
-            raise FileExistsError(
-                f"The output folder `{folder}` already holds a run. Use "
-                "--resume to go on with it, --overwrite to replace it, or "
-                "another folder."
-            )
+    _check_writable(folder)
+    if (folder / LOCK).exists():
+        with hold(folder):
+            pass
+    _check_content(folder, resume, overwrite)
+
+
+def _check_writable(folder):
     nearest = folder.absolute()
     while not nearest.exists():
         nearest = nearest.parent
@@ -76,22 +86,93 @@ def check(folder, resume, overwrite):
         ) from error
 
 
+def _check_content(folder, resume, overwrite):
+    if not folder.exists() or all(map(_is_of_a_beginning, folder.iterdir())):
+        return
+    try:
+        read_config(folder)
+    except (FileNotFoundError, ValueError) as error:
+        raise FileExistsError(
+            f"The output folder `{folder}` is not empty and holds no run. "
+            "Choose another one."
+        ) from error
+    if not (resume or overwrite):
+        raise FileExistsError(
+            f"The output folder `{folder}` already holds a run. Use "
+            "--resume to go on with it, --overwrite to replace it, or "
+            "another folder."
+        )
+
+
+def _is_of_a_beginning(path):
+    """Whether a path is what is left of a run killed as it began."""
+    return path.name == LOCK or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
+
+
+@contextlib.contextmanager
+def hold(folder):
+    """Makes a folder, and keeps other processes from writing a run there.
+
+    The lock is the operating system's, which lets go of it whatever way a
+    process ends. The file goes when the block does; one that is left by a
+    killed process locks nothing.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise BlockingIOError(
+            f"Another process is writing a run to `{folder}` (pid "
+            f"{path.read_text().strip()}). Wait until it has ended, or choose "
+            "another folder."
+        ) from error
+    # Where a file system has no such locks, filelock becomes one of its own
+    # making, whose file it alone may write and remove.
+    is_native = isinstance(lock, filelock.FileLock)
+    try:
+        if is_native:
+            path.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        if is_native:
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
 def claim(folder, config, resume, overwrite):
-    """Makes the folder and writes the configuration into it.
+    """Writes a run's configuration into a folder that `hold` has made.
 
     Raises:
         FileExistsError: as `check` does.
         ValueError: the run to resume has another configuration.
     """
-    check(folder, resume, overwrite)
     folder = pathlib.Path(folder)
+    _check_content(folder, resume, overwrite)
     if overwrite and not resume:
         clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(folder)
     if (folder / CONFIG).exists():
-        _check_same(folder, config)
+        check_same(folder, config)
     else:
         write_text(folder / CONFIG, config.to_json())
+
+
+def remove_checkpoints(folder):
+    """Removes what a finished run needs no more."""
+    shutil.rmtree(pathlib.Path(folder, CHECKPOINTS), ignore_errors=True)
+
+
+def _clear_leftovers(folder):
+    """Removes files that a killed process was writing."""
+    for name in _ALL:
+        for path in folder.glob(f"{name}.*{atomic.SUFFIX}"):
+            path.unlink()
 
 
 def clear(folder):
@@ -140,15 +221,16 @@ def is_finished(folder):
 
 def write_text(path, text):
     """Writes a text file, all or nothing."""
-    temporary = f"{path}.tmp"
-    with open(temporary, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with atomic.replacing(path) as temporary:
+        pathlib.Path(temporary).write_text(text)
 
 
-def _check_same(folder, config):
+def check_same(folder, config):
+    """Checks that the run in a folder has a configuration.
+
+    Raises:
+        ValueError: it has another one.
+    """
     saved = read_config(folder)
     for name in RunConfig.__dataclass_fields__:
         ours, theirs = getattr(config, name), getattr(saved, name)

@@ -5,7 +5,7 @@ import keras
 import pytest
 
 from keras_fpt import checkpoints
-from keras_fpt.experiments import recorder, run, run_folder
+from keras_fpt.experiments import recorder, run, run_folder, stopping
 from keras_fpt.experiments.run_config import RunConfig
 
 
@@ -72,13 +72,12 @@ def test_interrupted_run_goes_on_as_if_nothing_had_happened(
 
     def interrupt(folder, rows):
         write(folder, rows)
-        if rows[-1]["step"] == 25:
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(recorder, "write_history", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run.train(config, folder, log=quiet)
-    assert (folder / "state.safetensors").exists()
+    assert (folder / "checkpoints" / "000000025.safetensors").exists()
     assert not run_folder.is_finished(folder)
     with pytest.raises(FileNotFoundError, match="is not finished"):
         run.evaluate(folder)
@@ -169,15 +168,18 @@ def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
     with pytest.raises(FloatingPointError, match="learning rate 1e.30"):
         run.train(hot, tmp_path / "hot", log=quiet)
     assert not run_folder.is_finished(tmp_path / "hot")
-    assert not (tmp_path / "hot" / "state.safetensors").exists()
+    assert not (tmp_path / "hot" / "checkpoints").exists()
 
 
 def test_resume_on_another_backend_is_refused(config, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
     checkpoints.write_arrays(
-        tmp_path / "state.safetensors", {}, {"history": [], "backend": "mlx"}
+        tmp_path / "checkpoints" / "000000003.safetensors",
+        {},
+        {"backend": "mlx"},
     )
     with pytest.raises(ValueError, match="KERAS_BACKEND=mlx"):
-        recorder.Recorder(tmp_path, config)
+        recorder.Recorder(tmp_path, config, stopping.Stopping())
 
 
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):

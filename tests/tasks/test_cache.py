@@ -26,6 +26,8 @@ class Maker:
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
+    # The tests write thousands of files, none of which must outlive a crash.
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
     return tmp_path / "home"
 
 
@@ -133,11 +135,3 @@ def test_a_file_that_cannot_be_written(home, make):
     (home / "some.safetensors").mkdir(parents=True)
     with pytest.raises(OSError, match="Set KERAS_FPT_HOME to a folder"):
         cache.cached("some", make)
-
-
-def test_checksum_depends_on_names_types_and_shapes():
-    x = np.arange(6, dtype=np.int32)
-    others = [{"y": x}, {"x": x.view(np.uint32)}, {"x": x.reshape(2, 3)}]
-    sums = {cache.checksum(arrays) for arrays in ({"x": x}, *others)}
-    assert len(sums) == 4
-    assert cache.checksum({"x": x.copy()}) in sums
