@@ -1,3 +1,4 @@
+import builtins
 import dataclasses
 import inspect
 import json
@@ -116,6 +117,22 @@ def test_bad_input_is_one_sentence(
     assert error.startswith("Error: ") and message in error
     assert "Traceback" not in error
     assert not list(tmp_path.rglob("config.json"))
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"),
+    [("Preempted", 75), ("KeyboardInterrupt", 130), ("MemoryError", 1)],
+)
+def test_what_stops_a_run_has_its_own_status(monkeypatch, stop, status):
+    from keras_fpt.experiments import run, stopping
+
+    error = getattr(stopping, stop, None) or getattr(builtins, stop)
+
+    def train(*arguments):
+        raise error
+
+    monkeypatch.setattr(run, "train", train)
+    assert call(monkeypatch, "train", "bit-xor") == status
 
 
 def test_usage_errors_have_their_own_status(monkeypatch, capsys):
