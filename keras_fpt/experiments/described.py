@@ -11,19 +11,26 @@ import pathlib
 
 import numpy as np
 
+from keras_fpt import json_files
 from keras_fpt.experiments import run_folder
 from keras_fpt.tasks import Recipe, Task
 from keras_fpt.tasks.own import paths, sequences
 
-_FIELDS = (
-    "name",
-    "description",
-    "num_classes",
-    "sequence_length",
-    "input_dim",
-    "vocabulary_size",
-    "class_names",
-)
+
+@dataclasses.dataclass(frozen=True)
+class _Described:
+    """Those fields of a `Task` that are kept as they are."""
+
+    name: str
+    description: str
+    num_classes: int
+    sequence_length: int
+    input_dim: int | None
+    vocabulary_size: int | None
+    class_names: tuple[str, ...]
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(_Described))
 
 
 def to_json(task):
@@ -84,6 +91,7 @@ def read(folder):
 
     Raises:
         FileNotFoundError: the run was not on a person's own data.
+        ValueError: the description is damaged.
     """
     path = pathlib.Path(folder, run_folder.DATA)
     if not path.is_file():
@@ -91,9 +99,22 @@ def read(folder):
             f"The run in `{folder}` has no {run_folder.DATA}: only runs on "
             "data of your own can predict on new files."
         )
-    entry = json.loads(path.read_text())
-    del entry["fingerprint"]
-    entry["class_names"] = tuple(entry["class_names"])
-    entry["recipe"] = Recipe(**entry["recipe"])
-    entry["reader"] = paths.reader_from_json(entry["reader"])
-    return Task(data=None, **entry)
+    where = f"`{path}`"
+    entry = json_files.read_object(path)
+    missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
+    if missing:
+        raise ValueError(f"{where}: there is no field '{min(missing)}'.")
+    task = json_files.make(
+        _Described, {name: entry[name] for name in _FIELDS}, where
+    )
+    if task.num_classes != len(task.class_names):
+        raise ValueError(
+            f"{where}: expected {len(task.class_names)} classes, which it "
+            f"names, but found num_classes={task.num_classes}."
+        )
+    return Task(
+        data=None,
+        recipe=json_files.make(Recipe, entry["recipe"], f"{where}, recipe"),
+        reader=paths.reader_from_json(entry["reader"], f"{where}, reader"),
+        **dataclasses.asdict(task),
+    )

@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 
-from keras_fpt import freezing, tasks
+from keras_fpt import freezing, json_files, tasks
 from keras_fpt.experiments import arms
 from keras_fpt.presets import packaged
 
@@ -135,12 +135,8 @@ class RunConfig:
         Raises:
             ValueError: the text is not a run's configuration.
         """
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, json.JSONDecodeError) as error:
-            raise ValueError(
-                f"This is not a run's configuration: {error}"
-            ) from error
+        where = "This is not a run's configuration: it"
+        return json_files.make(cls, json_files.parse_object(text, where), where)
 
 
 def _absolute(name):

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import pathlib
 
+from keras_fpt import json_files
 from keras_fpt.tasks.own import (
     arrays,
     fasta,
@@ -116,9 +117,20 @@ def reader_to_json(reader):
     return {"kind": type(reader).__name__, **dataclasses.asdict(reader)}
 
 
-def reader_from_json(entry):
-    """What `reader_to_json` made of a reader."""
+def reader_from_json(entry, where="The reader"):
+    """The reader that `reader_to_json` made a dict of.
+
+    Raises:
+        ValueError: the dict, which may come from a stranger's file, is of no
+            reader. It begins with `where`.
+    """
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+        raise ValueError(f"{where}: there is no field 'kind'.")
     entry = dict(entry)
-    return READERS[entry.pop("kind")](
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-    )
+    kind = entry.pop("kind")
+    if kind not in READERS:
+        raise ValueError(
+            f"{where}: unknown kind '{kind}'. Expected one of "
+            f"{', '.join(READERS)}."
+        )
+    return json_files.make(READERS[kind], entry, where)
