@@ -59,6 +59,15 @@ _GPT2_BLOCK = {
     "ffn_down.weight": ["feedforward_output_dense/kernel"],
     "ffn_down.bias": ["feedforward_output_dense/bias"],
 }
+# What the gguf package raises on files that are damaged.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    MemoryError,
+    RecursionError,  # lists in lists in lists
+)
 _OPTIONAL = ("output.weight", "rope_freqs.weight")
 
 # Of Llama 3.1 to 3.3: how far rotary wavelengths are stretched. A file holds
@@ -128,7 +137,7 @@ class _File:
                 for key, field in reader.fields.items()
                 if not key.startswith("tokenizer.")
             }
-        except (ValueError, IndexError, KeyError, OverflowError) as error:
+        except _UNREADABLE as error:
             raise self.error(
                 "it is not a GGUF file, or cut off, damaged, or newer than "
                 f"the installed gguf package. That said: {error}"
@@ -165,20 +174,43 @@ class _File:
             return value[0]
         return value
 
+    def size(self, key, default=None):
+        """A value that must be a whole number of at least 1."""
+        value = self.get(key, default)
+        if type(value) is not int or value < 1:
+            raise self.error(
+                f"`{self.architecture}.{key}` is {value!r}. Expected a whole "
+                "number of at least 1."
+            )
+        return value
+
+    def number(self, key, default=None):
+        """A value that must be a finite number above 0."""
+        value = self.get(key, default)
+        if type(value) not in (int, float) or not 0 < value < math.inf:
+            raise self.error(
+                f"`{self.architecture}.{key}` is {value!r}. Expected a number "
+                "above 0."
+            )
+        return value
+
     def shape(self, name):
         # GGUF counts dimensions from the innermost.
         return tuple(int(size) for size in reversed(self.tensors[name].shape))
+
+    def check_shape(self, name, shape):
+        if self.shape(name) != shape:
+            raise self.error(
+                f"expected its tensor `{name}` to have the shape {shape}, "
+                f"from its metadata, but it has {self.shape(name)}."
+            )
 
     def read(self, name, shape):
         """A tensor as float32, in memory of its own."""
         import gguf
 
         tensor = self.tensors[name]
-        if self.shape(name) != shape:
-            raise self.error(
-                f"expected its tensor `{name}` to have the shape {shape}, "
-                f"from its metadata, but it has {self.shape(name)}."
-            )
+        self.check_shape(name, shape)
         try:
             values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
         except NotImplementedError as error:
@@ -214,7 +246,13 @@ def _reader(path):
 def _match(file, table, block_table):
     """The weights in each tensor; the file has all tensors and no others."""
     targets = dict(table)
-    for i in range(file.get("block_count")):
+    num_blocks = file.size("block_count")
+    if num_blocks > len(file.tensors):
+        raise file.error(
+            f"it has {len(file.tensors)} tensors, too few for {num_blocks} "
+            "blocks."
+        )
+    for i in range(num_blocks):
         for tensor, names in block_table.items():
             targets[f"blk.{i}.{tensor}"] = [
                 f"transformer_layer_{i}/{name}" for name in names
@@ -232,12 +270,36 @@ def _match(file, table, block_table):
     return {name: targets[name] for name in file.tensors}
 
 
+def _check_sizes(file, feedforward):
+    """The width and the number of heads, as the tensors confirm them.
+
+    Otherwise a small file could ask for a backbone that fills the memory.
+    """
+    hidden_dim = file.size("embedding_length")
+    file.check_shape(
+        "token_embd.weight", (file.shape("token_embd.weight")[0], hidden_dim)
+    )
+    file.check_shape(
+        feedforward, (file.size("feed_forward_length"), hidden_dim)
+    )
+    num_heads = file.size("attention.head_count")
+    if hidden_dim % num_heads:
+        raise file.error(
+            f"its width {hidden_dim} is no multiple of its {num_heads} heads."
+        )
+    return hidden_dim, num_heads
+
+
 def _build_llama(file, dtype):
     import keras_hub
 
-    hidden_dim = file.get("embedding_length")
-    num_heads = file.get("attention.head_count")
-    num_key_value_heads = file.get("attention.head_count_kv", num_heads)
+    hidden_dim, num_heads = _check_sizes(file, "blk.0.ffn_gate.weight")
+    num_key_value_heads = file.size("attention.head_count_kv", num_heads)
+    if num_heads % num_key_value_heads:
+        raise file.error(
+            f"its {num_heads} heads are no multiple of its "
+            f"{num_key_value_heads} heads of keys and values."
+        )
     head_dim = hidden_dim // num_heads
     for key in (
         "attention.key_length",
@@ -250,16 +312,16 @@ def _build_llama(file, dtype):
                 f"has {head_dim} for it: the width {hidden_dim} by "
                 f"{num_heads} heads."
             )
-    wavelength = file.get("rope.freq_base", 10000.0)
+    wavelength = file.number("rope.freq_base", 10000.0)
     return keras_hub.models.Llama3Backbone(
         vocabulary_size=file.shape("token_embd.weight")[0],
-        num_layers=file.get("block_count"),
+        num_layers=file.size("block_count"),
         num_query_heads=num_heads,
         num_key_value_heads=num_key_value_heads,
         hidden_dim=hidden_dim,
-        intermediate_dim=file.get("feed_forward_length"),
+        intermediate_dim=file.size("feed_forward_length"),
         rope_max_wavelength=wavelength,
-        layer_norm_epsilon=file.get("attention.layer_norm_rms_epsilon"),
+        layer_norm_epsilon=file.number("attention.layer_norm_rms_epsilon"),
         tie_word_embeddings="output.weight" not in file.tensors,
         dtype=dtype,
         **_rope_scaling(file, wavelength, head_dim),
@@ -269,6 +331,8 @@ def _build_llama(file, dtype):
 def _rope_scaling(file, wavelength, head_dim):
     kind = file.get("rope.scaling.type", "linear")
     factor = file.get("rope.scaling.factor", file.get("rope.scale_linear", 1.0))
+    if type(factor) not in (int, float):
+        raise file.error(f"its factor of scaling is {factor!r}.")
     # KerasHub's Llama takes a factor of linear scaling but does not use it.
     if kind != "none" and (kind != "linear" or factor not in (0.0, 1.0)):
         raise file.error(
@@ -296,7 +360,8 @@ def _rope_scaling(file, wavelength, head_dim):
 def _build_gpt2(file, dtype):
     import keras_hub
 
-    epsilon = file.get("attention.layer_norm_epsilon")
+    hidden_dim, num_heads = _check_sizes(file, "blk.0.ffn_up.weight")
+    epsilon = file.number("attention.layer_norm_epsilon")
     if not math.isclose(epsilon, 1e-5, rel_tol=1e-5):
         raise file.error(
             f"`gpt2.attention.layer_norm_epsilon` is {epsilon:g}, and "
@@ -304,10 +369,10 @@ def _build_gpt2(file, dtype):
         )
     return keras_hub.models.GPT2Backbone(
         vocabulary_size=file.shape("token_embd.weight")[0],
-        num_layers=file.get("block_count"),
-        num_heads=file.get("attention.head_count"),
-        hidden_dim=file.get("embedding_length"),
-        intermediate_dim=file.get("feed_forward_length"),
+        num_layers=file.size("block_count"),
+        num_heads=num_heads,
+        hidden_dim=hidden_dim,
+        intermediate_dim=file.size("feed_forward_length"),
         max_sequence_length=file.shape("position_embd.weight")[0],
         dtype=dtype,
     )

@@ -1,12 +1,14 @@
 """Backbones from presets, with errors that say what to do."""
 
 import difflib
-import json
 import os
 
-from keras_fpt import random_weights
+from keras_fpt import json_files, random_weights
 from keras_fpt.presets import gguf_files, packaged
 
+# What says in which file each weight is, in KerasHub's and Hugging Face's
+# folders.
+INDEXES = ("model.weights.json", "model.safetensors.index.json")
 SCHEMES = ("hf://", "kaggle://", "modelscope://")
 
 
@@ -26,8 +28,8 @@ def load_backbone(preset, load_weights=True, seed=0, dtype=None):
     Raises:
         FileNotFoundError: a local folder lacks a file, or there is no such
             GGUF file.
-        ValueError: the name is unknown, the weights are damaged, or the hub
-            cannot be reached.
+        ValueError: the name is unknown, the folder is damaged or names
+            anything outside of it, or the hub cannot be reached.
     """
     preset = str(preset)
     if preset.startswith(gguf_files.SCHEME):
@@ -73,6 +75,28 @@ def _check_folder(preset, location):
             f"The folder `{preset}` is not a preset: it has no config.json. "
             "Expected a KerasHub or Hugging Face model folder."
         )
+    described = json_files.read_object(config)
+    is_keras = "registered_name" in described
+    if is_keras and not isinstance(described.get("config"), dict):
+        raise ValueError(f"`{config}` has no object 'config'.")
+    for name in INDEXES:
+        index = os.path.join(location, name)
+        if os.path.isfile(index):
+            _check_index(index)
+
+
+def _check_index(path):
+    """Checks that the files of an index are in its own folder."""
+    weight_map = json_files.read_object(path).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ValueError(f"`{path}` has no object 'weight_map'.")
+    for files in weight_map.values():
+        for file in files if isinstance(files, list) else [files]:
+            if not isinstance(file, str) or os.path.basename(file) != file:
+                raise ValueError(
+                    f"`{path}` names the file {file!r}. Expected names of "
+                    "files in its own folder."
+                )
 
 
 def _with_quantization(location, dtype):
@@ -80,9 +104,11 @@ def _with_quantization(location, dtype):
 
     KerasHub 0.32 saves them and does not read them back.
     """
-    with open(os.path.join(location, "config.json")) as file:
-        saved = json.load(file).get("config", {}).get("dtype")
-    if (saved or {}).get("class_name") != "DTypePolicyMap":
+    described = json_files.read_object(os.path.join(location, "config.json"))
+    saved = described.get("config", {}).get("dtype")
+    is_map = isinstance(saved, dict)
+    is_map = is_map and saved.get("class_name") == "DTypePolicyMap"
+    if not is_map:
         return dtype
     if dtype is not None:
         saved["config"]["default_policy"] = dtype
@@ -109,14 +135,23 @@ def _check_name(preset, keras_hub):
 
 def _loading_errors():
     """What KerasHub and the hubs' clients raise when loading fails."""
+    import tensorflow as tf
     from safetensors import SafetensorError
 
     return (
         OSError,  # damaged HDF5, and the hubs' connection errors
         ValueError,
-        KeyError,
+        LookupError,
         TypeError,
         SafetensorError,
+        # Settings that no model has: a number where a name is expected, no
+        # heads, more weights than fit into the memory.
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        MemoryError,
+        RuntimeError,
+        tf.errors.OpError,
     )
 
 
