@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_fpt import checkpoints
+from keras_fpt.models import adapters
 from keras_fpt.models.fpt_classifier import FPTClassifier
 from keras_fpt.presets import load_backbone
 
@@ -65,9 +65,7 @@ class AdapterSet:
             ValueError: the file is damaged, no adapter, or made for another
                 backbone.
         """
-        header = checkpoints.read_metadata(path)
-        if "model" not in header:
-            raise ValueError(f"`{path}` is not an adapter file.")
+        _, header = adapters.read(path)
         self._restore()
         model = FPTClassifier(self.backbone, **header["model"])
         of_backbone = {id(v) for v in self.backbone.weights}

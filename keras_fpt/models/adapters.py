@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_fpt import checkpoints, freezing
+from keras_fpt.models import head_file
 from keras_fpt.models.low_rank import add_low_rank
 
 FORMAT = "keras_fpt adapter"
@@ -60,11 +61,26 @@ def save_adapter(model, path, metadata):
     checkpoints.write_arrays(path, arrays, header)
 
 
+def read(path):
+    """The arrays and the header of an adapter file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or no adapter.
+    """
+    with head_file.named_errors(path):
+        arrays, header = checkpoints.read_arrays(path)
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ValueError(f"`{path}` is not an adapter file.")
+    head_file.check_settings(header.get("model"), path)
+    if not isinstance(header.get("fingerprint"), str):
+        raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
+    return arrays, header
+
+
 def load_adapter(model, path):
     """See `FPTClassifier.load_adapter`."""
-    arrays, header = checkpoints.read_arrays(path)
-    if header.get("format") != FORMAT:
-        raise ValueError(f"`{path}` is not an adapter file.")
+    arrays, header = read(path)
     _check_model(model, path, header)
     # The weights are read into place only once all of them are known to fit.
     if not model.built:

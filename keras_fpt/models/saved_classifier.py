@@ -5,6 +5,7 @@ import os
 from keras import ops
 
 from keras_fpt import checkpoints
+from keras_fpt.models import head_file
 from keras_fpt.presets import load_backbone, locate
 
 HEAD_FILE = "fpt_classifier.safetensors"
@@ -30,8 +31,10 @@ def from_preset(cls, preset, load_weights, task, overrides):
     if not (load_weights and os.path.exists(head_path)):
         return cls(backbone, **arguments)
 
-    arrays, header = checkpoints.read_arrays(head_path)
-    saved = header["model"]
+    with head_file.named_errors(head_path):
+        arrays, header = checkpoints.read_arrays(head_path)
+    saved = header.get("model") if isinstance(header, dict) else None
+    head_file.check_settings(saved, head_path)
     given = {**(task.model_arguments() if task else {}), **overrides}
     for name, value in given.items():
         if name in saved and name != "policy" and saved[name] != value:
@@ -43,6 +46,11 @@ def from_preset(cls, preset, load_weights, task, overrides):
             )
     model = cls(backbone, **{**saved, "dropout": None, **given})
     for name, variable in _head_variables(model).items():
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            raise ValueError(
+                f"`{head_path}` is damaged: expected `{name}` of shape "
+                f"{tuple(variable.shape)}."
+            )
         variable.assign(arrays[name])
     return model
 

@@ -77,15 +77,24 @@ def train_tokenizer(paths, vocabulary_size, folder):
 
 
 def load_tokenizer(folder):
-    """Loads what `train_tokenizer` wrote, as a `tokenizers.Tokenizer`."""
+    """Loads what `train_tokenizer` wrote, as a `tokenizers.Tokenizer`.
+
+    Raises:
+        ValueError: a file is not there or damaged.
+    """
     from tokenizers import models
 
-    return _byte_level_bpe(
-        models.BPE.from_file(
+    try:
+        model = models.BPE.from_file(
             os.path.join(folder, "vocabulary.json"),
             os.path.join(folder, "merges.txt"),
         )
-    )
+    # The package has no errors of its own.
+    except Exception as error:
+        raise ValueError(
+            f"The tokenizer in `{folder}` is damaged: {error}"
+        ) from error
+    return _byte_level_bpe(model)
 
 
 def _byte_level_bpe(model=None):
