@@ -7,6 +7,8 @@ import zlib
 
 import numpy as np
 
+from keras_fpt.tasks import unpacking
+
 # The 20 common amino acids, then unknown (X), aspartate or asparagine (B),
 # glutamate or glutamine (Z), selenocysteine (U) and pyrrolysine (O). An amino
 # acid's token is its place.
@@ -103,11 +105,23 @@ def read_fasta(path):
     return [(name, "".join(pieces)) for name, pieces in parts.items()]
 
 
+def _decompress(content, path):
+    pieces, size = [], 0
+    with gzip.open(io.BytesIO(content)) as file:
+        while piece := file.read(2**24):
+            pieces.append(piece)
+            size += len(piece)
+            unpacking.check(len(content), size, path)
+    return b"".join(pieces)
+
+
 def _text(path):
+    if not pathlib.Path(path).is_file():
+        raise FileNotFoundError(f"There is no file `{path}`.")
     content = pathlib.Path(path).read_bytes()
     if str(path).endswith(".gz"):
         try:
-            content = gzip.decompress(content)
+            content = _decompress(content, path)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(
                 f"`{path}` is not a whole gzip file: {error}"

@@ -201,7 +201,22 @@ def unpickle(pickled, where):
         ) from error
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):
+    """Python's own unpickler, since that in C fills the memory if told so.
+
+    Six bytes that number a value by 2^31 make it set 34 GB to zero.
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def _load_build(self):
+        # On anything else a pickle could set attributes, even of a class.
+        if type(self.stack[-2]) not in (_DType, _Array):
+            raise pickle.UnpicklingError("it changes what is no array.")
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = _load_build
+
     def find_class(self, module, name):
         try:
             return _ADMITTED[module, name]

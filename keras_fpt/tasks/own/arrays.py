@@ -7,11 +7,21 @@ import zlib
 
 import numpy as np
 
+from keras_fpt.tasks import unpacking
 from keras_fpt.tasks.own import build, classes, sequences, splitting
 from keras_fpt.tasks.own.source_errors import names_source
 
 # What NumPy raises on files that are damaged or no arrays.
-UNREADABLE = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    NotImplementedError,  # a kind of compression
+    RuntimeError,  # encryption; and deep nesting
+    MemoryError,  # where a header promises more than there is
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # Larger integers are measurements rather than symbols.
 LARGEST_VOCABULARY = 1_000_000
 
@@ -198,12 +208,18 @@ def read_arrays(path, names, rank=None):
 
     if is_saved_dataset(path):
         try:
-            return collect(tf.data.Dataset.load(str(path)), rank)
+            return collect(_load_dataset(path), rank)
         except tf.errors.OpError as error:
             raise ValueError(
                 f"The data set in `{path}` is damaged: {error.message}"
             ) from error
     try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.infolist()
+            packed = sum(entry.compress_size for entry in entries)
+            unpacked = sum(entry.file_size for entry in entries)
+            unpacking.check(packed, unpacked, path)
         # Not pickled objects, which could run code.
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -221,6 +237,48 @@ def read_arrays(path, names, rank=None):
         f"`{path}` has no array '{missing[0]}'; it has "
         f"{', '.join(loaded)}. Write it with np.savez(path, x=x, y=y)."
     )
+
+
+def _load_dataset(path):
+    """A saved data set, once it is known that TensorFlow can be let near it.
+
+    TensorFlow waits, without end, for a data set that others still write, and
+    reads the folder that a file names, wherever it is.
+    """
+    import tensorflow as tf
+    from google.protobuf import message
+    from tensorflow.core.protobuf import snapshot_pb2
+
+    file = pathlib.Path(path, "snapshot.metadata")
+    # What others still write has text there, which begins with no such byte.
+    content = file.read_bytes() if file.is_file() else b""
+    record = snapshot_pb2.SnapshotMetadataRecord()
+    try:
+        record.ParseFromString(content)
+    except message.DecodeError:
+        content = b""
+    if not content.startswith(b"\x12") or not record.run_id.isdigit():
+        raise ValueError(
+            f"The data set in `{path}` is damaged, or not whole yet: "
+            f"`{file.name}` is not what dataset.save writes."
+        )
+    try:
+        dataset = tf.data.Dataset.load(str(path))
+    # A damaged specification raises errors of almost any type.
+    except Exception as error:
+        raise ValueError(
+            f"The data set in `{path}` is damaged: {error}"
+        ) from error
+    for spec in tf.nest.flatten(dataset.element_spec):
+        if not isinstance(spec, tf.TensorSpec) or spec.dtype in (
+            tf.variant,
+            tf.resource,
+        ):
+            raise ValueError(
+                f"The data set in `{path}` holds {spec}. Expected tensors of "
+                "numbers or strings."
+            )
+    return dataset
 
 
 def collect(dataset, rank=None):

@@ -14,6 +14,10 @@ from keras_fpt.tasks.own.source_errors import names_source
 IMAGE_SIZE = 32
 LARGEST_KEPT = 64
 PATCH_SIZE = 4
+# Pillow's names. It reads others too, among them EPS, for which it runs
+# Ghostscript, and formats whose readers few have tried.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+LARGEST_SIDE = 4096
 # What Pillow raises on files that are damaged or no images.
 UNREADABLE = (
     OSError,
@@ -44,6 +48,25 @@ class ImageReader:
     channels: int
     patch_size: int
 
+    def __post_init__(self):
+        sides = (self.height, self.width)
+        if not 1 <= self.patch_size <= min(sides) <= max(sides) <= LARGEST_SIDE:
+            raise ValueError(
+                f"Expected images of at most {LARGEST_SIDE:,} x "
+                f"{LARGEST_SIDE:,} pixels, and patches of at least 1, but "
+                f"received {self.height:,} x {self.width:,} and "
+                f"{self.patch_size:,}."
+            )
+        if any(side % self.patch_size for side in sides):
+            raise ValueError(
+                f"Patches of {self.patch_size} pixels do not cut images of "
+                f"{self.height} x {self.width} pixels evenly."
+            )
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"Expected 1 or 3 channels but received {self.channels}."
+            )
+
     def read(self, path):
         """The tokens of one image or of all in a folder, and their names.
 
@@ -59,7 +82,7 @@ class ImageReader:
 
     def _load(self, file):
         try:
-            with Image.open(file) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 if image.mode.startswith("I;16"):
                     # Pillow would clip what is above 255.
                     pixels = np.asarray(image) // 257
@@ -93,7 +116,7 @@ def from_image_folder(
     `from_arrays`.
 
     Args:
-        folder: path. Images are of any kind that Pillow reads.
+        folder: path. Images are BMP, GIF, JPEG, PNG, PPM, TIFF or WebP.
         image_size: int, height and width that images are resized to. `None`
             keeps images that all have one size, of at most 64 x 64 pixels,
             that patches cover evenly, and makes others 32 x 32.
@@ -150,7 +173,7 @@ def from_image_folder(
 def _size_and_mode(file):
     """Height and width, and Pillow's colour mode, from a file's header."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             size, mode = (image.height, image.width), image.mode
     except UNREADABLE as error:
         raise _unreadable(file, error) from error

@@ -33,6 +33,16 @@ class TableReader:
     window: int | None = None
     stride: int | None = None
 
+    def __post_init__(self):
+        _check_window(self.window, self.stride)
+        if self.window is not None and self.stride is None:
+            raise ValueError("A reader of windows needs their stride.")
+        if not len(self.columns) == len(self.mean) == len(self.scale):
+            raise ValueError(
+                f"Expected a mean and a scale for each of {len(self.columns)} "
+                f"columns but received {len(self.mean)} and {len(self.scale)}."
+            )
+
     def read(self, path):
         """The sequences of a new file, and their names.
 

@@ -22,7 +22,10 @@ UNREADABLE = (
     struct.error,
     ZeroDivisionError,
     UnboundLocalError,  # where there is no chunk of samples
+    MemoryError,  # where a header promises more than there is
 )
+# Outside of these, resampling could fill the memory from a small file.
+SAMPLING_RATES = (1_000, 1_000_000)
 FRAME_SECONDS = 0.025
 STEP_SECONDS = 0.01
 MAX_SECONDS = 10.0
@@ -46,6 +49,10 @@ class SoundReader:
     max_seconds: float
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        _check_rate(self.sampling_rate, "The reader")
+        _check_seconds(self.max_seconds)
 
     def read(self, path):
         """The tokens of one sound or of all in a folder, and their names.
@@ -100,11 +107,7 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
         ValueError: a file is no sound, or is shorter than 25 ms; a class is
             empty. It names it.
     """
-    if not FRAME_SECONDS <= max_seconds < math.inf:
-        raise ValueError(
-            f"Expected max_seconds of at least {FRAME_SECONDS} but received "
-            f"{max_seconds}."
-        )
+    _check_seconds(max_seconds)
     files, y, class_names, places, split_by = folders.labelled_files(folder)
     sounds = folders.read_all(
         lambda file: read_wav(file, max_seconds), files, "sounds"
@@ -172,7 +175,8 @@ def read_wav(file, max_seconds):
         raise ValueError(
             f"`{file}` is not a WAV file that can be read: {error}"
         ) from error
-    if rate < 1 or len(samples) < math.ceil(FRAME_SECONDS * rate):
+    _check_rate(rate, f"`{file}`")
+    if len(samples) < math.ceil(FRAME_SECONDS * rate):
         raise ValueError(
             f"`{file}` has {len(samples):,} samples at {rate:,} Hz; expected "
             f"at least {FRAME_SECONDS} s of sound."
@@ -215,6 +219,23 @@ def log_mel(samples, rate):
         min(HIGHEST_HERTZ, rate / 2),
     )
     return tf.math.log(tf.square(spectra) @ mel + 1e-6).numpy()
+
+
+def _check_rate(rate, where):
+    low, high = SAMPLING_RATES
+    if not low <= rate <= high:
+        raise ValueError(
+            f"{where} has a sampling rate of {rate:,} Hz. Expected one from "
+            f"{low:,} to {high:,}."
+        )
+
+
+def _check_seconds(max_seconds):
+    if not FRAME_SECONDS <= max_seconds < math.inf:
+        raise ValueError(
+            f"Expected max_seconds of at least {FRAME_SECONDS} but received "
+            f"{max_seconds}."
+        )
 
 
 def _listed(rates):
