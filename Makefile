@@ -1,15 +1,17 @@
 # Each target makes the environment that it needs. `make help` lists them.
 PYTHON ?= python3
 BACKENDS ?= tensorflow jax torch
+FUZZ_SECONDS ?= 60
 DEMO = .venv-demo
 TEST = .venv-test
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint fuzz clean
 
 help:
 	@echo "make demo   install into $(DEMO) and train on the digits, offline"
 	@echo "make test   install into $(TEST) and run the tests on $(BACKENDS)"
 	@echo "make lint   check style with ruff, in $(TEST)"
+	@echo "make fuzz   fuzz each parser of files for $(FUZZ_SECONDS) seconds"
 	@echo "make clean  remove both environments"
 
 $(DEMO)/ready: pyproject.toml $(shell find keras_fpt -type f -name '*.py')
@@ -38,6 +40,16 @@ test: $(TEST)/ready
 lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
+
+# Atheris has no wheels for every Python, so it is no dependency of the tests.
+fuzz: $(TEST)/ready
+	$(TEST)/bin/pip install --quiet --disable-pip-version-check atheris
+	@set -e; cd tests; for parser in $$(../$(TEST)/bin/python -c \
+		"from fuzzing.parsers import PARSERS; print(*PARSERS)"); do \
+		echo "== $$parser"; \
+		../$(TEST)/bin/python -m fuzzing.coverage_guided $$parser \
+			-max_total_time=$(FUZZ_SECONDS) -verbosity=0; \
+	done
 
 clean:
 	rm -rf $(DEMO) $(TEST)

@@ -22,6 +22,8 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+# What `tf.data.Dataset.save` writes.
+SNAPSHOT_VERSION = 2
 # Larger integers are measurements rather than symbols.
 LARGEST_VOCABULARY = 1_000_000
 
@@ -213,13 +215,9 @@ def read_arrays(path, names, rank=None):
             raise ValueError(
                 f"The data set in `{path}` is damaged: {error.message}"
             ) from error
+    if zipfile.is_zipfile(path):
+        _check_archive(path)
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                entries = archive.infolist()
-            packed = sum(entry.compress_size for entry in entries)
-            unpacked = sum(entry.file_size for entry in entries)
-            unpacking.check(packed, unpacked, path)
         # Not pickled objects, which could run code.
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -230,20 +228,34 @@ def read_arrays(path, names, rank=None):
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file `{path}`.") from None
     except UNREADABLE as error:
-        raise ValueError(
-            f"Cannot read arrays from `{path}`: {error}"
-        ) from error
+        raise _unreadable(path, error) from error
     raise ValueError(
         f"`{path}` has no array '{missing[0]}'; it has "
         f"{', '.join(loaded)}. Write it with np.savez(path, x=x, y=y)."
     )
 
 
+def _check_archive(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    packed = sum(entry.compress_size for entry in entries)
+    unpacked = sum(entry.file_size for entry in entries)
+    unpacking.check(packed, unpacked, path)
+
+
+def _unreadable(path, error):
+    return ValueError(f"Cannot read arrays from `{path}`: {error}")
+
+
 def _load_dataset(path):
     """A saved data set, once it is known that TensorFlow can be let near it.
 
-    TensorFlow waits, without end, for a data set that others still write, and
-    reads the folder that a file names, wherever it is.
+    TensorFlow waits, without end, for a data set that others still write,
+    reads the folder that a file names, wherever it is, and crashes where two
+    files contradict each other.
     """
     import tensorflow as tf
     from google.protobuf import message
@@ -269,7 +281,8 @@ def _load_dataset(path):
         raise ValueError(
             f"The data set in `{path}` is damaged: {error}"
         ) from error
-    for spec in tf.nest.flatten(dataset.element_spec):
+    specs = tf.nest.flatten(dataset.element_spec)
+    for spec in specs:
         if not isinstance(spec, tf.TensorSpec) or spec.dtype in (
             tf.variant,
             tf.resource,
@@ -278,6 +291,12 @@ def _load_dataset(path):
                 f"The data set in `{path}` holds {spec}. Expected tensors of "
                 "numbers or strings."
             )
+    types = [spec.dtype.as_datatype_enum for spec in specs]
+    if record.version != SNAPSHOT_VERSION or list(record.dtype) != types:
+        raise ValueError(
+            f"The data set in `{path}` is damaged: `{file.name}` contradicts "
+            "dataset_spec.pb."
+        )
     return dataset
 
 

@@ -1,0 +1,335 @@
+"""Every parser of files, with a valid file to begin from.
+
+A parser takes the path of a file. Whatever is in it, it returns a value or
+raises one of `EXPECTED`.
+"""
+
+import functools
+import json
+import pathlib
+import pickle
+import shutil
+import struct
+import tempfile
+
+import numpy as np
+
+EXPECTED = (ValueError, OSError)
+
+
+def _csv(path):
+    from keras_fpt.tasks.own import tables
+
+    tables.from_csv(path, "y", verbose=False)
+
+
+def _strings(path):
+    from keras_fpt.tasks.own import strings
+
+    strings.from_string_table(path, "a", "y", verbose=False)
+
+
+def _fasta(path):
+    from keras_fpt.tasks import proteins
+
+    for name, sequence in proteins.read_fasta(path):
+        proteins.encode(sequence, name)
+
+
+def _arrays(path):
+    from keras_fpt.tasks.own import arrays
+
+    arrays.from_saved(path, verbose=False)
+
+
+def _image(path):
+    from keras_fpt.tasks.own import image_folders
+
+    image_folders._size_and_mode(path)
+    image_folders.ImageReader(8, 8, 3, 4).read(path)
+
+
+def _wav(path):
+    from keras_fpt.tasks.own import wav_folders
+
+    wav_folders.read_wav(path, 1.0)
+
+
+def _tape_json(path):
+    from keras_fpt.tasks import tape
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = pathlib.Path(folder, "remote_homology")
+        target.mkdir()
+        shutil.copy(path, target / "remote_homology_valid.json")
+        tape.read_split(folder, "valid")
+
+
+def _tape_pickle(path):
+    from keras_fpt.tasks import tape
+
+    tape.unpickle(pathlib.Path(path).read_bytes(), "a record")
+
+
+def _listops(path):
+    from keras_fpt.tasks import listops
+
+    listops.read_tsv(path)
+
+
+def _lines(path):
+    from keras_fpt.pretraining import text
+
+    list(text.read_lines([str(path)]))
+
+
+def _gguf(path):
+    from keras_fpt.presets import gguf_files
+
+    file = gguf_files._File(str(path))
+    if file.architecture == "gpt2":
+        gguf_files._match(file, gguf_files._GPT2, gguf_files._GPT2_BLOCK)
+        gguf_files._check_sizes(file, "blk.0.ffn_up.weight")
+
+
+def _adapter(path):
+    from keras_fpt.models import adapters
+
+    adapters.read(path)
+
+
+def _run_config(path):
+    from keras_fpt.experiments.run_config import RunConfig
+
+    # As `run_folder.read_config` does.
+    RunConfig.from_json(pathlib.Path(path).read_text())
+
+
+def _data_json(path):
+    from keras_fpt.experiments import described
+
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(path, pathlib.Path(folder, "data.json"))
+        described.read(folder)
+
+
+def _preset_config(path):
+    from keras_fpt.presets import loading
+
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(path, pathlib.Path(folder, "config.json"))
+        loading._check_folder(folder, folder)
+        loading._with_quantization(folder, None)
+
+
+def _dataset_spec(path):
+    return _dataset(path, "dataset_spec.pb")
+
+
+def _snapshot(path):
+    return _dataset(path, "snapshot.metadata")
+
+
+def _dataset(path, name):
+    from keras_fpt.tasks.own import arrays
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = pathlib.Path(folder, "saved")
+        shutil.copytree(_saved_dataset(), target)
+        shutil.copy(path, target / name)
+        arrays.from_saved(str(target), verbose=False)
+
+
+@functools.cache
+def _saved_dataset():
+    import tensorflow as tf
+
+    folder = tempfile.mkdtemp()
+    x, y = np.ones((20, 2, 2), "float32"), np.arange(20) % 2
+    tf.data.Dataset.from_tensor_slices((x, y)).save(folder)
+    return folder
+
+
+# === Valid files ===
+
+
+def _npz_file(path):
+    with open(path, "wb") as file:
+        np.savez_compressed(file, x=np.ones((20, 2, 2)), y=np.arange(20) % 2)
+
+
+def _image_file(kind):
+    def write(path):
+        from PIL import Image
+
+        Image.new("RGB", (9, 9), (200, 10, 10)).save(path, kind)
+
+    return write
+
+
+def _wav_file(path):
+    form = struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
+    samples = b"\1\2" * 400
+    chunks = b"WAVEfmt " + struct.pack("<I", 16) + form
+    chunks += b"data" + struct.pack("<I", len(samples)) + samples
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+
+
+def _gguf_file(path):
+    import gguf
+
+    writer = gguf.GGUFWriter(path, "gpt2")
+    writer.add_block_count(0)
+    writer.add_embedding_length(4)
+    writer.add_head_count(2)
+    writer.add_array("gpt2.list", [1, 2])
+    writer.add_tensor("token_embd.weight", np.ones((4, 4), "float32"))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _adapter_file(path):
+    from keras_fpt import checkpoints
+    from keras_fpt.models import adapters
+
+    settings = {
+        "num_classes": 2,
+        "input_dim": 3,
+        "vocabulary_size": None,
+        "num_output_tokens": 1,
+        "labels_per_token": 1,
+        "policy": "fpt",
+        "readout": "last",
+        "learned_positions": None,
+        "lora_rank": 8,
+        "quantize": None,
+    }
+    header = {
+        "format": adapters.FORMAT,
+        "model": settings,
+        "fingerprint": "0",
+    }
+    checkpoints.write_arrays(path, {"input/0": np.ones((3, 4))}, header)
+
+
+def _text(content):
+    return lambda path: path.write_text(content)
+
+
+def _json(value):
+    return _text(json.dumps(value))
+
+
+_RECORD = {"primary": "MKV", "fold_label": 3, "id": "d1", "a": np.ones(2)}
+_TABLE = "a,b,y\n" + "1,2,u\n3,4,v\n" * 8
+_DATA = {
+    "name": "n",
+    "description": "d",
+    "num_classes": 2,
+    "sequence_length": 4,
+    "input_dim": 64,
+    "vocabulary_size": None,
+    "class_names": ["a", "b"],
+    "recipe": {"steps": 1, "dropout": 0.1},
+    "reader": {
+        "kind": "SoundReader",
+        "sampling_rate": 8000,
+        "max_seconds": 1.0,
+        "mean": [0.0, 1],
+    },
+}
+
+# By name: the ending of the file, what writes a valid one, the parser.
+PARSERS = {
+    "csv": (".csv", _text(_TABLE), _csv),
+    "tsv": (".tsv", _text(_TABLE.replace(",", "\t")), _strings),
+    "fasta": (".fa", _text(">a b\nMKV\n;c\n>d\nACJ*\n"), _fasta),
+    "npz": (".npz", _npz_file, _arrays),
+    "png": (".png", _image_file("PNG"), _image),
+    "gif": (".gif", _image_file("GIF"), _image),
+    "tiff": (".tiff", _image_file("TIFF"), _image),
+    "bmp": (".bmp", _image_file("BMP"), _image),
+    "jpeg": (".jpg", _image_file("JPEG"), _image),
+    "webp": (".webp", _image_file("WEBP"), _image),
+    "ppm": (".ppm", _image_file("PPM"), _image),
+    "wav": (".wav", _wav_file, _wav),
+    "tape_json": (
+        ".json",
+        _json([{**_RECORD, "a": [1.5, [2]]}]),
+        _tape_json,
+    ),
+    "tape_pickle": (
+        ".pickle",
+        lambda path: path.write_bytes(pickle.dumps(_RECORD)),
+        _tape_pickle,
+    ),
+    "listops": (
+        ".tsv",
+        _text("Source\tTarget\n( [MAX 2 ) 9 ]\t9\n"),
+        _listops,
+    ),
+    "text": (".txt", _text("a line\n<|endoftext|>\n\u00e9\n"), _lines),
+    "gguf": (".gguf", _gguf_file, _gguf),
+    "adapter": (".safetensors", _adapter_file, _adapter),
+    "run_config": (
+        ".json",
+        _json({"task": "bit_xor", "steps": 3, "options": {"a": [1]}}),
+        _run_config,
+    ),
+    "data_json": (".json", _json(_DATA), _data_json),
+    "preset_config": (
+        ".json",
+        _json(
+            {
+                "registered_name": "keras_hub>GPT2Backbone",
+                "config": {"dtype": {"class_name": "DTypePolicy"}},
+            }
+        ),
+        _preset_config,
+    ),
+    "dataset_spec": (
+        ".pb",
+        lambda path: shutil.copy(
+            pathlib.Path(_saved_dataset(), "dataset_spec.pb"), path
+        ),
+        _dataset_spec,
+    ),
+    "snapshot": (
+        ".metadata",
+        lambda path: shutil.copy(
+            pathlib.Path(_saved_dataset(), "snapshot.metadata"), path
+        ),
+        _snapshot,
+    ),
+}
+
+
+@functools.cache
+def valid(name):
+    """The bytes of a parser's valid file."""
+    ending, write, _ = PARSERS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, f"valid{ending}")
+        write(path)
+        return path.read_bytes()
+
+
+def parse(name, content, folder):
+    """Lets a parser read some bytes.
+
+    Returns:
+        Whether it took them.
+
+    Raises:
+        Exception: what is not in `EXPECTED`, which is a defect.
+    """
+    ending, _, parser = PARSERS[name]
+    path = pathlib.Path(folder, f"file{ending}")
+    path.write_bytes(content)
+    try:
+        parser(path)
+    except EXPECTED:
+        return False
+    return True
