@@ -450,6 +450,13 @@ def gguf_nested(shared, folder):
     presets.load_backbone(f"gguf:{put(folder, 'deep.gguf', content)}")
 
 
+def gguf_endless(shared, folder):
+    """What the fuzzer found: a list of 2^60 numbers that are not there."""
+    content = b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k"
+    content += struct.pack("<IIQ", 9, 4, 2**60)
+    presets.load_backbone(f"gguf:{put(folder, 'endless.gguf', content)}")
+
+
 DATA = {
     "name": "n",
     "description": "d",
@@ -482,6 +489,18 @@ def run_config(content):
 def write_directory(folder):
     file = folder / "snapshot.metadata"
     file.write_bytes(file.read_bytes().replace(b"\x12", b"\x12\x02..\x3a", 1))
+
+
+def contradict(old, new):
+    """What the mutations found: TensorFlow crashed on such files."""
+
+    def change(folder):
+        file = folder / "snapshot.metadata"
+        content = file.read_bytes()
+        assert content.count(old) == 1
+        file.write_bytes(content.replace(old, new))
+
+    return change
 
 
 DEEP = "[" * 100_000
@@ -586,6 +605,18 @@ FILES = [
         ("saved", "snapshot.metadata"),
     ),
     Case(
+        "data set, type",
+        saved_dataset(contradict(b"*\2\1\11", b"*\2\1\1")),
+        ValueError,
+        ("saved", "contradicts"),
+    ),
+    Case(
+        "data set, count",
+        saved_dataset(contradict(b"*\2\1\11", b"*\2\1")),
+        ValueError,
+        ("saved", "damaged"),
+    ),
+    Case(
         "data set, elsewhere",
         saved_dataset(write_directory),
         ValueError,
@@ -668,6 +699,7 @@ FILES = [
     Case("gguf, type", gguf("block_count", "2"), ValueError, ("'2'",)),
     Case("gguf, family", gguf("x", 1, "bert"), ValueError, ("bert", "llama")),
     Case("gguf, deep", gguf_nested, ValueError, ("deep.gguf",)),
+    Case("gguf, endless", gguf_endless, ValueError, ("endless.gguf", "ends")),
     Case(
         "adapter, none",
         lambda s, _: s.model.load_adapter("none.safetensors"),

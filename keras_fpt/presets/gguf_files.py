@@ -229,6 +229,16 @@ def _reader(path):
     known = set(gguf.GGMLQuantizationType)
 
     class Reader(gguf.GGUFReader):
+        # The package reads nothing, again and again, past the file's end.
+        def _get(self, offset, dtype, count=1, override_order=None):
+            count = int(count)
+            end = offset + np.dtype(dtype).itemsize * count
+            if end > len(self.data):
+                raise ValueError(
+                    f"it ends at byte {len(self.data):,}, before {end:,}."
+                )
+            return super()._get(offset, dtype, count, override_order)
+
         # On a type it does not know, the package does not say whose it is.
         def _build_tensors(self, start_offs, fields):
             for field in fields:

@@ -46,7 +46,7 @@ def _image(path):
     from keras_fpt.tasks.own import image_folders
 
     image_folders._size_and_mode(path)
-    image_folders.ImageReader(8, 8, 3, 4).read(path)
+    image_folders.ImageReader(8, 8, 3, 4)._load(path)
 
 
 def _wav(path):
