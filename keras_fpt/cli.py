@@ -1,5 +1,6 @@
 """The command line: parses, calls the library, prints."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -142,6 +143,13 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run, if any.")
     ] = False,
+    distribution: Annotated[
+        str | None,
+        typer.Option(
+            help="data_parallel, model_parallel (JAX) or auto: use all "
+            "devices, and the other processes of a run. [one device]"
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Least time between two checkpoints.")
     ] = 5.0,
@@ -168,6 +176,7 @@ def train(
     if (resume or overwrite) and output is None:
         raise ValueError("Say with --output which run to resume or overwrite.")
     _load_backend()
+    from keras_fpt.distribution import is_first_process
     from keras_fpt.experiments import run
     from keras_fpt.experiments.run_config import RunConfig
     from keras_fpt.experiments.stopping import Preempted
@@ -205,14 +214,23 @@ def train(
         ),
     )
     try:
-        metrics = run.train(
-            config, output, resume, overwrite, _log, checkpoint_seconds
-        )
+        with _spread(distribution):
+            metrics = run.train(
+                config, output, resume, overwrite, _log, checkpoint_seconds
+            )
+            is_first = is_first_process()
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except Preempted:
         raise typer.Exit(PREEMPTED) from None
-    _print_summary(metrics)
+    if is_first:
+        _print_summary(metrics)
+
+
+def _spread(kind):
+    from keras_fpt.distribution import scope
+
+    return contextlib.nullcontext() if kind is None else scope(kind)
 
 
 def _given(**options):
@@ -635,7 +653,9 @@ def _load_backend():
                 # It only feeds data then, and would take an accelerator's
                 # whole memory.
                 tf.config.set_visible_devices([], "GPU")
-            tf.config.list_logical_devices()
+            if not os.environ.get("TF_CONFIG"):
+                # Several workers must first be told of each other.
+                tf.config.list_logical_devices()
         except ModuleNotFoundError as error:
             raise ImportError(
                 f"The package `{error.name}` is not installed. With "

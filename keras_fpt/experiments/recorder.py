@@ -8,7 +8,7 @@ import time
 
 import keras
 
-from keras_fpt import checkpoints
+from keras_fpt import checkpoints, distribution
 from keras_fpt.experiments import checkpoint_folder, run_folder
 from keras_fpt.experiments.interval import Interval
 
@@ -58,6 +58,7 @@ class Recorder(keras.callbacks.Callback):
         newest = checkpoint_folder.newest(self.checkpoints, log)
         self.arrays, saved = newest or (None, {})
         self._check_backend(saved.get("backend", keras.backend.backend()))
+        self._check_processes(saved.get("processes"))
         self.rows = saved.get("history", [])
         self.step = self.kept_step = saved.get("step", 0)
         self.seconds_before = saved.get("seconds", 0.0)
@@ -72,6 +73,14 @@ class Recorder(keras.callbacks.Callback):
                 f"KERAS_BACKEND={backend}."
             )
 
+    def _check_processes(self, processes):
+        if processes not in (None, distribution.num_processes()):
+            raise ValueError(
+                f"The run in `{self.folder}` was begun in {processes} "
+                f"process(es) and cannot go on in "
+                f"{distribution.num_processes()}."
+            )
+
     def kept_state(self):
         """Where a resumed run would begin, in words."""
         if not self.kept_step:
@@ -82,6 +91,12 @@ class Recorder(keras.callbacks.Callback):
     def seconds(self):
         """Wall time of the run so far, over all its parts."""
         return self.seconds_before + time.perf_counter() - self.started
+
+    @property
+    def _process_offset(self):
+        """Keeps processes from drawing the same dropout."""
+        spread = distribution.current()
+        return 0 if spread is None else 1_000_003 * spread.process_index
 
     @property
     def steps_to_evaluation(self):
@@ -110,7 +125,8 @@ class Recorder(keras.callbacks.Callback):
             # On PyTorch, Keras draws dropout from a global generator, and
             # draws from it for other ends too when it sets out to train or
             # evaluate.
-            keras.utils.set_random_seed((self.config.seed + self.step) % 2**32)
+            seed = self.config.seed + self.step + self._process_offset
+            keras.utils.set_random_seed(seed % 2**32)
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
@@ -120,7 +136,9 @@ class Recorder(keras.callbacks.Callback):
         if ends:
             self.train_logs = {k: float(logs[k]) for k in ("loss", "accuracy")}
         stops = self.stopping.waiting is not None
-        if ends or stops or self.interval.is_due():
+        # Within a segment each process has metrics, and a clock, of its own.
+        alone = distribution.num_processes() == 1
+        if ends or (alone and (stops or self.interval.is_due())):
             self.checkpoint()
         if ends or stops:
             self.stopping.let_through()
@@ -129,6 +147,11 @@ class Recorder(keras.callbacks.Callback):
 
     def checkpoint(self):
         """Keeps the state after the last step."""
+        if distribution.is_first_process():
+            self._write_checkpoint()
+        self.kept_step = self.step
+
+    def _write_checkpoint(self):
         with self.interval.writing():
             if keras.backend.backend() == "jax":
                 # Within an epoch the variables are empty there.
@@ -140,6 +163,7 @@ class Recorder(keras.callbacks.Callback):
                     self.model,
                     {
                         "backend": keras.backend.backend(),
+                        "processes": distribution.num_processes(),
                         "step": self.step,
                         "seconds": self.seconds,
                         "history": self.rows,
@@ -149,7 +173,6 @@ class Recorder(keras.callbacks.Callback):
                 )
             except FloatingPointError as error:
                 raise self._blown_up(str(error).rstrip(".")) from error
-        self.kept_step = self.step
 
     def _check_finite(self, name, value):
         if not math.isfinite(float(value)):
@@ -187,6 +210,8 @@ class Recorder(keras.callbacks.Callback):
         row = {k: float(f"{v:.6g}") for k, v in row.items()}
         self.rows.append({"step": self.step, **row})
         self.train_logs = None
+        if not distribution.is_first_process():
+            return
         write_history(self.folder, self.rows)
         self._write_tensorboard(row)
 

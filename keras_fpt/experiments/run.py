@@ -1,6 +1,8 @@
 """Trains, and evaluates, one run."""
 
+import contextlib
 import dataclasses
+import functools
 import json
 import math
 import pathlib
@@ -10,7 +12,7 @@ import keras
 import numpy as np
 
 import keras_fpt
-from keras_fpt import freezing
+from keras_fpt import distribution, freezing
 from keras_fpt.experiments import arms, described, faults, run_folder
 from keras_fpt.experiments.curves import draw_curves
 from keras_fpt.experiments.recorder import CHECKPOINT_SECONDS, Recorder
@@ -39,10 +41,14 @@ def train(
     as if nothing had happened: with the same metrics and adapter, bit for
     bit.
 
+    Within `keras_fpt.distribution.scope` it is spread over devices and
+    processes. The first process alone writes; several checkpoint only before
+    each evaluation.
+
     Args:
         config: a `RunConfig`.
         folder: path of the run's folder. `None` makes a new one,
-            `runs/<task>-<arm>-<n>`.
+            `runs/<task>-<arm>-<n>`. Several processes must share one.
         resume: bool, whether to go on with the run that is there, if any.
         overwrite: bool, whether to replace the run that is there, if any.
         log: function that takes a line of text.
@@ -55,6 +61,7 @@ def train(
     Raises:
         ValueError, FileNotFoundError: something in `config` is not right.
         FileExistsError: the folder holds a run already.
+        ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
         OSError: the folder cannot be written to, or the disk is full.
         FloatingPointError: the loss or a weight became NaN or infinite.
@@ -66,6 +73,12 @@ def train(
         raise ValueError(
             "Say which run to resume or overwrite: give its output folder."
         )
+    if folder is None and distribution.num_processes() > 1:
+        raise ValueError(
+            "In several processes, give an output folder that they all share."
+        )
+    if not distribution.is_first_process():
+        log = _say_nothing
     if folder is not None:
         folder = pathlib.Path(folder)
         run_folder.check(folder, resume, overwrite)
@@ -77,18 +90,51 @@ def train(
             return _read_finished(config, folder, log)
 
         # Everything that bad input can break is made before the folder is.
+        _check_batch_size(config.batch_size)
         keras.utils.set_random_seed(config.seed)
         model = build_model(config, task)
         if folder is None:
             folder = run_folder.new_folder(task.name, config.arm)
-        with run_folder.hold(folder):
-            run_folder.claim(folder, config, resume, overwrite)
-            if task.reader is not None:
-                described.keep(task, folder)
-            recorder = Recorder(
-                folder, config, stopping, checkpoint_seconds, log
-            )
+        make_recorder = functools.partial(
+            Recorder, folder, config, stopping, checkpoint_seconds, log
+        )
+        with contextlib.ExitStack() as stack:
+            distribution.total(0)  # All have looked at what is there.
+            if distribution.is_first_process():
+                stack.enter_context(run_folder.hold(folder))
+                run_folder.claim(folder, config, resume, overwrite)
+                if task.reader is not None:
+                    described.keep(task, folder)
+                recorder = make_recorder()
+            distribution.total(0)  # The first has tidied up.
+            if not distribution.is_first_process():
+                recorder = make_recorder()
+            _check_shared(recorder)
             return _run(config, task, model, recorder, log)
+
+
+def _say_nothing(line):
+    pass
+
+
+def _check_batch_size(batch_size):
+    spread = distribution.current()
+    if spread is not None and batch_size % spread.num_replicas:
+        raise ValueError(
+            f"A batch size of {batch_size} cannot be shared out between "
+            f"{spread.num_replicas} devices. Use a multiple of it."
+        )
+
+
+def _check_shared(recorder):
+    """Checks that all processes begin at the same step."""
+    steps = distribution.total(recorder.step)
+    if steps != recorder.step * distribution.num_processes():
+        raise ValueError(
+            f"The processes see different states of the run in "
+            f"`{recorder.folder}`. The output folder must be on a file system "
+            "that all of them share."
+        )
 
 
 def _read_finished(config, folder, log):
@@ -101,6 +147,8 @@ def _read_finished(config, folder, log):
 def _run(config, task, model, recorder, log):
     """Trains from where the recorder is, and finishes; says so if it stops."""
     folder = recorder.folder
+    if distribution.current() is not None:
+        log(f"Distribution: {distribution.current().description}.")
     if recorder.step:
         log(f"Resuming after step {recorder.step:,}.")
     _log_start(config, task, model, folder, log)
@@ -114,6 +162,12 @@ def _run(config, task, model, recorder, log):
             f"--output {folder} --resume goes on from "
             f"{recorder.kept_state()}."
         )
+        raise
+    except Exception:
+        # A signal that waited for the end of a step, which never came, since
+        # another process had ended.
+        if recorder.stopping.waiting is not None:
+            raise recorder.stopping.waiting from None
         raise
 
 
@@ -135,7 +189,8 @@ def _fit(config, task, model, recorder):
     progress = StepProgress(
         task.name, config.steps, recorder.step, config.batch_size, "examples"
     )
-    with progress:
+    is_shown = distribution.is_first_process()
+    with progress if is_shown else contextlib.nullcontext():
         while recorder.step < config.steps:
             # First what is left of a segment that was broken off, if one was.
             done, steps = len(recorder.rows), recorder.steps_to_evaluation
@@ -296,7 +351,12 @@ def _finish(config, task, model, recorder, log):
     }
     metrics["steps_to_accuracy"] = steps_to_accuracy(recorder.rows)
     metrics["wall_seconds"] = recorder.rows[-1]["seconds"]
+    metrics["distribution"] = getattr(
+        distribution.current(), "description", None
+    )
     metrics["versions"] = _versions()
+    if not distribution.is_first_process():
+        return metrics
 
     folder = recorder.folder
     model.save_adapter(

@@ -1,0 +1,105 @@
+"""`keras-fpt train` in two processes on loopback."""
+
+import json
+import signal
+import time
+
+import keras
+import pytest
+from launching import environments, finish, start
+
+from keras_fpt import checkpoints, distribution
+from keras_fpt.experiments import run
+from keras_fpt.experiments.run_config import RunConfig
+
+BACKEND = keras.backend.backend()
+STEPS = 30
+
+
+def train(folder, preset, steps=STEPS):
+    """Starts a run in two processes."""
+    return start(
+        [
+            *("-m", "keras_fpt.cli", "train", "bit-xor", "--preset", preset),
+            *("--steps", steps, "--batch-size", 16, "--learning-rate", 0.01),
+            *("--output", folder, "--distribution", "data_parallel"),
+        ],
+        environments(BACKEND, num_processes=2),
+    )
+
+
+def test_two_processes_leave_the_record_of_one(preset, tmp_path):
+    first, second = finish(train(tmp_path / "two", preset))
+    assert first[0] == second[0] == 0, first[2][-2000:] + second[2][-2000:]
+    assert "Trained: fpt" in first[1]
+    assert second[1].strip() == ""
+    config = RunConfig(
+        "bit_xor", preset, steps=STEPS, batch_size=16, learning_rate=0.01
+    )
+    run.train(config, tmp_path / "one", log=lambda line: None)
+    one, two = (
+        json.loads((tmp_path / name / "metrics.json").read_text())
+        for name in ("one", "two")
+    )
+    assert "2 process(es)" in two["distribution"]
+    for split in ("train", "validation", "test"):
+        for metric in ("loss", "accuracy"):
+            name = f"{split}_{metric}"
+            assert one[name] == pytest.approx(two[name], abs=1e-4), name
+    adapters = [
+        checkpoints.read_arrays(tmp_path / name / "adapter.safetensors")[0]
+        for name in ("one", "two")
+    ]
+    assert adapters[0].keys() == adapters[1].keys()
+    for name, array in adapters[0].items():
+        assert array == pytest.approx(adapters[1][name], abs=1e-3), name
+
+
+def test_a_lost_process_stops_the_others(preset, tmp_path):
+    processes = train(tmp_path / "run", preset, steps=100_000)
+    checkpoints_folder = tmp_path / "run" / "checkpoints"
+    deadline = time.monotonic() + 200
+    while not list(checkpoints_folder.glob("*.safetensors")):
+        assert all(each.poll() is None for each in processes)
+        assert time.monotonic() < deadline, "no checkpoint was written"
+        time.sleep(0.2)
+    processes[1].send_signal(signal.SIGKILL)
+    (code, _, errors), _ = finish(processes)
+    assert code not in (0, None)
+    assert "lost touch with another one" in errors, errors[-3000:]
+    assert list(checkpoints_folder.glob("*.safetensors"))
+
+
+def test_a_batch_must_be_divisible(preset, tmp_path, monkeypatch):
+    class Spread:
+        num_replicas, num_processes, process_index = 3, 1, 0
+
+    monkeypatch.setattr(distribution, "_current", Spread())
+    config = RunConfig("bit_xor", preset, steps=1, batch_size=16)
+    with pytest.raises(ValueError, match="16 cannot be shared .* 3 devices"):
+        run.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_kinds_are_refused():
+    with (
+        pytest.raises(ValueError, match="'pipeline'.*data_parallel"),
+        distribution.scope("pipeline"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has it")
+def test_model_parallel_is_for_jax():
+    with (
+        pytest.raises(ValueError, match="model_parallel.*KERAS_BACKEND=jax"),
+        distribution.scope("model_parallel"),
+    ):
+        pass
+
+
+def test_one_device_is_not_distributed():
+    with distribution.scope("auto") as engine:
+        assert engine is None
+    assert distribution.is_first_process()
+    assert distribution.total(3) == 3
