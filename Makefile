@@ -31,10 +31,11 @@ demo: $(DEMO)/ready
 	$(DEMO)/bin/keras-fpt train digits
 
 test: $(TEST)/ready
-	@set -e; for backend in $(BACKENDS); do \
+	@set -e; chosen="not slow"; for backend in $(BACKENDS); do \
 		echo "== $$backend"; \
 		KERAS_BACKEND=$$backend $(TEST)/bin/python -m pytest \
-			-q -n auto -m "not slow"; \
+			-q -n auto --dist worksteal -m "$$chosen"; \
+		chosen="not slow and not backend_free"; \
 	done
 
 lint: $(TEST)/ready

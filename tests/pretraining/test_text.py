@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from keras_fpt.pretraining import text
 
+pytestmark = pytest.mark.backend_free
+
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "then", "it", "gone"]
 
 

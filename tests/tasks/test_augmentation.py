@@ -8,6 +8,8 @@ import tensorflow as tf
 from keras_fpt.tasks import augmentation
 from keras_fpt.tasks.augmentation import MOST_DEGREES, PADDING
 
+pytestmark = pytest.mark.backend_free
+
 
 def synthetic_images(count):
     """uint8 images without a black pixel, other ones for other counts."""

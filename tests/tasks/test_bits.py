@@ -5,6 +5,8 @@ import pytest
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 
 def batches(dataset, count):
     return [(x.numpy(), y.numpy()) for x, y in dataset.take(count)]

@@ -6,6 +6,8 @@ from safetensors.numpy import save_file
 
 from keras_fpt.tasks import cache
 
+pytestmark = pytest.mark.backend_free
+
 ARRAYS = {
     "tokens": np.arange(7, dtype=np.uint8),
     "offsets": np.array([[0, 3], [3, 7]]),

@@ -9,6 +9,8 @@ import tensorflow as tf
 from keras_fpt import tasks
 from keras_fpt.tasks import augmentation, cifar10, cifar10_lra, tfds_arrays
 
+pytestmark = pytest.mark.backend_free
+
 # Of red, green and blue, as tf.image.rgb_to_grayscale has them.
 GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 from keras_fpt import tasks
 from keras_fpt.tasks import digits, images, mnist
 
+pytestmark = pytest.mark.backend_free
+
 
 def unpatch(tokens, rows, size, channels):
     """Images from patches, in plain NumPy loops."""

@@ -14,6 +14,8 @@ from scipy.stats import chi2_contingency, chisquare, ks_2samp
 from keras_fpt import tasks
 from keras_fpt.tasks import listops, listops_trees
 
+pytestmark = pytest.mark.backend_free
+
 OPERATORS = ("[MIN", "[MAX", "[MED", "[SM")
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from keras_fpt.tasks.proteins import AMINO_ACIDS, encode, read_fasta
 
+pytestmark = pytest.mark.backend_free
+
 sequences = st.text(AMINO_ACIDS, min_size=1)
 
 

@@ -2,6 +2,8 @@ import pytest
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 
 def test_names_are_sorted_and_all_load():
     assert tasks.names() == [

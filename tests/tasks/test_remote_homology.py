@@ -7,6 +7,8 @@ import pytest
 from keras_fpt import tasks
 from keras_fpt.tasks.proteins import AMINO_ACIDS
 
+pytestmark = pytest.mark.backend_free
+
 SPLITS = {
     "train": "train",
     "validation": "valid",

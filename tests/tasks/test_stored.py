@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from keras_fpt.tasks.stored import Examples, Stored
 
+pytestmark = pytest.mark.backend_free
+
 BATCH_SIZE = 8
 
 

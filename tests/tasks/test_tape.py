@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from keras_fpt.tasks import tape
 
+pytestmark = pytest.mark.backend_free
+
 RECORDS = [
     {"primary": "MKV", "protein_length": 3, "fold_label": 0, "id": "d1asha_"},
     {"primary": "ACDW", "protein_length": 4, "fold_label": 1194, "id": "d2"},

@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 
 @pytest.fixture
 def x():

@@ -3,6 +3,8 @@ import pytest
 
 from keras_fpt.tasks.own import classes
 
+pytestmark = pytest.mark.backend_free
+
 
 def where(place):
     return f"row {place + 1}"

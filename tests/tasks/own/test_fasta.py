@@ -2,6 +2,8 @@ import pytest
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 SEQUENCES = {f"p{n}": "ACDEFGHIKL"[n % 7 :] + "M" * (n % 5) for n in range(40)}
 
 

@@ -4,6 +4,8 @@ from PIL import Image
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 
 def save(path, pixels):
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from keras_fpt.tasks.own import splitting
 
+pytestmark = pytest.mark.backend_free
+
 
 @settings(max_examples=200)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=300))

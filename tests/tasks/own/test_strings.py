@@ -2,6 +2,8 @@ import pytest
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 SMILES = ["CCO", "CCN", "c1ccccc1", "CC(=O)O", "CCCl"] * 10
 LABELS = ["a", "b", "b", "a", "b"] * 10
 

@@ -3,6 +3,8 @@ import pytest
 
 from keras_fpt import tasks
 
+pytestmark = pytest.mark.backend_free
+
 
 def write(path, header, rows):
     lines = [",".join(header)]

@@ -5,6 +5,8 @@ from scipy.io import wavfile
 from keras_fpt import tasks
 from keras_fpt.tasks.own import wav_folders
 
+pytestmark = pytest.mark.backend_free
+
 
 def tone(hertz, seconds, rate=8000):
     time = np.arange(int(seconds * rate)) / rate
