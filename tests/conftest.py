@@ -57,9 +57,11 @@ def preset(tmp_path_factory):
     return str(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def data():
-    """Twelve sequences of 10 tokens of width 3, in two classes."""
+    """Twelve sequences of 10 tokens of width 3, in two classes; not to be
+    changed.
+    """
     generator = np.random.default_rng(0)
     x = generator.normal(size=(12, 10, 3)).astype("float32")
     return x, (x.mean((1, 2)) > 0).astype("int32")

@@ -155,6 +155,14 @@ def test_lists(monkeypatch, capsys):
     assert "gpt2_tiny_en" in out and "gpt2_base_en" in out
 
 
+def test_show_a_preset(monkeypatch, preset, capsys):
+    assert call(monkeypatch, "presets", "show", preset) == 0
+    out = capsys.readouterr().out
+    for word in ("GPT2Backbone", "width", "layer_norm", "trains", "frozen"):
+        assert word in out
+    assert f"{128 * 16:,}" in out  # Positions.
+
+
 def test_defaults_of_pretraining_are_the_librarys():
     from keras_fpt.pretraining import LanguageModelConfig
 

@@ -21,6 +21,35 @@ def test_policy_is_a_set_of_groups(policy, groups):
     assert freezing.parse_policy(policy) == groups
 
 
+# The rows of the paper's ablations, and adapters of low rank.
+ABLATIONS = (
+    "output",
+    "input",
+    "positions",
+    "layer_norm",
+    "output+input",
+    "output+input+positions",
+    "output+input+positions+layer_norm",
+    "fpt+feedforward",
+    "fpt+attention",
+    "fpt+feedforward+attention",
+    "fpt+low_rank",
+)
+
+
+def test_every_row_of_the_ablations_trains_its_groups_alone():
+    model = FPTClassifier(gpt2_backbone(), input_dim=3, lora_rank=2)
+    for policy in ABLATIONS:
+        model.set_policy(policy)
+        trained = {id(v) for v in model.trainable_variables}
+        groups = freezing.parameter_groups(model)
+        assert trained == {
+            id(variable)
+            for group in freezing.parse_policy(policy)
+            for variable in groups[group]
+        }, policy
+
+
 @pytest.mark.parametrize("policy", ["", "fpt+", "token_embedding", "all", None])
 def test_unknown_policy_names_what_is_known(policy):
     with pytest.raises(ValueError, match="output_only"):

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import keras
 import pytest
@@ -13,14 +14,20 @@ def quiet(line):
     pass
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(preset):
     return RunConfig("bit_xor", preset, steps=60, batch_size=100, dropout=0.1)
 
 
-@pytest.fixture
-def finished(config, tmp_path):
-    return tmp_path / "run", run.train(config, tmp_path / "run", log=quiet)
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    """A run's folder, which tests only read, and its metrics."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return folder, run.train(config, folder, log=quiet)
+
+
+def changed(config, **changes):
+    return RunConfig(**{**vars(config), **changes})
 
 
 def test_a_run_leaves_its_record(finished, preset):
@@ -97,19 +104,20 @@ def test_resume_of_a_finished_run_does_nothing(finished, config):
 
 
 def test_resume_starts_where_there_is_nothing(config, tmp_path):
-    metrics = run.train(config, tmp_path / "new", resume=True, log=quiet)
-    assert metrics["steps"] == 60
+    short = changed(config, steps=1)
+    metrics = run.train(short, tmp_path / "new", resume=True, log=quiet)
+    assert metrics["steps"] == 1
 
 
-def test_a_run_is_not_touched_unless_told(finished, config):
-    folder, _ = finished
+def test_a_run_is_not_touched_unless_told(finished, config, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     before = (folder / "metrics.json").read_bytes()
     with pytest.raises(FileExistsError, match="--overwrite"):
         run.train(config, folder, log=quiet)
     with pytest.raises(ValueError, match="has seed=0 but received seed=1"):
-        other = RunConfig(**{**vars(config), "seed": 1})
-        run.train(other, folder, resume=True, log=quiet)
+        run.train(changed(config, seed=1), folder, resume=True, log=quiet)
     assert (folder / "metrics.json").read_bytes() == before
+    other = changed(config, seed=1, steps=1)
     metrics = run.train(other, folder, overwrite=True, log=quiet)
     assert metrics["seed"] == 1
 
@@ -164,7 +172,7 @@ def test_task_longer_than_the_positions(tmp_path):
 
 
 def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
-    hot = RunConfig(**{**vars(config), "learning_rate": 1e30})
+    hot = changed(config, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match="learning rate 1e.30"):
         run.train(hot, tmp_path / "hot", log=quiet)
     assert not run_folder.is_finished(tmp_path / "hot")
@@ -183,7 +191,7 @@ def test_resume_on_another_backend_is_refused(config, tmp_path):
 
 
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
-    random = RunConfig(**{**vars(config), "arm": "random", "seed": 3})
+    random = changed(config, arm="random", seed=3, steps=2)
     metrics = run.train(random, tmp_path / "random", log=quiet)
     assert metrics["policy"] == "fpt"
     # Its adapter needs the seed and the preset alone.

@@ -5,15 +5,16 @@ from conftest import gpt2_backbone
 from keras_fpt import AdapterSet, FPTClassifier
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def integers():
     x = np.random.default_rng(1).integers(7, size=(12, 6), dtype="int32")
     return x, x[:, 0] % 3
 
 
-@pytest.fixture
-def adapters(preset, data, integers, tmp_path):
-    """Files of two tasks, and what their own models predict."""
+@pytest.fixture(scope="module")
+def adapters(preset, data, integers, tmp_path_factory):
+    """Files of three tasks, and what their own models predict."""
+    folder = tmp_path_factory.mktemp("adapters")
     made = {}
     for name, (x, y), arguments in (
         ("vectors", data, {}),
@@ -22,7 +23,7 @@ def adapters(preset, data, integers, tmp_path):
     ):
         model = FPTClassifier.from_preset(preset, **arguments)
         model.fit(x, y, epochs=3, verbose=0)
-        path = tmp_path / f"{name}.safetensors"
+        path = folder / f"{name}.safetensors"
         model.save_adapter(path, {"task": name})
         made[name] = path, x, model.predict(x, verbose=0)
     return made

@@ -5,8 +5,9 @@ from conftest import gpt2_backbone
 from keras_fpt import FPTClassifier, checkpoints
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(preset, data):
+    """A trained model, which no test changes."""
     model = FPTClassifier.from_preset(preset, num_classes=3)
     model.fit(*data, epochs=2, verbose=0)
     return model
@@ -79,10 +80,13 @@ def test_damaged_file_is_refused(trained, preset, tmp_path):
     path = tmp_path / "adapter.safetensors"
     trained.save_adapter(path)
     path.write_bytes(path.read_bytes()[:1000])
+    before = trained.get_weights()
     with pytest.raises(ValueError, match="damaged"):
         trained.load_adapter(path)
     with pytest.raises(FileNotFoundError):
         trained.load_adapter(tmp_path / "none.safetensors")
+    for old, new in zip(before, trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_unbuilt_model_has_nothing_to_save(backbone, tmp_path):

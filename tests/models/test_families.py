@@ -454,6 +454,23 @@ class TestQuantization:
         loaded = keras.models.load_model(tmp_path / "model.keras")
         np.testing.assert_array_equal(numpy(loaded(data[0])), expected)
 
+    def test_int8_takes_a_quarter_of_the_memory_and_of_the_preset(
+        self, tmp_path
+    ):
+        sizes = {"hidden_dim": 128, "intermediate_dim": 512}
+        memory, disk = [], []
+        for mode in (None, "int8"):
+            backbone = FAMILIES["gpt2"].build(vocabulary_size=2000, **sizes)
+            model = FPTClassifier(backbone, input_dim=3, quantize=mode)
+            memory.append(
+                sum(numpy(v).nbytes for v in model.non_trainable_variables)
+            )
+            model.save_to_preset(tmp_path / str(mode))
+            file = tmp_path / str(mode) / "model.weights.h5"
+            disk.append(file.stat().st_size)
+        for whole, part in (memory, disk):
+            assert 0.25 < part / whole < 0.3
+
     def test_what_is_quantized_cannot_train(self):
         _, model = self.models(FAMILIES["gpt2"], "int8")
         with pytest.raises(ValueError, match="trains the group 'attention'"):
