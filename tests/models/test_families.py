@@ -52,11 +52,22 @@ def family(request):
     return FAMILIES[request.param]
 
 
+# A decoder of each kind, an encoder, and one of two stacks.
+FEW = ("gpt2", "llama3", "bert", "t5")
+# Compiling a step takes most of its time: every day for these few alone.
+TRAINED = [
+    pytest.param(name, False, marks=() if name in FEW else pytest.mark.slow)
+    for name in FAMILIES
+] + [
+    (name, True)
+    for name, family in FAMILIES.items()
+    if family.quick and name not in FEW
+]
+
+
 @pytest.fixture(
     params=[
-        name
-        if name in ("gpt2", "llama3", "bert", "t5")
-        else pytest.param(name, marks=pytest.mark.slow)
+        name if name in FEW else pytest.param(name, marks=pytest.mark.slow)
         for name in FAMILIES
     ]
 )
@@ -319,8 +330,10 @@ class TestTraining:
             if has_changed
         }
 
-    def test_frozen_means_frozen(self, family, data):
-        model = FPTClassifier(family.build(), input_dim=3)
+    @pytest.mark.parametrize(("name", "eagerly"), TRAINED)
+    def test_frozen_means_frozen(self, name, eagerly, data):
+        model = FPTClassifier(FAMILIES[name].build(), input_dim=3)
+        model.run_eagerly = eagerly
         changed = self.fit(model, data)
         groups = freezing.parameter_groups(model)
         used = {id(v) for v in model.cut.weights}
