@@ -47,6 +47,8 @@ def make(arm, preset, **changes):
 @pytest.mark.parametrize("arm", arms.ARMS)
 def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     model, task = make(arm, vit if arm == "vit" else preset)
+    # Two are enough to see that compiled steps do as these do.
+    model.run_eagerly = arm not in ("fpt", "full")
     trained = freezing.parse_policy(model.policy)
     groups = freezing.parameter_groups(model)
     frozen = [v for g, vs in groups.items() if g not in trained for v in vs]
@@ -59,7 +61,8 @@ def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     assert all((after[path] != changing[path]).any() for path in after)
 
 
-@pytest.mark.parametrize("arm", OF_THE_PRESET)
+# What `bit` pretrains is compared below.
+@pytest.mark.parametrize("arm", [a for a in OF_THE_PRESET if a != "bit"])
 def test_an_arm_is_the_same_every_time(arm, preset):
     first, second = (make(arm, preset, seed=3)[0] for _ in range(2))
     for old, new in zip(
@@ -156,12 +159,16 @@ def test_names_take_hyphens():
         arms.get("lstms")
 
 
-def test_runs_of_arms_can_be_evaluated_again(preset, tmp_path):
-    for arm in ("statistics", "random_lstm", "bit"):
-        config = RunConfig(
-            "bit_xor", preset, arm, depth=1, steps=2, batch_size=100
-        )
-        folder = tmp_path / arm
-        metrics = run.train(config, folder, log=lambda _: None)
-        result = run.evaluate(folder)
-        assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
+@pytest.mark.parametrize(
+    "arm",
+    [
+        "statistics",
+        pytest.param("random_lstm", marks=pytest.mark.slow),
+        pytest.param("bit", marks=pytest.mark.slow),
+    ],
+)
+def test_runs_of_arms_can_be_evaluated_again(arm, preset, tmp_path):
+    config = RunConfig("bit_xor", preset, arm, depth=1, steps=2, batch_size=100)
+    metrics = run.train(config, tmp_path / arm, log=lambda _: None)
+    result = run.evaluate(tmp_path / arm)
+    assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
