@@ -52,7 +52,7 @@ WHILE_TRAINING = [
     (*WRITE, 1, True),  # in the first step
     (*WRITE, 2, False),  # after the second
     (*WRITE, 2, True),  # in the fourth
-    (*WRITE, 2, False),  # between the fourth and its evaluation
+    (*WRITE, 1, False),  # between the fourth and its evaluation
     (*WRITE_HISTORY, 1, True),  # in that evaluation
     (*WRITE_HISTORY, 1, False),  # after it
     (*WRITE, 3, False),  # in the middle of a later segment
