@@ -56,13 +56,13 @@ def test_two_processes_leave_the_record_of_one(preset, tmp_path):
 
 
 def test_a_lost_process_stops_the_others(preset, tmp_path):
-    processes = train(tmp_path / "run", preset, steps=100_000)
+    processes = train(tmp_path / "run", preset, steps=2_000)
     checkpoints_folder = tmp_path / "run" / "checkpoints"
     deadline = time.monotonic() + 200
     while not list(checkpoints_folder.glob("*.safetensors")):
         assert all(each.poll() is None for each in processes)
         assert time.monotonic() < deadline, "no checkpoint was written"
-        time.sleep(0.2)
+        time.sleep(0.05)
     processes[1].send_signal(signal.SIGKILL)
     (code, _, errors), _ = finish(processes)
     assert code not in (0, None)
