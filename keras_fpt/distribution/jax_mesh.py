@@ -97,10 +97,10 @@ class JaxMesh:
             x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
             outputs.append(self._logits(model, x))
             labels.append(y)
-            weights.append(np.ones(len(y)) if weight is None else weight)
-        outputs, labels, weights = map(
-            np.concatenate, (outputs, labels, weights)
-        )
+            if weight is not None:
+                weights.append(weight)
+        outputs, labels = np.concatenate(outputs), np.concatenate(labels)
+        weights = np.concatenate(weights) if weights else None
         model.reset_metrics()
         result = model.compute_metrics(None, labels, outputs, weights)
         result["loss"] = model.compute_loss(

@@ -60,9 +60,12 @@ class TensorFlowStrategy:
         """See `keras_fpt.distribution.total`."""
         import tensorflow as tf
 
-        per_replica = self.strategy.run(lambda: tf.constant(value, tf.int64))
-        summed = self.strategy.reduce("SUM", per_replica, axis=None)
-        return int(summed) * self.num_processes // self.num_replicas
+        @tf.function
+        def summed():
+            values = self.strategy.run(lambda: tf.constant(value, tf.int64))
+            return self.strategy.reduce("SUM", values, axis=None)
+
+        return int(summed()) * self.num_processes // self.num_replicas
 
     def training_data(self, model, dataset):
         """What this process feeds of a training data set."""

@@ -47,12 +47,14 @@ def train():
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
-    model = keras_fpt.FPTClassifier(gpt2_backbone(), input_dim=3)
+    model = keras_fpt.FPTClassifier(
+        gpt2_backbone(), input_dim=3, num_output_tokens=2
+    )
     # Low, so that a gradient that is clipped in parts is another gradient.
     model.optimizer.global_clipnorm = 0.1
     generator = np.random.default_rng(0)
     x = generator.normal(size=(BATCH_SIZE * STEPS // 2, 10, 3))
-    y = (x.mean((1, 2)) > 0).astype("int32")
+    y = (x[:, :2].mean(-1) > 0).astype("int32")
     data = tf.data.Dataset.from_tensor_slices((x.astype("float32"), y))
     held_out = data.take(HELD_OUT).batch(BATCH_SIZE)
     losses = []
