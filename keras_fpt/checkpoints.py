@@ -58,7 +58,7 @@ def read_arrays(path):
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+    except (SafetensorError, TypeError) as error:
         raise _damaged(path, error) from error
     if expected not in (None, checksum(arrays, json.dumps(metadata))):
         raise _damaged(path, "its checksum is wrong")
@@ -78,14 +78,19 @@ def _read_entry(path):
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         entry = json.loads(header.get(METADATA_KEY, "null"))
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(path, error) from error
     if entry is None:
         raise ValueError(
             f"`{path}` is a safetensors file, but keras-fpt did not write it: "
             f"its header has no `{METADATA_KEY}` entry."
         )
-    return (None, entry) if isinstance(entry, dict) else entry
+    if isinstance(entry, dict):
+        return None, entry
+    is_pair = isinstance(entry, list) and len(entry) == 2
+    if not (is_pair and isinstance(entry[1], dict)):
+        raise _damaged(path, "its header is of another form")
+    return entry
 
 
 def _damaged(path, why):

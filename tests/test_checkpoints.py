@@ -77,6 +77,16 @@ def test_foreign_file_is_refused(tmp_path):
         checkpoints.read_arrays(tmp_path / "x.safetensors")
 
 
+@pytest.mark.parametrize("entry", ["[" * 9999, "3", "[1, 2, 3]", "[null, 5]"])
+def test_header_of_another_form_is_refused(tmp_path, entry):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "x.safetensors"
+    save_file({"a": np.zeros(3)}, path, {checkpoints.METADATA_KEY: entry})
+    with pytest.raises(ValueError, match="x.safetensors` is damaged"):
+        checkpoints.read_arrays(path)
+
+
 def test_checksum_depends_on_names_types_and_shapes():
     x = np.arange(6, dtype=np.int32)
     others = [{"y": x}, {"x": x.view(np.uint32)}, {"x": x.reshape(2, 3)}]

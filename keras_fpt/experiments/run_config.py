@@ -129,14 +129,15 @@ class RunConfig:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text):
-        """Reads what `to_json` wrote.
+    def read(cls, path):
+        """Reads a file with what `to_json` wrote.
 
         Raises:
-            ValueError: the text is not a run's configuration.
+            FileNotFoundError: there is no such file.
+            ValueError: it is not a run's configuration.
         """
-        where = "This is not a run's configuration: it"
-        return json_files.make(cls, json_files.parse_object(text, where), where)
+        where = f"This is not a run's configuration: `{path}`"
+        return json_files.make(cls, json_files.read_object(path), where)
 
 
 def _absolute(name):

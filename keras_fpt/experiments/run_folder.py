@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
@@ -38,7 +39,8 @@ _ALL = (
 
 def new_folder(task, arm):
     """Makes `runs/<task>-<arm>-<n>`, with the first n that is not taken."""
-    name = task.replace(":", "-")  # which some file systems refuse
+    # Without what some file systems refuse, or take for a folder.
+    name = re.sub(r"[^\w.-]", "-", task)
     for number in itertools.count(1):
         folder = pathlib.Path("runs", f"{name}-{arm}-{number}")
         try:
@@ -196,7 +198,7 @@ def read_config(folder):
         raise FileNotFoundError(
             f"The folder `{folder}` holds no run: it has no {CONFIG}."
         )
-    return RunConfig.from_json(path.read_text())
+    return RunConfig.read(path)
 
 
 def finished_adapter(folder):

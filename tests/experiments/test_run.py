@@ -221,7 +221,15 @@ def test_resume_needs_a_folder(config):
         run.train(config, resume=True, log=quiet)
 
 
-def test_config_json_round_trip(config):
-    assert RunConfig.from_json(config.to_json()) == config
-    with pytest.raises(ValueError, match="not a run's configuration"):
-        RunConfig.from_json('{"tsk": 1}')
+def test_config_json_round_trip(config, tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json())
+    assert RunConfig.read(path) == config
+    path.write_text('{"tsk": 1}')
+    with pytest.raises(ValueError, match="not a run's configuration.*'tsk'"):
+        RunConfig.read(path)
+
+
+def test_a_task_s_name_never_leaves_the_folder_of_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(run_folder.new_folder("../x", "fpt")) == "runs/..-x-fpt-1"

@@ -102,7 +102,7 @@ def _run_config(path):
     from keras_fpt.experiments.run_config import RunConfig
 
     # As `run_folder.read_config` does.
-    RunConfig.from_json(pathlib.Path(path).read_text())
+    RunConfig.read(path)
 
 
 def _data_json(path):
