@@ -14,6 +14,8 @@ from keras_fpt.experiments.run_config import RunConfig
 
 BACKEND = keras.backend.backend()
 STEPS = 30
+# JAX takes more than a minute to notice, and to let go of the others.
+WAITS_LONG = pytest.mark.slow if BACKEND == "jax" else lambda test: test
 
 
 def train(folder, preset, steps=STEPS):
@@ -55,6 +57,7 @@ def test_two_processes_leave_the_record_of_one(preset, tmp_path):
         assert array == pytest.approx(adapters[1][name], abs=1e-3), name
 
 
+@WAITS_LONG
 def test_a_lost_process_stops_the_others(preset, tmp_path):
     processes = train(tmp_path / "run", preset, steps=2_000)
     checkpoints_folder = tmp_path / "run" / "checkpoints"
