@@ -1,5 +1,7 @@
 """Batches, shared out."""
 
+from keras_fpt.data_errors import MARK
+
 
 def is_dataset(x):
     """Whether `x` is a `tf.data.Dataset`."""
@@ -27,8 +29,6 @@ def own_rows(dataset, index, count, divisor):
     """
     import tensorflow as tf
 
-    from keras_fpt.models import input_checks
-
     if not is_dataset(dataset):
         raise ValueError(
             "Expected a batched tf.data.Dataset, the same in every process, "
@@ -44,9 +44,7 @@ def own_rows(dataset, index, count, divisor):
 
     def take(*batch):
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
-        tf.debugging.assert_equal(
-            size % divisor, 0, f"{input_checks.MARK}{expected}."
-        )
+        tf.debugging.assert_equal(size % divisor, 0, f"{MARK}{expected}.")
         share = size // count
         rows = tf.nest.map_structure(
             lambda x: x[index * share : (index + 1) * share], batch

@@ -7,7 +7,7 @@ import sys
 import keras
 from keras import ops
 
-from keras_fpt import backbones, distribution, freezing
+from keras_fpt import backbones, data_errors, distribution, freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
@@ -568,7 +568,7 @@ class _DataErrors:
     def __exit__(self, kind, error, traceback):
         if error and hasattr(self.model, "jax_state_sync"):
             self.model.jax_state_sync()
-        clear = input_checks.dataset_error(error) if error else None
+        clear = data_errors.clear_error(error) if error else None
         if clear is not None:
             raise clear from error
         return False

@@ -4,14 +4,10 @@ Without them a label out of range is silence on JAX, a wrong width an error
 from the middle of a graph, and a NaN a model that learns nothing.
 """
 
-import re
-
 import keras
 import numpy as np
 
-# Our own messages among all that a tf.data pipeline says when it fails.
-MARK = "Bad data: "
-OUR_MESSAGE = re.compile(re.escape(MARK) + r"(.*?)\.")
+from keras_fpt.data_errors import MARK
 
 
 def check_shapes(model, tokens_shape, labels_shape=None, is_integer=None):
@@ -185,7 +181,7 @@ def checked_dataset(model, dataset):
             `(x, y, sample_weight)`.
 
     Raises:
-        ValueError: for shapes at once; for values, `dataset_error` makes the
+        ValueError: for shapes at once; for values, `data_errors` makes the
             `ValueError` of what TensorFlow raises when the batch comes up.
     """
     import tensorflow as tf
@@ -239,16 +235,6 @@ def _assert_in_range(values, size, name):
         )
     tf.debugging.assert_non_negative(as_integers, message)
     tf.debugging.assert_less(as_integers, tf.constant(size, tf.int64), message)
-
-
-def dataset_error(error):
-    """The `ValueError` for what `checked_dataset` found, or `None`."""
-    found = OUR_MESSAGE.search(str(error))
-    if found is None:
-        return None
-    return ValueError(
-        f"{found.group(1)}, but a batch of the data set holds others."
-    )
 
 
 def _to_numpy(x):
