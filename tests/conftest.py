@@ -2,14 +2,20 @@
 
 import os
 import pathlib
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Models this small gain nothing from more threads, and several processes whose
 # threads wait for one another on the same cores take many times as long.
 for name in ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
     os.environ.setdefault(f"{name}_THREADS", "1")
-# They are compiled anew in each process, and run a few times.
+# They are compiled in each process, and run a few times: what one compiles,
+# the others take from a folder.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.TemporaryDirectory(prefix="keras_fpt_compiled_")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
 
 import hypothesis  # noqa: E402
 import keras  # noqa: E402

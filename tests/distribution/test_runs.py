@@ -14,8 +14,9 @@ from keras_fpt.experiments.run_config import RunConfig
 
 BACKEND = keras.backend.backend()
 STEPS = 30
-# JAX takes more than a minute to notice, and to let go of the others.
-WAITS_LONG = pytest.mark.slow if BACKEND == "jax" else lambda test: test
+# TensorFlow and JAX take long to start, and JAX more than a minute to notice
+# and to let go of the others.
+WAITS_LONG = pytest.mark.slow if BACKEND != "torch" else lambda test: test
 
 
 def train(folder, preset, steps=STEPS):

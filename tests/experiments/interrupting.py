@@ -41,7 +41,9 @@ def small_evaluations():
 @pytest.fixture(scope="module")
 def config(preset):
     """A run of ten steps: evaluated after four, eight and ten."""
-    return RunConfig("bit_xor", preset, steps=10, batch_size=20, dropout=0.1)
+    return RunConfig(
+        "bit_xor", preset, depth=1, steps=10, batch_size=20, dropout=0.1
+    )
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,13 @@ from keras_fpt.experiments import arms, run
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.pretraining import BitMemoryConfig, bit_memory
 
-OF_THE_PRESET = [name for name in arms.ARMS if name != "vit"]
+# Twelve layers take long to build.
+QUICK = [
+    pytest.param(
+        name, marks=pytest.mark.slow if name == "random_lstm_deep" else ()
+    )
+    for name in arms.ARMS
+]
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +50,7 @@ def make(arm, preset, **changes):
     return run.build_model(config.resolve(task), task), task
 
 
-@pytest.mark.parametrize("arm", arms.ARMS)
+@pytest.mark.parametrize("arm", QUICK)
 def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     model, task = make(arm, vit if arm == "vit" else preset)
     # Two are enough to see that compiled steps do as these do.
@@ -62,7 +68,9 @@ def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
 
 
 # What `bit` pretrains is compared below.
-@pytest.mark.parametrize("arm", [a for a in OF_THE_PRESET if a != "bit"])
+@pytest.mark.parametrize(
+    "arm", [arm for arm in QUICK if arm.values[0] not in ("bit", "vit")]
+)
 def test_an_arm_is_the_same_every_time(arm, preset):
     first, second = (make(arm, preset, seed=3)[0] for _ in range(2))
     for old, new in zip(
@@ -95,7 +103,7 @@ def test_lstms_have_the_width_of_the_preset(preset):
 
 
 def test_the_seed_changes_what_is_drawn(preset):
-    for arm in ("random", "statistics", "lstm", "random_lstm_deep"):
+    for arm in ("random", "statistics", "lstm"):
         first, second = (make(arm, preset, seed=s)[0] for s in (0, 1))
         same = [
             np.array_equal(a, b)

@@ -50,24 +50,37 @@ WRITE_HISTORY = (recorder, "write_history")
 # Whose call breaks a run off, which one, and whether in its place.
 WHILE_TRAINING = [
     (*WRITE, 1, True),  # in the first step
-    (*WRITE, 2, False),  # after the second
-    (*WRITE, 2, True),  # in the fourth
-    (*WRITE, 1, False),  # between the fourth and its evaluation
-    (*WRITE_HISTORY, 1, True),  # in that evaluation
-    (*WRITE_HISTORY, 1, False),  # after it
+    (*WRITE, 4, False),  # between the fourth and its evaluation
+    (*WRITE_HISTORY, 1, False),  # after that
     (*WRITE, 3, False),  # in the middle of a later segment
+]
+WHILE_EVALUATING = [
+    (*WRITE, 2, False),  # after the second step
+    (*WRITE, 2, True),  # in the fourth
+    (*WRITE_HISTORY, 1, True),  # in its evaluation
+    (*WRITE_HISTORY, 1, True),  # in the same one again
 ]
 WHILE_FINISHING = [
     (*WRITE, 10, False),  # between the last step and its evaluation
-    (*WRITE_HISTORY, 1, False),  # after that
-    (run.FPTClassifier, "save_adapter", 1, True),
-    (run, "draw_curves", 1, True),
     (run, "draw_curves", 1, False),  # before the metrics
     (run_folder, "remove_checkpoints", 1, True),  # after the metrics
 ]
+WHILE_WRITING_RESULTS = [
+    (*WRITE_HISTORY, 3, False),  # after the last evaluation
+    (run.FPTClassifier, "save_adapter", 1, True),
+    (run, "draw_curves", 1, True),
+]
 
 
-@pytest.mark.parametrize("places", [WHILE_TRAINING, WHILE_FINISHING])
+@pytest.mark.parametrize(
+    "places",
+    [
+        WHILE_TRAINING,
+        WHILE_FINISHING,
+        pytest.param(WHILE_EVALUATING, marks=pytest.mark.slow),
+        pytest.param(WHILE_WRITING_RESULTS, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_broken_off_again_and_again_ends_as_if_nothing_had_happened(
     config, expected, tmp_path, monkeypatch, places
 ):
@@ -137,14 +150,23 @@ def test_no_good_checkpoint_begins_from_the_start(
     assert result(tmp_path) == expected
 
 
+@pytest.fixture
+def listening():
+    """Lets Ctrl-C raise; a process in the background may ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("number", "error"),
     [
         (signal.SIGTERM, stopping.Preempted),
-        (signal.SIGINT, KeyboardInterrupt),
+        pytest.param(signal.SIGINT, KeyboardInterrupt, marks=pytest.mark.slow),
     ],
 )
 def test_a_signal_checkpoints_after_the_running_step(
+    listening,
     config,
     expected,
     tmp_path,
@@ -190,7 +212,7 @@ def test_a_signal_during_an_evaluation_stops_at_once(
     assert steps_kept(tmp_path) == [3, 4]
 
 
-def test_a_second_signal_does_not_wait():
+def test_a_second_signal_does_not_wait(listening):
     stops = stopping.Stopping()
     with stops.watching():
         stops.hold_back()
@@ -227,6 +249,7 @@ def start(config, folder):
             *(sys.executable, "-c", COMMAND, "train", config.task),
             *("--preset", config.preset, "--steps", str(config.steps)),
             *("--batch-size", str(config.batch_size)),
+            *("--depth", str(config.depth)),
             *("--dropout", str(config.dropout), "--output", str(folder)),
             *("--checkpoint-seconds", "0"),
         ],

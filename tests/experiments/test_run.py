@@ -16,7 +16,9 @@ def quiet(line):
 
 @pytest.fixture(scope="module")
 def config(preset):
-    return RunConfig("bit_xor", preset, steps=60, batch_size=100, dropout=0.1)
+    return RunConfig(
+        "bit_xor", preset, depth=1, steps=60, batch_size=100, dropout=0.1
+    )
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,14 @@ def format(request):
 
 
 class TestRuntimes:
-    @pytest.mark.parametrize("family", ["gpt2", "llama3", "bert"])
+    @pytest.mark.parametrize(
+        "family",
+        [
+            "gpt2",
+            pytest.param("llama3", marks=pytest.mark.slow),
+            pytest.param("bert", marks=pytest.mark.slow),
+        ],
+    )
     def test_compute_what_the_model_does(self, family, format, tmp_path):
         model = make_model(family)
         sizes = FORMATS[format]
