@@ -346,6 +346,13 @@ class FPTClassifier(keras.Model):
                 **kwargs,
             )
 
+    def make_train_function(self, force=False):
+        # TensorFlow traces a step twice in which the optimizer makes its
+        # slots, and Keras leaves that to the step there.
+        if self.built and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        return super().make_train_function(force)
+
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """`keras.Model.evaluate`, which first checks what it is given."""
         evaluate = super().evaluate

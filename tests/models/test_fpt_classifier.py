@@ -98,6 +98,23 @@ def test_frozen_stay_identical_and_trained_move(backbone, data):
         assert same.all() != (path in trained), path
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="Keras makes the optimizer's slots before the first step elsewhere",
+)
+def test_a_step_is_traced_once(backbone, data, monkeypatch):
+    model = FPTClassifier(backbone, input_dim=3)
+    train_step, traces = model.train_step, []
+
+    def counted(batch):
+        traces.append(batch)
+        return train_step(batch)
+
+    monkeypatch.setattr(model, "train_step", counted)
+    model.fit(*data, batch_size=4, epochs=2, verbose=0)
+    assert len(traces) == 1
+
+
 def test_paths_are_unique(backbone, data):
     model = FPTClassifier(backbone, input_dim=3)
     paths = [v.path for v in model.variables]
