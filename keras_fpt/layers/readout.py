@@ -49,18 +49,32 @@ class Readout(keras.layers.Layer):
         self.readout = readout
         self.num_tokens = num_tokens
 
+    def token_indices(self, padding_mask):
+        """Which tokens are read.
+
+        Args:
+            padding_mask: int tensor `(batch, tokens)`.
+
+        Returns:
+            An int32 tensor `(batch, num_tokens)`, or `None` where what is
+            read is not single tokens.
+        """
+        if self.readout in ("pooled", "mean"):
+            return None
+        lengths = ops.sum(ops.cast(padding_mask, "int32"), axis=1)
+        if self.readout == "first":
+            return ops.zeros_like(lengths)[:, None]
+        offsets = ops.arange(-self.num_tokens, 0, dtype="int32")
+        return ops.maximum(lengths[:, None] + offsets[None], 0)
+
     def call(self, hidden_states, padding_mask):
         if self.readout == "pooled":
             return ops.expand_dims(hidden_states, 1)
-        if self.readout == "first":
-            return hidden_states[:, :1]
         if self.readout == "mean":
             weights = ops.cast(padding_mask, hidden_states.dtype)[..., None]
             total = ops.sum(hidden_states * weights, axis=1, keepdims=True)
             return total / ops.sum(weights, axis=1, keepdims=True)
-        lengths = ops.sum(ops.cast(padding_mask, "int32"), axis=1)
-        offsets = ops.arange(-self.num_tokens, 0, dtype="int32")
-        indices = ops.maximum(lengths[:, None] + offsets[None], 0)
+        indices = self.token_indices(padding_mask)
         return ops.take_along_axis(hidden_states, indices[..., None], axis=1)
 
     def get_config(self):

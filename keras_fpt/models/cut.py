@@ -5,6 +5,7 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_fpt.models.fast_network import FastNetwork, fast_network
 from keras_fpt.models.key_masks import mask_keys
 
 
@@ -19,29 +20,39 @@ class CutBackbone:
             named in `other_inputs`.
         other_inputs: tuple of strings, of `"padding_mask"` and
             `"segment_ids"`.
+        fast: the same as a `FastNetwork`, which is called in its place, or
+            `None`.
 
     Call arguments:
         embeddings: float tensor `(batch, tokens, width)`.
-        padding_mask: int tensor `(batch, tokens)`, 1 where a token is real.
+        padding_mask: int tensor `(batch, tokens)`, 1 where a token is real,
+            or `None` where all are.
+        read: int tensor `(batch, n)`, which tokens' hidden states are
+            returned. `None` means those of all.
         training: bool.
 
     Returns:
-        Hidden states `(batch, tokens, hidden_dim)`, or a pooled vector
+        Hidden states `(batch, tokens, hidden_dim)`, or
+        `(batch, n, hidden_dim)` of those that are read; or a pooled vector
         `(batch, hidden_dim)`.
     """
 
     network: keras.Model
     other_inputs: tuple[str, ...]
+    fast: FastNetwork | None = None
 
-    def __call__(self, embeddings, padding_mask, training=None):
-        inputs = {
-            "padding_mask": padding_mask,
-            "segment_ids": ops.zeros_like(padding_mask),
-        }
-        return self.network(
-            [embeddings, *(inputs[name] for name in self.other_inputs)],
-            training=training,
-        )
+    def __call__(self, embeddings, padding_mask, read=None, training=None):
+        ones = padding_mask
+        if ones is None:
+            ones = ops.ones(ops.shape(embeddings)[:2], dtype="int32")
+        named = {"padding_mask": ones, "segment_ids": ops.zeros_like(ones)}
+        inputs = [embeddings, *(named[name] for name in self.other_inputs)]
+        if self.fast is not None:
+            return self.fast(inputs, padding_mask, read, training)
+        hidden = self.network(inputs, training=training)
+        if read is None:
+            return hidden
+        return ops.take_along_axis(hidden, read[..., None], axis=1)
 
     @property
     def width(self):
@@ -76,7 +87,7 @@ class CutBackbone:
         return self.network.weights
 
 
-def cut_at_embedding(backbone, pooled=False):
+def cut_at_embedding(backbone, pooled=False, fast=True):
     """Cuts a KerasHub backbone at its token embedding.
 
     A ViT is cut behind its patches, class token and positions. Of a backbone
@@ -88,6 +99,8 @@ def cut_at_embedding(backbone, pooled=False):
         pooled: bool, whether to return the backbone's pooled vector
             `(batch, dim)` in place of the hidden states
             `(batch, tokens, dim)`.
+        fast: bool, whether to compute with a `FastNetwork` where the blocks
+            allow it.
 
     Returns:
         A `CutBackbone`.
@@ -113,9 +126,13 @@ def cut_at_embedding(backbone, pooled=False):
     network = keras.Model(
         [embeddings, *others.values()], _output(backbone, pooled)
     )
+    fast = fast_network(network) if fast else None
     if positions is not None:
         network = _with_positions(network, positions)
-    return CutBackbone(network, tuple(others))
+        if fast is not None:
+            prefix = _with_positions(fast.prefix, positions)
+            fast = dataclasses.replace(fast, prefix=prefix)
+    return CutBackbone(network, tuple(others), fast)
 
 
 def _is_vit(backbone):

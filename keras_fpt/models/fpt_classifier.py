@@ -61,6 +61,10 @@ class FPTClassifier(keras.Model):
             `low_rank` adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, keeps the weights that the
             policy freezes as such integers. `None` keeps them as they are.
+        fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
+            those like it with fewer and larger operations than KerasHub. It
+            changes no result but by rounding, and which entries dropout
+            drops.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
@@ -105,6 +109,7 @@ class FPTClassifier(keras.Model):
         learned_positions=None,
         lora_rank=8,
         quantize=None,
+        fast=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -135,7 +140,7 @@ class FPTClassifier(keras.Model):
         self.backbone = backbone
         # No layer, so that Keras leaves it alone: what it is made of belongs
         # to the backbone already.
-        self.cut = cut_at_embedding(backbone, readout == "pooled")
+        self.cut = cut_at_embedding(backbone, readout == "pooled", fast)
         self.policy = policy
         if quantize is not None:
             quantization.quantize_frozen(self, quantize)
@@ -184,6 +189,7 @@ class FPTClassifier(keras.Model):
         self.learned_positions = learned_positions
         self.lora_rank = lora_rank
         self.quantize_mode = quantize
+        self.fast = fast
         limits = (
             getattr(backbone, "max_sequence_length", None),
             learned_positions,
@@ -224,19 +230,25 @@ class FPTClassifier(keras.Model):
         if isinstance(x, dict):
             x, mask = x["tokens"], x.get("padding_mask")
         input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
-        if mask is None:
-            mask = ops.ones(ops.shape(x)[:2], dtype="int32")
-        elif not self.cut.masks_padding:
-            raise ValueError(
-                f"{type(self.backbone).__name__} cannot keep padding from its "
-                "tokens. Give sequences of one length, without a padding_mask."
-            )
-        mask = ops.cast(mask, "int32")
+        if mask is not None:
+            if not self.cut.masks_padding:
+                raise ValueError(
+                    f"{type(self.backbone).__name__} cannot keep padding from "
+                    "its tokens. Give sequences of one length, without a "
+                    "padding_mask."
+                )
+            mask = ops.cast(mask, "int32")
         embeddings = self.input_layer(x)
         if self.position_layer is not None:
             embeddings = embeddings + self.position_layer(embeddings)
-        hidden = self.cut(embeddings, mask, training=training)
-        logits = self.output_layer(self.readout_layer(hidden, mask))
+        real = mask
+        if mask is None:
+            real = ops.ones(ops.shape(x)[:2], dtype="int32")
+        read = self.readout_layer.token_indices(real)
+        hidden = self.cut(embeddings, mask, read, training)
+        if read is None:
+            hidden = self.readout_layer(hidden, real)
+        logits = self.output_layer(hidden)
         if self.num_answers == 1:
             return logits[:, 0]
         return ops.reshape(logits, (-1, self.num_answers, self.num_classes))
@@ -427,6 +439,7 @@ class FPTClassifier(keras.Model):
             "name": self.name,
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             **self.head_config(),
+            "fast": self.fast,
         }
 
     def head_config(self):

@@ -1,0 +1,117 @@
+"""Attention that computes no scores that are masked, and keeps few."""
+
+import keras
+from keras import ops
+
+from keras_fpt.models import fast_ops
+
+# Queries are taken so many at a time: under a causal mask a chunk needs no
+# key after its end. Of more than one chunk, scores are computed again for the
+# gradient, and not kept.
+CHUNK = 128
+
+
+def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
+    """Scaled dot-product attention with dropout of its weights.
+
+    Args:
+        query: float tensor `(batch, heads, queries, head_dim)`.
+        key: float tensor `(batch, heads, keys, head_dim)`.
+        value: float tensor `(batch, heads, keys, head_dim)`.
+        causal: bool, whether a query attends to no key after it; there are
+            as many queries as keys then.
+        mask: bool tensor that broadcasts to
+            `(batch, heads, queries, keys)`, or `None`; not with `causal`.
+        rate: float, the rate of dropout.
+        seeds: a `keras.random.SeedGenerator`, for a rate above 0.
+
+    Returns:
+        Float tensor `(batch, heads, queries, head_dim)`.
+    """
+    if not rate and _has_fused_attention():
+        output = ops.dot_product_attention(
+            *(ops.swapaxes(x, 1, 2) for x in (query, key, value)),
+            mask=mask,
+            is_causal=causal,
+        )
+        return ops.swapaxes(output, 1, 2)
+    bias = None if mask is None else _bias(mask, query.dtype)
+    count = query.shape[2]
+    if count is None or count <= CHUNK:
+        if causal:
+            bias = _causal_bias(0, ops.shape(query)[2], query.dtype)
+        return _attend_rows(query, key, value, bias, rate, seeds, False)
+    outputs = []
+    for start in range(0, count, CHUNK):
+        stop, keys, added = min(start + CHUNK, count), None, bias
+        if causal:
+            keys, added = stop, _causal_bias(start, stop, query.dtype)
+        elif bias is not None and bias.shape[2] == count:
+            added = bias[:, :, start:stop]
+        rows = query[:, :, start:stop], key[:, :, :keys], value[:, :, :keys]
+        outputs.append(_attend_rows(*rows, added, rate, seeds, True))
+    return ops.concatenate(outputs, axis=2)
+
+
+def _has_fused_attention():
+    """Whether Keras has attention in one operation, without dropout."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() != "cpu"
+    return keras.backend.backend() == "torch"
+
+
+def _causal_bias(start, stop, dtype):
+    rows = ops.arange(start, stop, dtype="int32")
+    return _bias(rows[:, None] >= ops.arange(stop, dtype="int32"), dtype)
+
+
+def _bias(mask, dtype):
+    lowest = (
+        -1e9 if keras.backend.standardize_dtype(dtype) != "float16" else -3e4
+    )
+    return (1 - ops.cast(mask, dtype)) * lowest
+
+
+def _attend_rows(query, key, value, bias, rate, seeds, again):
+    scale = query.shape[-1] ** -0.5
+    keep = None
+    if rate:
+        shape = (*ops.shape(query)[:3], ops.shape(key)[2])
+        keep = fast_ops.kept(shape, rate, seeds)
+
+    def weights(query, key):
+        scores = ops.matmul(query * scale, _transposed(key))
+        return ops.softmax(scores if bias is None else scores + bias)
+
+    def drop(x):
+        return x if keep is None else fast_ops.dropped(x, keep, rate)
+
+    @ops.custom_gradient
+    def rows(query, key, value):
+        shares = weights(query, key)
+        output = ops.matmul(drop(shares), value)
+        if again:
+            shares = None
+
+        def gradient(*args, upstream=None):
+            (upstream,) = args[-1:] if upstream is None else (upstream,)
+            known = shares
+            if again:
+                known = weights(*fast_ops.after(upstream, query, key))
+            back = drop(ops.matmul(upstream, _transposed(value))) * known
+            back = back - known * ops.sum(back, axis=-1, keepdims=True)
+            return (
+                ops.matmul(back, key) * scale,
+                ops.matmul(_transposed(back), query) * scale,
+                ops.matmul(_transposed(drop(known)), upstream),
+            )
+
+        return output, gradient
+
+    return rows(query, key, value)
+
+
+def _transposed(x):
+    return ops.swapaxes(x, -1, -2)

@@ -1,0 +1,204 @@
+"""KerasHub's blocks, computed with fewer and larger operations."""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from keras_fpt.models import fast_attention, fast_ops
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FastNetwork:
+    """A chain of `TransformerEncoder`s or `TransformerDecoder`s.
+
+    It shares the weights of the functional network that it was found in, and
+    computes the same.
+
+    Args:
+        prefix: functional `keras.Model` from the network's inputs to what
+            goes into the first block.
+        blocks: tuple of the layers, in the order in which they are called.
+        suffix: functional `keras.Model` from what comes out of the last
+            block to the output, or `None` where that is the output.
+
+    Call arguments:
+        inputs: list of tensors, the network's inputs.
+        padding_mask: int tensor `(batch, tokens)`, 1 where a token is real,
+            or `None` where all are.
+        read: int tensor `(batch, n)`, which tokens' hidden states are
+            wanted. `None` means those of all.
+        training: bool.
+    """
+
+    prefix: keras.Model
+    blocks: tuple
+    suffix: keras.Model | None
+
+    def __call__(self, inputs, padding_mask, read=None, training=None):
+        x = self.prefix(inputs, training=training)
+        *blocks, last = self.blocks
+        for layer in blocks:
+            x = run_block(layer, x, padding_mask, None, training)
+        x = run_block(last, x, padding_mask, read, training)
+        return x if self.suffix is None else self.suffix(x)
+
+
+def fast_network(network):
+    """The `FastNetwork` of a functional network, or `None` if it is none.
+
+    Args:
+        network: functional `keras.Model` with one output.
+    """
+    import keras_hub
+
+    kinds = (
+        keras_hub.layers.TransformerDecoder,
+        keras_hub.layers.TransformerEncoder,
+    )
+    (output,) = network.outputs
+    tensor, blocks = output, []
+    operation, argument = _made_by(tensor)
+    if isinstance(operation, keras.layers.LayerNormalization):
+        tensor = argument
+    last = tensor
+    operation, argument = _made_by(tensor)
+    while type(operation) in kinds:
+        blocks.insert(0, operation)
+        tensor = argument
+        operation, argument = _made_by(tensor)
+    if not blocks:
+        return None
+    return FastNetwork(
+        keras.Model(network.inputs, tensor),
+        tuple(blocks),
+        None if last is output else keras.Model(last, output),
+    )
+
+
+def _made_by(tensor):
+    """The operation that makes a tensor of a graph, and its first argument."""
+    operation, node, _ = tensor._keras_history
+    arguments = operation._inbound_nodes[node].input_tensors
+    return operation, arguments[0] if arguments else None
+
+
+def run_block(layer, x, padding_mask, read, training):
+    """What a `TransformerEncoder` or `TransformerDecoder` computes."""
+    attention_norm = layer._self_attention_layer_norm
+    feedforward_norm = layer._feedforward_layer_norm
+    residual = x if read is None else _take(x, read)
+    if layer.normalize_first:
+        x = _norm(attention_norm, x)
+    x = _attention(layer, x, padding_mask, read, training)
+    x = residual + _dropout(layer._self_attention_dropout, x, training)
+    if not layer.normalize_first:
+        x = _norm(attention_norm, x)
+    residual = x
+    if layer.normalize_first:
+        x = _norm(feedforward_norm, x)
+    x = _dense(layer._feedforward_intermediate_dense, x)
+    x = _dense(layer._feedforward_output_dense, x)
+    x = residual + _dropout(layer._feedforward_dropout, x, training)
+    if not layer.normalize_first:
+        x = _norm(feedforward_norm, x)
+    return x
+
+
+def _take(x, read):
+    return ops.take_along_axis(x, read[..., None], axis=1)
+
+
+def _norm(layer, x):
+    if layer.compute_dtype != "float32":
+        return layer(x)
+    return fast_ops.layer_norm(
+        x, _tensor(layer, "gamma"), _tensor(layer, "beta"), layer.epsilon
+    )
+
+
+def _dropout(layer, x, training):
+    if not training or not layer.rate:
+        return x
+    keep = fast_ops.kept(ops.shape(x), layer.rate, layer.seed_generator)
+    return fast_ops.dropped(x, keep, layer.rate)
+
+
+def _dense(layer, x):
+    from keras_hub.src.utils.keras_utils import gelu_approximate
+
+    if not _is_plain(layer):
+        return layer(x)
+    x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
+    if layer.activation is gelu_approximate:
+        return fast_ops.gelu_tanh(x)
+    return x if layer.activation is None else layer.activation(x)
+
+
+def _is_plain(layer):
+    """Whether a dense layer has one matrix, of floats."""
+    return layer.quantization_mode is None and not layer.lora_enabled
+
+
+def _tensor(layer, name):
+    return ops.cast(getattr(layer, name), layer.compute_dtype)
+
+
+def _attention(block, x, padding_mask, read, training):
+    import keras_hub
+
+    layer = block._self_attention_layer
+    heads = layer.num_heads
+    causal = isinstance(block, keras_hub.layers.TransformerDecoder)
+    dense = [layer.query_dense, layer.key_dense, layer.value_dense]
+    if read is None:
+        query, key, value = _projected(dense, x, heads)
+    else:
+        (query,) = _projected(dense[:1], _take(x, read), heads)
+        key, value = _projected(dense[1:], x, heads)
+    mask = None
+    if causal and read is not None:
+        # Padding is on the right: what comes before a real token is real.
+        keys = ops.arange(ops.shape(x)[1], dtype=read.dtype)
+        mask = (read[..., None] >= keys)[:, None]
+    elif not causal and padding_mask is not None:
+        mask = ops.cast(padding_mask, "bool")[:, None, None]
+    dropout = layer._dropout_layer
+    rate = dropout.rate if training else 0.0
+    x = fast_attention.attend(
+        *(query, key, value),
+        causal=causal and read is None,
+        mask=mask,
+        rate=rate,
+        seeds=dropout.seed_generator if rate else None,
+    )
+    x = ops.transpose(x, (0, 2, 1, 3))
+    if not _is_plain(layer.output_dense):
+        return layer.output_dense(x)
+    kernel = _tensor(layer.output_dense, "kernel")
+    kernel = ops.reshape(kernel, (-1, kernel.shape[-1]))
+    x = ops.reshape(x, (*ops.shape(x)[:2], kernel.shape[0]))
+    return fast_ops.dense(x, kernel, _tensor(layer.output_dense, "bias"))
+
+
+def _projected(layers, x, num_heads):
+    """What `EinsumDense` layers compute that project to heads, in one.
+
+    Returns:
+        List of float tensors `(batch, num_heads, tokens, head_dim)`.
+    """
+    if not all(map(_is_plain, layers)):
+        return [ops.transpose(layer(x), (0, 2, 1, 3)) for layer in layers]
+    inputs = x.shape[-1]
+    kernel = ops.concatenate(
+        [
+            ops.reshape(_tensor(layer, "kernel"), (inputs, -1))
+            for layer in layers
+        ],
+        axis=1,
+    )
+    bias = ops.concatenate(
+        [ops.reshape(_tensor(layer, "bias"), (-1,)) for layer in layers]
+    )
+    joint = fast_ops.dense(x, kernel, bias)
+    return fast_ops.split_heads(joint, len(layers), num_heads)

@@ -1,0 +1,185 @@
+"""The operations of a transformer's block, with fewer passes over memory.
+
+Gradients are written out where a backend's own would keep, or make again,
+more than they need. Kernels and biases are tensors: nothing here is a layer.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+_BITS = 16
+
+
+def dense(x, kernel, bias=None):
+    """`x @ kernel + bias` as one product of matrices.
+
+    Args:
+        x: float tensor `(..., inputs)`.
+        kernel: float tensor `(inputs, outputs)`.
+        bias: float tensor `(outputs,)`, or `None`.
+    """
+    if keras.backend.backend() == "torch":
+        import torch
+
+        return torch.nn.functional.linear(x, kernel.T, bias)
+    flat = ops.reshape(x, (-1, x.shape[-1]))
+    product = ops.matmul(flat, kernel)
+    if bias is not None:
+        product = ops.add(product, bias)
+    return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
+
+
+def gelu_tanh(x):
+    """GELU in its approximation by tanh; only `x` is kept for the gradient."""
+    if keras.backend.backend() == "torch":
+        return ops.gelu(x, approximate=True)
+    return _gelu_tanh(x)
+
+
+@ops.custom_gradient
+def _gelu_tanh(x):
+    # 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
+    slope, cubic = 2 * math.sqrt(2 / math.pi), 0.044715
+
+    def gate(x):
+        return ops.sigmoid(slope * x * (1 + cubic * x * x))
+
+    def gradient(*args, upstream=None):
+        (upstream,) = args if upstream is None else (upstream,)
+        s = gate(x)
+        inner = slope * x * (1 + 3 * cubic * x * x)
+        return upstream * s * (1 + (1 - s) * inner)
+
+    return x * gate(x), gradient
+
+
+def layer_norm(x, gamma, beta, epsilon):
+    """Layer normalization of float32 over the last axis."""
+    if keras.backend.backend() == "torch":
+        return ops.layer_normalization(x, gamma, beta, epsilon=epsilon)
+    return _layer_norm(float(epsilon))(x, gamma, beta)
+
+
+def _layer_norm(epsilon):
+    @ops.custom_gradient
+    def normalize(x, gamma, beta):
+        mean = ops.mean(x, axis=-1, keepdims=True)
+        centered = x - mean
+        variance = ops.mean(centered * centered, axis=-1, keepdims=True)
+        inverse = ops.rsqrt(variance + epsilon)
+        normal = centered * inverse
+
+        def gradient(*args, upstream=None):
+            (upstream,) = args if upstream is None else (upstream,)
+            scaled = upstream * gamma
+            mean = ops.mean(scaled, axis=-1, keepdims=True)
+            along = ops.mean(scaled * normal, axis=-1, keepdims=True)
+            back = (scaled - mean - normal * along) * inverse
+            rest = tuple(range(len(x.shape) - 1))
+            return (
+                back,
+                ops.sum(upstream * normal, axis=rest),
+                ops.sum(upstream, axis=rest),
+            )
+
+        return normal * gamma + beta, gradient
+
+    return normalize
+
+
+def kept(shape, rate, seed_generator):
+    """Which entries dropout keeps, each with a random number of 16 bits.
+
+    Args:
+        shape: tuple of ints, or of scalar tensors on TensorFlow.
+        rate: float. The nearest multiple of 2**-16 is used.
+        seed_generator: `keras.random.SeedGenerator`. PyTorch's own generator
+            is used there in its place, as Keras does.
+
+    Returns:
+        Tensor of `shape`, 0 or False for what is dropped and 1 or True for
+        the rest.
+    """
+    threshold = _threshold(rate)
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.random.bits(seed_generator.next(), shape, "uint16") >= (
+            threshold
+        )
+    # The 16 bits are those of a signed integer.
+    threshold -= 2 ** (_BITS - 1)
+    if backend == "torch":
+        import torch
+        from keras.src.backend.torch.core import get_device
+
+        count = math.prod(shape)
+        words = torch.empty(
+            (count + 3) // 4, dtype=torch.int64, device=get_device()
+        ).random_(-(2**63), None)
+        numbers = words.view(torch.int16)[:count].view(shape)
+        # Tensors of bool are slow on a processor.
+        return numbers.ge_(threshold).to(torch.uint8)
+    import tensorflow as tf
+
+    count = tf.reduce_prod(tf.stack(shape))
+    words = tf.random.stateless_uniform(
+        [(count + 1) // 2],
+        tf.cast(seed_generator.next(), "int32"),
+        minval=None,
+        maxval=None,
+        dtype="int32",
+    )
+    numbers = tf.reshape(tf.bitcast(words, "int16"), [-1])[:count]
+    return tf.reshape(numbers, shape) >= threshold
+
+
+def dropped(x, keep, rate):
+    """`x` where `kept`, scaled up by what is lost, and 0 elsewhere."""
+    return x * (
+        ops.cast(keep, x.dtype) * (1 / (1 - _threshold(rate) / 2**_BITS))
+    )
+
+
+def _threshold(rate):
+    return round(rate * 2**_BITS)
+
+
+def split_heads(x, parts, num_heads):
+    """Projections side by side, as tensors of heads.
+
+    Args:
+        x: float tensor `(batch, tokens, parts * num_heads * head_dim)`.
+
+    Returns:
+        List of `parts` float tensors `(batch, num_heads, tokens, head_dim)`.
+    """
+    head_dim = x.shape[-1] // (parts * num_heads)
+    x = ops.reshape(x, (*ops.shape(x)[:2], parts, num_heads, head_dim))
+    x = ops.transpose(x, (2, 0, 3, 1, 4))
+    if keras.backend.backend() == "torch":
+        # Else each product of matrices would copy its own part.
+        x = x.contiguous()
+    return ops.unstack(x, axis=0)
+
+
+def after(first, *tensors):
+    """`tensors`, for a computation that is not to be shared or done early.
+
+    What is computed again to save memory would otherwise be merged with the
+    first computation, and kept.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.lax.optimization_barrier((first, *tensors))[1:]
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.control_dependencies([first]):
+            return tuple(tf.identity(x) for x in tensors)
+    return tensors

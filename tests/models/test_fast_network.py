@@ -1,0 +1,241 @@
+"""The fast path computes what KerasHub's blocks do."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import gpt2_backbone, snapshot
+from families import FAMILIES, draw_weights, numpy
+from keras import ops
+
+from keras_fpt import FPTClassifier
+from keras_fpt.models import fast_attention, fast_ops
+
+# A decoder and an encoder; the others' outputs alone are compared every day,
+# in test_families.py.
+FAST = ["gpt2", "bert"] + [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("opt", "roberta", "distil_bert", "albert", "electra", "bart")
+]
+LENGTHS = np.array([6, 3, 4, 6])
+
+
+def twins(name="gpt2", **arguments):
+    """A fast model and one that is not, with the same weights."""
+    models = []
+    for fast in (True, False):
+        keras.utils.set_random_seed(0)
+        backbone = FAMILIES[name].build()
+        draw_weights(backbone)
+        models.append(
+            FPTClassifier(backbone, 3, input_dim=4, fast=fast, **arguments)
+        )
+    fast, plain = models
+    assert fast.cut.fast is not None and plain.cut.fast is None
+    return fast, plain
+
+
+def padded(model, tokens=6, seed=0):
+    """Four sequences, two of them padded, and labels for a model."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(4, tokens, 4)).astype("float32")
+    mask = (np.arange(tokens) < LENGTHS[:, None]).astype("int32")
+    shape = (4, model.num_answers) if model.num_answers > 1 else (4,)
+    return {"tokens": x, "padding_mask": mask}, generator.integers(0, 3, shape)
+
+
+def gradients(model, x, y):
+    """What a step of gradient descent with rate 1 takes off the weights."""
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    before = snapshot(model.trainable_variables)
+    model.train_on_batch(x, y)
+    after = snapshot(model.trainable_variables)
+    return [before[path] - after[path] for path in before]
+
+
+def assert_twins(fast, plain, x, y):
+    np.testing.assert_allclose(
+        *(
+            numpy(
+                m(
+                    ops.convert_to_tensor(x)
+                    if not isinstance(x, dict)
+                    else {k: ops.convert_to_tensor(v) for k, v in x.items()}
+                )
+            )
+            for m in (fast, plain)
+        ),
+        atol=1e-5,
+    )
+    pairs = zip(gradients(fast, x, y), gradients(plain, x, y), strict=True)
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_logits_and_gradients_are_those_of_keras_hub(name):
+    fast, plain = twins(name)
+    assert_twins(fast, plain, *padded(fast))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"num_output_tokens": 2, "policy": "full"},
+        pytest.param({"readout": "mean"}, marks=pytest.mark.slow),
+        pytest.param({"readout": "first"}, marks=pytest.mark.slow),
+        pytest.param({"quantize": "int8"}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_settings_that_the_fast_path_must_heed(arguments):
+    fast, plain = twins(**arguments)
+    assert_twins(fast, plain, *padded(fast))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("readout", ["last", "mean"])
+def test_without_padding(readout):
+    fast, plain = twins("bert", readout=readout)
+    x, y = padded(fast)
+    assert_twins(fast, plain, x["tokens"], y)
+
+
+def test_low_rank_weights_that_have_been_trained_count():
+    fast, plain = twins(policy="fpt+low_rank")
+    for model in (fast, plain):
+        generator = np.random.default_rng(1)
+        for variable in model.trainable_variables:
+            if "lora" in variable.path:
+                variable.assign(generator.normal(size=variable.shape))
+    assert_twins(fast, plain, *padded(fast))
+
+
+def test_blocks_of_other_kinds_are_left_to_keras_hub():
+    model = FPTClassifier(FAMILIES["llama3"].build(), input_dim=4)
+    assert model.cut.fast is None
+
+
+def test_the_setting_is_kept_in_the_config():
+    model = FPTClassifier(gpt2_backbone(), input_dim=4, fast=False)
+    copy = FPTClassifier.from_config(model.get_config())
+    assert copy.cut.fast is None
+
+
+class TestAttention:
+    """In more than one chunk, which `CHUNK` and a few tokens more make."""
+
+    COUNT = fast_attention.CHUNK + 9
+
+    def tensors(self):
+        generator = np.random.default_rng(0)
+        shape = (2, 2, self.COUNT, 4)
+        return [
+            ops.convert_to_tensor(generator.normal(size=shape), "float32")
+            for _ in range(3)
+        ]
+
+    def expected(self, tensors, **arguments):
+        output = ops.dot_product_attention(
+            *(ops.swapaxes(x, 1, 2) for x in tensors), **arguments
+        )
+        return numpy(ops.swapaxes(output, 1, 2))
+
+    @pytest.fixture(autouse=True)
+    def in_chunks(self, monkeypatch):
+        monkeypatch.setattr(
+            fast_attention, "_has_fused_attention", lambda: False
+        )
+
+    def test_causal(self):
+        tensors = self.tensors()
+        np.testing.assert_allclose(
+            numpy(fast_attention.attend(*tensors, causal=True)),
+            self.expected(tensors, is_causal=True),
+            atol=1e-5,
+        )
+
+    @pytest.mark.parametrize("rows", [1, COUNT])
+    def test_masked(self, rows):
+        tensors = self.tensors()
+        generator = np.random.default_rng(1)
+        mask = generator.random((2, 1, rows, self.COUNT)) < 0.5
+        mask = ops.convert_to_tensor(mask)
+        np.testing.assert_allclose(
+            numpy(fast_attention.attend(*tensors, causal=False, mask=mask)),
+            self.expected(tensors, mask=mask),
+            atol=1e-5,
+        )
+
+    @pytest.mark.parametrize("tokens", [6, COUNT])
+    def test_gradients(self, tokens):
+        models = []
+        for fast in (True, False):
+            keras.utils.set_random_seed(0)
+            backbone = gpt2_backbone(max_sequence_length=tokens)
+            models.append(FPTClassifier(backbone, 3, input_dim=4, fast=fast))
+        assert_twins(*models, *padded(models[0], tokens))
+
+    def test_dropout_of_weights(self):
+        # All weights are alike and all values 1, so that an output is the
+        # share of the weights that are kept, scaled up.
+        _, key, _ = self.tensors()
+        dropped = fast_attention.attend(
+            *(ops.zeros_like(key), key, ops.ones_like(key)),
+            causal=False,
+            rate=0.5,
+            seeds=keras.random.SeedGenerator(3),
+        )
+        kept = numpy(dropped) * self.COUNT / 2
+        np.testing.assert_allclose(kept, np.round(kept), atol=1e-3)
+        assert 0.4 < kept.mean() / self.COUNT < 0.6
+
+
+class TestDropout:
+    RATE = 0.1
+
+    def keep(self, shape, seed=0):
+        keras.utils.set_random_seed(seed)
+        seeds = keras.random.SeedGenerator(seed)
+        keep = fast_ops.kept(shape, self.RATE, seeds)
+        return keep, numpy(keep).astype("float32")
+
+    @pytest.mark.parametrize("shape", [(3,), (7, 5, 3), (100, 1000)])
+    def test_shape(self, shape):
+        assert self.keep(shape)[1].shape == shape
+
+    def test_share_of_what_is_dropped(self):
+        _, keep = self.keep((1000, 1000))
+        # Six standard deviations of a mean of a million.
+        assert abs(1 - keep.mean() - self.RATE) < 6 * 0.3e-3
+        # None of rows, columns, or neighbours is of its own.
+        for axis in (0, 1):
+            means = keep.mean(axis)
+            assert abs(means - 0.9).max() < 6 * 0.3 / np.sqrt(1000)
+        together = (keep[:, :-1] * keep[:, 1:]).mean()
+        assert abs(together - 0.81) < 6 * 0.4e-3
+
+    def test_the_mean_stays(self):
+        keep, _ = self.keep((1000, 1000))
+        x = ops.ones((1000, 1000))
+        mean = numpy(fast_ops.dropped(x, keep, self.RATE)).mean()
+        assert abs(mean - 1) < 6 * 0.34e-3
+
+    def test_the_seed_decides(self):
+        first, again = self.keep((50, 50), 1)[1], self.keep((50, 50), 1)[1]
+        other = self.keep((50, 50), 2)[1]
+        assert (first == again).all() and (first != other).any()
+
+
+def test_training_with_dropout_moves_no_frozen_weight():
+    model = FPTClassifier(gpt2_backbone(), 3, input_dim=4, dropout=0.1)
+    x, y = padded(model)
+    before = snapshot(model.non_trainable_variables)
+    first = numpy(model(x, training=True))
+    model.fit(x, y, epochs=2, verbose=0)
+    after = snapshot(model.non_trainable_variables)
+    assert (first != numpy(model(x, training=True))).any()
+    frozen = [path for path in before if "seed" not in path]
+    assert frozen and all((before[p] == after[p]).all() for p in frozen)
