@@ -5,9 +5,10 @@ from keras import ops
 
 from keras_fpt.models import fast_ops
 
-# Queries are taken so many at a time: under a causal mask a chunk needs no
-# key after its end. Of more than one chunk, scores are computed again for the
-# gradient, and not kept.
+# Queries are taken so many at a time, or a quarter of them if that is more:
+# under a causal mask a chunk needs no key after its end. More chunks would take
+# long to compile. Of more than one, scores are computed again for the gradient,
+# and not kept.
 CHUNK = 128
 
 
@@ -41,9 +42,9 @@ def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
         if causal:
             bias = _causal_bias(0, ops.shape(query)[2], query.dtype)
         return _attend_rows(query, key, value, bias, rate, seeds, False)
-    outputs = []
-    for start in range(0, count, CHUNK):
-        stop, keys, added = min(start + CHUNK, count), None, bias
+    outputs, size = [], max(CHUNK, (count + 3) // 4)
+    for start in range(0, count, size):
+        stop, keys, added = min(start + size, count), None, bias
         if causal:
             keys, added = stop, _causal_bias(start, stop, query.dtype)
         elif bias is not None and bias.shape[2] == count:

@@ -201,4 +201,4 @@ def _projected(layers, x, num_heads):
         [ops.reshape(_tensor(layer, "bias"), (-1,)) for layer in layers]
     )
     joint = fast_ops.dense(x, kernel, bias)
-    return fast_ops.split_heads(joint, len(layers), num_heads)
+    return fast_ops.split_heads(joint, ops.shape(x)[:2], len(layers), num_heads)

@@ -39,17 +39,17 @@ def gelu_tanh(x):
 
 
 @ops.custom_gradient
-def _gelu_tanh(x):
+def _gelu_tanh(x):  # On TensorFlow and JAX.
     # 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
     slope, cubic = 2 * math.sqrt(2 / math.pi), 0.044715
 
     def gate(x):
         return ops.sigmoid(slope * x * (1 + cubic * x * x))
 
-    def gradient(*args, upstream=None):
-        (upstream,) = args if upstream is None else (upstream,)
-        s = gate(x)
-        inner = slope * x * (1 + 3 * cubic * x * x)
+    def gradient(upstream):
+        (kept_x,) = after(upstream, x)
+        s = gate(kept_x)
+        inner = slope * kept_x * (1 + 3 * cubic * kept_x * kept_x)
         return upstream * s * (1 + (1 - s) * inner)
 
     return x * gate(x), gradient
@@ -71,8 +71,7 @@ def _layer_norm(epsilon):
         inverse = ops.rsqrt(variance + epsilon)
         normal = centered * inverse
 
-        def gradient(*args, upstream=None):
-            (upstream,) = args if upstream is None else (upstream,)
+        def gradient(upstream):
             scaled = upstream * gamma
             mean = ops.mean(scaled, axis=-1, keepdims=True)
             along = ops.mean(scaled * normal, axis=-1, keepdims=True)
@@ -107,9 +106,12 @@ def kept(shape, rate, seed_generator):
     if backend == "jax":
         import jax
 
-        return jax.random.bits(seed_generator.next(), shape, "uint16") >= (
-            threshold
-        )
+        # Asked for 16 bits, JAX draws 32, and takes three times as long.
+        count = math.prod(shape)
+        words = jax.random.bits(seed_generator.next(), ((count + 1) // 2,))
+        numbers = jax.lax.bitcast_convert_type(words, "uint16")
+        numbers = ops.reshape(ops.reshape(numbers, (-1,))[:count], shape)
+        return numbers >= threshold
     # The 16 bits are those of a signed integer.
     threshold -= 2 ** (_BITS - 1)
     if backend == "torch":
@@ -139,26 +141,30 @@ def kept(shape, rate, seed_generator):
 
 def dropped(x, keep, rate):
     """`x` where `kept`, scaled up by what is lost, and 0 elsewhere."""
-    return x * (
-        ops.cast(keep, x.dtype) * (1 / (1 - _threshold(rate) / 2**_BITS))
-    )
+    scale = 1 / (1 - _threshold(rate) / 2**_BITS)
+    if keras.backend.backend() == "torch":
+        return x * (ops.cast(keep, x.dtype) * scale)
+    # A product would keep floats for its gradient.
+    return ops.where(keep, x * scale, ops.zeros((), x.dtype))
 
 
 def _threshold(rate):
     return round(rate * 2**_BITS)
 
 
-def split_heads(x, parts, num_heads):
+def split_heads(x, shape, parts, num_heads):
     """Projections side by side, as tensors of heads.
 
     Args:
-        x: float tensor `(batch, tokens, parts * num_heads * head_dim)`.
+        x: float tensor of `parts * num_heads * head_dim` for each token.
+        shape: tuple `(batch, tokens)`, of what was projected: exporters to
+            ONNX lose it where it is asked of `x`, which was just reshaped.
 
     Returns:
         List of `parts` float tensors `(batch, num_heads, tokens, head_dim)`.
     """
     head_dim = x.shape[-1] // (parts * num_heads)
-    x = ops.reshape(x, (*ops.shape(x)[:2], parts, num_heads, head_dim))
+    x = ops.reshape(x, (*shape, parts, num_heads, head_dim))
     x = ops.transpose(x, (2, 0, 3, 1, 4))
     if keras.backend.backend() == "torch":
         # Else each product of matrices would copy its own part.
