@@ -12,7 +12,7 @@ from keras_fpt.models import fast_ops
 CHUNK = 128
 
 
-def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
+def attend(query, key, value, causal, mask=None, dropout=None, training=None):
     """Scaled dot-product attention with dropout of its weights.
 
     Args:
@@ -23,13 +23,16 @@ def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
             as many queries as keys then.
         mask: bool tensor that broadcasts to
             `(batch, heads, queries, keys)`, or `None`; not with `causal`.
-        rate: float, the rate of dropout.
-        seeds: a `keras.random.SeedGenerator`, for a rate above 0.
+        dropout: the `keras.layers.Dropout` whose rate and seeds are used in
+            training, or `None`.
+        training: bool.
 
     Returns:
         Float tensor `(batch, heads, queries, head_dim)`.
     """
-    if not rate and _has_fused_attention():
+    if not training or (dropout is not None and not dropout.rate):
+        dropout = None
+    if dropout is None and _has_fused_attention():
         output = ops.dot_product_attention(
             *(ops.swapaxes(x, 1, 2) for x in (query, key, value)),
             mask=mask,
@@ -41,7 +44,7 @@ def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
     if count is None or count <= CHUNK:
         if causal:
             bias = _causal_bias(0, ops.shape(query)[2], query.dtype)
-        return _attend_rows(query, key, value, bias, rate, seeds, False)
+        return _attend_rows(query, key, value, bias, dropout, training, False)
     outputs, size = [], max(CHUNK, (count + 3) // 4)
     for start in range(0, count, size):
         stop, keys, added = min(start + size, count), None, bias
@@ -50,7 +53,7 @@ def attend(query, key, value, causal, mask=None, rate=0.0, seeds=None):
         elif bias is not None and bias.shape[2] == count:
             added = bias[:, :, start:stop]
         rows = query[:, :, start:stop], key[:, :, :keys], value[:, :, :keys]
-        outputs.append(_attend_rows(*rows, added, rate, seeds, True))
+        outputs.append(_attend_rows(*rows, added, dropout, training, True))
     return ops.concatenate(outputs, axis=2)
 
 
@@ -75,21 +78,21 @@ def _bias(mask, dtype):
     return (1 - ops.cast(mask, dtype)) * lowest
 
 
-def _attend_rows(query, key, value, bias, rate, seeds, again):
+def _attend_rows(query, key, value, bias, dropout, training, again):
     scale = query.shape[-1] ** -0.5
     keep = None
-    if rate:
+    if dropout is not None:
         shape = (*ops.shape(query)[:3], ops.shape(key)[2])
-        keep = fast_ops.kept(shape, rate, seeds)
+        keep = fast_ops.kept(shape, dropout.rate, dropout.seed_generator)
 
     def weights(query, key):
         scores = ops.matmul(query * scale, _transposed(key))
         return ops.softmax(scores if bias is None else scores + bias)
 
     def drop(x):
-        return x if keep is None else fast_ops.dropped(x, keep, rate)
+        return x if keep is None else fast_ops.dropped(x, keep, dropout.rate)
 
-    @ops.custom_gradient
+    @fast_ops.written_gradient
     def rows(query, key, value):
         shares = weights(query, key)
         output = ops.matmul(drop(shares), value)
@@ -111,7 +114,7 @@ def _attend_rows(query, key, value, bias, rate, seeds, again):
 
         return output, gradient
 
-    return rows(query, key, value)
+    return rows(query, key, value, training=training)
 
 
 def _transposed(x):

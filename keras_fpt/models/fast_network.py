@@ -89,19 +89,19 @@ def run_block(layer, x, padding_mask, read, training):
     feedforward_norm = layer._feedforward_layer_norm
     residual = x if read is None else _take(x, read)
     if layer.normalize_first:
-        x = _norm(attention_norm, x)
+        x = _norm(attention_norm, x, training)
     x = _attention(layer, x, padding_mask, read, training)
     x = residual + _dropout(layer._self_attention_dropout, x, training)
     if not layer.normalize_first:
-        x = _norm(attention_norm, x)
+        x = _norm(attention_norm, x, training)
     residual = x
     if layer.normalize_first:
-        x = _norm(feedforward_norm, x)
-    x = _dense(layer._feedforward_intermediate_dense, x)
-    x = _dense(layer._feedforward_output_dense, x)
+        x = _norm(feedforward_norm, x, training)
+    x = _dense(layer._feedforward_intermediate_dense, x, training)
+    x = _dense(layer._feedforward_output_dense, x, training)
     x = residual + _dropout(layer._feedforward_dropout, x, training)
     if not layer.normalize_first:
-        x = _norm(feedforward_norm, x)
+        x = _norm(feedforward_norm, x, training)
     return x
 
 
@@ -109,11 +109,15 @@ def _take(x, read):
     return ops.take_along_axis(x, read[..., None], axis=1)
 
 
-def _norm(layer, x):
+def _norm(layer, x, training):
     if layer.compute_dtype != "float32":
         return layer(x)
     return fast_ops.layer_norm(
-        x, _tensor(layer, "gamma"), _tensor(layer, "beta"), layer.epsilon
+        x,
+        _tensor(layer, "gamma"),
+        _tensor(layer, "beta"),
+        layer.epsilon,
+        training,
     )
 
 
@@ -124,14 +128,14 @@ def _dropout(layer, x, training):
     return fast_ops.dropped(x, keep, layer.rate)
 
 
-def _dense(layer, x):
+def _dense(layer, x, training):
     from keras_hub.src.utils.keras_utils import gelu_approximate
 
     if not _is_plain(layer):
         return layer(x)
     x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
     if layer.activation is gelu_approximate:
-        return fast_ops.gelu_tanh(x)
+        return fast_ops.gelu_tanh(x, training)
     return x if layer.activation is None else layer.activation(x)
 
 
@@ -163,14 +167,12 @@ def _attention(block, x, padding_mask, read, training):
         mask = (read[..., None] >= keys)[:, None]
     elif not causal and padding_mask is not None:
         mask = ops.cast(padding_mask, "bool")[:, None, None]
-    dropout = layer._dropout_layer
-    rate = dropout.rate if training else 0.0
     x = fast_attention.attend(
         *(query, key, value),
         causal=causal and read is None,
         mask=mask,
-        rate=rate,
-        seeds=dropout.seed_generator if rate else None,
+        dropout=layer._dropout_layer,
+        training=training,
     )
     x = ops.transpose(x, (0, 2, 1, 3))
     if not _is_plain(layer.output_dense):

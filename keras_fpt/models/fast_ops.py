@@ -31,14 +31,31 @@ def dense(x, kernel, bias=None):
     return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
 
 
-def gelu_tanh(x):
+def written_gradient(function):
+    """`ops.custom_gradient`, in training.
+
+    Elsewhere nothing is gained by it, and exporters do not know it.
+
+    Returns:
+        A function as `ops.custom_gradient` returns it, of the same arguments
+        and `training`.
+    """
+    trained = ops.custom_gradient(function)
+
+    def either(*args, training):
+        return trained(*args) if training else function(*args)[0]
+
+    return either
+
+
+def gelu_tanh(x, training):
     """GELU in its approximation by tanh; only `x` is kept for the gradient."""
     if keras.backend.backend() == "torch":
         return ops.gelu(x, approximate=True)
-    return _gelu_tanh(x)
+    return _gelu_tanh(x, training=training)
 
 
-@ops.custom_gradient
+@written_gradient
 def _gelu_tanh(x):  # On TensorFlow and JAX.
     # 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
     slope, cubic = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -55,15 +72,15 @@ def _gelu_tanh(x):  # On TensorFlow and JAX.
     return x * gate(x), gradient
 
 
-def layer_norm(x, gamma, beta, epsilon):
+def layer_norm(x, gamma, beta, epsilon, training):
     """Layer normalization of float32 over the last axis."""
     if keras.backend.backend() == "torch":
         return ops.layer_normalization(x, gamma, beta, epsilon=epsilon)
-    return _layer_norm(float(epsilon))(x, gamma, beta)
+    return _layer_norm(float(epsilon))(x, gamma, beta, training=training)
 
 
 def _layer_norm(epsilon):
-    @ops.custom_gradient
+    @written_gradient
     def normalize(x, gamma, beta):
         mean = ops.mean(x, axis=-1, keepdims=True)
         centered = x - mean

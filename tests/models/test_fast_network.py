@@ -152,7 +152,7 @@ class TestAttention:
     def test_causal(self):
         tensors = self.tensors()
         np.testing.assert_allclose(
-            numpy(fast_attention.attend(*tensors, causal=True)),
+            numpy(fast_attention.attend(*tensors, causal=True, training=True)),
             self.expected(tensors, is_causal=True),
             atol=1e-5,
         )
@@ -185,8 +185,8 @@ class TestAttention:
         dropped = fast_attention.attend(
             *(ops.zeros_like(key), key, ops.ones_like(key)),
             causal=False,
-            rate=0.5,
-            seeds=keras.random.SeedGenerator(3),
+            dropout=keras.layers.Dropout(0.5),
+            training=True,
         )
         kept = numpy(dropped) * self.COUNT / 2
         np.testing.assert_allclose(kept, np.round(kept), atol=1e-3)
