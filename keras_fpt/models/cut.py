@@ -42,10 +42,10 @@ class CutBackbone:
     fast: FastNetwork | None = None
 
     def __call__(self, embeddings, padding_mask, read=None, training=None):
-        ones = padding_mask
-        if ones is None:
-            ones = ops.ones(ops.shape(embeddings)[:2], dtype="int32")
-        named = {"padding_mask": ones, "segment_ids": ops.zeros_like(ones)}
+        mask = padding_mask
+        if mask is None:
+            mask = ops.ones(ops.shape(embeddings)[:2], dtype="int32")
+        named = {"padding_mask": mask, "segment_ids": ops.zeros_like(mask)}
         inputs = [embeddings, *(named[name] for name in self.other_inputs)]
         if self.fast is not None:
             return self.fast(inputs, padding_mask, read, training)

@@ -30,7 +30,7 @@ def attend(query, key, value, causal, mask=None, dropout=None, training=None):
     Returns:
         Float tensor `(batch, heads, queries, head_dim)`.
     """
-    if not training or (dropout is not None and not dropout.rate):
+    if dropout is not None and not (training and dropout.rate):
         dropout = None
     if dropout is None and _has_fused_attention():
         output = ops.dot_product_attention(

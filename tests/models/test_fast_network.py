@@ -56,19 +56,8 @@ def gradients(model, x, y):
 
 
 def assert_twins(fast, plain, x, y):
-    np.testing.assert_allclose(
-        *(
-            numpy(
-                m(
-                    ops.convert_to_tensor(x)
-                    if not isinstance(x, dict)
-                    else {k: ops.convert_to_tensor(v) for k, v in x.items()}
-                )
-            )
-            for m in (fast, plain)
-        ),
-        atol=1e-5,
-    )
+    logits = [numpy(model(x)) for model in (fast, plain)]
+    np.testing.assert_allclose(*logits, atol=1e-5)
     pairs = zip(gradients(fast, x, y), gradients(plain, x, y), strict=True)
     for ours, theirs in pairs:
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -137,11 +126,19 @@ class TestAttention:
             for _ in range(3)
         ]
 
-    def expected(self, tensors, **arguments):
-        output = ops.dot_product_attention(
-            *(ops.swapaxes(x, 1, 2) for x in tensors), **arguments
+    def assert_attends(self, causal, mask, training):
+        tensors = self.tensors()
+        ours = fast_attention.attend(
+            *tensors, causal=causal, mask=mask, training=training
         )
-        return numpy(ops.swapaxes(output, 1, 2))
+        theirs = ops.dot_product_attention(
+            *(ops.swapaxes(x, 1, 2) for x in tensors),
+            mask=mask,
+            is_causal=causal,
+        )
+        np.testing.assert_allclose(
+            numpy(ours), numpy(ops.swapaxes(theirs, 1, 2)), atol=1e-5
+        )
 
     @pytest.fixture(autouse=True)
     def in_chunks(self, monkeypatch):
@@ -149,25 +146,15 @@ class TestAttention:
             fast_attention, "_has_fused_attention", lambda: False
         )
 
-    def test_causal(self):
-        tensors = self.tensors()
-        np.testing.assert_allclose(
-            numpy(fast_attention.attend(*tensors, causal=True, training=True)),
-            self.expected(tensors, is_causal=True),
-            atol=1e-5,
-        )
+    @pytest.mark.parametrize("training", [False, True])
+    def test_causal(self, training):
+        self.assert_attends(True, None, training)
 
     @pytest.mark.parametrize("rows", [1, COUNT])
     def test_masked(self, rows):
-        tensors = self.tensors()
         generator = np.random.default_rng(1)
         mask = generator.random((2, 1, rows, self.COUNT)) < 0.5
-        mask = ops.convert_to_tensor(mask)
-        np.testing.assert_allclose(
-            numpy(fast_attention.attend(*tensors, causal=False, mask=mask)),
-            self.expected(tensors, mask=mask),
-            atol=1e-5,
-        )
+        self.assert_attends(False, ops.convert_to_tensor(mask), False)
 
     @pytest.mark.parametrize("tokens", [6, COUNT])
     def test_gradients(self, tokens):
