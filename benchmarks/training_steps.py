@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 
+import start_up
 import step_systems
 
 BASE = {"num_layers": 12, "hidden_dim": 768, "num_heads": 12}
@@ -52,6 +53,7 @@ def main():
         print(json.dumps(measure(*arguments.worker, arguments.seconds)))
         return
     print(heading(), flush=True)
+    print(start_up.table(arguments.backends, arguments.starts), flush=True)
     for shape in arguments.shapes:
         print(table(shape, measure_all(shape, arguments)), flush=True)
 
@@ -84,6 +86,9 @@ def parse():
     )
     parser.add_argument(
         "--rounds", type=int, default=3, help="processes of each system"
+    )
+    parser.add_argument(
+        "--starts", type=int, default=7, help="processes of each start-up"
     )
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="of steps in each process"

@@ -48,6 +48,9 @@ class Readout(keras.layers.Layer):
             )
         self.readout = readout
         self.num_tokens = num_tokens
+        # Of no weights. It is not always called, and Keras would trace a
+        # model with a layer that is not built in each `fit`.
+        self.built = True
 
     def token_indices(self, padding_mask):
         """Which tokens are read.

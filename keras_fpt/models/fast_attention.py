@@ -53,6 +53,8 @@ def attend(query, key, value, causal, mask=None, dropout=None, training=None):
         elif bias is not None and bias.shape[2] == count:
             added = bias[:, :, start:stop]
         rows = query[:, :, start:stop], key[:, :, :keys], value[:, :, :keys]
+        if outputs:  # One chunk's scores at a time, in memory.
+            rows = fast_ops.after(outputs[-1], *rows)
         outputs.append(_attend_rows(*rows, added, dropout, training, True))
     return ops.concatenate(outputs, axis=2)
 
@@ -80,41 +82,52 @@ def _bias(mask, dtype):
 
 def _attend_rows(query, key, value, bias, dropout, training, again):
     scale = query.shape[-1] ** -0.5
-    keep = None
+    # All tensors are arguments: JAX takes the gradient of a function within
+    # `jax.jit` when what it had closed over is gone.
+    constants = {}
+    if bias is not None:
+        constants["bias"] = bias
     if dropout is not None:
         shape = (*ops.shape(query)[:3], ops.shape(key)[2])
-        keep = fast_ops.kept(shape, dropout.rate, dropout.seed_generator)
+        constants["keep"] = fast_ops.kept(
+            shape, dropout.rate, dropout.seed_generator
+        )
 
-    def weights(query, key):
+    def weights(query, key, bias=None, keep=None):
         scores = ops.matmul(query * scale, _transposed(key))
         return ops.softmax(scores if bias is None else scores + bias)
 
-    def drop(x):
+    def drop(x, bias=None, keep=None):
         return x if keep is None else fast_ops.dropped(x, keep, dropout.rate)
 
     @fast_ops.written_gradient
-    def rows(query, key, value):
-        shares = weights(query, key)
-        output = ops.matmul(drop(shares), value)
+    def rows(query, key, value, *constant):
+        given = dict(zip(constants, constant, strict=True))
+        shares = weights(query, key, **given)
+        output = ops.matmul(drop(shares, **given), value)
         if again:
             shares = None
 
         def gradient(*args, upstream=None):
             (upstream,) = args[-1:] if upstream is None else (upstream,)
-            known = shares
+            known, kept = shares, given
             if again:
-                known = weights(*fast_ops.after(upstream, query, key))
-            back = drop(ops.matmul(upstream, _transposed(value))) * known
+                arguments = fast_ops.after(upstream, query, key, *constant)
+                kept = dict(zip(constants, arguments[2:], strict=True))
+                known = weights(*arguments[:2], **kept)
+            back = ops.matmul(upstream, _transposed(value))
+            back = drop(back, **kept) * known
             back = back - known * ops.sum(back, axis=-1, keepdims=True)
             return (
                 ops.matmul(back, key) * scale,
                 ops.matmul(_transposed(back), query) * scale,
-                ops.matmul(_transposed(drop(known)), upstream),
+                ops.matmul(_transposed(drop(known, **kept)), upstream),
+                *(None for _ in constant),
             )
 
         return output, gradient
 
-    return rows(query, key, value, training=training)
+    return rows(query, key, value, *constants.values(), training=training)
 
 
 def _transposed(x):

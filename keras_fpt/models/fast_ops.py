@@ -115,22 +115,17 @@ def kept(shape, rate, seed_generator):
             is used there in its place, as Keras does.
 
     Returns:
-        Tensor of `shape`, 0 or False for what is dropped and 1 or True for
-        the rest.
+        What `dropped` takes. On TensorFlow and PyTorch a tensor of `shape`,
+        0 or False for what is dropped and 1 or True for the rest; on JAX, two
+        words that the same is made from, as often as it is needed.
     """
-    threshold = _threshold(rate)
     backend = keras.backend.backend()
     if backend == "jax":
-        import jax
-
-        # Asked for 16 bits, JAX draws 32, and takes three times as long.
-        count = math.prod(shape)
-        words = jax.random.bits(seed_generator.next(), ((count + 1) // 2,))
-        numbers = jax.lax.bitcast_convert_type(words, "uint16")
-        numbers = ops.reshape(ops.reshape(numbers, (-1,))[:count], shape)
-        return numbers >= threshold
+        first, second = seed_generator.next()
+        offset = _hashed(_hashed(first) + second)
+        return ops.stack([offset, _hashed(offset ^ first)])
     # The 16 bits are those of a signed integer.
-    threshold -= 2 ** (_BITS - 1)
+    threshold = _threshold(rate) - 2 ** (_BITS - 1)
     if backend == "torch":
         import torch
         from keras.src.backend.torch.core import get_device
@@ -159,10 +154,28 @@ def kept(shape, rate, seed_generator):
 def dropped(x, keep, rate):
     """`x` where `kept`, scaled up by what is lost, and 0 elsewhere."""
     scale = 1 / (1 - _threshold(rate) / 2**_BITS)
-    if keras.backend.backend() == "torch":
+    backend = keras.backend.backend()
+    if backend == "torch":
         return x * (ops.cast(keep, x.dtype) * scale)
+    if backend == "jax":
+        index = ops.reshape(
+            ops.arange(math.prod(x.shape), dtype="uint32"), x.shape
+        )
+        numbers = _hashed(_hashed(index + keep[0]) ^ keep[1])
+        keep = numbers >> (32 - _BITS) >= _threshold(rate)
     # A product would keep floats for its gradient.
     return ops.where(keep, x * scale, ops.zeros((), x.dtype))
+
+
+def _hashed(x):
+    """32 bits mixed, by a bijection of Wellons' hash-prospector.
+
+    JAX's own random numbers take long to compile, three times a block, and
+    longer to draw; XLA makes these within the operation that needs them.
+    """
+    x = (x ^ (x >> 16)) * ops.cast(0x21F0AAAD, "uint32")
+    x = (x ^ (x >> 15)) * ops.cast(0xD35A2D97, "uint32")
+    return x ^ (x >> 15)
 
 
 def _threshold(rate):
@@ -206,3 +219,21 @@ def after(first, *tensors):
         with tf.control_dependencies([first]):
             return tuple(tf.identity(x) for x in tensors)
     return tensors
+
+
+def traced_once(function):
+    """`function` of tensors, which a graph's tracing runs through once.
+
+    Calls with tensors of other shapes or types are traced again.
+    """
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.jit(function)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.executing_eagerly():
+            return tf.function(function, autograph=False)
+    return function

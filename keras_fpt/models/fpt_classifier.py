@@ -15,6 +15,7 @@ from keras_fpt.models import (
     input_checks,
     quantization,
     saved_classifier,
+    xla_options,
 )
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.low_rank import add_low_rank
@@ -363,7 +364,8 @@ class FPTClassifier(keras.Model):
         # slots, and Keras leaves that to the step there.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        return super().make_train_function(force)
+        with xla_options.jitted_for_memory():
+            return super().make_train_function(force)
 
     def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
         """`keras.Model.evaluate`, which first checks what it is given."""

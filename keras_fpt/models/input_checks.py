@@ -200,6 +200,7 @@ def checked_dataset(model, dataset):
             x.dtype.is_integer,
         )
 
+    @tf.autograph.experimental.do_not_convert
     def check(*batch):
         x, mask = batch[0], None
         if isinstance(x, dict):

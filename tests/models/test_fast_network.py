@@ -8,7 +8,7 @@ from families import FAMILIES, draw_weights, numpy
 from keras import ops
 
 from keras_fpt import FPTClassifier
-from keras_fpt.models import fast_attention, fast_ops
+from keras_fpt.models import fast_attention, fast_network, fast_ops
 
 # A decoder and an encoder; the others' outputs alone are compared every day,
 # in test_families.py.
@@ -90,6 +90,16 @@ def test_without_padding(readout):
     fast, plain = twins("bert", readout=readout)
     x, y = padded(fast)
     assert_twins(fast, plain, x["tokens"], y)
+
+
+def test_blocks_have_weights_of_their_own():
+    models = []
+    for fast in (True, False):
+        keras.utils.set_random_seed(0)
+        backbone = gpt2_backbone(num_layers=4)
+        draw_weights(backbone)
+        models.append(FPTClassifier(backbone, 3, input_dim=4, fast=fast))
+    assert_twins(*models, *padded(models[0]))
 
 
 def test_low_rank_weights_that_have_been_trained_count():
@@ -183,18 +193,23 @@ class TestAttention:
 class TestDropout:
     RATE = 0.1
 
-    def keep(self, shape, seed=0):
+    def dropped(self, shape, seed=0, draws=1):
+        """Ones, of which some are dropped; the last of so many draws."""
         keras.utils.set_random_seed(seed)
         seeds = keras.random.SeedGenerator(seed)
-        keep = fast_ops.kept(shape, self.RATE, seeds)
-        return keep, numpy(keep).astype("float32")
+        for _ in range(draws):
+            keep = fast_ops.kept(shape, self.RATE, seeds)
+        return numpy(fast_ops.dropped(ops.ones(shape), keep, self.RATE))
+
+    def keep(self, *args, **kwargs):
+        return (self.dropped(*args, **kwargs) > 0).astype("float32")
 
     @pytest.mark.parametrize("shape", [(3,), (7, 5, 3), (100, 1000)])
     def test_shape(self, shape):
-        assert self.keep(shape)[1].shape == shape
+        assert self.dropped(shape).shape == shape
 
     def test_share_of_what_is_dropped(self):
-        _, keep = self.keep((1000, 1000))
+        keep = self.keep((1000, 1000))
         # Six standard deviations of a mean of a million.
         assert abs(1 - keep.mean() - self.RATE) < 6 * 0.3e-3
         # None of rows, columns, or neighbours is of its own.
@@ -205,19 +220,48 @@ class TestDropout:
         assert abs(together - 0.81) < 6 * 0.4e-3
 
     def test_the_mean_stays(self):
-        keep, _ = self.keep((1000, 1000))
-        x = ops.ones((1000, 1000))
-        mean = numpy(fast_ops.dropped(x, keep, self.RATE)).mean()
+        mean = self.dropped((1000, 1000)).mean()
         assert abs(mean - 1) < 6 * 0.34e-3
 
     def test_the_seed_decides(self):
-        first, again = self.keep((50, 50), 1)[1], self.keep((50, 50), 1)[1]
-        other = self.keep((50, 50), 2)[1]
+        first, again = self.keep((50, 50), 1), self.keep((50, 50), 1)
+        other = self.keep((50, 50), 2)
         assert (first == again).all() and (first != other).any()
+
+    @pytest.mark.parametrize("other", [{"seed": 1}, {"draws": 2}])
+    @pytest.mark.parametrize("moved", [0, 1, 2, 1000])
+    def test_draws_do_not_depend_on_each_other(self, other, moved):
+        first, second = self.keep((10**6,)), self.keep((10**6,), **other)
+        # The same entries, and those that differ in a bit of their place.
+        places = np.arange(10**6 - 1024) ^ moved
+        both = (first[places] * second[: len(places)]).mean()
+        assert abs(both - 0.81) < 6 * 0.4e-3
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="PyTorch traces nothing"
+)
+def test_blocks_alike_are_traced_once(monkeypatch):
+    traced, original = [], fast_network.run_block
+
+    def run_block(layer, *args):
+        traced.append(layer.name)
+        return original(layer, *args)
+
+    monkeypatch.setattr(fast_network, "run_block", run_block)
+    model = FPTClassifier(gpt2_backbone(num_layers=4), 3, input_dim=4)
+    x, y = padded(model)
+    model.train_on_batch(x, y)  # Has also found out what shape comes out.
+    traced.clear()
+    model.make_train_function(force=True)
+    model.train_on_batch(x, y)
+    blocks = [layer.name for layer in model.cut.fast.blocks]
+    assert traced == [blocks[0], blocks[-1]]
 
 
 def test_training_with_dropout_moves_no_frozen_weight():
-    model = FPTClassifier(gpt2_backbone(), 3, input_dim=4, dropout=0.1)
+    backbone = gpt2_backbone(num_layers=4)
+    model = FPTClassifier(backbone, 3, input_dim=4, dropout=0.1)
     x, y = padded(model)
     before = snapshot(model.non_trainable_variables)
     first = numpy(model(x, training=True))
@@ -226,3 +270,7 @@ def test_training_with_dropout_moves_no_frozen_weight():
     assert (first != numpy(model(x, training=True))).any()
     frozen = [path for path in before if "seed" not in path]
     assert frozen and all((before[p] == after[p]).all() for p in frozen)
+    if keras.backend.backend() != "torch":  # It has a generator of its own.
+        seeds = before.keys() - set(frozen)
+        moved = [path for path in seeds if (before[path] != after[path]).any()]
+        assert len(moved) == 1 + 4 * 3
