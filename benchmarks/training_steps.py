@@ -143,7 +143,7 @@ def measure(shape, system, seconds):
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     first = timed(train, 1)
     (second,) = train(1)
-    steps = train(max(5, round(seconds / second)))
+    steps = train(max(3, round(seconds / second)))
     return {
         "first": first,
         "steps": steps,
