@@ -1,11 +1,12 @@
 """The systems that `training_steps.py` compares.
 
 Each is a function of a shape, and returns `train(steps)`, which trains for so
-many steps and returns the seconds of each, its loss at hand.
+many steps and returns the seconds of each, its loss at hand; or of each
+execution, a step's share.
 
 All of them train the same network on the same shapes: GPT-2 with frozen
-attention and feedforward, dropout 0.1, read at the last token, Adam, gradients
-clipped to a global norm of 1.
+attention and feedforward, read at the last token, Adam, gradients clipped to a
+global norm of 1. They use an accelerator if their backend finds one.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ import time
 
 import numpy as np
 
-WIDTH, NUM_CLASSES, DROPOUT, LEARNING_RATE = 16, 10, 0.1, 1e-3
+WIDTH, NUM_CLASSES, LEARNING_RATE = 16, 10, 1e-3
 NUM_BATCHES = 4
 
 
@@ -27,6 +28,9 @@ class Shape:
     batch_size: int
     tokens: int
     positions: int = 1024
+    dropout: float = 0.1
+    dtype: str = "float32"
+    steps_per_execution: int = 1
 
     @property
     def flops(self):
@@ -42,10 +46,10 @@ class Shape:
         return self.num_layers * (frozen + attention)
 
 
-def batches(shape):
-    """Arrays of tokens and labels, `NUM_BATCHES` times the batch size."""
+def examples(shape, num_batches=NUM_BATCHES):
+    """Arrays of tokens and labels, for so many batches."""
     generator = np.random.default_rng(0)
-    count = NUM_BATCHES * shape.batch_size
+    count = num_batches * shape.batch_size
     x = generator.normal(size=(count, shape.tokens, WIDTH)).astype("float32")
     return x, generator.integers(0, NUM_CLASSES, count)
 
@@ -63,6 +67,9 @@ def reference(shape):
                 n_embd=shape.hidden_dim,
                 n_head=shape.num_heads,
                 n_positions=shape.positions,
+                resid_pdrop=shape.dropout,
+                embd_pdrop=shape.dropout,
+                attn_pdrop=shape.dropout,
             )
             self.input = torch.nn.Linear(WIDTH, shape.hidden_dim)
             self.gpt2 = transformers.GPT2Model(config)
@@ -74,10 +81,12 @@ def reference(shape):
             hidden = self.gpt2(inputs_embeds=self.input(x)).last_hidden_state
             return self.output(hidden[:, -1])
 
-    network = Network().train()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network = Network().train().to(device)
+    is_mixed = shape.dtype == "mixed_bfloat16"
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE)
-    x, y = map(torch.from_numpy, batches(shape))
+    x, y = (torch.from_numpy(array).to(device) for array in examples(shape))
     size = shape.batch_size
 
     def train(steps):
@@ -86,8 +95,9 @@ def reference(shape):
             began = time.perf_counter()
             start = step % NUM_BATCHES * size
             rows = slice(start, start + size)
-            logits = network(x[rows])
-            loss = torch.nn.functional.cross_entropy(logits, y[rows])
+            with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
+                logits = network(x[rows])
+            loss = torch.nn.functional.cross_entropy(logits.float(), y[rows])
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -110,7 +120,8 @@ def keras_hub_backbone(shape):
         hidden_dim=shape.hidden_dim,
         intermediate_dim=4 * shape.hidden_dim,
         max_sequence_length=shape.positions,
-        dropout=DROPOUT,
+        dropout=shape.dropout,
+        dtype=shape.dtype,
     )
 
 
@@ -130,8 +141,9 @@ def plain_keras(shape, jit_compile="auto"):
     )
     x = keras.Input((None, WIDTH))
     mask = ops.ones_like(x[..., 0], dtype="int32")
-    hidden = core([keras.layers.Dense(shape.hidden_dim)(x), mask])
-    model = keras.Model(x, keras.layers.Dense(NUM_CLASSES)(hidden[:, -1]))
+    inputs = keras.layers.Dense(shape.hidden_dim, dtype=shape.dtype)
+    output = keras.layers.Dense(NUM_CLASSES, dtype="float32")
+    model = keras.Model(x, output(core([inputs(x), mask])[:, -1]))
     model.compile(
         keras.optimizers.Adam(LEARNING_RATE, epsilon=1e-8, global_clipnorm=1.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -168,16 +180,19 @@ def fit(model, shape):
 
         def on_train_batch_end(self, batch, logs=None):
             float(logs["loss"])  # Waits for it.
-            self.seconds.append(time.perf_counter() - self.began)
+            seconds = time.perf_counter() - self.began
+            self.seconds.append(seconds / together)
 
-    data = tf.data.Dataset.from_tensor_slices(batches(shape)).repeat()
+    # Each call of the compiled function trains so many steps.
+    together = model.steps_per_execution = shape.steps_per_execution
+    data = tf.data.Dataset.from_tensor_slices(examples(shape)).repeat()
     data = data.batch(shape.batch_size, drop_remainder=True)
 
     def train(steps):
         clock = Clock()
         model.fit(
             data,
-            steps_per_epoch=steps,
+            steps_per_epoch=-(-steps // together) * together,
             shuffle=False,
             verbose=0,
             callbacks=[clock],

@@ -13,6 +13,7 @@ The peak is that of the process's resident memory from the first step on
 import argparse
 import collections
 import contextlib
+import dataclasses
 import importlib.metadata
 import importlib.util
 import json
@@ -50,7 +51,7 @@ SYSTEMS = [
 def main():
     arguments = parse()
     if arguments.worker:
-        print(json.dumps(measure(*arguments.worker, arguments.seconds)))
+        print(json.dumps(measure(*arguments.worker, arguments)))
         return
     print(heading(), flush=True)
     print(start_up.table(arguments.backends, arguments.starts), flush=True)
@@ -93,6 +94,16 @@ def parse():
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="of steps in each process"
     )
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument(
+        "--dtype", default="float32", help="e.g. mixed_bfloat16"
+    )
+    parser.add_argument(
+        "--steps-per-execution",
+        type=int,
+        default=1,
+        help="steps that Keras runs at once",
+    )
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -120,10 +131,16 @@ def lacks(system, backend):
 
 def measure_apart(shape, system, backend, arguments):
     """What `measure` finds in a process of its own."""
+    passed = {
+        "seconds": arguments.seconds,
+        "dropout": arguments.dropout,
+        "dtype": arguments.dtype,
+        "steps-per-execution": arguments.steps_per_execution,
+    }
     done = subprocess.run(
         [
             *(sys.executable, __file__, "--worker", shape, system),
-            *("--seconds", str(arguments.seconds)),
+            *(f"--{name}={value}" for name, value in passed.items()),
         ],
         env={"TF_CPP_MIN_LOG_LEVEL": "3"}
         | os.environ
@@ -137,18 +154,24 @@ def measure_apart(shape, system, backend, arguments):
     return found
 
 
-def measure(shape, system, seconds):
+def measure(name, system, arguments):
+    shape = dataclasses.replace(
+        SHAPES[name],
+        dropout=arguments.dropout,
+        dtype=arguments.dtype,
+        steps_per_execution=arguments.steps_per_execution,
+    )
     peak_flops = matrix_multiply_peak()
-    train = getattr(step_systems, system)(SHAPES[shape])
+    train = getattr(step_systems, system)(shape)
     pathlib.Path("/proc/self/clear_refs").write_text("5")
     first = timed(train, 1)
-    (second,) = train(1)
-    steps = train(max(3, round(seconds / second)))
+    second = train(1)[0]
+    steps = train(max(3, round(arguments.seconds / second)))
     return {
         "first": first,
         "steps": steps,
         "gibibytes": peak_memory() / 2**20,
-        "share": SHAPES[shape].flops / statistics.median(steps) / peak_flops,
+        "share": shape.flops / statistics.median(steps) / peak_flops,
     }
 
 

@@ -119,6 +119,25 @@ def train(
         str | None,
         typer.Option(help="Of the backbone: float32, mixed_bfloat16, ..."),
     ] = None,
+    cache_features: Annotated[
+        bool,
+        typer.Option(
+            "--cache-features",
+            help="Compute the frozen features once, where the output layer "
+            "alone trains and dropout is 0.",
+        ),
+    ] = False,
+    rematerialize: Annotated[
+        bool,
+        typer.Option(
+            "--rematerialize",
+            help="Compute blocks again for the gradient, to save memory.",
+        ),
+    ] = False,
+    gradient_accumulation_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps whose mean gradient moves the weights. [1]"),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Gradient steps. [the task's own]")
     ] = None,
@@ -191,6 +210,9 @@ def train(
         learned_positions=learned_positions,
         quantize=quantize,
         dtype=dtype,
+        cache_features=cache_features,
+        rematerialize=rematerialize,
+        gradient_accumulation_steps=gradient_accumulation_steps,
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,

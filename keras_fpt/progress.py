@@ -1,6 +1,7 @@
 """A live progress bar over training steps."""
 
 import keras
+from rich import progress
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -60,3 +61,15 @@ class StepProgress(keras.callbacks.Callback):
         metrics = [f"{k} {v:.3f}" for k, v in (logs or {}).items()]
         status = "  ".join([f"{self.speed:,.0f} {self.unit}/s", *metrics])
         self.bar.update(self.row, status=status)
+
+
+def track(items, description, total):
+    """Goes through items, and shows how many are done.
+
+    Args:
+        items: iterable.
+        description: string before the bar.
+        total: int, how many there are.
+    """
+    console = Console(stderr=True)
+    return progress.track(items, description, total, console=console)

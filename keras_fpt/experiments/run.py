@@ -13,7 +13,13 @@ import numpy as np
 
 import keras_fpt
 from keras_fpt import distribution, freezing
-from keras_fpt.experiments import arms, described, faults, run_folder
+from keras_fpt.experiments import (
+    arms,
+    described,
+    faults,
+    feature_data,
+    run_folder,
+)
 from keras_fpt.experiments.curves import draw_curves
 from keras_fpt.experiments.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.experiments.stopping import Preempted, Stopping
@@ -93,6 +99,8 @@ def train(
         _check_batch_size(config.batch_size)
         keras.utils.set_random_seed(config.seed)
         model = build_model(config, task)
+        if config.cache_features:
+            feature_data.check(task, model)
         if folder is None:
             folder = run_folder.new_folder(task.name, config.arm)
         make_recorder = functools.partial(
@@ -178,6 +186,14 @@ def _fit(config, task, model, recorder):
         VALIDATION_SUBSET_SIZE,
         config,
     )
+
+    def make_train(first_batch):
+        return task.datasets(config.batch_size, config.seed, first_batch).train
+
+    if config.cache_features:
+        model, make_train, validation = _on_features(
+            config, task, model, validation, recorder.folder
+        )
     recorder.set_model(model)
     if recorder.train_logs is not None:
         recorder.restore()
@@ -196,18 +212,30 @@ def _fit(config, task, model, recorder):
             done, steps = len(recorder.rows), recorder.steps_to_evaluation
             is_rest = steps < recorder.steps_per_segment
             model.fit(
-                _train_data(config, task, recorder.step),
+                make_train(recorder.step),
                 validation_data=validation,
                 initial_epoch=done,
                 epochs=done + 1 if is_rest else recorder.segments,
                 steps_per_epoch=steps,
+                shuffle=False,
                 callbacks=[progress, recorder],
                 verbose=0,
             )
 
 
-def _train_data(config, task, first_batch):
-    return task.datasets(config.batch_size, config.seed, first_batch).train
+def _on_features(config, task, model, validation, folder):
+    """What to train, and on what, where the features are computed once."""
+    size = config.batch_size
+    path = folder / run_folder.FEATURES
+    features = feature_data.train_features(task, model, size, path)
+    validation = feature_data.held_out_batches(validation, model, size)
+
+    def make_train(first_batch):
+        return feature_data.train_batches(
+            task, features, size, config.seed, first_batch
+        )
+
+    return model.feature_head(), make_train, validation
 
 
 def build_model(config, task):
@@ -226,6 +254,7 @@ def build_model(config, task):
         "depth": config.depth,
         "learned_positions": positions,
         "quantize": config.quantize,
+        "rematerialize": config.rematerialize,
     }
     model = FPTClassifier(backbone, **arguments)
     limit = model.max_sequence_length
@@ -234,19 +263,22 @@ def build_model(config, task):
             f"The task '{task.name}' has sequences of {task.sequence_length} "
             f"tokens, but the preset '{config.preset}' has {limit} positions."
         )
-    model.optimizer.learning_rate = config.learning_rate
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if task.top_5:
-        model.compile(
-            optimizer=model.optimizer,
-            loss=model.loss,
-            metrics=[
-                keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-                keras.metrics.SparseTopKCategoricalAccuracy(
-                    5, name="top_5_accuracy"
-                ),
-            ],
-            jit_compile=model.jit_compile,
-        )
+        top_5 = keras.metrics.SparseTopKCategoricalAccuracy
+        metrics.append(top_5(5, name="top_5_accuracy"))
+    settings = {
+        "learning_rate": config.learning_rate,
+        "gradient_accumulation_steps": config.gradient_accumulation_steps,
+    }
+    model.compile(
+        optimizer=keras.optimizers.Adam.from_config(
+            {**model.optimizer.get_config(), **settings}
+        ),
+        loss=model.loss,
+        metrics=metrics,
+        jit_compile=model.jit_compile,
+    )
     return model
 
 
@@ -296,6 +328,11 @@ def _log_start(config, task, model, folder, log):
         f"Arm {config.arm} ({arms.get(config.arm).description}) of "
         f"{config.preset}: {trained:,} of {total:,} parameters train."
     )
+    if config.cache_features:
+        log(
+            "The frozen features of the training examples are computed once, "
+            "before the first step."
+        )
     log(
         f"{config.steps:,} steps of {config.batch_size}, learning rate "
         f"{config.learning_rate:g}, dropout {config.dropout:g}, seed "
@@ -376,6 +413,7 @@ def _finish(config, task, model, recorder, log):
         folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
     )
     run_folder.remove_checkpoints(folder)
+    (folder / run_folder.FEATURES).unlink(missing_ok=True)
     log(
         f"Written to {folder}: {run_folder.METRICS}, {run_folder.HISTORY}, "
         f"{run_folder.CURVES}, {run_folder.ADAPTER}, {run_folder.TENSORBOARD}/"

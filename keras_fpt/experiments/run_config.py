@@ -28,6 +28,14 @@ class RunConfig:
             stored; `None` keeps them as they are.
         dtype: string, Keras dtype policy of the backbone, e.g.
             `"mixed_bfloat16"`; `None` is Keras's own.
+        cache_features: bool, whether the frozen features are computed once,
+            and not in each epoch. It needs a policy that trains the output
+            layer alone, no dropout, and examples that do not change.
+        rematerialize: bool, whether blocks are computed again for the
+            gradient, to keep less in memory.
+        gradient_accumulation_steps: int, at least 2: the weights move every
+            so many steps, by the mean of their gradients. `None` is every
+            step.
         steps: int, gradient steps. `None` is the task's recipe; so it is for
             the three below.
         batch_size: int.
@@ -49,6 +57,9 @@ class RunConfig:
     learned_positions: bool = False
     quantize: str | None = None
     dtype: str | None = None
+    cache_features: bool = False
+    rematerialize: bool = False
+    gradient_accumulation_steps: int | None = None
     steps: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -114,6 +125,12 @@ class RunConfig:
                     f"Expected {name} to be at least 1 but received "
                     f"{getattr(self, name)}."
                 )
+        accumulated = self.gradient_accumulation_steps
+        if accumulated is not None and accumulated < 2:
+            raise ValueError(
+                "Expected gradient_accumulation_steps to be at least 2 but "
+                f"received {accumulated}."
+            )
         rate = self.learning_rate
         if not (math.isfinite(rate) and rate > 0):
             raise ValueError(

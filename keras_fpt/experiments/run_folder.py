@@ -19,6 +19,7 @@ METRICS = "metrics.json"
 ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
+FEATURES = "features.npy"
 DATA = "data.json"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
@@ -31,6 +32,7 @@ _ALL = (
     ADAPTER,
     CURVES,
     CHECKPOINTS,
+    FEATURES,
     DATA,
     TENSORBOARD,
     CONFIG,

@@ -87,7 +87,7 @@ class CutBackbone:
         return self.network.weights
 
 
-def cut_at_embedding(backbone, pooled=False, fast=True):
+def cut_at_embedding(backbone, pooled=False, fast=True, rematerialize=False):
     """Cuts a KerasHub backbone at its token embedding.
 
     A ViT is cut behind its patches, class token and positions. Of a backbone
@@ -101,6 +101,7 @@ def cut_at_embedding(backbone, pooled=False, fast=True):
             `(batch, tokens, dim)`.
         fast: bool, whether to compute with a `FastNetwork` where the blocks
             allow it.
+        rematerialize: bool, as for `FastNetwork`.
 
     Returns:
         A `CutBackbone`.
@@ -126,7 +127,7 @@ def cut_at_embedding(backbone, pooled=False, fast=True):
     network = keras.Model(
         [embeddings, *others.values()], _output(backbone, pooled)
     )
-    fast = fast_network(network) if fast else None
+    fast = fast_network(network, rematerialize) if fast else None
     if positions is not None:
         network = _with_positions(network, positions)
         if fast is not None:

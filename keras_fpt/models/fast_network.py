@@ -1,5 +1,6 @@
 """KerasHub's blocks, computed with fewer and larger operations."""
 
+import collections
 import dataclasses
 
 import keras
@@ -21,6 +22,8 @@ class FastNetwork:
         blocks: tuple of the layers, in the order in which they are called.
         suffix: functional `keras.Model` from what comes out of the last
             block to the output, or `None` where that is the output.
+        rematerialize: bool, whether blocks are computed again for the
+            gradient, and only what goes into each is kept.
 
     Call arguments:
         inputs: list of tensors, the network's inputs.
@@ -34,22 +37,25 @@ class FastNetwork:
     prefix: keras.Model
     blocks: tuple
     suffix: keras.Model | None
+    rematerialize: bool = False
 
     def __call__(self, inputs, padding_mask, read=None, training=None):
         x = self.prefix(inputs, training=training)
         *blocks, last = self.blocks
-        run = shared_block(self.blocks[0], padding_mask, training)
+        again = self.rematerialize and training
+        run = shared_block(self.blocks[0], padding_mask, training, again)
         for layer in blocks:
             x = run(layer, x)
         x = run_block(last, x, padding_mask, read, training)
         return x if self.suffix is None else self.suffix(x)
 
 
-def fast_network(network):
+def fast_network(network, rematerialize=False):
     """The `FastNetwork` of a functional network, or `None` if it is none.
 
     Args:
         network: functional `keras.Model` with one output.
+        rematerialize: bool, as for `FastNetwork`.
     """
     import keras_hub
 
@@ -74,6 +80,7 @@ def fast_network(network):
         keras.Model(network.inputs, tensor),
         tuple(blocks),
         None if last is output else keras.Model(last, output),
+        rematerialize,
     )
 
 
@@ -84,39 +91,65 @@ def _made_by(tensor):
     return operation, arguments[0] if arguments else None
 
 
-def shared_block(first, padding_mask, training):
+def shared_block(first, padding_mask, training, rematerialize):
     """`run_block` for all blocks, which is traced once for those alike.
 
     Args:
         first: the first of the blocks.
         padding_mask: as for `FastNetwork`.
         training: bool.
+        rematerialize: bool, as for `FastNetwork`.
 
     Returns:
         A function of a block and the tensor that goes into it.
     """
 
-    @fast_ops.traced_once
-    def run_first(x, padding_mask, values):
-        values = [
-            value if variable.trainable else ops.stop_gradient(value)
-            for variable, value in zip(first.variables, values, strict=True)
+    draws = collections.Counter()
+
+    # All tensors are arguments, and none of them `None`: TensorFlow's
+    # rematerialization mistakes the tensors of one call for those of another.
+    masks = [] if padding_mask is None else [padding_mask]
+
+    def compute(x, *tensors):
+        (mask,) = tensors[: len(masks)] or (None,)
+        mapping = [
+            (v, value if v.trainable else ops.stop_gradient(value))
+            for v, value in zip(
+                first.variables, tensors[len(masks) :], strict=True
+            )
         ]
-        mapping = zip(first.variables, values, strict=True)
-        with keras.StatelessScope(list(mapping)) as scope:
-            x = run_block(first, x, padding_mask, None, training)
-        return x, [scope.get_current_value(v) for v in _seeds(first)]
+        draws.clear()
+        with _CountingScope(mapping, draws):
+            return run_block(first, x, mask, None, training)
+
+    if rematerialize:
+        compute = keras.remat(compute)
+    compute = fast_ops.traced_once(compute)
 
     def run(layer, x):
         if not _are_alike(first, layer):
             return run_block(layer, x, padding_mask, None, training)
         values = [variable.value for variable in layer.variables]
-        x, states = run_first(x, padding_mask, values)
-        for variable, state in zip(_seeds(layer), states, strict=True):
-            variable.assign(state)
+        x = compute(x, *masks, *values)
+        pairs = zip(_generators(first), _generators(layer), strict=True)
+        for generator, own in pairs:
+            for _ in range(draws[id(generator.state)]):
+                own.next()
         return x
 
     return run
+
+
+class _CountingScope(keras.StatelessScope):
+    """Also counts how often each variable is assigned to."""
+
+    def __init__(self, mapping, counts):
+        super().__init__(mapping)
+        self.counts = counts
+
+    def add_update(self, update):
+        super().add_update(update)
+        self.counts[id(update[0])] += 1
 
 
 def _are_alike(layer, other):
@@ -130,10 +163,10 @@ def _are_alike(layer, other):
     return layer is other or described(layer) == described(other)
 
 
-def _seeds(layer):
-    """The states of random generators."""
-    known = {id(variable) for variable in layer.weights}
-    return [v for v in layer.variables if id(v) not in known]
+def _generators(layer):
+    """The random generators of a layer and those within it."""
+    layers = layer._flatten_layers()
+    return [generator for part in layers for generator in part._seed_generators]
 
 
 def run_block(layer, x, padding_mask, read, training):

@@ -5,6 +5,7 @@ import functools
 import sys
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_fpt import backbones, data_errors, distribution, freezing
@@ -12,6 +13,7 @@ from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
     exporting,
+    frozen_features,
     input_checks,
     quantization,
     saved_classifier,
@@ -66,6 +68,9 @@ class FPTClassifier(keras.Model):
             those like it with fewer and larger operations than KerasHub. It
             changes no result but by rounding, and which entries dropout
             drops.
+        rematerialize: bool, whether blocks are computed a second time for
+            the gradient, so that less is kept for it; for those blocks that
+            `fast` is for.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
@@ -111,6 +116,7 @@ class FPTClassifier(keras.Model):
         lora_rank=8,
         quantize=None,
         fast=True,
+        rematerialize=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -141,7 +147,15 @@ class FPTClassifier(keras.Model):
         self.backbone = backbone
         # No layer, so that Keras leaves it alone: what it is made of belongs
         # to the backbone already.
-        self.cut = cut_at_embedding(backbone, readout == "pooled", fast)
+        self.cut = cut_at_embedding(
+            backbone, readout == "pooled", fast, rematerialize
+        )
+        if rematerialize and self.cut.fast is None:
+            raise ValueError(
+                "rematerialize=True needs fast=True and the blocks of GPT-2, "
+                "OPT, BERT or those like it, and a readout of tokens; "
+                f"received a {type(backbone).__name__}."
+            )
         self.policy = policy
         if quantize is not None:
             quantization.quantize_frozen(self, quantize)
@@ -191,6 +205,7 @@ class FPTClassifier(keras.Model):
         self.lora_rank = lora_rank
         self.quantize_mode = quantize
         self.fast = fast
+        self.rematerialize = rematerialize
         limits = (
             getattr(backbone, "max_sequence_length", None),
             learned_positions,
@@ -227,6 +242,18 @@ class FPTClassifier(keras.Model):
         freezing.apply_policy(self, self.policy)
 
     def call(self, x, training=None):
+        return self.answers(self.read_states(x, training))
+
+    def read_states(self, x, training=None):
+        """The hidden states that the output layer reads.
+
+        Args:
+            x: as the model's call takes it.
+            training: bool.
+
+        Returns:
+            Float tensor `(batch, num_output_tokens, dim)`.
+        """
         mask = None
         if isinstance(x, dict):
             x, mask = x["tokens"], x.get("padding_mask")
@@ -247,8 +274,17 @@ class FPTClassifier(keras.Model):
             real = ops.ones(ops.shape(x)[:2], dtype="int32")
         read = self.readout_layer.token_indices(real)
         hidden = self.cut(embeddings, mask, read, training)
-        if read is None:
-            hidden = self.readout_layer(hidden, real)
+        return self.readout_layer(hidden, real) if read is None else hidden
+
+    def answers(self, hidden):
+        """The logits that the output layer makes of hidden states.
+
+        Args:
+            hidden: float tensor `(batch, num_output_tokens, dim)`.
+
+        Returns:
+            What the model's call returns.
+        """
         logits = self.output_layer(hidden)
         if self.num_answers == 1:
             return logits[:, 0]
@@ -399,6 +435,60 @@ class FPTClassifier(keras.Model):
             input_checks.check_arrays(self, x, y)
         return x
 
+    # === Training on features that are computed once ===
+
+    def frozen_features(self, x, batch_size=32, path=None):
+        """The hidden states that the output layer reads, for `feature_head`.
+
+        While the output layer alone trains, and without dropout, they are the
+        same in every epoch, so that nothing else need be computed again. Give
+        it examples as they are: what is augmented differs in each epoch.
+
+        Args:
+            x: array of tokens, or a dict of tokens and a `padding_mask`.
+            batch_size: int, how many examples are computed at once.
+            path: `.npy` file to write them to, for more than there is memory
+                for; they are then read from there. `None` keeps them in
+                memory.
+
+        Returns:
+            float32 array `(n, num_output_tokens, dim)`.
+
+        Raises:
+            ValueError: more than the output layer trains, or there is
+                dropout, or `x` does not fit the model.
+
+        Example:
+
+        ```python
+        model = keras_fpt.FPTClassifier.from_preset(
+            "gpt2_tiny_en", num_classes=3, policy="output_only", dropout=0
+        )
+        head = model.feature_head()
+        head.fit(model.frozen_features(x), y, epochs=100)
+        model.evaluate(x_test, y_test)  # with the output layer just trained
+        ```
+        """
+        frozen_features.check(self)
+        input_checks.check_arrays(self, x)
+        if not self.built:
+            self.build(keras.tree.map_structure(np.shape, x))
+        batches = frozen_features.batched(x, batch_size)
+        count = len(keras.tree.flatten(x)[0])
+        return frozen_features.compute(self, batches, np.arange(count), path)
+
+    def feature_head(self):
+        """A `keras.Model` of the output layer alone, on `frozen_features`.
+
+        It shares the output layer, the optimizer, and how it is compiled:
+        what it learns is in this model.
+
+        Raises:
+            ValueError: more than the output layer trains, or there is
+                dropout.
+        """
+        return frozen_features.head(self)
+
     # === Saving ===
 
     def export(
@@ -442,6 +532,7 @@ class FPTClassifier(keras.Model):
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             **self.head_config(),
             "fast": self.fast,
+            "rematerialize": self.rematerialize,
         }
 
     def head_config(self):

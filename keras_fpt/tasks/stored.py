@@ -75,15 +75,12 @@ class Stored:
     def train(self, batch_size, seed, first_batch):
         """Batches from number `first_batch` on, without end."""
         x, y, _ = self.splits["train"]
-        size = len(y)
         y = tf.constant(y)
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
         longest = _longest(x) if is_ragged else None
-        choose = _choose_similar_lengths if is_ragged else _choose
 
-        def make(number):
-            chosen = choose(x, number, batch_size, size, seed)
+        def make(number, chosen):
             rows = tf.gather(x, chosen)
             if is_ragged:
                 return _padded(rows, longest), tf.gather(y, chosen)
@@ -94,19 +91,42 @@ class Stored:
                 )
             return self._tokens(rows), tf.gather(y, chosen)
 
-        return tf.data.Dataset.counter(first_batch).map(make).prefetch(2)
+        chosen = self.train_places(batch_size, seed, first_batch)
+        return chosen.map(make).prefetch(2)
+
+    def train_places(self, batch_size, seed, first_batch):
+        """Which examples the batches of `train` hold, without end.
+
+        Returns:
+            A `tf.data.Dataset` of pairs of int64: a batch's number, and the
+            examples' places `(batch_size,)`.
+        """
+        x, y, _ = self.splits["train"]
+        size = len(y)
+        choose = (
+            _choose_similar_lengths
+            if isinstance(x, tf.RaggedTensor)
+            else _choose
+        )
+        numbers = tf.data.Dataset.counter(first_batch)
+        return numbers.map(
+            lambda number: (number, choose(x, number, batch_size, size, seed))
+        )
 
     def held_out(self, split, batch_size):
-        """One pass over a held-out split.
+        """One pass over a held-out split, in the order of `order`."""
+        x, y, _ = self.splits[split]
+        return self.in_order(x, self.order(split), batch_size, y)
+
+    def order(self, split):
+        """The places of a split's examples, as one pass takes them.
 
         Sequences of different lengths come in the order of their lengths.
         """
         x, y, _ = self.splits[split]
-        size = len(y)
-        order = np.arange(size)
         if isinstance(x, tf.RaggedTensor):
-            order = np.argsort(x.row_lengths().numpy(), kind="stable")
-        return self.in_order(x, order, batch_size, y)
+            return np.argsort(x.row_lengths().numpy(), kind="stable")
+        return np.arange(len(y))
 
     def in_order(self, x, order, batch_size, y=None):
         """Batches of some examples, in a given order.

@@ -235,3 +235,23 @@ def test_config_json_round_trip(config, tmp_path):
 def test_a_task_s_name_never_leaves_the_folder_of_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(run_folder.new_folder("../x", "fpt")) == "runs/..-x-fpt-1"
+
+
+def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
+    whole = changed(config, steps=4, batch_size=20, dropout=0.0, task="digits")
+    parts = changed(
+        whole, steps=8, batch_size=10, gradient_accumulation_steps=2
+    )
+    ends = [
+        run.train(settings, tmp_path / str(settings.steps), log=quiet)
+        for settings in (whole, parts)
+    ]
+    losses = [metrics["test_loss"] for metrics in ends]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_accumulating_one_step_is_refused(config, tmp_path):
+    with pytest.raises(ValueError, match="at least 2 but received 1"):
+        run.train(
+            changed(config, gradient_accumulation_steps=1), tmp_path / "run"
+        )

@@ -102,6 +102,46 @@ def test_blocks_have_weights_of_their_own():
     assert_twins(*models, *padded(models[0]))
 
 
+def rematerializing_twins(dropout):
+    models = []
+    for rematerialize in (True, False):
+        keras.utils.set_random_seed(0)
+        backbone = gpt2_backbone(num_layers=3, dropout=dropout)
+        draw_weights(backbone)
+        models.append(
+            FPTClassifier(backbone, 3, input_dim=4, rematerialize=rematerialize)
+        )
+    return models
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_blocks_computed_again_give_the_same_gradients(masked):
+    models = rematerializing_twins(dropout=0.0)
+    x, y = padded(models[0])
+    assert_twins(*models, x if masked else x["tokens"], y)
+
+
+def test_blocks_computed_again_drop_the_same():
+    again, once = rematerializing_twins(dropout=0.3)
+    x, y = padded(again)
+    found = []
+    for model in (again, once):
+        keras.utils.set_random_seed(1)
+        for variable in model.variables:
+            if "seed_generator" in variable.path:
+                variable.assign([1, 2])
+        found.append(gradients(model, x, y))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_blocks_of_other_kinds_are_not_computed_again():
+    with pytest.raises(ValueError, match="received a Llama3Backbone"):
+        FPTClassifier(FAMILIES["llama3"].build(), rematerialize=True)
+    with pytest.raises(ValueError, match="needs fast=True"):
+        FPTClassifier(gpt2_backbone(), fast=False, rematerialize=True)
+
+
 def test_low_rank_weights_that_have_been_trained_count():
     fast, plain = twins(policy="fpt+low_rank")
     for model in (fast, plain):

@@ -115,6 +115,27 @@ def test_a_step_is_traced_once(backbone, data, monkeypatch):
     assert len(traces) == 1
 
 
+def test_accumulated_gradients_move_weights_as_one_batch_does():
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(24, 5, 3)).astype("float32")
+    y = generator.integers(0, 2, 24)
+    found = []
+    for steps, batch_size in ((None, 12), (3, 4)):
+        keras.utils.set_random_seed(0)
+        model = FPTClassifier(gpt2_backbone(), input_dim=3)
+        settings = {
+            **model.optimizer.get_config(),
+            "gradient_accumulation_steps": steps,
+        }
+        model.compile(
+            optimizer=keras.optimizers.Adam.from_config(settings),
+            loss=model.loss,
+        )
+        model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
+        found.append(model.predict(x, verbose=0))
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
 def test_paths_are_unique(backbone, data):
     model = FPTClassifier(backbone, input_dim=3)
     paths = [v.path for v in model.variables]

@@ -1,0 +1,73 @@
+"""Seconds of an epoch that trains the output layer, on features and without.
+
+    python benchmarks/cached_features.py
+
+GPT-2 base with new weights (its speed is that of the pretrained ones), 256
+sequences of 64 tokens, batches of 16. `KERAS_BACKEND` chooses the backend. The
+first epoch of each, which compiles, is not counted.
+"""
+
+import argparse
+import statistics
+import time
+
+import keras
+import step_systems
+import training_steps
+
+from keras_fpt import FPTClassifier
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=3)
+    arguments = parser.parse_args()
+    shape = training_steps.SHAPES["base-64"]
+    x, y = step_systems.examples(shape, arguments.batches)
+    model = FPTClassifier(
+        step_systems.keras_hub_backbone(shape),
+        step_systems.NUM_CLASSES,
+        input_dim=step_systems.WIDTH,
+        policy="output_only",
+        dropout=0.0,
+    )
+    each_time = epoch_seconds(model, x, y, shape, arguments.epochs)
+    began = time.perf_counter()
+    features = model.frozen_features(x, shape.batch_size)
+    once = time.perf_counter() - began
+    head = model.feature_head()
+    cached = epoch_seconds(head, features, y, shape, 10 * arguments.epochs)
+    print(f"backend                       {keras.backend.backend()}")
+    print(f"an epoch that computes all    {each_time:.3g} s")
+    print(f"features, once, and compiling {once:.3g} s")
+    print(f"an epoch on features          {cached:.3g} s")
+    print(f"ratio of the epochs           {each_time / cached:.0f}")
+
+
+def epoch_seconds(model, x, y, shape, epochs):
+    """The median of some epochs after the first."""
+
+    class Clock(keras.callbacks.Callback):
+        seconds = ()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds += (time.perf_counter() - self.began,)
+
+    clock = Clock()
+    model.fit(
+        *(x, y),
+        batch_size=shape.batch_size,
+        epochs=1 + epochs,
+        shuffle=False,
+        callbacks=[clock],
+        verbose=0,
+    )
+    return statistics.median(clock.seconds[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""A run's data as features that its frozen model has made of it."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fpt import distribution, progress
+from keras_fpt.models import frozen_features
+from keras_fpt.tasks.stored import Stored
+
+# More than so many bytes are kept on disk.
+MOST_IN_MEMORY = 2**30
+
+
+def check(task, model):
+    """Checks that a run's features can be computed once.
+
+    Args:
+        task: a `Task`.
+        model: the run's `FPTClassifier`.
+
+    Raises:
+        ValueError: it trains more than the output layer, or has dropout; its
+            training examples change; or it is spread over devices.
+    """
+    frozen_features.check(model)
+    if not isinstance(task.data, Stored):
+        raise ValueError(
+            f"Features can't be kept: the task '{task.name}' makes new "
+            "training examples for each batch, and none comes again."
+        )
+    if task.data.augment is not None:
+        raise ValueError(
+            f"Features can't be kept: the task '{task.name}' augments its "
+            "training examples, which differ each time they come."
+        )
+    if distribution.current() is not None:
+        raise ValueError(
+            "Features can't be kept in a distributed run. The output layer "
+            "alone trains quickly on one device: leave out the distribution."
+        )
+
+
+def train_features(task, model, batch_size, path):
+    """The features of the training examples.
+
+    Args:
+        task: a `Task` with `Stored` data.
+        model: an `FPTClassifier`.
+        batch_size: int.
+        path: `.npy` file that is used where they are large.
+
+    Returns:
+        Array `(n, num_output_tokens, dim)`, in the order of the split.
+    """
+    x, y, _ = task.data.splits["train"]
+    order = task.data.order("train")
+    width = model.readout_layer.num_tokens * model.cut.hidden_dim
+    is_large = len(y) * width * np.dtype("float32").itemsize > MOST_IN_MEMORY
+    batches = task.data.in_order(x, order, batch_size)
+    batches = progress.track(
+        batches.as_numpy_iterator(), "features", len(batches)
+    )
+    return frozen_features.compute(
+        model, batches, order, path if is_large else None
+    )
+
+
+def train_batches(task, features, batch_size, seed, first_batch):
+    """The batches of `Task.datasets`' training data, of features."""
+    y = tf.constant(task.data.labels("train"))
+    shape = (batch_size, *features.shape[1:])
+
+    def gather(places):
+        # Not `tf.gather`, for which what is on disk would be read whole.
+        rows = tf.numpy_function(features.__getitem__, [places], tf.float32)
+        return tf.ensure_shape(rows, shape), tf.gather(y, places)
+
+    chosen = task.data.train_places(batch_size, seed, first_batch)
+    return chosen.map(lambda _, places: gather(places)).prefetch(2)
+
+
+def held_out_batches(dataset, model, batch_size):
+    """The batches of a data set of `(x, y)`, of features."""
+    y = np.concatenate([labels for _, labels in dataset.as_numpy_iterator()])
+    features = frozen_features.compute(
+        model, (x for x, _ in dataset.as_numpy_iterator()), np.arange(len(y))
+    )
+    rows = tf.data.Dataset.from_tensor_slices((features, y))
+    return rows.batch(batch_size)
