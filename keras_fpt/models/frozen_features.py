@@ -1,5 +1,7 @@
 """What a model's frozen part makes of examples, computed once."""
 
+import os
+
 import keras
 import numpy as np
 
@@ -23,7 +25,8 @@ def check(model):
             "policy='output_only'."
         )
     config = model.backbone.get_config()
-    rate = max(map(config.get, backbones.dropout_names(model.backbone)))
+    names = backbones.dropout_names(model.backbone)
+    rate = max((config[name] for name in names), default=0)
     if rate:
         raise ValueError(
             "Features stay the same only without dropout, but the backbone's "
@@ -44,19 +47,32 @@ def compute(model, batches, order, path=None):
     Returns:
         float32 array `(n, num_output_tokens, dim)`, from the first example
         to the last.
+
+    Raises:
+        OSError: the file cannot be written, or the disk is full.
     """
     shape = (len(order), model.readout_layer.num_tokens, model.cut.hidden_dim)
-    features = (
-        np.empty(shape, "float32")
-        if path is None
-        else np.lib.format.open_memmap(path, "w+", "float32", shape)
-    )
+    if path is None:
+        features = np.empty(shape, "float32")
+    else:
+        features = np.lib.format.open_memmap(path, "w+", "float32", shape)
+        _take_space(path)
     frozen, done = _FrozenPart(model), 0
     for batch in batches:
         read = frozen.predict_on_batch(batch)
         features[order[done : done + len(read)]] = read
         done += len(read)
     return features
+
+
+def _take_space(path):
+    """Raises `OSError` where the disk is too full for a file's size.
+
+    Written to through memory, a disk that is full would end the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
 
 
 def batched(x, batch_size):

@@ -1,5 +1,8 @@
 """Features that are computed once give what computing them each time does."""
 
+import errno
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -82,6 +85,21 @@ def test_features_in_a_file_are_those_in_memory(tmp_path):
     assert isinstance(kept, np.memmap)
     kept.flush()
     np.testing.assert_array_equal(np.load(path), model.frozen_features(x, 4))
+
+
+def test_space_is_taken_before_it_is_written_to(tmp_path, monkeypatch):
+    sizes = []
+
+    def full(file, start, size):
+        sizes.append(size)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    model = make_model()
+    x, _ = padded(model)
+    with pytest.raises(OSError, match="No space left"):
+        model.frozen_features(x, path=tmp_path / "features.npy")
+    assert sizes[0] > 10 * 16 * 4
 
 
 def test_the_width_is_taken_from_the_first_examples():
