@@ -81,9 +81,8 @@ def train_batches(task, features, batch_size, seed, first_batch):
 
 def held_out_batches(dataset, model, batch_size):
     """The batches of a data set of `(x, y)`, of features."""
-    y = np.concatenate([labels for _, labels in dataset.as_numpy_iterator()])
-    features = frozen_features.compute(
-        model, (x for x, _ in dataset.as_numpy_iterator()), np.arange(len(y))
-    )
+    batches, labels = zip(*dataset.as_numpy_iterator(), strict=True)
+    y = np.concatenate(labels)
+    features = frozen_features.compute(model, batches, np.arange(len(y)))
     rows = tf.data.Dataset.from_tensor_slices((features, y))
     return rows.batch(batch_size)

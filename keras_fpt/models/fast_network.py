@@ -103,9 +103,17 @@ def shared_block(first, padding_mask, training, rematerialize):
     Returns:
         A function of a block and the tensor that goes into it.
     """
+    if keras.backend.backend() == "torch":  # It traces nothing.
+
+        def run_each(layer, x):
+            def compute(x):
+                return run_block(layer, x, padding_mask, None, training)
+
+            return (keras.remat(compute) if rematerialize else compute)(x)
+
+        return run_each
 
     draws = collections.Counter()
-
     # All tensors are arguments, and none of them `None`: TensorFlow's
     # rematerialization mistakes the tensors of one call for those of another.
     masks = [] if padding_mask is None else [padding_mask]

@@ -457,6 +457,7 @@ class FPTClassifier(keras.Model):
         Raises:
             ValueError: more than the output layer trains, or there is
                 dropout, or `x` does not fit the model.
+            OSError: the file cannot be written, or the disk is full.
 
         Example:
 
