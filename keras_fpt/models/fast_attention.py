@@ -40,6 +40,10 @@ def attend(query, key, value, causal, mask=None, dropout=None, training=None):
         )
         return ops.swapaxes(output, 1, 2)
     bias = None if mask is None else _bias(mask, query.dtype)
+    if keras.backend.backend() == "torch":
+        from keras_fpt.models import torch_ops
+
+        return torch_ops.attend(query, key, value, causal, bias, dropout.rate)
     count = query.shape[2]
     if count is None or count <= CHUNK:
         if causal:

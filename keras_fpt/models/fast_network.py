@@ -218,8 +218,7 @@ def _norm(layer, x, training):
 def _dropout(layer, x, training):
     if not training or not layer.rate:
         return x
-    keep = fast_ops.kept(ops.shape(x), layer.rate, layer.seed_generator)
-    return fast_ops.dropped(x, keep, layer.rate)
+    return fast_ops.dropout(x, layer.rate, layer.seed_generator)
 
 
 def _dense(layer, x, training):

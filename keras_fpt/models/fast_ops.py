@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-_BITS = 16
+BITS = 16  # Of a random number that decides what dropout drops.
 
 
 def dense(x, kernel, bias=None):
@@ -105,38 +105,40 @@ def _layer_norm(epsilon):
     return normalize
 
 
+def dropout(x, rate, seed_generator):
+    """Dropout of `x`.
+
+    Args:
+        x: float tensor.
+        rate: float. The nearest multiple of 2**-16 is used.
+        seed_generator: `keras.random.SeedGenerator`. PyTorch's own generator
+            is used there in its place, as Keras does.
+    """
+    if keras.backend.backend() == "torch":
+        from keras_fpt.models import torch_ops
+
+        return torch_ops.dropout(x, rate)
+    return dropped(x, kept(ops.shape(x), rate, seed_generator), rate)
+
+
 def kept(shape, rate, seed_generator):
     """Which entries dropout keeps, each with a random number of 16 bits.
+
+    For TensorFlow and JAX, as is `dropped`.
 
     Args:
         shape: tuple of ints, or of scalar tensors on TensorFlow.
         rate: float. The nearest multiple of 2**-16 is used.
-        seed_generator: `keras.random.SeedGenerator`. PyTorch's own generator
-            is used there in its place, as Keras does.
+        seed_generator: `keras.random.SeedGenerator`.
 
     Returns:
-        What `dropped` takes. On TensorFlow and PyTorch a tensor of `shape`,
-        0 or False for what is dropped and 1 or True for the rest; on JAX, two
-        words that the same is made from, as often as it is needed.
+        What `dropped` takes. On TensorFlow a tensor of bool of `shape`; on
+        JAX, two words that the same is made from, as often as it is needed.
     """
-    backend = keras.backend.backend()
-    if backend == "jax":
+    if keras.backend.backend() == "jax":
         first, second = seed_generator.next()
         offset = _hashed(_hashed(first) + second)
         return ops.stack([offset, _hashed(offset ^ first)])
-    # The 16 bits are those of a signed integer.
-    threshold = _threshold(rate) - 2 ** (_BITS - 1)
-    if backend == "torch":
-        import torch
-        from keras.src.backend.torch.core import get_device
-
-        count = math.prod(shape)
-        words = torch.empty(
-            (count + 3) // 4, dtype=torch.int64, device=get_device()
-        ).random_(-(2**63), None)
-        numbers = words.view(torch.int16)[:count].view(shape)
-        # Tensors of bool are slow on a processor.
-        return numbers.ge_(threshold).to(torch.uint8)
     import tensorflow as tf
 
     count = tf.reduce_prod(tf.stack(shape))
@@ -148,21 +150,19 @@ def kept(shape, rate, seed_generator):
         dtype="int32",
     )
     numbers = tf.reshape(tf.bitcast(words, "int16"), [-1])[:count]
-    return tf.reshape(numbers, shape) >= threshold
+    # The 16 bits are those of a signed integer.
+    return tf.reshape(numbers, shape) >= threshold(rate) - 2 ** (BITS - 1)
 
 
 def dropped(x, keep, rate):
     """`x` where `kept`, scaled up by what is lost, and 0 elsewhere."""
-    scale = 1 / (1 - _threshold(rate) / 2**_BITS)
-    backend = keras.backend.backend()
-    if backend == "torch":
-        return x * (ops.cast(keep, x.dtype) * scale)
-    if backend == "jax":
+    scale = 1 / (1 - threshold(rate) / 2**BITS)
+    if keras.backend.backend() == "jax":
         index = ops.reshape(
             ops.arange(math.prod(x.shape), dtype="uint32"), x.shape
         )
         numbers = _hashed(_hashed(index + keep[0]) ^ keep[1])
-        keep = numbers >> (32 - _BITS) >= _threshold(rate)
+        keep = numbers >> (32 - BITS) >= threshold(rate)
     # A product would keep floats for its gradient.
     return ops.where(keep, x * scale, ops.zeros((), x.dtype))
 
@@ -178,8 +178,9 @@ def _hashed(x):
     return x ^ (x >> 15)
 
 
-def _threshold(rate):
-    return round(rate * 2**_BITS)
+def threshold(rate):
+    """Numbers of `BITS` bits below it are dropped."""
+    return round(rate * 2**BITS)
 
 
 def split_heads(x, shape, parts, num_heads):

@@ -164,9 +164,14 @@ def test_the_setting_is_kept_in_the_config():
 
 
 class TestAttention:
-    """In more than one chunk, which `CHUNK` and a few tokens more make."""
+    """In more than one chunk, which `CHUNK` and a few tokens more make.
+
+    PyTorch attends in parts in training with dropout alone, so there is so
+    little that nothing is dropped.
+    """
 
     COUNT = fast_attention.CHUNK + 9
+    NONE = 1e-9
 
     def tensors(self):
         generator = np.random.default_rng(0)
@@ -179,7 +184,11 @@ class TestAttention:
     def assert_attends(self, causal, mask, training):
         tensors = self.tensors()
         ours = fast_attention.attend(
-            *tensors, causal=causal, mask=mask, training=training
+            *tensors,
+            causal=causal,
+            mask=mask,
+            dropout=keras.layers.Dropout(self.NONE),
+            training=training,
         )
         theirs = ops.dot_product_attention(
             *(ops.swapaxes(x, 1, 2) for x in tensors),
@@ -190,12 +199,6 @@ class TestAttention:
             numpy(ours), numpy(ops.swapaxes(theirs, 1, 2)), atol=1e-5
         )
 
-    @pytest.fixture(autouse=True)
-    def in_chunks(self, monkeypatch):
-        monkeypatch.setattr(
-            fast_attention, "_has_fused_attention", lambda: False
-        )
-
     @pytest.mark.parametrize("training", [False, True])
     def test_causal(self, training):
         self.assert_attends(True, None, training)
@@ -204,14 +207,16 @@ class TestAttention:
     def test_masked(self, rows):
         generator = np.random.default_rng(1)
         mask = generator.random((2, 1, rows, self.COUNT)) < 0.5
-        self.assert_attends(False, ops.convert_to_tensor(mask), False)
+        self.assert_attends(False, ops.convert_to_tensor(mask), True)
 
     @pytest.mark.parametrize("tokens", [6, COUNT])
     def test_gradients(self, tokens):
         models = []
         for fast in (True, False):
             keras.utils.set_random_seed(0)
-            backbone = gpt2_backbone(max_sequence_length=tokens)
+            backbone = gpt2_backbone(
+                max_sequence_length=tokens, dropout=self.NONE
+            )
             models.append(FPTClassifier(backbone, 3, input_dim=4, fast=fast))
         assert_twins(*models, *padded(models[0], tokens))
 
@@ -227,7 +232,56 @@ class TestAttention:
         )
         kept = numpy(dropped) * self.COUNT / 2
         np.testing.assert_allclose(kept, np.round(kept), atol=1e-3)
+        assert len(np.unique(kept)) > 10
         assert 0.4 < kept.mean() / self.COUNT < 0.6
+
+    @pytest.mark.parametrize("causal", [False, True])
+    def test_gradients_drop_what_the_output_dropped(self, causal):
+        query, key, value = map(ops.abs, self.tensors())
+
+        def output_sum(query, value):
+            keras.utils.set_random_seed(0)
+            output = fast_attention.attend(
+                *(query, key, value),
+                causal=causal,
+                dropout=keras.layers.Dropout(0.3, seed=0),
+                training=True,
+            )
+            return ops.sum(output * query)
+
+        back = gradient(lambda x: output_sum(query, x), value)
+        # The output is linear in the values.
+        np.testing.assert_allclose(
+            (back * numpy(value)).sum(),
+            numpy(output_sum(query, value)),
+            rtol=1e-4,
+        )
+        back = gradient(lambda x: output_sum(x, value), query)
+        step = 1e-2 * ops.sign(query)
+        found = output_sum(query + step, value), output_sum(query - step, value)
+        np.testing.assert_allclose(
+            (back * numpy(step)).sum(),
+            (numpy(found[0]) - numpy(found[1])) / 2,
+            rtol=1e-2,
+        )
+
+
+def gradient(function, x):
+    """What a function of a tensor has for a gradient, as an array."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return numpy(jax.grad(function)(x))
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        return numpy(tape.gradient(y, x))
+    x = x.clone().requires_grad_()
+    function(x).backward()
+    return numpy(x.grad)
 
 
 class TestDropout:
@@ -238,8 +292,8 @@ class TestDropout:
         keras.utils.set_random_seed(seed)
         seeds = keras.random.SeedGenerator(seed)
         for _ in range(draws):
-            keep = fast_ops.kept(shape, self.RATE, seeds)
-        return numpy(fast_ops.dropped(ops.ones(shape), keep, self.RATE))
+            dropped = fast_ops.dropout(ops.ones(shape), self.RATE, seeds)
+        return numpy(dropped)
 
     def keep(self, *args, **kwargs):
         return (self.dropped(*args, **kwargs) > 0).astype("float32")
