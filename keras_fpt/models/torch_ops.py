@@ -70,13 +70,13 @@ class _Attention(torch.autograd.Function):
         context.seed = _new_seed()
         draw = _Draws(context.seed, rate)
         output = torch.empty_like(query, memory_format=torch.contiguous_format)
-        tiles = _Tiles(query, key, bias, causal, buffers=2)
         outputs, values = output.flatten(0, 1), value.flatten(0, 1)
-        for rows, keys, (weights, kept) in tiles:
+        tiles = _Tiles(query, key, bias, causal, buffers=2)
+        for rows, keys, _, (weights, kept) in tiles:
             tiles.weigh(weights, rows, keys)
             weights.mul_(draw.into(kept))
-            _product(outputs[rows], weights, values[keys], draw.scale)
-        return output
+            torch.bmm(weights, values[keys], out=outputs[rows])
+        return output.mul_(draw.scale)
 
     @staticmethod
     @once_differentiable
@@ -86,39 +86,42 @@ class _Attention(torch.autograd.Function):
         found = [
             torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value)
         ]
-        found[1].zero_(), found[2].zero_()
         to_query, to_key, to_value = (x.flatten(0, 1) for x in found)
-        upstream, value = upstream.flatten(0, 1), value.flatten(0, 1)
+        upstream = (upstream * draw.scale).flatten(0, 1)
+        values = value.flatten(0, 1)
         tiles = _Tiles(query, key, bias, context.causal, buffers=3)
-        for rows, keys, (weights, kept, back) in tiles:
+        for rows, keys, is_first, (weights, kept, back) in tiles:
             tiles.weigh(weights, rows, keys)
             draw.into(kept)
-            _product(back, upstream[rows], value[keys].mT, draw.scale)
+            torch.bmm(upstream[rows], values[keys].mT, out=back)
             back.mul_(kept)
             kept.mul_(weights)
-            to_value[keys].baddbmm_(kept.mT, upstream[rows], alpha=draw.scale)
+            _add(to_value[keys], kept.mT, upstream[rows], is_first)
             torch._softmax_backward_data(
                 back, weights, -1, back.dtype, grad_input=kept
             )
-            _product(to_query[rows], kept, tiles.key[keys], tiles.scale)
-            to_key[keys].baddbmm_(kept.mT, tiles.query[rows], alpha=tiles.scale)
+            torch.bmm(kept, tiles.key[keys], out=to_query[rows])
+            _add(to_key[keys], kept.mT, tiles.query[rows], is_first)
+        to_query.mul_(tiles.scale)
         return *found, None, None, None
 
 
 class _Tiles:
     """Parts of the scores, in memory that is used again for each.
 
-    Iterating gives indices of heads and queries, of heads and keys, and as
-    many buffers of the scores' shape as were asked for.
+    Iterating gives indices of heads and queries, and of heads and keys;
+    whether it is the first part of these heads, which then has all keys; and
+    as many buffers of the scores' shape as were asked for.
     """
 
     def __init__(self, query, key, bias, causal, buffers):
         if bias is not None:
             shape = *query.shape[:2], *bias.shape[2:]
             bias = bias.expand(shape).flatten(0, 1)
-        self.query, self.key = query.flatten(0, 1), key.flatten(0, 1)
-        self.bias, self.causal = bias, causal
         self.scale = query.shape[-1] ** -0.5
+        self.query = (query * self.scale).flatten(0, 1)
+        self.key = key.flatten(0, 1)
+        self.bias, self.causal = bias, causal
         self.heads, self.queries, _ = self.query.shape
         self.keys = key.shape[2]
         self.chunk = min(QUERIES, self.queries)
@@ -132,20 +135,21 @@ class _Tiles:
     def __iter__(self):
         for first in range(0, self.heads, self.group):
             heads = slice(first, min(first + self.group, self.heads))
-            for start in range(0, self.queries, self.chunk):
-                stop = min(start + self.chunk, self.queries)
+            for stop in range(self.queries, 0, -self.chunk):
+                start = max(stop - self.chunk, 0)
                 keys = stop if self.causal else self.keys
                 shape = heads.stop - heads.start, stop - start, keys
                 size = math.prod(shape)
                 yield (
                     (heads, slice(start, stop)),
                     (heads, slice(keys)),
+                    stop == self.queries,
                     [buffer[:size].view(shape) for buffer in self.buffers],
                 )
 
     def weigh(self, weights, rows, keys):
         """Writes the attention's weights of a tile."""
-        _product(weights, self.query[rows], self.key[keys].mT, self.scale)
+        torch.bmm(self.query[rows], self.key[keys].mT, out=weights)
         if self.causal:
             count = weights.shape[1]
             weights[:, :, -count:].add_(self.future[:count, :count])
@@ -154,6 +158,14 @@ class _Tiles:
             every = slice(None) if self.bias.shape[1] == 1 else queries
             weights.add_(self.bias[heads, every])
         torch.softmax(weights, -1, out=weights)
+
+
+def _add(total, a, b, is_first):
+    """Adds a product of matrices to a total, or begins one with it."""
+    if is_first:
+        torch.bmm(a, b, out=total)
+    else:
+        total.baddbmm_(a, b)
 
 
 class _Draws:
@@ -179,7 +191,3 @@ class _Draws:
 
 def _new_seed():
     return int(torch.randint(2**62, ()))
-
-
-def _product(output, a, b, scale):
-    output.baddbmm_(a, b, beta=0, alpha=scale)
