@@ -1,6 +1,8 @@
 """The command line: parses, calls the library, prints."""
 
 import contextlib
+import functools
+import inspect
 import os
 import sys
 import tempfile
@@ -42,6 +44,48 @@ def _own(kind, text):
     ]
 
 
+TASK_OPTIONS = {
+    "max_length": Annotated[
+        int | None,
+        typer.Option(help="Longest sequence, where a task has such a limit."),
+    ],
+    "label_column": _own(str, "Column of the labels."),
+    "group_column": _own(str, "Column whose equal values make a sequence."),
+    "ignore_column": _own(list[str], "A column to leave out; may be repeated."),
+    "window": _own(int, "Rows of a time series that make a sequence."),
+    "stride": _own(int, "Rows between windows. [window]"),
+    "split_column": _own(str, "Column that says train, validation or test."),
+    "text_column": _own(str, "Column of strings: their characters are tokens."),
+    "labels": _own(str, "Table of the labels of a FASTA file's records."),
+    "id_column": _own(str, "Its column of names. [the first]"),
+    "image_size": _own(int, "Height and width that images are resized to."),
+    "patch_size": _own(int, "Height and width of a patch, in pixels. [4]"),
+    "max_seconds": _own(float, "Length that sounds are cut to. [10]"),
+}
+
+
+def _with_task_options(command):
+    """Gives a command the options of tasks and of people's own data.
+
+    Those that are given are its argument `options`, a dict.
+    """
+
+    @functools.wraps(command)
+    def wrapped(**arguments):
+        options = {name: arguments.pop(name) for name in TASK_OPTIONS}
+        options = {k: v for k, v in options.items() if v is not None}
+        return command(**arguments, options=options)
+
+    parameters = dict(inspect.signature(command).parameters)
+    kind = parameters.pop("options").kind
+    added = [
+        inspect.Parameter(name, kind, default=None, annotation=annotation)
+        for name, annotation in TASK_OPTIONS.items()
+    ]
+    wrapped.__signature__ = inspect.Signature([*parameters.values(), *added])
+    return wrapped
+
+
 TaskArgument = Annotated[
     str,
     typer.Argument(
@@ -50,22 +94,6 @@ TaskArgument = Annotated[
     ),
 ]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the task's data.")]
-LabelColumn = _own(str, "Column of the labels.")
-GroupColumn = _own(str, "Column whose equal values make a sequence.")
-IgnoreColumn = _own(list[str], "A column to leave out; may be repeated.")
-SplitColumn = _own(str, "Column that says train, validation or test.")
-TextColumn = _own(str, "Column of strings: their characters are tokens.")
-Window = _own(int, "Rows of a time series that make a sequence.")
-Stride = _own(int, "Rows between windows. [window]")
-Labels = _own(str, "Table of the labels of a FASTA file's records.")
-IdColumn = _own(str, "Its column of names. [the first]")
-ImageSize = _own(int, "Height and width that images are resized to.")
-PatchSize = _own(int, "Height and width of a patch, in pixels. [4]")
-MaxSeconds = _own(float, "Length that sounds are cut to. [10]")
-MaxLength = Annotated[
-    int | None,
-    typer.Option(help="Longest sequence, where a task has such a limit."),
-]
 
 
 @app.callback()
@@ -78,6 +106,7 @@ def options(
 
 
 @app.command()
+@_with_task_options
 def train(
     task: TaskArgument,
     preset: Annotated[
@@ -152,7 +181,6 @@ def train(
     ] = None,
     seed: int = 0,
     data_dir: DataDir = None,
-    max_length: MaxLength = None,
     output: Annotated[
         Path | None, typer.Option(help="[runs/<task>-<arm>-<n>]")
     ] = None,
@@ -172,18 +200,7 @@ def train(
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Least time between two checkpoints.")
     ] = 5.0,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    ignore_column: IgnoreColumn = None,
-    window: Window = None,
-    stride: Stride = None,
-    split_column: SplitColumn = None,
-    text_column: TextColumn = None,
-    labels: Labels = None,
-    id_column: IdColumn = None,
-    image_size: ImageSize = None,
-    patch_size: PatchSize = None,
-    max_seconds: MaxSeconds = None,
+    options: dict | None = None,
 ):
     """Train a frozen pretrained transformer on a task or your own data.
 
@@ -219,21 +236,7 @@ def train(
         dropout=dropout,
         seed=seed,
         data_dir=data_dir,
-        options=_given(
-            max_length=max_length,
-            label_column=label_column,
-            group_column=group_column,
-            ignore_column=ignore_column,
-            window=window,
-            stride=stride,
-            split_column=split_column,
-            text_column=text_column,
-            labels=labels,
-            id_column=id_column,
-            image_size=image_size,
-            patch_size=patch_size,
-            max_seconds=max_seconds,
-        ),
+        options=options,
     )
     try:
         with _spread(distribution):
@@ -253,11 +256,6 @@ def _spread(kind):
     from keras_fpt.distribution import scope
 
     return contextlib.nullcontext() if kind is None else scope(kind)
-
-
-def _given(**options):
-    """The options that were given."""
-    return {k: v for k, v in options.items() if v is not None}
 
 
 def _log(line):
@@ -297,6 +295,130 @@ def _print_summary(metrics):
 
 
 @app.command()
+@_with_task_options
+def sweep(
+    task: TaskArgument,
+    output: Annotated[
+        Path,
+        typer.Option(help="Folder of the sweep; the same command goes on."),
+    ],
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(help="May be repeated. [fpt and random]"),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=VALUE,VALUE,... or NAME=LOW:HIGH, a setting to choose; "
+            "may be repeated. [learning_rate=3e-4,1e-3,3e-3]"
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Runs of each arm's search, if there is LOW:HIGH."),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Runs of each arm at its best settings.")
+    ] = 3,
+    preset: Annotated[
+        str | None, typer.Option(help="As for train. [gpt2_tiny_en]")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Gradient steps. [the task's own]")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="NAME=VALUE, another setting of every run, as train's "
+            "option of that name; may be repeated.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of the search, and the first of --seeds.")
+    ] = 0,
+    data_dir: DataDir = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Optuna's database, which machines may share: "
+            "postgresql://... [an SQLite file in the output folder]"
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Runs that train at a time here.")
+    ] = 1,
+    takeover_seconds: Annotated[
+        int,
+        typer.Option(
+            help="Silence after which a worker's run is given to another."
+        ),
+    ] = 60,
+    options: dict | None = None,
+):
+    """Compare arms, each at its own best settings, over several seeds.
+
+    Settings are chosen on validation data; the test split is read for the
+    best alone.
+    """
+    _load_backend()
+    from keras_fpt.experiments import sweep as sweeps
+    from keras_fpt.experiments import sweep_config
+    from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.experiments.stopping import Preempted
+
+    fixed = dict(map(sweep_config.parse_setting, setting or []))
+    fixed |= {"preset": preset} if preset is not None else {}
+    fixed |= {"steps": steps} if steps is not None else {}
+    searched = dict(map(sweep_config.parse_search, search or []))
+    config = sweep_config.SweepConfig(
+        RunConfig(task, seed=seed, data_dir=data_dir, options=options, **fixed),
+        tuple(arm or ("fpt", "random")),
+        searched or sweep_config.DEFAULT_SEARCH,
+        trials,
+        seeds,
+    )
+    try:
+        table = sweeps.sweep(
+            config, output, storage, workers, takeover_seconds, _log
+        )
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Preempted:
+        raise typer.Exit(PREEMPTED) from None
+    _print_arms(table)
+    for sentence in sweeps.verdicts(output):
+        console.print(sentence, markup=False)
+
+
+def _print_arms(summary):
+    """The table of `summary.summarize`, in 80 columns, a part a task."""
+    for task, rows in summary.groupby(level="task", sort=False):
+        table = Table(title=escape(task))
+        table.add_column("arm")
+        for title in ("rate", "runs", "validation", "test", "steps"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for (_, arm), row in rows.iterrows():
+            lost = f" of {row['n'] + row['diverged']}" * bool(row["diverged"])
+            accuracies = [
+                f"{row[name]:.2%} ± {100 * row[f'{name}_interval']:.2f}"
+                for name in ("validation_accuracy", "test_accuracy")
+            ]
+            table.add_row(
+                arm,
+                f"{row['learning_rate']:g}",
+                f"{row['n']}{lost}",
+                *accuracies,
+                row["steps_to_converge"] if row["n"] else "",
+            )
+        console.print(table)
+    console.print(
+        "Accuracies are means over seeds, ± half of a 95% interval. Steps: the "
+        "median to 95% of the arm's best validation accuracy."
+    )
+
+
+@app.command()
 def evaluate(
     run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     split: Annotated[
@@ -315,6 +437,56 @@ def evaluate(
         if name.endswith("accuracy")
     )
     console.print(f"{split} {accuracies}, loss {result['loss']:.4f}")
+
+
+@app.command()
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs, or of sweeps.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .html file to write.")
+    ] = Path("report.html"),
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the table as .md, .csv and .tex."),
+    ] = None,
+):
+    """Write what runs have found as a page, with tables and pictures."""
+    _load_backend()
+    from keras_fpt.experiments.report import report
+
+    _print_arms(report(runs, output, tables))
+    console.print(f"Written to {output}.", markup=False)
+
+
+@app.command()
+def attention(
+    run_dir: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .png file to write.")
+    ] = Path("attention.png"),
+    example: Annotated[
+        int, typer.Option(help="Which example of the validation split.")
+    ] = 0,
+    block: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw each head of this block, counted from 0. [all blocks, "
+            "their heads averaged]"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+):
+    """Draw what a finished run's tokens attend to."""
+    _load_backend()
+    from keras_fpt.experiments.attention_maps import attention_map
+
+    panels = attention_map(run_dir, output, example, block, data_dir)
+    what = "blocks" if block is None else f"heads of block {block}"
+    console.print(
+        f"Attention of {len(panels)} {what}, drawn to {output}.", markup=False
+    )
 
 
 @app.command()
@@ -369,50 +541,21 @@ def list_tasks(context: typer.Context):
 
 
 @tasks_app.command("show")
+@_with_task_options
 def show_task(
     task: TaskArgument,
     data_dir: DataDir = None,
-    max_length: MaxLength = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="[<task>.png]")
     ] = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    ignore_column: IgnoreColumn = None,
-    window: Window = None,
-    stride: Stride = None,
-    split_column: SplitColumn = None,
-    text_column: TextColumn = None,
-    labels: Labels = None,
-    id_column: IdColumn = None,
-    image_size: ImageSize = None,
-    patch_size: PatchSize = None,
-    max_seconds: MaxSeconds = None,
+    options: dict | None = None,
 ):
     """Show what a task's data is, and draw a few examples as a PNG."""
     _load_backend()
     from keras_fpt import tasks
     from keras_fpt.tasks.drawing import draw_examples
 
-    shown = tasks.get(
-        task,
-        data_dir,
-        **_given(
-            max_length=max_length,
-            label_column=label_column,
-            group_column=group_column,
-            ignore_column=ignore_column,
-            window=window,
-            stride=stride,
-            split_column=split_column,
-            text_column=text_column,
-            labels=labels,
-            id_column=id_column,
-            image_size=image_size,
-            patch_size=patch_size,
-            max_seconds=max_seconds,
-        ),
-    )
+    shown = tasks.get(task, data_dir, **options)
     table = Table(title=escape(shown.name), show_header=False)
     for row in _facts(shown):
         table.add_row(*map(escape, row))

@@ -40,6 +40,7 @@ def train(
     overwrite=False,
     log=print,
     checkpoint_seconds=CHECKPOINT_SECONDS,
+    test=True,
 ):
     """Trains a run and leaves its record in a folder.
 
@@ -60,6 +61,8 @@ def train(
         log: function that takes a line of text.
         checkpoint_seconds: float, the least time between two checkpoints.
             It is longer where writing one takes over a twentieth of it.
+        test: bool, whether the run ends with a look at the test split, and at
+            further held-out ones. `add_test` has one later.
 
     Returns:
         The dict in `metrics.json`.
@@ -118,7 +121,7 @@ def train(
             if not distribution.is_first_process():
                 recorder = make_recorder()
             _check_shared(recorder)
-            return _run(config, task, model, recorder, log)
+            return _run(config, task, model, recorder, log, test)
 
 
 def _say_nothing(line):
@@ -152,7 +155,7 @@ def _read_finished(config, folder, log):
     return read_metrics(folder)
 
 
-def _run(config, task, model, recorder, log):
+def _run(config, task, model, recorder, log, test):
     """Trains from where the recorder is, and finishes; says so if it stops."""
     folder = recorder.folder
     if distribution.current() is not None:
@@ -163,7 +166,7 @@ def _run(config, task, model, recorder, log):
     try:
         with faults.full_disk_explained(folder, recorder.kept_state):
             _fit(config, task, model, recorder)
-            return _finish(config, task, model, recorder, log)
+            return _finish(config, task, model, recorder, log, test)
     except (KeyboardInterrupt, Preempted):
         log(
             f"Interrupted after step {recorder.step:,}. The same command with "
@@ -300,6 +303,22 @@ def evaluate(folder, split="test", data_dir=None):
         ValueError: the split is unknown, the adapter does not fit, or a
             person's own data has changed.
     """
+    config, task, model = trained(folder, data_dir)
+    return _evaluate(model, task.held_out(split, config.batch_size))
+
+
+def trained(folder, data_dir=None):
+    """A finished run's resolved `RunConfig`, `Task` and trained model.
+
+    Args:
+        folder: path of the run's folder.
+        data_dir: as for `evaluate`.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished run.
+        ValueError: the adapter does not fit, or a person's own data has
+            changed.
+    """
     config = run_folder.read_config(folder)
     adapter = run_folder.finished_adapter(folder)
     if data_dir is not None:
@@ -308,10 +327,9 @@ def evaluate(folder, split="test", data_dir=None):
     task = config.load_task()
     if task.reader is not None:
         described.check_same(task, folder)
-    dataset = task.held_out(split, config.batch_size)
     model = build_model(config, task)
     model.load_adapter(adapter)
-    return _evaluate(model, dataset)
+    return config, task, model
 
 
 def read_metrics(folder):
@@ -360,9 +378,10 @@ def _balance(task):
     return f"Classes of train: {shares}; {always}"
 
 
-def _finish(config, task, model, recorder, log):
+def _finish(config, task, model, recorder, log, test):
     """Evaluates once more, and writes all that a finished run leaves."""
-    log("Evaluating on train, validation and test.")
+    names = "train, validation and test" if test else "train and validation"
+    log(f"Evaluating on {names}.")
     splits = task.datasets(config.batch_size, config.seed)
     metrics = {
         **json.loads(config.to_json()),
@@ -375,13 +394,10 @@ def _finish(config, task, model, recorder, log):
     for name, split in (
         ("train", _head(splits.train, TRAIN_SUBSET_SIZE, config)),
         ("validation", splits.validation),
-        ("test", splits.test),
     ):
         metrics |= _prefixed(name, _evaluate(model, split))
-    for name in task.held_out_splits[2:]:
-        metrics |= _prefixed(
-            name, _evaluate(model, task.held_out(name, config.batch_size))
-        )
+    if test:
+        metrics |= _test_metrics(config, task, model)
     metrics |= {
         f"{name}_majority_accuracy": task.majority_accuracy(name)
         for name in task.held_out_splits
@@ -403,10 +419,11 @@ def _finish(config, task, model, recorder, log):
             for name in ("task", "arm", "preset", "seed", "depth", "quantize")
         },
     )
+    split = "test" if test else "validation"
     draw_curves(
         recorder.rows,
         f"{config.task}, arm {config.arm}, {config.preset}, seed "
-        f"{config.seed}: test accuracy {metrics['test_accuracy']:.1%}",
+        f"{config.seed}: {split} accuracy {metrics[f'{split}_accuracy']:.1%}",
         folder / run_folder.CURVES,
     )
     run_folder.write_text(
@@ -418,6 +435,39 @@ def _finish(config, task, model, recorder, log):
         f"Written to {folder}: {run_folder.METRICS}, {run_folder.HISTORY}, "
         f"{run_folder.CURVES}, {run_folder.ADAPTER}, {run_folder.TENSORBOARD}/"
     )
+    return metrics
+
+
+def _test_metrics(config, task, model):
+    """Of the test split, and of further held-out ones."""
+    metrics = {}
+    for name in task.held_out_splits[1:]:
+        metrics |= _prefixed(
+            name, _evaluate(model, task.held_out(name, config.batch_size))
+        )
+    return metrics
+
+
+def add_test(folder):
+    """Reads the test split for a run that was trained with `test=False`.
+
+    Args:
+        folder: path of the finished run's folder.
+
+    Returns:
+        The dict in `metrics.json`, which has the new metrics now.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished run.
+        BlockingIOError: another process is writing to the folder.
+    """
+    folder = pathlib.Path(folder)
+    with run_folder.hold(folder):
+        config, task, model = trained(folder)
+        metrics = read_metrics(folder) | _test_metrics(config, task, model)
+        run_folder.write_text(
+            folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
+        )
     return metrics
 
 

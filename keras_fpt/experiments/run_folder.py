@@ -16,6 +16,7 @@ from keras_fpt.experiments.run_config import RunConfig
 CONFIG = "config.json"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
+DIVERGED = "diverged.json"  # In place of the metrics.
 ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
@@ -28,6 +29,7 @@ LOCK = ".lock"
 # to hold a run.
 _ALL = (
     METRICS,
+    DIVERGED,
     HISTORY,
     ADAPTER,
     CURVES,

@@ -1,6 +1,7 @@
 """The frozen pretrained transformer as a Keras model."""
 
 import contextlib
+import dataclasses
 import functools
 import sys
 
@@ -12,6 +13,7 @@ from keras_fpt import backbones, data_errors, distribution, freezing
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
+    attention_scores,
     exporting,
     frozen_features,
     input_checks,
@@ -254,6 +256,13 @@ class FPTClassifier(keras.Model):
         Returns:
             Float tensor `(batch, num_output_tokens, dim)`.
         """
+        embeddings, mask, real = self._embedded(x)
+        read = self.readout_layer.token_indices(real)
+        hidden = self.cut(embeddings, mask, read, training)
+        return self.readout_layer(hidden, real) if read is None else hidden
+
+    def _embedded(self, x):
+        """What goes into the cut, and 1 where a token is real, else 0."""
         mask = None
         if isinstance(x, dict):
             x, mask = x["tokens"], x.get("padding_mask")
@@ -272,9 +281,43 @@ class FPTClassifier(keras.Model):
         real = mask
         if mask is None:
             real = ops.ones(ops.shape(x)[:2], dtype="int32")
-        read = self.readout_layer.token_indices(real)
-        hidden = self.cut(embeddings, mask, read, training)
-        return self.readout_layer(hidden, real) if read is None else hidden
+        return embeddings, mask, real
+
+    def attention_scores(self, x, average_heads=True):
+        """How much each token attends to each other one, in every block.
+
+        It is computed by KerasHub's own layers, without dropout, for all of
+        `x` at once.
+
+        Args:
+            x: as `predict` takes it, array or dict of arrays.
+            average_heads: bool, whether to give the mean over the heads.
+
+        Returns:
+            Float array `(blocks, batch, queries, keys)`, of which each row
+            sums to 1, or less where a family lets heads attend to nothing; or
+            `(blocks, batch, heads, queries, keys)`. Blocks without attention
+            over all tokens (Qwen 3.5 has some) are left out.
+
+        Raises:
+            ValueError: the backbone has no attention.
+
+        Source: Lu et al. (2021), section 3.6.
+        """
+        x = self._checked(x)
+        x = keras.tree.map_structure(ops.convert_to_tensor, x)
+        if not self.built:
+            self(x)
+        embeddings, mask, _ = self._embedded(x)
+        plain = dataclasses.replace(self.cut, fast=None)
+        with attention_scores.recorded() as found:
+            plain(embeddings, mask, training=False)
+        if not found:
+            raise ValueError(
+                f"{type(self.backbone).__name__} has no attention to show."
+            )
+        scores = np.stack(found)
+        return scores.mean(axis=2) if average_heads else scores
 
     def answers(self, hidden):
         """The logits that the output layer makes of hidden states.

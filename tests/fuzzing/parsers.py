@@ -105,6 +105,12 @@ def _run_config(path):
     RunConfig.read(path)
 
 
+def _sweep_config(path):
+    from keras_fpt.experiments.sweep_config import SweepConfig
+
+    SweepConfig.read(path)
+
+
 def _data_json(path):
     from keras_fpt.experiments import described
 
@@ -277,6 +283,18 @@ PARSERS = {
         ".json",
         _json({"task": "bit_xor", "steps": 3, "options": {"a": [1]}}),
         _run_config,
+    ),
+    "sweep_config": (
+        ".json",
+        _json(
+            {
+                "run": {"task": "bit_xor"},
+                "arms": ["fpt"],
+                "search": {"depth": [1, 2], "dropout": {"low": 0, "high": 1}},
+                "trials": 2,
+            }
+        ),
+        _sweep_config,
     ),
     "data_json": (".json", _json(_DATA), _data_json),
     "preset_config": (
