@@ -45,6 +45,9 @@ ALLOWED = {
     # TAPE's records are pickles: read by an unpickler that admits containers,
     # strings, numbers and arrays of them alone.
     ("tasks/tape.py", "pickle"),
+    # Starts this package's own workers, with a folder for an argument, and no
+    # shell.
+    ("experiments/sweep.py", "subprocess"),
 }
 
 
