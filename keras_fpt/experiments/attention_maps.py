@@ -27,7 +27,7 @@ def attention_map(folder, path, example=0, block=None, data_dir=None):
         FileNotFoundError: the folder holds no finished run.
         ValueError: there is no such example or block, or no attention.
 
-    Source: Lu et al. (2021), section 3.6.
+    Source: Lu et al. (2021), on what the frozen layers attend to.
     """
     config, task, model = run.trained(folder, data_dir)
     tokens = _example(task, example)

@@ -50,8 +50,8 @@ def steps_to_converge(rows, threshold):
     Returns:
         A `StepsToConverge`; censored at the run's last step.
 
-    Source: Lu et al. (2021), section 3.5, which counts steps until
-    convergence without saying what that is.
+    Source: Lu et al. (2021), on compute efficiency, compare steps until
+    convergence; smoothing and threshold are choices made here.
 
     >>> rows = [
     ...     {"step": step, "validation_accuracy": accuracy}

@@ -1,7 +1,6 @@
 """What the paper reports, to stand beside what was measured here.
 
-Recalled from Lu et al. (2021), tables 1 to 5, not copied from it: a reference
-alone.
+Recalled from Lu et al. (2021), not copied from it: a reference alone.
 """
 
 _TASKS = (

@@ -124,6 +124,7 @@ def _count(study, *states):
 
 
 def main():
+    """Works on the sweep of the folder given, and exits with a status."""
     (folder,) = sys.argv[1:]
     sweep = SweepConfig.read(pathlib.Path(folder, CONFIG))
     takeover_seconds = int(os.environ[TAKEOVER])

@@ -302,7 +302,7 @@ class FPTClassifier(keras.Model):
         Raises:
             ValueError: the backbone has no attention.
 
-        Source: Lu et al. (2021), section 3.6.
+        Source: Lu et al. (2021), on what the frozen layers attend to.
         """
         x = self._checked(x)
         x = keras.tree.map_structure(ops.convert_to_tensor, x)
