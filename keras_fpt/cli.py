@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -215,7 +216,6 @@ def train(
     from keras_fpt.distribution import is_first_process
     from keras_fpt.experiments import run
     from keras_fpt.experiments.run_config import RunConfig
-    from keras_fpt.experiments.stopping import Preempted
 
     config = RunConfig(
         task=task,
@@ -238,16 +238,15 @@ def train(
         data_dir=data_dir,
         options=options,
     )
-    try:
+
+    def spread_run():
         with _spread(distribution):
             metrics = run.train(
                 config, output, resume, overwrite, _log, checkpoint_seconds
             )
-            is_first = is_first_process()
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except Preempted:
-        raise typer.Exit(PREEMPTED) from None
+            return metrics, is_first_process()
+
+    metrics, is_first = _stopped_as_asked(spread_run)
     if is_first:
         _print_summary(metrics)
 
@@ -365,7 +364,6 @@ def sweep(
     from keras_fpt.experiments import sweep as sweeps
     from keras_fpt.experiments import sweep_config
     from keras_fpt.experiments.run_config import RunConfig
-    from keras_fpt.experiments.stopping import Preempted
 
     fixed = dict(map(sweep_config.parse_setting, setting or []))
     fixed |= {"preset": preset} if preset is not None else {}
@@ -378,14 +376,11 @@ def sweep(
         trials,
         seeds,
     )
-    try:
-        table = sweeps.sweep(
+    table = _stopped_as_asked(
+        lambda: sweeps.sweep(
             config, output, storage, workers, takeover_seconds, _log
         )
-    except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
-    except Preempted:
-        raise typer.Exit(PREEMPTED) from None
+    )
     _print_arms(table)
     for sentence in sweeps.verdicts(output):
         console.print(sentence, markup=False)
@@ -398,24 +393,165 @@ def _print_arms(summary):
         table.add_column("arm")
         for title in ("rate", "runs", "validation", "test", "steps"):
             table.add_column(title, justify="right", no_wrap=True)
-        for (_, arm), row in rows.iterrows():
+        for (_, arm, settings), row in rows.iterrows():
             lost = f" of {row['n'] + row['diverged']}" * bool(row["diverged"])
-            accuracies = [
-                f"{row[name]:.2%} ± {100 * row[f'{name}_interval']:.2f}"
-                for name in ("validation_accuracy", "test_accuracy")
-            ]
             table.add_row(
-                arm,
-                f"{row['learning_rate']:g}",
+                escape(f"{arm}\n{settings}" if settings else arm),
+                _or_nothing(row["learning_rate"], "g"),
                 f"{row['n']}{lost}",
-                *accuracies,
-                row["steps_to_converge"] if row["n"] else "",
+                _mean(row, "validation_accuracy"),
+                _mean(row, "test_accuracy"),
+                _or_nothing(row["steps_to_converge"], ""),
             )
         console.print(table)
     console.print(
         "Accuracies are means over seeds, ± half of a 95% interval. Steps: the "
         "median to 95% of the arm's best validation accuracy."
     )
+
+
+def _mean(row, name):
+    half = _or_nothing(100 * row[f"{name}_interval"], ".2f")
+    return f"{row[name]:.2%}" + (f" ± {half}" if half else "")
+
+
+def _or_nothing(value, form):
+    return "" if value is None or value != value else format(value, form)
+
+
+def _stopped_as_asked(function):
+    """Turns a request to stop into the exit status that says so."""
+    from keras_fpt.experiments.stopping import Preempted
+
+    try:
+        return function()
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Preempted:
+        raise typer.Exit(PREEMPTED) from None
+
+
+@app.command()
+@_with_task_options
+def compare(
+    task: TaskArgument,
+    budget: Annotated[
+        str, typer.Option(help="Wall time that it may take: 90s, 10m, 2h, ...")
+    ] = "10m",
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune", help="Also the arms finetune and full, all trained."
+        ),
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="As for train. [gpt2_tiny_en]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Examples a step. [the task's own]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The first.")] = 0,
+    data_dir: DataDir = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its folder; the same command goes on. "
+            "[runs/<task>-compare-<n>]"
+        ),
+    ] = None,
+    options: dict | None = None,
+):
+    """Tell whether a frozen language model is worth it on some data.
+
+    Beside it: the majority class, scikit-learn's logistic regression and
+    gradient boosting, a linear probe and random weights, each at its own best
+    settings.
+    """
+    from keras_fpt.experiments.deadline import parse_seconds
+
+    began = time.monotonic()
+    seconds = parse_seconds(budget)
+    _load_backend()
+    from keras_fpt.experiments import compare as comparing
+    from keras_fpt.experiments.run_config import RunConfig
+
+    run = RunConfig(
+        task,
+        preset=preset,
+        batch_size=batch_size,
+        seed=seed,
+        data_dir=data_dir,
+        options=options,
+    )
+    folder, table, sentence = _stopped_as_asked(
+        lambda: comparing.compare(
+            comparing.Comparison(run, finetune), output, seconds, began, _log
+        )
+    )
+    _print_arms(table)
+    _log(f"The report: {folder / comparing.REPORT}")
+    _log(sentence or "Time was too short to train the frozen language model.")
+
+
+@app.command()
+def reproduce(
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="transfer, modality, architecture, efficiency, attention, "
+            "fit, size, statistics, linear-probe, depth, train-more, groups or "
+            "language-models."
+        ),
+    ],
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="minutes (at most ten), hours, or paper: its own scale, for "
+            "those with accelerators."
+        ),
+    ] = "minutes",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its folder; the same command goes on. "
+            "[runs/<question>-<budget>-<n>]"
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs and their cost.")
+    ] = False,
+):
+    """Answer one of the paper's questions with runs of your own."""
+    began = time.monotonic()
+    _load_backend()
+    from keras_fpt.experiments import reproduction
+    from keras_fpt.experiments.question import load_question
+
+    asked = load_question(question)
+    console.print(f"{asked.title}\n{asked.outcome}", markup=False)
+    if dry_run:
+        planned = reproduction.plan(asked, budget, data_dir)
+        _print_plan(planned)
+        _log(reproduction.cost(planned, budget))
+        return
+    folder, table = _stopped_as_asked(
+        lambda: reproduction.reproduce(
+            asked, budget, output, data_dir, began, _log
+        )
+    )
+    _print_arms(table)
+    _log(f"The report: {folder / reproduction.REPORT}")
+
+
+def _print_plan(planned):
+    """Prints what `reproduction.plan` gives."""
+    table = Table("task", "arm", "runs", "steps of each")
+    for runs in planned:
+        table.add_row(
+            runs.task, escape(runs.what), str(runs.count), f"{runs.steps:,}"
+        )
+    console.print(table)
 
 
 @app.command()
@@ -814,6 +950,8 @@ def _load_backend():
             import keras_hub  # noqa: F401
             import tensorflow as tf
 
+            # It warns of tracing when several models train in a process.
+            tf.get_logger().setLevel("ERROR")
             if keras.backend.backend() != "tensorflow":
                 # It only feeds data then, and would take an accelerator's
                 # whole memory.

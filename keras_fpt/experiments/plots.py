@@ -7,6 +7,17 @@ import numpy as np
 from keras_fpt.experiments import arms
 from keras_fpt.experiments.run_table import read_history
 
+_MORE_COLORS = (
+    "darkslateblue",
+    "teal",
+    "goldenrod",
+    "crimson",
+    "black",
+    "olivedrab",
+    "deeppink",
+    "sienna",
+)
+
 
 def learning_curves(runs, title):
     """Validation accuracy over the steps, a line an arm.
@@ -20,7 +31,7 @@ def learning_curves(runs, title):
     """
     figure, axes = _figure(title)
     finished = runs[runs["status"] == "finished"]
-    for arm, group in finished.groupby("arm", sort=False):
+    for name, color, group in _lines(finished):
         histories = [read_history(folder) for folder in group["folder"]]
         steps = [row["step"] for row in min(histories, key=len)]
         accuracy = np.array(
@@ -29,13 +40,13 @@ def learning_curves(runs, title):
                 for rows in histories
             ]
         )
-        label = f"{arm} ({len(histories)})"
-        axes.plot(steps, accuracy.mean(0), color=_color(arm), label=label)
+        label = f"{name} ({len(histories)})"
+        axes.plot(steps, accuracy.mean(0), color=color, label=label)
         axes.fill_between(
             steps,
             accuracy.min(0),
             accuracy.max(0),
-            color=_color(arm),
+            color=color,
             alpha=0.2,
             lw=0,
         )
@@ -55,11 +66,10 @@ def learning_rate_sensitivity(runs, title):
         diverged is a cross at the bottom.
     """
     figure, axes = _figure(title)
-    for arm, group in runs.groupby("arm", sort=False):
-        color = _color(arm)
+    for name, color, group in _lines(runs):
         finished = group[group["status"] == "finished"]
         means = finished.groupby("learning_rate")["validation_accuracy"].mean()
-        axes.plot(means.index, means, color=color, label=arm)
+        axes.plot(means.index, means, color=color, label=name)
         axes.scatter(
             finished["learning_rate"],
             finished["validation_accuracy"],
@@ -73,9 +83,19 @@ def learning_rate_sensitivity(runs, title):
     return _finished(figure, axes)
 
 
-def _color(arm):
-    """The same for an arm in every picture."""
-    return f"C{list(arms.ARMS).index(arm)}"
+def _lines(runs):
+    """For each arm and its settings, a name, a color and the runs.
+
+    An arm as it comes has the same color in every picture.
+    """
+    colors = {name: f"C{place}" for place, name in enumerate(arms.ARMS)}
+    for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
+        if not settings:
+            yield arm, colors[arm], group
+            continue
+        name = f"{arm}, {settings}"
+        yield name, _MORE_COLORS[len(colors) % len(_MORE_COLORS)], group
+        colors[name] = True
 
 
 def _figure(title):

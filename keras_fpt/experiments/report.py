@@ -1,18 +1,23 @@
 """What runs have found, as one page that stands alone, and as tables."""
 
+import base64
 import dataclasses
 import pathlib
 
 from keras_fpt.experiments import (
     arms,
+    baselines,
+    not_run,
     paper_figures,
     plots,
     run_folder,
     summary,
+    worth,
 )
 from keras_fpt.experiments.run_table import load_runs
 
 TABLE_FORMATS = ("md", "csv", "tex")
+TITLE = "What the runs found"
 _OURS = "fpt"
 _CLAIMS = {
     "random": "Pretraining on language helps",
@@ -40,8 +45,12 @@ class Claim:
     evidence: str
 
 
-def report(folders, path, tables=None):
+def report(folders, path, tables=None, title=TITLE, pictures=()):
     """Writes a page on all runs in some folders.
+
+    What `compare` and `reproduce` have left there beside runs is on it, too:
+    baselines, with a sentence on whether a language model is worth it, and
+    what could not be run.
 
     Args:
         folders: list of paths, see `load_runs`.
@@ -49,6 +58,8 @@ def report(folders, path, tables=None):
             nothing.
         tables: folder for the table of arms as Markdown, CSV and LaTeX, or
             `None`.
+        title: string.
+        pictures: dict from captions to paths of PNG files.
 
     Returns:
         `pandas.DataFrame`, the table of arms.
@@ -59,8 +70,8 @@ def report(folders, path, tables=None):
     """
     import jinja2
 
-    runs = load_runs(*folders)
-    arms_table = with_paper(summary.summarize(runs))
+    runs, found = load_runs(*folders), baselines.read(*folders)
+    arms_table = with_paper(with_baselines(summary.summarize(runs), found))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.experiments", "."),
         autoescape=True,
@@ -70,8 +81,17 @@ def report(folders, path, tables=None):
     )
     template = environment.get_template("report.html.jinja")
     page = template.render(
+        title=title,
         counts=runs["status"].value_counts().to_dict(),
-        tasks=[_section(task, runs, arms_table) for task in _tasks(arms_table)],
+        tasks=[
+            _section(task, runs, arms_table, found)
+            for task in dict.fromkeys(arms_table.index.get_level_values("task"))
+        ],
+        pictures={
+            caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
+            for caption, file in dict(pictures).items()
+        },
+        not_run=not_run.read(*folders),
         runs=_run_rows(runs),
     )
     run_folder.write_text(pathlib.Path(path), page)
@@ -86,8 +106,40 @@ def with_paper(table):
     Args:
         table: `pandas.DataFrame` of `summarize`.
     """
-    figures = [paper_figures.TEST_ACCURACY.get(key) for key in table.index]
+    figures = [
+        None if settings else paper_figures.TEST_ACCURACY.get((task, arm))
+        for task, arm, settings in table.index
+    ]
     return table.assign(paper_test_accuracy=figures)
+
+
+def with_baselines(table, found):
+    """The table of arms with a row for each baseline.
+
+    Args:
+        table: `pandas.DataFrame` of `summarize`.
+        found: list of `Baseline`.
+    """
+    import pandas as pd
+
+    if not found:
+        return table
+    rows = [
+        {
+            "task": baseline.task,
+            "arm": baseline.name,
+            "settings": baseline.settings,
+            "n": 1,
+            "diverged": 0,
+            "train_accuracy": baseline.train_accuracy,
+            "validation_accuracy": baseline.validation_accuracy,
+            "test_accuracy": baseline.test_accuracy,
+            "wall_seconds": baseline.seconds,
+        }
+        for baseline in found
+    ]
+    below = pd.DataFrame(rows).set_index(summary.INDEX)
+    return pd.concat([table, below.reindex(columns=table.columns)])
 
 
 def write_tables(table, folder):
@@ -113,43 +165,38 @@ def claims(runs):
         runs: `pandas.DataFrame` of `load_runs`.
 
     Returns:
-        List of `Claim`, for arms that have finished runs beside `fpt`'s.
+        List of `Claim`, for arms that have finished runs beside `fpt`'s with
+        the same settings.
     """
     finished = runs[runs["final"] & (runs["status"] == "finished")]
-    accuracies = {
-        arm: group["test_accuracy"].to_list()
-        for arm, group in finished.groupby("arm")
-    }
-    if _OURS not in accuracies:
-        return []
-    ours = accuracies[_OURS]
-    return [
-        Claim(
-            text,
-            summary.status(ours, accuracies[arm]),
-            summary.verdict(_OURS, ours, arm, accuracies[arm]),
-        )
-        for arm, text in _CLAIMS.items()
-        if arm in accuracies
-    ]
+    found = []
+    for settings, group in finished.groupby("settings", sort=False):
+        accuracies = {
+            arm: rows["test_accuracy"].to_list()
+            for arm, rows in group.groupby("arm")
+        }
+        ours = accuracies.get(_OURS)
+        found += [
+            Claim(
+                f"{text} ({settings})" if settings else text,
+                summary.status(ours, accuracies[arm]),
+                summary.verdict(_OURS, ours, arm, accuracies[arm]),
+            )
+            for arm, text in _CLAIMS.items()
+            if ours is not None and arm in accuracies
+        ]
+    return found
 
 
-def _tasks(table):
-    return list(dict.fromkeys(table.index.get_level_values("task")))
-
-
-def _section(task, runs, arms_table):
+def _section(task, runs, arms_table, found):
     own = runs[runs["task"] == task]
-    rates = own["learning_rate"].nunique()
+    found = [baseline for baseline in found if baseline.task == task]
     return {
         "name": task,
+        "conclusion": worth.conclusion(own, found) if found else None,
         "rows": [
-            {
-                "arm": arm,
-                "description": arms.get(arm).description,
-                **row,
-            }
-            for (name, arm), row in arms_table.iterrows()
+            {"arm": arm, "description": _description(arm, settings), **row}
+            for (name, arm, settings), row in arms_table.iterrows()
             if name == task
         ],
         "majority": own["test_majority_accuracy"].dropna().max(),
@@ -158,12 +205,21 @@ def _section(task, runs, arms_table):
             own[own["final"]], f"{task}: runs at the best settings"
         ),
         "sensitivity": plots.learning_rate_sensitivity(own, f"{task}: all runs")
-        if rates > 1
+        if own["learning_rate"].nunique() > 1
         else None,
     }
 
 
+def _description(arm, settings):
+    if arm in baselines.DESCRIPTIONS:
+        description = baselines.DESCRIPTIONS[arm]
+    else:
+        description = arms.get(arm).description
+    return f"{description}; {settings}" if settings else description
+
+
 def _run_rows(runs):
-    names = ["folder", "task", "arm", "learning_rate", "seed", "steps"]
-    names += ["backend", "status", "validation_accuracy", "test_accuracy"]
+    names = ["folder", "task", "arm", "settings", "learning_rate", "seed"]
+    names += ["steps", "backend", "status"]
+    names += ["validation_accuracy", "test_accuracy"]
     return runs.reindex(columns=names).to_dict("records")

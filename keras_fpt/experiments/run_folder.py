@@ -169,6 +169,38 @@ def claim(folder, config, resume, overwrite):
         write_text(folder / CONFIG, config.to_json())
 
 
+def claim_for(folder, name, text, what):
+    """Writes what an experiment is into its folder, a new or empty one.
+
+    Where the folder holds the same experiment, nothing is done.
+
+    Args:
+        folder: path.
+        name: string, the file that says what the experiment is.
+        text: string, what it says.
+        what: string, the kind of experiment, for errors.
+
+    Raises:
+        FileExistsError: the folder holds another one, or something else.
+    """
+    folder = pathlib.Path(folder)
+    path = folder / name
+    if path.is_file():
+        if path.read_text() != text:
+            raise FileExistsError(
+                f"The folder `{folder}` holds a {what} with other settings "
+                f"(see {name}). Choose another folder."
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"The output folder `{folder}` is not empty and holds no {what}. "
+            "Choose another one."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+
+
 def remove_checkpoints(folder):
     """Removes what a finished run needs no more."""
     shutil.rmtree(pathlib.Path(folder, CHECKPOINTS), ignore_errors=True)

@@ -4,7 +4,7 @@ import csv
 import pathlib
 
 from keras_fpt import json_files
-from keras_fpt.experiments import run_folder
+from keras_fpt.experiments import run_folder, variants
 
 
 def load_runs(*folders):
@@ -17,8 +17,9 @@ def load_runs(*folders):
         `pandas.DataFrame` with a row a run: `folder`; `status`, which is
         `finished`, `diverged` (its loss became infinite or NaN) or
         `unfinished`; `final`, whether its test split was read, or would have
-        been had it not diverged; what is in its `config.json`; and of a
-        finished run what is in its `metrics.json`.
+        been had it not diverged; `settings`, what tells it from others of
+        its arm, in words; what is in its `config.json`; and of a finished run
+        what is in its `metrics.json`.
 
     Raises:
         FileNotFoundError: there is no run.
@@ -35,7 +36,8 @@ def load_runs(*folders):
     if not rows:
         shown = ", ".join(f"`{folder}`" for folder in folders)
         raise FileNotFoundError(f"There is no run in {shown}.")
-    return pd.DataFrame(rows)
+    runs = pd.DataFrame(rows)
+    return runs.assign(settings=variants.label(runs))
 
 
 def _row(folder):

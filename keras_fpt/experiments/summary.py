@@ -14,11 +14,12 @@ from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.experiments.run_table import read_history
 
 CONFIDENCE = 0.95
+INDEX = ["task", "arm", "settings"]
 _SETTINGS = [f.name for f in dataclasses.fields(RunConfig) if f.name != "seed"]
 
 
 def summarize(runs):
-    """A row for each arm of each task, over its final runs.
+    """A row for each arm of each task, and its settings, over final runs.
 
     Those are the runs that read the test split: those at the arm's best
     settings, one for each seed.
@@ -27,11 +28,12 @@ def summarize(runs):
         runs: `pandas.DataFrame` of `load_runs`.
 
     Returns:
-        `pandas.DataFrame` indexed by task and arm: `n`, finished runs;
-        `diverged`, runs that did not finish since their loss became infinite
-        or NaN; `learning_rate`; `validation_accuracy` and `test_accuracy`,
-        means over the finished, each with half its 95% interval's width,
-        `..._interval`, of Student's t over seeds (NaN for one run);
+        `pandas.DataFrame` indexed by task, arm and settings, see `load_runs`:
+        `n`, finished runs; `diverged`, runs that did not finish since their
+        loss became infinite or NaN; `learning_rate`; `train_accuracy`,
+        `validation_accuracy` and `test_accuracy`, means over the finished,
+        each with half its 95% interval's width, `..._interval`, of Student's
+        t over seeds (NaN for one run);
         `steps_to_converge`, text, the median steps to 95% of the arm's best
         validation accuracy, which a diverged run never reaches;
         `wall_seconds`, the mean; `trainable_parameters`. Runs of one arm with
@@ -50,10 +52,9 @@ def summarize(runs):
         for row in final.to_dict("records")
     ]
     groups = [group for _, group in final.groupby(settings, sort=False)]
-    index = [(group["task"].iloc[0], group["arm"].iloc[0]) for group in groups]
+    index = [tuple(group[INDEX].iloc[0]) for group in groups]
     return pd.DataFrame(
-        map(_row, groups),
-        pd.MultiIndex.from_tuples(index, names=["task", "arm"]),
+        map(_row, groups), pd.MultiIndex.from_tuples(index, names=INDEX)
     )
 
 
@@ -64,7 +65,8 @@ def _row(group):
         "diverged": len(group) - len(finished),
         "learning_rate": group["learning_rate"].iloc[0],
     }
-    for name in ("validation_accuracy", "test_accuracy"):
+    for split in ("train", "validation", "test"):
+        name = f"{split}_accuracy"
         row[name], row[f"{name}_interval"] = mean_and_interval(
             finished[name] if len(finished) else []
         )

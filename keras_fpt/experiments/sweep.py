@@ -64,7 +64,7 @@ def sweep(
         )
     _check(config)
     folder = pathlib.Path(folder)
-    _claim(folder, config)
+    run_folder.claim_for(folder, sweep_worker.CONFIG, config.to_json(), "sweep")
     storage_url = storage_url or f"sqlite:///{folder.absolute() / DATABASE}"
     storage = sweep_studies.open_storage(storage_url, takeover_seconds)
     studies = sweep_studies.search_studies(config, storage)
@@ -112,24 +112,6 @@ def _check(config):
     for settings in [{}] if config.is_sampled else config.points:
         for run in config.configs(settings).values():
             run.resolve(task)
-
-
-def _claim(folder, config):
-    path = folder / sweep_worker.CONFIG
-    if path.is_file():
-        if path.read_text() != config.to_json():
-            raise FileExistsError(
-                f"The folder `{folder}` holds a sweep with other settings (see "
-                f"{sweep_worker.CONFIG}). Choose another folder."
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(
-            f"The output folder `{folder}` is not empty and holds no sweep. "
-            "Choose another one."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    run_folder.write_text(path, config.to_json())
 
 
 class _Processes:

@@ -1,9 +1,13 @@
 """A sweep's Optuna studies: two for each arm, of settings and of seeds."""
 
+import contextlib
 import warnings
 
 from keras_fpt.experiments.sweep_config import Range
 
+# Which trial's worker is known to have begun; a trial that is tried again has
+# what the first one had.
+_BEGUN = "begun"
 # How often runs are taken over whose workers died, each time.
 MOST_RETRIES = 3
 
@@ -77,6 +81,33 @@ def _study(name, storage, points):
             # that exists is not run again.
             study.enqueue_trial(point, user_attrs={"point": point})
     return study
+
+
+def mark_begun(trial):
+    """Says that a trial's worker has sent a heartbeat."""
+    trial.set_user_attr(_BEGUN, trial.number)
+
+
+def watch_over(study, storage):
+    """Sends heartbeats for running trials that may never have had one.
+
+    Optuna takes a trial for stale some time after its last heartbeat, so one
+    whose worker died before the first would run for ever.
+    """
+    import optuna
+
+    states = (optuna.trial.TrialState.RUNNING,)
+    study_id = storage.get_study_id_from_name(study.study_name)
+    for trial in study.get_trials(deepcopy=False, states=states):
+        if trial.user_attrs.get(_BEGUN) == trial.number:
+            continue
+        trial_id = storage.get_trial_id_from_study_id_trial_number(
+            study_id, trial.number
+        )
+        # It may have ended by now.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            storage.record_heartbeat(trial_id)
+            storage.set_trial_user_attr(trial_id, _BEGUN, trial.number)
 
 
 def settings(trial, search):

@@ -59,18 +59,19 @@ def work(sweep, folder, storage, log=print):
         return metrics["validation_accuracy"]
 
     searches = sweep_studies.search_studies(sweep, storage)
-    _work_through(searches, try_settings, sweep.trials)
+    _work_through(searches, try_settings, storage, sweep.trials)
     best = {arm: sweep_studies.best(s) for arm, s in searches.items()}
     seeds = sweep_studies.seed_studies(sweep, storage)
-    _work_through(seeds, functools.partial(try_seed, best))
+    _work_through(seeds, functools.partial(try_seed, best), storage)
 
 
-def _work_through(studies, objective, trials=None):
+def _work_through(studies, objective, storage, trials=None):
     """Runs studies' trials until none is left, or runs elsewhere.
 
     Args:
         studies: dict from arms to studies.
         objective: function of an arm and a trial.
+        storage: `optuna.storages.RDBStorage`, that of the studies.
         trials: int, how many to choose. `None` means those queued alone.
     """
     import optuna
@@ -84,6 +85,7 @@ def _work_through(studies, objective, trials=None):
             return
         time.sleep(_POLL_SECONDS)
         for study in studies.values():
+            sweep_studies.watch_over(study, storage)
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", optuna.exceptions.ExperimentalWarning
@@ -95,6 +97,7 @@ def _objective(objective, arm, trials, trial):
     import keras
     import optuna
 
+    sweep_studies.mark_begun(trial)
     if trials is None and "point" not in trial.user_attrs:
         # Another worker took the last one of the queue.
         raise optuna.TrialPruned

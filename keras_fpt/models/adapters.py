@@ -1,4 +1,7 @@
-"""Adapter files: what a model has trained, without its frozen backbone."""
+"""Adapter files: what a model has trained, and what it has beside a backbone.
+
+New layers are kept whether or not they have trained: they were drawn at random.
+"""
 
 import hashlib
 
@@ -45,11 +48,13 @@ def save_adapter(model, path, metadata):
             "The model has no input layer yet, so there is nothing to save: "
             "fit it first."
         )
+    of_backbone = {id(v) for v in model.backbone.weights}
     arrays = {
         f"{group}/{index}": ops.convert_to_numpy(variable)
         for group, variables in freezing.parameter_groups(model).items()
         for index, variable in enumerate(variables)
         if variable.trainable
+        or (id(variable) not in of_backbone and group != "low_rank")
     }
     header = {
         **metadata,

@@ -649,7 +649,10 @@ class FPTClassifier(keras.Model):
         saved_classifier.save_to_preset(self, folder)
 
     def save_adapter(self, path, metadata=None):
-        """Writes what trains, and nothing else, to a safetensors file.
+        """Writes what trains, and the new layers, to a safetensors file.
+
+        The input and output layers are there even where they do not train;
+        of the backbone there is only what trains.
 
         Args:
             path: the file to write.

@@ -65,6 +65,8 @@ def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
     for name in ("train_loss", "validation_loss", "test_loss"):
         assert cached[name] == pytest.approx(plain[name], abs=1e-5)
     assert cached["test_accuracy"] == plain["test_accuracy"]
+    again = run.evaluate(tmp_path / "cached")["loss"]
+    assert again == pytest.approx(cached["test_loss"], abs=1e-5)
     histories = [
         (tmp_path / name / "history.csv").read_text().splitlines()
         for name in ("cached", "plain")

@@ -28,6 +28,7 @@ def write_run(folder, accuracy=0.9, test=True, error=None, **config):
     write_history(folder, rows)
     metrics = {
         **vars(config),
+        "train_accuracy": accuracy + 0.01,
         "validation_accuracy": accuracy,
         "wall_seconds": 2.0,
         "trainable_parameters": 100,
@@ -45,8 +46,9 @@ def test_runs_of_an_arm_are_put_together(tmp_path):
         write_run(tmp_path / f"random{seed}", 0.5, seed=seed, arm="random")
     write_run(tmp_path / "other", 0.99, test=False, learning_rate=1e-2)
     table = summary.summarize(load_runs(tmp_path))
-    assert list(table.index) == [("bit_xor", "fpt"), ("bit_xor", "random")]
-    row = table.loc["bit_xor", "fpt"]
+    arms = [("bit_xor", "fpt", ""), ("bit_xor", "random", "")]
+    assert list(table.index) == arms
+    row = table.loc["bit_xor", "fpt", ""]
     assert row["n"] == 3 and row["diverged"] == 0
     assert row["test_accuracy"] == pytest.approx(0.78)
     low, high = stats.t.interval(
@@ -92,6 +94,23 @@ def test_status_of_runs(tmp_path):
         str(tmp_path / "b"): "diverged",
         str(tmp_path / "c"): "unfinished",
     }
+
+
+def test_runs_of_an_arm_with_other_settings_have_a_row_of_their_own(tmp_path):
+    write_run(tmp_path / "all", 0.9)
+    write_run(tmp_path / "two", 0.8, depth=2)
+    probe = {"policy": "output_only", "quantize": "int8"}
+    write_run(tmp_path / "probe", 0.7, **probe)
+    write_run(tmp_path / "random", 0.6, arm="random", depth=2)
+    table = summary.summarize(load_runs(tmp_path))
+    assert list(table["test_accuracy"].round(3)) == [0.8, 0.6, 0.5, 0.7]
+    assert [key[1:] for key in table.index] == [
+        ("fpt", ""),
+        ("fpt", "policy output_only, quantize int8"),
+        # All runs of this arm have two blocks.
+        ("random", ""),
+        ("fpt", "depth 2"),
+    ]
 
 
 def test_a_folder_without_runs(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from launching import free_ports
 
 from keras_fpt.experiments import sweep as sweeps
-from keras_fpt.experiments import sweep_studies
+from keras_fpt.experiments import sweep_studies, sweep_worker
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.experiments.run_table import load_runs
 from keras_fpt.experiments.sweep_config import Range, SweepConfig
@@ -105,6 +105,22 @@ def test_a_killed_workers_run_is_taken_over(config, tmp_path):
     assert list(table["n"]) == [2, 2]
     for accuracy in table["test_accuracy"]:
         assert f"{accuracy:.2%}" in output
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+def test_a_worker_that_dies_before_its_first_heartbeat(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    storage = sweep_studies.open_storage(url, takeover_seconds=2)
+    study = optuna.create_study(storage=storage, direction="maximize")
+    study.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
+    study.ask()  # Nobody will ever work on it.
+
+    def objective(arm, trial):
+        return float(trial.suggest_categorical("x", (1, 2)))
+
+    sweep_worker._work_through({"fpt": study}, objective, storage)
+    (trial,) = sweep_studies.completed(study)
+    assert trial.params == {"x": 1} and trial.number == 1
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from conftest import gpt2_backbone
@@ -32,6 +33,22 @@ def test_adapter_holds_only_what_trains(trained, tmp_path):
     assert groups == {"input", "positions", "layer_norm", "output"}
     size = sum(array.size for array in arrays.values())
     assert size == sum(np.prod(v.shape) for v in trained.trainable_variables)
+
+
+@pytest.mark.parametrize("policy", ["output_only", "output+layer_norm"])
+def test_new_layers_that_do_not_train_are_restored(
+    policy, preset, data, tmp_path
+):
+    arguments = {"policy": policy, "learned_positions": 10}
+    model = FPTClassifier.from_preset(preset, num_classes=2, **arguments)
+    model.fit(*data, epochs=1, verbose=0)
+    model.save_adapter(tmp_path / "adapter.safetensors")
+    keras.utils.set_random_seed(5)  # Another input layer.
+    fresh = FPTClassifier.from_preset(preset, num_classes=2, **arguments)
+    fresh.load_adapter(tmp_path / "adapter.safetensors")
+    np.testing.assert_array_equal(
+        model.predict(data[0], verbose=0), fresh.predict(data[0], verbose=0)
+    )
 
 
 def test_adapter_of_another_backbone_is_refused(trained, tmp_path):

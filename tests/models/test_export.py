@@ -30,6 +30,11 @@ ENDINGS = {
     "litert": ".tflite",
     "torch": ".pt2",
 }
+# OpenVINO takes half a minute to write a model from TensorFlow: every day once.
+QUICK_FORMATS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "openvino"))
+    for name in FORMATS
+]
 X = np.random.default_rng(0).normal(size=(4, 6, 3)).astype("float32")
 MASK = (np.arange(6) < np.array([[3], [6], [4], [2]])).astype("int32")
 pytestmark = pytest.mark.filterwarnings("ignore")  # The exporters'.
@@ -179,6 +184,7 @@ class TestRuntimes:
                 run(path, format, other), numpy(model(other)), atol=1e-5
             )
 
+    @pytest.mark.parametrize("format", QUICK_FORMATS)
     def test_without_a_mask(self, format, tmp_path):
         model = make_model()
         sizes = FORMATS[format]
@@ -188,6 +194,7 @@ class TestRuntimes:
             run(path, format, {"tokens": X}), numpy(model(X)), atol=1e-5
         )
 
+    @pytest.mark.parametrize("format", QUICK_FORMATS)
     def test_integer_tokens(self, format, tmp_path):
         model = make_model(vocabulary_size=5)
         x = np.arange(24, dtype="int32").reshape(4, 6) % 5
@@ -199,6 +206,7 @@ class TestRuntimes:
             run(path, format, {"tokens": x}), numpy(model(x)), atol=1e-5
         )
 
+    @pytest.mark.parametrize("format", QUICK_FORMATS)
     def test_quantised(self, format, tmp_path):
         model = make_model(quantize="int8")
         if (BACKEND, format) == ("torch", "openvino"):
