@@ -108,7 +108,10 @@ def draw(panels, names, labels, num_answering, title, path):
     shown = np.arange(0, count, -(-count // MOST_LABELS))
     size = 8 if len(shown) <= 20 else 5
     for place, panel, name in zip(axes, panels, names, strict=False):
-        image = place.imshow(panel, vmin=0, vmax=panel.max(), cmap="viridis")
+        # The first tokens have few to attend to: their shares would hide all
+        # others of a long sequence.
+        most = np.quantile(panel, 0.995)
+        image = place.imshow(panel, vmin=0, vmax=most, cmap="viridis")
         place.set_title(name, fontsize=9)
         for axis in (place.xaxis, place.yaxis):
             axis.set_ticks(
@@ -120,7 +123,8 @@ def draw(panels, names, labels, num_answering, title, path):
         place.tick_params(axis="x", rotation=90)
         if 0 < num_answering < count:
             place.axhline(count - num_answering - 0.5, color="white", lw=0.8)
-        figure.colorbar(image, ax=place, shrink=0.8).ax.tick_params(labelsize=6)
+        bar = figure.colorbar(image, ax=place, shrink=0.8, extend="max")
+        bar.ax.tick_params(labelsize=6)
     for place in axes[::columns]:
         place.set_ylabel("token that attends", fontsize=8)
     for place in axes[-columns:]:

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from keras_fpt.experiments import arms
 from keras_fpt.experiments.convergence import (
     StepsToConverge,
     median_steps,
@@ -52,6 +53,13 @@ def summarize(runs):
         for row in final.to_dict("records")
     ]
     groups = [group for _, group in final.groupby(settings, sort=False)]
+    tasks, order = list(final["task"].unique()), list(arms.ARMS)
+
+    def place(group):
+        task, arm, words = group[INDEX].iloc[0]
+        return tasks.index(task), order.index(arm), words
+
+    groups.sort(key=place)
     index = [tuple(group[INDEX].iloc[0]) for group in groups]
     return pd.DataFrame(
         map(_row, groups), pd.MultiIndex.from_tuples(index, names=INDEX)

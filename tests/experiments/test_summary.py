@@ -103,13 +103,13 @@ def test_runs_of_an_arm_with_other_settings_have_a_row_of_their_own(tmp_path):
     write_run(tmp_path / "probe", 0.7, **probe)
     write_run(tmp_path / "random", 0.6, arm="random", depth=2)
     table = summary.summarize(load_runs(tmp_path))
-    assert list(table["test_accuracy"].round(3)) == [0.8, 0.6, 0.5, 0.7]
+    assert list(table["test_accuracy"].round(3)) == [0.8, 0.7, 0.6, 0.5]
     assert [key[1:] for key in table.index] == [
         ("fpt", ""),
+        ("fpt", "depth 2"),
         ("fpt", "policy output_only, quantize int8"),
         # All runs of this arm have two blocks.
         ("random", ""),
-        ("fpt", "depth 2"),
     ]
 
 
