@@ -176,9 +176,7 @@ def _train(comparison, task, folder, deadline, log):
     log("Measuring what a step of each arm takes.")
     costs = _costs(variants, task)
     batch_size = comparison.run.resolve(task).batch_size
-    spent_at_end = _REPORT_SECONDS + sum(
-        each.test_seconds(task, batch_size) for each in costs
-    )
+    test_seconds = sum(each.test_seconds(task, batch_size) for each in costs)
     if (folder / PLAN).is_file():
         plan = Plan.read(folder / PLAN)
     else:
@@ -198,7 +196,7 @@ def _train(comparison, task, folder, deadline, log):
         plan.seeds,
         folder / RUNS,
         deadline.earlier(_REPORT_SECONDS),
-        spent_at_end - _REPORT_SECONDS,
+        test_seconds,
         log,
     )
     if len(missing) == len(variants):
