@@ -238,15 +238,11 @@ def train(
         data_dir=data_dir,
         options=options,
     )
-
-    def spread_run():
-        with _spread(distribution):
-            metrics = run.train(
-                config, output, resume, overwrite, _log, checkpoint_seconds
-            )
-            return metrics, is_first_process()
-
-    metrics, is_first = _stopped_as_asked(spread_run)
+    with _stopping_as_asked(), _spread(distribution):
+        metrics = run.train(
+            config, output, resume, overwrite, _log, checkpoint_seconds
+        )
+        is_first = is_first_process()
     if is_first:
         _print_summary(metrics)
 
@@ -376,11 +372,10 @@ def sweep(
         trials,
         seeds,
     )
-    table = _stopped_as_asked(
-        lambda: sweeps.sweep(
+    with _stopping_as_asked():
+        table = sweeps.sweep(
             config, output, storage, workers, takeover_seconds, _log
         )
-    )
     _print_arms(table)
     for sentence in sweeps.verdicts(output):
         console.print(sentence, markup=False)
@@ -419,12 +414,13 @@ def _or_nothing(value, form):
     return "" if value is None or value != value else format(value, form)
 
 
-def _stopped_as_asked(function):
+@contextlib.contextmanager
+def _stopping_as_asked():
     """Turns a request to stop into the exit status that says so."""
     from keras_fpt.experiments.stopping import Preempted
 
     try:
-        return function()
+        yield
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except Preempted:
@@ -483,11 +479,10 @@ def compare(
         data_dir=data_dir,
         options=options,
     )
-    folder, table, sentence = _stopped_as_asked(
-        lambda: comparing.compare(
+    with _stopping_as_asked():
+        folder, table, sentence = comparing.compare(
             comparing.Comparison(run, finetune), output, seconds, began, _log
         )
-    )
     _print_arms(table)
     _log(f"The report: {folder / comparing.REPORT}")
     _log(sentence or "Time was too short to train the frozen language model.")
@@ -535,11 +530,10 @@ def reproduce(
         _print_plan(planned)
         _log(reproduction.cost(planned, budget))
         return
-    folder, table = _stopped_as_asked(
-        lambda: reproduction.reproduce(
+    with _stopping_as_asked():
+        folder, table = reproduction.reproduce(
             asked, budget, output, data_dir, began, _log
         )
-    )
     _print_arms(table)
     _log(f"The report: {folder / reproduction.REPORT}")
 

@@ -1,15 +1,13 @@
 """What a person would try first: no language model, no sequence, no GPU."""
 
 import dataclasses
-import json
 import pathlib
 import time
 import warnings
 
 import numpy as np
 
-from keras_fpt import json_files
-from keras_fpt.experiments import run_folder
+from keras_fpt.experiments import records
 from keras_fpt.experiments.deadline import OutOfTime
 from keras_fpt.experiments.not_run import NotRun
 from keras_fpt.tasks.stored import Stored
@@ -111,33 +109,26 @@ def fit_all(task, deadline, seconds, log=print):
             NotRun(task.name, name, reason)
             for name in (LOGISTIC_REGRESSION, GRADIENT_BOOSTING)
         ]
-    found, not_run = [], []
-    data = {}
-    for name, make, settings in (
-        (LOGISTIC_REGRESSION, _logistic_regression, _C),
-        (GRADIENT_BOOSTING, _gradient_boosting, _BOOSTING),
-    ):
-        try:
-            with deadline.kept(most=seconds):
-                if not data:
-                    data |= flattened(task)
-        except OutOfTime:
-            break
+    makers = {
+        LOGISTIC_REGRESSION: (_logistic_regression, _C),
+        GRADIENT_BOOSTING: (_gradient_boosting, _BOOSTING),
+    }
+    data, found, not_run = flattened(task), [], []
+    for name, (make, settings) in makers.items():
         fitted = _fit_best(task, name, make, settings, data, deadline, seconds)
-        if fitted is not None:
-            found.append(fitted)
-            log(
-                f"{name}, {fitted.settings}: validation accuracy "
-                f"{fitted.validation_accuracy:.2%}"
-            )
-    for name in (LOGISTIC_REGRESSION, GRADIENT_BOOSTING):
-        if name not in [fitted.name for fitted in found]:
+        if fitted is None:
             reason = (
                 f"{seconds:.0f} s were too short to fit it once. Give a "
                 "larger budget."
             )
             not_run.append(NotRun(task.name, name, reason))
             log(f"Not run: {name}: {reason}")
+            continue
+        found.append(fitted)
+        log(
+            f"{name}, {fitted.settings}: validation accuracy "
+            f"{fitted.validation_accuracy:.2%}"
+        )
     return found, not_run
 
 
@@ -265,22 +256,9 @@ def _flat(task, tokens):
 
 def write(found, folder):
     """Keeps baselines beside a folder's runs."""
-    entries = [dataclasses.asdict(baseline) for baseline in found]
-    run_folder.write_text(
-        pathlib.Path(folder, FILE),
-        json.dumps({"baselines": entries}, indent=2) + "\n",
-    )
+    records.write(found, pathlib.Path(folder, FILE))
 
 
 def read(*folders):
-    """The baselines in some folders, and in folders within them.
-
-    Raises:
-        ValueError: a file is damaged.
-    """
-    paths = {p for folder in folders for p in pathlib.Path(folder).rglob(FILE)}
-    return [
-        json_files.make(Baseline, entry, f"`{path}`")
-        for path in sorted(paths)
-        for entry in json_files.read_object(path).get("baselines", [])
-    ]
+    """The baselines in some folders, and in folders within them."""
+    return records.read(Baseline, FILE, folders)

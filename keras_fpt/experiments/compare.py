@@ -15,7 +15,7 @@ from keras_fpt.experiments import (
     run_folder,
     worth,
 )
-from keras_fpt.experiments.deadline import Deadline
+from keras_fpt.experiments.deadline import Deadline, OutOfTime
 from keras_fpt.experiments.recorder import LEAST_STEPS_BETWEEN_EVALUATIONS
 from keras_fpt.experiments.report import report
 from keras_fpt.experiments.run_config import RunConfig
@@ -174,7 +174,14 @@ def _train(comparison, task, folder, deadline, log):
     """Trains what the plan says; list of `NotRun`."""
     variants = comparison.variants
     log("Measuring what a step of each arm takes.")
-    costs = _costs(variants, task)
+    try:
+        with deadline.kept(_REPORT_SECONDS):
+            costs = _costs(variants, task)
+    except OutOfTime as error:
+        raise ValueError(
+            "The budget is too small to measure what a step takes. Give a "
+            "larger --budget, a smaller --preset, or a smaller --batch-size."
+        ) from error
     batch_size = comparison.run.resolve(task).batch_size
     test_seconds = sum(each.test_seconds(task, batch_size) for each in costs)
     if (folder / PLAN).is_file():

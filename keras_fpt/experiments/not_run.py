@@ -1,11 +1,9 @@
 """What of an experiment could not be run, kept beside its runs."""
 
 import dataclasses
-import json
 import pathlib
 
-from keras_fpt import json_files
-from keras_fpt.experiments import run_folder
+from keras_fpt.experiments import records
 
 FILE = "not_run.json"
 
@@ -27,22 +25,9 @@ class NotRun:
 
 def write(entries, folder):
     """Keeps a list of `NotRun` in a folder."""
-    entries = [dataclasses.asdict(entry) for entry in entries]
-    run_folder.write_text(
-        pathlib.Path(folder, FILE),
-        json.dumps({"not_run": entries}, indent=2) + "\n",
-    )
+    records.write(entries, pathlib.Path(folder, FILE))
 
 
 def read(*folders):
-    """The `NotRun`s in some folders, and in folders within them.
-
-    Raises:
-        ValueError: a file is damaged.
-    """
-    paths = {p for folder in folders for p in pathlib.Path(folder).rglob(FILE)}
-    return [
-        json_files.make(NotRun, entry, f"`{path}`")
-        for path in sorted(paths)
-        for entry in json_files.read_object(path).get("not_run", [])
-    ]
+    """The `NotRun`s in some folders, and in folders within them."""
+    return records.read(NotRun, FILE, folders)

@@ -14,21 +14,20 @@ STRUCTURE = (
 )
 
 
-def describe(config, names=STRUCTURE):
+def describe(config):
     """A run's arm and what of its settings is not the arm's own.
 
     Args:
         config: a `RunConfig`, resolved or not.
-        names: the settings that are told.
 
     >>> describe(RunConfig("digits", arm="fpt", depth=2))
     'fpt (depth 2)'
     """
-    told = settings(config.arm, vars(config), names)
+    told = settings(config.arm, vars(config), STRUCTURE)
     return f"{config.arm} ({told})" if told else config.arm
 
 
-def settings(arm, values, names=STRUCTURE):
+def settings(arm, values, names):
     """Those of an arm's settings that are not its own.
 
     Args:

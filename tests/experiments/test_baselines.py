@@ -103,6 +103,6 @@ def test_they_are_kept_beside_the_runs(sums, tmp_path):
     found = [baselines.majority(sums)]
     baselines.write(found, tmp_path / "within")
     assert baselines.read(tmp_path) == found
-    (tmp_path / "within" / baselines.FILE).write_text('{"baselines": [{}]}')
+    (tmp_path / "within" / baselines.FILE).write_text('{"entries": [{}]}')
     with pytest.raises(ValueError, match="baselines.json.*'task'"):
         baselines.read(tmp_path)
