@@ -581,12 +581,15 @@ def report(
         Path | None,
         typer.Option(help="Folder for the table as .md, .csv and .tex."),
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the pictures as .svg.")
+    ] = None,
 ):
     """Write what runs have found as a page, with tables and pictures."""
     _load_backend()
     from keras_fpt.experiments.report import report
 
-    _print_arms(report(runs, output, tables))
+    _print_arms(report(runs, output, tables, figures=figures))
     console.print(f"Written to {output}.", markup=False)
 
 

@@ -79,6 +79,9 @@ def learning_rate_sensitivity(runs, title):
         diverged = group[group["status"] == "diverged"]["learning_rate"]
         axes.scatter(diverged, 0 * diverged, color=color, marker="x")
     axes.set_xscale("log")
+    rates = sorted(runs["learning_rate"].unique())
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.minorticks_off()
     axes.set_xlabel("learning rate")
     return _finished(figure, axes)
 

@@ -45,7 +45,7 @@ class Claim:
     evidence: str
 
 
-def report(folders, path, tables=None, title=TITLE, pictures=()):
+def report(folders, path, tables=None, title=TITLE, pictures=(), figures=None):
     """Writes a page on all runs in some folders.
 
     What `compare` and `reproduce` have left there beside runs is on it, too:
@@ -60,6 +60,7 @@ def report(folders, path, tables=None, title=TITLE, pictures=()):
             `None`.
         title: string.
         pictures: dict from captions to paths of PNG files.
+        figures: folder for the page's pictures of each task as SVG, or `None`.
 
     Returns:
         `pandas.DataFrame`, the table of arms.
@@ -80,13 +81,14 @@ def report(folders, path, tables=None, title=TITLE, pictures=()):
         undefined=jinja2.StrictUndefined,
     )
     template = environment.get_template("report.html.jinja")
+    sections = [
+        _section(task, runs, arms_table, found)
+        for task in dict.fromkeys(arms_table.index.get_level_values("task"))
+    ]
     page = template.render(
         title=title,
         counts=runs["status"].value_counts().to_dict(),
-        tasks=[
-            _section(task, runs, arms_table, found)
-            for task in dict.fromkeys(arms_table.index.get_level_values("task"))
-        ],
+        tasks=sections,
         pictures={
             caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
             for caption, file in dict(pictures).items()
@@ -97,6 +99,8 @@ def report(folders, path, tables=None, title=TITLE, pictures=()):
     run_folder.write_text(pathlib.Path(path), page)
     if tables is not None:
         write_tables(arms_table, tables)
+    if figures is not None:
+        write_figures(sections, figures)
     return arms_table
 
 
@@ -158,6 +162,22 @@ def write_tables(table, folder):
         run_folder.write_text(folder / f"arms.{ending}", texts[ending])
 
 
+def write_figures(sections, folder):
+    """Writes `<task>-curves.svg`, and `<task>-rates.svg` if there are several.
+
+    Args:
+        sections: list of what the page shows of each task.
+        folder: path.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for name in ("curves", "rates"):
+            if section[name]:
+                path = folder / f"{section['name']}-{name}.svg"
+                run_folder.write_text(path, section[name])
+
+
 def claims(runs):
     """What one task's final runs say of the paper's claims.
 
@@ -190,6 +210,7 @@ def claims(runs):
 
 def _section(task, runs, arms_table, found):
     own = runs[runs["task"] == task]
+    has_rates = own["learning_rate"].nunique() > 1
     found = [baseline for baseline in found if baseline.task == task]
     return {
         "name": task,
@@ -204,9 +225,32 @@ def _section(task, runs, arms_table, found):
         "curves": plots.learning_curves(
             own[own["final"]], f"{task}: runs at the best settings"
         ),
-        "sensitivity": plots.learning_rate_sensitivity(own, f"{task}: all runs")
-        if own["learning_rate"].nunique() > 1
+        "rates": plots.learning_rate_sensitivity(own, f"{task}: all runs")
+        if has_rates
         else None,
+        "by_rate": _by_rate(own) if has_rates else None,
+    }
+
+
+def _by_rate(runs):
+    """What the page's table of learning rates shows.
+
+    Returns:
+        Dict of the `arms`; `rows`, a learning rate and the accuracies there;
+        `best`, an accuracy for each arm; `at_edge`, the arms whose best rate
+        is the lowest or the highest of theirs.
+    """
+    table = summary.by_learning_rate(runs)
+    tried = {arm: table[arm].dropna() for arm in table}
+    return {
+        "arms": list(table),
+        "rows": [(rate, row.to_list()) for rate, row in table.iterrows()],
+        "best": table.max().to_list(),
+        "at_edge": [
+            arm
+            for arm, column in tried.items()
+            if len(column) > 1 and not (column.iloc[1:-1] == column.max()).any()
+        ],
     }
 
 

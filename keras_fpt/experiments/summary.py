@@ -92,6 +92,43 @@ def _row(group):
     return row
 
 
+def by_learning_rate(runs):
+    """What each arm reached at each learning rate that was tried for it.
+
+    All at the same seed, the lowest, which is that of a sweep's search: so a
+    row says what a comparison at one rate would have found.
+
+    Args:
+        runs: `pandas.DataFrame` of `load_runs`: one task's.
+
+    Returns:
+        `pandas.DataFrame` of validation accuracies, indexed by learning rate,
+        with a column for each arm and its settings, e.g. `fpt, depth 2`. NaN
+        where a run did not finish, or was not run.
+    """
+    place = list(arms.ARMS).index
+    first = runs[runs["seed"] == runs["seed"].min()].sort_values(
+        ["arm", "settings"],
+        key=lambda column: (
+            column.map(place) if column.name == "arm" else column
+        ),
+    )
+    names = first["arm"].where(
+        first["settings"] == "", first["arm"] + ", " + first["settings"]
+    )
+    return (
+        first.assign(name=names)
+        .pivot_table(
+            values="validation_accuracy",
+            index="learning_rate",
+            columns="name",
+            dropna=False,
+            sort=False,
+        )
+        .sort_index()
+    )
+
+
 def mean_and_interval(values):
     """A mean, and half of its 95% interval's width by Student's t.
 

@@ -169,8 +169,10 @@ def _watch(config, storage, studies, processes, log):
         for phase in phases:
             for arm, study in phase.items():
                 for trial in sweep_studies.completed(study):
-                    if (study.study_name, trial.number) not in seen:
-                        seen.add((study.study_name, trial.number))
+                    # Two workers may have queued the same point.
+                    point = trial.user_attrs.get("point", trial.number)
+                    if (study.study_name, str(point)) not in seen:
+                        seen.add((study.study_name, str(point)))
                         log(f"[{len(seen)}/{total}] {arm}, {_shown(trial)}")
         for path, code in ended:
             if code == sweep_worker.FAILED:

@@ -2,6 +2,7 @@ import html.parser
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -64,6 +65,13 @@ def test_a_page_with_everything_in_it(runs, tmp_path):
     assert "5 finished runs, 1 diverged." in text
     assert 'class="holds">holds' in text
     assert "fpt is above random by 20.0 points" in text
+    start = page.cells.index("one learning rate for all")
+    assert page.cells[start : start + 9] == [
+        *("one learning rate for all", "fpt", "random"),
+        *("0.0001", "60.00", ""),
+        *("0.001", "91.00", "71.00"),
+    ]
+    assert "the lowest or the highest tried for fpt:" in text
 
 
 def test_the_same_runs_give_the_same_page(runs, tmp_path):
@@ -91,6 +99,17 @@ def test_tables_in_three_formats(runs, tmp_path):
     assert len(markdown) == 4 and markdown[2].startswith("| bit_xor")
     latex = (tmp_path / "tables" / "arms.tex").read_text()
     assert latex.startswith("\\begin{tabular}") and "bit\\_xor" in latex
+
+
+def test_pictures_as_files(runs, tmp_path):
+    report([runs], tmp_path / "report.html", figures=tmp_path / "figures")
+    files = sorted((tmp_path / "figures").iterdir())
+    assert [f.name for f in files] == [
+        "bit_xor-curves.svg",
+        "bit_xor-rates.svg",
+    ]
+    for file in files:
+        assert ElementTree.parse(file).getroot().tag.endswith("}svg")
 
 
 def test_the_command_line_writes_it(runs, tmp_path, monkeypatch, capsys):

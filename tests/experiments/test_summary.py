@@ -113,6 +113,26 @@ def test_runs_of_an_arm_with_other_settings_have_a_row_of_their_own(tmp_path):
     ]
 
 
+def test_what_one_learning_rate_for_all_would_have_found(tmp_path):
+    for arm, rate, seed, accuracy in (
+        ("random", 1e-3, 0, 0.6),
+        ("random", 1e-2, 0, 0.8),
+        ("random", 1e-2, 1, 0.1),  # a seed that was tried at the best alone
+        ("fpt", 1e-2, 0, 0.7),
+    ):
+        folder = tmp_path / f"{arm}{rate}{seed}"
+        write_run(folder, accuracy, arm=arm, learning_rate=rate, seed=seed)
+    write_run(tmp_path / "lost", arm="fpt", error="inf", learning_rate=1e-3)
+    deep = {"learning_rate": 1e-3, "depth": 2}
+    write_run(tmp_path / "deep", 0.5, arm="fpt", **deep)
+    table = summary.by_learning_rate(load_runs(tmp_path))
+    assert list(table) == ["fpt", "fpt, depth 2", "random"]
+    assert list(table.index) == [1e-3, 1e-2]
+    np.testing.assert_equal(
+        table.to_numpy(), [[np.nan, 0.5, 0.6], [0.7, np.nan, 0.8]]
+    )
+
+
 def test_a_folder_without_runs(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no run in"):
         load_runs(tmp_path)
