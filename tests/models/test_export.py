@@ -136,9 +136,13 @@ def run_litert(path, inputs):
 def run_torch(path, inputs):
     import torch
 
-    tensors = {name: torch.tensor(value) for name, value in inputs.items()}
+    # On the device where the model was exported.
+    tensors = {
+        name: keras.ops.convert_to_tensor(value)
+        for name, value in inputs.items()
+    }
     outputs = torch.export.load(path).module()(alone_or_dict(tensors))
-    return outputs.detach().numpy()
+    return numpy(outputs)
 
 
 def alone_or_dict(inputs):
