@@ -9,6 +9,8 @@ import pytest
 
 from keras_fpt import cli
 
+pytestmark = pytest.mark.backend_free
+
 
 def call(monkeypatch, *arguments):
     """Runs the command line in this process and returns its status."""

@@ -23,6 +23,8 @@ from keras_fpt import json_files, presets, tasks
 from keras_fpt.experiments import run_folder
 from keras_fpt.tasks import proteins, tape, unpacking
 
+pytestmark = pytest.mark.backend_free
+
 PACKAGE = pathlib.Path(keras_fpt.__file__).parent
 
 # === The sources ===

@@ -20,11 +20,12 @@ from keras_fpt.experiments.variants import describe
 CONFIG = "question.json"
 RUNS = "runs"
 REPORT = "report.html"
-# A budget that is a promise; the others take what they take.
-MOST_SECONDS = {"minutes": 570}
+# A budget that is a promise, of ten minutes with the start of a busy machine's
+# Python; the others take what they take.
+MOST_SECONDS = {"minutes": 540}
 # Of that, for the test split and the report.
 _RESERVED_SHARE = 0.2
-_REPORT_SECONDS = 20
+_REPORT_SECONDS = 30
 
 
 def reproduce(

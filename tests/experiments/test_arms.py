@@ -11,11 +11,15 @@ from keras_fpt.experiments import arms, run
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.pretraining import BitMemoryConfig, bit_memory
 
-# Twelve layers take long to build.
+# Twelve layers take long to build. What freezes and trains two of the others
+# does so for all, on every backend.
+MARKS = {
+    "random_lstm_deep": pytest.mark.slow,
+    "fpt": (),
+    "random_lstm": (),
+}
 QUICK = [
-    pytest.param(
-        name, marks=pytest.mark.slow if name == "random_lstm_deep" else ()
-    )
+    pytest.param(name, marks=MARKS.get(name, pytest.mark.backend_free))
     for name in arms.ARMS
 ]
 
@@ -90,6 +94,7 @@ def test_statistics_keeps_each_tensors_mean_and_deviation(preset):
         assert old.std() == 0 or (new != old).any()
 
 
+@pytest.mark.backend_free
 def test_lstms_have_the_width_of_the_preset(preset):
     shallow, _ = make("random_lstm", preset)
     deep, task = make("random_lstm_deep", preset)
@@ -116,6 +121,7 @@ def test_the_seed_changes_what_is_drawn(preset):
         assert not all(same), arm
 
 
+@pytest.mark.backend_free
 def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
     first, _ = make("bit", preset)
     assert "so it does so once" in capsys.readouterr().out
@@ -134,6 +140,7 @@ def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
     )
 
 
+@pytest.mark.backend_free
 def test_bit_pretraining_writes_a_preset(preset, tmp_path):
     config = BitMemoryConfig(preset, steps=3, batch_size=4)
     folder = tmp_path / "bits"
@@ -147,6 +154,7 @@ def test_bit_pretraining_writes_a_preset(preset, tmp_path):
         BitMemoryConfig(preset, steps=0)
 
 
+@pytest.mark.backend_free
 def test_the_vit_arm_wants_a_vit(preset, vit):
     with pytest.raises(ValueError, match="needs a ViT.*vit_base_patch16"):
         make("vit", preset)
@@ -154,6 +162,7 @@ def test_the_vit_arm_wants_a_vit(preset, vit):
     assert model.learned_positions == task.sequence_length
 
 
+@pytest.mark.backend_free
 def test_a_depth_that_is_too_large(preset):
     model, _ = make("fpt", preset, depth=1)
     assert model.backbone.num_layers == 1
@@ -161,12 +170,14 @@ def test_a_depth_that_is_too_large(preset):
         make("fpt", preset, depth=3)
 
 
+@pytest.mark.backend_free
 def test_names_take_hyphens():
     assert arms.get("random-lstm") is arms.ARMS["random_lstm"]
     with pytest.raises(ValueError, match="Unknown arm 'lstms'.*random_lstm"):
         arms.get("lstms")
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     "arm",
     [

@@ -8,6 +8,8 @@ from keras_fpt.experiments import attention_maps, run
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.tasks import generated
 
+pytestmark = pytest.mark.backend_free
+
 
 @pytest.fixture(scope="module")
 def folder(preset, tmp_path_factory):
@@ -60,7 +62,6 @@ def test_the_command_line_draws_it(folder, tmp_path, monkeypatch, capsys):
     )
 
 
-@pytest.mark.backend_free
 def test_tokens_have_names():
     xor, memory = tasks.get("bit_xor"), tasks.get("bit_memory")
     bits = np.array([[1.0], [-1.0]])

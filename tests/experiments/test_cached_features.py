@@ -37,6 +37,7 @@ def sequences():
     return tasks.from_strings(rows, labels, verbose=False)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("make", [lambda: tasks.get("digits"), sequences])
 def test_batches_are_those_of_the_task(make, tmp_path):
     task = make()
@@ -75,6 +76,7 @@ def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
         assert ours.split(",")[0] == theirs.split(",")[0]
 
 
+@pytest.mark.backend_free
 def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
     in_memory = run.train(config, tmp_path / "memory", log=quiet)
     monkeypatch.setattr(feature_data, "MOST_IN_MEMORY", 0)
@@ -83,6 +85,7 @@ def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
     assert not (tmp_path / "disk" / "features.npy").exists()
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -101,6 +104,7 @@ def test_runs_whose_features_change_are_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.backend_free
 def test_augmented_examples_are_refused():
     task = tasks.get("digits")
     data = dataclasses.replace(task.data, augment=lambda x, seed: x)

@@ -42,6 +42,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("step", [6, 8])
 def test_a_full_disk_keeps_the_last_good_state(
     config, expected, small_disk, monkeypatch, step
@@ -126,6 +127,7 @@ def test_a_lack_of_memory_while_training(config, tmp_path, monkeypatch):
     assert (tmp_path / "checkpoints").exists()
 
 
+@pytest.mark.backend_free
 def test_other_errors_pass_through_unchanged():
     error = ValueError("no such task")
     with pytest.raises(ValueError) as info, faults.memory_explained():
@@ -171,6 +173,7 @@ def test_weights_that_are_not_finite_are_never_written(
     assert names == ["000000001.safetensors", "000000002.safetensors"]
 
 
+@pytest.mark.backend_free
 def test_a_second_run_on_one_folder_is_refused_at_once(config, tmp_path):
     with run_folder.hold(tmp_path):
         for flags in ((False, False), (True, False), (False, True)):
@@ -180,6 +183,7 @@ def test_a_second_run_on_one_folder_is_refused_at_once(config, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.backend_free
 def test_a_killed_process_lets_go_of_its_folder(tmp_path):
     program = (
         "import sys, time\n"

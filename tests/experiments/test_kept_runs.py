@@ -9,6 +9,8 @@ from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.experiments.run_table import load_runs, read_history
 from keras_fpt.tasks import generated
 
+pytestmark = pytest.mark.backend_free
+
 
 def quiet(line):
     pass

@@ -6,6 +6,8 @@ from keras_fpt.experiments import run
 from keras_fpt.experiments.predict import predict
 from keras_fpt.experiments.run_config import RunConfig
 
+pytestmark = pytest.mark.backend_free
+
 
 def quiet(line):
     pass

@@ -76,7 +76,7 @@ WHILE_WRITING_RESULTS = [
     "places",
     [
         WHILE_TRAINING,
-        WHILE_FINISHING,
+        pytest.param(WHILE_FINISHING, marks=pytest.mark.backend_free),
         pytest.param(WHILE_EVALUATING, marks=pytest.mark.slow),
         pytest.param(WHILE_WRITING_RESULTS, marks=pytest.mark.slow),
     ],
@@ -96,6 +96,7 @@ def test_a_run_broken_off_again_and_again_ends_as_if_nothing_had_happened(
     assert not (tmp_path / ".lock").exists()
 
 
+@pytest.mark.backend_free
 def test_killed_before_its_configuration_is_written(
     config,
     tmp_path,
@@ -115,6 +116,7 @@ def break_off_after(steps, config, folder, monkeypatch):
             run.train(config, folder, log=quiet)
 
 
+@pytest.mark.backend_free
 def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_passed_over(
     config,
     expected,
@@ -135,6 +137,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_passed_over(
     assert result(tmp_path) == expected
 
 
+@pytest.mark.backend_free
 def test_no_good_checkpoint_begins_from_the_start(
     config,
     expected,
@@ -196,6 +199,7 @@ def test_a_signal_checkpoints_after_the_running_step(
     assert result(tmp_path) == expected
 
 
+@pytest.mark.backend_free
 def test_a_signal_during_an_evaluation_stops_at_once(
     config,
     tmp_path,
@@ -212,6 +216,7 @@ def test_a_signal_during_an_evaluation_stops_at_once(
     assert steps_kept(tmp_path) == [3, 4]
 
 
+@pytest.mark.backend_free
 def test_a_second_signal_does_not_wait(listening):
     stops = stopping.Stopping()
     with stops.watching():
@@ -222,6 +227,7 @@ def test_a_second_signal_does_not_wait(listening):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.backend_free
 def test_the_interval_keeps_writing_under_a_twentieth(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(interval.time, "monotonic", lambda: now[0])

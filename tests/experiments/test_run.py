@@ -111,6 +111,7 @@ def test_resume_starts_where_there_is_nothing(config, tmp_path):
     assert metrics["steps"] == 1
 
 
+@pytest.mark.backend_free
 def test_a_run_is_not_touched_unless_told(finished, config, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = (folder / "metrics.json").read_bytes()
@@ -124,6 +125,7 @@ def test_a_run_is_not_touched_unless_told(finished, config, tmp_path):
     assert metrics["seed"] == 1
 
 
+@pytest.mark.backend_free
 def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
     files = {"thesis.txt": "years of work", "config.json": '{"layers": 3}'}
     for name, text in files.items():
@@ -133,6 +135,7 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
         assert (tmp_path / name).read_text() == text
 
 
+@pytest.mark.backend_free
 def test_output_that_cannot_be_written(config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
@@ -141,6 +144,7 @@ def test_output_that_cannot_be_written(config, tmp_path):
         run.train(config, "/proc/keras-fpt/run", log=quiet)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -164,6 +168,7 @@ def test_bad_input_leaves_nothing_behind(config, tmp_path, change, message):
     assert not (tmp_path / "bad").exists()
 
 
+@pytest.mark.backend_free
 def test_task_longer_than_the_positions(tmp_path):
     from conftest import gpt2_backbone
 
@@ -193,6 +198,7 @@ def test_resume_on_another_backend_is_refused(config, tmp_path):
         recorder.Recorder(tmp_path, config, stopping.Stopping())
 
 
+@pytest.mark.backend_free
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
     random = changed(config, arm="random", seed=3, steps=2)
     metrics = run.train(random, tmp_path / "random", log=quiet)
@@ -202,6 +208,7 @@ def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
 
 
+@pytest.mark.backend_free
 def test_steps_to_accuracy():
     rows = [
         {"step": 10, "validation_accuracy": 0.4},
@@ -213,17 +220,20 @@ def test_steps_to_accuracy():
     assert steps["0.95"] is None
 
 
+@pytest.mark.backend_free
 def test_default_folder_is_always_new(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(run_folder.new_folder("digits", "fpt")) == "runs/digits-fpt-1"
     assert str(run_folder.new_folder("digits", "fpt")) == "runs/digits-fpt-2"
 
 
+@pytest.mark.backend_free
 def test_resume_needs_a_folder(config):
     with pytest.raises(ValueError, match="which run"):
         run.train(config, resume=True, log=quiet)
 
 
+@pytest.mark.backend_free
 def test_config_json_round_trip(config, tmp_path):
     path = tmp_path / "config.json"
     path.write_text(config.to_json())
@@ -233,6 +243,7 @@ def test_config_json_round_trip(config, tmp_path):
         RunConfig.read(path)
 
 
+@pytest.mark.backend_free
 def test_a_task_s_name_never_leaves_the_folder_of_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert str(run_folder.new_folder("../x", "fpt")) == "runs/..-x-fpt-1"
@@ -251,6 +262,7 @@ def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
+@pytest.mark.backend_free
 def test_accumulating_one_step_is_refused(config, tmp_path):
     with pytest.raises(ValueError, match="at least 2 but received 1"):
         run.train(

@@ -137,6 +137,7 @@ class TestCut:
         added = freezing.count_parameters(positions) - own
         assert added == 6 * model.cut.width
 
+    @pytest.mark.backend_free
     def test_number_of_positions(self, case):
         # ESM with absolute positions leaves out those up to its padding's id.
         expected = {"esm_absolute": 15}.get(
@@ -147,6 +148,7 @@ class TestCut:
         assert case.cut.max_sequence_length == expected
 
 
+@pytest.mark.backend_free
 class TestGroups:
     def test_numbers_of_parameters(self, case):
         model = FPTClassifier(case.backbone, input_dim=3)
@@ -157,6 +159,7 @@ class TestGroups:
         }
         assert counts == case.family.groups
 
+    @pytest.mark.backend_free
     def test_norms_are_the_weights_of_norm_layers(self, case):
         groups = freezing.parameter_groups(FPTClassifier(case.backbone))
         norms = [
@@ -168,6 +171,7 @@ class TestGroups:
         assert {id(v) for v in groups["layer_norm"]} == set(map(id, norms))
 
 
+@pytest.mark.backend_free
 class TestNames:
     def test_are_unique_and_the_same_for_another_backbone(self, case):
         names = backbones.weights_by_name(case.backbone)
@@ -177,6 +181,7 @@ class TestNames:
         assert len(names) == len(case.backbone.weights)
 
 
+@pytest.mark.backend_free
 class TestRandomWeights:
     def test_are_gpt2s_in_every_family(self, family):
         backbone = family.build()
@@ -202,6 +207,7 @@ class TestRandomWeights:
         expected = {"FNet": 2, "Albert": 2}.get(family.backbone, 4)
         assert len(scaled) == expected + decoder.get(family.backbone, 0)
 
+    @pytest.mark.backend_free
     def test_norms_scale_nothing(self, family):
         backbone = family.build()
         random_weights.randomize(backbone, seed=3)
@@ -227,6 +233,7 @@ class TestRandomWeights:
         assert all(v is not constant for v in model.trainable_variables)
 
 
+@pytest.mark.backend_free
 class TestStatistics:
     def test_are_kept_tensor_by_tensor(self, family):
         backbone = family.build()
@@ -363,6 +370,7 @@ class TestTraining:
         still = {v.path.split("/")[0] for v in model.non_trainable_variables}
         assert unused <= still
 
+    @pytest.mark.backend_free
     def test_low_rank_changes_nothing_at_first(self, case, data):
         backbone = case.family.build()
         model = FPTClassifier(backbone, input_dim=3)

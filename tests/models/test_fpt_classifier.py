@@ -64,6 +64,7 @@ def test_default_recipe_is_the_papers(backbone):
     assert config["global_clipnorm"] == 1.0
 
 
+@pytest.mark.backend_free
 def test_paper_counts_for_gpt2_base():
     backbone = gpt2_backbone(
         num_layers=12,

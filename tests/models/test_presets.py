@@ -24,6 +24,7 @@ def test_local_keras_hub_folder(preset, data):
     model.fit(*data, verbose=0)
 
 
+@pytest.mark.backend_free
 def test_hugging_face_folder_and_its_logits(tmp_path, data):
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
@@ -75,6 +76,7 @@ def test_task_gives_shapes_and_dropout(preset):
     assert model.backbone.dropout == pytest.approx(0.2)
 
 
+@pytest.mark.backend_free
 def test_packaged_preset_knows_english():
     import keras_hub
 

@@ -7,6 +7,8 @@ import pytest
 
 from keras_fpt import FPTClassifier
 
+pytestmark = pytest.mark.backend_free
+
 SIZES = {
     "vocabulary_size": 11,
     "num_layers": 2,

@@ -11,6 +11,8 @@ import keras_fpt
 from keras_fpt import backbones, presets
 from keras_fpt.experiments.run_config import RunConfig
 
+pytestmark = pytest.mark.backend_free
+
 gguf = pytest.importorskip("gguf")
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -61,6 +61,7 @@ def test_preset_is_complete(finished, data):
     assert "--text corpus.txt" in card and "--batch-tokens 128" in card
 
 
+@pytest.mark.backend_free
 def test_weights_are_stored_as_float16(finished):
     import h5py
 
@@ -72,6 +73,7 @@ def test_weights_are_stored_as_float16(finished):
     assert kinds - {"group", "uint32"} == {"float16"}
 
 
+@pytest.mark.backend_free
 def test_results_are_those_of_the_files(finished, corpus):
     output, results = finished
     assert results["tokens_seen"] == 1536
@@ -113,12 +115,14 @@ def test_a_run_in_two_parts_is_the_run_in_one(
     )
 
 
+@pytest.mark.backend_free
 def test_resume_with_other_settings_is_refused(finished, corpus):
     config = LanguageModelConfig((corpus,), **{**SMALL, "seed": 4})
     with pytest.raises(ValueError, match="has seed=0 but received seed=4"):
         pretrain_language_model(config, finished[0], resume=True, log=quiet)
 
 
+@pytest.mark.backend_free
 def test_too_little_text_is_refused(corpus, tmp_path):
     config = LanguageModelConfig(
         (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}
@@ -128,6 +132,7 @@ def test_too_little_text_is_refused(corpus, tmp_path):
     assert not (tmp_path / "x" / "training").exists()
 
 
+@pytest.mark.backend_free
 def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
@@ -158,6 +163,7 @@ def test_losses_match_a_computation_by_hand(backbone):
     np.testing.assert_allclose(losses[1], expected, rtol=1e-5)
 
 
+@pytest.mark.backend_free
 def test_count_models_on_a_case_by_hand():
     # After 0 comes 1 always; 2 never occurs.
     train = np.array([0, 1] * 50)
@@ -169,6 +175,7 @@ def test_count_models_on_a_case_by_hand():
     assert bigram == pytest.approx(-np.log(after_0 * after_1))
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("change", "message"),
     [

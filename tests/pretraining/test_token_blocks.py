@@ -3,6 +3,8 @@ import pytest
 
 from keras_fpt.pretraining.token_blocks import TokenBlocks
 
+pytestmark = pytest.mark.backend_free
+
 TOKENS = np.arange(1601)
 
 
