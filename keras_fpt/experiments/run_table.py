@@ -6,6 +6,16 @@ import pathlib
 from keras_fpt import json_files
 from keras_fpt.experiments import run_folder, variants
 
+# Columns that are there even if no run has finished.
+MEASURED = (
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "test_majority_accuracy",
+    "wall_seconds",
+    "trainable_parameters",
+)
+
 
 def load_runs(*folders):
     """The runs in some folders, and in folders within them.
@@ -19,7 +29,7 @@ def load_runs(*folders):
         `unfinished`; `final`, whether its test split was read, or would have
         been had it not diverged; `settings`, what tells it from others of
         its arm, in words; what is in its `config.json`; and of a finished run
-        what is in its `metrics.json`.
+        what is in its `metrics.json`, `MEASURED` above all, NaN elsewhere.
 
     Raises:
         FileNotFoundError: there is no run.
@@ -37,6 +47,7 @@ def load_runs(*folders):
         shown = ", ".join(f"`{folder}`" for folder in folders)
         raise FileNotFoundError(f"There is no run in {shown}.")
     runs = pd.DataFrame(rows)
+    runs = runs.reindex(columns=runs.columns.union(MEASURED, sort=False))
     return runs.assign(settings=variants.label(runs))
 
 

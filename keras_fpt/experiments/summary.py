@@ -78,6 +78,8 @@ def _row(group):
         row[name], row[f"{name}_interval"] = mean_and_interval(
             finished[name] if len(finished) else []
         )
+    for name in ("steps_to_converge", "wall_seconds", "trainable_parameters"):
+        row[name] = np.nan
     if finished.empty:
         return row
     histories = [read_history(folder) for folder in finished["folder"]]

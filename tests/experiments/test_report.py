@@ -74,6 +74,16 @@ def test_a_page_with_everything_in_it(runs, tmp_path):
     assert "the lowest or the highest tried for fpt:" in text
 
 
+def test_runs_of_which_none_has_finished(tmp_path):
+    for rate in (0.1, 1.0):
+        folder = tmp_path / str(rate)
+        write_run(folder, error="The loss became inf", learning_rate=rate)
+    report([tmp_path], tmp_path / "report.html", tmp_path / "tables")
+    assert (
+        "0 finished runs, 2 diverged." in (tmp_path / "report.html").read_text()
+    )
+
+
 def test_the_same_runs_give_the_same_page(runs, tmp_path):
     paths = [tmp_path / f"{i}.html" for i in range(2)]
     for path in paths:
