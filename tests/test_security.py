@@ -327,7 +327,7 @@ def test_real_records_are_read():
 # === Names from data ===
 
 
-@pytest.mark.parametrize("name", ["../../up", "/root/up", "a/b", "..", "a\0b"])
+@pytest.mark.parametrize("name", ["../../up", "/up", "a/b", "..", "a\0b"])
 def test_names_from_data_make_no_paths(name, tmp_path):
     """Labels, records and columns are cells of tables, never files' names."""
     folder = tmp_path / "data"
