@@ -1,4 +1,8 @@
-"""Small backbones and data that tests share."""
+"""Small backbones and data that tests share.
+
+Keras is imported where it is used, not above: pytest-xdist reads this file in
+one more process, which runs no test, before it starts those that do.
+"""
 
 import gc
 import os
@@ -13,21 +17,16 @@ for name in ("OMP_NUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP"):
 # They are compiled in each process, and run a few times: what one compiles,
 # the others take from a folder.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+if os.environ.get("KERAS_BACKEND") == "jax":  # TensorFlow reads them as well.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     COMPILED = tempfile.TemporaryDirectory(prefix="keras_fpt_compiled_")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
 
 import hypothesis  # noqa: E402
-import keras  # noqa: E402
-import keras_hub  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-
-# What was imported stays: without this, Python looks through all of it again
-# and again for garbage (15 s of 139 s in two files' tests on TensorFlow).
-gc.collect()
-gc.freeze()
 
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("keras_fpt", deadline=None)
@@ -36,6 +35,8 @@ hypothesis.settings.load_profile("keras_fpt")
 
 def gpt2_backbone(**overrides):
     """A random GPT-2 of 2 layers, 2 heads and width 16."""
+    import keras_hub
+
     arguments = {
         "vocabulary_size": 50,
         "num_layers": 2,
@@ -49,8 +50,22 @@ def gpt2_backbone(**overrides):
     return keras_hub.models.GPT2Backbone(**arguments)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def little_garbage():
+    """Python does not look through what stays for garbage, again and again.
+
+    That is what was imported, and what a file's tests leave behind: models are
+    many small objects, some of which TensorFlow, JAX and Keras never let go.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
+    import keras
+
     keras.utils.set_random_seed(0)
 
 
@@ -62,10 +77,25 @@ def backbone():
 @pytest.fixture(scope="session")
 def preset(tmp_path_factory):
     """A KerasHub preset folder of a tiny GPT-2."""
+    import keras
+
     folder = tmp_path_factory.mktemp("presets") / "tiny"
     keras.utils.set_random_seed(1)
     gpt2_backbone().save_to_preset(str(folder))
     return str(folder)
+
+
+@pytest.fixture(scope="module")
+def small_evaluations():
+    """Runs on generated examples evaluate on 20 of train, 100 of the rest."""
+    from keras_fpt.experiments import run
+    from keras_fpt.tasks import generated
+
+    with pytest.MonkeyPatch.context() as patch:
+        sizes = {"validation": 100, "test": 100}
+        patch.setattr(generated, "SIZES", sizes)
+        patch.setattr(run, "TRAIN_SUBSET_SIZE", 20)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -89,4 +119,6 @@ def real_data():
 
 def snapshot(variables):
     """Copies of variables' values, by path."""
+    import keras
+
     return {v.path: np.array(keras.ops.convert_to_numpy(v)) for v in variables}

@@ -32,9 +32,8 @@ def environments(backend, num_processes, virtual_devices=1):
         "OMP_NUM_THREADS": "1",
     }
     if backend == "jax" and virtual_devices > 1:
-        base["XLA_FLAGS"] = (
-            f"--xla_force_host_platform_device_count={virtual_devices}"
-        )
+        devices = f"--xla_force_host_platform_device_count={virtual_devices}"
+        base["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {devices}"
     if num_processes == 1:
         return [base]
     ports = free_ports(num_processes)

@@ -41,7 +41,7 @@ class Cost:
         """
         between = recorder.steps_between_evaluations(steps)
         size = task.data.size("validation")
-        examples = run.TRAIN_SUBSET_SIZE + size
+        examples = run.train_subset_size(task) + size
         looks = math.ceil(steps / between)
         examples += looks * min(size, run.VALIDATION_SUBSET_SIZE)
         total = self.start + self.features + steps * self.step

@@ -392,7 +392,7 @@ def _finish(config, task, model, recorder, log, test):
         "total_parameters": freezing.count_parameters(model.weights),
     }
     for name, split in (
-        ("train", _head(splits.train, TRAIN_SUBSET_SIZE, config)),
+        ("train", _head(splits.train, train_subset_size(task), config)),
         ("validation", splits.validation),
     ):
         metrics |= _prefixed(name, _evaluate(model, split))
@@ -469,6 +469,11 @@ def add_test(folder):
             folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
         )
     return metrics
+
+
+def train_subset_size(task):
+    """How many examples are evaluated for a run's metrics on train."""
+    return min(task.data.size("train") or math.inf, TRAIN_SUBSET_SIZE)
 
 
 def _head(dataset, size, config):

@@ -73,12 +73,15 @@ def sweep(
         sweep_worker.STORAGE: storage_url,
         sweep_worker.TAKEOVER: str(takeover_seconds),
     }
-    with Stopping().watching():
-        processes = _Processes(folder, workers, environment)
-        try:
-            _watch(config, storage, studies, processes, log)
-        finally:
-            processes.stop()
+    if _is_finished(config, storage, studies):
+        log("All runs of the sweep are finished.")
+    else:
+        with Stopping().watching():
+            processes = _Processes(folder, workers, environment)
+            try:
+                _watch(config, storage, studies, processes, log)
+            finally:
+                processes.stop()
     return summarize(load_runs(folder / sweep_worker.RUNS))
 
 
@@ -200,6 +203,13 @@ def _has_searched(config, studies):
         len(sweep_studies.completed(study)) >= wanted
         for study in studies.values()
     )
+
+
+def _is_finished(config, storage, studies):
+    if not _has_searched(config, studies):
+        return False
+    seeds = sweep_studies.seed_studies(config, storage)
+    return not any(sweep_worker.is_under_way(s) for s in seeds.values())
 
 
 def _shown(trial):

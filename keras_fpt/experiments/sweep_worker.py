@@ -112,6 +112,11 @@ def _objective(objective, arm, trials, trial):
         keras.utils.clear_session()
 
 
+def is_under_way(study):
+    """Whether a study has trials that wait, or that run somewhere."""
+    return _count(study, "WAITING", "RUNNING") > 0
+
+
 def _is_open(study, trials):
     if trials is None:
         return _count(study, "WAITING") > 0

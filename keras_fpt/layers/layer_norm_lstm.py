@@ -68,6 +68,7 @@ class LayerNormLSTM(keras.layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
+        self.units = units
         # One product for all tokens, before the steps.
         self.projection = keras.layers.Dense(
             4 * units,
@@ -93,3 +94,7 @@ class LayerNormLSTM(keras.layers.Layer):
 
     def call(self, x):
         return self.rnn(self.input_norm(self.projection(x)))
+
+    def compute_output_shape(self, input_shape):
+        # Or PyTorch runs through every step of an example to find it.
+        return (*input_shape[:-1], self.units)

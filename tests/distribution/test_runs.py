@@ -5,6 +5,7 @@ import signal
 import time
 
 import keras
+import numpy as np
 import pytest
 from launching import environments, finish, start
 
@@ -15,29 +16,45 @@ from keras_fpt.experiments.run_config import RunConfig
 BACKEND = keras.backend.backend()
 STEPS = 30
 # TensorFlow and JAX take long to start, and JAX more than a minute to notice
-# and to let go of the others.
+# and to let go of the others. That two processes train as one does is tested on
+# every backend, in test_same_numbers.py.
 WAITS_LONG = pytest.mark.slow if BACKEND != "torch" else lambda test: test
 
 
-def train(folder, preset, steps=STEPS):
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """A file of 200 sequences, on which runs take no longer than they must."""
+    path = tmp_path_factory.mktemp("data") / "sums.npz"
+    x = np.random.default_rng(0).normal(size=(200, 10, 3)).astype("float32")
+    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
+    return str(path)
+
+
+def train(task, folder, preset, steps=STEPS):
     """Starts a run in two processes."""
     return start(
         [
-            *("-m", "keras_fpt.cli", "train", "bit-xor", "--preset", preset),
+            *("-m", "keras_fpt.cli", "train", task, "--preset", preset),
             *("--steps", steps, "--batch-size", 16, "--learning-rate", 0.01),
-            *("--output", folder, "--distribution", "data_parallel"),
+            *("--dropout", 0, "--output", folder),
+            *("--distribution", "data_parallel"),
         ],
         environments(BACKEND, num_processes=2),
     )
 
 
-def test_two_processes_leave_the_record_of_one(preset, tmp_path):
-    first, second = finish(train(tmp_path / "two", preset))
+@WAITS_LONG
+def test_two_processes_leave_the_record_of_one(task, preset, tmp_path):
+    first, second = finish(train(task, tmp_path / "two", preset))
     assert first[0] == second[0] == 0, first[2][-2000:] + second[2][-2000:]
     assert "Trained: fpt" in first[1]
     assert "Task" not in second[1] and "Trained" not in second[1]
     config = RunConfig(
-        "bit_xor", preset, steps=STEPS, batch_size=16, learning_rate=0.01
+        *(task, preset),
+        steps=STEPS,
+        batch_size=16,
+        learning_rate=0.01,
+        dropout=0.0,
     )
     run.train(config, tmp_path / "one", log=lambda line: None)
     one, two = (
@@ -59,8 +76,8 @@ def test_two_processes_leave_the_record_of_one(preset, tmp_path):
 
 
 @WAITS_LONG
-def test_a_lost_process_stops_the_others(preset, tmp_path):
-    processes = train(tmp_path / "run", preset, steps=2_000)
+def test_a_lost_process_stops_the_others(task, preset, tmp_path):
+    processes = train(task, tmp_path / "run", preset, steps=2_000)
     checkpoints_folder = tmp_path / "run" / "checkpoints"
     deadline = time.monotonic() + 200
     while not list(checkpoints_folder.glob("*.safetensors")):

@@ -25,7 +25,7 @@ QUICK = [
 
 
 @pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
+def home(small_evaluations, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
     small = functools.partial(BitMemoryConfig, steps=2, batch_size=8)
     monkeypatch.setattr(bit_memory, "BitMemoryConfig", small)
@@ -72,6 +72,7 @@ def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
 
 
 # What `bit` pretrains is compared below.
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     "arm", [arm for arm in QUICK if arm.values[0] not in ("bit", "vit")]
 )
@@ -83,6 +84,7 @@ def test_an_arm_is_the_same_every_time(arm, preset):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.backend_free
 def test_statistics_keeps_each_tensors_mean_and_deviation(preset):
     model, _ = make("statistics", preset)
     source = presets.load_backbone(preset)
@@ -107,6 +109,7 @@ def test_lstms_have_the_width_of_the_preset(preset):
     assert tuple(positions.shape) == (task.sequence_length, 16)
 
 
+@pytest.mark.backend_free
 def test_the_seed_changes_what_is_drawn(preset):
     for arm in ("random", "statistics", "lstm"):
         first, second = (make(arm, preset, seed=s)[0] for s in (0, 1))

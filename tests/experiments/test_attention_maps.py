@@ -6,19 +6,15 @@ import pytest
 from keras_fpt import cli, tasks
 from keras_fpt.experiments import attention_maps, run
 from keras_fpt.experiments.run_config import RunConfig
-from keras_fpt.tasks import generated
 
 pytestmark = pytest.mark.backend_free
 
 
 @pytest.fixture(scope="module")
-def folder(preset, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generated, "SIZES", {"validation": 100, "test": 100})
-        patch.setattr(run, "TRAIN_SUBSET_SIZE", 20)
-        folder = tmp_path_factory.mktemp("runs") / "run"
-        config = RunConfig("bit_xor", preset, steps=2, batch_size=20)
-        run.train(config, folder, log=lambda line: None)
+def folder(preset, small_evaluations, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    config = RunConfig("bit_xor", preset, steps=2, batch_size=20)
+    run.train(config, folder, log=lambda line: None)
     return folder
 
 

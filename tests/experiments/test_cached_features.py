@@ -59,6 +59,7 @@ def test_batches_are_those_of_the_task(make, tmp_path):
         np.testing.assert_allclose(read, expected, atol=1e-5)
 
 
+@pytest.mark.backend_free
 def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
     cached = run.train(config, tmp_path / "cached", log=quiet)
     config = dataclasses.replace(config, cache_features=False)

@@ -25,7 +25,7 @@ def arrays(tmp_path_factory):
 
 def small_plan(monkeypatch):
     monkeypatch.setattr(compare, "_PLANS", ((0.0, (1e-3, 1e-2), 2),))
-    plan = compare.Plan((1e-3, 1e-2), 2, 25)
+    plan = compare.Plan((1e-3, 1e-2), 2, 10)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
 
 

@@ -155,6 +155,7 @@ def test_a_loss_that_is_nan_says_where_and_keeps_the_state(
         assert words in str(info.value)
 
 
+@pytest.mark.backend_free
 def test_weights_that_are_not_finite_are_never_written(
     config, tmp_path, monkeypatch
 ):

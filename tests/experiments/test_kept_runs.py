@@ -7,22 +7,15 @@ import pytest
 from keras_fpt.experiments import kept_runs, run, run_folder
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.experiments.run_table import load_runs, read_history
-from keras_fpt.tasks import generated
 
-pytestmark = pytest.mark.backend_free
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
 
 
 def quiet(line):
     pass
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_evaluations():
-    with pytest.MonkeyPatch.context() as patch:
-        sizes = {"validation": 100, "test": 100}
-        patch.setattr(generated, "SIZES", sizes)
-        patch.setattr(run, "TRAIN_SUBSET_SIZE", 20)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,10 @@ from keras_fpt.experiments.question import Budget
 from keras_fpt.experiments.run_table import load_runs
 
 # What is run is the same on every backend.
-pytestmark = pytest.mark.backend_free
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
 NAMES = {
     *("transfer", "modality", "architecture", "efficiency", "attention"),
     *("fit", "size", "statistics", "linear-probe", "depth", "train-more"),

@@ -72,11 +72,12 @@ WHILE_WRITING_RESULTS = [
 ]
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     "places",
     [
         WHILE_TRAINING,
-        pytest.param(WHILE_FINISHING, marks=pytest.mark.backend_free),
+        WHILE_FINISHING,
         pytest.param(WHILE_EVALUATING, marks=pytest.mark.slow),
         pytest.param(WHILE_WRITING_RESULTS, marks=pytest.mark.slow),
     ],
@@ -161,6 +162,7 @@ def listening():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("number", "error"),
     [

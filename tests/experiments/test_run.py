@@ -9,6 +9,8 @@ from keras_fpt import checkpoints
 from keras_fpt.experiments import recorder, run, run_folder, stopping
 from keras_fpt.experiments.run_config import RunConfig
 
+pytestmark = pytest.mark.usefixtures("small_evaluations")
+
 
 def quiet(line):
     pass
@@ -73,6 +75,7 @@ def test_same_seed_gives_the_same_metrics(finished, config, tmp_path):
     assert again | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}
 
 
+@pytest.mark.backend_free
 def test_interrupted_run_goes_on_as_if_nothing_had_happened(
     finished, config, tmp_path, monkeypatch
 ):
@@ -97,6 +100,7 @@ def test_interrupted_run_goes_on_as_if_nothing_had_happened(
     assert metrics | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}
 
 
+@pytest.mark.backend_free
 def test_resume_of_a_finished_run_does_nothing(finished, config):
     folder, metrics = finished
     lines = []
@@ -105,6 +109,7 @@ def test_resume_of_a_finished_run_does_nothing(finished, config):
     assert "is finished" in lines[0]
 
 
+@pytest.mark.backend_free
 def test_resume_starts_where_there_is_nothing(config, tmp_path):
     short = changed(config, steps=1)
     metrics = run.train(short, tmp_path / "new", resume=True, log=quiet)
@@ -187,6 +192,7 @@ def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
     assert not (tmp_path / "hot" / "checkpoints").exists()
 
 
+@pytest.mark.backend_free
 def test_resume_on_another_backend_is_refused(config, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     checkpoints.write_arrays(
@@ -249,6 +255,7 @@ def test_a_task_s_name_never_leaves_the_folder_of_runs(tmp_path, monkeypatch):
     assert str(run_folder.new_folder("../x", "fpt")) == "runs/..-x-fpt-1"
 
 
+@pytest.mark.backend_free
 def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
     whole = changed(config, steps=4, batch_size=20, dropout=0.0, task="digits")
     parts = changed(

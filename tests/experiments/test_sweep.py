@@ -1,5 +1,6 @@
 """Sweeps, with real workers, some of which are killed."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -9,10 +10,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import optuna
 import pytest
 from launching import free_ports
 
+from keras_fpt import cli
 from keras_fpt.experiments import sweep as sweeps
 from keras_fpt.experiments import sweep_studies, sweep_worker
 from keras_fpt.experiments.run_config import RunConfig
@@ -25,10 +28,19 @@ TAKEOVER_SECONDS = 4
 TIMEOUT = 300
 
 
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    """A file of 200 sequences, on which runs take no longer than they must."""
+    path = tmp_path_factory.mktemp("data") / "sums.npz"
+    x = np.random.default_rng(0).normal(size=(200, 4, 3)).astype("float32")
+    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
+    return str(path)
+
+
 @pytest.fixture
-def config(preset):
+def config(task, preset):
     """Two arms at two rates, then two seeds each: eight runs, two twice."""
-    run = RunConfig("bit_xor", preset, depth=1, steps=40, batch_size=20)
+    run = RunConfig(task, preset, depth=1, steps=40, batch_size=20)
     rates = {"learning_rate": (1e-3, 1e-2)}
     return SweepConfig(run, search=rates, seeds=2)
 
@@ -50,19 +62,24 @@ def kill_a_worker(folder):
     return name
 
 
-def start(config, folder, *options):
-    """The command line's sweep as a process of its own."""
+def command(config, folder, *options):
+    """A sweep's arguments on the command line."""
     rates = ",".join(map(str, config.search["learning_rate"]))
     run = config.run
+    return [
+        *("sweep", run.task, "--preset", run.preset, "--set", "depth=1"),
+        *("--set", f"batch_size={run.batch_size}"),
+        *("--steps", str(run.steps), "--seeds", str(config.seeds)),
+        *("--search", f"learning_rate={rates}", "--output", str(folder)),
+        *("--takeover-seconds", str(TAKEOVER_SECONDS), *options),
+    ]
+
+
+def start(config, folder, *options):
+    """The command line's sweep as a process of its own."""
+    program = "from keras_fpt.cli import main; main()"
     return subprocess.Popen(
-        [
-            *(sys.executable, "-c", "from keras_fpt.cli import main; main()"),
-            *("sweep", run.task, "--preset", run.preset, "--set", "depth=1"),
-            *("--set", f"batch_size={run.batch_size}"),
-            *("--steps", str(run.steps), "--seeds", str(config.seeds)),
-            *("--search", f"learning_rate={rates}", "--output", str(folder)),
-            *("--takeover-seconds", str(TAKEOVER_SECONDS), *options),
-        ],
+        [sys.executable, "-c", program, *command(config, folder, *options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -87,12 +104,19 @@ def check(config, folder):
     assert len(runs) == 6
 
 
-def test_a_killed_workers_run_is_taken_over(config, tmp_path):
+def test_a_killed_workers_run_is_taken_over(
+    config, tmp_path, monkeypatch, capsys
+):
     folder = tmp_path / "sweep"
-    process = start(config, folder, "--workers", "2")
-    killed = kill_a_worker(folder)
-    output, _ = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 0, output
+    arguments = command(config, folder, "--workers", "2")
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *arguments])
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        killing = threads.submit(kill_a_worker, folder)
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        killed = killing.result()
+    output = capsys.readouterr().out
+    assert stop.value.code == 0, output
     assert "A worker was lost (exit code -9)" in output
     assert "[8/8]" in output
     assert "fpt is" in output or "Whether fpt is above random" in output
@@ -100,7 +124,9 @@ def test_a_killed_workers_run_is_taken_over(config, tmp_path):
     assert (folder / "runs" / killed / "metrics.json").is_file()
     # Another go has nothing to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
-    table = sweeps.sweep(config, folder, log=print)
+    lines = []
+    table = sweeps.sweep(config, folder, log=lines.append)
+    assert lines == ["All runs of the sweep are finished."]
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     assert list(table["n"]) == [2, 2]
     for accuracy in table["test_accuracy"]:
@@ -232,12 +258,31 @@ def test_bad_settings_start_nothing(config, changes, message, tmp_path):
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_worker_that_fails_ends_the_sweep(config, tmp_path):
+def test_a_worker_that_fails_says_why(config, tmp_path, monkeypatch, capsys):
     shutil.copytree(config.run.preset, tmp_path / "preset")
     (tmp_path / "preset" / "config.json").write_text("{}")
     run = RunConfig(**{**vars(config.run), "preset": str(tmp_path / "preset")})
-    config = SweepConfig(run, ("fpt",), seeds=1)
-    with pytest.raises(ChildProcessError, match="A worker failed: .*-1.log"):
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    settings = SweepConfig(run, ("fpt",), seeds=1).to_json()
+    (folder / sweep_worker.CONFIG).write_text(settings)
+    monkeypatch.setattr(sys, "argv", ["worker", str(folder)])
+    monkeypatch.setenv(sweep_worker.STORAGE, f"sqlite:///{tmp_path}/study.db")
+    monkeypatch.setenv(sweep_worker.TAKEOVER, str(TAKEOVER_SECONDS))
+    with pytest.raises(SystemExit) as stop:
+        sweep_worker.main()
+    assert stop.value.code == sweep_worker.FAILED
+    *_, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("ValueError: ") and "config.json" in last
+
+
+def test_a_worker_that_fails_ends_the_sweep(config, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'ValueError: no good'\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sweeps.sys, "executable", str(python))
+    message = "A worker failed: ValueError: no good .*-1.log"
+    with pytest.raises(ChildProcessError, match=message):
         sweeps.sweep(config, tmp_path / "sweep")
 
 

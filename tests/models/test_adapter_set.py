@@ -7,22 +7,24 @@ from keras_fpt import AdapterSet, FPTClassifier
 
 @pytest.fixture(scope="module")
 def integers():
-    x = np.random.default_rng(1).integers(7, size=(12, 6), dtype="int32")
-    return x, x[:, 0] % 3
+    return np.random.default_rng(1).integers(7, size=(12, 6), dtype="int32")
 
 
 @pytest.fixture(scope="module")
 def adapters(preset, data, integers, tmp_path_factory):
     """Files of three tasks, and what their own models predict."""
     folder = tmp_path_factory.mktemp("adapters")
+    generator = np.random.default_rng(0)
     made = {}
-    for name, (x, y), arguments in (
-        ("vectors", data, {}),
+    for name, x, arguments in (
+        ("vectors", data[0], {}),
         ("integers", integers, {"num_classes": 3, "vocabulary_size": 7}),
-        ("low_rank", data, {"policy": "fpt+low_rank", "lora_rank": 2}),
+        ("low_rank", data[0], {"policy": "fpt+low_rank", "lora_rank": 2}),
     ):
         model = FPTClassifier.from_preset(preset, **arguments)
-        model.fit(x, y, epochs=3, verbose=0)
+        model.predict(x[:1], verbose=0)
+        for variable in model.trainable_variables:
+            variable.assign(generator.normal(0, 0.3, variable.shape))
         path = folder / f"{name}.safetensors"
         model.save_adapter(path, {"task": name})
         made[name] = path, x, model.predict(x, verbose=0)
@@ -40,6 +42,7 @@ def test_switching_gives_each_task_its_own_outputs(preset, adapters):
         np.testing.assert_allclose(logits, expected, atol=1e-6)
 
 
+@pytest.mark.backend_free
 def test_the_backbone_is_held_once(preset, adapters):
     shared = AdapterSet.from_preset(preset)
     for name, (path, _, _) in adapters.items():
@@ -48,6 +51,7 @@ def test_the_backbone_is_held_once(preset, adapters):
     assert backbones == {id(shared.backbone)}
 
 
+@pytest.mark.backend_free
 def test_loading_again_replaces(preset, adapters):
     shared = AdapterSet.from_preset(preset)
     shared.load("one", adapters["integers"][0])
@@ -58,6 +62,7 @@ def test_loading_again_replaces(preset, adapters):
     np.testing.assert_allclose(logits, expected, atol=1e-6)
 
 
+@pytest.mark.backend_free
 def test_what_does_not_fit_is_refused_and_the_rest_goes_on(
     preset, adapters, tmp_path
 ):

@@ -35,6 +35,7 @@ def test_adapter_holds_only_what_trains(trained, tmp_path):
     assert size == sum(np.prod(v.shape) for v in trained.trainable_variables)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("policy", ["output_only", "output+layer_norm"])
 def test_new_layers_that_do_not_train_are_restored(
     policy, preset, data, tmp_path
@@ -51,6 +52,7 @@ def test_new_layers_that_do_not_train_are_restored(
     )
 
 
+@pytest.mark.backend_free
 def test_adapter_of_another_backbone_is_refused(trained, tmp_path):
     path = tmp_path / "adapter.safetensors"
     trained.save_adapter(path, {"preset": "tiny"})
@@ -62,6 +64,7 @@ def test_adapter_of_another_backbone_is_refused(trained, tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.backend_free
 def test_adapter_of_another_shape_is_refused(trained, preset, tmp_path):
     path = tmp_path / "adapter.safetensors"
     trained.save_adapter(path)
@@ -70,6 +73,7 @@ def test_adapter_of_another_shape_is_refused(trained, preset, tmp_path):
         other.load_adapter(path)
 
 
+@pytest.mark.backend_free
 def test_output_only_adapter_needs_the_same_norms(preset, data, tmp_path):
     path = tmp_path / "adapter.safetensors"
     probe = FPTClassifier.from_preset(preset, policy="output_only", dropout=0)
@@ -81,6 +85,7 @@ def test_output_only_adapter_needs_the_same_norms(preset, data, tmp_path):
         tuned.load_adapter(path)
 
 
+@pytest.mark.backend_free
 def test_finetuned_adapter_restores_everything(preset, data, tmp_path):
     path = tmp_path / "adapter.safetensors"
     model = FPTClassifier.from_preset(preset, policy="full")
@@ -93,6 +98,7 @@ def test_finetuned_adapter_restores_everything(preset, data, tmp_path):
     )
 
 
+@pytest.mark.backend_free
 def test_damaged_file_is_refused(trained, preset, tmp_path):
     path = tmp_path / "adapter.safetensors"
     trained.save_adapter(path)
@@ -106,6 +112,7 @@ def test_damaged_file_is_refused(trained, preset, tmp_path):
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.backend_free
 def test_unbuilt_model_has_nothing_to_save(backbone, tmp_path):
     model = FPTClassifier(backbone)
     with pytest.raises(ValueError, match="fit it first"):

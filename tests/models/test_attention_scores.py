@@ -13,6 +13,8 @@ WITHOUT = {"f_net"}
 # Qwen 3.5's first block attends without scores.
 BLOCKS = {"t5_gemma": 2, "qwen3_5": 1}
 FEW = {"gpt2", "bert", "gemma", "esm", "t5", "albert", "gpt_oss", "qwen3_5"}
+# Of them, those for every backend: a decoder, and one whose scores have a bias.
+EVERYWHERE = {"gpt2", "t5"}
 TOKENS = 6
 
 
@@ -28,10 +30,16 @@ def is_causal(model, x):
     return np.allclose(first[:, :-1], second[:, :-1], atol=1e-6)
 
 
+def marks(name):
+    if name in EVERYWHERE:
+        return ()
+    return pytest.mark.backend_free if name in FEW else pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in FEW else pytest.param(name, marks=pytest.mark.slow)
+        pytest.param(name, marks=marks(name))
         for name in FAMILIES
         if name not in WITHOUT
     ],

@@ -30,9 +30,10 @@ ENDINGS = {
     "litert": ".tflite",
     "torch": ".pt2",
 }
-# OpenVINO takes half a minute to write a model from TensorFlow: every day once.
+# TensorFlow writes four, and takes long: of some each day one model alone.
+LONG = {"tensorflow": {"openvino", "onnx", "litert"}}.get(BACKEND, {"openvino"})
 QUICK_FORMATS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name == "openvino"))
+    pytest.param(name, marks=[pytest.mark.slow] * (name in LONG))
     for name in FORMATS
 ]
 X = np.random.default_rng(0).normal(size=(4, 6, 3)).astype("float32")

@@ -12,10 +12,20 @@ from keras_fpt import FPTClassifier, backbones, freezing, random_weights
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.rebuilding import with_depth, with_dropout
 
-ALL = [
-    pytest.param(name, marks=() if family.quick else pytest.mark.slow)
-    for name, family in FAMILIES.items()
-]
+# A decoder of each kind, an encoder, and one of two stacks: every day on every
+# backend, the others on one.
+FEW = ("gpt2", "llama3", "bert", "t5")
+
+
+def marks(name):
+    if name in FEW:
+        return ()
+    return (
+        pytest.mark.backend_free if FAMILIES[name].quick else pytest.mark.slow
+    )
+
+
+ALL = [pytest.param(name, marks=marks(name)) for name in FAMILIES]
 # Three sequences of six tokens; a ViT's has five, of its own making.
 MASK = (np.arange(6)[None] < np.array([3, 5, 6])[:, None]).astype("int32")
 ONES = np.ones_like(MASK)
@@ -52,8 +62,6 @@ def family(request):
     return FAMILIES[request.param]
 
 
-# A decoder of each kind, an encoder, and one of two stacks.
-FEW = ("gpt2", "llama3", "bert", "t5")
 # Compiling a step takes most of its time: every day for these two alone.
 COMPILED = ("gpt2", "bert")
 TRAINED = [
@@ -62,7 +70,7 @@ TRAINED = [
     )
     for name in FAMILIES
 ] + [
-    (name, True)
+    pytest.param(name, True, marks=marks(name))
     for name, family in FAMILIES.items()
     if family.quick and name not in COMPILED
 ]
@@ -70,8 +78,17 @@ TRAINED = [
 
 @pytest.fixture(
     params=[
-        name if name in FEW else pytest.param(name, marks=pytest.mark.slow)
-        for name in FAMILIES
+        "gpt2",
+        *(
+            pytest.param(
+                name,
+                marks=pytest.mark.backend_free
+                if name in FEW
+                else pytest.mark.slow,
+            )
+            for name in FAMILIES
+            if name != "gpt2"
+        ),
     ]
 )
 def some(request):
@@ -295,6 +312,7 @@ class TestRebuilding:
             hidden = getattr(case.backbone, case.family.final_norm)(hidden)
         return hidden
 
+    @pytest.mark.backend_free
     def test_llama_with_tied_embeddings(self, data, tmp_path):
         backbone = FAMILIES["llama3"].build(tie_word_embeddings=True)
         model = FPTClassifier(backbone, input_dim=3, depth=1, dropout=0.1)
@@ -307,6 +325,7 @@ class TestRebuilding:
         loaded = keras.models.load_model(tmp_path / "model.keras")
         np.testing.assert_array_equal(numpy(loaded(data[0])), expected)
 
+    @pytest.mark.backend_free
     def test_albert_with_groups_keeps_its_depth(self):
         albert = FAMILIES["albert"].build(num_layers=4, num_groups=2)
         with pytest.raises(ValueError, match="2 groups of blocks"):
@@ -382,7 +401,16 @@ class TestTraining:
         assert adapters
         assert all(variable.trainable for variable in adapters)
 
-    @pytest.mark.parametrize("name", ["gpt2", "smollm3", "t5", "esm", "vit"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "gpt2",
+            *(
+                pytest.param(name, marks=pytest.mark.backend_free)
+                for name in ("smollm3", "t5", "esm", "vit")
+            ),
+        ],
+    )
     def test_low_rank_trains(self, name, data):
         model = FPTClassifier(
             FAMILIES[name].build(),
@@ -466,6 +494,7 @@ class TestQuantization:
         assert changed <= trained
         assert {id(v) for v in groups["input"]} <= changed
 
+    @pytest.mark.backend_free
     @pytest.mark.parametrize("mode", ["int8", "int4"])
     def test_saved_and_loaded(self, data, mode, tmp_path):
         _, model = self.models(FAMILIES["llama3"], mode)
@@ -477,6 +506,7 @@ class TestQuantization:
         loaded = keras.models.load_model(tmp_path / "model.keras")
         np.testing.assert_array_equal(numpy(loaded(data[0])), expected)
 
+    @pytest.mark.backend_free
     def test_int8_takes_a_quarter_of_the_memory_and_of_the_preset(
         self, tmp_path
     ):
@@ -494,6 +524,7 @@ class TestQuantization:
         for whole, part in (memory, disk):
             assert 0.25 < part / whole < 0.3
 
+    @pytest.mark.backend_free
     def test_what_is_quantized_cannot_train(self):
         _, model = self.models(FAMILIES["gpt2"], "int8")
         with pytest.raises(ValueError, match="trains the group 'attention'"):

@@ -143,7 +143,10 @@ def test_paths_are_unique(backbone, data):
     assert len(paths) == len(set(paths))
 
 
-@pytest.mark.parametrize("positions", ["zero", "random"])
+@pytest.mark.parametrize(
+    "positions",
+    ["zero", pytest.param("random", marks=pytest.mark.backend_free)],
+)
 def test_bit_xor_trains_without_nan(backbone, positions):
     if positions == "zero":
         embeddings = backbone.position_embedding.position_embeddings
@@ -238,6 +241,7 @@ def test_keras_file_gives_back_the_model(backbone, data, tmp_path):
     assert int(loaded.optimizer.iterations) == 2
 
 
+@pytest.mark.backend_free
 def test_keras_file_loads_in_another_process(backbone, tmp_path):
     FPTClassifier(backbone, input_dim=3).save(tmp_path / "model.keras")
     program = (
@@ -286,7 +290,16 @@ def test_dropout_argument_replaces_the_backbones(backbone, data):
     )
 
 
-@pytest.mark.parametrize("readout", ["first", "mean", "pooled", "last"])
+@pytest.mark.parametrize(
+    "readout",
+    [
+        "pooled",
+        *(
+            pytest.param(name, marks=pytest.mark.backend_free)
+            for name in ("first", "mean", "last")
+        ),
+    ],
+)
 def test_bert_with_every_readout(data, readout):
     import keras_hub
 

@@ -11,7 +11,11 @@ from families import draw_weights, numpy
 
 from keras_fpt import FPTClassifier
 
-SETTINGS = [{}, {"num_output_tokens": 2}, {"readout": "mean"}]
+SETTINGS = [
+    {"num_output_tokens": 2},
+    pytest.param({}, marks=pytest.mark.backend_free),
+    pytest.param({"readout": "mean"}, marks=pytest.mark.backend_free),
+]
 
 
 def make_model(policy="output_only", dropout=0.0, **arguments):
@@ -77,6 +81,7 @@ def test_a_head_is_compiled_as_the_model_is():
     assert history.keys() == {"loss", "top_2"}
 
 
+@pytest.mark.backend_free
 def test_features_in_a_file_are_those_in_memory(tmp_path):
     model = make_model()
     x, _ = padded(model)
@@ -87,6 +92,7 @@ def test_features_in_a_file_are_those_in_memory(tmp_path):
     np.testing.assert_array_equal(np.load(path), model.frozen_features(x, 4))
 
 
+@pytest.mark.backend_free
 def test_space_is_taken_before_it_is_written_to(tmp_path, monkeypatch):
     sizes = []
 
@@ -102,12 +108,14 @@ def test_space_is_taken_before_it_is_written_to(tmp_path, monkeypatch):
     assert sizes[0] > 10 * 16 * 4
 
 
+@pytest.mark.backend_free
 def test_the_width_is_taken_from_the_first_examples():
     model = FPTClassifier(gpt2_backbone(), policy="output_only")
     features = model.frozen_features(np.zeros((3, 5, 7), "float32"))
     assert features.shape == (3, 1, 16) and model.input_dim == 7
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -125,6 +133,7 @@ def test_features_that_would_change_are_refused(arguments, message):
         model.feature_head()
 
 
+@pytest.mark.backend_free
 def test_bad_examples_are_refused():
     with pytest.raises(ValueError, match="width 4 but received 5"):
         make_model().frozen_features(np.zeros((2, 3, 5), "float32"))

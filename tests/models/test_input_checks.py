@@ -49,6 +49,7 @@ def bad_arrays():
     }
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize("case", bad_arrays())
 def test_bad_arrays_are_refused_with_the_reason(model, case):
     x, y, message = bad_arrays()[case]
@@ -56,11 +57,13 @@ def test_bad_arrays_are_refused_with_the_reason(model, case):
         model.fit(x, y, verbose=0)
 
 
+@pytest.mark.backend_free
 def test_bad_validation_arrays_are_refused(model, data):
     with pytest.raises(ValueError, match="from 0 to 1 but received 5"):
         model.fit(*data, validation_data=(data[0], data[1] + 5), verbose=0)
 
 
+@pytest.mark.backend_free
 def test_token_out_of_the_vocabulary(backbone):
     model = FPTClassifier(backbone, vocabulary_size=9)
     with pytest.raises(ValueError, match="from 0 to 8 but received 9"):
@@ -71,6 +74,7 @@ def test_token_out_of_the_vocabulary(backbone):
         model.predict(np.zeros((2, 4, 3), "float32"), verbose=0)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -89,8 +93,16 @@ def test_data_sets_of_a_wrong_shape_are_refused(model, data, change, message):
     ("change", "message"),
     [
         (lambda x, y: (x, y + 2), "from 0 to 1 as labels"),
-        (lambda x, y: (x, tf.cast(y, "float32") / 2), "from 0 to 1 as labels"),
-        (lambda x, y: (x / 0.0, y), "Expected finite numbers"),
+        pytest.param(
+            lambda x, y: (x, tf.cast(y, "float32") / 2),
+            "from 0 to 1 as labels",
+            marks=pytest.mark.backend_free,
+        ),
+        pytest.param(
+            lambda x, y: (x / 0.0, y),
+            "Expected finite numbers",
+            marks=pytest.mark.backend_free,
+        ),
     ],
 )
 def test_bad_batches_are_refused_and_the_model_lives_on(
@@ -111,6 +123,7 @@ def test_bad_batches_are_refused_and_the_model_lives_on(
     model.fit(good, verbose=0)
 
 
+@pytest.mark.backend_free
 def test_left_padding_in_a_data_set_is_refused(model, data):
     mask = np.ones((12, 10), "int32")
     mask[5, 0] = 0
@@ -120,6 +133,7 @@ def test_left_padding_in_a_data_set_is_refused(model, data):
         model.fit(dataset, verbose=0)
 
 
+@pytest.mark.backend_free
 def test_negative_token_in_a_data_set_is_refused(backbone):
     model = FPTClassifier(backbone, vocabulary_size=9)
     dataset = tf.data.Dataset.from_tensors(np.full((2, 4), -1))
@@ -127,6 +141,7 @@ def test_negative_token_in_a_data_set_is_refused(backbone):
         model.predict(dataset, verbose=0)
 
 
+@pytest.mark.backend_free
 def test_integer_pixels_are_vectors_too(model):
     x = np.full((4, 10, 3), 255, "uint8")
     dataset = tf.data.Dataset.from_tensor_slices((x, np.zeros(4, int)))
@@ -141,12 +156,14 @@ def test_tensors_of_the_backend_are_checked(model, data):
         model.predict(x * float("nan"), verbose=0)
 
 
+@pytest.mark.backend_free
 def test_error_names_both_lengths_when_too_few_tokens_answer(backbone):
     model = FPTClassifier(backbone, num_output_tokens=5, input_dim=3)
     with pytest.raises(ValueError, match="last 5 tokens but.*of 4"):
         model.predict(np.zeros((2, 4, 3), "float32"), verbose=0)
 
 
+@pytest.mark.backend_free
 def test_python_generators_pass_unchecked(model, data):
     class Batches(keras.utils.PyDataset):
         def __len__(self):

@@ -58,6 +58,7 @@ def test_saved_classifier_gives_the_same_outputs(preset, data, tmp_path):
         FPTClassifier.from_preset(str(tmp_path / "saved"), num_classes=4)
 
 
+@pytest.mark.backend_free
 def test_random_arm_follows_from_its_seed(preset):
     def weights(seed):
         model = FPTClassifier.from_preset(preset, load_weights=False, seed=seed)
@@ -67,6 +68,7 @@ def test_random_arm_follows_from_its_seed(preset):
     assert (weights(3) != weights(4)).any()
 
 
+@pytest.mark.backend_free
 def test_task_gives_shapes_and_dropout(preset):
     task = keras_fpt.tasks.get("bit_memory")
     model = FPTClassifier.from_preset(preset, task=task)
@@ -100,6 +102,7 @@ def test_packaged_preset_knows_english():
     assert loss(tokens) < loss(shuffled) - 1.0
 
 
+@pytest.mark.backend_free
 class TestErrors:
     def test_near_name(self):
         with pytest.raises(ValueError, match="Did you mean 'gpt2_tiny_en'"):
@@ -174,6 +177,7 @@ class TestErrors:
             presets.load_backbone("hf://nobody/nothing")
 
 
+@pytest.mark.backend_free
 def test_kerashub_uploads_what_save_to_preset_writes(tmp_path, monkeypatch):
     import keras_hub
     from keras_hub.src.utils import preset_utils

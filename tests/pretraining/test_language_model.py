@@ -45,6 +45,7 @@ def finished(corpus, tmp_path_factory):
     return output, pretrain_language_model(config, output, log=quiet)
 
 
+@pytest.mark.backend_free
 def test_preset_is_complete(finished, data):
     import keras_hub
 
@@ -87,6 +88,7 @@ def test_results_are_those_of_the_files(finished, corpus):
     )
 
 
+@pytest.mark.backend_free
 def test_a_run_in_two_parts_is_the_run_in_one(
     corpus, tmp_path, monkeypatch, finished
 ):
