@@ -901,6 +901,7 @@ COMMANDS = [
 CASES = LIBRARY + FILES + COMMANDS
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     "case", CASES, ids=[case.name.replace(" ", "-") for case in CASES]
 )
@@ -917,6 +918,7 @@ def test_bad_input_is_named(case, shared, tmp_path, capsys):
         assert words in message
 
 
+@pytest.mark.backend_free
 def test_nothing_has_changed(shared):
     """Bad input leaves a model as it was."""
     logits = shared.model.predict(x(), verbose=0)

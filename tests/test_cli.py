@@ -9,7 +9,10 @@ import pytest
 
 from keras_fpt import cli
 
-pytestmark = pytest.mark.backend_free
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
 
 
 def call(monkeypatch, *arguments):

@@ -16,8 +16,7 @@ from keras_fpt.experiments.run_config import RunConfig
 BACKEND = keras.backend.backend()
 STEPS = 30
 # TensorFlow and JAX take long to start, and JAX more than a minute to notice
-# and to let go of the others. That two processes train as one does is tested on
-# every backend, in test_same_numbers.py.
+# and to let go of the others.
 WAITS_LONG = pytest.mark.slow if BACKEND != "torch" else lambda test: test
 
 
@@ -43,7 +42,9 @@ def train(task, folder, preset, steps=STEPS):
     )
 
 
-@WAITS_LONG
+# That they train as one process does is tested every day, on every backend, in
+# test_same_numbers.py.
+@pytest.mark.slow
 def test_two_processes_leave_the_record_of_one(task, preset, tmp_path):
     first, second = finish(train(task, tmp_path / "two", preset))
     assert first[0] == second[0] == 0, first[2][-2000:] + second[2][-2000:]

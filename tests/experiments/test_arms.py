@@ -11,13 +11,9 @@ from keras_fpt.experiments import arms, run
 from keras_fpt.experiments.run_config import RunConfig
 from keras_fpt.pretraining import BitMemoryConfig, bit_memory
 
-# Twelve layers take long to build. What freezes and trains two of the others
-# does so for all, on every backend.
-MARKS = {
-    "random_lstm_deep": pytest.mark.slow,
-    "fpt": (),
-    "random_lstm": (),
-}
+# Twelve layers take long. What freezes and trains one of the others does so for
+# all, on every backend.
+MARKS = {"random_lstm_deep": pytest.mark.slow, "fpt": ()}
 QUICK = [
     pytest.param(name, marks=MARKS.get(name, pytest.mark.backend_free))
     for name in arms.ARMS

@@ -11,6 +11,8 @@ from keras_fpt import FPTClassifier, tasks
 from keras_fpt.experiments import feature_data, run
 from keras_fpt.experiments.run_config import RunConfig
 
+pytestmark = pytest.mark.usefixtures("small_evaluations")
+
 
 def quiet(line):
     pass

@@ -87,6 +87,7 @@ def test_runs_that_would_take_hours_are_broken_off(
     assert not any(tmp_path.glob("a/runs/*/metrics.json"))
 
 
+@pytest.mark.slow
 def test_what_ran_is_reported_if_time_runs_out(
     arrays, preset, tmp_path, monkeypatch
 ):

@@ -43,7 +43,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.backend_free
-@pytest.mark.parametrize("step", [6, 8])
+@pytest.mark.parametrize("step", [6, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_full_disk_keeps_the_last_good_state(
     config, expected, small_disk, monkeypatch, step
 ):

@@ -37,7 +37,7 @@ def finished(preset, tmp_path, monkeypatch):
     config = RunConfig(
         "levels.csv",
         preset,
-        steps=50,
+        steps=40,
         batch_size=32,
         learning_rate=1e-2,
         options={"label_column": "level", "group_column": "group"},

@@ -5,7 +5,7 @@ import shutil
 import keras
 import pytest
 
-from keras_fpt import checkpoints
+from keras_fpt import checkpoints, tasks
 from keras_fpt.experiments import recorder, run, run_folder, stopping
 from keras_fpt.experiments.run_config import RunConfig
 
@@ -60,6 +60,14 @@ def test_a_run_leaves_its_record(finished, preset):
     assert any((folder / "tensorboard").iterdir())
 
 
+@pytest.mark.backend_free
+def test_train_is_evaluated_no_more_than_once(monkeypatch):
+    digits, endless = tasks.get("digits"), tasks.get("bit_xor")
+    monkeypatch.setattr(run, "TRAIN_SUBSET_SIZE", 2048)
+    assert run.train_subset_size(digits) == len(digits.data.labels("train"))
+    assert run.train_subset_size(endless) == 2048
+
+
 def test_evaluate_repeats_the_metrics(finished):
     folder, metrics = finished
     result = run.evaluate(folder, "test")
@@ -70,6 +78,7 @@ def test_evaluate_repeats_the_metrics(finished):
     )
 
 
+@pytest.mark.backend_free
 def test_same_seed_gives_the_same_metrics(finished, config, tmp_path):
     again = run.train(config, tmp_path / "again", log=quiet)
     assert again | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 from keras import ops
 
@@ -30,6 +31,11 @@ def expected(x, weights):
         h = sigmoid(o) * np.tanh(norm(c, *norms["cell_norm"]))
         outputs.append(h)
     return np.stack(outputs, axis=1)
+
+
+def test_the_output_has_a_shape_before_there_is_one():
+    output = LayerNormLSTM(6)(keras.Input((None, 4)))
+    assert output.shape == (None, None, 6) and output.dtype == "float32"
 
 
 def test_layer_computes_the_published_equations():

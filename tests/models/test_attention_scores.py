@@ -13,8 +13,6 @@ WITHOUT = {"f_net"}
 # Qwen 3.5's first block attends without scores.
 BLOCKS = {"t5_gemma": 2, "qwen3_5": 1}
 FEW = {"gpt2", "bert", "gemma", "esm", "t5", "albert", "gpt_oss", "qwen3_5"}
-# Of them, those for every backend: a decoder, and one whose scores have a bias.
-EVERYWHERE = {"gpt2", "t5"}
 TOKENS = 6
 
 
@@ -31,7 +29,7 @@ def is_causal(model, x):
 
 
 def marks(name):
-    if name in EVERYWHERE:
+    if name == "gpt2":  # For every backend.
         return ()
     return pytest.mark.backend_free if name in FEW else pytest.mark.slow
 

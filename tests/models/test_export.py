@@ -156,7 +156,17 @@ def pick(inputs, name, rank):
     return inputs[name] if name in inputs else same_rank[0]
 
 
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(
+    params=[
+        # Every day from PyTorch, which takes seconds and not half a minute.
+        pytest.param(
+            name,
+            marks=[pytest.mark.slow]
+            * ((BACKEND, name) == ("tensorflow", "openvino")),
+        )
+        for name in FORMATS
+    ]
+)
 def format(request):
     return request.param
 

@@ -114,7 +114,9 @@ def rematerializing_twins(dropout):
     return models
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    "masked", [pytest.param(False, marks=pytest.mark.backend_free), True]
+)
 def test_blocks_computed_again_give_the_same_gradients(masked):
     models = rematerializing_twins(dropout=0.0)
     x, y = padded(models[0])
@@ -142,6 +144,7 @@ def test_blocks_of_other_kinds_are_not_computed_again():
         FPTClassifier(gpt2_backbone(), fast=False, rematerialize=True)
 
 
+@pytest.mark.backend_free
 def test_low_rank_weights_that_have_been_trained_count():
     fast, plain = twins(policy="fpt+low_rank")
     for model in (fast, plain):
@@ -209,7 +212,10 @@ class TestAttention:
         mask = generator.random((2, 1, rows, self.COUNT)) < 0.5
         self.assert_attends(False, ops.convert_to_tensor(mask), True)
 
-    @pytest.mark.parametrize("tokens", [6, COUNT])
+    @pytest.mark.parametrize(
+        "tokens",
+        [pytest.param(6, marks=pytest.mark.backend_free), COUNT],
+    )
     def test_gradients(self, tokens):
         models = []
         for fast in (True, False):

@@ -14,12 +14,14 @@ def logits(model, x):
     return keras.ops.convert_to_numpy(model(x, training=False))
 
 
+@pytest.mark.backend_free
 def test_logits_have_one_row_an_example(backbone, data):
     model = FPTClassifier(backbone, num_classes=4)
     assert model.predict(data[0], verbose=0).shape == (12, 4)
     assert model.input_dim == 3
 
 
+@pytest.mark.backend_free
 def test_several_answers_are_ordered_token_by_token(backbone, data):
     model = FPTClassifier(
         backbone, num_classes=2, num_output_tokens=3, labels_per_token=4
@@ -143,10 +145,8 @@ def test_paths_are_unique(backbone, data):
     assert len(paths) == len(set(paths))
 
 
-@pytest.mark.parametrize(
-    "positions",
-    ["zero", pytest.param("random", marks=pytest.mark.backend_free)],
-)
+@pytest.mark.backend_free
+@pytest.mark.parametrize("positions", ["zero", "random"])
 def test_bit_xor_trains_without_nan(backbone, positions):
     if positions == "zero":
         embeddings = backbone.position_embedding.position_embeddings
@@ -177,6 +177,7 @@ class TestSetPolicy:
             moved = {groups[path] for path in self.moved(model, data)}
             assert moved == freezing.parse_policy(policy), policy
 
+    @pytest.mark.backend_free
     def test_full_trains_all_but_the_token_embedding(self, backbone, data):
         model = FPTClassifier(backbone, input_dim=3)
         self.moved(model, data)
@@ -211,6 +212,7 @@ class TestSetPolicy:
         assert model.policy == "fpt"
 
 
+@pytest.mark.backend_free
 def test_weights_of_samples_and_classes(backbone, data):
     x, y = data
     model = FPTClassifier(backbone, input_dim=3, policy="output_only")
@@ -255,12 +257,14 @@ def test_keras_file_loads_in_another_process(backbone, tmp_path):
     assert done.stdout.split() == ["FPTClassifier"], done.stderr
 
 
+@pytest.mark.backend_free
 def test_config_round_trip(backbone):
     model = FPTClassifier(backbone, num_classes=7, vocabulary_size=9)
     copy = FPTClassifier.from_config(model.get_config())
     assert copy.head_config() == model.head_config()
 
 
+@pytest.mark.backend_free
 def test_is_a_layer_of_a_larger_model(backbone, data):
     inputs = keras.Input((10, 3))
     part = FPTClassifier(backbone, num_classes=4)
@@ -276,6 +280,7 @@ def test_is_a_layer_of_a_larger_model(backbone, data):
         np.testing.assert_array_equal(before[path], value)
 
 
+@pytest.mark.backend_free
 def test_dropout_argument_replaces_the_backbones(backbone, data):
     model = FPTClassifier(backbone, dropout=0.5, input_dim=3)
     for old, new in zip(
@@ -290,16 +295,8 @@ def test_dropout_argument_replaces_the_backbones(backbone, data):
     )
 
 
-@pytest.mark.parametrize(
-    "readout",
-    [
-        "pooled",
-        *(
-            pytest.param(name, marks=pytest.mark.backend_free)
-            for name in ("first", "mean", "last")
-        ),
-    ],
-)
+@pytest.mark.backend_free
+@pytest.mark.parametrize("readout", ["first", "mean", "pooled", "last"])
 def test_bert_with_every_readout(data, readout):
     import keras_hub
 
@@ -318,6 +315,7 @@ def test_bert_with_every_readout(data, readout):
     assert sum(map(len, groups.values())) == len(model.weights)
 
 
+@pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -10,6 +10,7 @@ import keras_fpt
 from keras_fpt import FPTClassifier, presets
 
 
+@pytest.mark.backend_free
 def test_local_keras_hub_folder(preset, data):
     import keras_hub
 
