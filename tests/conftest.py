@@ -28,6 +28,7 @@ import hypothesis  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+gc.set_threshold(20_000, 20, 20)
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("keras_fpt", deadline=None)
 hypothesis.settings.load_profile("keras_fpt")
@@ -59,7 +60,6 @@ def little_garbage():
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +106,18 @@ def data():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(12, 10, 3)).astype("float32")
     return x, (x.mean((1, 2)) > 0).astype("int32")
+
+
+@pytest.fixture(scope="session")
+def sums_file(tmp_path_factory):
+    """The path of a file of 200 sequences, on which runs take seconds.
+
+    Do their numbers add up to more than 0?
+    """
+    path = tmp_path_factory.mktemp("data") / "sums.npz"
+    x = np.random.default_rng(0).normal(size=(200, 4, 3)).astype("float32")
+    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
+    return str(path)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import signal
 import time
 
 import keras
-import numpy as np
 import pytest
 from launching import environments, finish, start
 
@@ -18,15 +17,6 @@ STEPS = 30
 # TensorFlow and JAX take long to start, and JAX more than a minute to notice
 # and to let go of the others.
 WAITS_LONG = pytest.mark.slow if BACKEND != "torch" else lambda test: test
-
-
-@pytest.fixture(scope="module")
-def task(tmp_path_factory):
-    """A file of 200 sequences, on which runs take no longer than they must."""
-    path = tmp_path_factory.mktemp("data") / "sums.npz"
-    x = np.random.default_rng(0).normal(size=(200, 10, 3)).astype("float32")
-    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
-    return str(path)
 
 
 def train(task, folder, preset, steps=STEPS):
@@ -45,13 +35,13 @@ def train(task, folder, preset, steps=STEPS):
 # That they train as one process does is tested every day, on every backend, in
 # test_same_numbers.py.
 @pytest.mark.slow
-def test_two_processes_leave_the_record_of_one(task, preset, tmp_path):
-    first, second = finish(train(task, tmp_path / "two", preset))
+def test_two_processes_leave_the_record_of_one(sums_file, preset, tmp_path):
+    first, second = finish(train(sums_file, tmp_path / "two", preset))
     assert first[0] == second[0] == 0, first[2][-2000:] + second[2][-2000:]
     assert "Trained: fpt" in first[1]
     assert "Task" not in second[1] and "Trained" not in second[1]
     config = RunConfig(
-        *(task, preset),
+        *(sums_file, preset),
         steps=STEPS,
         batch_size=16,
         learning_rate=0.01,
@@ -77,8 +67,8 @@ def test_two_processes_leave_the_record_of_one(task, preset, tmp_path):
 
 
 @WAITS_LONG
-def test_a_lost_process_stops_the_others(task, preset, tmp_path):
-    processes = train(task, tmp_path / "run", preset, steps=2_000)
+def test_a_lost_process_stops_the_others(sums_file, preset, tmp_path):
+    processes = train(sums_file, tmp_path / "run", preset, steps=500)
     checkpoints_folder = tmp_path / "run" / "checkpoints"
     deadline = time.monotonic() + 200
     while not list(checkpoints_folder.glob("*.safetensors")):

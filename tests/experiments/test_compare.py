@@ -1,7 +1,6 @@
 import dataclasses
 import sys
 
-import numpy as np
 import pytest
 
 from keras_fpt import cli, tasks
@@ -14,15 +13,6 @@ from keras_fpt.experiments.run_table import load_runs
 pytestmark = pytest.mark.backend_free
 
 
-@pytest.fixture(scope="module")
-def arrays(tmp_path_factory):
-    """A file of 300 sequences: do their numbers add up to more than 0?"""
-    path = tmp_path_factory.mktemp("data") / "sums.npz"
-    x = np.random.default_rng(0).normal(size=(300, 4, 3)).astype("float32")
-    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
-    return str(path)
-
-
 def small_plan(monkeypatch):
     monkeypatch.setattr(compare, "_PLANS", ((0.0, (1e-3, 1e-2), 2),))
     plan = compare.Plan((1e-3, 1e-2), 2, 10)
@@ -30,11 +20,11 @@ def small_plan(monkeypatch):
 
 
 def test_the_command_line_compares_a_persons_own_data(
-    arrays, preset, tmp_path, monkeypatch, capsys
+    sums_file, preset, tmp_path, monkeypatch, capsys
 ):
     small_plan(monkeypatch)
     folder = tmp_path / "compared"
-    arguments = ["compare", arrays, "--preset", preset, "--output", folder]
+    arguments = ["compare", sums_file, "--preset", preset, "--output", folder]
     arguments += ["--budget", "5m", "--batch-size", "20"]
     monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
@@ -65,7 +55,7 @@ def test_the_command_line_compares_a_persons_own_data(
 
     # The same command has nothing left to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
-    run = RunConfig(arrays, preset, batch_size=20)
+    run = RunConfig(sums_file, preset, batch_size=20)
     _, _, again = compare.compare(compare.Comparison(run), folder, 300)
     assert again == sentence
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
@@ -76,12 +66,12 @@ def test_the_command_line_compares_a_persons_own_data(
 
 @pytest.mark.slow
 def test_runs_that_would_take_hours_are_broken_off(
-    arrays, preset, tmp_path, monkeypatch
+    sums_file, preset, tmp_path, monkeypatch
 ):
     plan = compare.Plan((1e-3, 1e-2), 2, 200_000)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(compare, "_REPORT_SECONDS", 2)
-    run = RunConfig(arrays, preset, batch_size=20)
+    run = RunConfig(sums_file, preset, batch_size=20)
     with pytest.raises(ValueError, match="Nothing could be trained: Time was"):
         compare.compare(compare.Comparison(run), tmp_path / "a", 40)
     assert not any(tmp_path.glob("a/runs/*/metrics.json"))
@@ -89,12 +79,12 @@ def test_runs_that_would_take_hours_are_broken_off(
 
 @pytest.mark.slow
 def test_what_ran_is_reported_if_time_runs_out(
-    arrays, preset, tmp_path, monkeypatch
+    sums_file, preset, tmp_path, monkeypatch
 ):
     plan = compare.Plan((1e-3,), 100_000, 25)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(compare, "_REPORT_SECONDS", 5)
-    run = RunConfig(arrays, preset, batch_size=20)
+    run = RunConfig(sums_file, preset, batch_size=20)
     lines = []
     _, table, sentence = compare.compare(
         compare.Comparison(run), tmp_path / "a", 30, log=lines.append

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import optuna
 import pytest
 from launching import free_ports
@@ -28,19 +27,10 @@ TAKEOVER_SECONDS = 4
 TIMEOUT = 300
 
 
-@pytest.fixture(scope="module")
-def task(tmp_path_factory):
-    """A file of 200 sequences, on which runs take no longer than they must."""
-    path = tmp_path_factory.mktemp("data") / "sums.npz"
-    x = np.random.default_rng(0).normal(size=(200, 4, 3)).astype("float32")
-    np.savez(path, x=x, y=(x.sum((1, 2)) > 0).astype("int32"))
-    return str(path)
-
-
 @pytest.fixture
-def config(task, preset):
+def config(sums_file, preset):
     """Two arms at two rates, then two seeds each: eight runs, two twice."""
-    run = RunConfig(task, preset, depth=1, steps=40, batch_size=20)
+    run = RunConfig(sums_file, preset, depth=1, steps=20, batch_size=20)
     rates = {"learning_rate": (1e-3, 1e-2)}
     return SweepConfig(run, search=rates, seeds=2)
 

@@ -30,10 +30,11 @@ ENDINGS = {
     "litert": ".tflite",
     "torch": ".pt2",
 }
-# TensorFlow writes four, and takes long: of some each day one model alone.
-LONG = {"tensorflow": {"openvino", "onnx", "litert"}}.get(BACKEND, {"openvino"})
-QUICK_FORMATS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in LONG))
+# Writing takes long: every day one model in each format, and further ones in
+# the format that most will want.
+MAIN_FORMAT = {"tensorflow": "tf_saved_model", "torch": "onnx"}.get(BACKEND)
+FURTHER_FORMATS = [
+    pytest.param(name, marks=[pytest.mark.slow] * (name != MAIN_FORMAT))
     for name in FORMATS
 ]
 X = np.random.default_rng(0).normal(size=(4, 6, 3)).astype("float32")
@@ -199,7 +200,7 @@ class TestRuntimes:
                 run(path, format, other), numpy(model(other)), atol=1e-5
             )
 
-    @pytest.mark.parametrize("format", QUICK_FORMATS)
+    @pytest.mark.parametrize("format", FURTHER_FORMATS)
     def test_without_a_mask(self, format, tmp_path):
         model = make_model()
         sizes = FORMATS[format]
@@ -209,7 +210,7 @@ class TestRuntimes:
             run(path, format, {"tokens": X}), numpy(model(X)), atol=1e-5
         )
 
-    @pytest.mark.parametrize("format", QUICK_FORMATS)
+    @pytest.mark.parametrize("format", FURTHER_FORMATS)
     def test_integer_tokens(self, format, tmp_path):
         model = make_model(vocabulary_size=5)
         x = np.arange(24, dtype="int32").reshape(4, 6) % 5
@@ -221,7 +222,7 @@ class TestRuntimes:
             run(path, format, {"tokens": x}), numpy(model(x)), atol=1e-5
         )
 
-    @pytest.mark.parametrize("format", QUICK_FORMATS)
+    @pytest.mark.parametrize("format", FURTHER_FORMATS)
     def test_quantised(self, format, tmp_path):
         model = make_model(quantize="int8")
         if (BACKEND, format) == ("torch", "openvino"):

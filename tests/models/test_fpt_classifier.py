@@ -243,7 +243,7 @@ def test_keras_file_gives_back_the_model(backbone, data, tmp_path):
     assert int(loaded.optimizer.iterations) == 2
 
 
-@pytest.mark.backend_free
+@pytest.mark.slow
 def test_keras_file_loads_in_another_process(backbone, tmp_path):
     FPTClassifier(backbone, input_dim=3).save(tmp_path / "model.keras")
     program = (

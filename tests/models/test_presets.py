@@ -47,6 +47,7 @@ def test_hugging_face_folder_and_its_logits(tmp_path, data):
     np.testing.assert_allclose(ours, expected, atol=1e-4)
 
 
+@pytest.mark.backend_free
 def test_saved_classifier_gives_the_same_outputs(preset, data, tmp_path):
     model = FPTClassifier.from_preset(preset, num_classes=3)
     model.fit(*data, epochs=2, verbose=0)
