@@ -87,7 +87,7 @@ def test_what_ran_is_reported_if_time_runs_out(
     run = RunConfig(sums_file, preset, batch_size=20)
     lines = []
     _, table, sentence = compare.compare(
-        compare.Comparison(run), tmp_path / "a", 30, log=lines.append
+        compare.Comparison(run), tmp_path / "a", 60, log=lines.append
     )
     assert sentence is not None
     assert any("short for 100000 seeds" in line for line in lines)
