@@ -14,8 +14,9 @@ its own best learning rate and several seeds (Rothermel et al., 2021).
 import argparse
 import pathlib
 
-from keras_fpt.experiments import arms, run
-from keras_fpt.experiments.run_config import RunConfig
+from keras_fpt.runs import arms
+from keras_fpt.runs import train as run
+from keras_fpt.runs.config import RunConfig
 
 STEPS = {"bit_xor": 500, "digits": 300, "mnist": 200}
 

@@ -13,8 +13,8 @@ import time
 import keras
 
 from keras_fpt import freezing
-from keras_fpt.experiments import run
-from keras_fpt.experiments.run_config import RunConfig
+from keras_fpt.runs import train as run
+from keras_fpt.runs.config import RunConfig
 
 
 def main():

@@ -214,8 +214,8 @@ def train(
         raise ValueError("Say with --output which run to resume or overwrite.")
     _load_backend()
     from keras_fpt.distribution import is_first_process
-    from keras_fpt.experiments import run
-    from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.runs import train as run
+    from keras_fpt.runs.config import RunConfig
 
     config = RunConfig(
         task=task,
@@ -357,9 +357,9 @@ def sweep(
     best alone.
     """
     _load_backend()
-    from keras_fpt.experiments import sweep as sweeps
-    from keras_fpt.experiments import sweep_config
-    from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.runs.config import RunConfig
+    from keras_fpt.studies import sweep as sweeps
+    from keras_fpt.studies import sweep_config
 
     fixed = dict(map(sweep_config.parse_setting, setting or []))
     fixed |= {"preset": preset} if preset is not None else {}
@@ -417,7 +417,7 @@ def _or_nothing(value, form):
 @contextlib.contextmanager
 def _stopping_as_asked():
     """Turns a request to stop into the exit status that says so."""
-    from keras_fpt.experiments.stopping import Preempted
+    from keras_fpt.runs.signals import Preempted
 
     try:
         yield
@@ -463,13 +463,13 @@ def compare(
     gradient boosting, a linear probe and random weights, each at its own best
     settings.
     """
-    from keras_fpt.experiments.deadline import parse_seconds
+    from keras_fpt.studies.deadline import parse_seconds
 
     began = time.monotonic()
     seconds = parse_seconds(budget)
     _load_backend()
-    from keras_fpt.experiments import compare as comparing
-    from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.runs.config import RunConfig
+    from keras_fpt.studies import compare as comparing
 
     run = RunConfig(
         task,
@@ -520,8 +520,8 @@ def reproduce(
     """Answer one of the paper's questions with runs of your own."""
     began = time.monotonic()
     _load_backend()
-    from keras_fpt.experiments import reproduction
-    from keras_fpt.experiments.question import load_question
+    from keras_fpt.studies import reproduce as reproduction
+    from keras_fpt.studies.question import load_question
 
     asked = load_question(question)
     console.print(f"{asked.title}\n{asked.outcome}", markup=False)
@@ -558,7 +558,7 @@ def evaluate(
 ):
     """Evaluate a finished run again, from its adapter."""
     _load_backend()
-    from keras_fpt.experiments import run
+    from keras_fpt.runs import train as run
 
     result = run.evaluate(run_dir, split, data_dir)
     accuracies = ", ".join(
@@ -587,7 +587,7 @@ def report(
 ):
     """Write what runs have found as a page, with tables and pictures."""
     _load_backend()
-    from keras_fpt.experiments.report import report
+    from keras_fpt.reports.page import report
 
     _print_arms(report(runs, output, tables, figures=figures))
     console.print(f"Written to {output}.", markup=False)
@@ -613,7 +613,7 @@ def attention(
 ):
     """Draw what a finished run's tokens attend to."""
     _load_backend()
-    from keras_fpt.experiments.attention_maps import attention_map
+    from keras_fpt.reports.attention_maps import attention_map
 
     panels = attention_map(run_dir, output, example, block, data_dir)
     what = "blocks" if block is None else f"heads of block {block}"
@@ -636,7 +636,7 @@ def predict(
 ):
     """Predict the classes of new data with a finished run."""
     _load_backend()
-    from keras_fpt.experiments.predict import predict
+    from keras_fpt.runs.predict import predict
 
     frame = predict(run_dir, data, output)
     counts = frame["prediction"].value_counts()

@@ -88,7 +88,7 @@ def preset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def small_evaluations():
     """Runs on generated examples evaluate on 20 of train, 100 of the rest."""
-    from keras_fpt.experiments import run
+    from keras_fpt.runs import train as run
     from keras_fpt.tasks import generated
 
     with pytest.MonkeyPatch.context() as patch:

@@ -20,8 +20,9 @@ from scipy.io import wavfile
 
 import keras_fpt
 from keras_fpt import cli, presets, tasks
-from keras_fpt.experiments import described, run_folder
 from keras_fpt.pretraining import text
+from keras_fpt.runs import data_description as described
+from keras_fpt.runs import folder as run_folder
 from keras_fpt.tasks import listops, proteins, tape
 
 

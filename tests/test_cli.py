@@ -129,7 +129,8 @@ def test_bad_input_is_one_sentence(
     [("Preempted", 75), ("KeyboardInterrupt", 130), ("MemoryError", 1)],
 )
 def test_what_stops_a_run_has_its_own_status(monkeypatch, stop, status):
-    from keras_fpt.experiments import run, stopping
+    from keras_fpt.runs import signals as stopping
+    from keras_fpt.runs import train as run
 
     error = getattr(stopping, stop, None) or getattr(builtins, stop)
 

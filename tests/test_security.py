@@ -19,9 +19,10 @@ from conftest import gpt2_backbone
 from safetensors.numpy import save_file
 
 import keras_fpt
-from keras_fpt import json_files, presets, tasks
-from keras_fpt.experiments import run_folder
-from keras_fpt.tasks import proteins, tape, unpacking
+from keras_fpt import presets, tasks
+from keras_fpt.files import json_files, unpacking
+from keras_fpt.runs import folder as run_folder
+from keras_fpt.tasks import proteins, tape
 
 pytestmark = pytest.mark.backend_free
 
@@ -49,7 +50,7 @@ ALLOWED = {
     ("tasks/tape.py", "pickle"),
     # Starts this package's own workers, with a folder for an argument, and no
     # shell.
-    ("experiments/sweep.py", "subprocess"),
+    ("studies/sweep.py", "subprocess"),
 }
 
 

@@ -46,7 +46,7 @@ def test_the_wheel_has_the_preset_and_the_command(tmp_path):
         "assets/tokenizer/vocabulary.json",
     ):
         assert f"{folder}/{name}" in names
-    assert "keras_fpt/experiments/report.html.jinja" in names
+    assert "keras_fpt/reports/page.html.jinja" in names
     assert size <= 12e6
     assert any(name.endswith("entry_points.txt") for name in names)
 

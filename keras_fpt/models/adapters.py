@@ -8,7 +8,8 @@ import hashlib
 import numpy as np
 from keras import ops
 
-from keras_fpt import checkpoints, freezing
+from keras_fpt import freezing
+from keras_fpt.files import checkpoints
 from keras_fpt.models import head_file
 from keras_fpt.models.low_rank import add_low_rank
 

@@ -5,8 +5,8 @@ import dataclasses
 import keras
 from keras import ops
 
+from keras_fpt.compat.roformer_key_mask import mask_keys
 from keras_fpt.models.fast_network import FastNetwork, fast_network
-from keras_fpt.models.key_masks import mask_keys
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

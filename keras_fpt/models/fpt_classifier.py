@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_fpt import backbones, data_errors, distribution, freezing
+from keras_fpt.compat import jax_compiler_options as xla_options
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
@@ -19,7 +20,6 @@ from keras_fpt.models import (
     input_checks,
     quantization,
     saved_classifier,
-    xla_options,
 )
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.low_rank import add_low_rank

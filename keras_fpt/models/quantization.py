@@ -6,7 +6,7 @@ import gc
 import keras
 
 from keras_fpt import freezing
-from keras_fpt.models import int8_einsum
+from keras_fpt.compat import int8_einsum_gradient as int8_einsum
 
 # Weights alone: activations keep their precision, so that a gradient through
 # a layer is exact for the weights that it has.

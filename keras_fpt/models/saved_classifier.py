@@ -4,7 +4,7 @@ import os
 
 from keras import ops
 
-from keras_fpt import checkpoints
+from keras_fpt.files import checkpoints
 from keras_fpt.models import head_file
 from keras_fpt.presets import load_backbone, locate
 

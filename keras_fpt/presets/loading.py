@@ -3,7 +3,8 @@
 import difflib
 import os
 
-from keras_fpt import json_files, random_weights
+from keras_fpt import random_weights
+from keras_fpt.files import json_files
 from keras_fpt.presets import gguf_files, packaged
 
 # What says in which file each weight is, in KerasHub's and Hugging Face's

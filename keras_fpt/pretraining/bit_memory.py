@@ -11,10 +11,10 @@ import tempfile
 import keras
 
 from keras_fpt import tasks
+from keras_fpt.files import cache
 from keras_fpt.models import FPTClassifier
 from keras_fpt.presets import load_backbone
 from keras_fpt.progress import StepProgress
-from keras_fpt.tasks import cache
 
 RECORD = "bit_memory.json"
 

@@ -11,7 +11,8 @@ import time
 import keras
 import numpy as np
 
-from keras_fpt import checkpoints, random_weights
+from keras_fpt import random_weights
+from keras_fpt.files import checkpoints
 from keras_fpt.pretraining import text
 from keras_fpt.pretraining.model_card import measure, write_model_card
 from keras_fpt.pretraining.next_token import token_losses, with_logits

@@ -9,7 +9,8 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import Progress
 
-from keras_fpt.tasks import cache, listops_trees
+from keras_fpt.files import cache
+from keras_fpt.tasks import listops_trees
 from keras_fpt.tasks.listops_trees import CLOSE, SYMBOLS, Expressions
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Origin, Recipe, Task

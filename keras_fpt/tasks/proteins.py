@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from keras_fpt.tasks import unpacking
+from keras_fpt.files import unpacking
 
 # The 20 common amino acids, then unknown (X), aspartate or asparagine (B),
 # glutamate or glutamine (Z), selenocysteine (U) and pyrrolysine (O). An amino

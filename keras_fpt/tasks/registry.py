@@ -4,7 +4,7 @@ import difflib
 import importlib
 import inspect
 
-from keras_fpt.tasks.own.paths import from_path, is_path
+from keras_fpt.tasks.user_data.paths import from_path, is_path
 
 # A task's module has a function `task(data_dir, ...)`, and is imported when
 # the task is asked for.
@@ -44,7 +44,7 @@ def get(name, data_dir=None, **options):
     Args:
         name: string; `-` may stand for `_`. A variant follows a colon:
             `"listops:bracketless"`. Or the path of a file or folder of your
-            own, see `keras_fpt.tasks.own.paths.from_path`.
+            own, see `keras_fpt.tasks.user_data.paths.from_path`.
         data_dir: folder of the task's data, for a task that reads files.
             `None` is the task's own default.
         **options: the task's own, such as `max_length` of `listops` and

@@ -6,7 +6,8 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import cache, proteins, tape
+from keras_fpt.files import cache
+from keras_fpt.tasks import proteins, tape
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Origin, Recipe, Task
 

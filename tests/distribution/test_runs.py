@@ -8,9 +8,10 @@ import keras
 import pytest
 from launching import environments, finish, start
 
-from keras_fpt import checkpoints, distribution
-from keras_fpt.experiments import run
-from keras_fpt.experiments.run_config import RunConfig
+from keras_fpt import distribution
+from keras_fpt.files import checkpoints
+from keras_fpt.runs import train as run
+from keras_fpt.runs.config import RunConfig
 
 BACKEND = keras.backend.backend()
 STEPS = 30

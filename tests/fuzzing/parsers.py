@@ -18,13 +18,13 @@ EXPECTED = (ValueError, OSError)
 
 
 def _csv(path):
-    from keras_fpt.tasks.own import tables
+    from keras_fpt.tasks.user_data import tables
 
     tables.from_csv(path, "y", verbose=False)
 
 
 def _strings(path):
-    from keras_fpt.tasks.own import strings
+    from keras_fpt.tasks.user_data import strings
 
     strings.from_string_table(path, "a", "y", verbose=False)
 
@@ -37,20 +37,20 @@ def _fasta(path):
 
 
 def _arrays(path):
-    from keras_fpt.tasks.own import arrays
+    from keras_fpt.tasks.user_data import arrays
 
     arrays.from_saved(path, verbose=False)
 
 
 def _image(path):
-    from keras_fpt.tasks.own import image_folders
+    from keras_fpt.tasks.user_data import image_folders
 
     image_folders._size_and_mode(path)
     image_folders.ImageReader(8, 8, 3, 4)._load(path)
 
 
 def _wav(path):
-    from keras_fpt.tasks.own import wav_folders
+    from keras_fpt.tasks.user_data import wav_folders
 
     wav_folders.read_wav(path, 1.0)
 
@@ -99,20 +99,20 @@ def _adapter(path):
 
 
 def _run_config(path):
-    from keras_fpt.experiments.run_config import RunConfig
+    from keras_fpt.runs.config import RunConfig
 
     # As `run_folder.read_config` does.
     RunConfig.read(path)
 
 
 def _sweep_config(path):
-    from keras_fpt.experiments.sweep_config import SweepConfig
+    from keras_fpt.studies.sweep_config import SweepConfig
 
     SweepConfig.read(path)
 
 
 def _data_json(path):
-    from keras_fpt.experiments import described
+    from keras_fpt.runs import data_description as described
 
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(path, pathlib.Path(folder, "data.json"))
@@ -137,7 +137,7 @@ def _snapshot(path):
 
 
 def _dataset(path, name):
-    from keras_fpt.tasks.own import arrays
+    from keras_fpt.tasks.user_data import arrays
 
     with tempfile.TemporaryDirectory() as folder:
         target = pathlib.Path(folder, "saved")
@@ -197,7 +197,7 @@ def _gguf_file(path):
 
 
 def _adapter_file(path):
-    from keras_fpt import checkpoints
+    from keras_fpt.files import checkpoints
     from keras_fpt.models import adapters
 
     settings = {

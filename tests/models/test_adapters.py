@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from conftest import gpt2_backbone
 
-from keras_fpt import FPTClassifier, checkpoints
+from keras_fpt import FPTClassifier
+from keras_fpt.files import checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import keras_fpt
 from keras_fpt import backbones, presets
-from keras_fpt.experiments.run_config import RunConfig
+from keras_fpt.runs.config import RunConfig
 
 pytestmark = pytest.mark.backend_free
 

@@ -1,0 +1,1 @@
+"""Workarounds for faults of other packages, one file each."""

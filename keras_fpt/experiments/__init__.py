@@ -1,1 +1,0 @@
-"""Experiments as data: arms, runs, and what they leave behind."""

@@ -1,0 +1,1 @@
+"""What touches the disk: atomic writes, checkpoints, JSON, the cache."""

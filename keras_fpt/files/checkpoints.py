@@ -1,0 +1,232 @@
+"""The state of a training run in one file, written so that it survives a kill.
+
+A state file is a safetensors file: arrays and a JSON header, nothing that
+could run code when it is read. Orbax would tie the format to JAX, and Keras's
+own `.weights.h5` would hold the frozen weights too: here one format serves
+three backends and has only what trains.
+"""
+
+import hashlib
+import json
+import os
+
+import keras
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from keras_fpt.files import atomic
+
+METADATA_KEY = "keras_fpt"
+
+
+def write_arrays(path, arrays, metadata):
+    """Writes named arrays and a JSON-able dict to `path`, all or nothing.
+
+    Args:
+        path: the file's path; its folder must exist.
+        arrays: dict of name to NumPy array.
+        metadata: dict that `json.dumps` accepts.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    # Not np.ascontiguousarray, which gives scalars an axis.
+    arrays = {k: np.asarray(v, order="C") for k, v in arrays.items()}
+    # In one entry: safetensors writes several in any order, and the same
+    # state should be the same bytes.
+    entry = [checksum(arrays, json.dumps(metadata)), metadata]
+    header = {METADATA_KEY: json.dumps(entry)}
+    with atomic.replacing(path) as temporary:
+        try:
+            save_file(arrays, temporary, header)
+        except SafetensorError as error:
+            raise OSError(f"Cannot write `{path}`: {error}") from error
+
+
+def read_arrays(path):
+    """Reads what `write_arrays` wrote.
+
+    Returns:
+        A tuple `(arrays, metadata)`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is cut off, damaged, or not one of ours.
+    """
+    expected, metadata = _read_entry(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, TypeError) as error:
+        raise _damaged(path, error) from error
+    if expected not in (None, checksum(arrays, json.dumps(metadata))):
+        raise _damaged(path, "its checksum is wrong")
+    return arrays, metadata
+
+
+def read_metadata(path):
+    """Reads the metadata that `write_arrays` wrote; see `read_arrays`."""
+    return _read_entry(path)[1]
+
+
+def _read_entry(path):
+    """A file's checksum, or `None` in one of an early version; metadata."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"There is no file `{path}`.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+        entry = json.loads(header.get(METADATA_KEY, "null"))
+    except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+    if entry is None:
+        raise ValueError(
+            f"`{path}` is a safetensors file, but keras-fpt did not write it: "
+            f"its header has no `{METADATA_KEY}` entry."
+        )
+    if isinstance(entry, dict):
+        return None, entry
+    is_pair = isinstance(entry, list) and len(entry) == 2
+    if not (is_pair and isinstance(entry[1], dict)):
+        raise _damaged(path, "its header is of another form")
+    return entry
+
+
+def _damaged(path, why):
+    return ValueError(f"`{path}` is damaged or not a safetensors file: {why}.")
+
+
+def checksum(arrays, text=""):
+    """SHA-256 of named arrays, their types and shapes, and of a text."""
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        header = json.dumps([name, array.dtype.str, array.shape])
+        digest.update(header.encode())
+        # As bytes: not every type of array, such as bfloat16, has a buffer.
+        digest.update(np.ravel(array).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def is_random_state(variable):
+    """Whether a variable is a random generator's state and no weight."""
+    return variable.name == "seed_generator_state"
+
+
+def _state_variables(model, metrics):
+    """The variables that training changes, by a name that is stable."""
+    # Names and paths hold counters that go on from model to model within a
+    # process, so variables are told apart by their order.
+    groups = {
+        "trained": model.trainable_variables,
+        "random": filter(is_random_state, model.variables),
+        "optimizer": model.optimizer.variables,
+        "metrics": model.metrics_variables if metrics else (),
+    }
+    named = {}
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            named[f"{group}/{index}"] = variable
+    return named
+
+
+def save_state(path, model, metadata, metrics=False):
+    """Writes what training has changed, and `metadata`, to `path`.
+
+    That is the trained variables, the optimizer's, and the states of random
+    generators: Keras's, and PyTorch's global ones, from which Keras draws
+    dropout there. Frozen weights are not written.
+
+    Args:
+        path: the file's path; its folder must exist.
+        model: a compiled Keras model.
+        metadata: dict that `json.dumps` accepts.
+        metrics: bool, whether to write the metrics' running means as well:
+            for a state in the middle of an epoch.
+
+    Raises:
+        FloatingPointError: a value is not finite; nothing is written.
+        OSError: the file cannot be written.
+    """
+    arrays = {
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in _state_variables(model, metrics).items()
+    }
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biu" and not np.isfinite(array).all():
+            raise FloatingPointError(
+                f"The variable `{name}` holds a value that is not finite."
+            )
+    write_arrays(path, arrays | _generator_states(), metadata)
+
+
+def load_state(path, model):
+    """Puts a saved state back into a model that was built the same way.
+
+    Returns:
+        The metadata that was saved with the state.
+
+    Raises:
+        ValueError: the file is damaged or belongs to another model.
+    """
+    arrays, metadata = read_arrays(path)
+    restore_state(arrays, model)
+    return metadata
+
+
+def restore_state(arrays, model):
+    """Puts the arrays of a saved state back into a model.
+
+    Keras resets metrics as an epoch begins, so a state that holds them is put
+    back when its first batch does.
+
+    Raises:
+        ValueError: they belong to another model.
+    """
+    generators = {k: v for k, v in arrays.items() if k.startswith(_GENERATOR)}
+    arrays = {k: v for k, v in arrays.items() if k not in generators}
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    metrics = any(name.startswith("metrics/") for name in arrays)
+    variables = _state_variables(model, metrics)
+    shapes = {name: tuple(v.shape) for name, v in variables.items()}
+    saved_shapes = {name: a.shape for name, a in arrays.items()}
+    if shapes != saved_shapes:
+        different = sorted(
+            name
+            for name in shapes.keys() | saved_shapes.keys()
+            if shapes.get(name) != saved_shapes.get(name)
+        )
+        raise ValueError(
+            f"The saved state belongs to another model or policy: "
+            f"{len(different)} variables differ, the first is "
+            f"`{different[0]}`."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    _restore_generators(generators)
+
+
+_GENERATOR = "generator/"
+
+
+def _generator_states():
+    """The states of PyTorch's global generators; none on other backends."""
+    if keras.backend.backend() != "torch":
+        return {}
+    import torch
+
+    states = [torch.get_rng_state(), *torch.cuda.get_rng_state_all()]
+    return {f"{_GENERATOR}{i}": s.numpy() for i, s in enumerate(states)}
+
+
+def _restore_generators(states):
+    if keras.backend.backend() != "torch" or not states:
+        return
+    import torch
+
+    first, *devices = (
+        torch.from_numpy(states[f"{_GENERATOR}{i}"]) for i in range(len(states))
+    )
+    torch.set_rng_state(first)
+    torch.cuda.set_rng_state_all(devices[: torch.cuda.device_count()])

@@ -1,0 +1,130 @@
+"""Pictures of several runs together, as SVG."""
+
+import io
+
+import numpy as np
+
+from keras_fpt.results.run_table import read_history
+from keras_fpt.runs import arms
+
+_MORE_COLORS = (
+    "darkslateblue",
+    "teal",
+    "goldenrod",
+    "crimson",
+    "black",
+    "olivedrab",
+    "deeppink",
+    "sienna",
+)
+
+
+def learning_curves(runs, title):
+    """Validation accuracy over the steps, a line an arm.
+
+    Args:
+        runs: `pandas.DataFrame` of `load_runs`: one task's final runs.
+        title: string.
+
+    Returns:
+        String, an SVG element. Bands go from the lowest to the highest seed.
+    """
+    figure, axes = _figure(title)
+    finished = runs[runs["status"] == "finished"]
+    for name, color, group in _lines(finished):
+        histories = [read_history(folder) for folder in group["folder"]]
+        steps = [row["step"] for row in min(histories, key=len)]
+        accuracy = np.array(
+            [
+                [row["validation_accuracy"] for row in rows[: len(steps)]]
+                for rows in histories
+            ]
+        )
+        label = f"{name} ({len(histories)})"
+        axes.plot(steps, accuracy.mean(0), color=color, label=label)
+        axes.fill_between(
+            steps,
+            accuracy.min(0),
+            accuracy.max(0),
+            color=color,
+            alpha=0.2,
+            lw=0,
+        )
+    axes.set_xlabel("gradient steps")
+    return _finished(figure, axes)
+
+
+def learning_rate_sensitivity(runs, title):
+    """Validation accuracy at the end over the learning rate, a line an arm.
+
+    Args:
+        runs: `pandas.DataFrame` of `load_runs`: all of one task's runs.
+        title: string.
+
+    Returns:
+        String, an SVG element. Lines join means over seeds; a run that
+        diverged is a cross at the bottom.
+    """
+    figure, axes = _figure(title)
+    for name, color, group in _lines(runs):
+        finished = group[group["status"] == "finished"]
+        means = finished.groupby("learning_rate")["validation_accuracy"].mean()
+        axes.plot(means.index, means, color=color, label=name)
+        axes.scatter(
+            finished["learning_rate"],
+            finished["validation_accuracy"],
+            color=color,
+            s=12,
+        )
+        diverged = group[group["status"] == "diverged"]["learning_rate"]
+        axes.scatter(diverged, 0 * diverged, color=color, marker="x")
+    axes.set_xscale("log")
+    rates = sorted(runs["learning_rate"].unique())
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
+    axes.minorticks_off()
+    axes.set_xlabel("learning rate")
+    return _finished(figure, axes)
+
+
+def _lines(runs):
+    """For each arm and its settings, a name, a color and the runs.
+
+    An arm as it comes has the same color in every picture.
+    """
+    colors = {name: f"C{place}" for place, name in enumerate(arms.ARMS)}
+    for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
+        if not settings:
+            yield arm, colors[arm], group
+            continue
+        name = f"{arm}, {settings}"
+        yield name, _MORE_COLORS[len(colors) % len(_MORE_COLORS)], group
+        colors[name] = True
+
+
+def _figure(title):
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    # Not pyplot, which would need a display or a global switch.
+    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=10, parse_math=False)
+    axes.set_ylabel("validation accuracy")
+    axes.set_ylim(-0.02, 1.02)
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def _finished(figure, axes):
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)
+    import matplotlib
+
+    text = io.StringIO()
+    # Without a date and random names, so that the same runs give the same
+    # page; words stay words.
+    settings = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
+    with matplotlib.rc_context(settings):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

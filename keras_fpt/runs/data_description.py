@@ -1,0 +1,120 @@
+"""What a run must know of its data to predict on new files.
+
+It is kept in the run's folder, so that prediction needs neither the training
+data nor its path.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+from keras_fpt.files import (json_files)
+from keras_fpt.runs import (folder as run_folder)
+from keras_fpt.tasks import Recipe, Task
+from keras_fpt.tasks.user_data import (paths, sequences)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Described:
+    """Those fields of a `Task` that are kept as they are."""
+
+    name: str
+    description: str
+    num_classes: int
+    sequence_length: int
+    input_dim: int | None
+    vocabulary_size: int | None
+    class_names: tuple[str, ...]
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(_Described))
+
+
+def to_json(task):
+    """A task on a person's own data, without the data, as JSON text."""
+    entry = {name: getattr(task, name) for name in _FIELDS}
+    entry["recipe"] = dataclasses.asdict(task.recipe)
+    entry["reader"] = paths.reader_to_json(task.reader)
+    entry["fingerprint"] = _fingerprint(task)
+    return json.dumps(entry, indent=2) + "\n"
+
+
+def keep(task, folder):
+    """Writes the description of a task's data into a run's folder.
+
+    Raises:
+        ValueError: the run has begun with other data.
+    """
+    text, path = to_json(task), pathlib.Path(folder, run_folder.DATA)
+    if path.is_file():
+        _check_same(text, path)
+    else:
+        run_folder.write_text(path, text)
+
+
+def check_same(task, folder):
+    """Checks that a task is what the run in a folder was trained on.
+
+    Raises:
+        FileNotFoundError: the run has no description of its data.
+        ValueError: the data has changed.
+    """
+    _check_same(to_json(task), pathlib.Path(folder, run_folder.DATA))
+
+
+def _check_same(text, path):
+    if path.read_text() != text:
+        raise ValueError(
+            f"The data has changed since the run in `{path.parent}` began: "
+            "its splits would be others."
+        )
+
+
+def _fingerprint(task):
+    """A checksum of all examples of all splits."""
+    digest = hashlib.sha256()
+    for split, (x, y, names) in task.data.splits.items():
+        digest.update(repr((split, names)).encode())
+        if sequences.is_ragged(x):
+            digest.update(x.row_lengths().numpy().tobytes())
+            x = x.flat_values.numpy()
+        digest.update(np.ascontiguousarray(x).tobytes())
+        digest.update(y.tobytes())
+    return digest.hexdigest()
+
+
+def read(folder):
+    """The task of a run, without the data.
+
+    Raises:
+        FileNotFoundError: the run was not on a person's own data.
+        ValueError: the description is damaged.
+    """
+    path = pathlib.Path(folder, run_folder.DATA)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"The run in `{folder}` has no {run_folder.DATA}: only runs on "
+            "data of your own can predict on new files."
+        )
+    where = f"`{path}`"
+    entry = json_files.read_object(path)
+    missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
+    if missing:
+        raise ValueError(f"{where}: there is no field '{min(missing)}'.")
+    task = json_files.make(
+        _Described, {name: entry[name] for name in _FIELDS}, where
+    )
+    if task.num_classes != len(task.class_names):
+        raise ValueError(
+            f"{where}: expected {len(task.class_names)} classes, which it "
+            f"names, but found num_classes={task.num_classes}."
+        )
+    return Task(
+        data=None,
+        recipe=json_files.make(Recipe, entry["recipe"], f"{where}, recipe"),
+        reader=paths.reader_from_json(entry["reader"], f"{where}, reader"),
+        **dataclasses.asdict(task),
+    )

@@ -1,0 +1,1 @@
+"""Many runs with a purpose: sweeps, comparisons, the paper's questions."""

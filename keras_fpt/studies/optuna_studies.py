@@ -1,0 +1,155 @@
+"""A sweep's Optuna studies: two for each arm, of settings and of seeds."""
+
+import contextlib
+import warnings
+
+from keras_fpt.studies.sweep_config import Range
+
+# Which trial's worker is known to have begun; a trial that is tried again has
+# what the first one had.
+_BEGUN = "begun"
+# How often runs are taken over whose workers died, each time.
+MOST_RETRIES = 3
+
+
+def open_storage(url, takeover_seconds):
+    """The storage that workers share.
+
+    Args:
+        url: string, of a database as SQLAlchemy takes it.
+        takeover_seconds: int, after how much silence of its worker a trial
+            is given to another.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    is_file = url.startswith("sqlite")
+    with warnings.catch_warnings():
+        # Heartbeats have been experimental since 2021.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.storages.RDBStorage(
+            url,
+            engine_kwargs={"connect_args": {"timeout": 60}}
+            if is_file
+            else {"pool_pre_ping": True},
+            heartbeat_interval=max(1, takeover_seconds // 4),
+            grace_period=takeover_seconds,
+            heartbeat_stale_trial_callback=(
+                optuna.storages.RetryHeartbeatStaleTrialCallback(MOST_RETRIES)
+            ),
+        )
+
+
+def search_studies(sweep, storage):
+    """Dict from each arm to the study of its settings."""
+    points = [] if sweep.is_sampled else sweep.points
+    return {
+        arm: _study(f"{sweep.name}/{arm}/search", storage, points)
+        for arm in sweep.arms
+    }
+
+
+def seed_studies(sweep, storage):
+    """Dict from each arm to the study of its seeds."""
+    first = sweep.run.seed
+    points = [{"seed": first + i} for i in range(sweep.seeds)]
+    return {
+        arm: _study(f"{sweep.name}/{arm}/seeds", storage, points)
+        for arm in sweep.arms
+    }
+
+
+def _study(name, storage, points):
+    """A study, with trials of all points in its queue or behind it."""
+    import optuna
+
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        sampler=optuna.samplers.TPESampler(constant_liar=True),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    state = optuna.trial.TrialState
+    trials = study.get_trials(
+        deepcopy=False, states=(state.WAITING, state.RUNNING, state.COMPLETE)
+    )
+    known = [trial.user_attrs.get("point") for trial in trials]
+    for point in points:
+        if point not in known:
+            # Two workers may both do this. That costs nothing, since a run
+            # that exists is not run again.
+            study.enqueue_trial(point, user_attrs={"point": point})
+    return study
+
+
+def mark_begun(trial):
+    """Says that a trial's worker has sent a heartbeat."""
+    trial.set_user_attr(_BEGUN, trial.number)
+
+
+def watch_over(study, storage):
+    """Sends heartbeats for running trials that may never have had one.
+
+    Optuna takes a trial for stale some time after its last heartbeat, so one
+    whose worker died before the first would run for ever.
+    """
+    import optuna
+
+    states = (optuna.trial.TrialState.RUNNING,)
+    study_id = storage.get_study_id_from_name(study.study_name)
+    for trial in study.get_trials(deepcopy=False, states=states):
+        if trial.user_attrs.get(_BEGUN) == trial.number:
+            continue
+        trial_id = storage.get_trial_id_from_study_id_trial_number(
+            study_id, trial.number
+        )
+        # It may have ended by now.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            storage.record_heartbeat(trial_id)
+            storage.set_trial_user_attr(trial_id, _BEGUN, trial.number)
+
+
+def settings(trial, search):
+    """What a trial is to try.
+
+    Args:
+        trial: `optuna.Trial`.
+        search: dict from names to tuples of values, or to `Range`s.
+    """
+    return {
+        name: _suggest(trial, name, values) for name, values in search.items()
+    }
+
+
+def _suggest(trial, name, values):
+    if not isinstance(values, Range):
+        return trial.suggest_categorical(name, values)
+    whole = isinstance(values.low, int) and isinstance(values.high, int)
+    suggest = trial.suggest_int if whole else trial.suggest_float
+    return suggest(name, values.low, values.high, log=values.low > 0)
+
+
+def completed(study):
+    """Its trials that have ended well."""
+    import optuna
+
+    states = (optuna.trial.TrialState.COMPLETE,)
+    return study.get_trials(deepcopy=False, states=states)
+
+
+def best(study):
+    """The completed trial of the highest accuracy, or else the least loss.
+
+    Raises:
+        ValueError: none is completed.
+    """
+    trials = completed(study)
+    if not trials:
+        raise ValueError(
+            f"No run of the study '{study.study_name}' has ended: each was "
+            f"lost {MOST_RETRIES + 1} times."
+        )
+    return max(
+        trials, key=lambda trial: (trial.value, -trial.user_attrs["loss"])
+    )

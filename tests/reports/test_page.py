@@ -1,0 +1,158 @@
+import html.parser
+import shutil
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from test_summary import write_run
+
+from keras_fpt import cli
+from keras_fpt.reports.page import report
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two arms at two rates, with two seeds at the best; one run diverged."""
+    for seed, accuracy in enumerate((0.91, 0.93)):
+        for arm, less in (("fpt", 0), ("random", 0.2)):
+            folder = tmp_path / f"{arm}{seed}"
+            write_run(folder, accuracy - less, arm=arm, seed=seed)
+    slow = {"learning_rate": 1e-4, "test": False}
+    write_run(tmp_path / "slow", 0.6, **slow)
+    write_run(tmp_path / "lost", arm="random", error="inf", **slow)
+    return tmp_path
+
+
+class Page(html.parser.HTMLParser):
+    """The cells of a page's tables, and what it would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.cells, self.loaded, self.tags, self.within = [], [], [], False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag in ("td", "th"):
+            self.within = True
+            self.cells.append("")
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href") and value[:1] != "#":
+                self.loaded.append(value)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.within = False
+
+    def handle_data(self, data):
+        if self.within:
+            self.cells[-1] += data
+
+
+def test_a_page_with_everything_in_it(runs, tmp_path):
+    path = tmp_path / "report.html"
+    report([runs], path)
+    text = path.read_text()
+    page = Page(text)
+    assert page.loaded == [] and "script" not in page.tags
+    assert page.tags.count("svg") == 2
+    assert "82.00 ± 12.71" in page.cells  # of 0.81 and 0.83
+    assert "100.00" in page.cells  # the paper's bit XOR
+    assert "5 finished runs, 1 diverged." in text
+    assert 'class="holds">holds' in text
+    assert "fpt is above random by 20.0 points" in text
+    start = page.cells.index("one learning rate for all")
+    assert page.cells[start : start + 9] == [
+        *("one learning rate for all", "fpt", "random"),
+        *("0.0001", "60.00", ""),
+        *("0.001", "91.00", "71.00"),
+    ]
+    assert "the lowest or the highest tried for fpt:" in text
+
+
+def test_runs_of_which_none_has_finished(tmp_path):
+    for rate in (0.1, 1.0):
+        folder = tmp_path / str(rate)
+        write_run(folder, error="The loss became inf", learning_rate=rate)
+    report([tmp_path], tmp_path / "report.html", tmp_path / "tables")
+    assert (
+        "0 finished runs, 2 diverged." in (tmp_path / "report.html").read_text()
+    )
+
+
+def test_the_same_runs_give_the_same_page(runs, tmp_path):
+    paths = [tmp_path / f"{i}.html" for i in range(2)]
+    for path in paths:
+        report([runs], path)
+    assert paths[0].read_text() == paths[1].read_text()
+
+
+def test_names_are_no_html(tmp_path):
+    write_run(tmp_path / "<b>&amp;")
+    path = tmp_path / "report.html"
+    report([tmp_path], path)
+    page = Page(path.read_text())
+    assert str(tmp_path / "<b>&amp;") in page.cells
+    assert "b" not in page.tags
+
+
+def test_tables_in_three_formats(runs, tmp_path):
+    table = report([runs], tmp_path / "report.html", tmp_path / "tables")
+    read = pd.read_csv(tmp_path / "tables" / "arms.csv")
+    assert list(read["arm"]) == ["fpt", "random"]
+    assert read["test_accuracy"].to_list() == table["test_accuracy"].to_list()
+    markdown = (tmp_path / "tables" / "arms.md").read_text().splitlines()
+    assert len(markdown) == 4 and markdown[2].startswith("| bit_xor")
+    latex = (tmp_path / "tables" / "arms.tex").read_text()
+    assert latex.startswith("\\begin{tabular}") and "bit\\_xor" in latex
+
+
+def test_pictures_as_files(runs, tmp_path):
+    report([runs], tmp_path / "report.html", figures=tmp_path / "figures")
+    files = sorted((tmp_path / "figures").iterdir())
+    assert [f.name for f in files] == [
+        "bit_xor-curves.svg",
+        "bit_xor-rates.svg",
+    ]
+    for file in files:
+        assert ElementTree.parse(file).getroot().tag.endswith("}svg")
+
+
+def test_the_command_line_writes_it(runs, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "report.html"
+    arguments = ["report", runs, "-o", path]
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    assert "82.00% ± 12.71" in capsys.readouterr().out
+
+
+def test_a_browser_shows_it(runs, tmp_path):
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next(filter(None, map(shutil.which, names)), None)
+    if browser is None:
+        pytest.skip(f"no browser here: none of {', '.join(names)} found")
+    path, picture = tmp_path / "report.html", tmp_path / "report.png"
+    report([runs], path)
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu"]
+    shown = subprocess.run(
+        [*command, "--dump-dom", path.as_uri()],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    assert Page(shown).tags.count("svg") == 2 and "82.00 ± 12.71" in shown
+    subprocess.run(
+        [*command, f"--screenshot={picture}", path.as_uri()],
+        check=True,
+        timeout=120,
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+    )
+    assert picture.stat().st_size > 10_000

@@ -1,0 +1,163 @@
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from keras_fpt.results import summary
+from keras_fpt.results.run_table import load_runs
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.recorder import write_history
+
+pytestmark = pytest.mark.backend_free
+
+
+def write_run(folder, accuracy=0.9, test=True, error=None, **config):
+    """What a run on bit_xor leaves, without having been run."""
+    folder.mkdir(parents=True)
+    settings = {"steps": 30, "learning_rate": 1e-3, "policy": "fpt", **config}
+    config = RunConfig("bit_xor", **settings)
+    (folder / "config.json").write_text(config.to_json())
+    if error is not None:
+        text = json.dumps({"error": error, "final": test})
+        (folder / "diverged.json").write_text(text)
+        return
+    rows = [
+        {"step": step, "validation_accuracy": accuracy} for step in (10, 20, 30)
+    ]
+    write_history(folder, rows)
+    metrics = {
+        **vars(config),
+        "train_accuracy": accuracy + 0.01,
+        "validation_accuracy": accuracy,
+        "wall_seconds": 2.0,
+        "trainable_parameters": 100,
+        "test_majority_accuracy": 0.5,
+        "backend": "torch",
+    }
+    if test:
+        metrics["test_accuracy"] = accuracy - 0.1
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_runs_of_an_arm_are_put_together(tmp_path):
+    for seed, accuracy in enumerate((0.8, 0.9, 0.94)):
+        write_run(tmp_path / f"fpt{seed}", accuracy, seed=seed)
+        write_run(tmp_path / f"random{seed}", 0.5, seed=seed, arm="random")
+    write_run(tmp_path / "other", 0.99, test=False, learning_rate=1e-2)
+    table = summary.summarize(load_runs(tmp_path))
+    arms = [("bit_xor", "fpt", ""), ("bit_xor", "random", "")]
+    assert list(table.index) == arms
+    row = table.loc["bit_xor", "fpt", ""]
+    assert row["n"] == 3 and row["diverged"] == 0
+    assert row["test_accuracy"] == pytest.approx(0.78)
+    low, high = stats.t.interval(
+        0.95, 2, np.mean([0.7, 0.8, 0.84]), stats.sem([0.7, 0.8, 0.84])
+    )
+    assert 2 * row["test_accuracy_interval"] == pytest.approx(high - low)
+    assert row["steps_to_converge"] == "10"
+
+
+def test_diverged_runs_are_counted(tmp_path):
+    write_run(tmp_path / "a", seed=0)
+    for seed in (1, 2):
+        write_run(tmp_path / str(seed), seed=seed, error="The loss became inf")
+    write_run(tmp_path / "b", error="inf", test=False, learning_rate=1.0)
+    (row,) = summary.summarize(load_runs(tmp_path)).to_dict("records")
+    assert (row["n"], row["diverged"]) == (1, 2)
+    assert row["steps_to_converge"] == "> 30"
+    assert np.isnan(row["test_accuracy_interval"])
+
+
+def test_an_arm_of_which_nothing_is_left(tmp_path):
+    write_run(tmp_path / "a", error="The loss became inf")
+    (row,) = summary.summarize(load_runs(tmp_path)).to_dict("records")
+    assert (row["n"], row["diverged"]) == (0, 1)
+    assert np.isnan(row["test_accuracy"])
+
+
+def test_runs_that_only_searched(tmp_path):
+    write_run(tmp_path / "a", test=False)
+    with pytest.raises(ValueError, match="None of the runs has read the test"):
+        summary.summarize(load_runs(tmp_path))
+
+
+def test_status_of_runs(tmp_path):
+    write_run(tmp_path / "within" / "a")
+    write_run(tmp_path / "b", error="inf")
+    write_run(tmp_path / "c")
+    (tmp_path / "c" / "metrics.json").unlink()
+    runs = load_runs(tmp_path)
+    found = dict(zip(runs["folder"], runs["status"], strict=True))
+    assert found == {
+        str(tmp_path / "within" / "a"): "finished",
+        str(tmp_path / "b"): "diverged",
+        str(tmp_path / "c"): "unfinished",
+    }
+
+
+def test_runs_of_an_arm_with_other_settings_have_a_row_of_their_own(tmp_path):
+    write_run(tmp_path / "all", 0.9)
+    write_run(tmp_path / "two", 0.8, depth=2)
+    probe = {"policy": "output_only", "quantize": "int8"}
+    write_run(tmp_path / "probe", 0.7, **probe)
+    write_run(tmp_path / "random", 0.6, arm="random", depth=2)
+    table = summary.summarize(load_runs(tmp_path))
+    assert list(table["test_accuracy"].round(3)) == [0.8, 0.7, 0.6, 0.5]
+    assert [key[1:] for key in table.index] == [
+        ("fpt", ""),
+        ("fpt", "depth 2"),
+        ("fpt", "policy output_only, quantize int8"),
+        # All runs of this arm have two blocks.
+        ("random", ""),
+    ]
+
+
+def test_what_one_learning_rate_for_all_would_have_found(tmp_path):
+    for arm, rate, seed, accuracy in (
+        ("random", 1e-3, 0, 0.6),
+        ("random", 1e-2, 0, 0.8),
+        ("random", 1e-2, 1, 0.1),  # a seed that was tried at the best alone
+        ("fpt", 1e-2, 0, 0.7),
+    ):
+        folder = tmp_path / f"{arm}{rate}{seed}"
+        write_run(folder, accuracy, arm=arm, learning_rate=rate, seed=seed)
+    write_run(tmp_path / "lost", arm="fpt", error="inf", learning_rate=1e-3)
+    deep = {"learning_rate": 1e-3, "depth": 2}
+    write_run(tmp_path / "deep", 0.5, arm="fpt", **deep)
+    table = summary.by_learning_rate(load_runs(tmp_path))
+    assert list(table) == ["fpt", "fpt, depth 2", "random"]
+    assert list(table.index) == [1e-3, 1e-2]
+    np.testing.assert_equal(
+        table.to_numpy(), [[np.nan, 0.5, 0.6], [0.7, np.nan, 0.8]]
+    )
+
+
+def test_a_folder_without_runs(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no run in"):
+        load_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        ([0.80, 0.81, 0.82], "fpt is above other by 10.0 points (95% interval"),
+        ([0.97, 0.98, 0.99], "fpt is below other by 7.0 points (95% interval"),
+        ([0.7, 0.99, 0.9], "cannot be told at this budget"),
+        ([0.5], "no interval can be given"),
+    ],
+)
+def test_verdicts_say_what_the_numbers_support(theirs, words):
+    sentence = summary.verdict("fpt", [0.90, 0.91, 0.92], "other", theirs)
+    assert words in sentence
+
+
+def test_the_interval_of_a_difference_covers_it_as_often_as_it_says():
+    generator = np.random.default_rng(0)
+    covered = 0
+    for _ in range(1000):
+        ours = generator.normal(0.8, 0.02, 4)
+        theirs = generator.normal(0.7, 0.05, 3)
+        _, low, high = summary.difference(ours, theirs)
+        covered += low < 0.1 < high
+    assert 0.92 < covered / 1000 < 0.98

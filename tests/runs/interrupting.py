@@ -1,0 +1,86 @@
+"""Small runs, their results, and ways to break them off."""
+
+import csv
+import json
+
+import pytest
+
+from keras_fpt.files import (checkpoints)
+from keras_fpt.runs import (recorder, train as run)
+from keras_fpt.runs.checkpoint_interval import (Interval)
+from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.tasks import generated
+
+
+def quiet(line):
+    pass
+
+
+SMALL = [
+    (generated, "SIZES", {"validation": 100, "test": 100}),
+    (run, "TRAIN_SUBSET_SIZE", 20),
+    (recorder, "LEAST_STEPS_BETWEEN_EVALUATIONS", 4),
+    (Interval, "is_due", lambda self: True),
+]
+
+
+def make_small():
+    """Evaluates on few examples, and checkpoints after every step."""
+    for owner, name, value in SMALL:
+        setattr(owner, name, value)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_evaluations():
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name, value in SMALL:
+            patch.setattr(owner, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def config(preset):
+    """A run of ten steps: evaluated after four, eight and ten."""
+    return RunConfig(
+        "bit_xor", preset, depth=1, steps=10, batch_size=20, dropout=0.1
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(config, tmp_path_factory):
+    """What is left by a run that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    run.train(config, folder, log=quiet)
+    return result(folder)
+
+
+def result(folder):
+    """Everything that a run leaves apart from wall times."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    del metrics["wall_seconds"]
+    rows = list(csv.DictReader((folder / "history.csv").open()))
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+    arrays, header = checkpoints.read_arrays(folder / "adapter.safetensors")
+    arrays = {name: array.tobytes() for name, array in arrays.items()}
+    return metrics, rows, arrays, header
+
+
+def fail_at(monkeypatch, owner, name, call, error, before=True):
+    """Makes a function raise in place of, or after, one of its calls.
+
+    Args:
+        call: int, which of its calls, counted from 1.
+        before: bool, whether it raises in place of the call.
+    """
+    original, calls = getattr(owner, name), []
+
+    def failing(*arguments, **keywords):
+        calls.append(None)
+        if len(calls) == call and before:
+            raise error
+        answer = original(*arguments, **keywords)
+        if len(calls) == call:
+            raise error
+        return answer
+
+    monkeypatch.setattr(owner, name, failing)

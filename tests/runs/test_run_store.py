@@ -1,0 +1,128 @@
+import dataclasses
+import json
+import threading
+
+import pytest
+
+from keras_fpt.runs import (run_store as kept_runs, train as run, folder as run_folder)
+from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.results.run_table import (load_runs, read_history)
+
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def config(preset):
+    return RunConfig("bit_xor", preset, depth=1, steps=6, batch_size=20)
+
+
+@pytest.fixture(scope="module")
+def searched(config, tmp_path_factory):
+    """A folder of runs with one that has not read the test split."""
+    runs = tmp_path_factory.mktemp("runs")
+    folder, _ = kept_runs.run_once(config, runs, test=False, log=quiet)
+    return runs, folder, (folder / "metrics.json").read_text()
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def train(*args, **kwargs):
+        raise AssertionError("A run that exists was run again.")
+
+    monkeypatch.setattr(run, "train", train)
+
+
+def test_the_test_split_is_not_read_in_a_search(searched):
+    _, _, text = searched
+    metrics = json.loads(text)
+    assert "validation_accuracy" in metrics
+    assert not [name for name in metrics if name.startswith("test_acc")]
+    assert "test_loss" not in metrics
+
+
+def test_a_run_that_exists_is_not_run_again(config, searched, no_training):
+    runs, folder, text = searched
+    again = kept_runs.run_once(config, runs, test=False, log=quiet)
+    assert again == (folder, json.loads(text))
+
+
+def test_the_test_split_is_read_when_it_is_asked_for(
+    config, searched, no_training, tmp_path
+):
+    runs, folder, text = searched
+    _, metrics = kept_runs.run_once(config, runs, test=True, log=quiet)
+    accuracy = run.evaluate(folder, "test")["accuracy"]
+    assert metrics["test_accuracy"] == pytest.approx(accuracy)
+    assert json.loads(text).items() <= metrics.items()
+    (row,) = load_runs(runs).to_dict("records")
+    assert row["final"] and row["test_accuracy"] == metrics["test_accuracy"]
+    assert [each["step"] for each in read_history(folder)][-1] == 6
+
+
+def test_each_setting_has_a_run_of_its_own(config):
+    task = config.load_task()
+    names = {
+        kept_runs.run_name(dataclasses.replace(config, **changes).resolve(task))
+        for changes in (
+            {},
+            {"seed": 1},
+            {"learning_rate": 2e-3},
+            {"arm": "random"},
+            {"dropout": 0.2},
+        )
+    }
+    assert len(names) == 5
+    # The default, said aloud.
+    same = dataclasses.replace(config, learning_rate=1e-3).resolve(task)
+    assert kept_runs.run_name(same) in names
+
+
+def test_a_run_that_is_being_trained_is_waited_for(
+    config, searched, no_training, monkeypatch
+):
+    runs, folder, _ = searched
+    waited = threading.Event()
+    held = run_folder.hold(folder)
+    metrics = folder / "metrics.json"
+    hidden = folder / "hidden.json"
+    held.__enter__()
+    metrics.rename(hidden)
+
+    def busy(config, folder, **kwargs):
+        with run_folder.hold(folder):
+            pass
+
+    def sleep(seconds):
+        waited.set()
+        hidden.rename(metrics)
+        held.__exit__(None, None, None)
+
+    monkeypatch.setattr(run, "train", busy)
+    monkeypatch.setattr(kept_runs.time, "sleep", sleep)
+    found, _ = kept_runs.run_once(config, runs, test=False, log=quiet)
+    assert found == folder and waited.is_set()
+
+
+def test_a_run_that_diverges_stays_as_it_is(config, tmp_path, no_training):
+    def diverge(config, folder, **kwargs):
+        run_folder.claim(folder, config, False, False)
+        raise FloatingPointError("The loss became inf at step 3.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "train", diverge)
+        patch.setattr(
+            run_folder, "_check_content", lambda folder, *_: folder.mkdir()
+        )
+        folder, metrics = kept_runs.run_once(config, tmp_path, False, quiet)
+    assert metrics is None
+    assert kept_runs.run_once(config, tmp_path, True, quiet)[1] is None
+    (row,) = load_runs(tmp_path).to_dict("records")
+    assert row["status"] == "diverged" and row["final"]
+    assert row["error"] == "The loss became inf at step 3."

@@ -1,0 +1,134 @@
+import dataclasses
+import sys
+
+import pytest
+
+from keras_fpt import cli, tasks
+from keras_fpt.results.run_table import load_runs
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.studies import compare
+from keras_fpt.studies import rivals as baselines
+from keras_fpt.studies.cost import Cost
+
+# What is compared, and when it is broken off, is the same on every backend.
+pytestmark = pytest.mark.backend_free
+
+
+def small_plan(monkeypatch):
+    monkeypatch.setattr(compare, "_PLANS", ((0.0, (1e-3, 1e-2), 2),))
+    plan = compare.Plan((1e-3, 1e-2), 2, 10)
+    monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+
+
+def test_the_command_line_compares_a_persons_own_data(
+    sums_file, preset, tmp_path, monkeypatch, capsys
+):
+    small_plan(monkeypatch)
+    folder = tmp_path / "compared"
+    arguments = ["compare", sums_file, "--preset", preset, "--output", folder]
+    arguments += ["--budget", "5m", "--batch-size", "20"]
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    output = capsys.readouterr().out
+    assert stop.value.code == 0, output
+    assert (
+        "is worth it on" in output
+        or "to be worth it on" in output
+        or ("is not worth it on" in output)
+    )
+    runs = load_runs(folder)
+    assert (runs["status"] == "finished").all() and len(runs) == 9
+    probe = runs[runs["policy"] == "output_only"]
+    assert probe["cache_features"].all() and (probe["dropout"] == 0).all()
+    # What the table says stands in the runs and beside them.
+    for baseline in baselines.read(folder):
+        assert f"{baseline.test_accuracy:.2%}" in output
+    for (_, _), final in runs[runs["final"]].groupby(["arm", "policy"]):
+        assert len(final) == 2
+        assert f"{final['test_accuracy'].mean():.2%}" in output
+        rates = runs[(runs["arm"] == final["arm"].iloc[0])]
+        rates = rates[rates["policy"] == final["policy"].iloc[0]]
+        best = rates[rates["seed"] == 0]["validation_accuracy"].max()
+        assert final["validation_accuracy"].iloc[0] == best
+    sentence = output.splitlines()[-1]
+    assert sentence in (folder / "report.html").read_text()
+
+    # The same command has nothing left to do.
+    before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
+    run = RunConfig(sums_file, preset, batch_size=20)
+    _, _, again = compare.compare(compare.Comparison(run), folder, 300)
+    assert again == sentence
+    assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
+    other = compare.Comparison(dataclasses.replace(run, seed=5))
+    with pytest.raises(FileExistsError, match="with other settings"):
+        compare.compare(other, folder, 300)
+
+
+@pytest.mark.slow
+def test_runs_that_would_take_hours_are_broken_off(
+    sums_file, preset, tmp_path, monkeypatch
+):
+    plan = compare.Plan((1e-3, 1e-2), 2, 200_000)
+    monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+    monkeypatch.setattr(compare, "_REPORT_SECONDS", 2)
+    run = RunConfig(sums_file, preset, batch_size=20)
+    with pytest.raises(ValueError, match="Nothing could be trained: Time was"):
+        compare.compare(compare.Comparison(run), tmp_path / "a", 40)
+    assert not any(tmp_path.glob("a/runs/*/metrics.json"))
+
+
+@pytest.mark.slow
+def test_what_ran_is_reported_if_time_runs_out(
+    sums_file, preset, tmp_path, monkeypatch
+):
+    plan = compare.Plan((1e-3,), 100_000, 25)
+    monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+    monkeypatch.setattr(compare, "_REPORT_SECONDS", 5)
+    run = RunConfig(sums_file, preset, batch_size=20)
+    lines = []
+    _, table, sentence = compare.compare(
+        compare.Comparison(run), tmp_path / "a", 60, log=lines.append
+    )
+    assert sentence is not None
+    assert any("short for 100000 seeds" in line for line in lines)
+    arms = table[table["learning_rate"].notna()]
+    assert len(arms) == 3 and (arms["n"] >= 1).all()
+
+
+def cost(step):
+    return Cost(start=1.0, step=step, batch=0.01)
+
+
+def test_the_plan_fits_the_time():
+    task = tasks.get("digits")
+    costs = [cost(0.1), cost(0.2)]
+    for seconds in (100, 1000, 1500):
+        plan = compare.make_plan(costs, task, 64, seconds)
+        runs = len(plan.learning_rates) + plan.seeds - 1
+        needed = sum(runs * plan.steps * each.step for each in costs)
+        assert 0.3 * seconds < needed < seconds
+    assert plan.seeds == 3 and plan.steps > 250
+
+
+def test_with_much_time_the_plan_is_wider():
+    task = tasks.get("digits")
+    plan = compare.make_plan([cost(0.1)], task, 64, 7200)
+    assert (len(plan.learning_rates), plan.seeds, plan.steps) == (5, 5, 1000)
+
+
+def test_too_little_time_is_said_at_once():
+    with pytest.raises(ValueError, match="The budget is too small.* 25 steps"):
+        compare.make_plan([cost(10.0)], tasks.get("digits"), 64, 60)
+
+
+def test_the_arms_that_take_part():
+    comparison = compare.Comparison(RunConfig("digits"), finetune=True)
+    arms = [(v.arm, v.policy, v.cache_features) for v in comparison.variants]
+    assert arms[-1] == ("fpt", "output_only", True)
+    assert [arm for arm, *_ in arms[:-1]] == [
+        "fpt", "random", "finetune", "full"
+    ]  # fmt: skip
+    # Features of examples that are made anew can't be kept.
+    probe = compare.Comparison(RunConfig("bit_xor")).variants[-1]
+    assert probe.policy == "output_only" and not probe.cache_features

@@ -1,0 +1,123 @@
+import dataclasses
+import sys
+
+import pytest
+
+from keras_fpt import cli, freezing
+from keras_fpt.results import not_run
+from keras_fpt.results.run_table import load_runs
+from keras_fpt.runs import arms
+from keras_fpt.studies import question
+from keras_fpt.studies import reproduce as reproduction
+from keras_fpt.studies.question import Budget
+
+# What is run is the same on every backend.
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
+NAMES = {
+    *("transfer", "modality", "architecture", "efficiency", "attention"),
+    *("fit", "size", "statistics", "linear-probe", "depth", "train-more"),
+    *("groups", "language-models"),
+}
+
+
+def test_all_thirteen_questions_are_there():
+    assert set(question.names()) == NAMES and len(NAMES) == 13
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("budget", ["minutes", "hours", "paper"])
+def test_each_question_is_one_that_runs_can_answer(name, budget):
+    asked = question.load_question(name)
+    configs = asked.configs(budget)
+    assert configs and asked.title.endswith("?")
+    for config in configs:
+        resolved = config.resolve(config.load_task())
+        assert arms.get(resolved.arm) and resolved.steps >= 40
+        assert freezing.parse_policy(resolved.policy)
+    # On each task the same is compared.
+    by_task = {}
+    for config in configs:
+        key = (config.arm, config.policy, config.depth, config.preset)
+        by_task.setdefault(config.task, []).append(key)
+    assert len({tuple(keys) for keys in by_task.values()}) == 1
+    rates = asked.budget(budget).learning_rates
+    assert len(rates) > 1 and len(set(rates)) == len(rates)
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="Unknown question 'magic'.*transfer"):
+        question.load_question("magic")
+    with pytest.raises(ValueError, match="Unknown budget 'days'.*minutes"):
+        question.load_question("depth").configs("days")
+
+
+@pytest.fixture
+def small(preset):
+    """The question of modality at a budget of seconds."""
+    asked = question.load_question("modality")
+    variants = (
+        {"arm": "fpt"},
+        {"arm": "random"},
+        {"arm": "fpt", "preset": "nowhere/at_all"},
+    )
+    budget = Budget(preset, (1e-3, 1e-2), 2, {"bit_xor": 25}, variants)
+    return dataclasses.replace(
+        asked, budgets={"minutes": budget}, draws_attention=True
+    )
+
+
+def test_what_can_be_had_is_run_and_the_rest_is_listed(small, tmp_path):
+    folder = tmp_path / "modality"
+    _, table = reproduction.reproduce(small, "minutes", folder)
+    assert list(table["n"]) == [2, 2]
+    runs = load_runs(folder)
+    assert len(runs) == 6 and (runs["steps"] == 25).all()
+    (missing,) = not_run.read(folder)
+    assert missing.what == "fpt (preset at_all)"
+    assert "There is no preset folder `nowhere/at_all`" in missing.reason
+    page = (folder / "report.html").read_text()
+    assert "How much does it matter" in page and "<h2>Not run</h2>" in page
+    assert 'src="data:image/png;base64,' in page
+    assert (folder / "attention-bit_xor.png").is_file()
+    assert (folder / "tables" / "arms.csv").is_file()
+    # The same again has nothing to do.
+    before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
+    reproduction.reproduce(small, "minutes", folder)
+    assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
+
+
+def test_nothing_can_be_had(small, tmp_path):
+    budget = small.budgets["minutes"]
+    budget = dataclasses.replace(budget, variants=budget.variants[2:])
+    asked = dataclasses.replace(small, budgets={"minutes": budget})
+    with pytest.raises(ValueError, match="Nothing of 'modality' could be run"):
+        reproduction.reproduce(asked, "minutes", tmp_path / "a")
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return stop.value.code
+
+
+def test_a_dry_run_lists_runs_and_their_cost(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "reproduce", "size", "--dry-run") == 0
+    output = capsys.readouterr().out
+    assert "gpt2_base_en" in output and "6 runs, 240 steps" in output
+    assert "floating-point operations" in output
+    assert "9.0 minutes at the latest" in output
+    assert not any(tmp_path.iterdir())
+    options = ("reproduce", "size", "--dry-run", "--budget", "paper")
+    assert run(monkeypatch, *options) == 0
+    output = capsys.readouterr().out
+    assert "15 runs, 6,000,000 steps" in output and "days or more" in output
+
+
+def test_the_command_line_names_what_is_wrong(monkeypatch, capsys):
+    assert run(monkeypatch, "reproduce", "magic") == 1
+    assert "Unknown question 'magic'" in capsys.readouterr().err

@@ -1,0 +1,101 @@
+import pytest
+
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.studies import sweep_config
+from keras_fpt.studies.sweep_config import Range, SweepConfig
+
+pytestmark = pytest.mark.backend_free
+RUN = RunConfig("bit_xor")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("learning_rate=1e-4,1e-3", ("learning_rate", (1e-4, 1e-3))),
+        ("learning-rate=1e-4:1e-2", ("learning_rate", Range(1e-4, 1e-2))),
+        ("batch_size=16:64", ("batch_size", Range(16, 64))),
+        ("depth=1,2", ("depth", (1, 2))),
+        ("readout=last,mean", ("readout", ("last", "mean"))),
+        ("learned_positions=true,false", ("learned_positions", (True, False))),
+    ],
+)
+def test_what_to_search_is_read_from_text(text, expected):
+    assert sweep_config.parse_search(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("learning_rate", "something like learning_rate=1e-4,1e-3"),
+        ("learning_rate=", "something like"),
+        ("learning_rat=1", "no setting 'learning_rat'"),
+        ("seed=1,2", "no setting 'seed'"),
+        ("learning_rate=fast", "learning_rate to be float .*'fast'"),
+        ("depth=1.5", "depth to be int .*'1.5'"),
+        ("learned_positions=1", "learned_positions to be bool"),
+        ("dropout=0.5:0.1", "a range to rise but received 0.5:0.1"),
+    ],
+)
+def test_text_that_says_nothing_to_search(text, message):
+    with pytest.raises(ValueError, match=message):
+        sweep_config.parse_search(text)
+
+
+def test_a_grid_has_all_combinations():
+    config = SweepConfig(RUN, search={"dropout": (0, 0.1), "depth": (1, 2)})
+    assert config.points == [
+        {"dropout": 0, "depth": 1},
+        {"dropout": 0, "depth": 2},
+        {"dropout": 0.1, "depth": 1},
+        {"dropout": 0.1, "depth": 2},
+    ]
+    runs = config.configs({"depth": 2})
+    assert runs["random"] == RunConfig("bit_xor", arm="random", depth=2)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SweepConfig(RUN),
+        SweepConfig(
+            RunConfig("digits", options={"max_length": 3}, steps=7),
+            ("fpt", "random_lstm"),
+            {"learning_rate": Range(1e-4, 1e-2), "depth": (1, None)},
+            trials=5,
+            seeds=2,
+        ),
+    ],
+)
+def test_what_is_written_is_read(config, tmp_path):
+    path = tmp_path / "sweep.json"
+    path.write_text(config.to_json())
+    read = SweepConfig.read(path)
+    assert read == config and read.name == config.name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"arms": ()}, "different arms"),
+        ({"arms": ("random-lstm", "random_lstm")}, "different arms"),
+        ({"arms": ("best",)}, "Unknown arm 'best'"),
+        ({"seeds": 0}, "at least 1 seed"),
+        ({"search": {"rate": (1,)}}, "no setting 'rate'"),
+        ({"trials": 3}, "as many trials as it has points"),
+        ({"search": {"dropout": Range(0, 0.5)}}, "how many trials"),
+    ],
+)
+def test_sweeps_that_make_no_sense(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        SweepConfig(RUN, **arguments)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{}", '{"run": 1}', '{"run": {"task": "x"}, "search": {"depth": 1}}'],
+)
+def test_files_that_are_no_sweep(text, tmp_path):
+    path = tmp_path / "sweep.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="sweep.json"):
+        SweepConfig.read(path)

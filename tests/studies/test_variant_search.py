@@ -1,0 +1,104 @@
+import dataclasses
+
+import pytest
+
+from keras_fpt.runs import run_store as kept_runs
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.variant_search import run_variants
+
+pytestmark = pytest.mark.backend_free
+# Validation accuracies, by arm and learning rate.
+ACCURACY = {
+    ("fpt", 1e-3): 0.8,
+    ("fpt", 1e-2): 0.9,
+    ("random", 1e-3): 0.7,
+    ("random", 1e-2): 0.6,
+}
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Every run that is asked for, in order; none is trained.
+
+    Each is of an arm, a rate and a seed, and whether its test is read.
+    """
+    asked, read = [], set()
+
+    def run_once(config, folder, test, log):
+        key = (config.arm, config.learning_rate, config.seed)
+        asked.append((*key, test))
+        if key[:2] in asked.failing:
+            raise ValueError("no such weights")
+        if len(asked) == asked.late:
+            raise OutOfTime
+        if test:
+            read.add(key)
+        accuracy = ACCURACY[key[:2]]
+        metrics = {"validation_accuracy": accuracy, "validation_loss": 1.0}
+        if key in read:
+            metrics["test_accuracy"] = accuracy
+        return folder, metrics
+
+    class Asked(list):
+        failing, late = (), None
+
+    asked = Asked()
+    monkeypatch.setattr(kept_runs, "run_once", run_once)
+    return asked
+
+
+def search(runs, seeds=2):
+    variants = [RunConfig("digits", arm=arm) for arm in ("fpt", "random")]
+    return run_variants(
+        variants, (1e-3, 1e-2), seeds, "folder", Deadline(), 0.0
+    )
+
+
+def test_each_has_its_best_rate_and_all_have_their_turns(runs):
+    assert search(runs) == []
+    assert runs == [
+        ("fpt", 1e-3, 0, False),
+        ("random", 1e-3, 0, False),
+        ("fpt", 1e-2, 0, False),
+        ("random", 1e-2, 0, False),
+        ("fpt", 1e-2, 0, True),
+        ("random", 1e-3, 0, True),
+        ("fpt", 1e-2, 1, True),
+        ("random", 1e-3, 1, True),
+    ]
+
+
+def test_what_cannot_be_had_is_not_tried_again(runs):
+    runs.failing = [("fpt", 1e-3)]
+    (missing,) = search(runs)
+    assert (missing.what, missing.reason) == ("fpt", "no such weights")
+    assert [key[0] for key in runs].count("fpt") == 1
+
+
+def test_out_of_time_each_is_chosen_among_those_that_were_tried(runs):
+    runs.late = 3
+    assert search(runs, seeds=1) == []
+    # The third was broken off; then the test is read.
+    assert runs[2:4] == [("fpt", 1e-2, 0, False), ("fpt", 1e-3, 0, True)]
+
+
+def test_what_had_no_turn_is_named(runs):
+    runs.late = 2
+    (missing,) = search(runs)
+    assert missing.what == "random" and "larger budget" in missing.reason
+
+
+def test_a_rate_whose_test_was_read_stays(runs):
+    runs.late = 3
+    search(runs, seeds=1)
+    done = len(runs)
+    search(runs, seeds=1)
+    assert ("fpt", 1e-3, 0, True) in runs[done:]
+    assert ("fpt", 1e-2, 0, True) not in runs
+
+
+def test_seeds_begin_at_the_variants_own(runs):
+    variant = dataclasses.replace(RunConfig("digits"), seed=7)
+    run_variants([variant], (1e-3,), 2, "folder", Deadline(), 0.0)
+    assert [key[2] for key in runs] == [7, 7, 8]
