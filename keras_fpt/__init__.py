@@ -1,42 +1,27 @@
 """Frozen pretrained transformers for sequences that are not language."""
 
-import importlib
 import pathlib
 import sys
 
+import lazy_loader
+
+from keras_fpt.logs import add_default_handler
+
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "AdapterSet": "keras_fpt.models",
-    "FPTClassifier": "keras_fpt.models",
-}
-_MODULES = (
-    "distribution",
-    "freezing",
-    "layers",
-    "models",
-    "presets",
-    "pretraining",
-    "tasks",
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-__all__ = [*_PUBLIC, *_MODULES]
+add_default_handler()
 
 
-def __getattr__(name):
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"keras_fpt.{name}")
-    raise AttributeError(f"module 'keras_fpt' has no attribute '{name}'")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+def _is_command_line() -> bool:
+    """Whether this process is `keras-fpt` or `python -m keras_fpt`."""
+    runs_module = sys.argv[:1] == ["-m"] and "keras_fpt" in sys.orig_argv
+    return runs_module or pathlib.Path(sys.argv[0]).stem == "keras-fpt"
 
 
 # Importing the models registers them with Keras, so that
 # `keras.saving.load_model` finds them. Only the command line does without:
 # Keras takes seconds to import, and its help needs none of it.
-if pathlib.Path(sys.argv[0]).stem != "keras-fpt":
-    importlib.import_module("keras_fpt.models")
+if not _is_command_line():
+    import keras_fpt.models.fpt_classifier  # noqa: F401

@@ -1,1 +1,5 @@
 """What touches the disk: atomic writes, checkpoints, JSON, the cache."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import tempfile
 
 SUFFIX = ".tmp"
@@ -32,6 +33,12 @@ def replacing(path):
             os.unlink(temporary)
         raise
     _flush(folder)
+
+
+def write_text(path, text):
+    """Writes a text file, all or nothing."""
+    with replacing(path) as temporary:
+        pathlib.Path(temporary).write_text(text)
 
 
 def _flush(path):

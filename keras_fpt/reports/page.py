@@ -4,13 +4,13 @@ import base64
 import dataclasses
 import pathlib
 
+from keras_fpt import files
 from keras_fpt.reports import plots
 from keras_fpt.results import conclusion as worth
 from keras_fpt.results import not_run, summary
 from keras_fpt.results import published_figures as paper_figures
 from keras_fpt.results.run_table import load_runs
 from keras_fpt.runs import arms
-from keras_fpt.runs import folder as run_folder
 from keras_fpt.studies import rivals as baselines
 
 TABLE_FORMATS = ("md", "csv", "tex")
@@ -93,7 +93,7 @@ def report(folders, path, tables=None, title=TITLE, pictures=(), figures=None):
         not_run=not_run.read(*folders),
         runs=_run_rows(runs),
     )
-    run_folder.write_text(pathlib.Path(path), page)
+    files.write_text(pathlib.Path(path), page)
     if tables is not None:
         write_tables(arms_table, tables)
     if figures is not None:
@@ -156,7 +156,7 @@ def write_tables(table, folder):
         ),
     }
     for ending in TABLE_FORMATS:
-        run_folder.write_text(folder / f"arms.{ending}", texts[ending])
+        files.write_text(folder / f"arms.{ending}", texts[ending])
 
 
 def write_figures(sections, folder):
@@ -172,7 +172,7 @@ def write_figures(sections, folder):
         for name in ("curves", "rates"):
             if section[name]:
                 path = folder / f"{section['name']}-{name}.svg"
-                run_folder.write_text(path, section[name])
+                files.write_text(path, section[name])
 
 
 def claims(runs):

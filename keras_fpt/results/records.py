@@ -4,8 +4,8 @@ import dataclasses
 import json
 import pathlib
 
+from keras_fpt import files
 from keras_fpt.files import json_files
-from keras_fpt.runs import folder as run_folder
 
 
 def write(entries, path):
@@ -17,7 +17,7 @@ def write(entries, path):
     """
     rows = [dataclasses.asdict(entry) for entry in entries]
     text = json.dumps({"entries": rows}, indent=2) + "\n"
-    run_folder.write_text(pathlib.Path(path), text)
+    files.write_text(pathlib.Path(path), text)
 
 
 def read(cls, name, folders):

@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.files import (json_files)
 from keras_fpt.runs import (folder as run_folder)
 from keras_fpt.tasks import Recipe, Task
@@ -52,7 +53,7 @@ def keep(task, folder):
     if path.is_file():
         _check_same(text, path)
     else:
-        run_folder.write_text(path, text)
+        files.write_text(path, text)
 
 
 def check_same(task, folder):

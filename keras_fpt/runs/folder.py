@@ -10,6 +10,7 @@ import tempfile
 
 import filelock
 
+from keras_fpt import files
 from keras_fpt.files import (atomic)
 from keras_fpt.runs.config import (RunConfig)
 
@@ -166,7 +167,7 @@ def claim(folder, config, resume, overwrite):
     if (folder / CONFIG).exists():
         check_same(folder, config)
     else:
-        write_text(folder / CONFIG, config.to_json())
+        files.write_text(folder / CONFIG, config.to_json())
 
 
 def claim_for(folder, name, text, what):
@@ -198,7 +199,7 @@ def claim_for(folder, name, text, what):
             "Choose another one."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
+    files.write_text(path, text)
 
 
 def remove_checkpoints(folder):
@@ -255,12 +256,6 @@ def finished_adapter(folder):
 def is_finished(folder):
     """Whether the run in a folder has ended; its metrics come last."""
     return pathlib.Path(folder, METRICS).is_file()
-
-
-def write_text(path, text):
-    """Writes a text file, all or nothing."""
-    with atomic.replacing(path) as temporary:
-        pathlib.Path(temporary).write_text(text)
 
 
 def check_same(folder, config):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.runs import (data_description as described, train as run, folder as run_folder)
 from keras_fpt.tasks.user_data import (sequences)
 from keras_fpt.tasks.stored import Stored
@@ -54,7 +55,7 @@ def predict(folder, path, output=None):
         }
     )
     if output is not None:
-        run_folder.write_text(
+        files.write_text(
             output, frame.to_csv(index=False, float_format="%.6f")
         )
     return frame

@@ -8,6 +8,7 @@ import time
 
 import keras
 
+from keras_fpt import files
 from keras_fpt.files import (checkpoints)
 from keras_fpt import (distribution)
 from keras_fpt.runs import (checkpoint_folder, folder as run_folder)
@@ -244,4 +245,4 @@ def write_history(folder, rows):
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    run_folder.write_text(folder / run_folder.HISTORY, text.getvalue())
+    files.write_text(folder / run_folder.HISTORY, text.getvalue())

@@ -8,6 +8,7 @@ import time
 
 import keras
 
+from keras_fpt import files
 from keras_fpt.files import (json_files)
 from keras_fpt.runs import (train as run, folder as run_folder)
 
@@ -79,7 +80,7 @@ def _run_once(config, folder, test, log):
 
 def _write_diverged(folder, error, final):
     """Keeps why a run ended, and whether its test split was asked for."""
-    run_folder.write_text(
+    files.write_text(
         folder / run_folder.DIVERGED,
         json.dumps({"error": error, "final": final}, indent=2) + "\n",
     )

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 import keras_fpt
-from keras_fpt import distribution, freezing
+from keras_fpt import files, distribution, freezing
 from keras_fpt.runs import (arms, data_description as described, errors as faults, feature_data, folder as run_folder)
 from keras_fpt.runs.curves import (draw_curves)
 from keras_fpt.runs.recorder import (CHECKPOINT_SECONDS, Recorder)
@@ -420,7 +420,7 @@ def _finish(config, task, model, recorder, log, test):
         f"{config.seed}: {split} accuracy {metrics[f'{split}_accuracy']:.1%}",
         folder / run_folder.CURVES,
     )
-    run_folder.write_text(
+    files.write_text(
         folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
     )
     run_folder.remove_checkpoints(folder)
@@ -459,7 +459,7 @@ def add_test(folder):
     with run_folder.hold(folder):
         config, task, model = trained(folder)
         metrics = read_metrics(folder) | _test_metrics(config, task, model)
-        run_folder.write_text(
+        files.write_text(
             folder / run_folder.METRICS, json.dumps(metrics, indent=2) + "\n"
         )
     return metrics

@@ -7,6 +7,7 @@ import pathlib
 
 import keras
 
+from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.reports.page import report
 from keras_fpt.results import conclusion as worth
@@ -187,7 +188,7 @@ def _train(comparison, task, folder, deadline, log):
     else:
         left = _CAUTION * (deadline.left - _REPORT_SECONDS)
         plan = make_plan(costs, task, batch_size, left)
-        run_folder.write_text(
+        files.write_text(
             folder / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
         )
     rates = ", ".join(f"{rate:g}" for rate in sorted(plan.learning_rates))

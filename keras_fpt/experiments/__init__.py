@@ -1,0 +1,8 @@
+"""The former place of what is now in four rooms: says what is where."""
+
+raise ImportError(
+    "keras_fpt.experiments has become keras_fpt.runs (RunConfig, train, "
+    "evaluate, predict, arms), keras_fpt.results (load_runs, summarize), "
+    "keras_fpt.reports (write_report, attention_map) and keras_fpt.studies "
+    "(sweep, compare, reproduce)."
+)

@@ -1,0 +1,49 @@
+"""The package's logger, `keras_fpt`.
+
+Messages go to standard output as they are, at level INFO and above. To silence
+them: `logging.getLogger("keras_fpt").setLevel(logging.WARNING)`. The command
+line shows them through rich.
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+
+LOGGER = logging.getLogger("keras_fpt")
+
+
+class _StandardOutput(logging.StreamHandler):
+    """Writes to what is standard output at that time, as `print` does."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self):
+        return sys.stdout
+
+
+def add_default_handler() -> None:
+    """Shows messages, unless the program has said already what to do."""
+    if not LOGGER.handlers:
+        LOGGER.addHandler(_StandardOutput())
+        LOGGER.propagate = False
+    if LOGGER.level == logging.NOTSET:
+        LOGGER.setLevel(logging.INFO)
+
+
+@contextlib.contextmanager
+def only_warnings(name: str = LOGGER.name) -> Iterator[None]:
+    """Silences a logger's information within the block.
+
+    Args:
+        name: string, `"keras_fpt"` or a room's, e.g. `"keras_fpt.runs"`.
+    """
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
