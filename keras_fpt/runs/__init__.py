@@ -1,0 +1,1 @@
+"""One run: what it is, training, evaluation, and the folder it leaves."""
