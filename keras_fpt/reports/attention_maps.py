@@ -1,23 +1,35 @@
-"""Pictures of what a trained run attends to."""
+"""Attention maps: pictures of what a trained run's tokens attend to."""
+
+import os
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_fpt.runs import train as run
+from keras_fpt.runs import load_trained
+from keras_fpt.tasks import Task
+
+Path = str | os.PathLike[str]
 
 COLUMNS = 4
 MOST_LABELS = 40
 
 
-def attention_map(folder, path, example=0, block=None, data_dir=None):
-    """Draws how much each token of an example attends to each other one.
+def attention_map(
+    run_folder: Path,
+    path: Path,
+    example: int = 0,
+    block: int | None = None,
+    data_dir: Path | None = None,
+) -> np.ndarray:
+    """Draws how much each token of an example attends to each other token.
 
     Args:
-        folder: path of a finished run's folder.
-        path: where the PNG goes.
+        run_folder: path of a finished run's folder.
+        path: the PNG file to write.
         example: int, which example of the validation split.
         block: int, counted from 0: draws each head of this block. `None`
             draws every block, its heads averaged.
-        data_dir: as for `run.evaluate`.
+        data_dir: as for `keras_fpt.runs.evaluate`.
 
     Returns:
         Float array of what is drawn, `(panels, queries, keys)`: blocks, or
@@ -25,11 +37,13 @@ def attention_map(folder, path, example=0, block=None, data_dir=None):
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: there is no such example or block, or no attention.
+        ValueError: the example or block does not exist, or the backbone has
+            no attention.
 
     Source: Lu et al. (2021), on what the frozen layers attend to.
     """
-    config, task, model = run.trained(folder, data_dir)
+    run, model = load_trained(run_folder, data_dir)
+    task = run.task
     tokens = _example(task, example)
     scores = model.attention_scores(tokens[None], average_heads=block is None)
     if block is None:
@@ -43,16 +57,14 @@ def attention_map(folder, path, example=0, block=None, data_dir=None):
             f"Expected a block from 0 to {len(scores) - 1} but received "
             f"{block}."
         )
-    of_block = "" if block is None else f", block {block}"
-    title = (
-        f"{task.name}, arm {config.arm}, validation example {example}{of_block}"
-    )
+    title = f"{task.name}, arm {run.arm.name}, validation example {example}"
+    title += "" if block is None else f", block {block}"
     num_answering = model.readout_layer.num_tokens
     draw(panels, names, token_labels(task, tokens), num_answering, title, path)
     return panels
 
 
-def _example(task, number):
+def _example(task: Task, number: int) -> np.ndarray:
     """The real tokens of a validation example."""
     dataset = task.held_out("validation", 1).skip(max(number, 0)).take(1)
     for x, _ in dataset.as_numpy_iterator() if number >= 0 else ():
@@ -65,8 +77,8 @@ def _example(task, number):
     )
 
 
-def token_labels(task, tokens):
-    """What each token is called: its symbol, its number, or its place.
+def token_labels(task: Task, tokens: np.ndarray) -> list[str]:
+    """What each token is called: its symbol, its number, or its position.
 
     Args:
         task: a `Task`.
@@ -77,20 +89,27 @@ def token_labels(task, tokens):
         return [str(symbols[token]) for token in tokens]
     if tokens.shape[1] == 1:
         return [f"{value:.3g}" for value in tokens[:, 0]]
-    return [str(place) for place in range(len(tokens))]
+    return [str(position) for position in range(len(tokens))]
 
 
-def draw(panels, names, labels, num_answering, title, path):
-    """Draws maps of attention side by side.
+def draw(
+    panels: np.ndarray,
+    names: Sequence[str],
+    labels: Sequence[str],
+    num_answering: int,
+    title: str,
+    path: Path,
+) -> None:
+    """Draws attention maps side by side.
 
     Args:
         panels: float array `(panels, queries, keys)`.
-        names: list of strings, one a panel.
-        labels: list of strings, one a token.
+        names: list of strings, one per panel.
+        labels: list of strings, one per token.
         num_answering: int, how many of the last tokens give answers; a line
-            sets them off.
+            separates them.
         title: string.
-        path: where the PNG goes.
+        path: the PNG file to write.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -101,32 +120,32 @@ def draw(panels, names, labels, num_answering, title, path):
     figure = Figure(figsize=(3.2 * columns, 3.3 * rows), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title, wrap=True, parse_math=False)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for place in axes[len(panels) :]:
-        place.set_axis_off()
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
     count = len(labels)
     shown = np.arange(0, count, -(-count // MOST_LABELS))
     size = 8 if len(shown) <= 20 else 5
-    for place, panel, name in zip(axes, panels, names, strict=False):
-        # The first tokens have few to attend to: their shares would hide all
-        # others of a long sequence.
+    for axes, panel, name in zip(grid, panels, names, strict=False):
+        # The first tokens have few others to attend to: their large weights
+        # would hide all others of a long sequence.
         most = np.quantile(panel, 0.995)
-        image = place.imshow(panel, vmin=0, vmax=most, cmap="viridis")
-        place.set_title(name, fontsize=9)
-        for axis in (place.xaxis, place.yaxis):
+        image = axes.imshow(panel, vmin=0, vmax=most, cmap="viridis")
+        axes.set_title(name, fontsize=9)
+        for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(
                 shown,
                 [labels[i] for i in shown],
                 fontsize=size,
                 parse_math=False,
             )
-        place.tick_params(axis="x", rotation=90)
+        axes.tick_params(axis="x", rotation=90)
         if 0 < num_answering < count:
-            place.axhline(count - num_answering - 0.5, color="white", lw=0.8)
-        bar = figure.colorbar(image, ax=place, shrink=0.8, extend="max")
+            axes.axhline(count - num_answering - 0.5, color="white", lw=0.8)
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, extend="max")
         bar.ax.tick_params(labelsize=6)
-    for place in axes[::columns]:
-        place.set_ylabel("token that attends", fontsize=8)
-    for place in axes[-columns:]:
-        place.set_xlabel("token attended to", fontsize=8)
+    for axes in grid[::columns]:
+        axes.set_ylabel("token that attends", fontsize=8)
+    for axes in grid[-columns:]:
+        axes.set_xlabel("token attended to", fontsize=8)
     figure.savefig(path, dpi=120)

@@ -1,75 +1,68 @@
-"""What runs have found, as one page that stands alone, and as tables."""
+"""The HTML page on some runs, which stands alone, and its tables and plots."""
 
 import base64
-import dataclasses
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from keras_fpt import files
 from keras_fpt.reports import plots
-from keras_fpt.results import conclusion as worth
-from keras_fpt.results import not_run, summary
-from keras_fpt.results import published_figures as paper_figures
-from keras_fpt.results.run_table import load_runs
+from keras_fpt.results import (
+    Baseline,
+    arms_table,
+    baselines,
+    by_learning_rate,
+    claims,
+    conclusion,
+    load_runs,
+    not_run,
+    summarize,
+)
 from keras_fpt.runs import arms
-from keras_fpt.studies import rivals as baselines
+
+Path = str | os.PathLike[str]
 
 TABLE_FORMATS = ("md", "csv", "tex")
 TITLE = "What the runs found"
-_OURS = "fpt"
-_CLAIMS = {
-    "random": "Pretraining on language helps",
-    "statistics": "It is not only the statistics of the pretrained weights",
-    "bit": "Language is better to pretrain on than bit memory",
-    "vit": "Language is better to pretrain on than images",
-    "finetune": "Frozen is better than finetuned",
-    "full": "Frozen is better than trained from scratch",
-    "lstm": "It is better than an LSTM trained from scratch",
-}
 
 
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """A sentence of the paper's or its critics', and what speaks for it.
-
-    Args:
-        text: string.
-        status: string, `holds`, `does not hold` or `cannot be told`.
-        evidence: string, a sentence with the numbers.
-    """
-
-    text: str
-    status: str
-    evidence: str
-
-
-def report(folders, path, tables=None, title=TITLE, pictures=(), figures=None):
+def write_report(
+    folders: Sequence[Path],
+    path: Path,
+    tables: Path | None = None,
+    title: str = TITLE,
+    pictures: Mapping[str, Path] | None = None,
+    figures: Path | None = None,
+) -> Any:
     """Writes a page on all runs in some folders.
 
-    What `compare` and `reproduce` have left there beside runs is on it, too:
+    The page also shows what `compare` and `reproduce` have left beside runs:
     baselines, with a sentence on whether a language model is worth it, and
     what could not be run.
 
     Args:
         folders: list of paths, see `load_runs`.
-        path: where the HTML goes. It has its pictures within it and loads
+        path: the HTML file to write. Its pictures are within it; it loads
             nothing.
         tables: folder for the table of arms as Markdown, CSV and LaTeX, or
             `None`.
         title: string.
-        pictures: dict from captions to paths of PNG files.
+        pictures: dict from captions to paths of PNG files, or `None`.
         figures: folder for the page's pictures of each task as SVG, or `None`.
 
     Returns:
         `pandas.DataFrame`, the table of arms.
 
     Raises:
-        FileNotFoundError: there is no run.
+        FileNotFoundError: the folders hold no run.
         ValueError: no run has read the test split.
     """
     import jinja2
 
     runs, found = load_runs(*folders), baselines.read(*folders)
-    arms_table = with_paper(with_baselines(summary.summarize(runs), found))
+    table = arms_table.with_baselines(summarize(runs), found)
+    table = arms_table.with_paper(table)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.reports", "."),
         autoescape=True,
@@ -79,8 +72,8 @@ def report(folders, path, tables=None, title=TITLE, pictures=(), figures=None):
     )
     template = environment.get_template("page.html.jinja")
     sections = [
-        _section(task, runs, arms_table, found)
-        for task in dict.fromkeys(arms_table.index.get_level_values("task"))
+        _section(task, runs, table, found)
+        for task in dict.fromkeys(table.index.get_level_values("task"))
     ]
     page = template.render(
         title=title,
@@ -88,62 +81,20 @@ def report(folders, path, tables=None, title=TITLE, pictures=(), figures=None):
         tasks=sections,
         pictures={
             caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
-            for caption, file in dict(pictures).items()
+            for caption, file in (pictures or {}).items()
         },
         not_run=not_run.read(*folders),
         runs=_run_rows(runs),
     )
     files.write_text(pathlib.Path(path), page)
     if tables is not None:
-        write_tables(arms_table, tables)
+        write_tables(table, tables)
     if figures is not None:
         write_figures(sections, figures)
-    return arms_table
+    return table
 
 
-def with_paper(table):
-    """The table of arms with the paper's test accuracy beside ours.
-
-    Args:
-        table: `pandas.DataFrame` of `summarize`.
-    """
-    figures = [
-        None if settings else paper_figures.TEST_ACCURACY.get((task, arm))
-        for task, arm, settings in table.index
-    ]
-    return table.assign(paper_test_accuracy=figures)
-
-
-def with_baselines(table, found):
-    """The table of arms with a row for each baseline.
-
-    Args:
-        table: `pandas.DataFrame` of `summarize`.
-        found: list of `Baseline`.
-    """
-    import pandas as pd
-
-    if not found:
-        return table
-    rows = [
-        {
-            "task": baseline.task,
-            "arm": baseline.name,
-            "settings": baseline.settings,
-            "n": 1,
-            "diverged": 0,
-            "train_accuracy": baseline.train_accuracy,
-            "validation_accuracy": baseline.validation_accuracy,
-            "test_accuracy": baseline.test_accuracy,
-            "wall_seconds": baseline.seconds,
-        }
-        for baseline in found
-    ]
-    below = pd.DataFrame(rows).set_index(summary.INDEX)
-    return pd.concat([table, below.reindex(columns=table.columns)])
-
-
-def write_tables(table, folder):
+def write_tables(table: Any, folder: Path) -> None:
     """Writes `arms.md`, `arms.csv` and `arms.tex`."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,8 +110,8 @@ def write_tables(table, folder):
         files.write_text(folder / f"arms.{ending}", texts[ending])
 
 
-def write_figures(sections, folder):
-    """Writes `<task>-curves.svg`, and `<task>-rates.svg` if there are several.
+def write_figures(sections: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Writes `<task>-curves.svg`, and for several rates `<task>-rates.svg`.
 
     Args:
         sections: list of what the page shows of each task.
@@ -175,46 +126,19 @@ def write_figures(sections, folder):
                 files.write_text(path, section[name])
 
 
-def claims(runs):
-    """What one task's final runs say of the paper's claims.
-
-    Args:
-        runs: `pandas.DataFrame` of `load_runs`.
-
-    Returns:
-        List of `Claim`, for arms that have finished runs beside `fpt`'s with
-        the same settings.
-    """
-    finished = runs[runs["final"] & (runs["status"] == "finished")]
-    found = []
-    for settings, group in finished.groupby("settings", sort=False):
-        accuracies = {
-            arm: rows["test_accuracy"].to_list()
-            for arm, rows in group.groupby("arm")
-        }
-        ours = accuracies.get(_OURS)
-        found += [
-            Claim(
-                f"{text} ({settings})" if settings else text,
-                summary.status(ours, accuracies[arm]),
-                summary.verdict(_OURS, ours, arm, accuracies[arm]),
-            )
-            for arm, text in _CLAIMS.items()
-            if ours is not None and arm in accuracies
-        ]
-    return found
-
-
-def _section(task, runs, arms_table, found):
+def _section(
+    task: str, runs: Any, table: Any, found: Sequence[Baseline]
+) -> dict[str, Any]:
+    """What the page shows of one task."""
     own = runs[runs["task"] == task]
     has_rates = own["learning_rate"].nunique() > 1
     found = [baseline for baseline in found if baseline.task == task]
     return {
         "name": task,
-        "conclusion": worth.conclusion(own, found) if found else None,
+        "conclusion": conclusion(own, found) if found else None,
         "rows": [
             {"arm": arm, "description": _description(arm, settings), **row}
-            for (name, arm, settings), row in arms_table.iterrows()
+            for (name, arm, settings), row in table.iterrows()
             if name == task
         ],
         "majority": own["test_majority_accuracy"].dropna().max(),
@@ -229,7 +153,7 @@ def _section(task, runs, arms_table, found):
     }
 
 
-def _by_rate(runs):
+def _by_rate(runs: Any) -> dict[str, Any]:
     """What the page's table of learning rates shows.
 
     Returns:
@@ -237,7 +161,7 @@ def _by_rate(runs):
         `best`, an accuracy for each arm; `at_edge`, the arms whose best rate
         is the lowest or the highest of theirs.
     """
-    table = summary.by_learning_rate(runs)
+    table = by_learning_rate(runs)
     tried = {arm: table[arm].dropna() for arm in table}
     return {
         "arms": list(table),
@@ -251,7 +175,7 @@ def _by_rate(runs):
     }
 
 
-def _description(arm, settings):
+def _description(arm: str, settings: str) -> str:
     if arm in baselines.DESCRIPTIONS:
         description = baselines.DESCRIPTIONS[arm]
     else:
@@ -259,7 +183,7 @@ def _description(arm, settings):
     return f"{description}; {settings}" if settings else description
 
 
-def _run_rows(runs):
+def _run_rows(runs: Any) -> list[dict[str, Any]]:
     names = ["folder", "task", "arm", "settings", "learning_rate", "seed"]
     names += ["steps", "backend", "status"]
     names += ["validation_accuracy", "test_accuracy"]

@@ -1,10 +1,12 @@
-"""Pictures of several runs together, as SVG."""
+"""Plots of several runs together, as SVG."""
 
 import io
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from keras_fpt.results.run_table import read_history
+from keras_fpt.results import read_history
 from keras_fpt.runs import arms
 
 _MORE_COLORS = (
@@ -19,8 +21,8 @@ _MORE_COLORS = (
 )
 
 
-def learning_curves(runs, title):
-    """Validation accuracy over the steps, a line an arm.
+def learning_curves(runs: Any, title: str) -> str:
+    """Validation accuracy over the steps, one line per arm.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`: one task's final runs.
@@ -51,11 +53,11 @@ def learning_curves(runs, title):
             lw=0,
         )
     axes.set_xlabel("gradient steps")
-    return _finished(figure, axes)
+    return _svg(figure, axes)
 
 
-def learning_rate_sensitivity(runs, title):
-    """Validation accuracy at the end over the learning rate, a line an arm.
+def learning_rate_sensitivity(runs: Any, title: str) -> str:
+    """Final validation accuracy over the learning rate, one line per arm.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`: all of one task's runs.
@@ -83,25 +85,26 @@ def learning_rate_sensitivity(runs, title):
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
     axes.set_xlabel("learning rate")
-    return _finished(figure, axes)
+    return _svg(figure, axes)
 
 
-def _lines(runs):
+def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     """For each arm and its settings, a name, a color and the runs.
 
-    An arm as it comes has the same color in every picture.
+    An arm as it comes has the same color in every plot.
     """
-    colors = {name: f"C{place}" for place, name in enumerate(arms.ARMS)}
+    colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
     for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
         if not settings:
             yield arm, colors[arm], group
             continue
         name = f"{arm}, {settings}"
-        yield name, _MORE_COLORS[len(colors) % len(_MORE_COLORS)], group
-        colors[name] = True
+        color = _MORE_COLORS[len(colors) % len(_MORE_COLORS)]
+        yield name, color, group
+        colors[name] = color
 
 
-def _figure(title):
+def _figure(title: str) -> tuple[Any, Any]:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -116,14 +119,14 @@ def _figure(title):
     return figure, axes
 
 
-def _finished(figure, axes):
+def _svg(figure: Any, axes: Any) -> str:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)
     import matplotlib
 
     text = io.StringIO()
     # Without a date and random names, so that the same runs give the same
-    # page; words stay words.
+    # page; text stays text.
     settings = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
     with matplotlib.rc_context(settings):
         figure.savefig(text, format="svg", metadata={"Date": None})

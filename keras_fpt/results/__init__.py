@@ -1,1 +1,5 @@
-"""Many runs as one table: statistics, verdicts, baselines."""
+"""Many runs as one table: statistics, verdicts, baselines, conclusions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

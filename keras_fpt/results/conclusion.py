@@ -1,13 +1,18 @@
-"""Whether a frozen language model is worth it on some data."""
+"""The conclusion of a comparison: is a frozen language model worth it?"""
 
 import dataclasses
 import math
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from keras_fpt.results import summary
-from keras_fpt.runs import folder as run_folder
+from keras_fpt.presets import Preset
+from keras_fpt.results import run_table
+from keras_fpt.results.baselines import Baseline
+from keras_fpt.results.statistics import CONFIDENCE, mean_and_interval
+from keras_fpt.runs import folder
 
 _OURS = "fpt"
 
@@ -19,9 +24,9 @@ class Candidate:
     Args:
         name: string.
         validation_accuracy: float, by which one is chosen.
-        test_accuracies: tuple of floats, one a seed.
+        test_accuracies: tuple of floats, one per seed.
         varies: bool, whether another seed would give another accuracy.
-        seconds: float, of one training.
+        seconds: float, for one training.
     """
 
     name: str
@@ -31,12 +36,12 @@ class Candidate:
     seconds: float
 
 
-def conclusion(runs, baselines):
+def conclusion(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     """One sentence on one task: is it worth it, by how much, at what cost.
 
-    Frozen is compared with what is best of all else by validation accuracy.
-    The interval of the difference in test accuracy covers what the seeds and
-    what the choice of the test examples make of it.
+    The frozen model is compared with the best of all others by validation
+    accuracy. The interval of the difference in test accuracy covers both the
+    seeds and the choice of the test examples.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
@@ -45,7 +50,7 @@ def conclusion(runs, baselines):
     Returns:
         String, or `None` where the arm `fpt`, as it comes, has no final run.
     """
-    final = runs[runs["final"] & (runs["status"] == "finished")]
+    final = run_table.finished_final(runs)
     groups = dict(iter(final.groupby(["arm", "settings"], sort=False)))
     ours = groups.pop((_OURS, ""), None)
     if ours is None:
@@ -57,7 +62,7 @@ def conclusion(runs, baselines):
     test_examples = baselines[0].test_examples
     found, low, high = difference(mine, best, test_examples)
     first = ours.iloc[0]
-    adapter = pathlib.Path(first["folder"], run_folder.ADAPTER)
+    adapter = pathlib.Path(first["folder"], folder.ADAPTER)
     judged = "is not shown to be worth it"
     if low > 0:
         judged = "is worth it"
@@ -69,18 +74,20 @@ def conclusion(runs, baselines):
         else "no interval can be given from one seed"
     )
     return (
-        f"A frozen {pathlib.Path(first['preset']).name} {judged} on "
+        f"A frozen {Preset.parse(first['preset']).name} {judged} on "
         f"{first['task']}: its test accuracy of "
         f"{np.mean(mine.test_accuracies):.1%} is {abs(100 * found):.1f} points "
         f"{'below' if found < 0 else 'above'} that of {best.name}, the best of "
-        f"all else on validation ({interval}), at {mine.seconds:.0f} s of "
+        f"all others on validation ({interval}), at {mine.seconds:.0f} s of "
         f"training against {best.seconds:.0f}, "
         f"{first['trainable_parameters']:,.0f} trained parameters and an "
         f"adapter of {adapter.stat().st_size / 1e6:.2f} MB."
     )
 
 
-def difference(ours, theirs, test_examples):
+def difference(
+    ours: Candidate, theirs: Candidate, test_examples: int
+) -> tuple[float, float, float]:
     """How much higher one candidate's test accuracy is, with a 95% interval.
 
     Args:
@@ -89,15 +96,16 @@ def difference(ours, theirs, test_examples):
         test_examples: int.
 
     Returns:
-        Tuple of the difference and the interval's ends, which are NaN where
-        one of them varies with its seed and has one alone.
+        Tuple of the difference and the ends of its interval, which are NaN if
+        one of the two varies with its seed and has only one.
     """
     from scipy import stats
 
-    normal = stats.norm.ppf((1 + summary.CONFIDENCE) / 2)
-    means, squares = [], 0.0
+    normal = stats.norm.ppf((1 + CONFIDENCE) / 2)
+    means: list[float] = []
+    squares = 0.0
     for candidate in (ours, theirs):
-        mean, half = summary.mean_and_interval(candidate.test_accuracies)
+        mean, half = mean_and_interval(candidate.test_accuracies)
         means.append(mean)
         if candidate.varies:
             squares += half**2
@@ -108,7 +116,7 @@ def difference(ours, theirs, test_examples):
     return found, found - half, found + half
 
 
-def _of_runs(arm, settings, group):
+def _of_runs(arm: str, settings: str, group: Any) -> Candidate:
     return Candidate(
         f"{arm} ({settings})" if settings else arm,
         group["validation_accuracy"].mean(),
@@ -118,7 +126,7 @@ def _of_runs(arm, settings, group):
     )
 
 
-def _of_baseline(baseline):
+def _of_baseline(baseline: Baseline) -> Candidate:
     return Candidate(
         baseline.name.replace("_", " "),
         baseline.validation_accuracy,

@@ -1,10 +1,14 @@
 """How many gradient steps runs take to converge."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-# Evaluations whose mean is the smoothed accuracy.
+Rows = Sequence[Mapping[str, Any]]
+
+# The number of evaluations whose mean is the smoothed accuracy.
 WINDOW = 3
 
 
@@ -14,18 +18,18 @@ class StepsToConverge:
 
     Args:
         step: int, gradient steps.
-        censored: bool, whether that had not happened by then: all that is
-            known is that it takes more (right-censored).
+        censored: bool, whether it had not converged by then, so that it takes
+            more steps than that (right-censored).
     """
 
     step: int
     censored: bool
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{'> ' * self.censored}{self.step:,}"
 
 
-def smoothed_accuracy(rows):
+def smoothed_accuracy(rows: Rows) -> np.ndarray:
     """Validation accuracy at each evaluation, as a mean of the last `WINDOW`.
 
     Args:
@@ -40,7 +44,7 @@ def smoothed_accuracy(rows):
     return accuracy.rolling(WINDOW, min_periods=1).mean().to_numpy()
 
 
-def steps_to_converge(rows, threshold):
+def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
     """The first evaluated step at which smoothed accuracy is high enough.
 
     Args:
@@ -65,8 +69,10 @@ def steps_to_converge(rows, threshold):
     return StepsToConverge(int(row["step"]), not len(reached))
 
 
-def steps_to_share_of_best(histories, share=0.95):
-    """For each run of an arm, when it came near the best of them.
+def steps_to_share_of_best(
+    histories: Sequence[Rows], share: float = 0.95
+) -> list[StepsToConverge]:
+    """For each run of an arm, when it came close to the best of them.
 
     Args:
         histories: list of runs' rows, as in `history.csv`.
@@ -80,7 +86,7 @@ def steps_to_share_of_best(histories, share=0.95):
     return [steps_to_converge(rows, share * best) for rows in histories]
 
 
-def median_steps(runs):
+def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:
     """The steps after which half of the runs have converged.
 
     Args:
@@ -94,11 +100,11 @@ def median_steps(runs):
     from scipy import stats
 
     converged = [run.step for run in runs if not run.censored]
-    going_on = [run.step for run in runs if run.censored]
-    last = max(converged + going_on)
+    unconverged = [run.step for run in runs if run.censored]
+    last = max(converged + unconverged)
     if not converged:
         return StepsToConverge(last, True)
-    data = stats.CensoredData(uncensored=converged, right=going_on)
+    data = stats.CensoredData(uncensored=converged, right=unconverged)
     left = stats.ecdf(data).sf
     (half,) = np.nonzero(left.probabilities <= 0.5)
     if not len(half):

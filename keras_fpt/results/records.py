@@ -1,14 +1,19 @@
-"""Lists of dataclasses, kept in a file beside an experiment's runs."""
+"""Lists of dataclasses, saved in a file beside a study's runs."""
 
 import dataclasses
 import json
+import os
 import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from keras_fpt import files
 from keras_fpt.files import json_files
 
+Record = TypeVar("Record")
 
-def write(entries, path):
+
+def write(entries: Sequence[Any], path: str | os.PathLike[str]) -> None:
     """Writes a list of dataclasses as JSON.
 
     Args:
@@ -16,24 +21,25 @@ def write(entries, path):
         path: the file.
     """
     rows = [dataclasses.asdict(entry) for entry in entries]
-    text = json.dumps({"entries": rows}, indent=2) + "\n"
-    files.write_text(pathlib.Path(path), text)
+    files.write_text(path, json.dumps({"entries": rows}, indent=2) + "\n")
 
 
-def read(cls, name, folders):
-    """All that `write` has kept under a name, in some folders and below.
+def read(
+    cls: type[Record], name: str, folders: Iterable[str | os.PathLike[str]]
+) -> list[Record]:
+    """All that `write` has saved under a name, in some folders and below.
 
     Args:
         cls: the dataclass.
         name: string, the files' name.
-        folders: list of paths.
+        folders: paths.
 
     Raises:
         ValueError: a file is damaged.
     """
     paths = {p for folder in folders for p in pathlib.Path(folder).rglob(name)}
     return [
-        json_files.make(cls, entry, f"`{path}`")
+        json_files.from_dict(cls, entry, f"`{path}`")
         for path in sorted(paths)
         for entry in json_files.read_object(path).get("entries", [])
     ]

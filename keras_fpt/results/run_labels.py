@@ -1,74 +1,77 @@
-"""What tells runs of one arm apart, in words."""
+"""Words that tell runs of one arm apart, from the options that differ."""
 
-from keras_fpt.runs import arms
-from keras_fpt.runs.config import RunConfig
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-STRUCTURE = (
-    "preset",
-    "policy",
-    "depth",
-    "readout",
-    "learned_positions",
-    "quantize",
-    "dtype",
+from keras_fpt import options
+from keras_fpt.models import ModelOptions
+from keras_fpt.presets import Preset
+from keras_fpt.runs import RunConfig, arms
+
+_DESCRIBED = (
+    *options.names(RunConfig, describes_run=True),
+    *options.names(ModelOptions, describes_run=True),
 )
+_DEFAULTS = RunConfig("").settings()
 
 
-def describe(config):
-    """A run's arm and what of its settings is not the arm's own.
+def describe(config: RunConfig) -> str:
+    """A run's arm, and those of its options that are not the arm's own.
 
     Args:
-        config: a `RunConfig`, resolved or not.
+        config: a `RunConfig`.
 
-    >>> describe(RunConfig("digits", arm="fpt", depth=2))
+    >>> describe(RunConfig("digits", arm="fpt").with_settings(depth=2))
     'fpt (depth 2)'
     """
-    told = settings(config.arm, vars(config), STRUCTURE)
+    told = settings(config.arm, config.settings(), _DESCRIBED)
     return f"{config.arm} ({told})" if told else config.arm
 
 
-def settings(arm, values, names):
-    """Those of an arm's settings that are not its own.
+def settings(
+    arm_name: str, values: Mapping[str, Any], names: Iterable[str]
+) -> str:
+    """Those of an arm's options that are not its own, in words.
 
     Args:
-        arm: string.
-        values: dict from names of `RunConfig`'s fields to values.
-        names: the settings that are told.
+        arm_name: string.
+        values: dict from the names of options to values.
+        names: the options that are told.
 
     Returns:
-        String, empty where there are none.
+        String, empty if there are none.
     """
-    arm = arms.get(arm)
+    arm = arms.get(arm_name)
     words = []
     for name in names:
-        value = values[name]
-        default = RunConfig.__dataclass_fields__[name].default
+        value, default = values[name], _DEFAULTS[name]
         if is_none(value) or value in (default, getattr(arm, name, default)):
             continue
         shown = f" {value}"
-        if isinstance(value, float):  # pandas has made a float of an int.
-            shown = f" {value:g}"
-        elif value is True:
+        if value is True:
             shown = ""
+        elif isinstance(value, float):  # pandas has made a float of an int.
+            shown = f" {value:g}"
         elif name == "preset":
-            shown = f" {str(value).rstrip('/').rpartition('/')[-1]}"
+            shown = f" {Preset.parse(value).name}"
         words.append(f"{name.replace('_', ' ')}{shown}")
     return ", ".join(words)
 
 
-def is_none(value):
+def is_none(value: Any) -> bool:
     """Whether a value is `None`, or what pandas makes of it in a column."""
     return value is None or value != value
 
 
-def label(runs):
+def label(runs: Any) -> list[str]:
     """For each run, what its arm's final runs differ in.
 
-    What all final runs of an arm on a task have in common is not told, since
-    it says nothing of one beside another.
+    What all final runs of an arm on a task have in common is left out, since
+    it does not tell one from another.
 
     Args:
-        runs: `pandas.DataFrame` with the columns of `RunConfig` and `final`.
+        runs: `pandas.DataFrame` with the columns of `RunConfig.settings` and
+            `final`.
 
     Returns:
         List of strings, empty for an arm as it comes.
@@ -77,7 +80,7 @@ def label(runs):
     for key, group in runs[runs["final"]].groupby(["task", "arm"]):
         differ[key] = [
             name
-            for name in STRUCTURE
+            for name in _DESCRIBED
             if len({None if is_none(v) else v for v in group[name]}) > 1
         ]
     return [

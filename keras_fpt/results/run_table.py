@@ -1,13 +1,17 @@
 """All runs in a folder as one table."""
 
 import csv
+import os
 import pathlib
+from typing import Any
 
 from keras_fpt.files import json_files
-from keras_fpt.results import run_labels as variants
+from keras_fpt.results import run_labels
 from keras_fpt.runs import folder as run_folder
 
-# Columns that are there even if no run has finished.
+Path = str | os.PathLike[str]
+
+# Columns that exist even if no run is finished.
 MEASURED = (
     "train_accuracy",
     "validation_accuracy",
@@ -18,14 +22,14 @@ MEASURED = (
 )
 
 
-def load_runs(*folders):
+def load_runs(*folders: Path) -> Any:
     """The runs in some folders, and in folders within them.
 
     Args:
         *folders: paths.
 
     Returns:
-        `pandas.DataFrame` with a row a run: `folder`; `status`, which is
+        `pandas.DataFrame` with one row per run: `folder`; `status`, which is
         `finished`, `diverged` (its loss became infinite or NaN) or
         `unfinished`; `final`, whether its test split was read, or would have
         been had it not diverged; `settings`, what tells it from others of
@@ -33,7 +37,7 @@ def load_runs(*folders):
         what is in its `metrics.json`, `MEASURED` above all, NaN elsewhere.
 
     Raises:
-        FileNotFoundError: there is no run.
+        FileNotFoundError: the folders hold no run.
         ValueError: a file of a run is damaged.
     """
     import pandas as pd
@@ -49,16 +53,16 @@ def load_runs(*folders):
         raise FileNotFoundError(f"There is no run in {shown}.")
     runs = pd.DataFrame(rows)
     runs = runs.reindex(columns=runs.columns.union(MEASURED, sort=False))
-    return runs.assign(settings=variants.label(runs))
+    return runs.assign(settings=run_labels.label(runs))
 
 
-def _row(folder):
+def _row(folder: pathlib.Path) -> dict[str, Any]:
     config = run_folder.read_config(folder)
-    row = {
+    row: dict[str, Any] = {
         "folder": str(folder),
         "status": "unfinished",
         "final": False,
-        **vars(config),
+        **config.settings(),
     }
     if (folder / run_folder.DIVERGED).is_file():
         row |= json_files.read_object(folder / run_folder.DIVERGED)
@@ -69,7 +73,12 @@ def _row(folder):
     return row
 
 
-def read_history(folder):
+def finished_final(runs: Any) -> Any:
+    """Those rows of `load_runs` that have read the test split."""
+    return runs[runs["final"] & (runs["status"] == "finished")]
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
     """The rows in a run's `history.csv`, as dicts of numbers.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Runs of an arm together: means, intervals, and what can be said of them."""
+"""The table of arms: means over seeds, intervals, steps to converge."""
 
-import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 
@@ -11,19 +11,18 @@ from keras_fpt.results.convergence import (
     steps_to_share_of_best,
 )
 from keras_fpt.results.run_table import read_history
-from keras_fpt.runs import arms
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.results.statistics import mean_and_interval
+from keras_fpt.runs import RunConfig, arms
 
-CONFIDENCE = 0.95
 INDEX = ["task", "arm", "settings"]
-_SETTINGS = [f.name for f in dataclasses.fields(RunConfig) if f.name != "seed"]
+_SETTINGS = [name for name in RunConfig("").settings() if name != "seed"]
 
 
-def summarize(runs):
-    """A row for each arm of each task, and its settings, over final runs.
+def summarize(runs: Any) -> Any:
+    """One row per arm of each task and its settings, over final runs.
 
-    Those are the runs that read the test split: those at the arm's best
-    settings, one for each seed.
+    Final runs are those that read the test split: at the arm's best settings,
+    one per seed.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`.
@@ -55,20 +54,20 @@ def summarize(runs):
     groups = [group for _, group in final.groupby(settings, sort=False)]
     tasks, order = list(final["task"].unique()), list(arms.ARMS)
 
-    def place(group):
+    def position(group: Any) -> tuple[int, int, str]:
         task, arm, words = group[INDEX].iloc[0]
         return tasks.index(task), order.index(arm), words
 
-    groups.sort(key=place)
+    groups.sort(key=position)
     index = [tuple(group[INDEX].iloc[0]) for group in groups]
     return pd.DataFrame(
         map(_row, groups), pd.MultiIndex.from_tuples(index, names=INDEX)
     )
 
 
-def _row(group):
+def _row(group: Any) -> dict[str, Any]:
     finished = group[group["status"] == "finished"]
-    row = {
+    row: dict[str, Any] = {
         "n": len(finished),
         "diverged": len(group) - len(finished),
         "learning_rate": group["learning_rate"].iloc[0],
@@ -94,10 +93,10 @@ def _row(group):
     return row
 
 
-def by_learning_rate(runs):
+def by_learning_rate(runs: Any) -> Any:
     """What each arm reached at each learning rate that was tried for it.
 
-    All at the same seed, the lowest, which is that of a sweep's search: so a
+    All at the same seed, the lowest, which is that of a sweep's search, so a
     row says what a comparison at one rate would have found.
 
     Args:
@@ -108,11 +107,11 @@ def by_learning_rate(runs):
         with a column for each arm and its settings, e.g. `fpt, depth 2`. NaN
         where a run did not finish, or was not run.
     """
-    place = list(arms.ARMS).index
+    position = list(arms.ARMS).index
     first = runs[runs["seed"] == runs["seed"].min()].sort_values(
         ["arm", "settings"],
         key=lambda column: (
-            column.map(place) if column.name == "arm" else column
+            column.map(position) if column.name == "arm" else column
         ),
     )
     names = first["arm"].where(
@@ -128,95 +127,4 @@ def by_learning_rate(runs):
             sort=False,
         )
         .sort_index()
-    )
-
-
-def mean_and_interval(values):
-    """A mean, and half of its 95% interval's width by Student's t.
-
-    Args:
-        values: sequence of floats, one a seed.
-
-    >>> mean, half = mean_and_interval([0.8, 0.9, 1.0])
-    >>> f"{mean:.2f} ± {half:.2f}"
-    '0.90 ± 0.25'
-    """
-    from scipy import stats
-
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2:
-        return values.sum() if len(values) else np.nan, np.nan
-    quantile = stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
-    return values.mean(), quantile * stats.sem(values)
-
-
-def difference(ours, theirs):
-    """How much higher one mean is than another, with its 95% interval.
-
-    Args:
-        ours: sequence of floats, one a seed.
-        theirs: likewise; the variances may differ (Welch).
-
-    Returns:
-        Tuple of the difference and the interval's ends, which are NaN where
-        one of them has a single value.
-    """
-    from scipy import stats
-
-    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
-    found = ours.mean() - theirs.mean()
-    if min(len(ours), len(theirs)) < 2:
-        return found, np.nan, np.nan
-    if not (ours.var() or theirs.var()):
-        # Student's t has no say on values that do not vary.
-        return found, np.nan, np.nan
-    low, high = stats.ttest_ind(
-        ours, theirs, equal_var=False
-    ).confidence_interval(CONFIDENCE)
-    return found, low, high
-
-
-def status(ours, theirs):
-    """Whether one arm is above another.
-
-    Args:
-        ours: sequence of its accuracies, one a seed.
-        theirs: sequence of the other's.
-
-    Returns:
-        String: `holds`, `does not hold` or `cannot be told`.
-    """
-    _, low, high = difference(ours, theirs)
-    if low > 0:
-        return "holds"
-    return "does not hold" if high < 0 else "cannot be told"
-
-
-def verdict(name, ours, other, theirs):
-    """A sentence on two arms' accuracies that the numbers support.
-
-    Args:
-        name: string, an arm.
-        ours: sequence of its accuracies, one a seed.
-        other: string, another arm.
-        theirs: sequence of that one's.
-
-    >>> verdict("fpt", [0.90, 0.91, 0.92], "random", [0.80, 0.81, 0.82])
-    'fpt is above random by 10.0 points (95% interval 7.7 to 12.3).'
-    """
-    found, low, high = (100 * x for x in difference(ours, theirs))
-    if np.isnan(low):
-        return (
-            f"Whether {name} is above {other} cannot be told from "
-            f"{len(ours)} and {len(theirs)} runs: the difference is "
-            f"{found:.1f} points, and no interval can be given."
-        )
-    interval = f"(95% interval {low:.1f} to {high:.1f})"
-    if low > 0:
-        return f"{name} is above {other} by {found:.1f} points {interval}."
-    if high < 0:
-        return f"{name} is below {other} by {-found:.1f} points {interval}."
-    return (
-        f"Whether {name} is above {other} cannot be told at this budget: the "
-        f"difference is {found:.1f} points {interval}."
     )

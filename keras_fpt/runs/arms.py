@@ -1,10 +1,16 @@
 """Arms: where a backbone's weights come from, and what trains."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from keras_fpt import random_weights
-from keras_fpt.presets import load_backbone
+from keras_fpt.presets import Preset
+
+if TYPE_CHECKING:
+    from keras_fpt.runs.resolved import ResolvedRun
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,8 +18,9 @@ class Arm:
     """One side of a comparison.
 
     Args:
-        make_backbone: function of a resolved `RunConfig` and its `Task` that
-            returns a KerasHub backbone.
+        name: string.
+        make_backbone: function of a `ResolvedRun` that returns a KerasHub
+            backbone.
         policy: string, what trains unless a run says otherwise.
         description: string, one line.
         preset: string, the preset unless a run says otherwise.
@@ -21,105 +28,120 @@ class Arm:
             positions, as long as the task's sequences.
     """
 
-    make_backbone: Callable
+    name: str
+    make_backbone: Callable[[ResolvedRun], Any]
     policy: str
     description: str
     preset: str = "gpt2_tiny_en"
     learned_positions: bool = False
 
 
-def _pretrained(config, task):
-    return load_backbone(config.preset, dtype=config.dtype)
+def _pretrained(run: ResolvedRun) -> Any:
+    return run.preset.load_backbone(dtype=run.model.dtype)
 
 
-def _random(config, task):
-    return load_backbone(
-        config.preset, load_weights=False, seed=config.seed, dtype=config.dtype
+def _random(run: ResolvedRun) -> Any:
+    return run.preset.load_backbone(
+        load_weights=False, seed=run.seed, dtype=run.model.dtype
     )
 
 
-def _statistics(config, task):
-    backbone = _pretrained(config, task)
-    random_weights.match_statistics(backbone, config.seed)
+def _statistics(run: ResolvedRun) -> Any:
+    backbone = _pretrained(run)
+    random_weights.match_statistics(backbone, run.seed)
     return backbone
 
 
-def _bit(config, task):
-    from keras_fpt.pretraining import bit_memory
+def _bit(run: ResolvedRun) -> Any:
+    from keras_fpt.pretraining import cached_bit_memory_preset
 
-    return load_backbone(
-        bit_memory.cached_preset(config.preset), dtype=config.dtype
-    )
+    pretrained = Preset.parse(cached_bit_memory_preset(run.preset.text))
+    return pretrained.load_backbone(dtype=run.model.dtype)
 
 
-def _vit(config, task):
+def _vit(run: ResolvedRun) -> Any:
     import keras_hub
 
-    backbone = _pretrained(config, task)
+    backbone = _pretrained(run)
     if not isinstance(backbone, keras_hub.models.ViTBackbone):
         raise ValueError(
-            f"The arm 'vit' needs a ViT, but the preset '{config.preset}' is "
-            f"a {type(backbone).__name__}. Give --preset {ARMS['vit'].preset} "
-            "or another ViT of KerasHub."
+            "The arm 'vit' needs a ViT, but the preset "
+            f"'{run.preset.text}' is a {type(backbone).__name__}. Give "
+            f"--preset {ARMS['vit'].preset} or another ViT of KerasHub."
         )
     return backbone
 
 
-def _lstm(num_layers=3, deep=False):
-    def make_backbone(config, task):
+def _lstm(num_layers: int = 3, deep: bool = False) -> Callable:
+    def make_backbone(run: ResolvedRun) -> Any:
         from keras_fpt.models import LSTMBackbone
 
+        # Only the preset's width is used, not its weights.
+        width = run.preset.load_backbone(load_weights=False).hidden_dim
         backbone = LSTMBackbone(
             num_layers=num_layers,
-            # Without the weights, which nothing is taken from.
-            hidden_dim=load_backbone(
-                config.preset, load_weights=False
-            ).hidden_dim,
+            hidden_dim=width,
             residual=deep,
-            max_sequence_length=task.sequence_length if deep else None,
-            dtype=config.dtype,
+            max_sequence_length=run.task.sequence_length if deep else None,
+            dtype=run.model.dtype,
         )
-        random_weights.randomize(backbone, config.seed)
+        random_weights.randomize(backbone, run.seed)
         return backbone
 
     return make_backbone
 
 
 ARMS = {
-    "fpt": Arm(_pretrained, "fpt", "pretrained on language, frozen"),
-    "random": Arm(_random, "fpt", "never pretrained, frozen"),
-    "statistics": Arm(
-        _statistics,
-        "fpt",
-        "drawn anew with each pretrained tensor's mean and deviation, frozen",
-    ),
-    "bit": Arm(_bit, "fpt", "pretrained on bit memory, frozen"),
-    "vit": Arm(
-        _vit,
-        "fpt",
-        "a ViT pretrained on images, frozen",
-        preset="vit_base_patch16_224_imagenet",
-        learned_positions=True,
-    ),
-    "finetune": Arm(_pretrained, "full", "pretrained on language, all trained"),
-    "full": Arm(_random, "full", "never pretrained, all trained"),
-    "lstm": Arm(_lstm(), "full", "an LSTM of 3 layers, all trained"),
-    "random_lstm": Arm(
-        _lstm(), "fpt", "an LSTM of 3 layers, its recurrent core frozen"
-    ),
-    "random_lstm_deep": Arm(
-        _lstm(num_layers=12, deep=True),
-        "fpt",
-        "an LSTM of 12 residual layers with positions, its core frozen",
-    ),
+    arm.name: arm
+    for arm in (
+        Arm("fpt", _pretrained, "fpt", "pretrained on language, frozen"),
+        Arm("random", _random, "fpt", "never pretrained, frozen"),
+        Arm(
+            "statistics",
+            _statistics,
+            "fpt",
+            "drawn anew with each pretrained tensor's mean and standard "
+            "deviation, frozen",
+        ),
+        Arm("bit", _bit, "fpt", "pretrained on bit memory, frozen"),
+        Arm(
+            "vit",
+            _vit,
+            "fpt",
+            "a ViT pretrained on images, frozen",
+            preset="vit_base_patch16_224_imagenet",
+            learned_positions=True,
+        ),
+        Arm(
+            "finetune",
+            _pretrained,
+            "full",
+            "pretrained on language, all trained",
+        ),
+        Arm("full", _random, "full", "never pretrained, all trained"),
+        Arm("lstm", _lstm(), "full", "an LSTM of 3 layers, all trained"),
+        Arm(
+            "random_lstm",
+            _lstm(),
+            "fpt",
+            "an LSTM of 3 layers with a frozen recurrent core",
+        ),
+        Arm(
+            "random_lstm_deep",
+            _lstm(num_layers=12, deep=True),
+            "fpt",
+            "an LSTM of 12 residual layers with positions and a frozen "
+            "recurrent core",
+        ),
+    )
 }
 
 
-def get(name):
+def get(name: str) -> Arm:
     """An arm by its name, in which `-` and `_` are the same.
 
     Raises:
-        ValueError: there is no such arm.
+        ValueError: the name is unknown.
     """
     known = name.replace("-", "_")
     if known not in ARMS:

@@ -1,17 +1,31 @@
 """The folder of a run's checkpoints: the last two, named by their step."""
 
-from keras_fpt.files import (atomic, checkpoints)
+import logging
+import pathlib
+from typing import Any
 
-# One more than is needed, for the day that the last one is damaged.
+import numpy as np
+
+from keras_fpt.files import atomic, checkpoints
+
+LOGGER = logging.getLogger(__name__)
+
+# One more than is needed, in case the last one is damaged.
 KEPT = 2
 _PATTERN = "*.safetensors"
 
 
-def write(folder, step, model, metadata, metrics):
+def write(
+    folder: pathlib.Path,
+    step: int,
+    model: Any,
+    metadata: dict[str, Any],
+    metrics: bool,
+) -> None:
     """Writes a checkpoint and removes older ones.
 
     Args:
-        folder: `pathlib.Path`, made if need be.
+        folder: `pathlib.Path`, created if it does not exist.
         step: int, the step after which it is taken.
         model, metadata, metrics: see `checkpoints.save_state`.
     """
@@ -22,15 +36,16 @@ def write(folder, step, model, metadata, metrics):
         old.unlink()
 
 
-def newest(folder, log):
+def newest(
+    folder: pathlib.Path,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Reads the newest checkpoint that is good, and removes damaged ones.
 
     Args:
         folder: `pathlib.Path`; it need not exist.
-        log: function that takes a line of text.
 
     Returns:
-        A tuple `(arrays, metadata)`, or `None` if there is no good one.
+        A tuple `(arrays, metadata)`, or `None` if no checkpoint is good.
     """
     for leftover in folder.glob(f"*{atomic.SUFFIX}"):
         leftover.unlink()
@@ -39,8 +54,10 @@ def newest(folder, log):
         try:
             return checkpoints.read_arrays(path)
         except ValueError as error:
-            log(f"Warning: passing over a checkpoint. {error}")
+            LOGGER.warning(f"Warning: skipping a checkpoint. {error}")
             path.unlink()
     if paths:
-        log("Warning: no checkpoint is good. Beginning from the start.")
+        LOGGER.warning(
+            "Warning: no checkpoint is good. Starting from the beginning."
+        )
     return None

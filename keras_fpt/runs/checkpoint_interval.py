@@ -2,19 +2,20 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 
-# Writing may take this part of the time, however large a state is.
+# Writing may take this share of the time, however large a state is.
 LARGEST_SHARE = 1 / 20
 
 
-class Interval:
+class CheckpointInterval:
     """Says when a checkpoint is due, from how long the last one took.
 
     Args:
         seconds: float, the least time from the end of one to the next.
     """
 
-    def __init__(self, seconds):
+    def __init__(self, seconds: float) -> None:
         if not seconds >= 0:
             raise ValueError(
                 "Expected seconds between checkpoints of at least 0 but "
@@ -23,13 +24,13 @@ class Interval:
         self.seconds = seconds
         self.due = time.monotonic() + seconds
 
-    def is_due(self):
+    def is_due(self) -> bool:
         """Whether it is time for a checkpoint."""
         return time.monotonic() >= self.due
 
     @contextlib.contextmanager
-    def writing(self):
-        """Wraps the writing of a checkpoint, whether or not it was due."""
+    def writing(self) -> Iterator[None]:
+        """Measures the writing of a checkpoint within the block."""
         started = time.monotonic()
         yield
         ended = time.monotonic()

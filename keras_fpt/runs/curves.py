@@ -1,7 +1,14 @@
-"""Learning curves as a picture."""
+"""A run's learning curves as a picture."""
+
+import os
+from collections.abc import Mapping, Sequence
 
 
-def draw_curves(rows, title, path):
+def draw_curves(
+    rows: Sequence[Mapping[str, float]],
+    title: str,
+    path: str | os.PathLike[str],
+) -> None:
     """Draws loss and accuracy over the steps of a run.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a run must know of its data to predict on new files.
+"""What a run must know of its data to predict on new files: `data.json`.
 
 It is kept in the run's folder, so that prediction needs neither the training
 data nor its path.
@@ -12,10 +12,15 @@ import pathlib
 import numpy as np
 
 from keras_fpt import files
-from keras_fpt.files import (json_files)
-from keras_fpt.runs import (folder as run_folder)
-from keras_fpt.tasks import Recipe, Task
-from keras_fpt.tasks.user_data import (paths, sequences)
+from keras_fpt.files import json_files
+from keras_fpt.runs.folder import DATA, Path
+from keras_fpt.tasks import (
+    Recipe,
+    Task,
+    reader_from_json,
+    reader_to_json,
+    sequences,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,47 +39,47 @@ class _Described:
 _FIELDS = tuple(field.name for field in dataclasses.fields(_Described))
 
 
-def to_json(task):
+def to_json(task: Task) -> str:
     """A task on a person's own data, without the data, as JSON text."""
     entry = {name: getattr(task, name) for name in _FIELDS}
     entry["recipe"] = dataclasses.asdict(task.recipe)
-    entry["reader"] = paths.reader_to_json(task.reader)
+    entry["reader"] = reader_to_json(task.reader)
     entry["fingerprint"] = _fingerprint(task)
     return json.dumps(entry, indent=2) + "\n"
 
 
-def keep(task, folder):
+def save_description(task: Task, folder: Path) -> None:
     """Writes the description of a task's data into a run's folder.
 
     Raises:
-        ValueError: the run has begun with other data.
+        ValueError: the run has started with other data.
     """
-    text, path = to_json(task), pathlib.Path(folder, run_folder.DATA)
+    text, path = to_json(task), pathlib.Path(folder, DATA)
     if path.is_file():
         _check_same(text, path)
     else:
         files.write_text(path, text)
 
 
-def check_same(task, folder):
+def check_same(task: Task, folder: Path) -> None:
     """Checks that a task is what the run in a folder was trained on.
 
     Raises:
         FileNotFoundError: the run has no description of its data.
         ValueError: the data has changed.
     """
-    _check_same(to_json(task), pathlib.Path(folder, run_folder.DATA))
+    _check_same(to_json(task), pathlib.Path(folder, DATA))
 
 
-def _check_same(text, path):
+def _check_same(text: str, path: pathlib.Path) -> None:
     if path.read_text() != text:
         raise ValueError(
-            f"The data has changed since the run in `{path.parent}` began: "
-            "its splits would be others."
+            f"The data has changed since the run in `{path.parent}` "
+            "started, so its splits would differ."
         )
 
 
-def _fingerprint(task):
+def _fingerprint(task: Task) -> str:
     """A checksum of all examples of all splits."""
     digest = hashlib.sha256()
     for split, (x, y, names) in task.data.splits.items():
@@ -87,17 +92,17 @@ def _fingerprint(task):
     return digest.hexdigest()
 
 
-def read(folder):
+def read_description(folder: Path) -> Task:
     """The task of a run, without the data.
 
     Raises:
-        FileNotFoundError: the run was not on a person's own data.
+        FileNotFoundError: the run was not trained on a person's own data.
         ValueError: the description is damaged.
     """
-    path = pathlib.Path(folder, run_folder.DATA)
+    path = pathlib.Path(folder, DATA)
     if not path.is_file():
         raise FileNotFoundError(
-            f"The run in `{folder}` has no {run_folder.DATA}: only runs on "
+            f"The run in `{folder}` has no {DATA}: only runs on "
             "data of your own can predict on new files."
         )
     where = f"`{path}`"
@@ -105,7 +110,7 @@ def read(folder):
     missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")
-    task = json_files.make(
+    task = json_files.from_dict(
         _Described, {name: entry[name] for name in _FIELDS}, where
     )
     if task.num_classes != len(task.class_names):
@@ -115,7 +120,9 @@ def read(folder):
         )
     return Task(
         data=None,
-        recipe=json_files.make(Recipe, entry["recipe"], f"{where}, recipe"),
-        reader=paths.reader_from_json(entry["reader"], f"{where}, reader"),
+        recipe=json_files.from_dict(
+            Recipe, entry["recipe"], f"{where}, recipe"
+        ),
+        reader=reader_from_json(entry["reader"], f"{where}, reader"),
         **dataclasses.asdict(task),
     )

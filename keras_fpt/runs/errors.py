@@ -1,9 +1,11 @@
-"""What goes wrong outside of the program, said in words that help."""
+"""Turns errors of memory and disk, of any library, into clear ones."""
 
 import contextlib
 import errno
 import os
+import pathlib
 import re
+from collections.abc import Callable, Iterator
 
 # Keras prints the first error in bold within its own.
 _TERMINAL_CODES = re.compile(r"\x1b\[\d+m")
@@ -25,7 +27,7 @@ _OUT_OF_MEMORY = (
 
 
 @contextlib.contextmanager
-def memory_explained():
+def translate_out_of_memory() -> Iterator[None]:
     """Turns every backend's lack of memory into one `MemoryError`."""
     try:
         yield
@@ -40,13 +42,15 @@ def memory_explained():
 
 
 @contextlib.contextmanager
-def full_disk_explained(folder, kept_state):
+def translate_full_disk(
+    folder: pathlib.Path, describe_saved_state: Callable[[], str]
+) -> Iterator[None]:
     """Turns every library's lack of disk space into one `OSError`.
 
     Args:
         folder: path of the run's folder.
-        kept_state: function without arguments that says where a resumed run
-            would begin.
+        describe_saved_state: function without arguments that says where a
+            resumed run would begin.
     """
     try:
         yield
@@ -56,27 +60,27 @@ def full_disk_explained(folder, kept_state):
         raise OSError(
             f"No space to write the run in `{folder}`: "
             f"{_line(error, _DISK_FULL)}. "
-            "Free some and go on with --resume, which begins from "
-            f"{kept_state()}."
+            "Free some space and continue with --resume, which begins from "
+            f"{describe_saved_state()}."
         ) from error
 
 
-def _is_out_of_memory(error):
+def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError):
         return True
-    return not _is_disk_full(error) and _has(error, _OUT_OF_MEMORY)
+    return not _is_disk_full(error) and _mentions(error, _OUT_OF_MEMORY)
 
 
-def _is_disk_full(error):
-    return _has(error, _DISK_FULL)
+def _is_disk_full(error: Exception) -> bool:
+    return _mentions(error, _DISK_FULL)
 
 
-def _has(error, words):
+def _mentions(error: Exception, words: tuple[str, ...]) -> bool:
     return any(word in str(error).lower() for word in words)
 
 
-def _line(error, words):
-    """The line of an error's text that has one of the words, in short."""
+def _line(error: Exception, words: tuple[str, ...]) -> str:
+    """The line of an error's text that has one of the words, shortened."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     telling = (line for line in lines if any(w in line.lower() for w in words))
     line = _TERMINAL_CODES.sub("", next(telling, lines[0]))

@@ -1,17 +1,20 @@
 """A run's data as features that its frozen model has made of it."""
 
+import pathlib
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from keras_fpt import distribution, progress
-from keras_fpt.models import frozen_features
-from keras_fpt.tasks.stored import Stored
+from keras_fpt.models import FPTClassifier, frozen_features
+from keras_fpt.tasks import Stored, Task
 
-# More than so many bytes are kept on disk.
+# Larger features, in bytes, are kept on disk.
 MOST_IN_MEMORY = 2**30
 
 
-def check(task, model):
+def check(task: Task, model: FPTClassifier) -> None:
     """Checks that a run's features can be computed once.
 
     Args:
@@ -25,29 +28,31 @@ def check(task, model):
     frozen_features.check(model)
     if not isinstance(task.data, Stored):
         raise ValueError(
-            f"Features can't be kept: the task '{task.name}' makes new "
-            "training examples for each batch, and none comes again."
+            f"Features cannot be cached: the task '{task.name}' makes new "
+            "training examples for each batch and repeats none."
         )
     if task.data.augment is not None:
         raise ValueError(
-            f"Features can't be kept: the task '{task.name}' augments its "
-            "training examples, which differ each time they come."
+            f"Features cannot be cached: the task '{task.name}' augments its "
+            "training examples, which then differ each time."
         )
     if distribution.current() is not None:
         raise ValueError(
-            "Features can't be kept in a distributed run. The output layer "
+            "Features cannot be cached in a distributed run. The output layer "
             "alone trains quickly on one device: leave out the distribution."
         )
 
 
-def train_features(task, model, batch_size, path):
+def train_features(
+    task: Task, model: FPTClassifier, batch_size: int, path: pathlib.Path
+) -> np.ndarray:
     """The features of the training examples.
 
     Args:
         task: a `Task` with `Stored` data.
         model: an `FPTClassifier`.
         batch_size: int.
-        path: `.npy` file that is used where they are large.
+        path: `.npy` file that large features are kept in.
 
     Returns:
         Array `(n, num_output_tokens, dim)`, in the order of the split.
@@ -65,13 +70,19 @@ def train_features(task, model, batch_size, path):
     )
 
 
-def train_batches(task, features, batch_size, seed, first_batch):
-    """The batches of `Task.datasets`' training data, of features."""
+def train_batches(
+    task: Task,
+    features: np.ndarray,
+    batch_size: int,
+    seed: int,
+    first_batch: int,
+) -> tf.data.Dataset:
+    """The batches of `Task.datasets`' training data, as features."""
     y = tf.constant(task.data.labels("train"))
     shape = (batch_size, *features.shape[1:])
 
-    def gather(places):
-        # Not `tf.gather`, for which what is on disk would be read whole.
+    def gather(places: tf.Tensor) -> Any:
+        # Not `tf.gather`, which would read the whole file.
         rows = tf.numpy_function(features.__getitem__, [places], tf.float32)
         return tf.ensure_shape(rows, shape), tf.gather(y, places)
 
@@ -79,8 +90,10 @@ def train_batches(task, features, batch_size, seed, first_batch):
     return chosen.map(lambda _, places: gather(places)).prefetch(2)
 
 
-def held_out_batches(dataset, model, batch_size):
-    """The batches of a data set of `(x, y)`, of features."""
+def held_out_batches(
+    dataset: tf.data.Dataset, model: FPTClassifier, batch_size: int
+) -> tf.data.Dataset:
+    """The batches of a dataset of `(x, y)`, as features."""
     batches, labels = zip(*dataset.as_numpy_iterator(), strict=True)
     y = np.concatenate(labels)
     features = frozen_features.compute(model, batches, np.arange(len(y)))

@@ -1,18 +1,24 @@
-"""The folder that a run leaves behind."""
+"""The folder of a run: its files, its lock, and what may be written there."""
 
 import contextlib
 import itertools
+import json
 import os
 import pathlib
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from typing import Any
 
 import filelock
 
 from keras_fpt import files
-from keras_fpt.files import (atomic)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.files import atomic
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.resolved import ResolvedRun
+
+Path = str | os.PathLike[str]
 
 CONFIG = "config.json"
 HISTORY = "history.csv"
@@ -25,9 +31,9 @@ FEATURES = "features.npy"
 DATA = "data.json"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-# When a run is removed, the metrics go first, since they say that it is
-# finished, and the configuration last: while it is there, the folder is known
-# to hold a run.
+# When a run is removed, the metrics are removed first, since they say that it
+# is finished, and the configuration last: as long as it exists, the folder is
+# known to hold a run.
 _ALL = (
     METRICS,
     DIVERGED,
@@ -42,9 +48,9 @@ _ALL = (
 )
 
 
-def new_folder(task, arm):
-    """Makes `runs/<task>-<arm>-<n>`, with the first n that is not taken."""
-    # Without what some file systems refuse, or take for a folder.
+def new_folder(task: str, arm: str) -> pathlib.Path:
+    """Makes `runs/<task>-<arm>-<n>`, with the first n that is free."""
+    # Without characters that some file systems refuse or that make folders.
     name = re.sub(r"[^\w.-]", "-", task)
     for number in itertools.count(1):
         folder = pathlib.Path("runs", f"{name}-{arm}-{number}")
@@ -55,17 +61,17 @@ def new_folder(task, arm):
         return folder
 
 
-def check(folder, resume, overwrite):
+def check(folder: Path, resume: bool, overwrite: bool) -> None:
     """Checks, before any work is done, that a run may be written to a folder.
 
     Args:
         folder: path.
-        resume: bool, whether a run that is there is to go on.
-        overwrite: bool, whether a run that is there is to be replaced.
+        resume: bool, whether an existing run is to be resumed.
+        overwrite: bool, whether an existing run is to be replaced.
 
     Raises:
-        FileExistsError: something is there that must not be touched.
-        BlockingIOError: another process is writing there.
+        FileExistsError: the folder holds something that must not be touched.
+        BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
     """
     folder = pathlib.Path(folder)
@@ -73,12 +79,12 @@ def check(folder, resume, overwrite):
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
     _check_writable(folder)
     if (folder / LOCK).exists():
-        with hold(folder):
+        with lock(folder):
             pass
     _check_content(folder, resume, overwrite)
 
 
-def _check_writable(folder):
+def _check_writable(folder: pathlib.Path) -> None:
     nearest = folder.absolute()
     while not nearest.exists():
         nearest = nearest.parent
@@ -93,8 +99,8 @@ def _check_writable(folder):
         ) from error
 
 
-def _check_content(folder, resume, overwrite):
-    if not folder.exists() or all(map(_is_of_a_beginning, folder.iterdir())):
+def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
+    if not folder.exists() or all(map(_is_leftover, folder.iterdir())):
         return
     try:
         read_config(folder)
@@ -106,23 +112,23 @@ def _check_content(folder, resume, overwrite):
     if not (resume or overwrite):
         raise FileExistsError(
             f"The output folder `{folder}` already holds a run. Use "
-            "--resume to go on with it, --overwrite to replace it, or "
-            "another folder."
+            "--resume to continue it, --overwrite to replace it, or another "
+            "folder."
         )
 
 
-def _is_of_a_beginning(path):
-    """Whether a path is what is left of a run killed as it began."""
+def _is_leftover(path: pathlib.Path) -> bool:
+    """Whether a path is what a run leaves that is killed as it begins."""
     return path.name == LOCK or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
 
 
 @contextlib.contextmanager
-def hold(folder):
+def lock(folder: Path) -> Iterator[None]:
     """Makes a folder, and keeps other processes from writing a run there.
 
-    The lock is the operating system's, which lets go of it whatever way a
-    process ends. The file goes when the block does; one that is left by a
-    killed process locks nothing.
+    The lock is the operating system's, which releases it however the process
+    ends. The lock's file is removed at the end of the block; one that a
+    killed process leaves locks nothing.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -130,18 +136,18 @@ def hold(folder):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK
-    lock = filelock.FileLock(path, timeout=0)
+    file_lock = filelock.FileLock(path, timeout=0)
     try:
-        lock.acquire()
+        file_lock.acquire()
     except filelock.Timeout as error:
         raise BlockingIOError(
             f"Another process is writing a run to `{folder}` (pid "
             f"{path.read_text().strip()}). Wait until it has ended, or choose "
             "another folder."
         ) from error
-    # Where a file system has no such locks, filelock becomes one of its own
-    # making, whose file it alone may write and remove.
-    is_native = isinstance(lock, filelock.FileLock)
+    # Where a file system has no such locks, filelock falls back to one of its
+    # own, whose file only it may write and remove.
+    is_native = isinstance(file_lock, filelock.FileLock)
     try:
         if is_native:
             path.write_text(f"{os.getpid()}\n")
@@ -149,11 +155,13 @@ def hold(folder):
     finally:
         if is_native:
             path.unlink(missing_ok=True)
-        lock.release()
+        file_lock.release()
 
 
-def claim(folder, config, resume, overwrite):
-    """Writes a run's configuration into a folder that `hold` has made.
+def initialize(
+    folder: Path, run: ResolvedRun, resume: bool, overwrite: bool
+) -> None:
+    """Writes a run's configuration into a folder that `lock` has made.
 
     Raises:
         FileExistsError: as `check` does.
@@ -165,57 +173,25 @@ def claim(folder, config, resume, overwrite):
         clear(folder)
     _clear_leftovers(folder)
     if (folder / CONFIG).exists():
-        check_same(folder, config)
+        check_same(folder, run)
     else:
-        files.write_text(folder / CONFIG, config.to_json())
+        files.write_text(folder / CONFIG, run.to_json())
 
 
-def claim_for(folder, name, text, what):
-    """Writes what an experiment is into its folder, a new or empty one.
-
-    Where the folder holds the same experiment, nothing is done.
-
-    Args:
-        folder: path.
-        name: string, the file that says what the experiment is.
-        text: string, what it says.
-        what: string, the kind of experiment, for errors.
-
-    Raises:
-        FileExistsError: the folder holds another one, or something else.
-    """
-    folder = pathlib.Path(folder)
-    path = folder / name
-    if path.is_file():
-        if path.read_text() != text:
-            raise FileExistsError(
-                f"The folder `{folder}` holds a {what} with other settings "
-                f"(see {name}). Choose another folder."
-            )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(
-            f"The output folder `{folder}` is not empty and holds no {what}. "
-            "Choose another one."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(path, text)
-
-
-def remove_checkpoints(folder):
-    """Removes what a finished run needs no more."""
+def remove_checkpoints(folder: Path) -> None:
+    """Removes what a finished run no longer needs."""
     shutil.rmtree(pathlib.Path(folder, CHECKPOINTS), ignore_errors=True)
 
 
-def _clear_leftovers(folder):
+def _clear_leftovers(folder: pathlib.Path) -> None:
     """Removes files that a killed process was writing."""
     for name in _ALL:
         for path in folder.glob(f"{name}.*{atomic.SUFFIX}"):
             path.unlink()
 
 
-def clear(folder):
-    """Removes a run's files, and no others."""
+def clear(folder: Path) -> None:
+    """Removes a run's files and nothing else."""
     for name in _ALL:
         path = pathlib.Path(folder, name)
         if path.is_dir():
@@ -224,7 +200,7 @@ def clear(folder):
             path.unlink(missing_ok=True)
 
 
-def read_config(folder):
+def read_config(folder: Path) -> RunConfig:
     """The `RunConfig` of the run in a folder.
 
     Raises:
@@ -238,7 +214,7 @@ def read_config(folder):
     return RunConfig.read(path)
 
 
-def finished_adapter(folder):
+def finished_adapter(folder: Path) -> pathlib.Path:
     """The path of a finished run's adapter.
 
     Raises:
@@ -247,29 +223,35 @@ def finished_adapter(folder):
     path = pathlib.Path(folder, ADAPTER)
     if not path.is_file():
         raise FileNotFoundError(
-            f"The run in `{folder}` is not finished: it has no {ADAPTER}. Go "
-            "on with it with --resume."
+            f"The run in `{folder}` is not finished: it has no {ADAPTER}. "
+            "Continue it with --resume."
         )
     return path
 
 
-def is_finished(folder):
-    """Whether the run in a folder has ended; its metrics come last."""
+def is_finished(folder: Path) -> bool:
+    """Whether the run in a folder is finished; its metrics come last."""
     return pathlib.Path(folder, METRICS).is_file()
 
 
-def check_same(folder, config):
-    """Checks that the run in a folder has a configuration.
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The dict in a run's `metrics.json`."""
+    return json.loads(pathlib.Path(folder, METRICS).read_text())
+
+
+def check_same(folder: Path, run: ResolvedRun) -> None:
+    """Checks that the run in a folder has the same configuration as another.
+
+    Where the data lies may differ.
 
     Raises:
-        ValueError: it has another one.
+        ValueError: it has another configuration.
     """
-    saved = read_config(folder)
-    for name in RunConfig.__dataclass_fields__:
-        ours, theirs = getattr(config, name), getattr(saved, name)
-        if name not in ("data_dir", "source") and ours != theirs:
+    saved = read_config(folder).settings()
+    for name, value in run.settings().items():
+        if name not in ("data_dir", "source") and saved[name] != value:
             raise ValueError(
-                f"The run in `{folder}` has {name}={theirs} but received "
-                f"{name}={ours}. Resume it with the same settings, or choose "
+                f"The run in `{folder}` has {name}={saved[name]} but received "
+                f"{name}={value}. Resume it with the same settings, or choose "
                 "another folder."
             )

@@ -1,44 +1,51 @@
 """Predictions of a finished run on new files."""
 
+import os
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_fpt import files
-from keras_fpt.runs import (data_description as described, train as run, folder as run_folder)
-from keras_fpt.tasks.user_data import (sequences)
-from keras_fpt.tasks.stored import Stored
+from keras_fpt.runs import data_description, folder
+from keras_fpt.runs.model import build_model
+from keras_fpt.runs.resolved import resolve
+from keras_fpt.tasks import Stored, sequences
+
+Path = str | os.PathLike[str]
 
 
-def predict(folder, path, output=None):
+def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
     """Predicts the classes of new examples.
 
     Args:
-        folder: path of a finished run on a person's own data.
+        run_folder: path of a finished run on a person's own data.
         path: a file or folder of the kind that the run was trained on;
             labels are not needed.
         output: path of the `.csv` file to write, or `None`.
 
     Returns:
-        A `pandas.DataFrame` with a row an example: `example` (the row, group,
-        file or record), `prediction` (a class name) and
+        A `pandas.DataFrame` with one row per example: `example` (the row,
+        group, file or record), `prediction` (a class name) and
         `probability_<class>` for each class.
 
     Raises:
-        FileNotFoundError: something is not there.
+        FileNotFoundError: the run, the new data or a preset does not exist.
         ValueError: the new data does not fit what the run was trained on.
     """
     import pandas as pd
 
-    config = run_folder.read_config(folder)
-    adapter = run_folder.finished_adapter(folder)
-    task = described.read(folder)
+    config = folder.read_config(run_folder)
+    adapter = folder.finished_adapter(run_folder)
+    task = data_description.read_description(run_folder)
     x, names = task.reader.read(path)
-    model = run.build_model(config, task)
+    run = resolve(config, task)
+    model = build_model(run)
     model.load_adapter(adapter)
     _check_lengths(x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
-    batches = Stored(dict).in_order(x, order, config.batch_size)
+    batches = Stored(dict).in_order(x, order, run.batch_size)
     logits = np.empty((len(names), task.num_classes), np.float32)
     logits[order] = model.predict(batches, verbose=0)
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
@@ -55,13 +62,13 @@ def predict(folder, path, output=None):
         }
     )
     if output is not None:
-        files.write_text(
-            output, frame.to_csv(index=False, float_format="%.6f")
-        )
+        files.write_text(output, frame.to_csv(index=False, float_format="%.6f"))
     return frame
 
 
-def _check_lengths(x, names, limit, path):
+def _check_lengths(
+    x: Any, names: list[str], limit: int | None, path: Path
+) -> None:
     lengths = sequences.lengths(x)
     longest = int(np.argmax(lengths))
     if limit is not None and lengths[longest] > limit:

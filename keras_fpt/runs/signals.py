@@ -1,39 +1,44 @@
-"""Signals that ask a run to stop."""
+"""Signals that ask a process to stop, raised where it can checkpoint."""
 
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from types import FrameType
 
 
 class Preempted(BaseException):
     """The machine asked the process to end (SIGTERM), as schedulers do.
 
-    Like `KeyboardInterrupt` it is no `Exception`, so that nothing on its way
-    takes it for an error of its own.
+    Like `KeyboardInterrupt`, it is not an `Exception`, so that nothing
+    on the way mistakes it for an error of its own.
     """
 
 
-_RAISED = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Preempted}
+_RAISED: dict[int, type[BaseException]] = {
+    signal.SIGINT: KeyboardInterrupt,
+    signal.SIGTERM: Preempted,
+}
 
 
-class Stopping:
+class StopSignals:
     """Turns SIGINT and SIGTERM into exceptions, at a good moment.
 
-    While they are held back, the first one waits until it is let through, so
+    While they are deferred, the first one waits until it is delivered, so
     that a checkpoint can be written; a second one, from somebody who does not
     want to wait, is raised at once.
     """
 
-    def __init__(self):
-        self.waiting = None
-        self._held_back = False
+    def __init__(self) -> None:
+        self.pending: type[BaseException] | None = None
+        self._is_deferring = False
 
     @contextlib.contextmanager
-    def watching(self):
+    def watched(self) -> Iterator[None]:
         """Handles the signals within the block.
 
-        Python hands signals to the main thread alone. One that the process
-        was started to ignore stays ignored.
+        Python delivers signals only to the main thread. A signal that the
+        process was started to ignore stays ignored.
         """
         before = {}
         if threading.current_thread() is threading.main_thread():
@@ -46,18 +51,18 @@ class Stopping:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def hold_back(self):
+    def defer(self) -> None:
         """Lets the next signal wait."""
-        self._held_back = True
+        self._is_deferring = True
 
-    def let_through(self):
+    def deliver(self) -> None:
         """Raises for a signal that waits, and for later ones at once."""
-        self._held_back = False
-        if self.waiting is not None:
-            raise self.waiting
+        self._is_deferring = False
+        if self.pending is not None:
+            raise self.pending
 
-    def _handle(self, number, frame):
-        if self._held_back and self.waiting is None:
-            self.waiting = _RAISED[number]
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._is_deferring and self.pending is None:
+            self.pending = _RAISED[number]
         else:
             raise _RAISED[number]

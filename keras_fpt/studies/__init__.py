@@ -1,1 +1,5 @@
 """Many runs with a purpose: sweeps, comparisons, the paper's questions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""What a run will cost in wall time, from a few of its steps."""
+"""What a run costs in wall time, estimated from a few of its steps."""
 
 import dataclasses
 import itertools
@@ -8,22 +8,28 @@ import time
 
 import keras
 
-from keras_fpt.runs import recorder
-from keras_fpt.runs import train as run
+from keras_fpt.runs import (
+    VALIDATION_SUBSET_SIZE,
+    ResolvedRun,
+    build_model,
+    recorder,
+    train_subset_size,
+)
+from keras_fpt.tasks import Task
 
 _STEPS = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds of the parts of a run.
+    """Seconds that the parts of a run take.
 
     Args:
         start: float, from nothing to the end of the first step and the first
             evaluated batch: reading data, building, compilation.
         step: float, each further gradient step.
         batch: float, each further batch of an evaluation.
-        features: float, what is computed once before the first step.
+        features: float, computing frozen features before the first step.
     """
 
     start: float
@@ -31,8 +37,10 @@ class Cost:
     batch: float
     features: float = 0.0
 
-    def seconds(self, task, batch_size, steps, test):
-        """Of a whole run.
+    def seconds(
+        self, task: Task, batch_size: int, steps: int, test: bool
+    ) -> float:
+        """Seconds that a whole run takes.
 
         Args:
             task: the `Task`.
@@ -42,40 +50,40 @@ class Cost:
         """
         between = recorder.steps_between_evaluations(steps)
         size = task.data.size("validation")
-        examples = run.train_subset_size(task) + size
+        examples = train_subset_size(task) + size
         looks = math.ceil(steps / between)
-        examples += looks * min(size, run.VALIDATION_SUBSET_SIZE)
+        examples += looks * min(size, VALIDATION_SUBSET_SIZE)
         total = self.start + self.features + steps * self.step
         total += self.batch * math.ceil(examples / batch_size)
         return total + test * self.test_seconds(task, batch_size, again=False)
 
-    def test_seconds(self, task, batch_size, again=True):
-        """Of the test split, and of further held-out ones.
+    def test_seconds(
+        self, task: Task, batch_size: int, again: bool = True
+    ) -> float:
+        """Seconds for the test split, and for further held-out ones.
 
         Args:
             task: the `Task`.
             batch_size: int.
-            again: bool, whether the model is built for it anew.
+            again: bool, whether the model is built again for it.
         """
         size = sum(task.data.size(name) for name in task.held_out_splits[1:])
         return again * self.start + self.batch * math.ceil(size / batch_size)
 
 
-def measure(config, task):
-    """Measures a run's `Cost` by beginning one, which leaves nothing behind.
+def measure(run: ResolvedRun) -> Cost:
+    """Measures a run's `Cost` by starting it; nothing is left behind.
 
     Args:
-        config: a resolved `RunConfig`.
-        task: its `Task`.
+        run: a `ResolvedRun`.
 
     Raises:
-        ValueError: the preset cannot be had, or does not fit the task.
+        ValueError: the preset cannot be loaded, or does not fit the task.
     """
-    keras.utils.set_random_seed(config.seed)
+    keras.utils.set_random_seed(run.seed)
     began = time.perf_counter()
-    config.load_task()  # As each run does, which may read files.
-    model = run.build_model(config, task)
-    splits = task.datasets(config.batch_size, config.seed)
+    model = build_model(run)
+    splits = run.task.datasets(run.batch_size, run.seed)
     clock = _Clock()
     model.fit(
         splits.train,
@@ -90,19 +98,19 @@ def measure(config, task):
     spent = time.perf_counter() - began
     seen = min(_STEPS, len(splits.validation))
     start = max(0.0, spent - (_STEPS - 1) * step - (seen - 1) * batch)
-    if config.cache_features:
-        # Beside features, what the output layer costs is nothing.
-        size = math.ceil(task.data.size("train") / config.batch_size)
+    if run.config.cache_features:
+        # Compared with the features, the output layer costs nothing.
+        size = math.ceil(run.task.data.size("train") / run.batch_size)
         return Cost(start, batch / 10, batch / 10, features=size * batch)
     return Cost(start, step, batch)
 
 
 class _Clock(keras.callbacks.Callback):
-    """When each batch ended, its loss at hand."""
+    """The time at which each batch ended and its loss was known."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.ends = []
+        self.ends: list[float] = []
 
     def on_train_begin(self, logs=None):
         self.ends = []
@@ -116,7 +124,7 @@ class _Clock(keras.callbacks.Callback):
 
     on_test_batch_end = on_train_batch_end
 
-    def median(self):
-        """Seconds from the end of one batch to that of the next."""
+    def median(self) -> float:
+        """Median seconds from the end of one batch to that of the next."""
         between = [b - a for a, b in itertools.pairwise(self.ends)]
         return statistics.median(between) if between else 0.0

@@ -1,4 +1,4 @@
-"""Wall time that is kept."""
+"""Deadlines: wall time after which a block of code is interrupted."""
 
 import _thread
 import contextlib
@@ -6,49 +6,54 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
-from keras_fpt.runs.signals import Preempted, Stopping
+from keras_fpt.runs import Preempted, StopSignals
 
 
 class OutOfTime(Exception):
-    """The time for something is over."""
+    """The time for a block of code is over."""
 
 
 class Deadline:
-    """An end of wall time, or none.
+    """A point in wall time by which something must end, or none.
 
     Args:
-        seconds: float, how long from `began`; `None` is without end.
+        seconds: float, time from `began`; `None` means no deadline.
         began: float, of `time.monotonic()`; `None` is now.
     """
 
-    def __init__(self, seconds=None, began=None):
+    def __init__(
+        self, seconds: float | None = None, began: float | None = None
+    ) -> None:
         began = time.monotonic() if began is None else began
         self.end = math.inf if seconds is None else began + seconds
 
     @property
-    def left(self):
-        """Seconds until the end; infinite where there is none."""
+    def left(self) -> float:
+        """Seconds until the deadline; infinite if there is none."""
         return self.end - time.monotonic()
 
-    def earlier(self, seconds):
-        """A deadline some seconds before this one."""
+    def earlier(self, seconds: float) -> "Deadline":
+        """A deadline that is this many seconds before this one."""
         return Deadline(self.left - seconds)
 
     @contextlib.contextmanager
-    def kept(self, reserve=0.0, most=math.inf):
-        """Breaks the block off when time is up, as SIGTERM would.
+    def enforced(
+        self, reserve: float = 0.0, most: float = math.inf
+    ) -> Iterator[None]:
+        """Interrupts the block when time is up, as SIGTERM would.
 
-        So a run that trains within it checkpoints first, and can go on. What
-        computes outside of Python is broken off when it comes back.
+        So a run that trains within it checkpoints first, and can be resumed.
+        Code that computes outside of Python is interrupted when it returns.
 
         Args:
-            reserve: float, seconds to stay clear of the end.
-            most: float, seconds that the block may take in any case.
+            reserve: float, seconds to leave before the deadline.
+            most: float, seconds that the block may take at most.
 
         Raises:
-            OutOfTime: it was broken off, or there was no time to begin with.
-            Preempted: SIGTERM itself came.
+            OutOfTime: it was interrupted, or no time was left for it.
+            Preempted: the process received SIGTERM.
         """
         seconds = min(self.left - reserve, most)
         if seconds <= 0:
@@ -65,7 +70,7 @@ class Deadline:
         timer = threading.Timer(seconds, interrupt)
         timer.daemon = True
         try:
-            with Stopping().watching():
+            with StopSignals().watched():
                 timer.start()
                 try:
                     yield
@@ -77,11 +82,11 @@ class Deadline:
             raise OutOfTime(f"{seconds:.0f} seconds were over.") from None
 
 
-def parse_seconds(text):
+def parse_seconds(text: str) -> float:
     """Seconds, from text such as `90s`, `10m` or `2h`.
 
     Raises:
-        ValueError: it is something else, or not above 0.
+        ValueError: the text is something else, or not above 0.
 
     >>> parse_seconds("1.5m")
     90.0

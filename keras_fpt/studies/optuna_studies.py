@@ -1,24 +1,26 @@
-"""A sweep's Optuna studies: two for each arm, of settings and of seeds."""
+"""A sweep's Optuna studies: two per arm, of its settings and of its seeds."""
 
 import contextlib
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from keras_fpt.studies.sweep_config import Range
+from keras_fpt.studies.sweep_config import Range, SweepConfig
 
-# Which trial's worker is known to have begun; a trial that is tried again has
-# what the first one had.
-_BEGUN = "begun"
-# How often runs are taken over whose workers died, each time.
+# The number of the trial whose worker is known to have started; a trial that is
+# retried keeps the number of the first.
+_STARTED = "begun"
+# How often a run is taken over after its worker died.
 MOST_RETRIES = 3
 
 
-def open_storage(url, takeover_seconds):
+def open_storage(url: str, takeover_seconds: int) -> Any:
     """The storage that workers share.
 
     Args:
         url: string, of a database as SQLAlchemy takes it.
-        takeover_seconds: int, after how much silence of its worker a trial
-            is given to another.
+        takeover_seconds: int, how long a trial's worker may be silent before
+            the trial is given to another.
     """
     import optuna
 
@@ -40,27 +42,29 @@ def open_storage(url, takeover_seconds):
         )
 
 
-def search_studies(sweep, storage):
+def search_studies(
+    name: str, sweep: SweepConfig, storage: Any
+) -> dict[str, Any]:
     """Dict from each arm to the study of its settings."""
     points = [] if sweep.is_sampled else sweep.points
     return {
-        arm: _study(f"{sweep.name}/{arm}/search", storage, points)
+        arm: _study(f"{name}/{arm}/search", storage, points)
         for arm in sweep.arms
     }
 
 
-def seed_studies(sweep, storage):
+def seed_studies(name: str, sweep: SweepConfig, storage: Any) -> dict[str, Any]:
     """Dict from each arm to the study of its seeds."""
     first = sweep.run.seed
     points = [{"seed": first + i} for i in range(sweep.seeds)]
     return {
-        arm: _study(f"{sweep.name}/{arm}/seeds", storage, points)
+        arm: _study(f"{name}/{arm}/seeds", storage, points)
         for arm in sweep.arms
     }
 
 
-def _study(name, storage, points):
-    """A study, with trials of all points in its queue or behind it."""
+def _study(name: str, storage: Any, points: Sequence[dict[str, Any]]) -> Any:
+    """A study in which a trial of each point is queued, running or done."""
     import optuna
 
     study = optuna.create_study(
@@ -77,41 +81,41 @@ def _study(name, storage, points):
     known = [trial.user_attrs.get("point") for trial in trials]
     for point in points:
         if point not in known:
-            # Two workers may both do this. That costs nothing, since a run
-            # that exists is not run again.
+            # Two workers may both do this. That costs nothing, since an
+            # existing run is not trained again.
             study.enqueue_trial(point, user_attrs={"point": point})
     return study
 
 
-def mark_begun(trial):
-    """Says that a trial's worker has sent a heartbeat."""
-    trial.set_user_attr(_BEGUN, trial.number)
+def mark_started(trial: Any) -> None:
+    """Records that a trial's worker has sent a heartbeat."""
+    trial.set_user_attr(_STARTED, trial.number)
 
 
-def watch_over(study, storage):
+def send_missing_heartbeats(study: Any, storage: Any) -> None:
     """Sends heartbeats for running trials that may never have had one.
 
-    Optuna takes a trial for stale some time after its last heartbeat, so one
-    whose worker died before the first would run for ever.
+    Optuna considers a trial stale some time after its last heartbeat, so a
+    trial whose worker died before the first would stay running forever.
     """
     import optuna
 
     states = (optuna.trial.TrialState.RUNNING,)
     study_id = storage.get_study_id_from_name(study.study_name)
     for trial in study.get_trials(deepcopy=False, states=states):
-        if trial.user_attrs.get(_BEGUN) == trial.number:
+        if trial.user_attrs.get(_STARTED) == trial.number:
             continue
         trial_id = storage.get_trial_id_from_study_id_trial_number(
             study_id, trial.number
         )
-        # It may have ended by now.
+        # It may have ended in the meantime.
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             storage.record_heartbeat(trial_id)
-            storage.set_trial_user_attr(trial_id, _BEGUN, trial.number)
+            storage.set_trial_user_attr(trial_id, _STARTED, trial.number)
 
 
-def settings(trial, search):
-    """What a trial is to try.
+def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a trial is to try.
 
     Args:
         trial: `optuna.Trial`.
@@ -122,7 +126,7 @@ def settings(trial, search):
     }
 
 
-def _suggest(trial, name, values):
+def _suggest(trial: Any, name: str, values: Any) -> Any:
     if not isinstance(values, Range):
         return trial.suggest_categorical(name, values)
     whole = isinstance(values.low, int) and isinstance(values.high, int)
@@ -130,19 +134,19 @@ def _suggest(trial, name, values):
     return suggest(name, values.low, values.high, log=values.low > 0)
 
 
-def completed(study):
-    """Its trials that have ended well."""
+def completed(study: Any) -> list[Any]:
+    """A study's trials that are completed."""
     import optuna
 
     states = (optuna.trial.TrialState.COMPLETE,)
     return study.get_trials(deepcopy=False, states=states)
 
 
-def best(study):
-    """The completed trial of the highest accuracy, or else the least loss.
+def best(study: Any) -> Any:
+    """The completed trial of the highest accuracy, and then lowest loss.
 
     Raises:
-        ValueError: none is completed.
+        ValueError: no trial is completed.
     """
     trials = completed(study)
     if not trials:

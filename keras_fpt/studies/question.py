@@ -1,11 +1,12 @@
-"""The paper's questions as data: see the files in `questions/`."""
+"""The paper's questions as data: reads the files in `questions/`."""
 
 import dataclasses
 import pathlib
 import tomllib
+from typing import Any
 
 from keras_fpt.files import json_files
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig
 
 FOLDER = pathlib.Path(__file__).parent / "questions"
 
@@ -15,19 +16,19 @@ class Budget:
     """How much of a question is computed.
 
     Args:
-        preset: string, of every variant that names none.
-        learning_rates: tuple of floats, those that each variant tries,
-            likeliest first.
-        seeds: int, runs of each variant at its best rate.
+        preset: string, preset of every variant that names none.
+        learning_rates: tuple of floats that each variant tries, the likeliest
+            first.
+        seeds: int, number of runs of each variant at its best rate.
         steps: dict from tasks to the gradient steps of a run.
-        variants: tuple of dicts, in place of the question's.
+        variants: tuple of dicts, used in place of the question's.
     """
 
     preset: str
     learning_rates: tuple[float, ...]
     seeds: int
-    steps: dict
-    variants: tuple[dict, ...] = ()
+    steps: dict[str, int]
+    variants: tuple[dict[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +37,8 @@ class Question:
 
     Args:
         title: string, the question.
-        outcome: string, what table or picture comes out.
-        variants: tuple of dicts, each of fields of `RunConfig`: what is
-            compared.
+        outcome: string, the table or picture that it results in.
+        variants: tuple of dicts of settings of a run: what is compared.
         budgets: dict from names to `Budget`.
         draws_attention: bool, whether attention maps are drawn.
         name: string.
@@ -46,16 +46,16 @@ class Question:
 
     title: str
     outcome: str
-    variants: tuple[dict, ...]
-    budgets: dict
+    variants: tuple[dict[str, Any], ...]
+    budgets: dict[str, Budget]
     draws_attention: bool = False
     name: str = ""
 
-    def budget(self, name):
+    def budget(self, name: str) -> Budget:
         """A `Budget` by its name.
 
         Raises:
-            ValueError: there is none.
+            ValueError: the name is unknown.
         """
         if name not in self.budgets:
             raise ValueError(
@@ -64,7 +64,9 @@ class Question:
             )
         return self.budgets[name]
 
-    def configs(self, budget, data_dir=None):
+    def configs(
+        self, budget: str, data_dir: str | None = None
+    ) -> list[RunConfig]:
         """The `RunConfig` of each variant on each task.
 
         Args:
@@ -73,11 +75,8 @@ class Question:
         """
         chosen = self.budget(budget)
         return [
-            RunConfig(
-                task,
-                steps=steps,
-                data_dir=data_dir,
-                # The arm's own, where that is of another kind: a ViT.
+            RunConfig(task, steps=steps, data_dir=data_dir).with_settings(
+                # A ViT has a preset of another kind.
                 **_preset(variant, chosen.preset),
                 **variant,
             )
@@ -86,21 +85,21 @@ class Question:
         ]
 
 
-def _preset(variant, preset):
+def _preset(variant: dict[str, Any], preset: str) -> dict[str, str]:
     is_own = "preset" in variant or variant["arm"] == "vit"
     return {} if is_own else {"preset": preset}
 
 
-def names():
+def names() -> list[str]:
     """The names of all questions."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def load_question(name):
+def load_question(name: str) -> Question:
     """A `Question` by its name, in which `-` and `_` are the same.
 
     Raises:
-        ValueError: there is no such question.
+        ValueError: the name is unknown.
     """
     known = name.replace("_", "-")
     if known not in names():
@@ -110,8 +109,9 @@ def load_question(name):
     path = FOLDER / f"{known}.toml"
     entry = tomllib.loads(path.read_text())
     budgets = {
-        key: json_files.make(Budget, entry.pop(key), f"{path.name}, {key}")
+        key: json_files.from_dict(Budget, entry.pop(key), f"{path.name}, {key}")
         for key in ("minutes", "hours", "paper")
     }
-    entry |= {"budgets": budgets, "name": known}
-    return json_files.make(Question, entry, path.name)
+    entry |= {"budgets": {}, "name": known}
+    question = json_files.from_dict(Question, entry, path.name)
+    return dataclasses.replace(question, budgets=budgets)

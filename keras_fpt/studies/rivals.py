@@ -1,35 +1,32 @@
-"""What a person would try first: no language model, no sequence, no GPU."""
+"""Rivals: what a person would try first, without a language model or a GPU."""
 
-import dataclasses
-import pathlib
+import logging
 import time
 import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from keras_fpt.results import records
-from keras_fpt.results.not_run import NotRun
-from keras_fpt.studies.deadline import OutOfTime
-from keras_fpt.tasks.stored import Stored
+from keras_fpt.results import Baseline, NotRun
+from keras_fpt.results.baselines import (
+    GRADIENT_BOOSTING,
+    LOGISTIC_REGRESSION,
+    MAJORITY,
+)
+from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.tasks import Stored, Task
 
-FILE = "baselines.json"
-# Numbers that one model is fitted to at most; fewer examples are used where
-# there are more.
+LOGGER = logging.getLogger(__name__)
+# The most numbers that a model is fitted to; where there are more, fewer
+# examples are used.
 MOST_VALUES = 20_000_000
-# Of a task that gives several answers, each needs a model of its own.
+# Each answer of an example needs a model of its own.
 MOST_ANSWERS = 20
-# Examples of a task that generates them without end.
+# Examples of a task that generates them endlessly.
 GENERATED_EXAMPLES = 10_000
 BATCH_SIZE = 500
 
-MAJORITY = "majority"
-LOGISTIC_REGRESSION = "logistic_regression"
-GRADIENT_BOOSTING = "gradient_boosting"
-DESCRIPTIONS = {
-    MAJORITY: "the commonest answer of train",
-    LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
-    GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
-}
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001})
 _BOOSTING = tuple(
     {"learning_rate": rate, "max_iter": iterations}
@@ -37,35 +34,8 @@ _BOOSTING = tuple(
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Baseline:
-    """What a model that was fitted without gradient steps reaches.
-
-    Args:
-        task: string.
-        name: string, a key of `DESCRIPTIONS`.
-        settings: string, those that validation chose.
-        train_accuracy: float.
-        validation_accuracy: float.
-        test_accuracy: float.
-        seconds: float, of fitting and of choosing the settings.
-        train_examples: int, what it was fitted to.
-        test_examples: int.
-    """
-
-    task: str
-    name: str
-    settings: str
-    train_accuracy: float
-    validation_accuracy: float
-    test_accuracy: float
-    seconds: float
-    train_examples: int
-    test_examples: int
-
-
-def majority(task):
-    """The class that is commonest in train, whatever the example."""
+def majority(task: Task) -> Baseline:
+    """Always the most common class of train."""
     counts = task.class_counts("train")
     return Baseline(
         task.name,
@@ -81,20 +51,21 @@ def majority(task):
     )
 
 
-def fit_all(task, deadline, seconds, log=print):
+def fit_all(
+    task: Task, deadline: Deadline, seconds: float
+) -> tuple[list[Baseline], list[NotRun]]:
     """Fits scikit-learn's models to a task's flattened tokens.
 
     Each tries several settings, chosen by validation accuracy; the test split
-    is read for the best alone. Integer tokens become indicators for logistic
+    is read only for the best. Integer tokens become indicators for logistic
     regression and categories for boosting; padding is zeros, or a token of
     its own.
 
     Args:
         task: a `Task`.
         deadline: a `Deadline`.
-        seconds: float, what each model may take. When it is over, the best
-            that was fitted by then counts.
-        log: function that takes a line of text.
+        seconds: float, what each model may take. After that, the best that
+            was fitted so far counts.
 
     Returns:
         Tuple of a list of `Baseline` and a list of `NotRun`.
@@ -102,8 +73,8 @@ def fit_all(task, deadline, seconds, log=print):
     answers = task.num_output_tokens * task.labels_per_token
     if answers > MOST_ANSWERS:
         reason = (
-            f"It needs a model for each of an example's {answers:,} answers. "
-            f"Those of at most {MOST_ANSWERS} are fitted."
+            f"It needs one model for each of an example's {answers:,} answers; "
+            f"at most {MOST_ANSWERS} are fitted."
         )
         return [], [
             NotRun(task.name, name, reason)
@@ -122,33 +93,43 @@ def fit_all(task, deadline, seconds, log=print):
                 "larger budget."
             )
             not_run.append(NotRun(task.name, name, reason))
-            log(f"Not run: {name}: {reason}")
+            LOGGER.info(f"Not run: {name}: {reason}")
             continue
         found.append(fitted)
-        log(
+        LOGGER.info(
             f"{name}, {fitted.settings}: validation accuracy "
             f"{fitted.validation_accuracy:.2%}"
         )
     return found, not_run
 
 
-def _fit_best(task, name, make, settings, data, deadline, seconds):
+def _fit_best(
+    task: Task,
+    name: str,
+    make: Callable[[Task, dict[str, float]], Any],
+    settings: Iterable[dict[str, float]],
+    data: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    deadline: Deadline,
+    seconds: float,
+) -> Baseline | None:
     """A `Baseline` with the best settings, or `None` if time was too short."""
-    began, best = time.monotonic(), None
+    began = time.monotonic()
+    best: tuple[float, dict[str, float], Any] | None = None
     try:
-        with deadline.kept(most=seconds):
+        with deadline.enforced(most=seconds):
             for setting in settings:
                 model = make(task, setting)
                 with warnings.catch_warnings():
-                    # Without a hundred iterations more it does as well.
+                    # A hundred more iterations would not do better.
                     warnings.simplefilter("ignore")
                     model.fit(*data["train"])
                 accuracy = _accuracy(model, *data["validation"])
                 if best is None or accuracy > best[0]:
                     best = accuracy, setting, model
     except OutOfTime:
-        if best is None:
-            return None
+        pass
+    if best is None:
+        return None
     accuracy, setting, model = best
     seconds = time.monotonic() - began
     return Baseline(
@@ -164,11 +145,11 @@ def _fit_best(task, name, make, settings, data, deadline, seconds):
     )
 
 
-def _accuracy(model, x, y):
+def _accuracy(model: Any, x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(np.asarray(model.predict(x)) == y))
 
 
-def _logistic_regression(task, setting):
+def _logistic_regression(task: Task, setting: dict[str, float]) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.multioutput import MultiOutputClassifier
     from sklearn.pipeline import make_pipeline
@@ -183,24 +164,24 @@ def _logistic_regression(task, setting):
     return MultiOutputClassifier(make_pipeline(prepare, model))
 
 
-def _gradient_boosting(task, setting):
+def _gradient_boosting(task: Task, setting: dict[str, float]) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.multioutput import MultiOutputClassifier
 
-    # It takes no more categories than this.
+    # It takes at most this many categories.
     is_categorical = task.vocabulary_size and task.vocabulary_size < 255
-    places = list(range(task.sequence_length))
+    columns = list(range(task.sequence_length))
     model = HistGradientBoostingClassifier(
         early_stopping=False,
-        categorical_features=places if is_categorical else None,
+        categorical_features=columns if is_categorical else None,
         random_state=0,
         **setting,
     )
     return MultiOutputClassifier(model)
 
 
-def flattened(task):
-    """A task's splits as a row of numbers an example.
+def flattened(task: Task) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """A task's splits as one row of numbers per example.
 
     Args:
         task: a `Task`.
@@ -220,26 +201,26 @@ def flattened(task):
     return {"train": _train_rows(task, size), **held_out}
 
 
-def _train_rows(task, size):
-    """So many training examples, as they are: none twice, none augmented."""
+def _train_rows(task: Task, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Training examples as they are: none twice, none augmented."""
     if not isinstance(task.data, Stored):
         batches = task.datasets(BATCH_SIZE).train.take(-(-size // BATCH_SIZE))
         x, y = _rows(task, batches)
         return x[:size], y[:size]
     x, y, _ = task.data.splits["train"]
-    places = np.random.default_rng(0).permutation(len(y))[:size]
-    return _rows(task, task.data.in_order(x, places, BATCH_SIZE, y))
+    order = np.random.default_rng(0).permutation(len(y))[:size]
+    return _rows(task, task.data.in_order(x, order, BATCH_SIZE, y))
 
 
-def _rows(task, batches):
+def _rows(task: Task, batches: Any) -> tuple[np.ndarray, np.ndarray]:
     x, y = zip(*batches.as_numpy_iterator(), strict=True)
     x = np.concatenate([_flat(task, tokens) for tokens in x])
     y = np.concatenate(y)
     return x, y.reshape(len(y), -1)
 
 
-def _flat(task, tokens):
-    """A batch of tokens as rows; what is padding is a token of its own."""
+def _flat(task: Task, tokens: Any) -> np.ndarray:
+    """A batch of tokens as rows; padding is a token of its own."""
     if isinstance(tokens, dict):
         tokens, mask = tokens["tokens"], tokens["padding_mask"].astype(bool)
     else:
@@ -252,13 +233,3 @@ def _flat(task, tokens):
     widths = [(0, 0), (0, missing)] + [(0, 0)] * (tokens.ndim - 2)
     tokens = np.pad(tokens, widths, constant_values=padding)
     return tokens.reshape(len(tokens), -1)
-
-
-def write(found, folder):
-    """Keeps baselines beside a folder's runs."""
-    records.write(found, pathlib.Path(folder, FILE))
-
-
-def read(*folders):
-    """The baselines in some folders, and in folders within them."""
-    return records.read(Baseline, FILE, folders)

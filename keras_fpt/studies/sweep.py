@@ -1,5 +1,6 @@
 """Compares arms, each at its own best settings, over several seeds."""
 
+import logging
 import os
 import pathlib
 import platform
@@ -7,37 +8,36 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.results.summary import summarize, verdict
-from keras_fpt.runs import folder as run_folder
-from keras_fpt.runs.signals import Stopping
-from keras_fpt.studies import optuna_studies as sweep_studies
-from keras_fpt.studies import sweep_worker
-from keras_fpt.studies.sweep_config import SweepConfig
+from keras_fpt import results
+from keras_fpt.runs import StopSignals, resolve
+from keras_fpt.studies import optuna_studies, study_folder, sweep_worker
+from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
+LOGGER = logging.getLogger(__name__)
 DATABASE = "study.db"
 TAKEOVER_SECONDS = 60
 _POLL_SECONDS = 1.0
 
 
 def sweep(
-    config,
-    folder,
-    storage_url=None,
-    workers=1,
-    takeover_seconds=TAKEOVER_SECONDS,
-    log=print,
-):
-    """Searches each arm's settings, then trains it at the best with seeds.
+    config: SweepConfig,
+    folder: str | os.PathLike[str],
+    storage_url: str | None = None,
+    workers: int = 1,
+    takeover_seconds: int = TAKEOVER_SECONDS,
+) -> Any:
+    """Searches each arm's settings, then trains the best with several seeds.
 
     Settings are chosen by validation accuracy, at the sweep's first seed. The
-    test split is read for the runs at the best settings alone.
+    test split is read only for the runs at the best settings.
 
-    Runs are kept in `runs/` of the folder, so the same call goes on after
-    whatever ended the last one, and does nothing where all is done. Several
-    machines can work on one sweep: each makes the same call, with a storage
-    and a folder that they share.
+    Runs are saved in `runs/` of the folder. Repeat the call to continue, or
+    to read the results of a finished sweep. Several machines can work on one
+    sweep: each makes the same call, with a storage and a folder that they
+    share.
 
     Args:
         config: a `SweepConfig`.
@@ -45,50 +45,52 @@ def sweep(
         storage_url: string, Optuna's database, e.g. `postgresql://...`;
             `None` is an SQLite file in the folder.
         workers: int, processes that train at a time on this machine.
-        takeover_seconds: int, after how much silence of a worker its run is
-            given to another, which goes on from the last checkpoint.
-        log: function that takes a line of text.
+        takeover_seconds: int, how long a worker may be silent before its run
+            is given to another, which resumes it from the last checkpoint.
 
     Returns:
-        `pandas.DataFrame`, see `summary.summarize`.
+        `pandas.DataFrame`, see `keras_fpt.results.summarize`.
 
     Raises:
         ValueError, FileNotFoundError: something in `config` is not right.
         FileExistsError: the folder holds another sweep.
         ChildProcessError: a worker failed, or all were lost.
-        Preempted, KeyboardInterrupt: the process was asked to stop. Workers
-            have checkpointed.
+        Preempted, KeyboardInterrupt: the process was asked to stop. Its
+            workers have saved checkpoints.
     """
     if workers < 1 or takeover_seconds < 2:
         raise ValueError(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
-    _check(config)
+    _resolve_all(config)
     folder = pathlib.Path(folder)
-    run_folder.claim_for(folder, sweep_worker.CONFIG, config.to_json(), "sweep")
+    study_folder.initialize(
+        folder, sweep_worker.CONFIG, config.to_json(), "sweep"
+    )
+    name = study_name(folder / sweep_worker.CONFIG)
     storage_url = storage_url or f"sqlite:///{folder.absolute() / DATABASE}"
-    storage = sweep_studies.open_storage(storage_url, takeover_seconds)
-    studies = sweep_studies.search_studies(config, storage)
+    storage = optuna_studies.open_storage(storage_url, takeover_seconds)
+    searches = optuna_studies.search_studies(name, config, storage)
     environment = {
         **os.environ,
         sweep_worker.STORAGE: storage_url,
         sweep_worker.TAKEOVER: str(takeover_seconds),
     }
-    if _is_finished(config, storage, studies):
-        log("All runs of the sweep are finished.")
+    if _is_finished(name, config, storage, searches):
+        LOGGER.info("All runs of the sweep are finished.")
     else:
-        with Stopping().watching():
+        with StopSignals().watched():
             processes = _Processes(folder, workers, environment)
             try:
-                _watch(config, storage, studies, processes, log)
+                _watch(name, config, storage, searches, processes)
             finally:
                 processes.stop()
-    return summarize(load_runs(folder / sweep_worker.RUNS))
+    return results.summarize(results.load_runs(folder / sweep_worker.RUNS))
 
 
-def verdicts(folder):
-    """What can be said of a sweep's first arm beside each other one.
+def verdicts(folder: str | os.PathLike[str]) -> list[str]:
+    """What can be said of a sweep's first arm beside each of the others.
 
     Args:
         folder: path of a sweep's folder.
@@ -96,37 +98,28 @@ def verdicts(folder):
     Returns:
         List of sentences about test accuracy.
     """
-    arms = SweepConfig.read(pathlib.Path(folder, sweep_worker.CONFIG)).arms
-    runs = load_runs(pathlib.Path(folder, sweep_worker.RUNS))
-    runs = runs[runs["final"] & (runs["status"] == "finished")]
-    accuracies = {
-        arm: rows["test_accuracy"].to_list()
-        for arm, rows in runs.groupby("arm")
-    }
-    first, *others = arms
-    return [
-        verdict(first, accuracies[first], other, accuracies[other])
-        for other in others
-        if first in accuracies and other in accuracies
-    ]
+    config = SweepConfig.read(pathlib.Path(folder, sweep_worker.CONFIG))
+    runs = results.load_runs(pathlib.Path(folder, sweep_worker.RUNS))
+    return results.verdicts(runs, config.arms)
 
 
-def _check(config):
-    """Raises, before anything is started, what runs would raise."""
-    task = config.run.load_task()
+def _resolve_all(config: SweepConfig) -> None:
+    """Raises, before anything is started, the errors that runs would raise."""
     for settings in [{}] if config.is_sampled else config.points:
         for run in config.configs(settings).values():
-            run.resolve(task)
+            resolve(run)
 
 
 class _Processes:
     """Workers, each with a file for what it prints."""
 
-    def __init__(self, folder, count, environment):
+    def __init__(
+        self, folder: pathlib.Path, count: int, environment: dict[str, str]
+    ) -> None:
         # Machines may share the folder.
         name = f"worker-{platform.node()}"
         self.logs = [folder / f"{name}-{i + 1}.log" for i in range(count)]
-        self.running = {}
+        self.running: dict[pathlib.Path, subprocess.Popen] = {}
         for path in self.logs:
             with path.open("a") as file:
                 self.running[path] = subprocess.Popen(
@@ -141,44 +134,50 @@ class _Processes:
                     start_new_session=True,
                 )
 
-    def ended(self):
-        """Takes those out that have ended; list of their logs and codes."""
+    def pop_ended(self) -> list[tuple[pathlib.Path, int]]:
+        """Removes those that have ended; list of their logs and exit codes."""
         ended = [
-            (path, process.poll())
+            (path, code)
             for path, process in self.running.items()
-            if process.poll() is not None
+            if (code := process.poll()) is not None
         ]
         for path, _ in ended:
             del self.running[path]
         return ended
 
-    def stop(self):
-        """Lets those that run checkpoint and end."""
+    def stop(self) -> None:
+        """Lets running workers save a checkpoint and end."""
         for process in self.running.values():
             process.send_signal(signal.SIGTERM)
         for process in self.running.values():
             process.wait()
 
 
-def _watch(config, storage, studies, processes, log):
-    """Says what ends, until all workers have."""
-    phases, seen, lost = [studies], set(), 0
-    total = config.seeds * len(config.arms) + len(config.arms) * (
-        config.trials if config.is_sampled else len(config.points)
-    )
+def _watch(
+    name: str,
+    config: SweepConfig,
+    storage: Any,
+    searches: Mapping[str, Any],
+    processes: _Processes,
+) -> None:
+    """Reports the trials that end, until all workers have ended."""
+    phases, lost = [searches], 0
+    seen: set[tuple[str, str]] = set()
+    total = len(config.arms) * (config.num_search_trials + config.seeds)
     while processes.running:
         time.sleep(_POLL_SECONDS)
-        ended = processes.ended()
-        if len(phases) == 1 and _has_searched(config, studies):
-            phases.append(sweep_studies.seed_studies(config, storage))
+        ended = processes.pop_ended()
+        if len(phases) == 1 and _has_searched(config, searches):
+            phases.append(optuna_studies.seed_studies(name, config, storage))
         for phase in phases:
             for arm, study in phase.items():
-                for trial in sweep_studies.completed(study):
+                for trial in optuna_studies.completed(study):
                     # Two workers may have queued the same point.
                     point = trial.user_attrs.get("point", trial.number)
                     if (study.study_name, str(point)) not in seen:
                         seen.add((study.study_name, str(point)))
-                        log(f"[{len(seen)}/{total}] {arm}, {_shown(trial)}")
+                        count = f"[{len(seen)}/{total}]"
+                        LOGGER.info(f"{count} {arm}, {_describe(trial)}")
         for path, code in ended:
             if code == sweep_worker.FAILED:
                 *_, last = path.read_text().splitlines() or ["nothing"]
@@ -188,33 +187,34 @@ def _watch(config, storage, studies, processes, log):
                 )
             if code:
                 lost += 1
-                log(
-                    f"A worker was lost (exit code {code}); its run is taken "
-                    "over by another, if there is one."
+                LOGGER.warning(
+                    f"A worker was lost (exit code {code}). Another takes over "
+                    "its run, if there is one."
                 )
     if lost == len(processes.logs):
         raise ChildProcessError(
-            "All workers were lost. The same command goes on from what they "
-            "have done."
+            "All workers were lost. Repeat the command to continue from what "
+            "they have done."
         )
 
 
-def _has_searched(config, studies):
-    wanted = config.trials if config.is_sampled else len(config.points)
+def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:
     return all(
-        len(sweep_studies.completed(study)) >= wanted
-        for study in studies.values()
+        len(optuna_studies.completed(study)) >= config.num_search_trials
+        for study in searches.values()
     )
 
 
-def _is_finished(config, storage, studies):
-    if not _has_searched(config, studies):
+def _is_finished(
+    name: str, config: SweepConfig, storage: Any, searches: Mapping[str, Any]
+) -> bool:
+    if not _has_searched(config, searches):
         return False
-    seeds = sweep_studies.seed_studies(config, storage)
-    return not any(sweep_worker.is_under_way(s) for s in seeds.values())
+    seeds = optuna_studies.seed_studies(name, config, storage)
+    return not any(sweep_worker.is_unfinished(s) for s in seeds.values())
 
 
-def _shown(trial):
+def _describe(trial: Any) -> str:
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in trial.params.items()

@@ -1,18 +1,21 @@
-"""What a sweep is, as data."""
+"""What a sweep is, as data, and what people type for it."""
 
 import dataclasses
 import hashlib
 import itertools
 import json
+import os
+import pathlib
 import types
 import typing
+from typing import Any, Self
 
 from keras_fpt.files import json_files
-from keras_fpt.runs import arms
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.models import ModelOptions
+from keras_fpt.runs import RunConfig, arms
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
-# Those have an argument of their own.
+# These have arguments of their own.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
 
 
@@ -22,24 +25,24 @@ class SweepConfig:
 
     Args:
         run: `RunConfig`, what all runs have in common. Its seed is that of
-            the search, and the first of those after it.
+            the search, and the first of the seeds at the best settings.
         arms: tuple of strings, keys of `keras_fpt.runs.arms.ARMS`.
-        search: dict from names of `RunConfig`'s fields to a tuple of the
-            values to try, or to a `Range`. Several tuples make a grid.
-        trials: int, runs of each arm's search where there is a range: they
-            are chosen by Optuna. `None` otherwise.
-        seeds: int, runs of each arm at its best settings.
+        search: dict from names of a run's settings to a tuple of the values
+            to try, or to a `Range`. Several tuples make a grid.
+        trials: int, number of runs in each arm's search if there is a range;
+            Optuna chooses them. `None` otherwise.
+        seeds: int, number of runs of each arm at its best settings.
     """
 
     run: RunConfig
     arms: tuple[str, ...] = ("fpt", "random")
-    search: dict = dataclasses.field(
+    search: dict[str, Any] = dataclasses.field(
         default_factory=lambda: dict(DEFAULT_SEARCH)
     )
     trials: int | None = None
     seeds: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = tuple(arm.replace("-", "_") for arm in self.arms)
         object.__setattr__(self, "arms", names)
         for name in self.arms:
@@ -53,11 +56,11 @@ class SweepConfig:
                 f"Expected at least 1 seed but received {self.seeds}."
             )
         for name in self.search:
-            _field(name)
+            _types(name)
         if not self.is_sampled and self.trials is not None:
             raise ValueError(
-                "A grid has as many trials as it has points. Give trials where "
-                "there is a range to search, such as learning_rate=1e-4:1e-2."
+                "A grid has as many trials as it has points. Give trials only "
+                "for a range to search, such as learning_rate=1e-4:1e-2."
             )
         if self.is_sampled and (self.trials is None or self.trials < 1):
             raise ValueError(
@@ -66,12 +69,12 @@ class SweepConfig:
             )
 
     @property
-    def is_sampled(self):
-        """Whether there is a range, so that Optuna chooses what to try."""
+    def is_sampled(self) -> bool:
+        """Whether there is a range, in which Optuna chooses what to try."""
         return any(isinstance(v, Range) for v in self.search.values())
 
     @property
-    def points(self):
+    def points(self) -> list[dict[str, Any]]:
         """The grid: list of dicts of settings."""
         return [
             dict(zip(self.search, values, strict=True))
@@ -79,71 +82,99 @@ class SweepConfig:
         ]
 
     @property
-    def name(self):
-        """The same for the same sweep, on any machine."""
-        digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:10]
-        return f"{self.run.task}-{digest}"
+    def num_search_trials(self) -> int:
+        """Number of runs in each arm's search."""
+        return len(self.points) if self.trials is None else self.trials
 
-    def configs(self, settings):
+    def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
         """For each arm, its `RunConfig` with some settings."""
         return {
-            arm: dataclasses.replace(self.run, arm=arm, **settings)
+            arm: self.run.with_settings(arm=arm, **settings)
             for arm in self.arms
         }
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The configuration as JSON text."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        entry = {**dataclasses.asdict(self), "run": self.run.settings()}
+        return json.dumps(entry, indent=2) + "\n"
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | os.PathLike[str]) -> Self:
         """Reads a file with what `to_json` wrote.
 
         Raises:
-            FileNotFoundError: there is no such file.
+            FileNotFoundError: the file does not exist.
             ValueError: it is not a sweep's configuration.
         """
         where = f"This is not a sweep's configuration: `{path}`"
         entry = json_files.read_object(path)
-        entry["run"] = json_files.make(RunConfig, entry.get("run"), where)
-        if isinstance(entry.get("search"), dict):
-            entry["search"] = {
+        if not isinstance(entry.get("run"), dict):
+            raise ValueError(f"{where}: expected an object 'run'.")
+        run = RunConfig.from_settings(entry.pop("run"), where)
+        search = entry.pop("search", None)
+        if not isinstance(search, dict):
+            raise ValueError(f"{where}: expected an object 'search'.")
+        others = json_files.from_dict(_Others, entry, where)
+        return cls(
+            run,
+            search={
                 name: _searched(values, f"{where}, {name}")
-                for name, values in entry["search"].items()
-            }
-        return json_files.make(cls, entry, where)
+                for name, values in search.items()
+            },
+            **dataclasses.asdict(others),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Others:
+    """The fields of `SweepConfig` that JSON has as they are."""
+
+    arms: tuple[str, ...]
+    trials: int | None
+    seeds: int
+
+
+def study_name(path: str | os.PathLike[str]) -> str:
+    """The name of a sweep's studies, the same on every machine.
+
+    Args:
+        path: the file that `SweepConfig.to_json` was written to.
+    """
+    text = pathlib.Path(path).read_text()
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"{json.loads(text)['run']['task']}-{digest}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """All numbers between two; their logarithms are drawn, if positive.
+    """All numbers between two; if positive, drawn on a logarithmic scale.
 
     Args:
         low: int or float.
-        high: int or float, above `low`. Whole numbers are drawn where both
-            are ints.
+        high: int or float, above `low`. If both are ints, whole numbers are
+            drawn.
     """
 
     low: float
     high: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ValueError(
-                f"Expected a range to rise but received {self.low:g}:"
-                f"{self.high:g}."
+                "Expected a range from a lower to a higher number but "
+                f"received {self.low:g}:{self.high:g}."
             )
 
 
-def _searched(values, where):
-    """What JSON gave for a tuple of values, or for a `Range`."""
+def _searched(values: Any, where: str) -> "tuple[Any, ...] | Range":
+    """A tuple of values, or a `Range`, from JSON."""
     if isinstance(values, list):
         return tuple(values)
-    return json_files.make(Range, values, where)
+    return json_files.from_dict(Range, values, where)
 
 
-def parse_search(text):
-    """A name and what to try for it, from text.
+def parse_search(text: str) -> tuple[str, tuple[Any, ...] | Range]:
+    """A setting's name and the values to try for it, from text.
 
     Args:
         text: string, `name=value,value,...` or `name=low:high`.
@@ -152,7 +183,7 @@ def parse_search(text):
         Tuple of the name and a tuple of values, or a `Range`.
 
     Raises:
-        ValueError: there is no such setting, or a value is not of its type.
+        ValueError: the setting is unknown, or a value is not of its type.
 
     >>> parse_search("learning_rate=1e-4,1e-3")
     ('learning_rate', (0.0001, 0.001))
@@ -166,41 +197,43 @@ def parse_search(text):
     return name, tuple(_value(name, value) for value in values.split(","))
 
 
-def parse_setting(text):
-    """A name and a value of a run, from text such as `depth=2`.
+def parse_setting(text: str) -> tuple[str, Any]:
+    """A setting's name and its value, from text such as `depth=2`.
 
     Raises:
-        ValueError: there is no such setting, or the value is not of its type.
+        ValueError: the setting is unknown, or the value is not of its type.
     """
     name, value = _split(text, "depth=2")
     return name, _value(name, value)
 
 
-def _split(text, example):
+def _split(text: str, example: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip().replace("-", "_")
     if not (equals and value):
-        raise ValueError(f"Expected something like {example} but found {text}.")
-    _field(name)
+        raise ValueError(
+            f"Expected something like {example} but received {text}."
+        )
+    _types(name)
     return name, value
 
 
-def _field(name):
-    """The types that a field of `RunConfig` may have."""
-    hints = typing.get_type_hints(RunConfig)
+def _types(name: str) -> tuple[type, ...]:
+    """The types that a setting of a run may have."""
+    every = typing.get_type_hints(ModelOptions)
+    every |= typing.get_type_hints(RunConfig)
+    hints = {setting: every[setting] for setting in RunConfig("").settings()}
     if name not in hints or name in _FIXED:
         known = ", ".join(name for name in hints if name not in _FIXED)
-        raise ValueError(
-            f"There is no setting '{name}' to choose. Expected one of {known}."
-        )
+        raise ValueError(f"Unknown setting '{name}'. Expected one of {known}.")
     hint = hints[name]
     return (
         typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     )
 
 
-def _value(name, text):
-    kinds, text = _field(name), text.strip()
+def _value(name: str, text: str) -> Any:
+    kinds, text = _types(name), text.strip()
     if str in kinds:
         return text
     if bool in kinds and text.lower() in ("true", "false"):

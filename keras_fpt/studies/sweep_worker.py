@@ -12,46 +12,49 @@ import pathlib
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from keras_fpt.runs import run_store as kept_runs
-from keras_fpt.runs.signals import Preempted
-from keras_fpt.studies import optuna_studies as sweep_studies
-from keras_fpt.studies.sweep_config import SweepConfig
+from keras_fpt.runs import Preempted, RunConfig, get_or_train
+from keras_fpt.studies import optuna_studies
+from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 STORAGE = "KERAS_FPT_STORAGE"
 TAKEOVER = "KERAS_FPT_TAKEOVER_SECONDS"
 CONFIG = "sweep.json"
 RUNS = "runs"
 FAILED = 1
-STOPPED = 75  # As of `keras-fpt train`.
+STOPPED = 75  # As `keras-fpt train` has it.
 _POLL_SECONDS = 1.0
 
 
-def work(sweep, folder, storage, log=print):
+def work(
+    sweep: SweepConfig, folder: str | os.PathLike[str], storage: Any
+) -> None:
     """Works until every run of a sweep has ended, here or elsewhere.
 
     Args:
         sweep: a `SweepConfig`.
         folder: path of the sweep's folder.
         storage: `optuna.storages.RDBStorage`.
-        log: function that takes a line of text.
     """
     runs = pathlib.Path(folder, RUNS)
+    name = study_name(pathlib.Path(folder, CONFIG))
 
-    def try_settings(arm, trial):
-        chosen = sweep_studies.settings(trial, sweep.search)
+    def try_settings(arm: str, trial: Any) -> float:
+        chosen = optuna_studies.settings(trial, sweep.search)
         return train(trial, sweep.configs(chosen)[arm], test=False)
 
-    def try_seed(best, arm, trial):
+    def try_seed(best: Mapping[str, Any], arm: str, trial: Any) -> float:
         first = sweep.run.seed
         seeds = tuple(range(first, first + sweep.seeds))
-        chosen = best[arm].params | sweep_studies.settings(
+        chosen = best[arm].params | optuna_studies.settings(
             trial, {"seed": seeds}
         )
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
-    def train(trial, config, test):
-        path, metrics = kept_runs.run_once(config, runs, test, log)
+    def train(trial: Any, config: RunConfig, test: bool) -> float:
+        path, metrics = get_or_train(config, runs, test)
         trial.set_user_attr("run", path.name)
         if metrics is None:
             metrics = {"validation_accuracy": 0.0, "validation_loss": math.inf}
@@ -59,21 +62,26 @@ def work(sweep, folder, storage, log=print):
         trial.set_user_attr("loss", metrics["validation_loss"])
         return metrics["validation_accuracy"]
 
-    searches = sweep_studies.search_studies(sweep, storage)
+    searches = optuna_studies.search_studies(name, sweep, storage)
     _work_through(searches, try_settings, storage, sweep.trials)
-    best = {arm: sweep_studies.best(s) for arm, s in searches.items()}
-    seeds = sweep_studies.seed_studies(sweep, storage)
+    best = {arm: optuna_studies.best(s) for arm, s in searches.items()}
+    seeds = optuna_studies.seed_studies(name, sweep, storage)
     _work_through(seeds, functools.partial(try_seed, best), storage)
 
 
-def _work_through(studies, objective, storage, trials=None):
-    """Runs studies' trials until none is left, or runs elsewhere.
+def _work_through(
+    studies: Mapping[str, Any],
+    objective: Callable[[str, Any], float],
+    storage: Any,
+    trials: int | None = None,
+) -> None:
+    """Runs studies' trials until none is left, here or elsewhere.
 
     Args:
         studies: dict from arms to studies.
         objective: function of an arm and a trial.
-        storage: `optuna.storages.RDBStorage`, that of the studies.
-        trials: int, how many to choose. `None` means those queued alone.
+        storage: `optuna.storages.RDBStorage` of the studies.
+        trials: int, how many to choose. `None` means only those in the queue.
     """
     import optuna
 
@@ -86,7 +94,7 @@ def _work_through(studies, objective, storage, trials=None):
             return
         time.sleep(_POLL_SECONDS)
         for study in studies.values():
-            sweep_studies.watch_over(study, storage)
+            optuna_studies.send_missing_heartbeats(study, storage)
             with warnings.catch_warnings():
                 warnings.simplefilter(
                     "ignore", optuna.exceptions.ExperimentalWarning
@@ -94,11 +102,16 @@ def _work_through(studies, objective, storage, trials=None):
                 optuna.storages.fail_stale_trials(study)
 
 
-def _objective(objective, arm, trials, trial):
+def _objective(
+    objective: Callable[[str, Any], float],
+    arm: str,
+    trials: int | None,
+    trial: Any,
+) -> float:
     import keras
     import optuna
 
-    sweep_studies.mark_begun(trial)
+    optuna_studies.mark_started(trial)
     if trials is None and "point" not in trial.user_attrs:
         # Another worker took the last one of the queue.
         raise optuna.TrialPruned
@@ -109,43 +122,43 @@ def _objective(objective, arm, trials, trial):
         # Optuna, which does not know Preempted, would leave it running.
         raise KeyboardInterrupt from error
     finally:
-        # The model of one run is not kept while the next one trains.
+        # Frees the model of one run before the next one trains.
         keras.utils.clear_session()
 
 
-def is_under_way(study):
-    """Whether a study has trials that wait, or that run somewhere."""
+def is_unfinished(study: Any) -> bool:
+    """Whether a study has trials that are queued or running."""
     return _count(study, "WAITING", "RUNNING") > 0
 
 
-def _is_open(study, trials):
+def _is_open(study: Any, trials: int | None) -> bool:
     if trials is None:
         return _count(study, "WAITING") > 0
-    begun = ("WAITING", "RUNNING", "COMPLETE")
-    return _count(study, "WAITING") > 0 or _count(study, *begun) < trials
+    started = ("WAITING", "RUNNING", "COMPLETE")
+    return _count(study, "WAITING") > 0 or _count(study, *started) < trials
 
 
-def _count(study, *states):
+def _count(study: Any, *states: str) -> int:
     import optuna
 
-    states = [getattr(optuna.trial.TrialState, name) for name in states]
-    return len(study.get_trials(deepcopy=False, states=states))
+    wanted = [getattr(optuna.trial.TrialState, name) for name in states]
+    return len(study.get_trials(deepcopy=False, states=wanted))
 
 
-def main():
+def main() -> None:
     """Works on the sweep of the folder given, and exits with a status."""
     (folder,) = sys.argv[1:]
     sweep = SweepConfig.read(pathlib.Path(folder, CONFIG))
     takeover_seconds = int(os.environ[TAKEOVER])
     try:
-        storage = sweep_studies.open_storage(
+        storage = optuna_studies.open_storage(
             os.environ[STORAGE], takeover_seconds
         )
-        work(sweep, folder, storage, functools.partial(print, flush=True))
+        work(sweep, folder, storage)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
     except Exception as error:
-        # Whoever started this shows the last line.
+        # The process that started this one shows the last line.
         import traceback
 
         traceback.print_exc()

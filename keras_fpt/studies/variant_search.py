@@ -1,55 +1,68 @@
-"""Trains variants of a run, each at its own best learning rate, in turns."""
+"""Trains variants of a run in turns, each at its own best learning rate."""
 
 import dataclasses
+import logging
+import os
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
-from keras_fpt.results.not_run import NotRun
-from keras_fpt.results.run_labels import describe
-from keras_fpt.runs import run_store as kept_runs
-from keras_fpt.studies.deadline import OutOfTime
+from keras_fpt import logs
+from keras_fpt.results import NotRun, describe
+from keras_fpt.runs import RunConfig, get_or_train
+from keras_fpt.studies.deadline import Deadline, OutOfTime
+
+LOGGER = logging.getLogger(__name__)
+# Those of the runs themselves, which are many.
+RUN_MESSAGES = "keras_fpt.runs"
 
 
 def run_variants(
-    variants, learning_rates, seeds, folder, deadline, test_reserve, log=print
-):
+    variants: Sequence[RunConfig],
+    learning_rates: Sequence[float],
+    seeds: int,
+    folder: str | os.PathLike[str],
+    deadline: Deadline,
+    test_reserve: float,
+) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with seeds.
 
     Rates are chosen by validation accuracy at the first seed. The test split
-    is read for the runs at the best rates alone. All variants have their turn
-    at a rate, and at a seed, before any has the next: where time runs out,
-    all of them lack the same. Runs in the folder are not run again.
+    is read only for the runs at the best rates. Variants take turns at each
+    rate, and at each seed, so if time runs out, all have had the same trials.
+    Runs in the folder are not trained again.
 
     Args:
         variants: list of `RunConfig`, of any tasks. Their learning rates are
             replaced, and their seeds are the first.
-        learning_rates: sequence of floats, those to be tried, likeliest
-            first.
-        seeds: int, runs of each at its best rate.
+        learning_rates: sequence of floats to try, the likeliest first.
+        seeds: int, number of runs of each at its best rate.
         folder: path of a folder of runs.
         deadline: a `Deadline`.
-        test_reserve: float, seconds to be left for the test split and for
-            what comes after.
-        log: function that takes a line of text.
+        test_reserve: float, seconds to leave for the test split and for what
+            comes after.
 
     Returns:
-        List of `NotRun`: variants whose weights or data could not be had, and
-        those that time was too short for.
+        List of `NotRun`: variants whose weights or data could not be loaded,
+        and those that time was too short for.
     """
-    turns = _Turns(folder, deadline, log)
-    trained = {variant: [] for variant in range(len(variants))}
+    turns = _Turns(folder, deadline)
+    trained: dict[int, list[tuple[Any, RunConfig]]] = {
+        number: [] for number in range(len(variants))
+    }
     try:
         for rate in learning_rates:
             for number, variant in enumerate(variants):
                 config = dataclasses.replace(variant, learning_rate=rate)
-                score = turns.take(number, config, False, test_reserve)
+                score = turns.train(number, config, False, test_reserve)
                 if score is not None:
                     trained[number].append((score, config))
     except OutOfTime:
-        log(
-            "Time was too short for all learning rates: each is chosen among "
-            "those that were tried."
+        LOGGER.info(
+            "Time was too short for all learning rates. Each variant's is "
+            "chosen among those that were tried."
         )
     best = {}
     for number, variant in enumerate(variants):
@@ -62,11 +75,13 @@ def run_variants(
                 describe(variant),
                 "Time was too short to train it. Give a larger budget.",
             )
-    _train_seeds(turns, best, seeds, log)
+    _train_seeds(turns, best, seeds)
     return list(turns.failed.values())
 
 
-def _train_seeds(turns, best, seeds, log):
+def _train_seeds(
+    turns: "_Turns", best: dict[int, RunConfig], seeds: int
+) -> None:
     for further in range(seeds):
         is_short = False
         for number, config in best.items():
@@ -75,45 +90,52 @@ def _train_seeds(turns, best, seeds, log):
                 continue
             seed = config.seed + further
             try:
-                turns.take(
+                turns.train(
                     number, dataclasses.replace(config, seed=seed), True, 0.0
                 )
             except OutOfTime:
                 is_short = True
         if is_short:
-            log(f"Time was too short for {seeds} seeds of each.")
+            LOGGER.info(f"Time was too short for {seeds} seeds of each.")
             return
 
 
 class _Turns:
-    """Runs that are trained one after another, and what came of them.
+    """Runs that are trained one after another, and their outcomes.
 
-    `seconds` is what each variant's longest run has taken.
+    `failed` and `seconds` are by the variants' numbers: what could not be
+    run, and the time that the longest run has taken.
     """
 
-    def __init__(self, folder, deadline, log):
-        self.folder, self.deadline, self.log = folder, deadline, log
-        self.failed, self.seconds = {}, {}
+    def __init__(
+        self, folder: str | os.PathLike[str], deadline: Deadline
+    ) -> None:
+        self.folder, self.deadline = folder, deadline
+        self.failed: dict[int, NotRun] = {}
+        self.seconds: dict[int, float] = {}
 
-    def take(self, number, config, test, reserve):
+    def train(
+        self, number: int, config: RunConfig, test: bool, reserve: float
+    ) -> tuple[bool, float, float] | None:
         """Trains a variant's run, unless it has failed before.
 
         Returns:
-            What to compare it by; `None` where it could not be run. A run
-            whose test split has been read, by an earlier call that ran out of
-            time, is above all others: the choice was made then.
+            Tuple to compare runs by, or `None` if it could not be run. A run
+            whose test split was read by an earlier call, which ran out of
+            time, is above all others: it was chosen then.
         """
         if number in self.failed:
             return None
         began = time.monotonic()
         try:
-            with self.deadline.kept(reserve):
-                _, metrics = kept_runs.run_once(
-                    config, self.folder, test, log=_say_nothing
-                )
+            with (
+                self.deadline.enforced(reserve),
+                logs.only_warnings(RUN_MESSAGES),
+            ):
+                _, metrics = get_or_train(config, self.folder, test)
         except (ValueError, OSError, ImportError, MemoryError) as error:
             what = describe(config)
-            self.log(f"Not run: {config.task}, {what}: {error}")
+            LOGGER.info(f"Not run: {config.task}, {what}: {error}")
             self.failed[number] = NotRun(config.task, what, str(error))
             return None
         finally:
@@ -126,14 +148,10 @@ class _Turns:
             f"{config.learning_rate:g}, seed {config.seed}"
         )
         if metrics is None:
-            self.log(f"{shown}: diverged")
+            LOGGER.info(f"{shown}: diverged")
             return False, 0.0, -float("inf")
         accuracy = metrics["validation_accuracy"]
         read = f", test accuracy {metrics['test_accuracy']:.2%}" if test else ""
-        self.log(f"{shown}: validation accuracy {accuracy:.2%}{read}")
+        LOGGER.info(f"{shown}: validation accuracy {accuracy:.2%}{read}")
         is_chosen = "test_accuracy" in metrics
         return is_chosen, accuracy, -metrics["validation_loss"]
-
-
-def _say_nothing(line):
-    """In place of a run's own lines, of which there would be many."""

@@ -1,0 +1,155 @@
+"""The end of a run: its last evaluation, and the files that it leaves."""
+
+import importlib.metadata
+import logging
+import math
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+import keras_fpt
+from keras_fpt import distribution, freezing
+from keras_fpt.models import FPTClassifier
+from keras_fpt.runs import folder
+from keras_fpt.runs.curves import draw_curves
+from keras_fpt.runs.evaluate import (
+    evaluate_model,
+    test_metrics,
+    with_prefix,
+    write_metrics,
+)
+from keras_fpt.runs.recorder import Recorder
+from keras_fpt.runs.resolved import ResolvedRun
+from keras_fpt.tasks import Task
+
+LOGGER = logging.getLogger(__name__)
+TRAIN_SUBSET_SIZE = 2048
+ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+def finish(
+    run: ResolvedRun, model: FPTClassifier, recorder: Recorder, test: bool
+) -> dict[str, Any]:
+    """Evaluates a trained model and writes all that a finished run leaves.
+
+    Args:
+        run: the `ResolvedRun`.
+        model: its trained model.
+        recorder: what has recorded its training.
+        test: bool, whether the test split is read, too.
+
+    Returns:
+        The dict in `metrics.json`.
+    """
+    names = "train, validation and test" if test else "train and validation"
+    LOGGER.info(f"Evaluating on {names}.")
+    metrics = _measure(run, model, recorder.rows, test)
+    if distribution.is_first_process():
+        _write(run, model, recorder, metrics, test)
+    return metrics
+
+
+def _measure(
+    run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
+) -> dict[str, Any]:
+    splits = run.task.datasets(run.batch_size, run.seed)
+    train = first_batches(
+        splits.train, train_subset_size(run.task), run.batch_size
+    )
+    metrics = {
+        **run.settings(),
+        "backend": keras.backend.backend(),
+        "trainable_parameters": freezing.count_parameters(
+            model.trainable_variables
+        ),
+        "total_parameters": freezing.count_parameters(model.weights),
+        **with_prefix("train", evaluate_model(model, train)),
+        **with_prefix("validation", evaluate_model(model, splits.validation)),
+    }
+    if test:
+        metrics |= test_metrics(run, model)
+    metrics |= {
+        f"{name}_majority_accuracy": run.task.majority_accuracy(name)
+        for name in run.task.held_out_splits
+    }
+    spread = distribution.current()
+    return metrics | {
+        "steps_to_accuracy": steps_to_accuracy(rows),
+        "wall_seconds": rows[-1]["seconds"],
+        "distribution": getattr(spread, "description", None),
+        "versions": _versions(),
+    }
+
+
+def _write(
+    run: ResolvedRun,
+    model: FPTClassifier,
+    recorder: Recorder,
+    metrics: dict[str, Any],
+    test: bool,
+) -> None:
+    run_folder = recorder.folder
+    header = ("task", "arm", "preset", "seed", "depth", "quantize")
+    model.save_adapter(
+        run_folder / folder.ADAPTER, {name: metrics[name] for name in header}
+    )
+    split = "test" if test else "validation"
+    draw_curves(
+        recorder.rows,
+        f"{metrics['task']}, arm {metrics['arm']}, {metrics['preset']}, seed "
+        f"{run.seed}: {split} accuracy {metrics[f'{split}_accuracy']:.1%}",
+        run_folder / folder.CURVES,
+    )
+    write_metrics(run_folder, metrics)
+    folder.remove_checkpoints(run_folder)
+    (run_folder / folder.FEATURES).unlink(missing_ok=True)
+    LOGGER.info(
+        f"Written to {run_folder}: {folder.METRICS}, {folder.HISTORY}, "
+        f"{folder.CURVES}, {folder.ADAPTER}, {folder.TENSORBOARD}/"
+    )
+
+
+def train_subset_size(task: Task) -> int:
+    """How many training examples are evaluated at the end of a run."""
+    size = task.data.size("train")
+    return TRAIN_SUBSET_SIZE if size is None else min(size, TRAIN_SUBSET_SIZE)
+
+
+def first_batches(dataset: Any, size: int, batch_size: int) -> Any:
+    """The first batches of a dataset, with at least `size` examples."""
+    return dataset.take(math.ceil(size / batch_size))
+
+
+def steps_to_accuracy(
+    rows: Sequence[dict[str, Any]],
+) -> dict[str, int | None]:
+    """The first evaluated step at which validation accuracy reached a level.
+
+    Args:
+        rows: list of dicts as in `history.csv`.
+
+    Returns:
+        A dict from each threshold, as text, to a step or `None`.
+    """
+    return {
+        str(threshold): next(
+            (
+                row["step"]
+                for row in rows
+                if row["validation_accuracy"] >= threshold
+            ),
+            None,
+        )
+        for threshold in ACCURACY_THRESHOLDS
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ["keras", "keras-hub", "numpy", keras.backend.backend()]
+    return {
+        "keras-fpt": keras_fpt.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }

@@ -1,0 +1,89 @@
+"""Runs in a folder of runs, where an existing run is not trained again."""
+
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import time
+from typing import Any
+
+import keras
+
+from keras_fpt import files
+from keras_fpt.files import json_files
+from keras_fpt.runs import folder
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.evaluate import add_test
+from keras_fpt.runs.resolved import ResolvedRun, resolve
+from keras_fpt.runs.train import train
+
+LOGGER = logging.getLogger(__name__)
+BUSY_SECONDS = 1.0
+
+
+def run_name(run: ResolvedRun) -> str:
+    """The name of a run's folder, the same for the same run."""
+    described = {**run.settings(), "backend": keras.backend.backend()}
+    text = json.dumps(described, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return f"{run.arm.name}-{run.learning_rate:g}-seed{run.seed}-{digest}"
+
+
+def get_or_train(
+    config: RunConfig, runs_folder: str | os.PathLike[str], test: bool
+) -> tuple[pathlib.Path, dict[str, Any] | None]:
+    """Trains a run in a folder of runs, unless it is finished there.
+
+    An interrupted run is resumed; while another process works on it, this
+    one waits. A run whose loss became infinite or NaN is left as it is.
+
+    Args:
+        config: a `RunConfig`.
+        runs_folder: path of the folder of runs.
+        test: bool, whether the test split is read, too: for runs after which
+            nothing is chosen any more.
+
+    Returns:
+        Tuple of the run's folder and the dict in its `metrics.json`, which is
+        `None` if the run diverged.
+
+    Raises:
+        ValueError, FileNotFoundError: something in `config` is not right.
+    """
+    run = resolve(config)
+    run_folder = pathlib.Path(runs_folder, run_name(run))
+    while True:
+        try:
+            return run_folder, _get_or_train(run, run_folder, test)
+        except BlockingIOError:
+            time.sleep(BUSY_SECONDS)
+
+
+def _get_or_train(
+    run: ResolvedRun, run_folder: pathlib.Path, test: bool
+) -> dict[str, Any] | None:
+    if (run_folder / folder.DIVERGED).is_file():
+        diverged = json_files.read_object(run_folder / folder.DIVERGED)
+        final = test or diverged["final"]
+        _write_diverged(run_folder, diverged["error"], final)
+        return None
+    if not folder.is_finished(run_folder):
+        try:
+            train(run, run_folder, resume=True, test=test)
+        except FloatingPointError as error:
+            LOGGER.info(str(error))
+            _write_diverged(run_folder, str(error), test)
+            return None
+    metrics = folder.read_metrics(run_folder)
+    if test and "test_accuracy" not in metrics:
+        metrics = add_test(run_folder)
+    return metrics
+
+
+def _write_diverged(run_folder: pathlib.Path, error: str, final: bool) -> None:
+    """Saves why a run ended, and whether its test split was asked for."""
+    files.write_text(
+        run_folder / folder.DIVERGED,
+        json.dumps({"error": error, "final": final}, indent=2) + "\n",
+    )

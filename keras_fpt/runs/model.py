@@ -1,0 +1,51 @@
+"""From a resolved run to its compiled model."""
+
+import dataclasses
+
+import keras
+
+from keras_fpt.models import FPTClassifier, default_dropout, paper_optimizer
+from keras_fpt.runs.resolved import ResolvedRun
+
+
+def build_model(run: ResolvedRun) -> FPTClassifier:
+    """The compiled `FPTClassifier` of a run, before training.
+
+    Args:
+        run: a `ResolvedRun`.
+
+    Raises:
+        ValueError: the preset cannot be loaded, or has too few positions.
+    """
+    task, options = run.task, run.model
+    backbone = run.arm.make_backbone(run)
+    if run.config.model.dropout is None:
+        rate = default_dropout(backbone, options.dropout)
+        options = dataclasses.replace(options, dropout=rate)
+    if options.learned_positions is True:
+        options = dataclasses.replace(
+            options, learned_positions=task.sequence_length
+        )
+    arguments = dataclasses.asdict(options)
+    del arguments["dtype"]  # The backbone has it.
+    model = FPTClassifier(
+        backbone, **(task.model_arguments() | arguments), compile=False
+    )
+    limit = model.max_sequence_length
+    if limit is not None and task.sequence_length > limit:
+        raise ValueError(
+            f"The task '{task.name}' has sequences of {task.sequence_length} "
+            f"tokens, but the preset '{run.preset.text}' has {limit} "
+            "positions."
+        )
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if task.top_5:
+        top_5 = keras.metrics.SparseTopKCategoricalAccuracy
+        metrics.append(top_5(5, name="top_5_accuracy"))
+    model.compile(
+        optimizer=paper_optimizer(
+            run.learning_rate, run.config.gradient_accumulation_steps
+        ),
+        metrics=metrics,
+    )
+    return model

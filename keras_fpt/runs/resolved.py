@@ -1,0 +1,160 @@
+"""What will run: every default filled in, the task loaded, the preset found."""
+
+import dataclasses
+import json
+import math
+import pathlib
+from typing import Any, Self
+
+from keras_fpt import freezing, tasks
+from keras_fpt.models import FPTClassifier, ModelOptions
+from keras_fpt.presets import Preset
+from keras_fpt.runs import arms
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.loaded_tasks import load_task
+from keras_fpt.tasks import Task
+
+
+@dataclasses.dataclass(frozen=True)
+class ResolvedRun:
+    """Everything that decides a run's result, apart from versions.
+
+    Args:
+        config: the `RunConfig`, what was said.
+        task: the `Task`.
+        preset: the `Preset`.
+        arm: the `Arm`.
+        model: `ModelOptions`, in which `None` means 'off', no longer 'the
+            default'.
+        steps: int, gradient steps.
+        batch_size: int.
+        learning_rate: float.
+        options: dict, options of the task itself, as JSON has them.
+        source: string, absolute path of a person's own data, or `None`.
+    """
+
+    config: RunConfig
+    task: Task
+    preset: Preset
+    arm: arms.Arm
+    model: ModelOptions
+    steps: int
+    batch_size: int
+    learning_rate: float
+    options: dict[str, Any]
+    source: str | None
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.config.seed
+
+    def settings(self) -> dict[str, Any]:
+        """All options in one flat dict, as `config.json` has them."""
+        return self._filled().settings()
+
+    def to_json(self) -> str:
+        """The run's configuration as JSON text, with all defaults filled in."""
+        return self._filled().to_json()
+
+    def _filled(self) -> RunConfig:
+        return dataclasses.replace(
+            self.config,
+            task=self.task.name,
+            preset=self.preset.text,
+            arm=self.arm.name,
+            model=self.model,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            options=self.options,
+            source=self.source,
+        )
+
+    def as_built(self, model: FPTClassifier) -> Self:
+        """The run with the dropout rate that its model has.
+
+        That is 0 where nobody chose a rate and the backbone has no dropout.
+        """
+        options = dataclasses.replace(
+            self.model, dropout=model.options.dropout or 0.0
+        )
+        return dataclasses.replace(self, model=options)
+
+
+def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
+    """Fills in every default of a run, loads its task and finds its preset.
+
+    Args:
+        config: a `RunConfig`; one that a run's folder holds has no defaults
+            left, and stays as it is.
+        task: the `Task`, where it is known; `None` loads it, or takes it from
+            memory.
+
+    Raises:
+        ValueError: a value is out of range or unknown.
+        FileNotFoundError: the task's data does not exist.
+    """
+    options = json.loads(json.dumps(config.options))  # tuples become lists
+    if "labels" in options:
+        options["labels"] = _absolute(options["labels"])
+    source = config.source
+    if source is None and tasks.is_user_data(config.task):
+        source = str(pathlib.Path(config.task).resolve())
+    if task is None:
+        task = load_task(config.task, config.data_dir, options, source)
+    arm = arms.get(config.arm)
+    said = config.model
+    run = ResolvedRun(
+        config=config,
+        task=task,
+        preset=Preset.parse(config.preset or arm.preset),
+        arm=arm,
+        model=dataclasses.replace(
+            said,
+            policy=said.policy or arm.policy,
+            dropout=_or(said.dropout, task.recipe.dropout),
+            learned_positions=said.learned_positions or arm.learned_positions,
+        ),
+        steps=_or(config.steps, task.recipe.steps),
+        batch_size=_or(config.batch_size, task.recipe.batch_size),
+        learning_rate=_or(config.learning_rate, task.recipe.learning_rate),
+        options=options,
+        source=source,
+    )
+    _check_ranges(run)
+    return run
+
+
+def _or(said: Any, default: Any) -> Any:
+    return default if said is None else said
+
+
+def _absolute(path: str) -> str:
+    return str(pathlib.Path(path).absolute())
+
+
+def _check_ranges(run: ResolvedRun) -> None:
+    """Raises `ValueError` for the first value that is out of range."""
+    freezing.parse_policy(run.model.policy)
+    for name in ("steps", "batch_size"):
+        if getattr(run, name) < 1:
+            raise ValueError(
+                f"Expected {name} to be at least 1 but received "
+                f"{getattr(run, name)}."
+            )
+    accumulated = run.config.gradient_accumulation_steps
+    if accumulated is not None and accumulated < 2:
+        raise ValueError(
+            "Expected gradient_accumulation_steps to be at least 2 but "
+            f"received {accumulated}."
+        )
+    rate = run.learning_rate
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(
+            f"Expected a learning rate above 0 but received {rate}."
+        )
+    if not 0 <= run.seed < 2**31:
+        raise ValueError(
+            f"Expected a seed from 0 to 2^31 - 1 but received {run.seed}."
+        )

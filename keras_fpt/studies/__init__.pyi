@@ -1,0 +1,9 @@
+from . import reproduce as reproduce
+from . import sweep_config as sweep_config
+from .compare import Comparison as Comparison
+from .compare import compare as compare
+from .deadline import parse_seconds as parse_seconds
+from .question import load_question as load_question
+from .sweep import sweep as sweep
+from .sweep import verdicts as verdicts
+from .sweep_config import SweepConfig as SweepConfig

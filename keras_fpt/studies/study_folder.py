@@ -1,0 +1,47 @@
+"""The folder of a study: what the study is, as a file in it."""
+
+import os
+import pathlib
+from typing import Any
+
+from keras_fpt import files
+from keras_fpt.files import json_files
+
+
+def initialize(
+    folder: str | os.PathLike[str], name: str, text: str, what: str
+) -> dict[str, Any]:
+    """Writes what a study is into its folder, a new or empty one.
+
+    If the folder holds the same study, nothing is changed.
+
+    Args:
+        folder: path.
+        name: string, the file that describes the study.
+        text: string, its description, a JSON object.
+        what: string, the kind of study, for errors.
+
+    Returns:
+        Dict, the description in the folder.
+
+    Raises:
+        FileExistsError: the folder holds another study, or something else.
+    """
+    folder = pathlib.Path(folder)
+    path = folder / name
+    described = json_files.parse_object(text, f"The {what}")
+    if path.is_file():
+        if json_files.read_object(path) != described:
+            raise FileExistsError(
+                f"The folder `{folder}` holds a {what} with other settings "
+                f"(see {name}). Choose another folder."
+            )
+        return described
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"The output folder `{folder}` is not empty and holds no {what}. "
+            "Choose another one."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_text(path, text)
+    return described
