@@ -1,0 +1,5 @@
+"""`python -m keras_fpt`: the command line."""
+
+from keras_fpt.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""All commands, and what is common to them: help, the log, errors."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from keras_fpt.cli import presets, pretrain, results, studies, tasks
+from keras_fpt.cli.console import show_log
+from keras_fpt.cli.train import train
+
+# What bad input raises; everything else is a defect and shows its traceback.
+EXPECTED = (
+    ValueError,
+    OSError,
+    FloatingPointError,
+    ImportError,
+    MemoryError,
+)
+
+app = typer.Typer(
+    help="Frozen pretrained transformers for sequences that are not language.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    train,
+    studies.sweep,
+    studies.compare,
+    studies.reproduce,
+    results.evaluate,
+    results.report,
+    results.attention,
+    results.predict,
+):
+    app.command()(command)
+
+tasks_app = typer.Typer(help="List the tasks, or show one.")
+tasks_app.callback(invoke_without_command=True)(tasks.list_tasks)
+tasks_app.command("show")(tasks.show_task)
+app.add_typer(tasks_app, name="tasks")
+
+presets_app = typer.Typer(help="List the presets, or show one.")
+presets_app.callback(invoke_without_command=True)(presets.list_presets)
+presets_app.command("show")(presets.show_preset)
+app.add_typer(presets_app, name="presets")
+
+pretrain_app = typer.Typer(
+    help="Make presets: pretrain a backbone.", no_args_is_help=True
+)
+pretrain_app.command("bit-memory")(pretrain.bit_memory)
+pretrain_app.command("language-model")(pretrain.language_model)
+app.add_typer(pretrain_app, name="pretrain")
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Frozen pretrained transformers for sequences that are not language."""
+    show_log()
+
+
+def main() -> None:
+    """Runs the command line and exits with its status."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except EXPECTED as error:
+        if debug:
+            raise
+        stderr = Console(stderr=True, soft_wrap=True, highlight=False)
+        stderr.print("[red]Error:[/] ", end="")
+        stderr.print(str(error), markup=False)
+        sys.exit(1)

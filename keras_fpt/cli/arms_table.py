@@ -1,0 +1,45 @@
+"""The table of arms, as the terminal shows it."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from keras_fpt.cli.console import console
+
+
+def print_arms(summary: Any) -> None:
+    """Prints the table of `keras_fpt.results.summarize`, one part per task.
+
+    It fits into 80 columns.
+    """
+    for task, rows in summary.groupby(level="task", sort=False):
+        table = Table(title=escape(task))
+        table.add_column("arm")
+        for title in ("rate", "runs", "validation", "test", "steps"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for (_, arm, settings), row in rows.iterrows():
+            lost = f" of {row['n'] + row['diverged']}" * bool(row["diverged"])
+            table.add_row(
+                escape(f"{arm}\n{settings}" if settings else arm),
+                _format(row["learning_rate"], "g"),
+                f"{row['n']}{lost}",
+                _mean(row, "validation_accuracy"),
+                _mean(row, "test_accuracy"),
+                _format(row["steps_to_converge"], ""),
+            )
+        console.print(table)
+    console.print(
+        "Accuracies are means over seeds, ± half of a 95% interval. Steps: the "
+        "median to 95% of the arm's best validation accuracy."
+    )
+
+
+def _mean(row: Any, name: str) -> str:
+    half = _format(100 * row[f"{name}_interval"], ".2f")
+    return f"{row[name]:.2%}" + (f" ± {half}" if half else "")
+
+
+def _format(value: Any, form: str) -> str:
+    """A number as text; nothing for `None` and NaN."""
+    return "" if value is None or value != value else format(value, form)

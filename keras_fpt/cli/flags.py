@@ -1,0 +1,105 @@
+"""Flags of commands, generated from the options of dataclasses."""
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from keras_fpt import options
+
+
+@dataclasses.dataclass(frozen=True)
+class FlagsOf:
+    """Which options become flags of a command.
+
+    Args:
+        dataclass: the dataclass; those within it count as well.
+        only: tuple of the options' names, or `None` for all.
+        panel: string, heading of the flags in the help, or `None`.
+    """
+
+    dataclass: Any
+    only: tuple[str, ...] | None = None
+    panel: str | None = None
+
+    def parameters(self) -> Iterator[inspect.Parameter]:
+        """The flags, as typer reads them from a function's signature."""
+        for cls in (self.dataclass, *_nested(self.dataclass)):
+            hints = typing.get_type_hints(cls)
+            fields = {field.name: field for field in dataclasses.fields(cls)}
+            for name in options.names(cls, python_only=False):
+                if self.only is None or name in self.only:
+                    yield _parameter(fields[name], hints[name], self.panel)
+
+
+def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
+    """Gives a command flags in place of some of its arguments.
+
+    Args:
+        **sources: by the argument's name, the options that become flags. The
+            argument is then a dict from the options' names to their values.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        flags = {name: list(s.parameters()) for name, s in sources.items()}
+        parameters: list[inspect.Parameter] = []
+        signature = inspect.signature(command)
+        for parameter in signature.parameters.values():
+            parameters += flags.get(parameter.name, [parameter])
+
+        @functools.wraps(command)
+        def wrapped(**values: Any) -> Any:
+            for argument, replaced in flags.items():
+                values[argument] = {
+                    p.name: values.pop(p.name) for p in replaced
+                }
+            return command(**values)
+
+        # Only by keyword, so that flags may stand before required arguments.
+        wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[
+                p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+                for p in parameters
+            ]
+        )
+        return wrapped
+
+    return decorate
+
+
+def _nested(cls: Any) -> Iterator[Any]:
+    """The dataclasses that are fields of a dataclass."""
+    for hint in typing.get_type_hints(cls).values():
+        if dataclasses.is_dataclass(hint):
+            yield hint
+
+
+def _parameter(
+    field: dataclasses.Field, hint: Any, panel: str | None
+) -> inspect.Parameter:
+    metadata, names, shown = field.metadata, [], True
+    if isinstance(field.default, bool):  # Without a --no-... beside it.
+        hint, names, shown = bool, [_flag(field.name)], False
+    annotation = Annotated[
+        hint,
+        typer.Option(
+            *names,
+            help=metadata["help"],
+            show_default=metadata["default_text"] or shown,
+            rich_help_panel=panel,
+        ),
+    ]
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=field.default,
+        annotation=annotation,
+    )
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

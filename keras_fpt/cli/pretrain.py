@@ -1,0 +1,61 @@
+"""`keras-fpt pretrain bit-memory` and `pretrain language-model`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.console import console
+from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.pretraining import BitMemoryConfig, LanguageModelConfig
+
+
+@with_flags(settings=FlagsOf(BitMemoryConfig))
+def bit_memory(
+    settings: dict,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Output folder for the preset.",
+            show_default="where the arm bit looks",
+        ),
+    ] = None,
+) -> None:
+    """Train every weight of a fresh backbone on bit memory."""
+    load_backend()
+    from keras_fpt.pretraining import pretrain_bit_memory
+
+    record = pretrain_bit_memory(BitMemoryConfig(**settings), output)
+    console.print(
+        f"{record['accuracy']:.1%} of bit memory's bits are right. Written to "
+        f"{record['folder']}."
+    )
+
+
+@with_flags(settings=FlagsOf(LanguageModelConfig))
+def language_model(
+    text: Annotated[
+        list[str], typer.Option(help="A UTF-8 text file; may be repeated.")
+    ],
+    output: Annotated[Path, typer.Option(help="Output folder of the preset.")],
+    settings: dict,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an existing run.")
+    ] = False,
+) -> None:
+    """Train a tokenizer and a GPT-2 on plain text.
+
+    A document ends at a line that is only <|endoftext|>, and at the end of a
+    file.
+    """
+    load_backend()
+    from keras_fpt.pretraining import pretrain_language_model
+
+    config = LanguageModelConfig(texts=tuple(text), **settings)
+    results = pretrain_language_model(config, str(output), resume)
+    console.print(
+        f"Validation loss {results['validation_loss']:.4f}, "
+        f"{results['bits_per_byte']:.3f} bits per byte (bigram: "
+        f"{results['bigram_bits_per_byte']:.3f}). Written to {output}."
+    )

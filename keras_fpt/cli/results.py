@@ -1,0 +1,105 @@
+"""`keras-fpt evaluate`, `predict`, `report` and `attention`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_fpt.cli.arms_table import print_arms
+from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.task_options import DataDir
+
+FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+
+
+def evaluate(
+    run_dir: FinishedRun,
+    split: Annotated[
+        str,
+        typer.Option(help="validation, test, or another split of the task."),
+    ] = "test",
+    data_dir: DataDir = None,
+) -> None:
+    """Evaluate a finished run again, from its adapter."""
+    load_backend()
+    from keras_fpt import runs
+
+    result = runs.evaluate(run_dir, split, data_dir)
+    accuracies = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2%}"
+        for name, value in result.items()
+        if name.endswith("accuracy")
+    )
+    console.print(f"{split} {accuracies}, loss {result['loss']:.4f}")
+
+
+def predict(
+    run_dir: Annotated[
+        Path, typer.Argument(help="Folder of a finished run on your own data.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Argument(help="New data of the same kind, without labels."),
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .csv file to write.")
+    ] = Path("predictions.csv"),
+) -> None:
+    """Predict the classes of new data with a finished run."""
+    load_backend()
+    from keras_fpt import runs
+
+    frame = runs.predict(run_dir, data, output)
+    counts = frame["prediction"].value_counts()
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
+
+
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of runs or sweeps.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .html file to write.")
+    ] = Path("report.html"),
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the table as .md, .csv and .tex."),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the plots as .svg.")
+    ] = None,
+) -> None:
+    """Write what runs have found as a page, with tables and plots."""
+    load_backend()
+    from keras_fpt.reports import write_report
+
+    print_arms(write_report(runs, output, tables, figures=figures))
+    print_plain(f"Written to {output}.")
+
+
+def attention(
+    run_dir: FinishedRun,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The .png file to write.")
+    ] = Path("attention.png"),
+    example: Annotated[
+        int, typer.Option(help="Index of the example in validation.")
+    ] = 0,
+    block: Annotated[
+        int | None,
+        typer.Option(
+            help="Draw each head of this block, counted from 0.",
+            show_default="all blocks, their heads averaged",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Draw which tokens the tokens of an example attend to."""
+    load_backend()
+    from keras_fpt.reports import attention_map
+
+    panels = attention_map(run_dir, output, example, block, data_dir)
+    what = "blocks" if block is None else f"heads of block {block}"
+    print_plain(f"Attention of {len(panels)} {what}, drawn to {output}.")

@@ -1,0 +1,229 @@
+"""`keras-fpt sweep`, `compare` and `reproduce`."""
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from keras_fpt.cli.arms_table import print_arms
+from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.task_options import (
+    TASK_FLAGS,
+    DataDir,
+    TaskArgument,
+    given,
+)
+from keras_fpt.cli.train import exit_if_stopped
+from keras_fpt.runs import RunConfig
+
+
+@with_flags(
+    settings=FlagsOf(RunConfig, ("preset", "steps", "seed", "data_dir")),
+    options=TASK_FLAGS,
+)
+def sweep(
+    task: TaskArgument,
+    output: Annotated[
+        Path,
+        typer.Option(help="Output folder. Repeat the command to continue."),
+    ],
+    settings: dict,
+    options: dict,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Arm to compare; may be repeated.",
+            show_default="fpt and random",
+        ),
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Setting to choose, as NAME=VALUE,VALUE,... or "
+            "NAME=LOW:HIGH; may be repeated.",
+            show_default="learning_rate=3e-4,1e-3,3e-3",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of runs in each arm's search, with NAME=LOW:HIGH."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            help="Number of runs of each arm at its best settings, the first "
+            "with --seed."
+        ),
+    ] = 3,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="NAME=VALUE, another setting of every run, as the option of "
+            "`train` of that name; may be repeated.",
+        ),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Optuna's database, which machines may share: "
+            "postgresql://...",
+            show_default="an SQLite file in the output folder",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Number of runs that train at a time here.")
+    ] = 1,
+    takeover_seconds: Annotated[
+        int,
+        typer.Option(
+            help="Seconds of silence after which a worker's run is given to "
+            "another."
+        ),
+    ] = 60,
+) -> None:
+    """Compare arms, each at its own best settings, over several seeds.
+
+    Settings are chosen on validation data; the test split is read only for
+    the best.
+    """
+    load_backend()
+    from keras_fpt import studies
+    from keras_fpt.studies import sweep_config
+
+    fixed = dict(map(sweep_config.parse_setting, setting or []))
+    searched = dict(map(sweep_config.parse_search, search or []))
+    config = studies.SweepConfig(
+        RunConfig(task, options=given(options)).with_settings(
+            **fixed | given(settings)
+        ),
+        tuple(arm or ("fpt", "random")),
+        searched or sweep_config.DEFAULT_SEARCH,
+        trials,
+        seeds,
+    )
+    with exit_if_stopped():
+        table = studies.sweep(
+            config, output, storage, workers, takeover_seconds
+        )
+    print_arms(table)
+    for sentence in studies.verdicts(output):
+        print_plain(sentence)
+
+
+@with_flags(
+    settings=FlagsOf(RunConfig, ("preset", "batch_size", "seed", "data_dir")),
+    options=TASK_FLAGS,
+)
+def compare(
+    task: TaskArgument,
+    settings: dict,
+    options: dict,
+    budget: Annotated[
+        str, typer.Option(help="Wall time to spend: 90s, 10m, 2h, ...")
+    ] = "10m",
+    finetune: Annotated[
+        bool,
+        typer.Option(
+            "--finetune",
+            help="Add the arms finetune and full, which train every weight.",
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Output folder. Repeat the command with it to continue.",
+            show_default="runs/<task>-compare-<n>",
+        ),
+    ] = None,
+) -> None:
+    """Tell whether a frozen language model is worth it on some data.
+
+    It is compared with the majority class, scikit-learn's logistic regression
+    and gradient boosting, a linear probe and random weights, each at its own
+    best settings.
+    """
+    from keras_fpt.studies import parse_seconds
+
+    began = time.monotonic()
+    seconds = parse_seconds(budget)
+    load_backend()
+    from keras_fpt import studies
+
+    run = RunConfig(task, options=given(options)).with_settings(**settings)
+    with exit_if_stopped():
+        folder, table, sentence = studies.compare(
+            studies.Comparison(run, finetune), output, seconds, began
+        )
+    print_arms(table)
+    print_plain(f"The report: {folder / 'report.html'}")
+    print_plain(
+        sentence or "Time was too short to train the frozen language model."
+    )
+
+
+def reproduce(
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="transfer, modality, architecture, efficiency, attention, "
+            "fit, size, statistics, linear-probe, depth, train-more, groups or "
+            "language-models."
+        ),
+    ],
+    budget: Annotated[
+        str,
+        typer.Option(
+            help="minutes (at most ten), hours, or paper: the paper's scale, "
+            "for accelerators."
+        ),
+    ] = "minutes",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Output folder. Repeat the command with it to continue.",
+            show_default="runs/<question>-<budget>-<n>",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only list the runs and their cost."),
+    ] = False,
+) -> None:
+    """Answer one of the paper's questions with runs of your own."""
+    began = time.monotonic()
+    load_backend()
+    from keras_fpt.studies import load_question
+    from keras_fpt.studies import reproduce as reproduction
+
+    asked = load_question(question)
+    print_plain(f"{asked.title}\n{asked.outcome}")
+    if dry_run:
+        planned = reproduction.plan(asked, budget, data_dir)
+        _print_plan(planned)
+        print_plain(reproduction.cost(planned, budget))
+        return
+    with exit_if_stopped():
+        folder, table = reproduction.reproduce(
+            asked, budget, output, data_dir, began
+        )
+    print_arms(table)
+    print_plain(f"The report: {folder / 'report.html'}")
+
+
+def _print_plan(planned: list[Any]) -> None:
+    """Prints the `PlannedRuns` of a question."""
+    table = Table("task", "arm", "runs", "steps per run")
+    for runs in planned:
+        table.add_row(
+            runs.task, escape(runs.what), str(runs.count), f"{runs.steps:,}"
+        )
+    console.print(table)

@@ -1,0 +1,128 @@
+"""`keras-fpt tasks` and `tasks show`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.flags import with_flags
+from keras_fpt.cli.task_options import (
+    TASK_FLAGS,
+    DataDir,
+    TaskArgument,
+    given,
+)
+
+CLASSES_SHOWN = 12
+
+
+def list_tasks(context: typer.Context) -> None:
+    """List the tasks, or show one."""
+    if context.invoked_subcommand is not None:
+        return
+    load_backend()
+    from keras_fpt import tasks
+
+    table = Table(
+        "task", "tokens", "token", "answers", "classes", "description"
+    )
+    for name in tasks.names():
+        task = tasks.get(name)
+        answers = task.num_output_tokens * task.labels_per_token
+        numbers = (
+            task.sequence_length,
+            _kind_of_token(task),
+            answers,
+            task.num_classes,
+        )
+        table.add_row(name, *map(str, numbers), task.description)
+    console.print(table)
+    console.print(
+        "A file or folder of your own works as well: see `keras-fpt train "
+        "--help`."
+    )
+
+
+@with_flags(options=TASK_FLAGS)
+def show_task(
+    task: TaskArgument,
+    options: dict,
+    data_dir: DataDir = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The .png file to write.",
+            show_default="<task>.png",
+        ),
+    ] = None,
+) -> None:
+    """Show what a task's data is, and draw a few examples as a PNG."""
+    load_backend()
+    from keras_fpt import tasks
+
+    shown = tasks.get(task, data_dir, **given(options))
+    table = Table(title=escape(shown.name), show_header=False)
+    for row in _facts(shown):
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print(_class_table(shown))
+    output = output or Path(f"{shown.name.replace(':', '-')}.png")
+    tasks.draw_examples(shown, output)
+    print_plain(f"Examples drawn to {output}.")
+
+
+def _kind_of_token(task: Any) -> str:
+    if task.vocabulary_size is not None:
+        return f"1 of {task.vocabulary_size}"
+    return f"{task.input_dim} float" + "s" * (task.input_dim > 1)
+
+
+def _facts(task: Any) -> Iterator[tuple[str, str]]:
+    yield "description", task.description
+    yield "tokens", f"up to {task.sequence_length:,}, {_kind_of_token(task)}"
+    answers = task.num_output_tokens * task.labels_per_token
+    yield "answers", f"{answers:,} of {task.num_classes:,} classes"
+    for split in ("train", *task.held_out_splits):
+        size = task.data.size(split)
+        yield split, "endless" if size is None else f"{size:,} examples"
+    for split in task.held_out_splits:
+        yield (
+            f"majority class, {split}",
+            f"scores {task.majority_accuracy(split):.2%}",
+        )
+    if task.origin is not None:
+        yield "source", task.origin.source
+        yield "license", task.origin.licence
+        yield "citation", task.origin.citation
+
+
+def _class_table(task: Any) -> Table:
+    """The most common classes, and how often each is the answer."""
+    counts = {
+        split: task.class_counts(split)
+        for split in ("train", *task.held_out_splits)
+    }
+    counts = {k: v for k, v in counts.items() if v is not None}
+    table = Table("class", *counts)
+    order = sorted(
+        range(task.num_classes), key=lambda i: -next(iter(counts.values()))[i]
+    )
+    for i in order[:CLASSES_SHOWN]:
+        name = task.class_names[i] if task.class_names else str(i)
+        table.add_row(escape(name), *(_share(v, i) for v in counts.values()))
+    if len(order) > CLASSES_SHOWN:
+        table.add_row(
+            f"{len(order) - CLASSES_SHOWN:,} more", *("" for _ in counts)
+        )
+    return table
+
+
+def _share(counts: Any, i: int) -> str:
+    return f"{counts[i]:,} ({counts[i] / counts.sum():.1%})"

@@ -1,0 +1,119 @@
+"""`keras-fpt train`."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.console import console
+from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given
+from keras_fpt.runs import RunConfig
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
+@with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
+def train(
+    task: TaskArgument,
+    settings: dict,
+    options: dict,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Output folder.", show_default="runs/<task>-<arm>-<n>"
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Resume an existing run.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing run.")
+    ] = False,
+    distribution: Annotated[
+        str | None,
+        typer.Option(
+            help="Use all devices, and the other processes of a run: "
+            "data_parallel, model_parallel (JAX) or auto.",
+            show_default="one device",
+        ),
+    ] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Least time between two checkpoints.")
+    ] = 5.0,
+) -> None:
+    """Train a frozen pretrained transformer on a task or your own data.
+
+    On SIGTERM it saves a checkpoint and exits with status 75; repeat the
+    command with --resume to continue. Ctrl-C does the same, with status 130.
+    """
+    if resume and overwrite:
+        raise ValueError("Give --resume or --overwrite, not both.")
+    if (resume or overwrite) and output is None:
+        raise ValueError("Say with --output which run to resume or overwrite.")
+    load_backend()
+    from keras_fpt import distribution as distributions
+    from keras_fpt import runs
+
+    config = RunConfig(task, options=given(options)).with_settings(**settings)
+    scope: Any = contextlib.nullcontext()
+    if distribution is not None:
+        scope = distributions.scope(distribution)
+    with exit_if_stopped(), scope:
+        metrics = runs.train(
+            config, output, resume, overwrite, checkpoint_seconds
+        )
+        is_first = distributions.is_first_process()
+    if is_first:
+        _print_summary(metrics)
+
+
+@contextlib.contextmanager
+def exit_if_stopped() -> Iterator[None]:
+    """Turns a request to stop into the exit status that says so."""
+    from keras_fpt.runs import Preempted
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except Preempted:
+        raise typer.Exit(PREEMPTED) from None
+
+
+def _print_summary(metrics: dict[str, Any]) -> None:
+    table = Table(title=escape(f"{metrics['task']}, arm {metrics['arm']}"))
+    table.add_column("")
+    splits = [
+        name.removesuffix("_loss") for name in metrics if name.endswith("_loss")
+    ]
+    for split in splits:
+        table.add_column(split, justify="right")
+    for metric, label, form in (
+        ("accuracy", "accuracy", ".2%"),
+        ("top_5_accuracy", "top-5 accuracy", ".2%"),
+        ("majority_accuracy", "majority class", ".2%"),
+        ("loss", "loss", ".4f"),
+    ):
+        values = [metrics.get(f"{split}_{metric}") for split in splits]
+        if any(value is not None for value in values):
+            table.add_row(
+                label,
+                *("" if v is None else format(v, form) for v in values),
+            )
+    console.print(table)
+    trained, total = (
+        metrics["trainable_parameters"],
+        metrics["total_parameters"],
+    )
+    console.print(
+        f"Trained: {metrics['policy']}, {trained:,} of {total:,} parameters "
+        f"({trained / total:.2%}), {metrics['steps']:,} steps in "
+        f"{metrics['wall_seconds']:.0f} s on {metrics['backend']}."
+    )
