@@ -110,11 +110,11 @@ def sweep(
         seeds,
     )
     with exit_if_stopped():
-        table = studies.sweep(
+        table = studies.run_sweep(
             config, output, storage, workers, takeover_seconds
         )
     print_arms(table)
-    for sentence in studies.verdicts(output):
+    for sentence in studies.sweep_verdicts(output):
         print_plain(sentence)
 
 
@@ -159,7 +159,7 @@ def compare(
 
     run = RunConfig(task, options=given(options)).with_settings(**settings)
     with exit_if_stopped():
-        folder, table, sentence = studies.compare(
+        folder, table, sentence = studies.run_comparison(
             studies.Comparison(run, finetune), output, seconds, began
         )
     print_arms(table)
@@ -212,7 +212,7 @@ def reproduce(
         print_plain(reproduction.cost(planned, budget))
         return
     with exit_if_stopped():
-        folder, table = reproduction.reproduce(
+        folder, table = reproduction.run_question(
             asked, budget, output, data_dir, began
         )
     print_arms(table)

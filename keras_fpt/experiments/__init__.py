@@ -4,5 +4,5 @@ raise ImportError(
     "keras_fpt.experiments has become keras_fpt.runs (RunConfig, train, "
     "evaluate, predict, arms), keras_fpt.results (load_runs, summarize), "
     "keras_fpt.reports (write_report, attention_map) and keras_fpt.studies "
-    "(sweep, compare, reproduce)."
+    "(run_sweep, run_comparison, run_question)."
 )

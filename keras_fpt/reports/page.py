@@ -14,7 +14,7 @@ from keras_fpt.results import (
     baselines,
     by_learning_rate,
     claims,
-    conclusion,
+    conclude,
     load_runs,
     not_run,
     summarize,
@@ -135,7 +135,7 @@ def _section(
     found = [baseline for baseline in found if baseline.task == task]
     return {
         "name": task,
-        "conclusion": conclusion(own, found) if found else None,
+        "conclusion": conclude(own, found) if found else None,
         "rows": [
             {"arm": arm, "description": _description(arm, settings), **row}
             for (name, arm, settings), row in table.iterrows()

@@ -2,7 +2,7 @@ from . import arms_table as arms_table
 from . import baselines as baselines
 from . import not_run as not_run
 from .baselines import Baseline as Baseline
-from .conclusion import conclusion as conclusion
+from .conclusion import conclude as conclude
 from .not_run import NotRun as NotRun
 from .run_labels import describe as describe
 from .run_table import finished_final as finished_final
@@ -10,5 +10,5 @@ from .run_table import load_runs as load_runs
 from .run_table import read_history as read_history
 from .summary import by_learning_rate as by_learning_rate
 from .summary import summarize as summarize
+from .verdicts import arm_verdicts as arm_verdicts
 from .verdicts import claims as claims
-from .verdicts import verdicts as verdicts

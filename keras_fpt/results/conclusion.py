@@ -36,7 +36,7 @@ class Candidate:
     seconds: float
 
 
-def conclusion(runs: Any, baselines: Sequence[Baseline]) -> str | None:
+def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     """One sentence on one task: is it worth it, by how much, at what cost.
 
     The frozen model is compared with the best of all others by validation

@@ -84,7 +84,7 @@ def verdict(
     )
 
 
-def verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
+def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
     """What can be said of the first arm beside each of the others.
 
     Args:

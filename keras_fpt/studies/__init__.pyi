@@ -1,9 +1,10 @@
 from . import reproduce as reproduce
 from . import sweep_config as sweep_config
 from .compare import Comparison as Comparison
-from .compare import compare as compare
+from .compare import run_comparison as run_comparison
 from .deadline import parse_seconds as parse_seconds
 from .question import load_question as load_question
-from .sweep import sweep as sweep
-from .sweep import verdicts as verdicts
+from .reproduce import run_question as run_question
+from .sweep import run_sweep as run_sweep
+from .sweep import sweep_verdicts as sweep_verdicts
 from .sweep_config import SweepConfig as SweepConfig

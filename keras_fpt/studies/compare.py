@@ -18,7 +18,7 @@ from keras_fpt.results import (
     Baseline,
     NotRun,
     baselines,
-    conclusion,
+    conclude,
     load_runs,
     not_run,
 )
@@ -111,7 +111,7 @@ _PLANS = (
 )
 
 
-def compare(
+def run_comparison(
     comparison: Comparison,
     output: str | os.PathLike[str] | None,
     seconds: float,
@@ -138,7 +138,7 @@ def compare(
 
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
-        sentence of `keras_fpt.results.conclusion`.
+        sentence of `keras_fpt.results.conclude`.
 
     Raises:
         ValueError, FileNotFoundError: something in `comparison` is not right,
@@ -159,7 +159,7 @@ def compare(
     missing += _train(comparison, run, output, deadline)
     not_run.write(missing, output)
     table = write_report([output], output / REPORT, output / "tables")
-    return output, table, conclusion(load_runs(output), fitted)
+    return output, table, conclude(load_runs(output), fitted)
 
 
 def _fit_baselines(

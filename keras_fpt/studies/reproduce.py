@@ -27,7 +27,7 @@ _RESERVED_SHARE = 0.2
 _REPORT_SECONDS = 30
 
 
-def reproduce(
+def run_question(
     question: Question,
     budget: str,
     output: str | os.PathLike[str] | None = None,

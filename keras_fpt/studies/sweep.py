@@ -22,7 +22,7 @@ TAKEOVER_SECONDS = 60
 _POLL_SECONDS = 1.0
 
 
-def sweep(
+def run_sweep(
     config: SweepConfig,
     folder: str | os.PathLike[str],
     storage_url: str | None = None,
@@ -89,7 +89,7 @@ def sweep(
     return results.summarize(results.load_runs(folder / sweep_worker.RUNS))
 
 
-def verdicts(folder: str | os.PathLike[str]) -> list[str]:
+def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
     """What can be said of a sweep's first arm beside each of the others.
 
     Args:
@@ -100,7 +100,7 @@ def verdicts(folder: str | os.PathLike[str]) -> list[str]:
     """
     config = SweepConfig.read(pathlib.Path(folder, sweep_worker.CONFIG))
     runs = results.load_runs(pathlib.Path(folder, sweep_worker.RUNS))
-    return results.verdicts(runs, config.arms)
+    return results.arm_verdicts(runs, config.arms)
 
 
 def _resolve_all(config: SweepConfig) -> None:

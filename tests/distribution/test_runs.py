@@ -41,14 +41,10 @@ def test_two_processes_leave_the_record_of_one(sums_file, preset, tmp_path):
     assert first[0] == second[0] == 0, first[2][-2000:] + second[2][-2000:]
     assert "Trained: fpt" in first[1]
     assert "Task" not in second[1] and "Trained" not in second[1]
-    config = RunConfig(
-        *(sums_file, preset),
-        steps=STEPS,
-        batch_size=16,
-        learning_rate=0.01,
-        dropout=0.0,
+    config = RunConfig(*(sums_file, preset)).with_settings(
+        steps=STEPS, batch_size=16, learning_rate=0.01, dropout=0.0
     )
-    run.train(config, tmp_path / "one", log=lambda line: None)
+    run.train(config, tmp_path / "one")
     one, two = (
         json.loads((tmp_path / name / "metrics.json").read_text())
         for name in ("one", "two")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backend_free
 def folder(preset, small_evaluations, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     config = RunConfig("bit_xor", preset, steps=2, batch_size=20)
-    run.train(config, folder, log=lambda line: None)
+    run.train(config, folder)
     return folder
 
 

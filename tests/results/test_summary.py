@@ -16,7 +16,7 @@ def write_run(folder, accuracy=0.9, test=True, error=None, **config):
     """What a run on bit_xor leaves, without having been run."""
     folder.mkdir(parents=True)
     settings = {"steps": 30, "learning_rate": 1e-3, "policy": "fpt", **config}
-    config = RunConfig("bit_xor", **settings)
+    config = RunConfig("bit_xor").with_settings(**settings)
     (folder / "config.json").write_text(config.to_json())
     if error is not None:
         text = json.dumps({"error": error, "final": test})

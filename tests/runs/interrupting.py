@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from keras_fpt.files import (checkpoints)
-from keras_fpt.runs import (recorder, train as run)
-from keras_fpt.runs.checkpoint_interval import (Interval)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.files import checkpoints
+from keras_fpt.runs import recorder, train as run
+from keras_fpt.runs.checkpoint_interval import Interval
+from keras_fpt.runs.config import RunConfig
 from keras_fpt.tasks import generated
 
 
@@ -41,8 +41,8 @@ def small_evaluations():
 @pytest.fixture(scope="module")
 def config(preset):
     """A run of ten steps: evaluated after four, eight and ten."""
-    return RunConfig(
-        "bit_xor", preset, depth=1, steps=10, batch_size=20, dropout=0.1
+    return RunConfig("bit_xor", preset).with_settings(
+        depth=1, steps=10, batch_size=20, dropout=0.1
     )
 
 
@@ -50,7 +50,7 @@ def config(preset):
 def expected(config, tmp_path_factory):
     """What is left by a run that nothing has interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    run.train(config, folder, log=quiet)
+    run.train(config, folder)
     return result(folder)
 
 

@@ -7,8 +7,8 @@ from conftest import snapshot
 from keras import ops
 
 from keras_fpt import freezing, presets, tasks
-from keras_fpt.runs import (arms, train as run)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.runs import arms, train as run
+from keras_fpt.runs.config import RunConfig
 from keras_fpt.pretraining import BitMemoryConfig, bit_memory
 
 # Twelve layers take long. What freezes and trains one of the others does so for
@@ -46,7 +46,9 @@ def vit(tmp_path_factory):
 
 def make(arm, preset, **changes):
     task = tasks.get("bit_xor")
-    config = RunConfig("bit_xor", preset, arm, batch_size=8, **changes)
+    config = RunConfig("bit_xor", preset, arm).with_settings(
+        batch_size=8, **changes
+    )
     return run.build_model(config.resolve(task), task), task
 
 
@@ -143,7 +145,7 @@ def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
 def test_bit_pretraining_writes_a_preset(preset, tmp_path):
     config = BitMemoryConfig(preset, steps=3, batch_size=4)
     folder = tmp_path / "bits"
-    record = bit_memory.pretrain_bit_memory(config, folder, log=lambda _: None)
+    record = bit_memory.pretrain_bit_memory(config, folder)
     assert json.loads((folder / bit_memory.RECORD).read_text())["steps"] == 3
     assert 0.4 < record["accuracy"] < 0.8
     assert presets.load_backbone(folder).num_layers == 2
@@ -186,7 +188,9 @@ def test_names_take_hyphens():
     ],
 )
 def test_runs_of_arms_can_be_evaluated_again(arm, preset, tmp_path):
-    config = RunConfig("bit_xor", preset, arm, depth=1, steps=2, batch_size=100)
-    metrics = run.train(config, tmp_path / arm, log=lambda _: None)
+    config = RunConfig("bit_xor", preset, arm).with_settings(
+        depth=1, steps=2, batch_size=100
+    )
+    metrics = run.train(config, tmp_path / arm)
     result = run.evaluate(tmp_path / arm)
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from conftest import gpt2_backbone
 
 from keras_fpt import FPTClassifier, tasks
-from keras_fpt.runs import (feature_data, train as run)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.runs import feature_data, train as run
+from keras_fpt.runs.config import RunConfig
 
 pytestmark = pytest.mark.usefixtures("small_evaluations")
 
@@ -20,9 +20,7 @@ def quiet(line):
 
 @pytest.fixture
 def config(preset):
-    return RunConfig(
-        "digits",
-        preset,
+    return RunConfig("digits", preset).with_settings(
         policy="output_only",
         steps=30,
         batch_size=50,
@@ -63,9 +61,9 @@ def test_batches_are_those_of_the_task(make, tmp_path):
 
 @pytest.mark.backend_free
 def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
-    cached = run.train(config, tmp_path / "cached", log=quiet)
+    cached = run.train(config, tmp_path / "cached")
     config = dataclasses.replace(config, cache_features=False)
-    plain = run.train(config, tmp_path / "plain", log=quiet)
+    plain = run.train(config, tmp_path / "plain")
     for name in ("train_loss", "validation_loss", "test_loss"):
         assert cached[name] == pytest.approx(plain[name], abs=1e-5)
     assert cached["test_accuracy"] == plain["test_accuracy"]
@@ -81,9 +79,9 @@ def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
 
 @pytest.mark.backend_free
 def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
-    in_memory = run.train(config, tmp_path / "memory", log=quiet)
+    in_memory = run.train(config, tmp_path / "memory")
     monkeypatch.setattr(feature_data, "MOST_IN_MEMORY", 0)
-    on_disk = run.train(config, tmp_path / "disk", log=quiet)
+    on_disk = run.train(config, tmp_path / "disk")
     assert on_disk | {"wall_seconds": 0} == in_memory | {"wall_seconds": 0}
     assert not (tmp_path / "disk" / "features.npy").exists()
 
@@ -103,7 +101,7 @@ def test_runs_whose_features_change_are_refused(
 ):
     config = dataclasses.replace(config, **changes)
     with pytest.raises(ValueError, match=message):
-        run.train(config, tmp_path / "run", log=quiet)
+        run.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

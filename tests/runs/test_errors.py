@@ -19,7 +19,14 @@ from interrupting import (
     small_evaluations,
 )
 
-from keras_fpt.runs import (checkpoint_folder, errors as faults, recorder, train as run, folder as run_folder, signals as stopping)
+from keras_fpt.runs import (
+    checkpoint_folder,
+    errors as faults,
+    recorder,
+    train as run,
+    folder as run_folder,
+    signals as stopping,
+)
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def test_a_full_disk_keeps_the_last_good_state(
     with monkeypatch.context() as patch:
         patch.setattr(recorder.Recorder, "_check_finite", fill)
         with pytest.raises(OSError, match="No space .* Free some and go on"):
-            run.train(config, folder, log=quiet)
+            run.train(config, folder)
     assert not list(folder.rglob("*.tmp"))
     filler.unlink()
     lines = []
@@ -116,7 +123,7 @@ def test_a_lack_of_memory_is_one_error_that_says_what_to_do(ask):
 def test_a_lack_of_memory_while_training(config, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_evaluate", lambda *_: impossible_array())
     with pytest.raises(MemoryError, match="Out of memory"):
-        run.train(config, tmp_path, log=quiet)
+        run.train(config, tmp_path)
     assert (tmp_path / "checkpoints").exists()
 
 
@@ -138,7 +145,7 @@ def test_a_loss_that_is_nan_says_where_and_keeps_the_state(
 
     monkeypatch.setattr(recorder.Recorder, "_check_finite", broken)
     with pytest.raises(FloatingPointError) as info:
-        run.train(config, tmp_path, log=quiet)
+        run.train(config, tmp_path)
     for words in (
         "loss became nan at step 6",
         "batch 5 (counted from 0) of 20 examples",
@@ -162,7 +169,7 @@ def test_weights_that_are_not_finite_are_never_written(
 
     monkeypatch.setattr(checkpoint_folder, "write", broken)
     with pytest.raises(FloatingPointError, match="not finite at step 3"):
-        run.train(config, tmp_path, log=quiet)
+        run.train(config, tmp_path)
     names = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
     assert names == ["000000001.safetensors", "000000002.safetensors"]
 
@@ -172,7 +179,7 @@ def test_a_second_run_on_one_folder_is_refused_at_once(config, tmp_path):
     with run_folder.hold(tmp_path):
         for flags in ((False, False), (True, False), (False, True)):
             with pytest.raises(BlockingIOError) as info:
-                run.train(config, tmp_path, *flags, log=quiet)
+                run.train(config, tmp_path, *flags)
             assert f"{tmp_path}` (pid {os.getpid()})" in str(info.value)
     assert list(tmp_path.iterdir()) == []
 

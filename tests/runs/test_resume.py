@@ -20,7 +20,14 @@ from interrupting import (
     small_evaluations,
 )
 
-from keras_fpt.runs import (checkpoint_folder, checkpoint_interval as interval, recorder, train as run, folder as run_folder, signals as stopping)
+from keras_fpt.runs import (
+    checkpoint_folder,
+    checkpoint_interval as interval,
+    recorder,
+    train as run,
+    folder as run_folder,
+    signals as stopping,
+)
 
 
 class Killed(BaseException):
@@ -83,7 +90,7 @@ def test_a_run_broken_off_again_and_again_ends_as_if_nothing_had_happened(
             owner, name, call, before = place
             fail_at(patch, owner, name, call, Killed, before)
             with pytest.raises(Killed):
-                run.train(config, tmp_path, resume=True, log=quiet)
+                run.train(config, tmp_path, resume=True)
     resume(config, tmp_path)
     assert result(tmp_path) == expected
     assert not (tmp_path / "checkpoints").exists()
@@ -107,7 +114,7 @@ def break_off_after(steps, config, folder, monkeypatch):
     with monkeypatch.context() as patch:
         fail_at(patch, checkpoint_folder, "write", steps, Killed, False)
         with pytest.raises(Killed):
-            run.train(config, folder, log=quiet)
+            run.train(config, folder)
 
 
 @pytest.mark.backend_free
@@ -207,7 +214,7 @@ def test_a_signal_during_an_evaluation_stops_at_once(
 
     monkeypatch.setattr(recorder, "write_history", terminate)
     with pytest.raises(stopping.Preempted):
-        run.train(config, tmp_path, log=quiet)
+        run.train(config, tmp_path)
     assert steps_kept(tmp_path) == [3, 4]
 
 
@@ -280,7 +287,7 @@ def test_a_killed_process_is_resumed_by_another(
 
 def train_in_child(config, folder):
     make_small()
-    run.train(config, folder, resume=True, log=quiet, checkpoint_seconds=0)
+    run.train(config, folder, resume=True, checkpoint_seconds=0)
 
 
 @pytest.mark.slow

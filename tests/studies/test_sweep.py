@@ -31,7 +31,9 @@ TIMEOUT = 300
 @pytest.fixture
 def config(sums_file, preset):
     """Two arms at two rates, then two seeds each: eight runs, two twice."""
-    run = RunConfig(sums_file, preset, depth=1, steps=20, batch_size=20)
+    run = RunConfig(sums_file, preset).with_settings(
+        depth=1, steps=20, batch_size=20
+    )
     rates = {"learning_rate": (1e-3, 1e-2)}
     return SweepConfig(run, search=rates, seeds=2)
 

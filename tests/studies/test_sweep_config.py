@@ -50,7 +50,9 @@ def test_a_grid_has_all_combinations():
         {"dropout": 0.1, "depth": 2},
     ]
     runs = config.configs({"depth": 2})
-    assert runs["random"] == RunConfig("bit_xor", arm="random", depth=2)
+    assert runs["random"] == RunConfig("bit_xor", arm="random").with_settings(
+        depth=2
+    )
 
 
 @pytest.mark.parametrize(

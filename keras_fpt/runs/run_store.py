@@ -14,9 +14,9 @@ from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.runs import folder
 from keras_fpt.runs.config import RunConfig
-from keras_fpt.runs.evaluate import add_test
+from keras_fpt.runs.evaluation import add_test
 from keras_fpt.runs.resolved import ResolvedRun, resolve
-from keras_fpt.runs.train import train
+from keras_fpt.runs.training import train
 
 LOGGER = logging.getLogger(__name__)
 BUSY_SECONDS = 1.0

@@ -20,8 +20,8 @@ from keras_fpt.runs import (
     folder,
 )
 from keras_fpt.runs.config import RunConfig
-from keras_fpt.runs.evaluate import evaluate_model
-from keras_fpt.runs.finish import finish, first_batches
+from keras_fpt.runs.evaluation import evaluate_model
+from keras_fpt.runs.finishing import finish, first_batches
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve

@@ -14,7 +14,7 @@ from keras_fpt import distribution, freezing
 from keras_fpt.models import FPTClassifier
 from keras_fpt.runs import folder
 from keras_fpt.runs.curves import draw_curves
-from keras_fpt.runs.evaluate import (
+from keras_fpt.runs.evaluation import (
     evaluate_model,
     test_metrics,
     with_prefix,

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_fpt.runs import (train as run)
-from keras_fpt.runs.predict import (predict)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.runs import train as run
+from keras_fpt.runs.predict import predict
+from keras_fpt.runs.config import RunConfig
 
 pytestmark = pytest.mark.backend_free
 
@@ -42,7 +42,7 @@ def finished(preset, tmp_path, monkeypatch):
         learning_rate=1e-2,
         options={"label_column": "level", "group_column": "group"},
     )
-    metrics = run.train(config, tmp_path / "run", log=quiet)
+    metrics = run.train(config, tmp_path / "run")
     assert run.evaluate(tmp_path / "run")["accuracy"] == pytest.approx(
         metrics["test_accuracy"]
     )
@@ -88,7 +88,7 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
 
 def test_runs_that_cannot_predict(preset, tmp_path):
     config = RunConfig("bit_xor", preset, steps=1, batch_size=500)
-    run.train(config, tmp_path / "xor", log=quiet)
+    run.train(config, tmp_path / "xor")
     with pytest.raises(FileNotFoundError, match="only runs on data of your"):
         predict(tmp_path / "xor", "new.csv")
     (tmp_path / "xor" / "adapter.safetensors").unlink()

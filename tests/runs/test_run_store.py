@@ -4,9 +4,13 @@ import threading
 
 import pytest
 
-from keras_fpt.runs import (run_store as kept_runs, train as run, folder as run_folder)
-from keras_fpt.runs.config import (RunConfig)
-from keras_fpt.results.run_table import (load_runs, read_history)
+from keras_fpt.runs import (
+    run_store as kept_runs,
+    train as run,
+    folder as run_folder,
+)
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.results.run_table import load_runs, read_history
 
 pytestmark = [
     pytest.mark.backend_free,
@@ -20,14 +24,16 @@ def quiet(line):
 
 @pytest.fixture(scope="module")
 def config(preset):
-    return RunConfig("bit_xor", preset, depth=1, steps=6, batch_size=20)
+    return RunConfig("bit_xor", preset).with_settings(
+        depth=1, steps=6, batch_size=20
+    )
 
 
 @pytest.fixture(scope="module")
 def searched(config, tmp_path_factory):
     """A folder of runs with one that has not read the test split."""
     runs = tmp_path_factory.mktemp("runs")
-    folder, _ = kept_runs.run_once(config, runs, test=False, log=quiet)
+    folder, _ = kept_runs.run_once(config, runs, test=False)
     return runs, folder, (folder / "metrics.json").read_text()
 
 
@@ -49,7 +55,7 @@ def test_the_test_split_is_not_read_in_a_search(searched):
 
 def test_a_run_that_exists_is_not_run_again(config, searched, no_training):
     runs, folder, text = searched
-    again = kept_runs.run_once(config, runs, test=False, log=quiet)
+    again = kept_runs.run_once(config, runs, test=False)
     assert again == (folder, json.loads(text))
 
 
@@ -57,7 +63,7 @@ def test_the_test_split_is_read_when_it_is_asked_for(
     config, searched, no_training, tmp_path
 ):
     runs, folder, text = searched
-    _, metrics = kept_runs.run_once(config, runs, test=True, log=quiet)
+    _, metrics = kept_runs.run_once(config, runs, test=True)
     accuracy = run.evaluate(folder, "test")["accuracy"]
     assert metrics["test_accuracy"] == pytest.approx(accuracy)
     assert json.loads(text).items() <= metrics.items()
@@ -106,7 +112,7 @@ def test_a_run_that_is_being_trained_is_waited_for(
 
     monkeypatch.setattr(run, "train", busy)
     monkeypatch.setattr(kept_runs.time, "sleep", sleep)
-    found, _ = kept_runs.run_once(config, runs, test=False, log=quiet)
+    found, _ = kept_runs.run_once(config, runs, test=False)
     assert found == folder and waited.is_set()
 
 

@@ -5,10 +5,15 @@ import shutil
 import keras
 import pytest
 
-from keras_fpt.files import (checkpoints)
-from keras_fpt import (tasks)
-from keras_fpt.runs import (recorder, train as run, folder as run_folder, signals as stopping)
-from keras_fpt.runs.config import (RunConfig)
+from keras_fpt.files import checkpoints
+from keras_fpt import tasks
+from keras_fpt.runs import (
+    recorder,
+    train as run,
+    folder as run_folder,
+    signals as stopping,
+)
+from keras_fpt.runs.config import RunConfig
 
 pytestmark = pytest.mark.usefixtures("small_evaluations")
 
@@ -19,8 +24,8 @@ def quiet(line):
 
 @pytest.fixture(scope="module")
 def config(preset):
-    return RunConfig(
-        "bit_xor", preset, depth=1, steps=60, batch_size=100, dropout=0.1
+    return RunConfig("bit_xor", preset).with_settings(
+        depth=1, steps=60, batch_size=100, dropout=0.1
     )
 
 
@@ -28,11 +33,11 @@ def config(preset):
 def finished(config, tmp_path_factory):
     """A run's folder, which tests only read, and its metrics."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return folder, run.train(config, folder, log=quiet)
+    return folder, run.train(config, folder)
 
 
 def changed(config, **changes):
-    return RunConfig(**{**vars(config), **changes})
+    return config.with_settings(**changes)
 
 
 def test_a_run_leaves_its_record(finished, preset):
@@ -81,7 +86,7 @@ def test_evaluate_repeats_the_metrics(finished):
 
 @pytest.mark.backend_free
 def test_same_seed_gives_the_same_metrics(finished, config, tmp_path):
-    again = run.train(config, tmp_path / "again", log=quiet)
+    again = run.train(config, tmp_path / "again")
     assert again | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}
 
 
@@ -98,7 +103,7 @@ def test_interrupted_run_goes_on_as_if_nothing_had_happened(
 
     monkeypatch.setattr(recorder, "write_history", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.train(config, folder, log=quiet)
+        run.train(config, folder)
     assert (folder / "checkpoints" / "000000025.safetensors").exists()
     assert not run_folder.is_finished(folder)
     with pytest.raises(FileNotFoundError, match="is not finished"):
@@ -122,7 +127,7 @@ def test_resume_of_a_finished_run_does_nothing(finished, config):
 @pytest.mark.backend_free
 def test_resume_starts_where_there_is_nothing(config, tmp_path):
     short = changed(config, steps=1)
-    metrics = run.train(short, tmp_path / "new", resume=True, log=quiet)
+    metrics = run.train(short, tmp_path / "new", resume=True)
     assert metrics["steps"] == 1
 
 
@@ -131,12 +136,12 @@ def test_a_run_is_not_touched_unless_told(finished, config, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = (folder / "metrics.json").read_bytes()
     with pytest.raises(FileExistsError, match="--overwrite"):
-        run.train(config, folder, log=quiet)
+        run.train(config, folder)
     with pytest.raises(ValueError, match="has seed=0 but received seed=1"):
-        run.train(changed(config, seed=1), folder, resume=True, log=quiet)
+        run.train(changed(config, seed=1), folder, resume=True)
     assert (folder / "metrics.json").read_bytes() == before
     other = changed(config, seed=1, steps=1)
-    metrics = run.train(other, folder, overwrite=True, log=quiet)
+    metrics = run.train(other, folder, overwrite=True)
     assert metrics["seed"] == 1
 
 
@@ -146,7 +151,7 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(FileExistsError, match="holds no run"):
-            run.train(config, tmp_path, overwrite=True, log=quiet)
+            run.train(config, tmp_path, overwrite=True)
         assert (tmp_path / name).read_text() == text
 
 
@@ -154,9 +159,9 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
 def test_output_that_cannot_be_written(config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
-        run.train(config, tmp_path / "file", log=quiet)
+        run.train(config, tmp_path / "file")
     with pytest.raises(PermissionError, match="Cannot write"):
-        run.train(config, "/proc/keras-fpt/run", log=quiet)
+        run.train(config, "/proc/keras-fpt/run")
 
 
 @pytest.mark.backend_free
@@ -177,9 +182,9 @@ def test_output_that_cannot_be_written(config, tmp_path):
     ],
 )
 def test_bad_input_leaves_nothing_behind(config, tmp_path, change, message):
-    bad = RunConfig(**{**vars(config), **change})
+    bad = config.with_settings(**change)
     with pytest.raises(ValueError, match=message):
-        run.train(bad, tmp_path / "bad", log=quiet)
+        run.train(bad, tmp_path / "bad")
     assert not (tmp_path / "bad").exists()
 
 
@@ -190,14 +195,14 @@ def test_task_longer_than_the_positions(tmp_path):
     short = str(tmp_path / "short")
     gpt2_backbone(max_sequence_length=64).save_to_preset(short)
     with pytest.raises(ValueError, match="120 tokens, but.*64 positions"):
-        run.train(RunConfig("bit_memory", short), tmp_path / "run", log=quiet)
+        run.train(RunConfig("bit_memory", short), tmp_path / "run")
 
 
 def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
     hot = changed(config, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match="learning rate 1e.30"):
         # None is due before the loss blows up, however slow the machine.
-        run.train(hot, tmp_path / "hot", log=quiet, checkpoint_seconds=1e6)
+        run.train(hot, tmp_path / "hot", checkpoint_seconds=1e6)
     assert not run_folder.is_finished(tmp_path / "hot")
     assert not (tmp_path / "hot" / "checkpoints").exists()
 
@@ -217,7 +222,7 @@ def test_resume_on_another_backend_is_refused(config, tmp_path):
 @pytest.mark.backend_free
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
     random = changed(config, arm="random", seed=3, steps=2)
-    metrics = run.train(random, tmp_path / "random", log=quiet)
+    metrics = run.train(random, tmp_path / "random")
     assert metrics["policy"] == "fpt"
     # Its adapter needs the seed and the preset alone.
     result = run.evaluate(tmp_path / "random")
@@ -246,7 +251,7 @@ def test_default_folder_is_always_new(tmp_path, monkeypatch):
 @pytest.mark.backend_free
 def test_resume_needs_a_folder(config):
     with pytest.raises(ValueError, match="which run"):
-        run.train(config, resume=True, log=quiet)
+        run.train(config, resume=True)
 
 
 @pytest.mark.backend_free
@@ -272,7 +277,7 @@ def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
         whole, steps=8, batch_size=10, gradient_accumulation_steps=2
     )
     ends = [
-        run.train(settings, tmp_path / str(settings.steps), log=quiet)
+        run.train(settings, tmp_path / str(settings.steps))
         for settings in (whole, parts)
     ]
     losses = [metrics["test_loss"] for metrics in ends]
