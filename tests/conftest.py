@@ -70,6 +70,22 @@ def fixed_seed():
 
 
 @pytest.fixture
+def messages():
+    """The package's log messages, a list that grows."""
+    import logging
+
+    class Collector(logging.Handler):
+        def emit(self, record):
+            found.append(record.getMessage())
+
+    found, collector = [], Collector()
+    logger = logging.getLogger("keras_fpt")
+    logger.addHandler(collector)
+    yield found
+    logger.removeHandler(collector)
+
+
+@pytest.fixture
 def backbone():
     return gpt2_backbone()
 
@@ -88,13 +104,13 @@ def preset(tmp_path_factory):
 @pytest.fixture(scope="module")
 def small_evaluations():
     """Runs on generated examples evaluate on 20 of train, 100 of the rest."""
-    from keras_fpt.runs import train as run
+    from keras_fpt.runs import finishing
     from keras_fpt.tasks import generated
 
     with pytest.MonkeyPatch.context() as patch:
         sizes = {"validation": 100, "test": 100}
         patch.setattr(generated, "SIZES", sizes)
-        patch.setattr(run, "TRAIN_SUBSET_SIZE", 20)
+        patch.setattr(finishing, "TRAIN_SUBSET_SIZE", 20)
         yield
 
 

@@ -66,12 +66,12 @@ def test_own_data_from_table_to_predictions(
     assert call(monkeypatch, "tasks", "show", *own) == 0
     out = capsys.readouterr().out
     assert "mine: 60 sequences, 1 token of width 1 -> 2 classes" in out
-    assert "right in 50.00%" in out
+    assert "scores 50.00%" in out
     assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
     assert call(monkeypatch, "train", *own, *budget) == 0
     out = capsys.readouterr().out
     assert "43 train, 5 validation, 12 test" in out
-    assert "Classes of train:" in out and "commonest answer" in out
+    assert "Classes of train:" in out and "majority class" in out
     run = "runs/mine-fpt-1"
     assert call(monkeypatch, "train", *own, *budget, "--resume",
                 "--output", run) == 0  # fmt: skip
@@ -89,7 +89,7 @@ def test_show_a_task(monkeypatch, tmp_path, capsys, task):
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, "tasks", "show", task, "-o", "it.png") == 0
     out = capsys.readouterr().out
-    for word in ("licence", "citation", "source", "majority class, test"):
+    for word in ("license", "citation", "source", "majority class, test"):
         assert word in out
     assert (tmp_path / "it.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -129,15 +129,14 @@ def test_bad_input_is_one_sentence(
     [("Preempted", 75), ("KeyboardInterrupt", 130), ("MemoryError", 1)],
 )
 def test_what_stops_a_run_has_its_own_status(monkeypatch, stop, status):
-    from keras_fpt.runs import signals as stopping
-    from keras_fpt.runs import train as run
+    from keras_fpt import runs
 
-    error = getattr(stopping, stop, None) or getattr(builtins, stop)
+    error = getattr(runs, stop, None) or getattr(builtins, stop)
 
     def train(*arguments):
         raise error
 
-    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(runs, "train", train)
     assert call(monkeypatch, "train", "bit-xor") == status
 
 
@@ -170,9 +169,10 @@ def test_show_a_preset(monkeypatch, preset, capsys):
 
 
 def test_defaults_of_pretraining_are_the_librarys():
+    from keras_fpt.cli import pretrain
     from keras_fpt.pretraining import LanguageModelConfig
 
-    parameters = inspect.signature(cli.pretrain_language_model).parameters
+    parameters = inspect.signature(pretrain.language_model).parameters
     for field in dataclasses.fields(LanguageModelConfig):
         if field.name != "texts":
             assert parameters[field.name].default == field.default, field.name

@@ -8,10 +8,9 @@ import keras
 import pytest
 from launching import environments, finish, start
 
-from keras_fpt import distribution
+from keras_fpt import distribution, runs
 from keras_fpt.files import checkpoints
-from keras_fpt.runs import train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig
 
 BACKEND = keras.backend.backend()
 STEPS = 30
@@ -44,7 +43,7 @@ def test_two_processes_leave_the_record_of_one(sums_file, preset, tmp_path):
     config = RunConfig(*(sums_file, preset)).with_settings(
         steps=STEPS, batch_size=16, learning_rate=0.01, dropout=0.0
     )
-    run.train(config, tmp_path / "one")
+    runs.train(config, tmp_path / "one")
     one, two = (
         json.loads((tmp_path / name / "metrics.json").read_text())
         for name in ("one", "two")
@@ -85,8 +84,8 @@ def test_a_batch_must_be_divisible(preset, tmp_path, monkeypatch):
 
     monkeypatch.setattr(distribution, "_current", Spread())
     config = RunConfig("bit_xor", preset, steps=1, batch_size=16)
-    with pytest.raises(ValueError, match="16 cannot be shared .* 3 devices"):
-        run.train(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="16 cannot be divided .* 3 devices"):
+        runs.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

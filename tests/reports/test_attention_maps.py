@@ -5,8 +5,7 @@ import pytest
 
 from keras_fpt import cli, tasks
 from keras_fpt.reports import attention_maps
-from keras_fpt.runs import train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, load_trained, train
 
 pytestmark = pytest.mark.backend_free
 
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.backend_free
 def folder(preset, small_evaluations, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     config = RunConfig("bit_xor", preset, steps=2, batch_size=20)
-    run.train(config, folder)
+    train(config, folder)
     return folder
 
 
@@ -26,8 +25,8 @@ def test_it_draws_what_the_model_attends_to(folder, block, panels, tmp_path):
     assert drawn.shape == (panels, 10, 10)
     np.testing.assert_allclose(drawn.sum(-1), 1, atol=1e-5)
     assert path.read_bytes()[:4] == b"\x89PNG"
-    _, task, model = run.trained(folder)
-    (x, _), *_ = task.held_out("validation", 4).as_numpy_iterator()
+    run, model = load_trained(folder)
+    (x, _), *_ = run.task.held_out("validation", 4).as_numpy_iterator()
     scores = model.attention_scores(x, average_heads=block is None)[:, 3]
     expected = scores if block is None else scores[block]
     np.testing.assert_allclose(drawn, expected, atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 from test_summary import write_run
 
 from keras_fpt import cli
-from keras_fpt.reports.page import report
+from keras_fpt.reports import write_report
 
 pytestmark = pytest.mark.backend_free
 
@@ -55,7 +55,7 @@ class Page(html.parser.HTMLParser):
 
 def test_a_page_with_everything_in_it(runs, tmp_path):
     path = tmp_path / "report.html"
-    report([runs], path)
+    write_report([runs], path)
     text = path.read_text()
     page = Page(text)
     assert page.loaded == [] and "script" not in page.tags
@@ -78,7 +78,7 @@ def test_runs_of_which_none_has_finished(tmp_path):
     for rate in (0.1, 1.0):
         folder = tmp_path / str(rate)
         write_run(folder, error="The loss became inf", learning_rate=rate)
-    report([tmp_path], tmp_path / "report.html", tmp_path / "tables")
+    write_report([tmp_path], tmp_path / "report.html", tmp_path / "tables")
     assert (
         "0 finished runs, 2 diverged." in (tmp_path / "report.html").read_text()
     )
@@ -87,21 +87,21 @@ def test_runs_of_which_none_has_finished(tmp_path):
 def test_the_same_runs_give_the_same_page(runs, tmp_path):
     paths = [tmp_path / f"{i}.html" for i in range(2)]
     for path in paths:
-        report([runs], path)
+        write_report([runs], path)
     assert paths[0].read_text() == paths[1].read_text()
 
 
 def test_names_are_no_html(tmp_path):
     write_run(tmp_path / "<b>&amp;")
     path = tmp_path / "report.html"
-    report([tmp_path], path)
+    write_report([tmp_path], path)
     page = Page(path.read_text())
     assert str(tmp_path / "<b>&amp;") in page.cells
     assert "b" not in page.tags
 
 
 def test_tables_in_three_formats(runs, tmp_path):
-    table = report([runs], tmp_path / "report.html", tmp_path / "tables")
+    table = write_report([runs], tmp_path / "report.html", tmp_path / "tables")
     read = pd.read_csv(tmp_path / "tables" / "arms.csv")
     assert list(read["arm"]) == ["fpt", "random"]
     assert read["test_accuracy"].to_list() == table["test_accuracy"].to_list()
@@ -112,7 +112,7 @@ def test_tables_in_three_formats(runs, tmp_path):
 
 
 def test_pictures_as_files(runs, tmp_path):
-    report([runs], tmp_path / "report.html", figures=tmp_path / "figures")
+    write_report([runs], tmp_path / "report.html", figures=tmp_path / "figures")
     files = sorted((tmp_path / "figures").iterdir())
     assert [f.name for f in files] == [
         "bit_xor-curves.svg",
@@ -138,7 +138,7 @@ def test_a_browser_shows_it(runs, tmp_path):
     if browser is None:
         pytest.skip(f"no browser here: none of {', '.join(names)} found")
     path, picture = tmp_path / "report.html", tmp_path / "report.png"
-    report([runs], path)
+    write_report([runs], path)
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu"]
     shown = subprocess.run(
         [*command, "--dump-dom", path.as_uri()],

@@ -3,9 +3,8 @@ import pytest
 from scipy import stats
 from test_summary import write_run
 
-from keras_fpt.results.conclusion import Candidate, conclusion, difference
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.studies.rivals import Baseline
+from keras_fpt.results import Baseline, conclude, load_runs
+from keras_fpt.results.conclusion import Candidate, difference
 
 pytestmark = pytest.mark.backend_free
 
@@ -37,31 +36,31 @@ def runs(folder, ours=(0.90, 0.91), others=(0.70, 0.71)):
     ],
 )
 def test_what_the_sentence_says(ours, theirs, judged, tmp_path):
-    sentence = conclusion(runs(tmp_path, ours), [baseline(theirs)])
+    sentence = conclude(runs(tmp_path, ours), [baseline(theirs)])
     assert sentence.startswith(f"A frozen gpt2_tiny_en {judged} on bit_xor")
 
 
 def test_the_sentence_has_the_cost(tmp_path):
-    sentence = conclusion(runs(tmp_path), [baseline(0.6), baseline(0.85)])
+    sentence = conclude(runs(tmp_path), [baseline(0.6), baseline(0.85)])
     assert "80.5% is 5.5 points above that of gradient boosting" in sentence
     assert "at 2 s of training against 3" in sentence
     assert "100 trained parameters and an adapter of 1.50 MB" in sentence
 
 
 def test_it_is_compared_with_the_best_on_validation(tmp_path):
-    found = conclusion(runs(tmp_path, others=(0.88, 0.89)), [baseline(0.6)])
-    assert "that of random, the best of all else on validation" in found
+    found = conclude(runs(tmp_path, others=(0.88, 0.89)), [baseline(0.6)])
+    assert "that of random, the best of all others on validation" in found
 
 
 def test_one_seed_gives_no_interval(tmp_path):
-    sentence = conclusion(runs(tmp_path, ours=(0.99,)), [baseline(0.6)])
+    sentence = conclude(runs(tmp_path, ours=(0.99,)), [baseline(0.6)])
     assert "is not shown to be worth it" in sentence
     assert "no interval can be given from one seed" in sentence
 
 
 def test_without_the_frozen_model_nothing_is_said(tmp_path):
     table = runs(tmp_path)
-    assert conclusion(table[table["arm"] == "random"], [baseline(0.6)]) is None
+    assert conclude(table[table["arm"] == "random"], [baseline(0.6)]) is None
 
 
 def test_the_interval_covers_the_difference():

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_fpt.results import summary
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.results import load_runs, summary
+from keras_fpt.runs import RunConfig
 from keras_fpt.runs.recorder import write_history
 
 pytestmark = pytest.mark.backend_free
@@ -27,7 +26,7 @@ def write_run(folder, accuracy=0.9, test=True, error=None, **config):
     ]
     write_history(folder, rows)
     metrics = {
-        **vars(config),
+        **config.settings(),
         "train_accuracy": accuracy + 0.01,
         "validation_accuracy": accuracy,
         "wall_seconds": 2.0,
@@ -136,28 +135,3 @@ def test_what_one_learning_rate_for_all_would_have_found(tmp_path):
 def test_a_folder_without_runs(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no run in"):
         load_runs(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("theirs", "words"),
-    [
-        ([0.80, 0.81, 0.82], "fpt is above other by 10.0 points (95% interval"),
-        ([0.97, 0.98, 0.99], "fpt is below other by 7.0 points (95% interval"),
-        ([0.7, 0.99, 0.9], "cannot be told at this budget"),
-        ([0.5], "no interval can be given"),
-    ],
-)
-def test_verdicts_say_what_the_numbers_support(theirs, words):
-    sentence = summary.verdict("fpt", [0.90, 0.91, 0.92], "other", theirs)
-    assert words in sentence
-
-
-def test_the_interval_of_a_difference_covers_it_as_often_as_it_says():
-    generator = np.random.default_rng(0)
-    covered = 0
-    for _ in range(1000):
-        ours = generator.normal(0.8, 0.02, 4)
-        theirs = generator.normal(0.7, 0.05, 3)
-        _, low, high = summary.difference(ours, theirs)
-        covered += low < 0.1 < high
-    assert 0.92 < covered / 1000 < 0.98

@@ -6,21 +6,15 @@ import json
 import pytest
 
 from keras_fpt.files import checkpoints
-from keras_fpt.runs import recorder, train as run
-from keras_fpt.runs.checkpoint_interval import Interval
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, finishing, recorder, train
+from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.tasks import generated
-
-
-def quiet(line):
-    pass
-
 
 SMALL = [
     (generated, "SIZES", {"validation": 100, "test": 100}),
-    (run, "TRAIN_SUBSET_SIZE", 20),
+    (finishing, "TRAIN_SUBSET_SIZE", 20),
     (recorder, "LEAST_STEPS_BETWEEN_EVALUATIONS", 4),
-    (Interval, "is_due", lambda self: True),
+    (CheckpointInterval, "is_due", lambda self: True),
 ]
 
 
@@ -50,7 +44,7 @@ def config(preset):
 def expected(config, tmp_path_factory):
     """What is left by a run that nothing has interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
-    run.train(config, folder)
+    train(config, folder)
     return result(folder)
 
 

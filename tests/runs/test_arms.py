@@ -6,10 +6,16 @@ import pytest
 from conftest import snapshot
 from keras import ops
 
-from keras_fpt import freezing, presets, tasks
-from keras_fpt.runs import arms, train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt import freezing, presets
 from keras_fpt.pretraining import BitMemoryConfig, bit_memory
+from keras_fpt.runs import (
+    RunConfig,
+    arms,
+    build_model,
+    evaluate,
+    resolve,
+    train,
+)
 
 # Twelve layers take long. What freezes and trains one of the others does so for
 # all, on every backend.
@@ -45,11 +51,11 @@ def vit(tmp_path_factory):
 
 
 def make(arm, preset, **changes):
-    task = tasks.get("bit_xor")
     config = RunConfig("bit_xor", preset, arm).with_settings(
         batch_size=8, **changes
     )
-    return run.build_model(config.resolve(task), task), task
+    run = resolve(config)
+    return build_model(run), run.task
 
 
 @pytest.mark.parametrize("arm", QUICK)
@@ -191,6 +197,6 @@ def test_runs_of_arms_can_be_evaluated_again(arm, preset, tmp_path):
     config = RunConfig("bit_xor", preset, arm).with_settings(
         depth=1, steps=2, batch_size=100
     )
-    metrics = run.train(config, tmp_path / arm)
-    result = run.evaluate(tmp_path / arm)
+    metrics = train(config, tmp_path / arm)
+    result = evaluate(tmp_path / arm)
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)

@@ -8,14 +8,9 @@ import tensorflow as tf
 from conftest import gpt2_backbone
 
 from keras_fpt import FPTClassifier, tasks
-from keras_fpt.runs import feature_data, train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, evaluate, feature_data, train
 
 pytestmark = pytest.mark.usefixtures("small_evaluations")
-
-
-def quiet(line):
-    pass
 
 
 @pytest.fixture
@@ -61,13 +56,13 @@ def test_batches_are_those_of_the_task(make, tmp_path):
 
 @pytest.mark.backend_free
 def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
-    cached = run.train(config, tmp_path / "cached")
-    config = dataclasses.replace(config, cache_features=False)
-    plain = run.train(config, tmp_path / "plain")
+    cached = train(config, tmp_path / "cached")
+    config = config.with_settings(cache_features=False)
+    plain = train(config, tmp_path / "plain")
     for name in ("train_loss", "validation_loss", "test_loss"):
         assert cached[name] == pytest.approx(plain[name], abs=1e-5)
     assert cached["test_accuracy"] == plain["test_accuracy"]
-    again = run.evaluate(tmp_path / "cached")["loss"]
+    again = evaluate(tmp_path / "cached")["loss"]
     assert again == pytest.approx(cached["test_loss"], abs=1e-5)
     histories = [
         (tmp_path / name / "history.csv").read_text().splitlines()
@@ -79,9 +74,9 @@ def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
 
 @pytest.mark.backend_free
 def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
-    in_memory = run.train(config, tmp_path / "memory")
+    in_memory = train(config, tmp_path / "memory")
     monkeypatch.setattr(feature_data, "MOST_IN_MEMORY", 0)
-    on_disk = run.train(config, tmp_path / "disk")
+    on_disk = train(config, tmp_path / "disk")
     assert on_disk | {"wall_seconds": 0} == in_memory | {"wall_seconds": 0}
     assert not (tmp_path / "disk" / "features.npy").exists()
 
@@ -99,9 +94,9 @@ def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
 def test_runs_whose_features_change_are_refused(
     config, changes, message, tmp_path
 ):
-    config = dataclasses.replace(config, **changes)
+    config = config.with_settings(**changes)
     with pytest.raises(ValueError, match=message):
-        run.train(config, tmp_path / "run")
+        train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

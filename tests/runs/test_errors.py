@@ -14,19 +14,18 @@ from interrupting import (
     config,
     expected,
     fail_at,
-    quiet,
     result,
     small_evaluations,
 )
 
 from keras_fpt.runs import (
     checkpoint_folder,
-    errors as faults,
+    errors,
     recorder,
-    train as run,
-    folder as run_folder,
-    signals as stopping,
+    train,
+    training,
 )
+from keras_fpt.runs import folder as run_folder
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def small_disk(tmp_path):
 @pytest.mark.backend_free
 @pytest.mark.parametrize("step", [6, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_full_disk_keeps_the_last_good_state(
-    config, expected, small_disk, monkeypatch, step
+    config, expected, small_disk, monkeypatch, messages, step
 ):
     folder, filler = small_disk / "run", small_disk / "filler"
     check_finite = recorder.Recorder._check_finite
@@ -61,13 +60,15 @@ def test_a_full_disk_keeps_the_last_good_state(
 
     with monkeypatch.context() as patch:
         patch.setattr(recorder.Recorder, "_check_finite", fill)
-        with pytest.raises(OSError, match="No space .* Free some and go on"):
-            run.train(config, folder)
+        with pytest.raises(
+            OSError, match="No space .* Free some space and continue"
+        ):
+            train(config, folder)
     assert not list(folder.rglob("*.tmp"))
     filler.unlink()
-    lines = []
-    run.train(config, folder, resume=True, log=lines.append)
-    assert lines[0] == f"Resuming after step {5 if step == 6 else 8}."
+    messages.clear()
+    train(config, folder, resume=True)
+    assert messages[0] == f"Resuming after step {5 if step == 6 else 8}."
     assert result(folder) == expected
 
 
@@ -77,10 +78,10 @@ def test_a_disk_that_is_full_for_tensorflow_is_no_lack_of_memory(tmp_path):
     text = os.strerror(errno.ENOSPC)
     full = tf.errors.ResourceExhaustedError(None, None, f"x; {text}")
     with (
-        pytest.raises(OSError, match="the state kept at step 3"),
-        faults.memory_explained(),
-        faults.full_disk_explained(
-            tmp_path, lambda: "the state kept at step 3"
+        pytest.raises(OSError, match="the checkpoint of step 3"),
+        errors.translate_out_of_memory(),
+        errors.translate_full_disk(
+            tmp_path, lambda: "the checkpoint of step 3"
         ),
     ):
         raise full
@@ -113,7 +114,7 @@ class Impossible(keras.layers.Layer):
 def test_a_lack_of_memory_is_one_error_that_says_what_to_do(ask):
     with (
         pytest.raises(MemoryError, match="smaller --batch-size") as info,
-        faults.memory_explained(),
+        errors.translate_out_of_memory(),
     ):
         ask()
     assert "Exception encountered" not in str(info.value)
@@ -121,16 +122,18 @@ def test_a_lack_of_memory_is_one_error_that_says_what_to_do(ask):
 
 
 def test_a_lack_of_memory_while_training(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "_evaluate", lambda *_: impossible_array())
+    monkeypatch.setattr(
+        training.Recorder, "on_epoch_end", lambda *_: impossible_array()
+    )
     with pytest.raises(MemoryError, match="Out of memory"):
-        run.train(config, tmp_path)
+        train(config, tmp_path)
     assert (tmp_path / "checkpoints").exists()
 
 
 @pytest.mark.backend_free
 def test_other_errors_pass_through_unchanged():
     error = ValueError("no such task")
-    with pytest.raises(ValueError) as info, faults.memory_explained():
+    with pytest.raises(ValueError) as info, errors.translate_out_of_memory():
         raise error
     assert info.value is error
 
@@ -145,12 +148,12 @@ def test_a_loss_that_is_nan_says_where_and_keeps_the_state(
 
     monkeypatch.setattr(recorder.Recorder, "_check_finite", broken)
     with pytest.raises(FloatingPointError) as info:
-        run.train(config, tmp_path)
+        train(config, tmp_path)
     for words in (
         "loss became nan at step 6",
         "batch 5 (counted from 0) of 20 examples",
         "learning rate 0.001",
-        "the state kept at step 5",
+        "the checkpoint of step 5",
     ):
         assert words in str(info.value)
 
@@ -169,17 +172,17 @@ def test_weights_that_are_not_finite_are_never_written(
 
     monkeypatch.setattr(checkpoint_folder, "write", broken)
     with pytest.raises(FloatingPointError, match="not finite at step 3"):
-        run.train(config, tmp_path)
+        train(config, tmp_path)
     names = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
     assert names == ["000000001.safetensors", "000000002.safetensors"]
 
 
 @pytest.mark.backend_free
 def test_a_second_run_on_one_folder_is_refused_at_once(config, tmp_path):
-    with run_folder.hold(tmp_path):
+    with run_folder.lock(tmp_path):
         for flags in ((False, False), (True, False), (False, True)):
             with pytest.raises(BlockingIOError) as info:
-                run.train(config, tmp_path, *flags)
+                train(config, tmp_path, *flags)
             assert f"{tmp_path}` (pid {os.getpid()})" in str(info.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -204,5 +207,5 @@ def test_a_killed_process_lets_go_of_its_folder(tmp_path):
     process.kill()
     process.communicate()
     run_folder.check(tmp_path, False, False)
-    with run_folder.hold(tmp_path):
+    with run_folder.lock(tmp_path):
         pass

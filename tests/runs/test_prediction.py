@@ -2,15 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_fpt.runs import train as run
-from keras_fpt.runs.predict import predict
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, evaluate, predict, train
 
 pytestmark = pytest.mark.backend_free
-
-
-def quiet(line):
-    pass
 
 
 def write(path, seed=0, labelled=True):
@@ -42,17 +36,17 @@ def finished(preset, tmp_path, monkeypatch):
         learning_rate=1e-2,
         options={"label_column": "level", "group_column": "group"},
     )
-    metrics = run.train(config, tmp_path / "run")
-    assert run.evaluate(tmp_path / "run")["accuracy"] == pytest.approx(
+    metrics = train(config, tmp_path / "run")
+    assert evaluate(tmp_path / "run")["accuracy"] == pytest.approx(
         metrics["test_accuracy"]
     )
     # Another row would make another split.
     table.write_text(whole + "g60,5,low\n")
     with pytest.raises(ValueError, match="data has changed since"):
-        run.evaluate(tmp_path / "run")
+        evaluate(tmp_path / "run")
     moved = table.rename(tmp_path / "moved" / "levels.csv")
     moved.write_text(whole)
-    assert run.evaluate(tmp_path / "run", data_dir=moved)[
+    assert evaluate(tmp_path / "run", data_dir=moved)[
         "accuracy"
     ] == pytest.approx(metrics["test_accuracy"])
     moved.unlink()
@@ -88,7 +82,7 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
 
 def test_runs_that_cannot_predict(preset, tmp_path):
     config = RunConfig("bit_xor", preset, steps=1, batch_size=500)
-    run.train(config, tmp_path / "xor")
+    train(config, tmp_path / "xor")
     with pytest.raises(FileNotFoundError, match="only runs on data of your"):
         predict(tmp_path / "xor", "new.csv")
     (tmp_path / "xor" / "adapter.safetensors").unlink()

@@ -15,19 +15,22 @@ from interrupting import (
     expected,
     fail_at,
     make_small,
-    quiet,
     result,
     small_evaluations,
 )
 
+from keras_fpt.models import FPTClassifier
 from keras_fpt.runs import (
+    Preempted,
+    StopSignals,
     checkpoint_folder,
-    checkpoint_interval as interval,
+    checkpoint_interval,
+    finishing,
     recorder,
-    train as run,
-    folder as run_folder,
-    signals as stopping,
+    resolve,
+    train,
 )
+from keras_fpt.runs import folder as run_folder
 
 
 class Killed(BaseException):
@@ -35,9 +38,7 @@ class Killed(BaseException):
 
 
 def resume(config, folder):
-    lines = []
-    run.train(config, folder, resume=True, log=lines.append)
-    return lines
+    train(config, folder, resume=True)
 
 
 def steps_kept(folder):
@@ -62,13 +63,13 @@ WHILE_EVALUATING = [
 ]
 WHILE_FINISHING = [
     (*WRITE, 10, False),  # between the last step and its evaluation
-    (run, "draw_curves", 1, False),  # before the metrics
+    (finishing, "draw_curves", 1, False),  # before the metrics
     (run_folder, "remove_checkpoints", 1, True),  # after the metrics
 ]
 WHILE_WRITING_RESULTS = [
     (*WRITE_HISTORY, 3, False),  # after the last evaluation
-    (run.FPTClassifier, "save_adapter", 1, True),
-    (run, "draw_curves", 1, True),
+    (FPTClassifier, "save_adapter", 1, True),
+    (finishing, "draw_curves", 1, True),
 ]
 
 
@@ -90,7 +91,7 @@ def test_a_run_broken_off_again_and_again_ends_as_if_nothing_had_happened(
             owner, name, call, before = place
             fail_at(patch, owner, name, call, Killed, before)
             with pytest.raises(Killed):
-                run.train(config, tmp_path, resume=True)
+                train(config, tmp_path, resume=True)
     resume(config, tmp_path)
     assert result(tmp_path) == expected
     assert not (tmp_path / "checkpoints").exists()
@@ -105,8 +106,8 @@ def test_killed_before_its_configuration_is_written(
     (tmp_path / ".lock").write_text("1\n")
     (tmp_path / "config.json.a1b2.tmp").write_text('{"task": "bi')
     run_folder.check(tmp_path, resume=False, overwrite=False)
-    with run_folder.hold(tmp_path):
-        run_folder.claim(tmp_path, config, False, False)
+    with run_folder.lock(tmp_path):
+        run_folder.initialize(tmp_path, resolve(config), False, False)
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
@@ -114,7 +115,7 @@ def break_off_after(steps, config, folder, monkeypatch):
     with monkeypatch.context() as patch:
         fail_at(patch, checkpoint_folder, "write", steps, Killed, False)
         with pytest.raises(Killed):
-            run.train(config, folder)
+            train(config, folder)
 
 
 @pytest.mark.backend_free
@@ -123,6 +124,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_passed_over(
     expected,
     tmp_path,
     monkeypatch,
+    messages,
 ):
     break_off_after(7, config, tmp_path, monkeypatch)
     assert steps_kept(tmp_path) == [6, 7]
@@ -132,9 +134,10 @@ def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_passed_over(
     newest.write_bytes(content)
     leftover = tmp_path / "checkpoints" / "000000008.safetensors.x.tmp"
     leftover.write_bytes(b"half")
-    lines = resume(config, tmp_path)
-    assert "passing over" in lines[0] and str(newest) in lines[0]
-    assert lines[1] == "Resuming after step 6."
+    messages.clear()
+    resume(config, tmp_path)
+    assert "skipping" in messages[0] and str(newest) in messages[0]
+    assert messages[1] == "Resuming after step 6."
     assert result(tmp_path) == expected
 
 
@@ -144,13 +147,15 @@ def test_no_good_checkpoint_begins_from_the_start(
     expected,
     tmp_path,
     monkeypatch,
+    messages,
 ):
     break_off_after(6, config, tmp_path, monkeypatch)
     for path in (tmp_path / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:-1])
-    lines = resume(config, tmp_path)
-    assert "no checkpoint is good" in lines[2]
-    assert not any("Resuming" in line for line in lines)
+    messages.clear()
+    resume(config, tmp_path)
+    assert "no checkpoint is good" in messages[2]
+    assert not any("Resuming" in line for line in messages)
     assert result(tmp_path) == expected
 
 
@@ -166,7 +171,7 @@ def listening():
 @pytest.mark.parametrize(
     ("number", "error"),
     [
-        (signal.SIGTERM, stopping.Preempted),
+        (signal.SIGTERM, Preempted),
         pytest.param(signal.SIGINT, KeyboardInterrupt, marks=pytest.mark.slow),
     ],
 )
@@ -176,13 +181,17 @@ def test_a_signal_checkpoints_after_the_running_step(
     expected,
     tmp_path,
     monkeypatch,
+    messages,
     number,
     error,
 ):
     before = signal.getsignal(number)
-    lines = []
     with monkeypatch.context() as patch:
-        patch.setattr(interval.Interval, "is_due", lambda self: False)
+        patch.setattr(
+            checkpoint_interval.CheckpointInterval,
+            "is_due",
+            lambda self: False,
+        )
 
         def check_finite(self, name, value):
             if self.step == 6:
@@ -190,12 +199,12 @@ def test_a_signal_checkpoints_after_the_running_step(
 
         patch.setattr(recorder.Recorder, "_check_finite", check_finite)
         with pytest.raises(error):
-            run.train(config, tmp_path, log=lines.append)
+            train(config, tmp_path)
     assert signal.getsignal(number) is before
     assert steps_kept(tmp_path) == [4, 6]
-    assert lines[-1] == (
-        f"Interrupted after step 6. The same command with --output {tmp_path} "
-        "--resume goes on from the state kept at step 6."
+    assert messages[-1] == (
+        f"Interrupted after step 6. Repeat the command with --output {tmp_path} "
+        "--resume to continue from the checkpoint of step 6."
     )
     resume(config, tmp_path)
     assert result(tmp_path) == expected
@@ -213,18 +222,18 @@ def test_a_signal_during_an_evaluation_stops_at_once(
         pytest.fail("The signal was not raised.")
 
     monkeypatch.setattr(recorder, "write_history", terminate)
-    with pytest.raises(stopping.Preempted):
-        run.train(config, tmp_path)
+    with pytest.raises(Preempted):
+        train(config, tmp_path)
     assert steps_kept(tmp_path) == [3, 4]
 
 
 @pytest.mark.backend_free
 def test_a_second_signal_does_not_wait(listening):
-    stops = stopping.Stopping()
-    with stops.watching():
-        stops.hold_back()
+    stops = StopSignals()
+    with stops.watched():
+        stops.defer()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stops.waiting is stopping.Preempted
+        assert stops.pending is Preempted
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -232,14 +241,14 @@ def test_a_second_signal_does_not_wait(listening):
 @pytest.mark.backend_free
 def test_the_interval_keeps_writing_under_a_twentieth(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(interval.time, "monotonic", lambda: now[0])
-    timer = interval.Interval(5.0)
+    monkeypatch.setattr(checkpoint_interval.time, "monotonic", lambda: now[0])
+    timer = checkpoint_interval.CheckpointInterval(5.0)
     for seconds, pause in ((0.1, 5.0), (2.0, 38.0)):
         with timer.writing():
             now[0] += seconds
         assert timer.due - now[0] == pytest.approx(pause)
     with pytest.raises(ValueError, match="at least 0"):
-        interval.Interval(float("nan"))
+        checkpoint_interval.CheckpointInterval(float("nan"))
 
 
 COMMAND = (
@@ -257,8 +266,8 @@ def start(config, folder):
             *(sys.executable, "-c", COMMAND, "train", config.task),
             *("--preset", config.preset, "--steps", str(config.steps)),
             *("--batch-size", str(config.batch_size)),
-            *("--depth", str(config.depth)),
-            *("--dropout", str(config.dropout), "--output", str(folder)),
+            *("--depth", str(config.model.depth)),
+            *("--dropout", str(config.model.dropout), "--output", str(folder)),
             *("--checkpoint-seconds", "0"),
         ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -287,7 +296,7 @@ def test_a_killed_process_is_resumed_by_another(
 
 def train_in_child(config, folder):
     make_small()
-    run.train(config, folder, resume=True, checkpoint_seconds=0)
+    train(config, folder, resume=True, checkpoint_seconds=0)
 
 
 @pytest.mark.slow

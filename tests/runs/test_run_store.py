@@ -4,22 +4,22 @@ import threading
 
 import pytest
 
+from keras_fpt.results import load_runs, read_history
 from keras_fpt.runs import (
-    run_store as kept_runs,
-    train as run,
+    RunConfig,
+    evaluate,
+    get_or_train,
+    resolve,
+    run_store,
+)
+from keras_fpt.runs import (
     folder as run_folder,
 )
-from keras_fpt.runs.config import RunConfig
-from keras_fpt.results.run_table import load_runs, read_history
 
 pytestmark = [
     pytest.mark.backend_free,
     pytest.mark.usefixtures("small_evaluations"),
 ]
-
-
-def quiet(line):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def config(preset):
 def searched(config, tmp_path_factory):
     """A folder of runs with one that has not read the test split."""
     runs = tmp_path_factory.mktemp("runs")
-    folder, _ = kept_runs.run_once(config, runs, test=False)
+    folder, _ = get_or_train(config, runs, test=False)
     return runs, folder, (folder / "metrics.json").read_text()
 
 
@@ -42,7 +42,7 @@ def no_training(monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("A run that exists was run again.")
 
-    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(run_store, "train", train)
 
 
 def test_the_test_split_is_not_read_in_a_search(searched):
@@ -55,7 +55,7 @@ def test_the_test_split_is_not_read_in_a_search(searched):
 
 def test_a_run_that_exists_is_not_run_again(config, searched, no_training):
     runs, folder, text = searched
-    again = kept_runs.run_once(config, runs, test=False)
+    again = get_or_train(config, runs, test=False)
     assert again == (folder, json.loads(text))
 
 
@@ -63,8 +63,8 @@ def test_the_test_split_is_read_when_it_is_asked_for(
     config, searched, no_training, tmp_path
 ):
     runs, folder, text = searched
-    _, metrics = kept_runs.run_once(config, runs, test=True)
-    accuracy = run.evaluate(folder, "test")["accuracy"]
+    _, metrics = get_or_train(config, runs, test=True)
+    accuracy = evaluate(folder, "test")["accuracy"]
     assert metrics["test_accuracy"] == pytest.approx(accuracy)
     assert json.loads(text).items() <= metrics.items()
     (row,) = load_runs(runs).to_dict("records")
@@ -73,9 +73,8 @@ def test_the_test_split_is_read_when_it_is_asked_for(
 
 
 def test_each_setting_has_a_run_of_its_own(config):
-    task = config.load_task()
     names = {
-        kept_runs.run_name(dataclasses.replace(config, **changes).resolve(task))
+        run_store.run_name(resolve(config.with_settings(**changes)))
         for changes in (
             {},
             {"seed": 1},
@@ -86,8 +85,8 @@ def test_each_setting_has_a_run_of_its_own(config):
     }
     assert len(names) == 5
     # The default, said aloud.
-    same = dataclasses.replace(config, learning_rate=1e-3).resolve(task)
-    assert kept_runs.run_name(same) in names
+    same = dataclasses.replace(config, learning_rate=1e-3)
+    assert run_store.run_name(resolve(same)) in names
 
 
 def test_a_run_that_is_being_trained_is_waited_for(
@@ -95,14 +94,14 @@ def test_a_run_that_is_being_trained_is_waited_for(
 ):
     runs, folder, _ = searched
     waited = threading.Event()
-    held = run_folder.hold(folder)
+    held = run_folder.lock(folder)
     metrics = folder / "metrics.json"
     hidden = folder / "hidden.json"
     held.__enter__()
     metrics.rename(hidden)
 
     def busy(config, folder, **kwargs):
-        with run_folder.hold(folder):
+        with run_folder.lock(folder):
             pass
 
     def sleep(seconds):
@@ -110,25 +109,25 @@ def test_a_run_that_is_being_trained_is_waited_for(
         hidden.rename(metrics)
         held.__exit__(None, None, None)
 
-    monkeypatch.setattr(run, "train", busy)
-    monkeypatch.setattr(kept_runs.time, "sleep", sleep)
-    found, _ = kept_runs.run_once(config, runs, test=False)
+    monkeypatch.setattr(run_store, "train", busy)
+    monkeypatch.setattr(run_store.time, "sleep", sleep)
+    found, _ = get_or_train(config, runs, test=False)
     assert found == folder and waited.is_set()
 
 
 def test_a_run_that_diverges_stays_as_it_is(config, tmp_path, no_training):
     def diverge(config, folder, **kwargs):
-        run_folder.claim(folder, config, False, False)
+        run_folder.initialize(folder, config, False, False)
         raise FloatingPointError("The loss became inf at step 3.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "train", diverge)
+        patch.setattr(run_store, "train", diverge)
         patch.setattr(
             run_folder, "_check_content", lambda folder, *_: folder.mkdir()
         )
-        folder, metrics = kept_runs.run_once(config, tmp_path, False, quiet)
+        folder, metrics = get_or_train(config, tmp_path, False)
     assert metrics is None
-    assert kept_runs.run_once(config, tmp_path, True, quiet)[1] is None
+    assert get_or_train(config, tmp_path, True)[1] is None
     (row,) = load_runs(tmp_path).to_dict("records")
     assert row["status"] == "diverged" and row["final"]
     assert row["error"] == "The loss became inf at step 3."

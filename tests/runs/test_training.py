@@ -5,21 +5,20 @@ import shutil
 import keras
 import pytest
 
-from keras_fpt.files import checkpoints
 from keras_fpt import tasks
+from keras_fpt.files import checkpoints
 from keras_fpt.runs import (
+    RunConfig,
+    StopSignals,
+    evaluate,
+    finishing,
     recorder,
-    train as run,
-    folder as run_folder,
-    signals as stopping,
+    resolve,
+    train,
 )
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import folder as run_folder
 
 pytestmark = pytest.mark.usefixtures("small_evaluations")
-
-
-def quiet(line):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def config(preset):
 def finished(config, tmp_path_factory):
     """A run's folder, which tests only read, and its metrics."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    return folder, run.train(config, folder)
+    return folder, train(config, folder)
 
 
 def changed(config, **changes):
@@ -69,30 +68,31 @@ def test_a_run_leaves_its_record(finished, preset):
 @pytest.mark.backend_free
 def test_train_is_evaluated_no_more_than_once(monkeypatch):
     digits, endless = tasks.get("digits"), tasks.get("bit_xor")
-    monkeypatch.setattr(run, "TRAIN_SUBSET_SIZE", 2048)
-    assert run.train_subset_size(digits) == len(digits.data.labels("train"))
-    assert run.train_subset_size(endless) == 2048
+    monkeypatch.setattr(finishing, "TRAIN_SUBSET_SIZE", 2048)
+    subset = finishing.train_subset_size(digits)
+    assert subset == len(digits.data.labels("train"))
+    assert finishing.train_subset_size(endless) == 2048
 
 
 def test_evaluate_repeats_the_metrics(finished):
     folder, metrics = finished
-    result = run.evaluate(folder, "test")
+    result = evaluate(folder, "test")
     assert result["accuracy"] == pytest.approx(metrics["test_accuracy"])
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
-    assert run.evaluate(folder, "validation")["loss"] == pytest.approx(
+    assert evaluate(folder, "validation")["loss"] == pytest.approx(
         metrics["validation_loss"], rel=1e-5
     )
 
 
 @pytest.mark.backend_free
 def test_same_seed_gives_the_same_metrics(finished, config, tmp_path):
-    again = run.train(config, tmp_path / "again")
+    again = train(config, tmp_path / "again")
     assert again | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}
 
 
 @pytest.mark.backend_free
 def test_interrupted_run_goes_on_as_if_nothing_had_happened(
-    finished, config, tmp_path, monkeypatch
+    finished, config, tmp_path, monkeypatch, messages
 ):
     folder = tmp_path / "interrupted"
     write = recorder.write_history
@@ -103,31 +103,30 @@ def test_interrupted_run_goes_on_as_if_nothing_had_happened(
 
     monkeypatch.setattr(recorder, "write_history", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        run.train(config, folder)
+        train(config, folder)
     assert (folder / "checkpoints" / "000000025.safetensors").exists()
     assert not run_folder.is_finished(folder)
     with pytest.raises(FileNotFoundError, match="is not finished"):
-        run.evaluate(folder)
+        evaluate(folder)
     monkeypatch.undo()
-    lines = []
-    metrics = run.train(config, folder, resume=True, log=lines.append)
-    assert "Resuming after step 25." in lines
+    messages.clear()
+    metrics = train(config, folder, resume=True)
+    assert "Resuming after step 25." in messages
     assert metrics | {"wall_seconds": 0} == finished[1] | {"wall_seconds": 0}
 
 
 @pytest.mark.backend_free
-def test_resume_of_a_finished_run_does_nothing(finished, config):
+def test_resume_of_a_finished_run_does_nothing(finished, config, messages):
     folder, metrics = finished
-    lines = []
-    again = run.train(config, folder, resume=True, log=lines.append)
+    again = train(config, folder, resume=True)
     assert again == metrics
-    assert "is finished" in lines[0]
+    assert "is finished" in messages[0]
 
 
 @pytest.mark.backend_free
 def test_resume_starts_where_there_is_nothing(config, tmp_path):
     short = changed(config, steps=1)
-    metrics = run.train(short, tmp_path / "new", resume=True)
+    metrics = train(short, tmp_path / "new", resume=True)
     assert metrics["steps"] == 1
 
 
@@ -136,12 +135,12 @@ def test_a_run_is_not_touched_unless_told(finished, config, tmp_path):
     folder = shutil.copytree(finished[0], tmp_path / "run")
     before = (folder / "metrics.json").read_bytes()
     with pytest.raises(FileExistsError, match="--overwrite"):
-        run.train(config, folder)
+        train(config, folder)
     with pytest.raises(ValueError, match="has seed=0 but received seed=1"):
-        run.train(changed(config, seed=1), folder, resume=True)
+        train(changed(config, seed=1), folder, resume=True)
     assert (folder / "metrics.json").read_bytes() == before
     other = changed(config, seed=1, steps=1)
-    metrics = run.train(other, folder, overwrite=True)
+    metrics = train(other, folder, overwrite=True)
     assert metrics["seed"] == 1
 
 
@@ -151,7 +150,7 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(FileExistsError, match="holds no run"):
-            run.train(config, tmp_path, overwrite=True)
+            train(config, tmp_path, overwrite=True)
         assert (tmp_path / name).read_text() == text
 
 
@@ -159,9 +158,9 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
 def test_output_that_cannot_be_written(config, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError, match="is a file"):
-        run.train(config, tmp_path / "file")
+        train(config, tmp_path / "file")
     with pytest.raises(PermissionError, match="Cannot write"):
-        run.train(config, "/proc/keras-fpt/run")
+        train(config, "/proc/keras-fpt/run")
 
 
 @pytest.mark.backend_free
@@ -184,7 +183,7 @@ def test_output_that_cannot_be_written(config, tmp_path):
 def test_bad_input_leaves_nothing_behind(config, tmp_path, change, message):
     bad = config.with_settings(**change)
     with pytest.raises(ValueError, match=message):
-        run.train(bad, tmp_path / "bad")
+        train(bad, tmp_path / "bad")
     assert not (tmp_path / "bad").exists()
 
 
@@ -195,14 +194,14 @@ def test_task_longer_than_the_positions(tmp_path):
     short = str(tmp_path / "short")
     gpt2_backbone(max_sequence_length=64).save_to_preset(short)
     with pytest.raises(ValueError, match="120 tokens, but.*64 positions"):
-        run.train(RunConfig("bit_memory", short), tmp_path / "run")
+        train(RunConfig("bit_memory", short), tmp_path / "run")
 
 
 def test_a_loss_that_blows_up_stops_the_run(config, tmp_path):
     hot = changed(config, learning_rate=1e30)
     with pytest.raises(FloatingPointError, match="learning rate 1e.30"):
         # None is due before the loss blows up, however slow the machine.
-        run.train(hot, tmp_path / "hot", checkpoint_seconds=1e6)
+        train(hot, tmp_path / "hot", checkpoint_seconds=1e6)
     assert not run_folder.is_finished(tmp_path / "hot")
     assert not (tmp_path / "hot" / "checkpoints").exists()
 
@@ -216,16 +215,16 @@ def test_resume_on_another_backend_is_refused(config, tmp_path):
         {"backend": "mlx"},
     )
     with pytest.raises(ValueError, match="KERAS_BACKEND=mlx"):
-        recorder.Recorder(tmp_path, config, stopping.Stopping())
+        recorder.Recorder(tmp_path, resolve(config), StopSignals())
 
 
 @pytest.mark.backend_free
 def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
     random = changed(config, arm="random", seed=3, steps=2)
-    metrics = run.train(random, tmp_path / "random")
+    metrics = train(random, tmp_path / "random")
     assert metrics["policy"] == "fpt"
     # Its adapter needs the seed and the preset alone.
-    result = run.evaluate(tmp_path / "random")
+    result = evaluate(tmp_path / "random")
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
 
 
@@ -236,7 +235,7 @@ def test_steps_to_accuracy():
         {"step": 20, "validation_accuracy": 0.92},
         {"step": 30, "validation_accuracy": 0.85},
     ]
-    steps = run.steps_to_accuracy(rows)
+    steps = finishing.steps_to_accuracy(rows)
     assert steps["0.5"] == steps["0.9"] == 20
     assert steps["0.95"] is None
 
@@ -251,7 +250,7 @@ def test_default_folder_is_always_new(tmp_path, monkeypatch):
 @pytest.mark.backend_free
 def test_resume_needs_a_folder(config):
     with pytest.raises(ValueError, match="which run"):
-        run.train(config, resume=True)
+        train(config, resume=True)
 
 
 @pytest.mark.backend_free
@@ -277,7 +276,7 @@ def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
         whole, steps=8, batch_size=10, gradient_accumulation_steps=2
     )
     ends = [
-        run.train(settings, tmp_path / str(settings.steps))
+        train(settings, tmp_path / str(settings.steps))
         for settings in (whole, parts)
     ]
     losses = [metrics["test_loss"] for metrics in ends]
@@ -287,6 +286,4 @@ def test_accumulated_steps_end_as_steps_of_whole_batches(config, tmp_path):
 @pytest.mark.backend_free
 def test_accumulating_one_step_is_refused(config, tmp_path):
     with pytest.raises(ValueError, match="at least 2 but received 1"):
-        run.train(
-            changed(config, gradient_accumulation_steps=1), tmp_path / "run"
-        )
+        train(changed(config, gradient_accumulation_steps=1), tmp_path / "run")

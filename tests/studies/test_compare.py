@@ -4,10 +4,9 @@ import sys
 import pytest
 
 from keras_fpt import cli, tasks
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.results import baselines, load_runs
+from keras_fpt.runs import RunConfig
 from keras_fpt.studies import compare
-from keras_fpt.studies import rivals as baselines
 from keras_fpt.studies.cost import Cost
 
 # What is compared, and when it is broken off, is the same on every backend.
@@ -57,12 +56,12 @@ def test_the_command_line_compares_a_persons_own_data(
     # The same command has nothing left to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     run = RunConfig(sums_file, preset, batch_size=20)
-    _, _, again = compare.compare(compare.Comparison(run), folder, 300)
+    _, _, again = compare.run_comparison(compare.Comparison(run), folder, 300)
     assert again == sentence
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     other = compare.Comparison(dataclasses.replace(run, seed=5))
     with pytest.raises(FileExistsError, match="with other settings"):
-        compare.compare(other, folder, 300)
+        compare.run_comparison(other, folder, 300)
 
 
 @pytest.mark.slow
@@ -74,24 +73,23 @@ def test_runs_that_would_take_hours_are_broken_off(
     monkeypatch.setattr(compare, "_REPORT_SECONDS", 2)
     run = RunConfig(sums_file, preset, batch_size=20)
     with pytest.raises(ValueError, match="Nothing could be trained: Time was"):
-        compare.compare(compare.Comparison(run), tmp_path / "a", 40)
+        compare.run_comparison(compare.Comparison(run), tmp_path / "a", 40)
     assert not any(tmp_path.glob("a/runs/*/metrics.json"))
 
 
 @pytest.mark.slow
 def test_what_ran_is_reported_if_time_runs_out(
-    sums_file, preset, tmp_path, monkeypatch
+    sums_file, preset, tmp_path, monkeypatch, messages
 ):
     plan = compare.Plan((1e-3,), 100_000, 25)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(compare, "_REPORT_SECONDS", 5)
     run = RunConfig(sums_file, preset, batch_size=20)
-    lines = []
-    _, table, sentence = compare.compare(
-        compare.Comparison(run), tmp_path / "a", 60, log=lines.append
+    _, table, sentence = compare.run_comparison(
+        compare.Comparison(run), tmp_path / "a", 60
     )
     assert sentence is not None
-    assert any("short for 100000 seeds" in line for line in lines)
+    assert any("short for 100000 seeds" in line for line in messages)
     arms = table[table["learning_rate"].notna()]
     assert len(arms) == 3 and (arms["n"] >= 1).all()
 
@@ -124,11 +122,13 @@ def test_too_little_time_is_said_at_once():
 
 def test_the_arms_that_take_part():
     comparison = compare.Comparison(RunConfig("digits"), finetune=True)
-    arms = [(v.arm, v.policy, v.cache_features) for v in comparison.variants]
+    variants = comparison.variants(tasks.get("digits"))
+    arms = [(v.arm, v.model.policy, v.cache_features) for v in variants]
     assert arms[-1] == ("fpt", "output_only", True)
     assert [arm for arm, *_ in arms[:-1]] == [
         "fpt", "random", "finetune", "full"
     ]  # fmt: skip
     # Features of examples that are made anew can't be kept.
-    probe = compare.Comparison(RunConfig("bit_xor")).variants[-1]
-    assert probe.policy == "output_only" and not probe.cache_features
+    generated = compare.Comparison(RunConfig("bit_xor"))
+    probe = generated.variants(tasks.get("bit_xor"))[-1]
+    assert probe.model.policy == "output_only" and not probe.cache_features

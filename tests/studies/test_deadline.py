@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from keras_fpt.runs.signals import Preempted
+from keras_fpt.runs import Preempted
 from keras_fpt.studies.deadline import Deadline, OutOfTime, parse_seconds
 
 pytestmark = pytest.mark.backend_free
@@ -27,7 +27,7 @@ def test_what_is_no_time(text):
 
 def test_work_is_broken_off():
     done = 0
-    with pytest.raises(OutOfTime), Deadline(0.3).kept():
+    with pytest.raises(OutOfTime), Deadline(0.3).enforced():
         while True:
             time.sleep(0.01)
             done += 1
@@ -37,7 +37,7 @@ def test_work_is_broken_off():
 def test_work_that_ends_in_time_is_left_alone():
     deadline = Deadline(60)
     before = signal.getsignal(signal.SIGTERM)
-    with deadline.kept(most=30):
+    with deadline.enforced(most=30):
         time.sleep(0.01)
     assert signal.getsignal(signal.SIGTERM) == before
     assert 0 < deadline.left < 60
@@ -45,18 +45,18 @@ def test_work_that_ends_in_time_is_left_alone():
 
 def test_there_is_no_time_left():
     entered = False
-    with pytest.raises(OutOfTime), Deadline(10).kept(reserve=11):
+    with pytest.raises(OutOfTime), Deadline(10).enforced(reserve=11):
         entered = True
     assert not entered
 
 
 def test_without_an_end():
     deadline = Deadline()
-    with deadline.kept():
+    with deadline.enforced():
         assert deadline.left == deadline.earlier(5).left == math.inf
 
 
 def test_who_else_asks_it_to_stop_is_heard():
-    with pytest.raises(Preempted), Deadline(60).kept():
+    with pytest.raises(Preempted), Deadline(60).enforced():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)

@@ -4,9 +4,8 @@ import sys
 import pytest
 
 from keras_fpt import cli, freezing
-from keras_fpt.results import not_run
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.runs import arms
+from keras_fpt.results import load_runs, not_run
+from keras_fpt.runs import resolve
 from keras_fpt.studies import question
 from keras_fpt.studies import reproduce as reproduction
 from keras_fpt.studies.question import Budget
@@ -34,13 +33,18 @@ def test_each_question_is_one_that_runs_can_answer(name, budget):
     configs = asked.configs(budget)
     assert configs and asked.title.endswith("?")
     for config in configs:
-        resolved = config.resolve(config.load_task())
-        assert arms.get(resolved.arm) and resolved.steps >= 40
-        assert freezing.parse_policy(resolved.policy)
+        run = resolve(config)
+        assert run.arm and run.steps >= 40
+        assert freezing.parse_policy(run.model.policy)
     # On each task the same is compared.
     by_task = {}
     for config in configs:
-        key = (config.arm, config.policy, config.depth, config.preset)
+        key = (
+            config.arm,
+            config.model.policy,
+            config.model.depth,
+            config.preset,
+        )
         by_task.setdefault(config.task, []).append(key)
     assert len({tuple(keys) for keys in by_task.values()}) == 1
     rates = asked.budget(budget).learning_rates
@@ -71,7 +75,7 @@ def small(preset):
 
 def test_what_can_be_had_is_run_and_the_rest_is_listed(small, tmp_path):
     folder = tmp_path / "modality"
-    _, table = reproduction.reproduce(small, "minutes", folder)
+    _, table = reproduction.run_question(small, "minutes", folder)
     assert list(table["n"]) == [2, 2]
     runs = load_runs(folder)
     assert len(runs) == 6 and (runs["steps"] == 25).all()
@@ -85,7 +89,7 @@ def test_what_can_be_had_is_run_and_the_rest_is_listed(small, tmp_path):
     assert (folder / "tables" / "arms.csv").is_file()
     # The same again has nothing to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
-    reproduction.reproduce(small, "minutes", folder)
+    reproduction.run_question(small, "minutes", folder)
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
 
 
@@ -94,7 +98,7 @@ def test_nothing_can_be_had(small, tmp_path):
     budget = dataclasses.replace(budget, variants=budget.variants[2:])
     asked = dataclasses.replace(small, budgets={"minutes": budget})
     with pytest.raises(ValueError, match="Nothing of 'modality' could be run"):
-        reproduction.reproduce(asked, "minutes", tmp_path / "a")
+        reproduction.run_question(asked, "minutes", tmp_path / "a")
 
 
 def run(monkeypatch, *arguments):

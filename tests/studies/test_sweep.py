@@ -15,11 +15,10 @@ import pytest
 from launching import free_ports
 
 from keras_fpt import cli
-from keras_fpt.results.run_table import load_runs
-from keras_fpt.runs.config import RunConfig
-from keras_fpt.studies import optuna_studies as sweep_studies
+from keras_fpt.results import load_runs
+from keras_fpt.runs import RunConfig
+from keras_fpt.studies import optuna_studies, sweep_worker
 from keras_fpt.studies import sweep as sweeps
-from keras_fpt.studies import sweep_worker
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
 # The work is shared out in the same way on every backend.
@@ -98,7 +97,7 @@ def check(config, folder):
 
 
 def test_a_killed_workers_run_is_taken_over(
-    config, tmp_path, monkeypatch, capsys
+    config, tmp_path, monkeypatch, capsys, messages
 ):
     folder = tmp_path / "sweep"
     arguments = command(config, folder, "--workers", "2")
@@ -117,9 +116,9 @@ def test_a_killed_workers_run_is_taken_over(
     assert (folder / "runs" / killed / "metrics.json").is_file()
     # Another go has nothing to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
-    lines = []
-    table = sweeps.sweep(config, folder, log=lines.append)
-    assert lines == ["All runs of the sweep are finished."]
+    messages.clear()
+    table = sweeps.run_sweep(config, folder)
+    assert messages == ["All runs of the sweep are finished."]
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     assert list(table["n"]) == [2, 2]
     for accuracy in table["test_accuracy"]:
@@ -129,7 +128,7 @@ def test_a_killed_workers_run_is_taken_over(
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")
 def test_a_worker_that_dies_before_its_first_heartbeat(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    storage = sweep_studies.open_storage(url, takeover_seconds=2)
+    storage = optuna_studies.open_storage(url, takeover_seconds=2)
     study = optuna.create_study(storage=storage, direction="maximize")
     study.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
     study.ask()  # Nobody will ever work on it.
@@ -138,7 +137,7 @@ def test_a_worker_that_dies_before_its_first_heartbeat(tmp_path):
         return float(trial.suggest_categorical("x", (1, 2)))
 
     sweep_worker._work_through({"fpt": study}, objective, storage)
-    (trial,) = sweep_studies.completed(study)
+    (trial,) = optuna_studies.completed(study)
     assert trial.params == {"x": 1} and trial.number == 1
 
 
@@ -189,7 +188,7 @@ def postgresql(tmp_path_factory):
     try:
         for _ in range(100):
             try:
-                sweep_studies.open_storage(url, TAKEOVER_SECONDS)
+                optuna_studies.open_storage(url, TAKEOVER_SECONDS)
                 break
             except Exception:
                 time.sleep(0.2)
@@ -218,7 +217,7 @@ def test_two_machines_on_postgresql(config, tmp_path, postgresql):
 def test_a_range_is_searched_by_optuna(config, preset, tmp_path):
     search = {"learning_rate": Range(1e-4, 1e-1), "depth": Range(1, 2)}
     config = SweepConfig(config.run, ("fpt",), search=search, trials=3, seeds=1)
-    (row,) = sweeps.sweep(config, tmp_path / "sweep").to_dict("records")
+    (row,) = sweeps.run_sweep(config, tmp_path / "sweep").to_dict("records")
     runs = load_runs(tmp_path / "sweep" / "runs")
     rates = runs["learning_rate"]
     assert len(runs) == 3 and rates.between(1e-4, 1e-1).all()
@@ -231,10 +230,10 @@ def test_another_sweeps_folder_is_left_alone(config, tmp_path):
     (tmp_path / "sweep.json").write_text(config.to_json())
     other = SweepConfig(config.run, seeds=5)
     with pytest.raises(FileExistsError, match="with other settings"):
-        sweeps.sweep(other, tmp_path)
+        sweeps.run_sweep(other, tmp_path)
     (tmp_path / "sweep.json").rename(tmp_path / "notes.txt")
     with pytest.raises(FileExistsError, match="holds no sweep"):
-        sweeps.sweep(config, tmp_path)
+        sweeps.run_sweep(config, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -247,14 +246,14 @@ def test_another_sweeps_folder_is_left_alone(config, tmp_path):
 def test_bad_settings_start_nothing(config, changes, message, tmp_path):
     config = SweepConfig(**{**vars(config), **changes})
     with pytest.raises(ValueError, match=message):
-        sweeps.sweep(config, tmp_path / "sweep")
+        sweeps.run_sweep(config, tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
 
 
 def test_a_worker_that_fails_says_why(config, tmp_path, monkeypatch, capsys):
     shutil.copytree(config.run.preset, tmp_path / "preset")
     (tmp_path / "preset" / "config.json").write_text("{}")
-    run = RunConfig(**{**vars(config.run), "preset": str(tmp_path / "preset")})
+    run = config.run.with_settings(preset=str(tmp_path / "preset"))
     folder = tmp_path / "sweep"
     folder.mkdir()
     settings = SweepConfig(run, ("fpt",), seeds=1).to_json()
@@ -276,21 +275,21 @@ def test_a_worker_that_fails_ends_the_sweep(config, tmp_path, monkeypatch):
     monkeypatch.setattr(sweeps.sys, "executable", str(python))
     message = "A worker failed: ValueError: no good .*-1.log"
     with pytest.raises(ChildProcessError, match=message):
-        sweeps.sweep(config, tmp_path / "sweep")
+        sweeps.run_sweep(config, tmp_path / "sweep")
 
 
 def test_points_are_queued_once_and_again_where_they_failed(config, tmp_path):
     url = f"sqlite:///{pathlib.Path(tmp_path, 'study.db')}"
-    storage = sweep_studies.open_storage(url, TAKEOVER_SECONDS)
+    storage = optuna_studies.open_storage(url, TAKEOVER_SECONDS)
     for _ in range(2):
-        studies = sweep_studies.search_studies(config, storage)
+        studies = optuna_studies.search_studies("a", config, storage)
     trials = studies["fpt"].trials
     assert [t.user_attrs["point"] for t in trials] == config.points
     with pytest.raises(ValueError, match="No run of the study"):
-        sweep_studies.best(studies["fpt"])
+        optuna_studies.best(studies["fpt"])
     trial = studies["fpt"].ask()
     studies["fpt"].tell(trial, state=optuna.trial.TrialState.FAIL)
-    again = sweep_studies.search_studies(config, storage)["fpt"]
+    again = optuna_studies.search_studies("a", config, storage)["fpt"]
     waiting = [t for t in again.trials if t.state.name == "WAITING"]
     assert json.dumps(trial.user_attrs["point"]) in {
         json.dumps(t.user_attrs["point"]) for t in waiting

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from keras_fpt.runs import run_store as kept_runs
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig
+from keras_fpt.studies import variant_search
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.variant_search import run_variants
 
@@ -25,7 +25,7 @@ def runs(monkeypatch):
     """
     asked, read = [], set()
 
-    def run_once(config, folder, test, log):
+    def get_or_train(config, folder, test):
         key = (config.arm, config.learning_rate, config.seed)
         asked.append((*key, test))
         if key[:2] in asked.failing:
@@ -44,7 +44,7 @@ def runs(monkeypatch):
         failing, late = (), None
 
     asked = Asked()
-    monkeypatch.setattr(kept_runs, "run_once", run_once)
+    monkeypatch.setattr(variant_search, "get_or_train", get_or_train)
     return asked
 
 
