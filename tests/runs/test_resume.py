@@ -203,8 +203,8 @@ def test_a_signal_checkpoints_after_the_running_step(
     assert signal.getsignal(number) is before
     assert steps_kept(tmp_path) == [4, 6]
     assert messages[-1] == (
-        f"Interrupted after step 6. Repeat the command with --output {tmp_path} "
-        "--resume to continue from the checkpoint of step 6."
+        "Interrupted after step 6. Repeat the command with --output "
+        f"{tmp_path} --resume to continue from the checkpoint of step 6."
     )
     resume(config, tmp_path)
     assert result(tmp_path) == expected

@@ -1,0 +1,88 @@
+"""Data is loaded once in a process, whatever the number of runs."""
+
+import os
+
+import pytest
+
+from keras_fpt.runs import RunConfig, evaluate, get_or_train, resolve
+from keras_fpt.studies import compare
+from keras_fpt.tasks.user_data import tables
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "rows.csv"
+    rows = "".join(f"{n % 7},{n % 3},{'ab'[n % 2]}\n" for n in range(60))
+    path.write_text(f"u,v,kind\n{rows}")
+    return path
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The paths of the tables that are read, in order."""
+    paths, read_table = [], tables.read_table
+
+    def count(path):
+        paths.append(str(path))
+        return read_table(path)
+
+    monkeypatch.setattr(tables, "read_table", count)
+    return paths
+
+
+def config_of(table, preset, **settings):
+    options = {"label_column": "kind"}
+    return RunConfig(str(table), preset, options=options).with_settings(
+        steps=1, batch_size=8, **settings
+    )
+
+
+def test_runs_tests_and_evaluations_read_a_table_once(
+    table, preset, tmp_path, reads, messages
+):
+    for seed in range(2):
+        config = config_of(table, preset, seed=seed)
+        folder, _ = get_or_train(config, tmp_path / "runs", test=False)
+        get_or_train(config, tmp_path / "runs", test=True)
+    evaluate(folder)
+    assert reads == [str(table.resolve())]
+    # And what was found in it is said once.
+    assert sum("60 sequences" in line for line in messages) == 1
+
+
+def test_a_comparison_reads_a_table_once(
+    table, preset, tmp_path, reads, monkeypatch, messages
+):
+    plan = compare.Plan((1e-3, 1e-2), 2, 1)
+    monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+    comparison = compare.Comparison(config_of(table, preset))
+    compare.run_comparison(comparison, tmp_path / "compared", 300)
+    assert reads == [str(table.resolve())]
+    assert sum("60 sequences" in line for line in messages) == 1
+
+
+def test_a_table_that_has_changed_is_read_again(table, preset, reads):
+    config = config_of(table, preset)
+    first = resolve(config).task
+    assert resolve(config).task is first
+    table.write_text(table.read_text() + "1,1,a\n" * 10)
+    os.utime(table, ns=(1, 1))
+    second = resolve(config).task
+    sizes = [
+        sum(task.data.size(s) for s in ("train", "validation", "test"))
+        for task in (first, second)
+    ]
+    assert sizes == [60, 70] and len(reads) == 2
+
+
+def test_other_options_are_another_task(table, preset, reads):
+    first = resolve(config_of(table, preset)).task
+    config = RunConfig(
+        str(table),
+        preset,
+        options={"label_column": "kind", "ignore_column": "u"},
+    )
+    second = resolve(config).task
+    assert (first.sequence_length, second.sequence_length) == (2, 1)
