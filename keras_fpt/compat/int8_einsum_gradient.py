@@ -2,8 +2,9 @@
 
 The fault: on PyTorch, with int8 weights and float inputs, `EinsumDense` of
 Keras 3.15 brings the scales into the layout of its kernel once in the forward
-pass and a second time in the backward pass. That fails or, where the shapes
-happen to fit, gives a wrong gradient.
+pass and a second time in the backward pass. Where the layouts differ, as in
+Gemma's `btd,ndh->btnh`, that fails or, if the shapes happen to fit, gives a
+wrong gradient.
 
 No upstream issue was found. The pull request
 https://github.com/keras-team/keras/pull/23593 removes the branch for PyTorch

@@ -60,8 +60,8 @@ _GPT2_BLOCK = {
 }
 _OPTIONAL = ("output.weight", "rope_freqs.weight")
 
-# How Llama 3.1 to 3.3 stretch rotary wavelengths. A file holds only the divisors
-# of the frequencies that follow from this.
+# How Llama 3.1 to 3.3 stretch rotary wavelengths. A file holds only the
+# divisors of the frequencies that follow from this.
 _LLAMA3_ROPE = {
     "rope_low_freq_factor": 1.0,
     "rope_high_freq_factor": 4.0,
@@ -161,7 +161,8 @@ def _check_sizes(file: GGUFFile, feedforward: str) -> tuple[int, int]:
     num_heads = file.size("attention.head_count")
     if hidden_dim % num_heads:
         raise file.error(
-            f"its width {hidden_dim} is not a multiple of its {num_heads} heads."
+            f"its width {hidden_dim} is not a multiple of its {num_heads} "
+            "heads."
         )
     return hidden_dim, num_heads
 
