@@ -24,15 +24,26 @@ def outcomes(*steps):
     return [output.splitlines()[-1] for _, output, _ in results]
 
 
-def train():
+def main():
+    import tensorflow as tf
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        with strategy.scope():
+            history = train(strategy)
+    except Exception as error:
+        print(f"{error}\nfailed: {type(error).__name__}", flush=True)
+        os._exit(0)  # A normal exit waits for the other worker.
+    print(f"trained: {sorted(history)}")
+
+
+def train(strategy):
     import tensorflow as tf
 
     from keras_fpt.compat import tensorflow_multi_worker_metrics
 
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    with strategy.scope():
-        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-        model.compile(loss="mse", metrics=["mae"], jit_compile=False)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", metrics=["mae"], jit_compile=False)
     index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
     x = np.full((8, 2), 1.0 + index, "float32")
     data = tf.data.Dataset.from_tensor_slices((x, x[:, :1])).batch(4)
@@ -42,16 +53,11 @@ def train():
     elif "build" in sys.argv:
         model._symbolic_build(data_batch=batch)
         model._maybe_symbolic_build = lambda *args, **kwargs: None
-    try:
-        history = model.fit(
-            strategy.distribute_datasets_from_function(lambda context: data),
-            steps_per_epoch=2,
-            verbose=0,
-        ).history
-    except Exception as error:
-        print(f"failed: {type(error).__name__}", flush=True)
-        os._exit(0)  # It would wait for the other worker.
-    print(f"trained: {sorted(history)}")
+    return model.fit(
+        strategy.distribute_datasets_from_function(lambda context: data),
+        steps_per_epoch=2,
+        verbose=0,
+    ).history
 
 
 @pytest.mark.parametrize("steps", [(), ("build",)], ids=["build", "reduce"])
@@ -59,9 +65,11 @@ def test_the_faults_are_still_there(steps):
     assert all(each.startswith("failed") for each in outcomes(*steps))
 
 
+# In the everyday suite, tests/distribution/test_same_numbers.py shows it.
+@pytest.mark.slow
 def test_the_workaround_trains():
     assert outcomes("prepare") == ["trained: ['loss', 'mae']"] * 2
 
 
 if __name__ == "__main__":
-    train()
+    main()
