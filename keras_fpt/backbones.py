@@ -1,10 +1,16 @@
-"""What KerasHub's backbones have in common, under names of their own."""
+"""Weights and settings of KerasHub's backbones, whatever their family."""
 
 import collections
 import re
+from typing import Any
 
-# Layers that KerasHub does not name, so that Keras numbers them through the
-# whole process: T5's and T5Gemma's norms, mixtures of experts.
+from keras_fpt.compat import keras_internals
+from keras_fpt.compat.llama_tied_embeddings import (
+    complete_config as complete_config,
+)
+
+# KerasHub gives these layers no names, so Keras numbers them across the whole
+# process: the norms of T5 and T5Gemma, and mixtures of experts.
 _NUMBERED = re.compile(
     r"(?<![^/])(t5_layer_norm|rms_normalization|\w+_sparse_moe_block)_\d+/"
 )
@@ -18,13 +24,13 @@ _DROPOUT_NAMES = (
 )
 
 
-def weights_by_name(backbone):
+def weights_by_name(backbone: Any) -> dict[str, Any]:
     """The weights of a backbone, by name.
 
-    Names are unique, and the same in every process and on every backend, and
-    so is their order, which is that of the graph. A name is the weight's
-    path; what changes from process to process is left out, and what comes
-    again gets `#2`, `#3` and so on.
+    Names are unique. They and their order, which is that of the graph, are the
+    same in every process and on every backend. A name is the weight's path
+    without the parts that change from process to process; where a path repeats,
+    `#2`, `#3` and so on are added.
 
     Args:
         backbone: a KerasHub backbone.
@@ -34,26 +40,32 @@ def weights_by_name(backbone):
     """
     in_graph_order = [v for layer in backbone.layers for v in layer.weights]
     variables = {id(v): v for v in [*in_graph_order, *backbone.weights]}
-    named, times = {}, collections.Counter()
+    named, counts = {}, collections.Counter()
     for variable in variables.values():
         path = variable.path.removeprefix(f"{backbone.name}/")
         path = _NUMBERED.sub(r"\1/", path)
-        times[path] += 1
-        again = f"#{times[path]}" if times[path] > 1 else ""
-        named[path + again] = variable
+        counts[path] += 1
+        suffix = f"#{counts[path]}" if counts[path] > 1 else ""
+        named[path + suffix] = variable
     return named
 
 
-def parameters_by_name(backbone):
-    """Those of `weights_by_name` that can train.
+def parameters_by_name(backbone: Any) -> dict[str, Any]:
+    """The weights of `weights_by_name` that can train.
 
-    The others are constants that a layer keeps as weights: SmolLM3's rotary
-    frequencies, the scales of quantised kernels.
+    The others are constants that layers store as weights, such as SmolLM3's
+    rotary frequencies and the scales of quantized kernels.
+
+    Args:
+        backbone: a KerasHub backbone.
+
+    Returns:
+        A dict from name to variable.
     """
     constants = {
         id(variable)
-        for layer in backbone._flatten_layers()
-        for variable in layer._non_trainable_variables
+        for layer in keras_internals.flatten_layers(backbone)
+        for variable in keras_internals.constants(layer)
     }
     return {
         name: variable
@@ -62,35 +74,17 @@ def parameters_by_name(backbone):
     }
 
 
-def depth_name(backbone):
-    """What the argument for a backbone's number of blocks is called."""
+def depth_name(backbone: Any) -> str:
+    """The name of a backbone's argument for its number of blocks."""
     return next(name for name in _DEPTH_NAMES if hasattr(backbone, name))
 
 
-def num_blocks(backbone):
-    """How many blocks a backbone has, or its encoder."""
+def num_blocks(backbone: Any) -> int:
+    """The number of blocks of a backbone, or of its encoder."""
     return getattr(backbone, depth_name(backbone))
 
 
-def dropout_names(backbone):
-    """What a backbone's arguments for the rate of dropout are called."""
+def dropout_names(backbone: Any) -> list[str]:
+    """The names of a backbone's arguments for the dropout rate."""
     config = backbone.get_config()
     return [name for name in _DROPOUT_NAMES if name in config]
-
-
-def complete_config(backbone):
-    """Lets a Llama's config say whether its embeddings are tied.
-
-    KerasHub 0.32 leaves that out, so that a tied Llama (SmolLM2) could
-    neither be built again from its config nor be loaded from a preset.
-
-    Args:
-        backbone: a KerasHub backbone. It is changed in place.
-    """
-    tied = getattr(backbone, "tie_word_embeddings", None)
-    get_config = backbone.get_config
-    if tied is not None and "tie_word_embeddings" not in get_config():
-        backbone.get_config = lambda: {
-            **get_config(),
-            "tie_word_embeddings": tied,
-        }

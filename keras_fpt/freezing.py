@@ -1,12 +1,17 @@
 """Which weights of a model train: parameter groups and policies.
 
-A policy is a value: the set of the groups that train.
+A policy is a set: the groups that train.
 """
 
 import math
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from keras_fpt import backbones
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GROUPS = (
     "input",
@@ -23,15 +28,15 @@ GROUPS = (
 NAMED_POLICIES = {
     "fpt": frozenset({"input", "positions", "layer_norm", "output"}),
     "output_only": frozenset({"output"}),
-    # The token embedding is cut off, so there is nothing in it to train; and
-    # a model has weights of low rank only where its policy names them.
+    # The token embedding is cut off, so training it would have no effect. A
+    # model has low-rank weights only where its policy names them.
     "full": frozenset(GROUPS) - {"token_embedding", "low_rank"},
 }
 _TRAINABLE_GROUPS = tuple(g for g in GROUPS if g != "token_embedding")
 
-# The group of a backbone's weight, by its path: the first match decides. What
-# matches none is `other`. Norms come early, since their paths name the block
-# that they are part of.
+# The group of a backbone's weight follows from its path: the first rule that
+# matches decides, and weights that match none are `other`. Norms come early,
+# since their paths contain the name of the block that they are part of.
 _BACKBONE_RULES = tuple(
     (group, re.compile(pattern, re.VERBOSE))
     for group, pattern in (
@@ -61,7 +66,7 @@ _BACKBONE_RULES = tuple(
 )
 
 
-def parse_policy(policy):
+def parse_policy(policy: str) -> frozenset[str]:
     """The set of groups that a policy's name stands for.
 
     Args:
@@ -96,7 +101,7 @@ def parse_policy(policy):
     return frozenset(groups)
 
 
-def backbone_group(path):
+def backbone_group(path: str) -> str:
     """The parameter group of a backbone's weight, from its path."""
     for group, rule in _BACKBONE_RULES:
         if rule.search(path):
@@ -104,11 +109,11 @@ def backbone_group(path):
     return "other"
 
 
-def parameter_groups(model):
+def parameter_groups(model: Any) -> dict[str, list]:
     """The weights of an `FPTClassifier`, by group.
 
-    Every weight is in exactly one group. States of random generators are
-    weights of nothing and in none.
+    Every weight is in exactly one group. The states of random generators are
+    not weights and are in no group.
 
     Args:
         model: an `FPTClassifier`.
@@ -127,12 +132,16 @@ def parameter_groups(model):
     return groups
 
 
-def apply_policy(model, policy):
+def apply_policy(model: Any, policy: str) -> None:
     """Makes the groups of a policy trainable and all other weights frozen.
 
-    Weights that nothing is computed with, such as a pooler where the last
-    token is read, and constants, such as rotary frequencies, stay frozen
-    whatever the policy.
+    Constants, such as rotary frequencies, stay frozen under every policy. So do
+    weights that the output does not depend on, such as a pooler where the last
+    token is read.
+
+    Args:
+        model: an `FPTClassifier`.
+        policy: string. See `parse_policy`.
     """
     trained = parse_policy(policy)
     frozen = {id(v) for v in model.backbone.weights}
@@ -145,17 +154,17 @@ def apply_policy(model, policy):
             variable.trainable = group in trained and id(variable) not in frozen
 
 
-def parameter_report(model):
-    """A table of what trains and what is frozen.
+def parameter_report(model: Any) -> "pd.DataFrame":
+    """A table of which parameters train and which are frozen.
 
     Args:
         model: an `FPTClassifier`.
 
     Returns:
-        A pandas `DataFrame` with a row for each group that has weights, and
-        a total; columns `trains` (bool), `parameters` (int) and `share` (of
-        all parameters, between 0 and 1). In the total's row, `trains` is
-        whether anything does.
+        A pandas `DataFrame` with one row per group that has weights, and one
+        for the total. Its columns are `trains` (bool), `parameters` (int) and
+        `share` (of all parameters, between 0 and 1). In the row of the total,
+        `trains` is whether any group does.
     """
     import pandas as pd
 
@@ -177,6 +186,6 @@ def parameter_report(model):
     return report
 
 
-def count_parameters(variables):
-    """The number of scalars in a list of variables."""
+def count_parameters(variables: Iterable[Any]) -> int:
+    """The number of scalars in some variables."""
     return sum(math.prod(variable.shape) for variable in variables)

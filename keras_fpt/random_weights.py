@@ -2,16 +2,18 @@
 
 import hashlib
 import re
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_fpt import backbones, freezing
+from keras_fpt.compat import keras_internals
 
-# GPT-2's initialisation: Radford et al., 2019, "Language Models are
+# GPT-2's initialization: Radford et al., 2019, "Language Models are
 # Unsupervised Multitask Learners", section 2.3.
 STANDARD_DEVIATION = 0.02
-# What KerasHub calls the projections back into the residual stream.
+# KerasHub's names of the projections back into the residual stream.
 RESIDUAL_PROJECTION = re.compile(
     r"(^|/)(attention_output|(\w+_)?output_dense|o_dense_layer|o_proj|out_proj"
     r"|output_projector|dense_4h_to_h|ffw_linear|down_proj|mlp/dense_2)"
@@ -19,37 +21,38 @@ RESIDUAL_PROJECTION = re.compile(
 )
 ZEROS = re.compile(r"(beta|bias)(#\d+)?$")
 # Norms that multiply by 1 + scale: Gemma's, T5Gemma's and Qwen 3.5's.
-ZERO_CENTRED_NORM = re.compile(
+ZERO_CENTERED_NORM = re.compile(
     r"gemma.*\.RMSNormalization$|\.Qwen3_5LayerNorm$"
 )
 
 
-def generator(seed, *names):
+def generator(seed: int, *names: str) -> np.random.Generator:
     """A NumPy generator for a seed and any strings, e.g. a variable's path.
 
-    NumPy's generators give the same numbers on every machine; Keras's
-    initialisers give others on each backend.
+    NumPy's generators give the same numbers on every machine, while Keras's
+    initializers give different numbers on each backend.
     """
     digest = hashlib.sha256("\0".join(names).encode()).digest()
     return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32)])
 
 
-def randomize(backbone, seed=0):
-    """Draws every weight of a backbone anew, from GPT-2's distribution.
+def randomize(backbone: Any, seed: int = 0) -> None:
+    """Draws new values for every weight of a backbone, as GPT-2 does.
 
-    Normal with standard deviation 0.02; projections back into the residual
-    stream divided by sqrt(2 x layers), which KerasHub's own initialiser
-    leaves out; biases zero, and norms' scales such that they scale nothing.
+    The distribution is normal with standard deviation 0.02. Projections back
+    into the residual stream are divided by sqrt(2 x layers), which KerasHub's
+    own initializer leaves out. Biases are zero, and the scales of norms have no
+    effect.
 
     Args:
         backbone: a KerasHub backbone. It is changed in place.
         seed: int. The same seed gives the same weights on every backend.
     """
     residual = STANDARD_DEVIATION / np.sqrt(2 * backbones.num_blocks(backbone))
-    zero_centred = _zero_centred_scales(backbone)
+    zero_centered = _zero_centered_scales(backbone)
     for name, variable in backbones.parameters_by_name(backbone).items():
         shape = tuple(variable.shape)
-        if ZEROS.search(name) or id(variable) in zero_centred:
+        if ZEROS.search(name) or id(variable) in zero_centered:
             value = np.zeros(shape)
         elif freezing.backbone_group(variable.path) == "layer_norm":
             value = np.ones(shape)
@@ -60,34 +63,35 @@ def randomize(backbone, seed=0):
         variable.assign(value.astype("float32"))
 
 
-def match_statistics(backbone, seed=0):
-    """Draws every weight of a backbone anew, keeping tensors' statistics.
+def match_statistics(backbone: Any, seed: int = 0) -> None:
+    """Draws new values for every weight, with the tensors' own statistics.
 
-    Each tensor is drawn from a normal distribution with its own mean and
-    standard deviation, norms and biases too: the `statistics` arm.
+    Each tensor, including norms and biases, is drawn from a normal distribution
+    with its own mean and standard deviation: the `statistics` arm.
 
     Args:
-        backbone: a KerasHub backbone, as a rule pretrained. It is changed in
+        backbone: a KerasHub backbone, usually pretrained. It is changed in
             place.
         seed: int. The same seed gives the same weights on every backend.
 
-    Source: Lu et al., 2021, arXiv 2103.05247, on initialising with the
-    statistics of the pretrained weights alone.
+    Source: Lu et al., 2021, arXiv 2103.05247, on initializing with the
+    statistics of the pretrained weights only.
     """
     for name, variable in backbones.parameters_by_name(backbone).items():
         old = np.asarray(ops.convert_to_numpy(variable), "float64")
-        # Not the numbers of `randomize`, which may have made the old ones.
+        # "statistics" gives other numbers than `randomize`, which may have
+        # made the old values.
         new = generator(seed, "statistics", name).normal(
             old.mean(), old.std(), old.shape
         )
         variable.assign(new.astype("float32"))
 
 
-def _zero_centred_scales(backbone):
+def _zero_centered_scales(backbone: Any) -> set[int]:
     return {
         id(variable)
-        for layer in backbone._flatten_layers()
-        if ZERO_CENTRED_NORM.search(
+        for layer in keras_internals.flatten_layers(backbone)
+        if ZERO_CENTERED_NORM.search(
             f"{type(layer).__module__}.{type(layer).__name__}"
         )
         for variable in layer.weights

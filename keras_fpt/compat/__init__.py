@@ -1,1 +1,1 @@
-"""Workarounds for faults of other packages, one file each."""
+"""Workarounds for faults of other packages, and their private names."""

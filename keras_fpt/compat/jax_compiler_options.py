@@ -1,17 +1,25 @@
-"""Options of XLA for the training step, which Keras cannot be given."""
+"""Keras passes no compiler options to JAX.
+
+The fault: XLA on a CPU orders the operations of a training step such that many
+can run at once. On a few cores this gains nothing and keeps the attention
+scores of all queries in memory. JAX 0.10 has an option against it, but
+`compile` and `fit` of Keras 3.15 cannot pass options to `jax.jit`.
+
+No upstream issue was found.
+"""
 
 import contextlib
 import functools
+from collections.abc import Iterator
 
 import keras
 
 
 @contextlib.contextmanager
-def jitted_for_memory():
-    """Within it, what Keras compiles with JAX for a CPU takes less memory.
+def jitted_for_memory() -> Iterator[None]:
+    """Within this context, what Keras compiles for a CPU takes less memory.
 
-    XLA would order a step's operations such that many can run at once, which
-    on a few cores gains nothing and keeps the scores of all queries.
+    It does nothing on other backends and devices.
     """
     if keras.backend.backend() != "jax" or not _options():
         yield
@@ -27,7 +35,7 @@ def jitted_for_memory():
 
 
 @functools.cache
-def _options():
+def _options() -> dict[str, str]:
     import jax
 
     options = {"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"}
@@ -35,6 +43,6 @@ def _options():
         return {}
     try:
         jax.jit(lambda: 0, compiler_options=options)()
-    except jax.errors.JaxRuntimeError:  # Another XLA, without this option.
+    except jax.errors.JaxRuntimeError:  # This XLA lacks the option.
         return {}
     return options

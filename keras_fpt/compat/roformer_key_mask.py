@@ -1,31 +1,37 @@
-"""Masks of padding for ESM and RoFormer."""
+"""ESM and RoFormer mask queries in place of keys.
+
+The fault: on TensorFlow and JAX, the attention of KerasHub 0.32's ESM and
+RoFormer V2 masks the queries that are padding in place of the keys, so that
+real tokens attend to padding. On PyTorch it masks the keys.
+
+No upstream issue was found.
+"""
 
 import functools
+from typing import Any
 
 from keras import ops
 
+from keras_fpt.compat import keras_internals
 
-def mask_keys(backbone):
-    """Makes a backbone's attention mask the padding that is attended to.
 
-    On TensorFlow and JAX, KerasHub 0.32 masks the queries of ESM and RoFormer
-    in place of the keys, so that real tokens attend to padding. On PyTorch it
-    masks the keys.
+def mask_keys(backbone: Any) -> None:
+    """Keeps a backbone's tokens from attending to padding.
 
     Args:
-        backbone: a KerasHub backbone. It is changed in place; without
-            padding, it computes what it did.
+        backbone: a KerasHub backbone. It is changed in place if it is an ESM
+            or a RoFormer. Its outputs without padding stay the same.
     """
     from keras_hub.src.models.roformer_v2.roformer_v2_attention import (
         RoformerAttention,
     )
 
-    for layer in backbone._flatten_layers():
+    for layer in keras_internals.flatten_layers(backbone):
         if isinstance(layer, RoformerAttention):  # ESM's is a subclass.
             layer.call = functools.partial(_attend, layer)
 
 
-def _attend(layer, x, attention_mask=None):
+def _attend(layer: Any, x: Any, attention_mask: Any = None) -> Any:
     shape = (*ops.shape(x)[:2], layer.heads, layer.head_size)
     query, key, value = (
         ops.reshape(dense(x), shape)

@@ -1,4 +1,4 @@
-"""One way to train on several devices and in several processes.
+"""Training on several devices and in several processes, on any backend.
 
 ```python
 with keras_fpt.distribution.scope():
@@ -7,12 +7,15 @@ with keras_fpt.distribution.scope():
 ```
 
 The engines are Keras's on JAX, `tf.distribute` on TensorFlow and
-`torch.distributed` on PyTorch. Data sets are those of one device: a batch is
-shared out between the devices, so results are those of one device too, to
-rounding and dropout.
+`torch.distributed` on PyTorch. Data sets are the same as for one device: each
+batch is divided between the devices, so the results are the same as on one
+device, except for rounding and dropout.
 """
 
 import contextlib
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 import keras
 
@@ -20,54 +23,62 @@ KINDS = ("auto", "data_parallel", "model_parallel")
 _current = None
 
 
-def current():
-    """The distribution that training uses now, or `None`."""
+def current() -> Any:
+    """The distribution that is in use, or `None`."""
     return _current
 
 
-def num_processes():
-    """How many processes train together."""
+def num_processes() -> int:
+    """The number of processes that train together."""
     return 1 if _current is None else _current.num_processes
 
 
-def is_first_process():
-    """Whether this process is the one that writes files and prints."""
+def is_first_process() -> bool:
+    """Whether this process is the one that writes files and messages."""
     return _current is None or _current.process_index == 0
 
 
-def total(value):
-    """The sum of an integer over all processes, when all have got here."""
+def total(value: int) -> int:
+    """The sum of an integer over all processes.
+
+    It waits until all processes have called it.
+    """
     return value if num_processes() == 1 else _current.total(value)
 
 
-@contextlib.contextmanager
-def scope(kind="auto"):
-    """Spreads the training within it over devices and processes.
+def barrier() -> None:
+    """Waits until all processes have called it."""
+    total(0)
 
-    Build the model within it. In several processes, all of them run the same
-    program on the same data sets: each batch is shared out between them. The
-    processes are told of each other by their environment:
+
+@contextlib.contextmanager
+def scope(kind: str = "auto") -> Iterator[Any]:
+    """Distributes training over devices and processes within this context.
+
+    Build the model within it. If there are several processes, all of them run
+    the same program on the same data sets, and each batch is divided between
+    them. They find each other through environment variables:
 
     - JAX: `KERAS_DISTRIBUTION_JOB_ADDRESSES` (`host:port` of the first),
       `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`;
     - TensorFlow: `TF_CONFIG`;
-    - PyTorch: `torchrun` sets it.
+    - PyTorch: those that `torchrun` sets.
 
     Args:
         kind: string. `"data_parallel"`: each device has all weights and a
             part of each batch. `"model_parallel"` (JAX): the frozen matrices
-            are shared out between the devices of a process, what trains is
-            on each, and each batch is shared out between the processes.
-            `"auto"`: data parallel where there is more than one device or
+            are divided between the devices of a process, each device has all
+            trained weights, and each batch is divided between the processes.
+            `"auto"`: data parallel if there is more than one device or
             process, otherwise none.
 
     Yields:
-        An object with `num_processes`, `process_index`, `num_replicas` (into
-        how many parts a batch is divided) and `description`; or `None` where
-        nothing is to be distributed.
+        An object with `num_processes`, `process_index`, `num_replicas` (the
+        number of parts of each batch) and `description`; or `None` if nothing
+        is distributed.
 
     Raises:
-        ValueError: an unknown kind, or one that the backend does not have.
+        ValueError: the kind is unknown, or the backend does not support it.
         ConnectionError: another process was lost.
     """
     global _current
@@ -87,18 +98,18 @@ def scope(kind="auto"):
             if num_processes() > 1 and _is_lost_peer(error):
                 raise ConnectionError(
                     f"Process {engine.process_index} of "
-                    f"{engine.num_processes} lost touch with another one, "
-                    "which has failed or was stopped: look at what that one "
-                    "printed. Then start all of them again, with --resume to "
-                    "go on from the last state that was kept."
+                    f"{engine.num_processes} lost the connection to another "
+                    "one, which has failed or was stopped. Look at what that "
+                    "one printed. Then start all of them again, with --resume "
+                    "to continue from the last checkpoint."
                 ) from error
             raise
         finally:
             _current = None
 
 
-def _engine():
-    """The module of the backend's engine."""
+def _engine() -> ModuleType:
+    """The module that distributes on the current backend."""
     backend = keras.backend.backend()
     if backend == "jax":
         from keras_fpt.distribution import jax_mesh
@@ -113,7 +124,7 @@ def _engine():
     return torch_processes
 
 
-# What the engines' transports say when the other end is gone.
+# Parts of the engines' errors when another process is gone.
 _LOST_PEER = (
     "connection closed by peer",
     "connection reset by peer",
@@ -129,8 +140,8 @@ _LOST_PEER = (
 )
 
 
-def _is_lost_peer(error):
+def _is_lost_peer(error: Exception) -> bool:
     if isinstance(error, ValueError | FileExistsError | FloatingPointError):
-        return False  # A message of ours.
+        return False  # errors of this package
     text = f"{type(error).__name__}: {error}".lower()
     return any(words in text for words in _LOST_PEER)

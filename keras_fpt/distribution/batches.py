@@ -1,30 +1,32 @@
-"""Batches, shared out."""
+"""Divides batches between processes."""
+
+from typing import Any
 
 from keras_fpt.data_errors import MARK
 
 
-def is_dataset(x):
+def is_dataset(x: Any) -> bool:
     """Whether `x` is a `tf.data.Dataset`."""
     import tensorflow as tf
 
     return isinstance(x, tf.data.Dataset)
 
 
-def own_rows(dataset, index, count, divisor):
-    """A process's rows of each batch.
+def own_rows(dataset: Any, index: int, count: int, divisor: int) -> Any:
+    """The rows of each batch that belong to one process.
 
     Args:
         dataset: batched `tf.data.Dataset`, the same in every process.
-        index: int, number of the process.
-        count: int, how many processes there are.
-        divisor: int, into how many parts a batch must be divisible.
+        index: int, the index of the process.
+        count: int, the number of processes.
+        divisor: int, the number of parts that a batch must be divisible into.
 
     Returns:
         A `tf.data.Dataset`.
 
     Raises:
-        ValueError: it is no `tf.data.Dataset`, or its batches cannot be
-            divided. Where the size is known only when a batch comes up, the
+        ValueError: it is not a `tf.data.Dataset`, or its batches cannot be
+            divided. If the size of a batch is known only when it is read, the
             error is TensorFlow's.
     """
     import tensorflow as tf
@@ -38,11 +40,11 @@ def own_rows(dataset, index, count, divisor):
     size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
     if size is not None and size % divisor:
         raise ValueError(
-            f"{expected}, the parts that are made of each, but received a "
+            f"{expected}, the number of parts per batch, but received a "
             f"batch size of {size}."
         )
 
-    def take(*batch):
+    def select_rows(*batch):
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
         tf.debugging.assert_equal(size % divisor, 0, f"{MARK}{expected}.")
         share = size // count
@@ -51,16 +53,22 @@ def own_rows(dataset, index, count, divisor):
         )
         return rows if len(rows) > 1 else rows[0]
 
-    return dataset.map(take)
+    return dataset.map(select_rows)
 
 
-def own_batches(dataset, index, count):
-    """A process's batches of a held-out data set: every `count`-th one."""
+def own_batches(dataset: Any, index: int, count: int) -> Any:
+    """The batches of a held-out data set that belong to one process.
+
+    Args:
+        dataset: batched `tf.data.Dataset`, the same in every process.
+        index: int, the index of the process.
+        count: int, the number of processes: each has every `count`-th batch.
+    """
     return dataset.shard(count, index)
 
 
-def as_dataset(x, y, batch_size):
-    """Arrays, as Keras's `evaluate` takes them, as a `tf.data.Dataset`."""
+def as_dataset(x: Any, y: Any, batch_size: int | None) -> Any:
+    """A `tf.data.Dataset` of the arguments of Keras's `evaluate`."""
     import tensorflow as tf
 
     if is_dataset(x):

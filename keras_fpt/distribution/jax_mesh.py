@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,13 +12,13 @@ from keras_fpt import freezing
 from keras_fpt.distribution import batches
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
-# On a slice of TPUs the runtime knows its hosts.
+# On a slice of TPUs, the runtime sets this to the names of all hosts.
 TPU_HOSTS = "TPU_WORKER_HOSTNAMES"
 FROZEN_MATRICES = ("attention", "feedforward", "token_embedding")
 
 
 @contextlib.contextmanager
-def connect(kind):
+def connect(kind: str) -> Iterator["JaxMesh | None"]:
     """See `keras_fpt.distribution.scope`."""
     import jax
 
@@ -39,18 +41,18 @@ class JaxMesh:
     """A mesh of all devices of all processes.
 
     Args:
-        shards_weights: bool, whether the devices of a process share the
-            frozen matrices in place of the batch.
+        shards_weights: bool, whether the frozen matrices, and not the batch,
+            are divided between the devices of a process.
     """
 
-    def __init__(self, shards_weights):
+    def __init__(self, shards_weights: bool) -> None:
         import jax
 
         devices = np.array(keras.distribution.list_devices())
         self.num_processes = jax.process_count()
         self.process_index = jax.process_index()
         if shards_weights:
-            # The fast links are those within a process.
+            # The links within a process are the fast ones.
             shape = (self.num_processes, len(devices) // self.num_processes)
             mesh = keras.distribution.DeviceMesh(
                 shape, ("batch", "model"), devices.reshape(shape)
@@ -67,30 +69,33 @@ class JaxMesh:
             f"{self.num_processes} process(es)"
         )
 
-    def total(self, value):
+    def total(self, value: int) -> int:
         """See `keras_fpt.distribution.total`."""
         from jax.experimental import multihost_utils
 
         return int(multihost_utils.process_allgather(np.int64(value)).sum())
 
-    def training_data(self, model, dataset):
-        """What this process feeds of a training data set."""
+    def training_data(self, model: Any, dataset: Any) -> Any:
+        """This process's part of a training data set."""
         if self.num_processes == 1 and not batches.is_dataset(dataset):
-            return dataset  # Arrays, which Keras makes batches of.
+            return dataset  # arrays, which Keras splits into batches
         return batches.own_rows(
             dataset, self.process_index, self.num_processes, self.num_replicas
         )
 
-    def held_out_data(self, model, dataset):
-        """What this process feeds of a held-out data set."""
+    def held_out_data(self, model: Any, dataset: Any) -> Any:
+        """All of a held-out data set, which `evaluate` divides."""
         return dataset
 
     @contextlib.contextmanager
-    def training(self, model):
+    def training(self, model: Any) -> Iterator[None]:
+        """Lets a model train within this context."""
         yield
 
-    def evaluate(self, model, evaluate, x, y, **kwargs):
-        """Keras cannot share out a last batch that is not divisible."""
+    def evaluate(
+        self, model: Any, evaluate: Callable, x: Any, y: Any, **kwargs: Any
+    ) -> Any:
+        """Evaluates batches of any size, which Keras cannot divide."""
         dataset = batches.as_dataset(x, y, kwargs.get("batch_size"))
         outputs, labels, weights = [], [], []
         for batch in dataset.as_numpy_iterator():
@@ -111,7 +116,10 @@ class JaxMesh:
             return result
         return [result[name] for name in model.metrics_names]
 
-    def predict(self, model, predict, x, **kwargs):
+    def predict(
+        self, model: Any, predict: Callable, x: Any, **kwargs: Any
+    ) -> np.ndarray:
+        """Predicts for batches of any size, which Keras cannot divide."""
         dataset = batches.as_dataset(x, None, kwargs.get("batch_size"))
         return np.concatenate(
             [
@@ -120,7 +128,7 @@ class JaxMesh:
             ]
         )
 
-    def _logits(self, model, x):
+    def _logits(self, model: Any, x: Any) -> np.ndarray:
         """The logits of a whole batch, in every process."""
         import jax
 
@@ -129,8 +137,8 @@ class JaxMesh:
         share = -(-rows // parts) * parts // self.num_processes
         start = self.process_index * share
 
-        def place(array):
-            # Wrapped around, where it must be longer than it is.
+        def to_devices(array):
+            # Rows are repeated where the batch is too short.
             whole = (share * self.num_processes, *array.shape[1:])
             array = np.resize(array, whole)
             layout = self.distribution.get_data_layout(array.shape)
@@ -142,15 +150,16 @@ class JaxMesh:
             model.policy,
             [v.value for v in model.trainable_variables],
             [v.value for v in model.non_trainable_variables],
-            jax.tree.map(place, x),
+            jax.tree.map(to_devices, x),
         )
         return np.asarray(logits)[:rows]
 
-    def _logits_function(self, model):
+    def _logits_function(self, model: Any) -> Callable:
         import jax
 
-        if getattr(model, "_replicated_logits", None) is None:
-            # The policy decides which variables are in which list.
+        if getattr(model, "replicated_logits", None) is None:
+            # The policy is an argument, since it decides which variables are in
+            # which list.
             def call(policy, trainable, non_trainable, x):
                 return model.stateless_call(
                     trainable, non_trainable, x, training=False
@@ -160,14 +169,14 @@ class JaxMesh:
             everywhere = jax.sharding.NamedSharding(
                 mesh, jax.sharding.PartitionSpec()
             )
-            model._replicated_logits = jax.jit(
+            model.replicated_logits = jax.jit(
                 call, static_argnums=0, out_shardings=everywhere
             )
-        return model._replicated_logits
+        return model.replicated_logits
 
 
-def _sharded_weights(mesh):
-    """Shards frozen matrices over the mesh's `model` axis."""
+def _sharded_weights(mesh: Any) -> Any:
+    """A distribution that shards frozen matrices over the `model` axis."""
     parts = mesh.shape[1]
 
     class ShardedMatrices(keras.distribution.ModelParallel):
@@ -180,7 +189,7 @@ def _sharded_weights(mesh):
                 and divisible
                 and freezing.backbone_group(variable.path) in FROZEN_MATRICES
             ):
-                # The widest, so that the parts of a product are few.
+                # The widest axis, so that a product has few parts.
                 axes[max(divisible, key=lambda i: shape[i])] = "model"
             return keras.distribution.TensorLayout(axes, mesh)
 

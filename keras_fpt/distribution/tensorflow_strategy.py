@@ -3,18 +3,24 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
+from keras_fpt.compat import (
+    tensorflow_clip_before_sum,
+    tensorflow_multi_worker_metrics,
+)
 from keras_fpt.distribution import batches
 
 
 @contextlib.contextmanager
-def connect(kind):
+def connect(kind: str) -> Iterator["TensorFlowStrategy | None"]:
     """See `keras_fpt.distribution.scope`."""
     import tensorflow as tf
 
     if kind == "model_parallel":
         raise ValueError(
-            "TensorFlow has no distribution 'model_parallel' here. Use "
+            "TensorFlow does not support distribution 'model_parallel'. Use "
             "'data_parallel', or KERAS_BACKEND=jax."
         )
     strategy = _strategy(tf)
@@ -25,11 +31,11 @@ def connect(kind):
         yield TensorFlowStrategy(strategy)
 
 
-def _strategy(tf):
+def _strategy(tf: Any) -> Any:
     if len(_workers()) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if os.environ.get("TPU_NAME"):
-        # "local" on the virtual machine of a TPU.
+        # The name is "local" on the virtual machine of a TPU.
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
         return tf.distribute.TPUStrategy(resolver)
     devices = tf.config.list_logical_devices("GPU")
@@ -37,7 +43,7 @@ def _strategy(tf):
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _workers():
+def _workers() -> list[str]:
     cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
     return [*cluster.get("chief", ()), *cluster.get("worker", ())]
 
@@ -45,7 +51,7 @@ def _workers():
 class TensorFlowStrategy:
     """A `tf.distribute.Strategy` over devices, workers or TPUs."""
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: Any) -> None:
         resolver = strategy.cluster_resolver
         self.strategy = strategy
         self.num_processes = max(1, len(_workers()))
@@ -56,7 +62,7 @@ class TensorFlowStrategy:
             f"{self.num_processes} process(es)"
         )
 
-    def total(self, value):
+    def total(self, value: int) -> int:
         """See `keras_fpt.distribution.total`."""
         import tensorflow as tf
 
@@ -67,88 +73,62 @@ class TensorFlowStrategy:
 
         return int(summed()) * self.num_processes // self.num_replicas
 
-    def training_data(self, model, dataset):
-        """What this process feeds of a training data set."""
+    def training_data(self, model: Any, dataset: Any) -> Any:
+        """This process's part of a training data set."""
         if not batches.is_dataset(dataset) and self.num_processes == 1:
-            return dataset  # Arrays, which Keras makes batches of.
+            return dataset  # arrays, which Keras splits into batches
         own = batches.own_rows(
             dataset, self.process_index, self.num_processes, self.num_replicas
         )
-        self._build(model, own)
+        self._prepare(model, own)
         return self._distributed(own)
 
-    def held_out_data(self, model, dataset):
-        """What this process feeds of a held-out data set."""
+    def held_out_data(self, model: Any, dataset: Any) -> Any:
+        """This process's part of a held-out data set."""
         import tensorflow as tf
 
         if not batches.is_dataset(dataset):
             return dataset
-        # All workers must take the same number of steps, so that a worker
-        # has a part of each batch, be it empty.
+        # All workers must take the same number of steps, so each has a part of
+        # every batch, even if it is empty.
         index, count = self.process_index, self.num_processes
         own = dataset.map(
             lambda *batch: tf.nest.map_structure(
                 lambda x: x[index::count], batch
             )
         )
-        self._build(model, own)
+        self._prepare(model, own)
         return self._distributed(own)
 
-    def _distributed(self, dataset):
+    def _distributed(self, dataset: Any) -> Any:
         if self.num_processes == 1:
             return dataset
-        # What comes out of it is this process's, and is not shared out again.
+        # Its batches are this process's own and are not divided again.
         return self.strategy.distribute_datasets_from_function(
             lambda context: dataset
         )
 
-    def _build(self, model, dataset):
-        """Does what Keras 3.15 cannot do with several workers."""
-        if self.num_processes == 1:
-            return
-        # It cannot build metrics from the data of several workers, ...
-        model._symbolic_build(data_batch=next(iter(dataset.take(1))))
-        model._maybe_symbolic_build = lambda *args, **kwargs: None
-        # ... and takes the mean of what each has over a first axis.
-        for name in ("train_step", "test_step"):
-            if name not in vars(model):
-                setattr(model, name, _with_first_axis(getattr(model, name)))
+    def _prepare(self, model: Any, dataset: Any) -> None:
+        if self.num_processes > 1:
+            batch = next(iter(dataset.take(1)))
+            tensorflow_multi_worker_metrics.prepare(model, batch)
 
     @contextlib.contextmanager
-    def training(self, model):
-        sum_gradients_before_clipping(model.optimizer)
+    def training(self, model: Any) -> Iterator[None]:
+        """Lets a model train within this context."""
+        tensorflow_clip_before_sum.sum_gradients_before_clipping(
+            model.optimizer
+        )
         yield
 
-    def evaluate(self, model, evaluate, x, y, **kwargs):
+    def evaluate(
+        self, model: Any, evaluate: Callable, x: Any, y: Any, **kwargs: Any
+    ) -> Any:
+        """Evaluates with Keras's own `evaluate`."""
         return evaluate(x, y, **kwargs)
 
-    def predict(self, model, predict, x, **kwargs):
+    def predict(
+        self, model: Any, predict: Callable, x: Any, **kwargs: Any
+    ) -> Any:
+        """Predicts with Keras's own `predict`."""
         return predict(x, **kwargs)
-
-
-def _with_first_axis(step):
-    def wrapped(data):
-        import tensorflow as tf
-
-        return {name: tf.reshape(v, (1,)) for name, v in step(data).items()}
-
-    return wrapped
-
-
-def sum_gradients_before_clipping(optimizer):
-    """Lets an optimizer clip the whole batch's gradient.
-
-    Keras clips that of each replica's part, which is another gradient, before
-    it sums them up.
-    """
-    if getattr(optimizer, "_sums_before_clipping", False):
-        return
-    apply, sum_up = optimizer.apply, optimizer._all_reduce_sum_gradients
-
-    def apply_summed(gradients, variables):
-        pairs = sum_up(zip(gradients, variables, strict=True))
-        return apply([gradient for gradient, _ in pairs], variables)
-
-    optimizer.apply = apply_summed
-    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
-    optimizer._sums_before_clipping = True

@@ -1,33 +1,36 @@
-"""`torch.distributed` on PyTorch: a process a device, started by torchrun."""
+"""`torch.distributed` on PyTorch: one process per device, with torchrun."""
 
 import contextlib
 import datetime
 import os
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_fpt.compat import keras_internals
 from keras_fpt.distribution import batches
 
-# How long a process waits for one that has gone quiet.
+# How long a process waits for another one that does not answer.
 PATIENCE = datetime.timedelta(minutes=10)
 
 
 @contextlib.contextmanager
-def connect(kind):
+def connect(kind: str) -> Iterator["TorchProcesses | None"]:
     """See `keras_fpt.distribution.scope`."""
     import torch
     import torch.distributed
 
     if kind == "model_parallel":
         raise ValueError(
-            "PyTorch has no distribution 'model_parallel' here. Use "
+            "PyTorch does not support distribution 'model_parallel'. Use "
             "'data_parallel', or KERAS_BACKEND=jax."
         )
     if "WORLD_SIZE" not in os.environ:
         if kind == "data_parallel":
             raise ValueError(
-                "On PyTorch each device has a process of its own. Start them "
+                "On PyTorch each device needs its own process. Start them "
                 "with torchrun: `torchrun --nproc-per-node 2 --module "
                 "keras_fpt.cli train ... --distribution data_parallel`."
             )
@@ -48,7 +51,7 @@ def connect(kind):
 class TorchProcesses:
     """Processes that train one model with `DistributedDataParallel`."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         import torch.distributed
 
         self.num_processes = torch.distributed.get_world_size()
@@ -56,18 +59,18 @@ class TorchProcesses:
         self.num_replicas = self.num_processes
         self.description = f"data parallel in {self.num_processes} process(es)"
 
-    def total(self, value):
+    def total(self, value: int) -> int:
         """See `keras_fpt.distribution.total`."""
         return int(_summed([np.int64(value)])[0])
 
-    def training_data(self, model, dataset):
-        """What this process feeds of a training data set."""
+    def training_data(self, model: Any, dataset: Any) -> Any:
+        """This process's part of a training data set."""
         return batches.own_rows(
             dataset, self.process_index, self.num_processes, self.num_replicas
         )
 
-    def held_out_data(self, model, dataset):
-        """What this process feeds of a held-out data set."""
+    def held_out_data(self, model: Any, dataset: Any) -> Any:
+        """This process's part of a held-out data set."""
         if not batches.is_dataset(dataset):
             return dataset
         return batches.own_batches(
@@ -75,40 +78,51 @@ class TorchProcesses:
         )
 
     @contextlib.contextmanager
-    def training(self, model):
-        """Lets a model's `fit` exchange gradients."""
+    def training(self, model: Any) -> Iterator[None]:
+        """Lets a model's `fit` exchange gradients within this context."""
         import torch
 
         if not model.built:
             raise ValueError(
                 "In several processes a model must know the width of its "
-                "tokens: give input_dim or task."
+                "tokens. Pass input_dim or task."
             )
         network = torch.nn.parallel.DistributedDataParallel(
             model, forward_sync_buffers=False
         )
-        with _instead(
+        with _replaced_methods(
             model,
             train_step=lambda data: _train_step(model, network, data),
             get_metrics_result=lambda: _metrics_of_all(model),
         ):
             yield
 
-    def evaluate(self, model, evaluate, x, y, return_dict=False, **kwargs):
-        """Evaluates own batches, which may be fewer than another process's."""
-        with _instead(model, get_metrics_result=_own_metrics(model)):
+    def evaluate(
+        self,
+        model: Any,
+        evaluate: Callable,
+        x: Any,
+        y: Any,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Evaluates own batches, then exchanges what the metrics counted."""
+        with _replaced_methods(model, get_metrics_result=_own_metrics(model)):
             evaluate(x, y, return_dict=True, **kwargs)
         result = {
             name: float(value) for name, value in _metrics_of_all(model).items()
         }
         return result if return_dict else [*result.values()]
 
-    def predict(self, model, predict, x, **kwargs):
+    def predict(
+        self, model: Any, predict: Callable, x: Any, **kwargs: Any
+    ) -> Any:
+        """Predicts with Keras's own `predict`."""
         return predict(x, **kwargs)
 
 
-def _train_step(model, network, data):
-    """Keras's own step, but that the network exchanges gradients."""
+def _train_step(model: Any, network: Any, data: Any) -> dict[str, Any]:
+    """Keras's own training step, with a network that exchanges gradients."""
     import torch
 
     x, y, weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -117,7 +131,9 @@ def _train_step(model, network, data):
     loss = model.compute_loss(
         x=x, y=y, y_pred=y_pred, sample_weight=weight, training=True
     )
-    model._loss_tracker.update_state(loss, sample_weight=len(y_pred))
+    keras_internals.loss_tracker(model).update_state(
+        loss, sample_weight=len(y_pred)
+    )
     model.optimizer.scale_loss(loss).backward()
     variables = model.trainable_variables
     with torch.no_grad():
@@ -125,40 +141,41 @@ def _train_step(model, network, data):
     return model.compute_metrics(x, y, y_pred, sample_weight=weight)
 
 
-def _own_metrics(model):
+def _own_metrics(model: Any) -> Callable[[], dict[str, Any]]:
+    """Keras's own `get_metrics_result`."""
     return lambda: type(model).get_metrics_result(model)
 
 
-def _metrics_of_all(model):
-    """What the metrics say of the data of all processes."""
+def _metrics_of_all(model: Any) -> dict[str, Any]:
+    """The metrics over the data of all processes."""
     variables = model.metrics_variables
     own = [keras.ops.convert_to_numpy(v) for v in variables]
     for variable, value in zip(variables, _summed(own), strict=True):
         variable.assign(value)
     result = _own_metrics(model)()
-    # Each process goes on to count its own.
+    # Each process continues to count its own data.
     for variable, value in zip(variables, own, strict=True):
         variable.assign(value)
     return result
 
 
 @contextlib.contextmanager
-def _instead(model, **functions):
-    """Methods of one model, replaced for a while."""
-    before = {name: vars(model).get(name) for name in functions}
+def _replaced_methods(model: Any, **functions: Callable) -> Iterator[None]:
+    """Replaces methods of one model within this context."""
+    originals = {name: vars(model).get(name) for name in functions}
     for name, function in functions.items():
         setattr(model, name, function)
     try:
         yield
     finally:
-        for name, function in before.items():
+        for name, function in originals.items():
             if function is None:
                 delattr(model, name)
             else:
                 setattr(model, name, function)
 
 
-def _summed(arrays):
+def _summed(arrays: list) -> list[np.ndarray]:
     """The sums of arrays over all processes, in one exchange."""
     import torch
 

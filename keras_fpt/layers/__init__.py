@@ -1,3 +1,3 @@
-"""Small Keras layers that the models are made of."""
+"""Keras layers that the models are made of."""
 
 from keras_fpt.layers.readout import Readout as Readout

@@ -1,17 +1,19 @@
-"""An LSTM with layer norms inside, as one layer."""
+"""An LSTM with layer normalization of its gates and its cell."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 
 class LayerNormLSTMCell(keras.layers.Layer):
-    """One step of `LayerNormLSTM`, from an input that is projected already.
+    """One step of `LayerNormLSTM`, whose input is projected already.
 
     Args:
         units: int, width of the state.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.state_size = [units, units]
@@ -22,7 +24,7 @@ class LayerNormLSTMCell(keras.layers.Layer):
             epsilon=1e-5, dtype=self.dtype_policy, name="cell_norm"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel",
             shape=(self.units, 4 * self.units),
@@ -31,13 +33,13 @@ class LayerNormLSTMCell(keras.layers.Layer):
         self.recurrent_norm.build((None, 4 * self.units))
         self.cell_norm.build((None, self.units))
 
-    def call(self, inputs, states):
+    def call(self, inputs: Any, states: list) -> tuple[Any, list]:
         hidden, cell = states
         gates = inputs + self.recurrent_norm(
             ops.matmul(hidden, self.recurrent_kernel)
         )
         enter, forget, candidate, leave = ops.split(gates, 4, axis=-1)
-        # Adding one, so that a fresh cell remembers. The norms have biases.
+        # Adding one makes an untrained cell remember. The norms have biases.
         cell = ops.sigmoid(forget + 1) * cell
         cell = cell + ops.sigmoid(enter) * ops.tanh(candidate)
         hidden = ops.sigmoid(leave) * ops.tanh(self.cell_norm(cell))
@@ -45,9 +47,9 @@ class LayerNormLSTMCell(keras.layers.Layer):
 
 
 class LayerNormLSTM(keras.layers.Layer):
-    """An LSTM whose gates and cell are normalised at each step.
+    """An LSTM whose gates and cell are normalized at each step.
 
-    With LN for a layer norm, f, i, g and o for the gates, it computes
+    With LN for layer normalization and f, i, g and o for the gates, it computes
 
         f, i, g, o = LN(x W) + LN(h U)
         c = sigmoid(f + 1) c + sigmoid(i) tanh(g)
@@ -66,10 +68,10 @@ class LayerNormLSTM(keras.layers.Layer):
     to 22, arXiv 1607.06450.
     """
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
-        # One product for all tokens, before the steps.
+        # One product for all tokens, computed before the steps.
         self.projection = keras.layers.Dense(
             4 * units,
             use_bias=False,
@@ -86,15 +88,15 @@ class LayerNormLSTM(keras.layers.Layer):
             name="recurrent",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         self.projection.build(input_shape)
         gates = (*input_shape[:-1], self.projection.units)
         self.input_norm.build(gates)
         self.rnn.build(gates)
 
-    def call(self, x):
+    def call(self, x: Any) -> Any:
         return self.rnn(self.input_norm(self.projection(x)))
 
-    def compute_output_shape(self, input_shape):
-        # Or PyTorch runs through every step of an example to find it.
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        # Without it, Keras on PyTorch runs all steps to find the shape.
         return (*input_shape[:-1], self.units)

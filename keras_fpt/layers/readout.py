@@ -1,4 +1,6 @@
-"""From a sequence of hidden states to those that answer."""
+"""Selects the hidden states that the output layer reads."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -8,7 +10,7 @@ READOUTS = ("last", "first", "mean", "pooled")
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
 class Readout(keras.layers.Layer):
-    """Picks the hidden states that the output layer reads.
+    """Selects the hidden states that the output layer reads.
 
     Padding is on the right and is never read. The reference code of Lu et
     al. reads the last *position*, which may be padding; this layer reads the
@@ -31,10 +33,12 @@ class Readout(keras.layers.Layer):
         A float tensor `(batch, num_tokens, dim)`.
 
     Raises:
-        ValueError: an unknown readout, or more tokens than it can read.
+        ValueError: the readout is unknown, or cannot read so many tokens.
     """
 
-    def __init__(self, readout="last", num_tokens=1, **kwargs):
+    def __init__(
+        self, readout: str = "last", num_tokens: int = 1, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if readout not in READOUTS:
             raise ValueError(
@@ -48,19 +52,19 @@ class Readout(keras.layers.Layer):
             )
         self.readout = readout
         self.num_tokens = num_tokens
-        # Of no weights. It is not always called, and Keras would trace a
-        # model with a layer that is not built in each `fit`.
+        # The layer has no weights. It is not always called, and Keras would
+        # trace a model with an unbuilt layer again in each `fit`.
         self.built = True
 
-    def token_indices(self, padding_mask):
-        """Which tokens are read.
+    def token_indices(self, padding_mask: Any) -> Any:
+        """The indices of the tokens that are read.
 
         Args:
             padding_mask: int tensor `(batch, tokens)`.
 
         Returns:
-            An int32 tensor `(batch, num_tokens)`, or `None` where what is
-            read is not single tokens.
+            An int32 tensor `(batch, num_tokens)`, or `None` if the readout
+            does not read single tokens.
         """
         if self.readout in ("pooled", "mean"):
             return None
@@ -70,7 +74,7 @@ class Readout(keras.layers.Layer):
         offsets = ops.arange(-self.num_tokens, 0, dtype="int32")
         return ops.maximum(lengths[:, None] + offsets[None], 0)
 
-    def call(self, hidden_states, padding_mask):
+    def call(self, hidden_states: Any, padding_mask: Any) -> Any:
         if self.readout == "pooled":
             return ops.expand_dims(hidden_states, 1)
         if self.readout == "mean":
@@ -80,7 +84,7 @@ class Readout(keras.layers.Layer):
         indices = self.token_indices(padding_mask)
         return ops.take_along_axis(hidden_states, indices[..., None], axis=1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(readout=self.readout, num_tokens=self.num_tokens)
         return config

@@ -1,65 +1,71 @@
-"""What the heads of a network's blocks attend to, whatever its family."""
+"""Records which tokens the heads of a network attend to, in any family."""
 
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from keras_fpt.compat import keras_internals
 
 
 @contextlib.contextmanager
-def recorded():
-    """Collects the weights of attention that is computed within the block.
+def recorded() -> Iterator[list[np.ndarray]]:
+    """Collects the attention weights that are computed within this context.
 
     Every family of KerasHub computes them with `keras.layers.Softmax`,
-    `keras.ops.softmax` or `keras.ops.dot_product_attention`: for as long as
-    the block lasts, these also keep what they compute. Nothing may be
-    compiled, and no other thread may compute with Keras meanwhile.
+    `keras.ops.softmax` or `keras.ops.dot_product_attention`. Within the
+    context, these also record what they compute. Nothing may be compiled in it,
+    and no other thread may compute with Keras at the same time.
 
     Yields:
-        List that fills with float arrays `(batch, heads, queries, keys)`, in
+        List to which are added float arrays `(batch, heads, queries, keys)`, in
         the order in which they are computed.
     """
-    found, places = [], _places()
-    before = [getattr(owner, name) for owner, name in places]
-    for (owner, name), function in zip(places, before, strict=True):
-        attends = name == "dot_product_attention"
-        keep = _keeping_weights if attends else _keeping_softmax
-        setattr(owner, name, keep(function, found))
+    records, attributes = [], _attributes_to_replace()
+    originals = [getattr(owner, name) for owner, name in attributes]
+    for (owner, name), function in zip(attributes, originals, strict=True):
+        is_attention = name == "dot_product_attention"
+        wrap = _recording_attention if is_attention else _recording_softmax
+        setattr(owner, name, wrap(function, records))
     try:
-        yield found
+        yield records
     finally:
-        for (owner, name), function in zip(places, before, strict=True):
+        for (owner, name), function in zip(attributes, originals, strict=True):
             setattr(owner, name, function)
 
 
-def _places():
-    """Where those who call one of the three find it."""
-    modules = [keras.ops, keras.ops.nn, keras.src.ops]
+def _attributes_to_replace() -> list[tuple[Any, str]]:
+    """The modules and classes where callers look up one of the functions."""
     names = ["softmax", "dot_product_attention"]
+    modules = keras_internals.modules_of_ops()
     functions = [(m, name) for m in modules for name in names]
     return [(keras.layers.Softmax, "call"), *functions]
 
 
-def _keeping_softmax(softmax, found):
+def _recording_softmax(softmax: Callable, records: list) -> Callable:
     def function(*args, **kwargs):
-        before = len(found)
+        count = len(records)
         weights = softmax(*args, **kwargs)
-        # The layer calls the operation, and masks what that gives.
-        del found[before:]
-        if len(weights.shape) >= 4:  # Else it is no attention of many heads.
-            found.append(_per_head(weights))
+        # The layer calls the operation, which has recorded already, and masks
+        # its output.
+        del records[count:]
+        if len(weights.shape) >= 4:  # Otherwise it is not multi-head attention.
+            records.append(_per_head(weights))
         return weights
 
     return function
 
 
-def _keeping_weights(attention, found):
+def _recording_attention(attention: Callable, records: list) -> Callable:
     def function(query, key, value, bias=None, mask=None, **kwargs):
-        given = {"bias": bias, "mask": mask, **kwargs}
-        before = len(found)
-        output = attention(query, key, value, **given)
-        del found[before:]
-        found.append(_per_head(_weights(query, key, **given)))
+        options = {"bias": bias, "mask": mask, **kwargs}
+        count = len(records)
+        output = attention(query, key, value, **options)
+        del records[count:]
+        records.append(_per_head(_weights(query, key, **options)))
         return output
 
     return function
@@ -75,7 +81,7 @@ def _weights(
     attn_logits_soft_cap=None,
     **_,
 ):
-    """Of `keras.ops.dot_product_attention`, whose arguments these are."""
+    """The weights of `keras.ops.dot_product_attention`, with its arguments."""
     shared = query.shape[2] // key.shape[2]
     query, key = (
         ops.transpose(ops.cast(x, "float32"), (0, 2, 1, 3))
@@ -98,10 +104,10 @@ def _weights(
     return shares / ops.sum(shares, axis=-1, keepdims=True)
 
 
-def _per_head(weights):
-    """Groups of heads that share keys, as so many heads."""
+def _per_head(weights: Any) -> np.ndarray:
+    """Weights with one axis for all heads, also those that share keys."""
     weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
     batch, *_, queries, keys = weights.shape
-    # What GPT-OSS's heads give to no token comes after the tokens.
+    # After the tokens comes the share that heads of GPT-OSS give to no token.
     keys = min(keys, queries) if keys == queries + 1 else keys
     return weights.reshape((batch, -1, *weights.shape[-2:]))[..., :keys]

@@ -1,47 +1,54 @@
-"""A backbone's graph without its token embedding."""
+"""Cuts a backbone's graph at its token embedding."""
 
 import dataclasses
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_fpt.compat import keras_internals
 from keras_fpt.compat.roformer_key_mask import mask_keys
 from keras_fpt.models.fast_network import FastNetwork, fast_network
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CutBackbone:
-    """What is left of a backbone when its token embedding is cut off.
+    """A backbone without its token embedding.
 
     It shares the backbone's layers and weights.
 
     Args:
         network: a functional `keras.Model` of the embeddings and the inputs
             named in `other_inputs`.
-        other_inputs: tuple of strings, of `"padding_mask"` and
-            `"segment_ids"`.
-        fast: the same as a `FastNetwork`, which is called in its place, or
-            `None`.
+        other_inputs: tuple of strings, `"padding_mask"` and `"segment_ids"`
+            or one or none of them.
+        fast: `FastNetwork` that computes the same and is called instead of
+            `network`, or `None`.
 
     Call arguments:
         embeddings: float tensor `(batch, tokens, width)`.
         padding_mask: int tensor `(batch, tokens)`, 1 where a token is real,
-            or `None` where all are.
-        read: int tensor `(batch, n)`, which tokens' hidden states are
-            returned. `None` means those of all.
+            or `None` if all tokens are.
+        read: int tensor `(batch, n)`, the indices of the tokens whose hidden
+            states are returned. `None` returns those of all tokens.
         training: bool.
 
     Returns:
-        Hidden states `(batch, tokens, hidden_dim)`, or
-        `(batch, n, hidden_dim)` of those that are read; or a pooled vector
-        `(batch, hidden_dim)`.
+        Hidden states `(batch, tokens, hidden_dim)`, or `(batch, n,
+        hidden_dim)` with `read`; or a pooled vector `(batch, hidden_dim)`.
     """
 
     network: keras.Model
     other_inputs: tuple[str, ...]
     fast: FastNetwork | None = None
 
-    def __call__(self, embeddings, padding_mask, read=None, training=None):
+    def __call__(
+        self,
+        embeddings: Any,
+        padding_mask: Any,
+        read: Any = None,
+        training: bool | None = None,
+    ) -> Any:
         mask = padding_mask
         if mask is None:
             mask = ops.ones(ops.shape(embeddings)[:2], dtype="int32")
@@ -55,23 +62,23 @@ class CutBackbone:
         return ops.take_along_axis(hidden, read[..., None], axis=1)
 
     @property
-    def width(self):
+    def width(self) -> int:
         """The width of the embeddings."""
         return self.network.inputs[0].shape[-1]
 
     @property
-    def hidden_dim(self):
+    def hidden_dim(self) -> int:
         """The width of the hidden states."""
         return self.network.outputs[0].shape[-1]
 
     @property
-    def masks_padding(self):
-        """Whether padding is kept from the real tokens."""
+    def masks_padding(self) -> bool:
+        """Whether real tokens can be kept from attending to padding."""
         return "padding_mask" in self.other_inputs
 
     @property
-    def max_sequence_length(self):
-        """How many tokens there are learned positions for, or `None`."""
+    def max_sequence_length(self) -> int | None:
+        """The number of learned positions, or `None` without any."""
         import keras_hub
 
         lengths = [
@@ -82,24 +89,29 @@ class CutBackbone:
         return min(lengths, default=None)
 
     @property
-    def weights(self):
-        """The backbone's weights that are used after the cut."""
+    def weights(self) -> list:
+        """The weights of the backbone that are used after the cut."""
         return self.network.weights
 
 
-def cut_at_embedding(backbone, pooled=False, fast=True, rematerialize=False):
+def cut_at_embedding(
+    backbone: Any,
+    pooled: bool = False,
+    fast: bool = True,
+    rematerialize: bool = False,
+) -> CutBackbone:
     """Cuts a KerasHub backbone at its token embedding.
 
-    A ViT is cut behind its patches, class token and positions. Of a backbone
-    with an encoder and a decoder, the encoder is cut off and used.
+    A ViT is cut after its patches, class token and positions. Of a backbone
+    with an encoder and a decoder, only the encoder is used.
 
     Args:
         backbone: a KerasHub backbone, a functional model of `token_ids` and
             other inputs; or a `ViTBackbone`.
         pooled: bool, whether to return the backbone's pooled vector
-            `(batch, dim)` in place of the hidden states
+            `(batch, dim)` instead of the hidden states
             `(batch, tokens, dim)`.
-        fast: bool, whether to compute with a `FastNetwork` where the blocks
+        fast: bool, whether to compute with a `FastNetwork` if the blocks
             allow it.
         rematerialize: bool, as for `FastNetwork`.
 
@@ -107,13 +119,15 @@ def cut_at_embedding(backbone, pooled=False, fast=True, rematerialize=False):
         A `CutBackbone`.
 
     Raises:
-        ValueError: the backbone has no token embedding to cut at, an input
-            or a use of its token ids that the cut does not know, no hidden
-            states for its output, or no pooled vector.
+        ValueError: the backbone has no token embedding to cut at, has unknown
+            inputs, uses its token IDs in an unknown way, does not return
+            hidden states, or has no pooled vector.
     """
     if _is_vit(backbone):
         return _cut_vit(backbone, pooled)
-    if "embeddings" in _named_inputs(backbone):  # an `LSTMBackbone`
+    if "embeddings" in keras_internals.named_inputs(
+        backbone
+    ):  # an `LSTMBackbone`
         inputs = backbone.input
         tensors = [inputs["embeddings"], inputs["padding_mask"]]
         network = keras.Model(tensors, _output(backbone, pooled))
@@ -136,30 +150,23 @@ def cut_at_embedding(backbone, pooled=False, fast=True, rematerialize=False):
     return CutBackbone(network, tuple(others), fast)
 
 
-def _is_vit(backbone):
+def _is_vit(backbone: Any) -> bool:
     import keras_hub
 
     return isinstance(backbone, keras_hub.models.ViTBackbone)
 
 
-def _cut_vit(backbone, pooled):
+def _cut_vit(backbone: Any, pooled: bool) -> CutBackbone:
     encoder = backbone.get_layer("vit_encoder")
     _output(backbone, pooled)
-    # Not cut in the graph, whose number of patches is fixed.
+    # A new graph, since the backbone's has a fixed number of patches.
     embeddings = keras.Input((None, backbone.hidden_dim))
     return CutBackbone(keras.Model([embeddings], encoder(embeddings)), ())
 
 
-def _named_inputs(backbone):
-    is_named = isinstance(backbone, keras.Model) and isinstance(
-        getattr(backbone, "_inputs_struct", None), dict
-    )
-    return dict(backbone.input) if is_named else {}
-
-
-def _text_inputs(backbone):
-    """The inputs by name; of an encoder and a decoder, the encoder's."""
-    inputs = _named_inputs(backbone)
+def _text_inputs(backbone: Any) -> dict[str, Any]:
+    """The inputs by name; only the encoder's if there is a decoder too."""
+    inputs = keras_internals.named_inputs(backbone)
     if "encoder_token_ids" in inputs:
         inputs = {
             name.removeprefix("encoder_"): tensor
@@ -181,8 +188,8 @@ def _text_inputs(backbone):
     return inputs
 
 
-def _cut_points(backbone, token_ids):
-    """Where a graph goes on without its token ids.
+def _cut_points(backbone: Any, token_ids: Any) -> tuple[Any, Any, Any]:
+    """Finds where a graph no longer needs its token IDs.
 
     Returns:
         The tensor of the embeddings; a layer that adds positions to them
@@ -205,31 +212,31 @@ def _cut_points(backbone, token_ids):
         else:
             raise ValueError(
                 f"{type(backbone).__name__} cannot be cut: its "
-                f"`{operation.name}` needs the token ids themselves."
+                f"`{operation.name}` needs the token IDs themselves."
             )
     return embeddings, positions, mask
 
 
-def _uses(backbone, tensor):
-    """Pairs of an operation of the graph that takes an input, and its output.
+def _uses(backbone: Any, tensor: Any) -> list[tuple[Any, Any]]:
+    """The operations that an input of the graph goes into, and their outputs.
 
-    The input may be used elsewhere too, as by a KerasHub task that is built
-    on the backbone.
+    Operations outside of the graph are left out, such as those of a KerasHub
+    task that is built on the backbone.
     """
     return [
-        (node.operation, node.outputs[0])
-        for node in tensor._keras_history.operation._outbound_nodes
-        if any(node.operation is own for own in backbone.operations)
+        (call.operation, call.outputs[0])
+        for call in keras_internals.calls_that_use(tensor)
+        if any(call.operation is own for own in backbone.operations)
     ]
 
 
-def _start_index(position_embedding):
-    """The first position that is used: not 0 in some of ESM's."""
-    call = position_embedding._inbound_nodes[0].arguments
+def _start_index(position_embedding: Any) -> int:
+    """The first position that is used, which is not 0 in some ESMs."""
+    call = keras_internals.first_call(position_embedding)
     return call.kwargs.get("start_index", 0)
 
 
-def _with_positions(network, position_embedding):
+def _with_positions(network: Any, position_embedding: Any) -> keras.Model:
     embeddings, *others = [
         keras.Input(x.shape[1:], dtype=x.dtype) for x in network.inputs
     ]
@@ -237,17 +244,18 @@ def _with_positions(network, position_embedding):
     return keras.Model([embeddings, *others], network([embedded, *others]))
 
 
-def _output(backbone, pooled):
+def _output(backbone: Any, pooled: bool) -> Any:
     output = backbone.output
     if not isinstance(output, dict):
         output = {"sequence_output": output}
     hidden = output.get(
         "sequence_output", output.get("encoder_sequence_output")
     )
-    if isinstance(hidden._keras_history.operation, keras.layers.Dense):
+    call = keras_internals.call_that_made(hidden)
+    if isinstance(call.operation, keras.layers.Dense):
         raise ValueError(
-            f"{type(backbone).__name__} cannot be cut: its output is that of "
-            "a dense layer, no hidden states."
+            f"{type(backbone).__name__} cannot be cut: its output comes "
+            "from a dense layer and is not hidden states."
         )
     if not pooled:
         return hidden

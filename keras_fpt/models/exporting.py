@@ -1,13 +1,18 @@
-"""What an exported model takes, and what a backend can leave open in it."""
+"""The input signatures with which each backend can export a model."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
-# What Keras 3.15 does not convert, or converts to what does not run.
+from keras_fpt.compat import keras_internals
+
+# Backends and formats that Keras 3.15 does not convert, or whose result does
+# not run.
 FAILING = {("jax", "onnx"), ("jax", "openvino"), ("torch", "litert")}
 
 
-def input_signature(model, format, given=None):
+def input_signature(model: Any, format: str, given: list | None = None) -> list:
     """The input signature for `keras.Model.export`.
 
     Args:
@@ -17,21 +22,22 @@ def input_signature(model, format, given=None):
             `tokens` and one for `padding_mask`; or `None`.
 
     Returns:
-        What is given, or tokens of any number and length.
+        `given`, or a signature for any number of sequences of any length.
 
     Raises:
-        ValueError: the width of the tokens is not known yet, the backend
-            cannot write the format, or not with the sizes left open that are
-            `None` in the signature.
+        ValueError: the width of the tokens is not known yet, or the backend
+            cannot write the format or not with the `None` sizes of the
+            signature.
     """
     backend = keras.backend.backend()
     is_quantized = any(
-        layer.quantization_mode for layer in model.backbone._flatten_layers()
+        layer.quantization_mode
+        for layer in keras_internals.flatten_layers(model.backbone)
     )
     if (backend, format) in FAILING or (
         (backend, format, is_quantized) == ("torch", "openvino", True)
     ):
-        what = " of a quantised model" if is_quantized else ""
+        what = " of a quantized model" if is_quantized else ""
         raise ValueError(
             f"On {backend} the format '{format}'{what} does not work. Save "
             "the model, load it with KERAS_BACKEND=tensorflow, and export it "
@@ -56,8 +62,8 @@ def input_signature(model, format, given=None):
     return signature
 
 
-def call_once(model, signature):
-    """Calls a model, since PyTorch's tracing wants one that was called."""
+def call_once(model: Any, signature: list) -> None:
+    """Calls a model, since PyTorch can only trace one that was called."""
     inputs = keras.tree.map_structure(
         lambda spec: ops.ones(
             [size or model.num_output_tokens for size in spec.shape],
@@ -68,7 +74,7 @@ def call_once(model, signature):
     model(inputs)
 
 
-def _tokens(model):
+def _tokens(model: Any) -> keras.InputSpec:
     if model.vocabulary_size is not None:
         shape, dtype = (None, None), "int32"
     elif model.input_dim is not None:

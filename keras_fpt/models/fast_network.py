@@ -1,11 +1,14 @@
-"""KerasHub's blocks, computed with fewer and larger operations."""
+"""Computes KerasHub's blocks with fewer and larger operations."""
 
 import collections
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_fpt.compat import keras_hub_internals, keras_internals
 from keras_fpt.models import fast_attention, fast_ops
 
 
@@ -13,24 +16,24 @@ from keras_fpt.models import fast_attention, fast_ops
 class FastNetwork:
     """A chain of `TransformerEncoder`s or `TransformerDecoder`s.
 
-    It shares the weights of the functional network that it was found in, and
+    It shares the weights of the functional network that it was made from, and
     computes the same.
 
     Args:
-        prefix: functional `keras.Model` from the network's inputs to what
-            goes into the first block.
+        prefix: functional `keras.Model` from the network's inputs to the
+            input of the first block.
         blocks: tuple of the layers, in the order in which they are called.
-        suffix: functional `keras.Model` from what comes out of the last
-            block to the output, or `None` where that is the output.
-        rematerialize: bool, whether blocks are computed again for the
-            gradient, and only what goes into each is kept.
+        suffix: functional `keras.Model` from the output of the last block to
+            the network's output, or `None` if they are the same.
+        rematerialize: bool, whether to keep only the input of each block and
+            compute the block again for the gradient.
 
     Call arguments:
         inputs: list of tensors, the network's inputs.
         padding_mask: int tensor `(batch, tokens)`, 1 where a token is real,
-            or `None` where all are.
-        read: int tensor `(batch, n)`, which tokens' hidden states are
-            wanted. `None` means those of all.
+            or `None` if all tokens are.
+        read: int tensor `(batch, n)`, the indices of the tokens whose hidden
+            states are returned. `None` returns those of all tokens.
         training: bool.
     """
 
@@ -39,19 +42,29 @@ class FastNetwork:
     suffix: keras.Model | None
     rematerialize: bool = False
 
-    def __call__(self, inputs, padding_mask, read=None, training=None):
+    def __call__(
+        self,
+        inputs: list,
+        padding_mask: Any,
+        read: Any = None,
+        training: bool | None = None,
+    ) -> Any:
         x = self.prefix(inputs, training=training)
         *blocks, last = self.blocks
-        again = self.rematerialize and training
-        run = shared_block(self.blocks[0], padding_mask, training, again)
+        rematerialize = self.rematerialize and training
+        run = shared_block(
+            self.blocks[0], padding_mask, training, rematerialize
+        )
         for layer in blocks:
             x = run(layer, x)
         x = run_block(last, x, padding_mask, read, training)
         return x if self.suffix is None else self.suffix(x)
 
 
-def fast_network(network, rematerialize=False):
-    """The `FastNetwork` of a functional network, or `None` if it is none.
+def fast_network(
+    network: keras.Model, rematerialize: bool = False
+) -> FastNetwork | None:
+    """Makes a `FastNetwork`, or returns `None` for blocks of other kinds.
 
     Args:
         network: functional `keras.Model` with one output.
@@ -84,15 +97,16 @@ def fast_network(network, rematerialize=False):
     )
 
 
-def _made_by(tensor):
+def _made_by(tensor: Any) -> tuple[Any, Any]:
     """The operation that makes a tensor of a graph, and its first argument."""
-    operation, node, _ = tensor._keras_history
-    arguments = operation._inbound_nodes[node].input_tensors
-    return operation, arguments[0] if arguments else None
+    call = keras_internals.call_that_made(tensor)
+    return call.operation, call.inputs[0] if call.inputs else None
 
 
-def shared_block(first, padding_mask, training, rematerialize):
-    """`run_block` for all blocks, which is traced once for those alike.
+def shared_block(
+    first: Any, padding_mask: Any, training: bool | None, rematerialize: bool
+) -> Callable[[Any, Any], Any]:
+    """A `run_block` that is traced only once for all blocks that are alike.
 
     Args:
         first: the first of the blocks.
@@ -101,9 +115,9 @@ def shared_block(first, padding_mask, training, rematerialize):
         rematerialize: bool, as for `FastNetwork`.
 
     Returns:
-        A function of a block and the tensor that goes into it.
+        A function of a block and its input.
     """
-    if keras.backend.backend() == "torch":  # It traces nothing.
+    if keras.backend.backend() == "torch":  # It does not trace.
 
         def run_each(layer, x):
             def compute(x):
@@ -114,8 +128,8 @@ def shared_block(first, padding_mask, training, rematerialize):
         return run_each
 
     draws = collections.Counter()
-    # All tensors are arguments, and none of them `None`: TensorFlow's
-    # rematerialization mistakes the tensors of one call for those of another.
+    # All tensors are arguments, and none is `None`, because rematerialization
+    # on TensorFlow confuses the tensors of one call with those of another.
     masks = [] if padding_mask is None else [padding_mask]
 
     def compute(x, *tensors):
@@ -132,7 +146,7 @@ def shared_block(first, padding_mask, training, rematerialize):
 
     if rematerialize:
         compute = keras.remat(compute)
-    compute = fast_ops.traced_once(compute)
+    compute = fast_ops.trace_once(compute)
 
     def run(layer, x):
         if not _are_alike(first, layer):
@@ -151,17 +165,17 @@ def shared_block(first, padding_mask, training, rematerialize):
 class _CountingScope(keras.StatelessScope):
     """Also counts how often each variable is assigned to."""
 
-    def __init__(self, mapping, counts):
+    def __init__(self, mapping: list, counts: collections.Counter) -> None:
         super().__init__(mapping)
         self.counts = counts
 
-    def add_update(self, update):
+    def add_update(self, update: tuple) -> None:
         super().add_update(update)
         self.counts[id(update[0])] += 1
 
 
-def _are_alike(layer, other):
-    """Whether two blocks compute the same, of weights of their own."""
+def _are_alike(layer: Any, other: Any) -> bool:
+    """Whether two blocks differ in nothing but the values of their weights."""
 
     def described(layer):
         config = {**layer.get_config(), "name": None}
@@ -171,39 +185,55 @@ def _are_alike(layer, other):
     return layer is other or described(layer) == described(other)
 
 
-def _generators(layer):
-    """The random generators of a layer and those within it."""
-    layers = layer._flatten_layers()
-    return [generator for part in layers for generator in part._seed_generators]
+def _generators(layer: Any) -> list:
+    """The random generators of a layer and of the layers within it."""
+    return [
+        generator
+        for part in keras_internals.flatten_layers(layer)
+        for generator in keras_internals.seed_generators(part)
+    ]
 
 
-def run_block(layer, x, padding_mask, read, training):
-    """What a `TransformerEncoder` or `TransformerDecoder` computes."""
-    attention_norm = layer._self_attention_layer_norm
-    feedforward_norm = layer._feedforward_layer_norm
-    residual = x if read is None else _take(x, read)
-    if layer.normalize_first:
-        x = _norm(attention_norm, x, training)
-    x = _attention(layer, x, padding_mask, read, training)
-    x = residual + _dropout(layer._self_attention_dropout, x, training)
-    if not layer.normalize_first:
-        x = _norm(attention_norm, x, training)
+def run_block(
+    block: Any, x: Any, padding_mask: Any, read: Any, training: bool | None
+) -> Any:
+    """Computes a `TransformerEncoder` or `TransformerDecoder`.
+
+    Args:
+        block: the layer.
+        x: float tensor `(batch, tokens, hidden_dim)`.
+        padding_mask: as for `FastNetwork`.
+        read: as for `FastNetwork`.
+        training: bool.
+
+    Returns:
+        Float tensor `(batch, tokens, hidden_dim)`, or `(batch, n, hidden_dim)`
+        with `read`.
+    """
+    layers = keras_hub_internals.block_layers(block)
+    residual = x if read is None else _gather_tokens(x, read)
+    if block.normalize_first:
+        x = _norm(layers.attention_norm, x, training)
+    x = _attention(block, layers.attention, x, padding_mask, read, training)
+    x = residual + _dropout(layers.attention_dropout, x, training)
+    if not block.normalize_first:
+        x = _norm(layers.attention_norm, x, training)
     residual = x
-    if layer.normalize_first:
-        x = _norm(feedforward_norm, x, training)
-    x = _dense(layer._feedforward_intermediate_dense, x, training)
-    x = _dense(layer._feedforward_output_dense, x, training)
-    x = residual + _dropout(layer._feedforward_dropout, x, training)
-    if not layer.normalize_first:
-        x = _norm(feedforward_norm, x, training)
+    if block.normalize_first:
+        x = _norm(layers.feedforward_norm, x, training)
+    x = _dense(layers.feedforward_intermediate, x, training)
+    x = _dense(layers.feedforward_output, x, training)
+    x = residual + _dropout(layers.feedforward_dropout, x, training)
+    if not block.normalize_first:
+        x = _norm(layers.feedforward_norm, x, training)
     return x
 
 
-def _take(x, read):
+def _gather_tokens(x: Any, read: Any) -> Any:
     return ops.take_along_axis(x, read[..., None], axis=1)
 
 
-def _norm(layer, x, training):
+def _norm(layer: Any, x: Any, training: bool | None) -> Any:
     if layer.compute_dtype != "float32":
         return layer(x)
     return fast_ops.layer_norm(
@@ -215,47 +245,51 @@ def _norm(layer, x, training):
     )
 
 
-def _dropout(layer, x, training):
+def _dropout(layer: Any, x: Any, training: bool | None) -> Any:
     if not training or not layer.rate:
         return x
     return fast_ops.dropout(x, layer.rate, layer.seed_generator)
 
 
-def _dense(layer, x, training):
-    from keras_hub.src.utils.keras_utils import gelu_approximate
-
+def _dense(layer: Any, x: Any, training: bool | None) -> Any:
     if not _is_plain(layer):
         return layer(x)
     x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
-    if layer.activation is gelu_approximate:
+    if keras_hub_internals.is_approximate_gelu(layer.activation):
         return fast_ops.gelu_tanh(x, training)
     return x if layer.activation is None else layer.activation(x)
 
 
-def _is_plain(layer):
-    """Whether a dense layer has one matrix, of floats."""
+def _is_plain(layer: Any) -> bool:
+    """Whether a dense layer has a single matrix, which is not quantized."""
     return layer.quantization_mode is None and not layer.lora_enabled
 
 
-def _tensor(layer, name):
+def _tensor(layer: Any, name: str) -> Any:
     return ops.cast(getattr(layer, name), layer.compute_dtype)
 
 
-def _attention(block, x, padding_mask, read, training):
+def _attention(
+    block: Any,
+    layer: Any,
+    x: Any,
+    padding_mask: Any,
+    read: Any,
+    training: bool | None,
+) -> Any:
     import keras_hub
 
-    layer = block._self_attention_layer
     heads = layer.num_heads
     causal = isinstance(block, keras_hub.layers.TransformerDecoder)
     dense = [layer.query_dense, layer.key_dense, layer.value_dense]
     if read is None:
         query, key, value = _projected(dense, x, heads)
     else:
-        (query,) = _projected(dense[:1], _take(x, read), heads)
+        (query,) = _projected(dense[:1], _gather_tokens(x, read), heads)
         key, value = _projected(dense[1:], x, heads)
     mask = None
     if causal and read is not None:
-        # Padding is on the right: what comes before a real token is real.
+        # Padding is on the right, so the tokens before a real one are real.
         keys = ops.arange(ops.shape(x)[1], dtype=read.dtype)
         mask = (read[..., None] >= keys)[:, None]
     elif not causal and padding_mask is not None:
@@ -264,7 +298,7 @@ def _attention(block, x, padding_mask, read, training):
         *(query, key, value),
         causal=causal and read is None,
         mask=mask,
-        dropout=layer._dropout_layer,
+        dropout=keras_hub_internals.weight_dropout(layer),
         training=training,
     )
     x = ops.transpose(x, (0, 2, 1, 3))
@@ -276,8 +310,8 @@ def _attention(block, x, padding_mask, read, training):
     return fast_ops.dense(x, kernel, _tensor(layer.output_dense, "bias"))
 
 
-def _projected(layers, x, num_heads):
-    """What `EinsumDense` layers compute that project to heads, in one.
+def _projected(layers: list, x: Any, num_heads: int) -> list:
+    """Computes several `EinsumDense` projections to heads as one product.
 
     Returns:
         List of float tensors `(batch, num_heads, tokens, head_dim)`.

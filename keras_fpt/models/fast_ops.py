@@ -1,19 +1,21 @@
 """The operations of a transformer's block, with fewer passes over memory.
 
-Gradients are written out where a backend's own would keep, or make again,
-more than they need. Kernels and biases are tensors: nothing here is a layer.
+Gradients are written by hand where those of a backend keep or compute more than
+is needed. Kernels and biases are tensors, and nothing here is a layer.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
 
-BITS = 16  # Of a random number that decides what dropout drops.
+BITS = 16  # of the random numbers that decide what dropout drops
 
 
-def dense(x, kernel, bias=None):
-    """`x @ kernel + bias` as one product of matrices.
+def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
+    """Computes `x @ kernel + bias` as one product of matrices.
 
     Args:
         x: float tensor `(..., inputs)`.
@@ -31,32 +33,34 @@ def dense(x, kernel, bias=None):
     return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
 
 
-def written_gradient(function):
-    """`ops.custom_gradient`, in training.
+def training_gradient(function: Callable) -> Callable:
+    """A decorator like `ops.custom_gradient`, which acts only in training.
 
-    Elsewhere nothing is gained by it, and exporters do not know it.
+    At inference a gradient is of no use, and exporters do not support it.
+
+    Args:
+        function: as for `ops.custom_gradient`.
 
     Returns:
-        A function as `ops.custom_gradient` returns it, of the same arguments
-        and `training`.
+        A function of the same arguments and of `training`.
     """
-    trained = ops.custom_gradient(function)
+    with_gradient = ops.custom_gradient(function)
 
-    def either(*args, training):
-        return trained(*args) if training else function(*args)[0]
+    def call(*args, training):
+        return with_gradient(*args) if training else function(*args)[0]
 
-    return either
+    return call
 
 
-def gelu_tanh(x, training):
-    """GELU in its approximation by tanh; only `x` is kept for the gradient."""
+def gelu_tanh(x: Any, training: bool | None) -> Any:
+    """GELU approximated by tanh, which keeps only `x` for the gradient."""
     if keras.backend.backend() == "torch":
         return ops.gelu(x, approximate=True)
     return _gelu_tanh(x, training=training)
 
 
-@written_gradient
-def _gelu_tanh(x):  # On TensorFlow and JAX.
+@training_gradient
+def _gelu_tanh(x):  # on TensorFlow and JAX
     # 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
     slope, cubic = 2 * math.sqrt(2 / math.pi), 0.044715
 
@@ -64,23 +68,25 @@ def _gelu_tanh(x):  # On TensorFlow and JAX.
         return ops.sigmoid(slope * x * (1 + cubic * x * x))
 
     def gradient(upstream):
-        (kept_x,) = after(upstream, x)
-        s = gate(kept_x)
-        inner = slope * kept_x * (1 + 3 * cubic * kept_x * kept_x)
+        (late_x,) = optimization_barrier(upstream, x)
+        s = gate(late_x)
+        inner = slope * late_x * (1 + 3 * cubic * late_x * late_x)
         return upstream * s * (1 + (1 - s) * inner)
 
     return x * gate(x), gradient
 
 
-def layer_norm(x, gamma, beta, epsilon, training):
+def layer_norm(
+    x: Any, gamma: Any, beta: Any, epsilon: float, training: bool | None
+) -> Any:
     """Layer normalization of float32 over the last axis."""
     if keras.backend.backend() == "torch":
         return ops.layer_normalization(x, gamma, beta, epsilon=epsilon)
     return _layer_norm(float(epsilon))(x, gamma, beta, training=training)
 
 
-def _layer_norm(epsilon):
-    @written_gradient
+def _layer_norm(epsilon: float) -> Callable:
+    @training_gradient
     def normalize(x, gamma, beta):
         mean = ops.mean(x, axis=-1, keepdims=True)
         centered = x - mean
@@ -92,12 +98,12 @@ def _layer_norm(epsilon):
             scaled = upstream * gamma
             mean = ops.mean(scaled, axis=-1, keepdims=True)
             along = ops.mean(scaled * normal, axis=-1, keepdims=True)
-            back = (scaled - mean - normal * along) * inverse
-            rest = tuple(range(len(x.shape) - 1))
+            x_gradient = (scaled - mean - normal * along) * inverse
+            axes = tuple(range(len(x.shape) - 1))
             return (
-                back,
-                ops.sum(upstream * normal, axis=rest),
-                ops.sum(upstream, axis=rest),
+                x_gradient,
+                ops.sum(upstream * normal, axis=axes),
+                ops.sum(upstream, axis=axes),
             )
 
         return normal * gamma + beta, gradient
@@ -105,26 +111,27 @@ def _layer_norm(epsilon):
     return normalize
 
 
-def dropout(x, rate, seed_generator):
-    """Dropout of `x`.
+def dropout(x: Any, rate: float, seed_generator: Any) -> Any:
+    """Applies dropout.
 
     Args:
         x: float tensor.
         rate: float. The nearest multiple of 2**-16 is used.
-        seed_generator: `keras.random.SeedGenerator`. PyTorch's own generator
-            is used there in its place, as Keras does.
+        seed_generator: `keras.random.SeedGenerator`. On PyTorch, the generator
+            of PyTorch is used instead, as Keras does.
     """
     if keras.backend.backend() == "torch":
         from keras_fpt.models import torch_ops
 
         return torch_ops.dropout(x, rate)
-    return dropped(x, kept(ops.shape(x), rate, seed_generator), rate)
+    mask = dropout_mask(ops.shape(x), rate, seed_generator)
+    return apply_dropout(x, mask, rate)
 
 
-def kept(shape, rate, seed_generator):
-    """Which entries dropout keeps, each with a random number of 16 bits.
+def dropout_mask(shape: tuple, rate: float, seed_generator: Any) -> Any:
+    """Draws which entries dropout keeps, with a random number of 16 bits each.
 
-    For TensorFlow and JAX, as is `dropped`.
+    This function and `apply_dropout` are for TensorFlow and JAX.
 
     Args:
         shape: tuple of ints, or of scalar tensors on TensorFlow.
@@ -132,8 +139,8 @@ def kept(shape, rate, seed_generator):
         seed_generator: `keras.random.SeedGenerator`.
 
     Returns:
-        What `dropped` takes. On TensorFlow a tensor of bool of `shape`; on
-        JAX, two words that the same is made from, as often as it is needed.
+        The `mask` for `apply_dropout`: on TensorFlow a bool tensor of `shape`;
+        on JAX two words from which the mask is computed wherever it is needed.
     """
     if keras.backend.backend() == "jax":
         first, second = seed_generator.next()
@@ -150,46 +157,55 @@ def kept(shape, rate, seed_generator):
         dtype="int32",
     )
     numbers = tf.reshape(tf.bitcast(words, "int16"), [-1])[:count]
-    # The 16 bits are those of a signed integer.
-    return tf.reshape(numbers, shape) >= threshold(rate) - 2 ** (BITS - 1)
+    # The numbers are signed.
+    limit = dropout_threshold(rate) - 2 ** (BITS - 1)
+    return tf.reshape(numbers, shape) >= limit
 
 
-def dropped(x, keep, rate):
-    """`x` where `kept`, scaled up by what is lost, and 0 elsewhere."""
-    scale = 1 / (1 - threshold(rate) / 2**BITS)
+def apply_dropout(x: Any, mask: Any, rate: float) -> Any:
+    """Scales the entries of `x` that a mask keeps, and sets the others to 0.
+
+    Args:
+        x: float tensor.
+        mask: what `dropout_mask` returned for the shape of `x`.
+        rate: float, the same rate.
+    """
+    scale = 1 / (1 - dropout_threshold(rate) / 2**BITS)
     if keras.backend.backend() == "jax":
         index = ops.reshape(
             ops.arange(math.prod(x.shape), dtype="uint32"), x.shape
         )
-        numbers = _hashed(_hashed(index + keep[0]) ^ keep[1])
-        keep = numbers >> (32 - BITS) >= threshold(rate)
-    # A product would keep floats for its gradient.
-    return ops.where(keep, x * scale, ops.zeros((), x.dtype))
+        numbers = _hashed(_hashed(index + mask[0]) ^ mask[1])
+        mask = numbers >> (32 - BITS) >= dropout_threshold(rate)
+    # A product with the mask would keep floats for its gradient.
+    return ops.where(mask, x * scale, ops.zeros((), x.dtype))
 
 
-def _hashed(x):
-    """32 bits mixed, by a bijection of Wellons' hash-prospector.
+def _hashed(x: Any) -> Any:
+    """Mixes 32 bits with a bijection from Wellons' hash-prospector.
 
-    JAX's own random numbers take long to compile, three times a block, and
-    longer to draw; XLA makes these within the operation that needs them.
+    JAX's own random numbers, needed three times per block, are slow to compile
+    and slower to draw. XLA computes these within the operation that uses them.
     """
     x = (x ^ (x >> 16)) * ops.cast(0x21F0AAAD, "uint32")
     x = (x ^ (x >> 15)) * ops.cast(0xD35A2D97, "uint32")
     return x ^ (x >> 15)
 
 
-def threshold(rate):
-    """Numbers of `BITS` bits below it are dropped."""
+def dropout_threshold(rate: float) -> int:
+    """Entries whose number of `BITS` bits is below this are dropped."""
     return round(rate * 2**BITS)
 
 
-def split_heads(x, shape, parts, num_heads):
-    """Projections side by side, as tensors of heads.
+def split_heads(x: Any, shape: tuple, parts: int, num_heads: int) -> list:
+    """Splits a joint projection into tensors of heads.
 
     Args:
-        x: float tensor of `parts * num_heads * head_dim` for each token.
-        shape: tuple `(batch, tokens)`, of what was projected: exporters to
-            ONNX lose it where it is asked of `x`, which was just reshaped.
+        x: float tensor with `parts * num_heads * head_dim` numbers per token.
+        shape: tuple `(batch, tokens)`, taken from the input of the projection.
+            Exporters to ONNX lose the shape of `x`, which was just reshaped.
+        parts: int, the number of projections in `x`.
+        num_heads: int.
 
     Returns:
         List of `parts` float tensors `(batch, num_heads, tokens, head_dim)`.
@@ -198,16 +214,16 @@ def split_heads(x, shape, parts, num_heads):
     x = ops.reshape(x, (*shape, parts, num_heads, head_dim))
     x = ops.transpose(x, (2, 0, 3, 1, 4))
     if keras.backend.backend() == "torch":
-        # Else each product of matrices would copy its own part.
+        # Otherwise each product of matrices would copy its own part.
         x = x.contiguous()
     return ops.unstack(x, axis=0)
 
 
-def after(first, *tensors):
-    """`tensors`, for a computation that is not to be shared or done early.
+def optimization_barrier(first: Any, *tensors: Any) -> tuple:
+    """Returns `tensors` such that what uses them is computed after `first`.
 
-    What is computed again to save memory would otherwise be merged with the
-    first computation, and kept.
+    Without a barrier, compilers merge what is computed again to save memory
+    with the first computation and keep its result.
     """
     backend = keras.backend.backend()
     if backend == "jax":
@@ -222,8 +238,8 @@ def after(first, *tensors):
     return tensors
 
 
-def traced_once(function):
-    """`function` of tensors, which a graph's tracing runs through once.
+def trace_once(function: Callable) -> Callable:
+    """A function of tensors that is traced once for all calls in a graph.
 
     Calls with tensors of other shapes or types are traced again.
     """

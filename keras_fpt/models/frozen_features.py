@@ -1,6 +1,8 @@
-"""What a model's frozen part makes of examples, computed once."""
+"""Computes the features that a model's frozen part gives, once."""
 
 import os
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,14 +10,15 @@ import numpy as np
 from keras_fpt import backbones
 
 
-def check(model):
-    """Checks that a model reads the same features in every epoch.
+def check(model: Any) -> None:
+    """Checks that a model has the same features in every epoch.
 
     Args:
         model: an `FPTClassifier`.
 
     Raises:
-        ValueError: more than the output layer trains, or there is dropout.
+        ValueError: the output layer is not the only one that trains, or the
+            backbone has dropout.
     """
     output = {id(variable) for variable in model.output_layer.weights}
     if any(id(v) not in output for v in model.trainable_variables):
@@ -34,19 +37,25 @@ def check(model):
         )
 
 
-def compute(model, batches, order, path=None):
-    """Features of examples that come in batches.
+def compute(
+    model: Any,
+    batches: Iterable[Any],
+    order: np.ndarray,
+    path: str | os.PathLike[str] | None = None,
+) -> np.ndarray:
+    """Computes the features of examples that come in batches.
 
     Args:
         model: an `FPTClassifier`.
-        batches: iterable of what the model takes, as NumPy arrays.
-        order: int array, which example each is that comes.
-        path: `.npy` file to keep them in, so that they need no memory, or
-            `None`.
+        batches: iterable of inputs of the model, as NumPy arrays.
+        order: int array `(n,)`, the index of each example in the order in
+            which they come.
+        path: `.npy` file for the features, so that they do not need memory,
+            or `None`.
 
     Returns:
-        float32 array `(n, num_output_tokens, dim)`, from the first example
-        to the last.
+        float32 array `(n, num_output_tokens, dim)`, by the index of the
+        example.
 
     Raises:
         OSError: the file cannot be written, or the disk is full.
@@ -56,37 +65,38 @@ def compute(model, batches, order, path=None):
         features = np.empty(shape, "float32")
     else:
         features = np.lib.format.open_memmap(path, "w+", "float32", shape)
-        _take_space(path)
+        _reserve_space(path)
     frozen, done = _FrozenPart(model), 0
     for batch in batches:
-        read = frozen.predict_on_batch(batch)
-        features[order[done : done + len(read)]] = read
-        done += len(read)
+        new = frozen.predict_on_batch(batch)
+        features[order[done : done + len(new)]] = new
+        done += len(new)
     return features
 
 
-def _take_space(path):
-    """Raises `OSError` where the disk is too full for a file's size.
+def _reserve_space(path: str | os.PathLike[str]) -> None:
+    """Raises `OSError` if the disk is too full for a file's size.
 
-    Written to through memory, a disk that is full would end the process.
+    Writing to a memory-mapped file on a full disk would end the process.
     """
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
 
 
-def batched(x, batch_size):
-    """Parts of arrays, or of a dict of arrays, of at most so many rows."""
+def batched(x: Any, batch_size: int) -> Iterator[Any]:
+    """Splits an array, or a dict of arrays, into batches of rows."""
     size = len(keras.tree.flatten(x)[0])
     for start in range(0, size, batch_size):
         rows = slice(start, start + batch_size)
         yield keras.tree.map_structure(lambda array, r=rows: array[r], x)
 
 
-def head(model):
-    """A model from features to what an `FPTClassifier` says of them.
+def head(model: Any) -> keras.Model:
+    """A model from features to the logits of an `FPTClassifier`.
 
-    It shares the output layer and the optimizer, and is compiled alike.
+    It shares the output layer and the optimizer, and is compiled in the same
+    way.
     """
     check(model)
     width = model.cut.hidden_dim

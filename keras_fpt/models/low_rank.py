@@ -1,15 +1,18 @@
-"""Adapters of low rank on frozen dense layers."""
+"""Low-rank adapters (LoRA) on frozen dense layers."""
+
+from typing import Any
 
 import keras
 
 from keras_fpt import freezing
+from keras_fpt.compat import keras_internals
 
 
-def add_low_rank(model, rank):
+def add_low_rank(model: Any, rank: int) -> None:
     """Adds Keras's LoRA to the dense layers of attention and feedforward.
 
-    A model that has it already is left as it is. At first it changes no
-    output. The new weights are the group `low_rank`.
+    Layers that have it already stay as they are. Before training, it does not
+    change the outputs. The new weights are the group `low_rank`.
 
     Args:
         model: an `FPTClassifier`.
@@ -19,12 +22,14 @@ def add_low_rank(model, rank):
     Models", arXiv 2106.09685.
     """
     used = {id(v) for v in model.cut.weights}
-    for layer in model.backbone._flatten_layers(include_self=False):
+    layers = keras_internals.flatten_layers(model.backbone, include_self=False)
+    for layer in layers:
         if (
-            isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
-            and not layer.lora_enabled
-            and id(layer._kernel) in used
-            and freezing.backbone_group(layer._kernel.path)
-            in ("attention", "feedforward")
+            not isinstance(layer, keras.layers.Dense | keras.layers.EinsumDense)
+            or layer.lora_enabled
         ):
+            continue
+        matrix = keras_internals.stored_matrix(layer)
+        group = freezing.backbone_group(matrix.path)
+        if id(matrix) in used and group in ("attention", "feedforward"):
             layer.enable_lora(rank)

@@ -1,5 +1,7 @@
 """The LSTM that the paper compares transformers with."""
 
+from typing import Any
+
 import keras
 import keras_hub
 
@@ -10,16 +12,16 @@ from keras_fpt.layers.layer_norm_lstm import LayerNormLSTM
 class LSTMBackbone(keras_hub.models.Backbone):
     """A stack of layer-norm LSTMs that takes embeddings.
 
-    [positions ->] LSTM layers -> final norm, as a KerasHub backbone without a
-    token embedding. It reads from left to right, so that padding on the right
-    never reaches a real token.
+    The layers are [positions ->] LSTM layers -> final norm, in a KerasHub
+    backbone without a token embedding. It reads from left to right, so that
+    padding on the right never affects a real token.
 
     Args:
         hidden_dim: int, the width.
         num_layers: int.
         residual: bool, whether a layer's input is added to its output.
-        max_sequence_length: int, adds so many learned positions to the input.
-            `None` adds none.
+        max_sequence_length: int, the number of learned positions that are
+            added to the input. `None` adds none.
         dropout: float, the rate of dropout before and after each layer.
         dtype: Keras dtype or policy.
 
@@ -42,14 +44,14 @@ class LSTMBackbone(keras_hub.models.Backbone):
 
     def __init__(
         self,
-        hidden_dim,
-        num_layers=3,
-        residual=False,
-        max_sequence_length=None,
-        dropout=0.0,
-        dtype=None,
-        **kwargs,
-    ):
+        hidden_dim: int,
+        num_layers: int = 3,
+        residual: bool = False,
+        max_sequence_length: int | None = None,
+        dropout: float = 0.0,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
         # === Layers ===
         self.position_embedding = None
         if max_sequence_length is not None:
@@ -94,7 +96,7 @@ class LSTMBackbone(keras_hub.models.Backbone):
         self.max_sequence_length = max_sequence_length
         self.dropout = dropout
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(
             hidden_dim=self.hidden_dim,

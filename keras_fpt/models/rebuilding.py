@@ -1,21 +1,24 @@
-"""A backbone built again with another setting and the same weights."""
+"""Rebuilds a backbone with another setting and the same weights."""
+
+from typing import Any
 
 from keras_fpt import backbones
+from keras_fpt.compat import llama_tied_embeddings
 
 
-def with_dropout(backbone, rate):
+def with_dropout(backbone: Any, rate: float) -> Any:
     """A backbone with another dropout rate and the same weights.
 
-    A Keras dropout layer decides when it is made whether it needs a random
-    generator, so a rate cannot be changed afterwards.
+    A Keras dropout layer decides when it is created whether it needs a random
+    generator, so its rate cannot be changed later.
 
     Args:
-        backbone: a KerasHub backbone. It is returned as it is where its rate
-            is `rate` already.
+        backbone: a KerasHub backbone. It is returned unchanged if its rate is
+            `rate` already.
         rate: float from 0 to below 1.
 
     Raises:
-        ValueError: the rate is out of range, or the backbone has none.
+        ValueError: the rate is out of range, or the backbone has no dropout.
     """
     if not 0 <= rate < 1:
         raise ValueError(
@@ -32,18 +35,18 @@ def with_dropout(backbone, rate):
     return _rebuild(backbone, {name: rate for name in names})
 
 
-def with_depth(backbone, depth):
+def with_depth(backbone: Any, depth: int) -> Any:
     """The first `depth` blocks of a backbone, and its final norm.
 
     Args:
-        backbone: a KerasHub backbone. It is returned as it is where it has
-            `depth` blocks already. Of a T5, both stacks are cut short; of a
-            backbone whose stacks have depths of their own, the encoder.
+        backbone: a KerasHub backbone. It is returned unchanged if it has
+            `depth` blocks already. A T5 loses blocks of both stacks; a
+            backbone whose stacks have separate depths, only of its encoder.
         depth: int, from 1 to the backbone's own number of blocks.
 
     Raises:
         ValueError: the backbone has fewer blocks, or is an ALBERT whose
-            blocks share weights in more than one group.
+            blocks share weights in several groups.
     """
     total = backbones.num_blocks(backbone)
     if not 1 <= depth <= total:
@@ -62,8 +65,8 @@ def with_depth(backbone, depth):
     return _rebuild(backbone, {backbones.depth_name(backbone): depth})
 
 
-def _rebuild(backbone, changes):
-    backbones.complete_config(backbone)
+def _rebuild(backbone: Any, changes: dict[str, Any]) -> Any:
+    llama_tied_embeddings.complete_config(backbone)
     copy = type(backbone).from_config({**backbone.get_config(), **changes})
     values = backbones.weights_by_name(backbone)
     for name, variable in backbones.weights_by_name(copy).items():

@@ -1,33 +1,43 @@
-"""Dropout, and attention with it, on PyTorch and a processor.
+"""Dropout, and attention with dropout, on PyTorch and a CPU.
 
-What is dropped is drawn again for the gradient, from a seed, and not kept.
+The dropout mask is drawn again from its seed for the gradient, and is not kept.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from keras_fpt.models.fast_ops import BITS, threshold
+from keras_fpt.compat import torch_internals
+from keras_fpt.models.fast_ops import BITS, dropout_threshold
 
-# Scores are computed for so many queries at a time: under a causal mask they
-# need no key after them.
+# Scores are computed for this many queries at a time. Under a causal mask they
+# need no key after their end.
 QUERIES = 128
-# And of so many pairs of a query and a key at a time, as a processor's cache
-# holds a few of. Larger ones wait for memory at every elementwise operation.
+# They are computed for this many pairs of a query and a key at a time, of which
+# a CPU's cache holds a few. Larger tiles wait for memory at every elementwise
+# operation.
 TILE = 2**20
 
 
-def dropout(x, rate):
-    """`x`, of which a share of `rate` is 0 and the rest is scaled up."""
-    if x.device.type != "cpu":  # In one operation there.
+def dropout(x: torch.Tensor, rate: float) -> torch.Tensor:
+    """Sets a share `rate` of the entries to 0 and scales up the others."""
+    if x.device.type != "cpu":  # Other devices have one operation for it.
         return torch.nn.functional.dropout(x, rate)
     return _Dropout.apply(x, rate)
 
 
-def attend(query, key, value, causal, bias, rate):
-    """Attention with dropout of its weights, as `fast_attention.attend` is.
+def attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    causal: bool,
+    bias: torch.Tensor | None,
+    rate: float,
+) -> torch.Tensor:
+    """Attention with dropout of its weights, as `fast_attention.attend`.
 
     Args:
         query: float tensor `(batch, heads, queries, head_dim)`.
@@ -72,9 +82,9 @@ class _Attention(torch.autograd.Function):
         output = torch.empty_like(query, memory_format=torch.contiguous_format)
         outputs, values = output.flatten(0, 1), value.flatten(0, 1)
         tiles = _Tiles(query, key, bias, causal, buffers=2)
-        for rows, keys, _, (weights, kept) in tiles:
-            tiles.weigh(weights, rows, keys)
-            weights.mul_(draw.into(kept))
+        for rows, keys, _, (weights, mask) in tiles:
+            tiles.compute_weights(weights, rows, keys)
+            weights.mul_(draw.into(mask))
             torch.bmm(weights, values[keys], out=outputs[rows])
         return output.mul_(draw.scale)
 
@@ -83,38 +93,43 @@ class _Attention(torch.autograd.Function):
     def backward(context, upstream):
         query, key, value, bias = context.saved_tensors
         draw = _Draws(context.seed, context.rate)
-        found = [
+        gradients = [
             torch.empty(x.shape, dtype=x.dtype) for x in (query, key, value)
         ]
-        to_query, to_key, to_value = (x.flatten(0, 1) for x in found)
+        to_query, to_key, to_value = (x.flatten(0, 1) for x in gradients)
         upstream = (upstream * draw.scale).flatten(0, 1)
         values = value.flatten(0, 1)
         tiles = _Tiles(query, key, bias, context.causal, buffers=3)
-        for rows, keys, is_first, (weights, kept, back) in tiles:
-            tiles.weigh(weights, rows, keys)
-            draw.into(kept)
-            torch.bmm(upstream[rows], values[keys].mT, out=back)
-            back.mul_(kept)
-            kept.mul_(weights)
-            _add(to_value[keys], kept.mT, upstream[rows], is_first)
-            torch._softmax_backward_data(
-                back, weights, -1, back.dtype, grad_input=kept
-            )
-            torch.bmm(kept, tiles.key[keys], out=to_query[rows])
-            _add(to_key[keys], kept.mT, tiles.query[rows], is_first)
+        for rows, keys, is_first, (weights, buffer, slope) in tiles:
+            tiles.compute_weights(weights, rows, keys)
+            draw.into(buffer)
+            torch.bmm(upstream[rows], values[keys].mT, out=slope)
+            slope.mul_(buffer)
+            buffer.mul_(weights)
+            _add(to_value[keys], buffer.mT, upstream[rows], is_first)
+            torch_internals.softmax_gradient(slope, weights, out=buffer)
+            torch.bmm(buffer, tiles.key[keys], out=to_query[rows])
+            _add(to_key[keys], buffer.mT, tiles.query[rows], is_first)
         to_query.mul_(tiles.scale)
-        return *found, None, None, None
+        return *gradients, None, None, None
 
 
 class _Tiles:
-    """Parts of the scores, in memory that is used again for each.
+    """Tiles of the scores, which all use the same memory.
 
-    Iterating gives indices of heads and queries, and of heads and keys;
-    whether it is the first part of these heads, which then has all keys; and
-    as many buffers of the scores' shape as were asked for.
+    Iterating yields, for each tile, its heads and queries, and its heads and
+    keys, as slices; whether it is the first tile of these heads, which has all
+    keys; and `buffers` tensors of the shape of its scores.
     """
 
-    def __init__(self, query, key, bias, causal, buffers):
+    def __init__(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        bias: torch.Tensor | None,
+        causal: bool,
+        buffers: int,
+    ) -> None:
         if bias is not None:
             shape = *query.shape[:2], *bias.shape[2:]
             bias = bias.expand(shape).flatten(0, 1)
@@ -132,7 +147,7 @@ class _Tiles:
             (self.chunk, self.chunk), -math.inf, dtype=query.dtype
         ).triu(1)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple]:
         for first in range(0, self.heads, self.group):
             heads = slice(first, min(first + self.group, self.heads))
             for stop in range(self.queries, 0, -self.chunk):
@@ -147,21 +162,26 @@ class _Tiles:
                     [buffer[:size].view(shape) for buffer in self.buffers],
                 )
 
-    def weigh(self, weights, rows, keys):
-        """Writes the attention's weights of a tile."""
+    def compute_weights(
+        self, weights: torch.Tensor, rows: tuple, keys: tuple
+    ) -> None:
+        """Writes the attention weights of a tile."""
         torch.bmm(self.query[rows], self.key[keys].mT, out=weights)
         if self.causal:
             count = weights.shape[1]
             weights[:, :, -count:].add_(self.future[:count, :count])
         elif self.bias is not None:
             heads, queries = rows
-            every = slice(None) if self.bias.shape[1] == 1 else queries
-            weights.add_(self.bias[heads, every])
+            # One bias may stand for all queries.
+            same = self.bias.shape[1] == 1
+            weights.add_(self.bias[heads, slice(None) if same else queries])
         torch.softmax(weights, -1, out=weights)
 
 
-def _add(total, a, b, is_first):
-    """Adds a product of matrices to a total, or begins one with it."""
+def _add(
+    total: torch.Tensor, a: torch.Tensor, b: torch.Tensor, is_first: bool
+) -> None:
+    """Adds a product of matrices to a total, or starts the total with it."""
     if is_first:
         torch.bmm(a, b, out=total)
     else:
@@ -169,15 +189,15 @@ def _add(total, a, b, is_first):
 
 
 class _Draws:
-    """The draws that a seed gives, in the order in which they are asked for."""
+    """Dropout masks that follow from a seed and the order of the calls."""
 
-    def __init__(self, seed, rate):
-        # Twice as fast as PyTorch's own generator.
+    def __init__(self, seed: int, rate: float) -> None:
+        # This is twice as fast as PyTorch's own generator.
         self.generator = np.random.Generator(np.random.SFC64(seed))
-        self.limit = threshold(rate)
+        self.limit = dropout_threshold(rate)
         self.scale = 1 / (1 - self.limit / 2**BITS)
 
-    def into(self, tensor):
+    def into(self, tensor: torch.Tensor) -> torch.Tensor:
         """Writes 0 where an entry is dropped and 1 elsewhere."""
         count = tensor.numel()
         words = self.generator.integers(
@@ -185,9 +205,9 @@ class _Draws:
         )
         numbers = torch.from_numpy(words.view(np.int16)[:count])
         numbers = numbers.view(tensor.shape)
-        # Tensors of bool are slow on a processor.
+        # Bool tensors are slow on a CPU.
         return tensor.copy_(numbers.ge_(self.limit - 2 ** (BITS - 1)))
 
 
-def _new_seed():
+def _new_seed() -> int:
     return int(torch.randint(2**62, ()))

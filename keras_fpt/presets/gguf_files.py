@@ -1,17 +1,16 @@
 """Backbones from GGUF files, the format of llama.cpp."""
 
 import math
-import os
 import re
+from typing import Any
 
 import numpy as np
 
 from keras_fpt import backbones
+from keras_fpt.presets.gguf_reader import GGUFFile
 
-SCHEME = "gguf:"
-
-# Each tensor of a file and the KerasHub weights that are in it, one below the
-# other: first those of the whole model, then those of each block.
+# The name of each tensor in a file, and of the KerasHub weights that it holds,
+# stacked. First the tensors of the whole model, then those of each block.
 _LLAMA = {
     "token_embd.weight": ["token_embedding/embeddings"],
     "output_norm.weight": ["sequence_output_layernorm/scale"],
@@ -59,19 +58,10 @@ _GPT2_BLOCK = {
     "ffn_down.weight": ["feedforward_output_dense/kernel"],
     "ffn_down.bias": ["feedforward_output_dense/bias"],
 }
-# What the gguf package raises on files that are damaged.
-_UNREADABLE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    OverflowError,
-    MemoryError,
-    RecursionError,  # lists in lists in lists
-)
 _OPTIONAL = ("output.weight", "rope_freqs.weight")
 
-# Of Llama 3.1 to 3.3: how far rotary wavelengths are stretched. A file holds
-# only the divisors of the frequencies that follow from these.
+# How Llama 3.1 to 3.3 stretch rotary wavelengths. A file holds only the
+# divisors of the frequencies that follow from this.
 _LLAMA3_ROPE = {
     "rope_low_freq_factor": 1.0,
     "rope_high_freq_factor": 4.0,
@@ -79,15 +69,15 @@ _LLAMA3_ROPE = {
 }
 
 
-def load(preset, load_weights=True, dtype=None):
+def load(path: str, load_weights: bool = True, dtype: Any = None) -> Any:
     """Builds a KerasHub backbone from a GGUF file.
 
-    Quantised tensors are dequantised, one at a time.
+    Quantized tensors are dequantized, one at a time.
 
     Args:
-        preset: string, `"gguf:FILE"`. The architecture of the file is
-            `llama` (gives a `Llama3Backbone`, as KerasHub makes of such a
-            Hugging Face folder) or `gpt2` (gives a `GPT2Backbone`).
+        path: string, the file. Its architecture is `llama`, which gives a
+            `Llama3Backbone` (as KerasHub makes of such a Hugging Face
+            folder), or `gpt2`, which gives a `GPT2Backbone`.
         load_weights: bool. `False` leaves the weights as KerasHub draws them.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
@@ -96,9 +86,9 @@ def load(preset, load_weights=True, dtype=None):
         A KerasHub backbone.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read, or holds what KerasHub's
-            backbone has no place for.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file cannot be read, or holds tensors or settings
+            that KerasHub's backbone does not have.
 
     Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
     """
@@ -106,7 +96,7 @@ def load(preset, load_weights=True, dtype=None):
         "llama": (_LLAMA, _LLAMA_BLOCK, _build_llama),
         "gpt2": (_GPT2, _GPT2_BLOCK, _build_gpt2),
     }
-    file = _File(os.path.expanduser(preset.removeprefix(SCHEME)))
+    file = GGUFFile(path)
     if file.architecture not in architectures:
         raise file.error(
             f"its architecture is '{file.architecture}', and only "
@@ -122,139 +112,14 @@ def load(preset, load_weights=True, dtype=None):
     return backbone
 
 
-class _File:
-    """A GGUF file: its metadata, its tensors, and errors that name it."""
+def _match(
+    file: GGUFFile, table: dict, block_table: dict
+) -> dict[str, list[str]]:
+    """The names of the weights that each tensor of a file holds.
 
-    def __init__(self, path):
-        self.path = path
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f"There is no GGUF file `{path}`.")
-        try:
-            reader = _reader(path)
-            # A tokenizer's fields are many and large, and not needed here.
-            self.fields = {
-                key: field.contents()
-                for key, field in reader.fields.items()
-                if not key.startswith("tokenizer.")
-            }
-        except _UNREADABLE as error:
-            raise self.error(
-                "it is not a GGUF file, or cut off, damaged, or newer than "
-                f"the installed gguf package. That said: {error}"
-            ) from error
-        if reader.byte_order == "S":
-            raise self.error("it is of the other byte order than this machine.")
-        self.tensors = {tensor.name: tensor for tensor in reader.tensors}
-        named = re.search(r"-\d{5}-of-(\d{5})\.gguf$", path)
-        parts = int(named[1]) if named else self.fields.get("split.count", 1)
-        if parts > 1:
-            raise self.error(
-                f"it is one of {parts} parts. Merge them with llama.cpp: "
-                "`llama-gguf-split --merge FIRST_PART.gguf WHOLE.gguf`."
-            )
-        self.architecture = self.fields.get("general.architecture")
-
-    def error(self, detail):
-        return ValueError(
-            f"Could not load the GGUF file `{self.path}`: {detail}"
-        )
-
-    def get(self, key, default=None):
-        """A value of the metadata, by its key after the architecture."""
-        key = f"{self.architecture}.{key}"
-        value = self.fields.get(key, default)
-        if value is None:
-            raise self.error(f"its metadata lacks `{key}`.")
-        if isinstance(value, list):  # one a block
-            if len(set(value)) != 1:
-                raise self.error(
-                    f"`{key}` is {value}, and KerasHub has one value for all "
-                    "blocks."
-                )
-            return value[0]
-        return value
-
-    def size(self, key, default=None):
-        """A value that must be a whole number of at least 1."""
-        value = self.get(key, default)
-        if type(value) is not int or value < 1:
-            raise self.error(
-                f"`{self.architecture}.{key}` is {value!r}. Expected a whole "
-                "number of at least 1."
-            )
-        return value
-
-    def number(self, key, default=None):
-        """A value that must be a finite number above 0."""
-        value = self.get(key, default)
-        if type(value) not in (int, float) or not 0 < value < math.inf:
-            raise self.error(
-                f"`{self.architecture}.{key}` is {value!r}. Expected a number "
-                "above 0."
-            )
-        return value
-
-    def shape(self, name):
-        # GGUF counts dimensions from the innermost.
-        return tuple(int(size) for size in reversed(self.tensors[name].shape))
-
-    def check_shape(self, name, shape):
-        if self.shape(name) != shape:
-            raise self.error(
-                f"expected its tensor `{name}` to have the shape {shape}, "
-                f"from its metadata, but it has {self.shape(name)}."
-            )
-
-    def read(self, name, shape):
-        """A tensor as float32, in memory of its own."""
-        import gguf
-
-        tensor = self.tensors[name]
-        self.check_shape(name, shape)
-        try:
-            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-        except NotImplementedError as error:
-            raise self.error(
-                f"its tensor `{name}` has the type "
-                f"{tensor.tensor_type.name}, which the gguf package cannot "
-                "dequantise."
-            ) from error
-        # A view of the file would change with the file.
-        return np.array(values, "float32")
-
-
-def _reader(path):
-    import gguf
-
-    known = set(gguf.GGMLQuantizationType)
-
-    class Reader(gguf.GGUFReader):
-        # The package reads nothing, again and again, past the file's end.
-        def _get(self, offset, dtype, count=1, override_order=None):
-            count = int(count)
-            end = offset + np.dtype(dtype).itemsize * count
-            if end > len(self.data):
-                raise ValueError(
-                    f"it ends at byte {len(self.data):,}, before {end:,}."
-                )
-            return super()._get(offset, dtype, count, override_order)
-
-        # On a type it does not know, the package does not say whose it is.
-        def _build_tensors(self, start_offs, fields):
-            for field in fields:
-                number = int(field.parts[4][0])
-                if number not in known:
-                    raise ValueError(
-                        f"the tensor `{field.name}` has the unknown "
-                        f"quantisation type {number}."
-                    )
-            super()._build_tensors(start_offs, fields)
-
-    return Reader(path)
-
-
-def _match(file, table, block_table):
-    """The weights in each tensor; the file has all tensors and no others."""
+    Raises:
+        ValueError: the file lacks a tensor, or has one that is unknown.
+    """
     targets = dict(table)
     num_blocks = file.size("block_count")
     if num_blocks > len(file.tensors):
@@ -280,10 +145,11 @@ def _match(file, table, block_table):
     return {name: targets[name] for name in file.tensors}
 
 
-def _check_sizes(file, feedforward):
-    """The width and the number of heads, as the tensors confirm them.
+def _check_sizes(file: GGUFFile, feedforward: str) -> tuple[int, int]:
+    """The width and the number of heads, once the tensors confirm them.
 
-    Otherwise a small file could ask for a backbone that fills the memory.
+    Without the check, a small file could ask for a backbone that fills the
+    memory.
     """
     hidden_dim = file.size("embedding_length")
     file.check_shape(
@@ -295,19 +161,20 @@ def _check_sizes(file, feedforward):
     num_heads = file.size("attention.head_count")
     if hidden_dim % num_heads:
         raise file.error(
-            f"its width {hidden_dim} is no multiple of its {num_heads} heads."
+            f"its width {hidden_dim} is not a multiple of its {num_heads} "
+            "heads."
         )
     return hidden_dim, num_heads
 
 
-def _build_llama(file, dtype):
+def _build_llama(file: GGUFFile, dtype: Any) -> Any:
     import keras_hub
 
     hidden_dim, num_heads = _check_sizes(file, "blk.0.ffn_gate.weight")
     num_key_value_heads = file.size("attention.head_count_kv", num_heads)
     if num_heads % num_key_value_heads:
         raise file.error(
-            f"its {num_heads} heads are no multiple of its "
+            f"its {num_heads} heads are not a multiple of its "
             f"{num_key_value_heads} heads of keys and values."
         )
     head_dim = hidden_dim // num_heads
@@ -338,12 +205,14 @@ def _build_llama(file, dtype):
     )
 
 
-def _rope_scaling(file, wavelength, head_dim):
+def _rope_scaling(
+    file: GGUFFile, wavelength: float, head_dim: int
+) -> dict[str, float]:
     kind = file.get("rope.scaling.type", "linear")
     factor = file.get("rope.scaling.factor", file.get("rope.scale_linear", 1.0))
     if type(factor) not in (int, float):
         raise file.error(f"its factor of scaling is {factor!r}.")
-    # KerasHub's Llama takes a factor of linear scaling but does not use it.
+    # KerasHub's Llama has an argument for linear scaling but does not use it.
     if kind != "none" and (kind != "linear" or factor not in (0.0, 1.0)):
         raise file.error(
             f"it scales rotary positions ('{kind}', factor {factor:g}), and "
@@ -351,7 +220,7 @@ def _rope_scaling(file, wavelength, head_dim):
         )
     if "rope_freqs.weight" not in file.tensors:
         return {}
-    divisors = file.read("rope_freqs.weight", (head_dim // 2,))
+    divisors = file.read_tensor("rope_freqs.weight", (head_dim // 2,))
     factor = float(divisors.max())
     low, high, length = _LLAMA3_ROPE.values()
     wavelengths = (
@@ -367,7 +236,7 @@ def _rope_scaling(file, wavelength, head_dim):
     return {"rope_frequency_adjustment_factor": factor, **_LLAMA3_ROPE}
 
 
-def _build_gpt2(file, dtype):
+def _build_gpt2(file: GGUFFile, dtype: Any) -> Any:
     import keras_hub
 
     hidden_dim, num_heads = _check_sizes(file, "blk.0.ffn_up.weight")
@@ -388,13 +257,13 @@ def _build_gpt2(file, dtype):
     )
 
 
-def _assign(file, tensor, weights):
-    """Gives the weights that are in one tensor their values."""
+def _assign(file: GGUFFile, tensor: str, weights: dict[str, Any]) -> None:
+    """Assigns one tensor of a file to the weights that it holds."""
     if not weights:
         return
     shapes = [_stored_shape(name, v.shape) for name, v in weights.items()]
     rows = sum(shape[0] for shape in shapes)
-    values = file.read(tensor, (rows, *shapes[0][1:]))
+    values = file.read_tensor(tensor, (rows, *shapes[0][1:]))
     for (name, variable), part in zip(
         weights.items(), np.split(values, len(weights)), strict=True
     ):
@@ -405,12 +274,15 @@ def _assign(file, tensor, weights):
         variable.assign(part.reshape(variable.shape))
 
 
-def _is_kernel(name):
+def _is_kernel(name: str) -> bool:
     return name.endswith(("/kernel", "/reverse_embeddings"))
 
 
-def _stored_shape(name, shape):
-    """A weight's shape in GGUF: kernels are (outputs, inputs), heads flat."""
+def _stored_shape(name: str, shape: tuple) -> tuple[int, ...]:
+    """The shape of a weight in GGUF: kernels are (outputs, inputs).
+
+    The heads and their dimensions are one axis there.
+    """
     if _is_kernel(name):
         split = -1 if "attention_output" in name else 1
         return math.prod(shape[split:]), math.prod(shape[:split])
@@ -419,11 +291,11 @@ def _stored_shape(name, shape):
     return (math.prod(shape),)
 
 
-def _unpermute(rows, num_heads):
+def _unpermute(rows: np.ndarray, num_heads: int) -> np.ndarray:
     """Puts each head's rows back in the order of Hugging Face and KerasHub.
 
-    They rotate row i of a head with row i + head_dim / 2; llama.cpp has made
-    the two neighbours.
+    They rotate row i of a head together with row i + head_dim / 2, and
+    llama.cpp has made these two rows neighbors.
     """
     pairs = rows.reshape(num_heads, -1, 2, rows.shape[1])
     return pairs.swapaxes(1, 2).reshape(rows.shape)

@@ -3,7 +3,7 @@
 from importlib import resources
 
 
-def names():
+def names() -> list[str]:
     """The names of the packaged presets, sorted."""
     return sorted(
         folder.name
@@ -12,8 +12,11 @@ def names():
     )
 
 
-def path(name):
+def path(name: str) -> str:
     """The folder of a packaged preset.
+
+    Args:
+        name: string, one of `names()`.
 
     Raises:
         KeyError: no preset of that name is packaged.

@@ -74,7 +74,7 @@ def test_a_lost_process_stops_the_others(sums_file, preset, tmp_path):
     processes[1].send_signal(signal.SIGKILL)
     (code, _, errors), _ = finish(processes)
     assert code not in (0, None)
-    assert "lost touch with another one" in errors, errors[-3000:]
+    assert "lost the connection to another one" in errors, errors[-3000:]
     assert list(checkpoints_folder.glob("*.safetensors"))
 
 

@@ -223,10 +223,10 @@ class TestRuntimes:
         )
 
     @pytest.mark.parametrize("format", FURTHER_FORMATS)
-    def test_quantised(self, format, tmp_path):
+    def test_quantized(self, format, tmp_path):
         model = make_model(quantize="int8")
         if (BACKEND, format) == ("torch", "openvino"):
-            with pytest.raises(ValueError, match="of a quantised model"):
+            with pytest.raises(ValueError, match="of a quantized model"):
                 export(model, tmp_path, format, signature(4, 6))
             return
         path = export(model, tmp_path, format, signature(4, 6))

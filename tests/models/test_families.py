@@ -435,7 +435,7 @@ class TestTraining:
 
 class TestQuantization:
     def models(self, family, mode):
-        """One as it is and one quantised, with equal weights besides."""
+        """One as it is and one quantized, with equal weights besides."""
         backbone = family.build()
         draw_weights(backbone)
         plain = FPTClassifier(backbone, input_dim=3)
@@ -537,11 +537,11 @@ class TestQuantization:
         _, model = self.models(FAMILIES["gpt2"], "int8")
         with pytest.raises(ValueError, match="trains the group 'attention'"):
             model.set_policy("fpt+attention")
-        with pytest.raises(ValueError, match="found nothing to quantise"):
+        with pytest.raises(ValueError, match="found nothing to quantize"):
             FPTClassifier(
                 FAMILIES["gpt2"].build(), policy="full", quantize="int8"
             )
-        with pytest.raises(ValueError, match="quantised as int8 already"):
+        with pytest.raises(ValueError, match="quantized as int8 already"):
             FPTClassifier(model.backbone, quantize="int4")
         with pytest.raises(ValueError, match="Unknown quantization 'int2'"):
             FPTClassifier(FAMILIES["gpt2"].build(), quantize="int2")

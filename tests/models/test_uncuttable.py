@@ -37,15 +37,15 @@ UNCUTTABLE = {
             "aaa_lora": 4,
             "decay_lora": 4,
         },
-        "its output is that of a dense layer, no hidden states",
+        "its output comes from a dense layer and is not hidden states",
     ),
     "XLNetBackbone": (
         HEADS,
-        "its `content_query_embedding` needs the token ids themselves",
+        "its `content_query_embedding` needs the token IDs themselves",
     ),
     "SigLIPTextEncoder": (
         {**HEADS, "embedding_dim": 8},
-        "its `embedding` needs the token ids themselves",
+        "its `embedding` needs the token IDs themselves",
     ),
     "Gemma4Backbone": (
         GROUPED,

@@ -350,11 +350,11 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("number", "match"),
         [
-            (99, "`blk.1.attn_q.weight` has the unknown quantisation type 99"),
+            (99, "`blk.1.attn_q.weight` has the unknown quantization type 99"),
             (24, "`blk.1.attn_q.weight` has the type I8"),
         ],
     )
-    def test_quantisation_type(self, number, match, parts, path):
+    def test_quantization_type(self, number, match, parts, path):
         preset = write(path, *parts)
         content = bytearray(path.read_bytes())
         name = b"blk.1.attn_q.weight"

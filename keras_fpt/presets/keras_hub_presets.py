@@ -1,84 +1,67 @@
-"""Backbones from presets, with errors that say what to do."""
+"""Backbones that KerasHub loads, with errors that say what to do."""
 
 import difflib
 import os
+from typing import TYPE_CHECKING, Any
 
-from keras_fpt import random_weights
+from keras_fpt.compat import quantized_preset_dtypes
 from keras_fpt.files import json_files
-from keras_fpt.presets import gguf_files, packaged
+from keras_fpt.presets import packaged
 
-# What says in which file each weight is, in KerasHub's and Hugging Face's
-# folders.
+if TYPE_CHECKING:
+    from keras_fpt.presets import Preset
+
+# The files that say which weights are in which file, in the folders of KerasHub
+# and of Hugging Face.
 INDEXES = ("model.weights.json", "model.safetensors.index.json")
-SCHEMES = ("hf://", "kaggle://", "modelscope://")
 
 
-def load_backbone(preset, load_weights=True, seed=0, dtype=None):
-    """Loads a KerasHub backbone.
+def load(preset: "Preset", load_weights: bool, dtype: Any) -> Any:
+    """Loads a backbone with `keras_hub.models.Backbone.from_preset`.
 
     Args:
-        preset: string. A packaged name, a KerasHub name, `"hf://..."`,
-            `"kaggle://..."`, a local KerasHub or Hugging Face folder, or
-            `"gguf:FILE"`; see `keras_fpt.presets.gguf_files`.
-        load_weights: bool. `False` draws fresh weights instead; see
-            `keras_fpt.random_weights`.
-        seed: int, for fresh weights.
+        preset: `Preset`, of any kind but `"gguf"`.
+        load_weights: bool. `False` leaves the weights as KerasHub draws them.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
 
     Raises:
-        FileNotFoundError: a local folder lacks a file, or there is no such
-            GGUF file.
-        ValueError: the name is unknown, the folder is damaged or names
-            anything outside of it, or the hub cannot be reached.
+        FileNotFoundError, ValueError: see `Preset.load_backbone`.
     """
-    preset = str(preset)
-    if preset.startswith(gguf_files.SCHEME):
-        backbone = gguf_files.load(preset, load_weights, dtype)
-    else:
-        backbone = _load_keras_hub(preset, load_weights, dtype)
-    if not load_weights:
-        random_weights.randomize(backbone, seed)
-    return backbone
-
-
-def locate(preset):
-    """The folder of a packaged preset; any other name or path as it is."""
-    preset = str(preset)
-    return packaged.path(preset) if preset in packaged.names() else preset
-
-
-def _load_keras_hub(preset, load_weights, dtype):
     import keras_hub
 
-    location = locate(preset)
-    is_local = os.path.isdir(location)
+    # Errors show a path as it was given.
+    shown = preset.location if preset.kind == "local" else preset.text
+    is_local = os.path.isdir(preset.location)
     if is_local:
-        _check_folder(preset, location)
-    elif not preset.startswith(SCHEMES):
-        _check_name(preset, keras_hub)
+        _check_folder(shown, preset.location)
+    elif preset.kind != "hub":
+        _check_name(shown, keras_hub)
 
     try:
         if is_local:
-            dtype = _with_quantization(location, dtype)
+            config = os.path.join(preset.location, "config.json")
+            dtype = quantized_preset_dtypes.saved_dtypes(
+                json_files.read_object(config), dtype
+            )
         arguments = {} if dtype is None else {"dtype": dtype}
         return keras_hub.models.Backbone.from_preset(
-            location, load_weights=load_weights, **arguments
+            preset.location, load_weights=load_weights, **arguments
         )
     except _loading_errors() as error:
-        raise _explain(preset, is_local, error) from error
+        raise _explain(shown, is_local, error) from error
 
 
-def _check_folder(preset, location):
+def _check_folder(preset: str, location: str) -> None:
     config = os.path.join(location, "config.json")
     if not os.path.isfile(config):
         raise FileNotFoundError(
             f"The folder `{preset}` is not a preset: it has no config.json. "
             "Expected a KerasHub or Hugging Face model folder."
         )
-    described = json_files.read_object(config)
-    is_keras = "registered_name" in described
-    if is_keras and not isinstance(described.get("config"), dict):
+    content = json_files.read_object(config)
+    is_keras = "registered_name" in content
+    if is_keras and not isinstance(content.get("config"), dict):
         raise ValueError(f"`{config}` has no object 'config'.")
     for name in INDEXES:
         index = os.path.join(location, name)
@@ -86,7 +69,7 @@ def _check_folder(preset, location):
             _check_index(index)
 
 
-def _check_index(path):
+def _check_index(path: str) -> None:
     """Checks that the files of an index are in its own folder."""
     weight_map = json_files.read_object(path).get("weight_map")
     if not isinstance(weight_map, dict):
@@ -100,25 +83,7 @@ def _check_index(path):
                 )
 
 
-def _with_quantization(location, dtype):
-    """The dtypes of a preset whose layers are quantised, or `dtype`.
-
-    KerasHub 0.32 saves them and does not read them back.
-    """
-    described = json_files.read_object(os.path.join(location, "config.json"))
-    saved = described.get("config", {}).get("dtype")
-    is_map = isinstance(saved, dict)
-    is_map = is_map and saved.get("class_name") == "DTypePolicyMap"
-    if not is_map:
-        return dtype
-    if dtype is not None:
-        saved["config"]["default_policy"] = dtype
-        for policy in saved["config"]["policy_map"].values():
-            policy["config"]["source_name"] = dtype
-    return saved
-
-
-def _check_name(preset, keras_hub):
+def _check_name(preset: str, keras_hub: Any) -> None:
     known = [*packaged.names(), *keras_hub.models.Backbone.presets]
     if preset in known:
         return
@@ -134,8 +99,8 @@ def _check_name(preset, keras_hub):
     )
 
 
-def _loading_errors():
-    """What KerasHub and the hubs' clients raise when loading fails."""
+def _loading_errors() -> tuple[type[Exception], ...]:
+    """The errors of KerasHub and of the hubs' clients when loading fails."""
     import tensorflow as tf
     from safetensors import SafetensorError
 
@@ -145,8 +110,8 @@ def _loading_errors():
         LookupError,
         TypeError,
         SafetensorError,
-        # Settings that no model has: a number where a name is expected, no
-        # heads, more weights than fit into the memory.
+        # Settings that no model can have: a number where a name is expected,
+        # zero heads, more weights than fit into memory.
         ArithmeticError,
         AssertionError,
         AttributeError,
@@ -156,7 +121,7 @@ def _loading_errors():
     )
 
 
-def _explain(preset, is_local, error):
+def _explain(preset: str, is_local: bool, error: Exception) -> Exception:
     detail = str(error).strip().splitlines()
     detail = detail[0] if detail else type(error).__name__
     if is_local and isinstance(error, FileNotFoundError):
@@ -178,7 +143,7 @@ def _explain(preset, is_local, error):
     )
 
 
-def _source(preset):
+def _source(preset: str) -> str:
     """Where a preset comes from, as a handle that can be downloaded."""
     import keras_hub
 

@@ -1,0 +1,20 @@
+"""The private names of PyTorch 2.13 that this package needs, in one place."""
+
+import torch
+
+
+def softmax_gradient(
+    upstream: torch.Tensor, weights: torch.Tensor, out: torch.Tensor
+) -> None:
+    """Writes the gradient of a softmax over the last axis.
+
+    The public ways compute the softmax again or take more passes over memory.
+
+    Args:
+        upstream: float tensor, the gradient of what the softmax gave.
+        weights: float tensor of the same shape, what the softmax gave.
+        out: float tensor of the same shape, which is written to.
+    """
+    torch._softmax_backward_data(
+        upstream, weights, -1, upstream.dtype, grad_input=out
+    )
