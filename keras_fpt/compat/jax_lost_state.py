@@ -1,10 +1,10 @@
 """Weights that Keras loses when an epoch fails on JAX.
 
 For the length of an epoch, Keras's JAX trainer takes the values out of the
-model's variables and hands them from step to step. Where a batch cannot be
-made, `evaluate` and `predict` leave the variables empty, and so does `fit`
-where that batch is its first. `fit` alone has been repaired upstream, for the
-batches after the first: https://github.com/keras-team/keras/pull/21019.
+model's variables and passes them from step to step. Where the data set then
+raises an error, `evaluate` and `predict` leave the variables empty, and so
+does `fit` where it raises for the first batch of an epoch. For later batches,
+`fit` has been repaired: https://github.com/keras-team/keras/pull/21019.
 Seen with Keras 3.15.
 """
 
@@ -23,10 +23,9 @@ def restored(model: Any, dataset: Any = None) -> Iterator[None]:
 
     Args:
         model: a `keras.Model`.
-        dataset: the `tf.data.Dataset` that Keras will iterate over, or `None`
-            where its batches cannot fail. Its first batch is made once more:
-            should that fail in Keras's loop, no values would be left to
-            restore.
+        dataset: the `tf.data.Dataset` that Keras will iterate over. Its first
+            batch is computed here already, since Keras keeps no values to
+            restore before the first step. `None` for arrays.
     """
     if keras.backend.backend() != "jax":
         yield
