@@ -45,7 +45,7 @@ def fingerprint(model: Any, policy: str) -> str:
                 continue
             value = np.asarray(ops.convert_to_numpy(variable), "<f4")
             digest.update(f"{variable.path}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value))
+            digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()
 
 

@@ -97,6 +97,8 @@ class FPTClassifier(keras.Model):
     as Universal Computation Engines", arXiv 2103.05247.
     """
 
+    optimizer: Any  # Keras sets it in `compile`.
+
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")
     readout = _option("readout")
@@ -283,7 +285,8 @@ class FPTClassifier(keras.Model):
 
         Args:
             optimizer: a Keras optimizer or its name. `"auto"` is
-                `keras_fpt.models.paper_optimizer()`.
+                `keras_fpt.models.paper_optimizer()`: Adam with learning rate
+                1e-3, epsilon 1e-8 and a global gradient norm of at most 1.0.
             loss: a Keras loss or its name. `"auto"` is cross-entropy of
                 integer labels on logits.
             loss_weights: as in Keras.
@@ -365,7 +368,7 @@ class FPTClassifier(keras.Model):
         with xla_options.jitted_for_memory():
             return super().make_train_function(force)
 
-    # === Beside logits ===
+    # === What can be read from it ===
 
     attention_scores = readings.attention_scores
     frozen_features = readings.frozen_features

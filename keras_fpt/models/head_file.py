@@ -26,7 +26,7 @@ def read(
     """The arrays and the header of a file, which are not checked further.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ValueError: the file is damaged.
     """
     with _errors_name(path):

@@ -115,12 +115,17 @@ _SETTINGS = pydantic.TypeAdapter(
 )
 
 
-def check_settings(settings: Any, path: str | os.PathLike[str]) -> None:
+def check_settings(
+    settings: Any, path: str | os.PathLike[str]
+) -> dict[str, Any]:
     """Checks that settings are those of an `FPTClassifier`.
 
     Args:
         settings: what a file's header has under `model`.
         path: the file, for errors.
+
+    Returns:
+        The settings.
 
     Raises:
         ValueError: a setting is missing, unknown, or of another type.
@@ -130,6 +135,7 @@ def check_settings(settings: Any, path: str | os.PathLike[str]) -> None:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"`{path}` is damaged: {_words(first)}") from None
+    return settings
 
 
 def _words(error: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What can be read from a classifier beside its logits.
+"""What can be read from a classifier in addition to its logits.
 
 The functions are methods of `FPTClassifier`, which is their first argument.
 """

@@ -41,8 +41,7 @@ def from_preset(
         return cls(backbone, **arguments)
 
     arrays, header = head_file.read(path)
-    saved = header.get("model")
-    model_settings.check_settings(saved, path)
+    saved = model_settings.check_settings(header.get("model"), path)
     for name, value in arguments.items():
         if name in saved and name != "policy" and saved[name] != value:
             raise ValueError(

@@ -17,7 +17,7 @@ def logits(model, x):
 
 
 @pytest.mark.backend_free
-def test_logits_have_one_row_an_example(backbone, data):
+def test_logits_have_one_row_per_example(backbone, data):
     model = FPTClassifier(backbone, num_classes=4)
     assert model.predict(data[0], verbose=0).shape == (12, 4)
     assert model.input_dim == 3
@@ -77,7 +77,7 @@ def test_paper_optimizer_takes_another_rate_and_accumulation(backbone):
 
 
 class TestCompile:
-    """What a user leaves out is the paper's, and what he names is his."""
+    """Arguments that are left out are the paper's."""
 
     def test_once_by_the_user(self, backbone, data):
         model = FPTClassifier(backbone, input_dim=3, compile=False)
@@ -89,14 +89,14 @@ class TestCompile:
         history = model.fit(*data, verbose=0).history
         assert history.keys() == {"accuracy", "loss"}
 
-    def test_a_loss_of_the_users_brings_no_metrics(self, backbone, data):
+    def test_another_loss_brings_no_metrics(self, backbone, data):
         model = FPTClassifier(backbone, input_dim=3, compile=False)
         model.compile("sgd", "sparse_categorical_crossentropy")
         assert isinstance(model.optimizer, keras.optimizers.SGD)
         assert model.fit(*data, verbose=0).history.keys() == {"loss"}
 
     @pytest.mark.backend_free
-    def test_metrics_of_the_users_replace_the_papers(self, backbone, data):
+    def test_other_metrics_replace_the_papers(self, backbone, data):
         model = FPTClassifier(backbone, input_dim=3)
         top_2 = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top_2")
         model.compile(metrics=[top_2])
@@ -110,7 +110,7 @@ class TestCompile:
         history = model.fit(*data, verbose=0).history
         assert history.keys() == {"accuracy", "loss"}
 
-    def test_xla_is_left_to_keras_only_with_a_loss_of_the_users(self, backbone):
+    def test_keras_decides_on_xla_where_the_loss_is_another(self, backbone):
         model = FPTClassifier(backbone)
         on_jax = keras.backend.backend() == "jax"
         assert model.jit_compile == on_jax

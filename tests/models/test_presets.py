@@ -83,7 +83,7 @@ def test_task_gives_shapes_and_dropout(preset):
 
 
 @pytest.mark.backend_free
-def test_dropout_is_the_default_whatever_a_family_calls_it(tmp_path):
+def test_default_dropout_applies_to_every_name_of_it(tmp_path):
     """Falcon has two rates of dropout, under names of its own."""
     import keras_hub
 
