@@ -3,3 +3,5 @@ from .adapter_set import AdapterSet as AdapterSet
 from .fpt_classifier import FPTClassifier as FPTClassifier
 from .lstm_backbone import LSTMBackbone as LSTMBackbone
 from .options import ModelOptions as ModelOptions
+from .paper_recipe import default_dropout as default_dropout
+from .paper_recipe import paper_optimizer as paper_optimizer

@@ -1,4 +1,7 @@
-"""Many tasks on one frozen backbone."""
+"""Adapters of several tasks on one frozen backbone."""
+
+import os
+from typing import Any, Self
 
 from keras import ops
 
@@ -8,16 +11,16 @@ from keras_fpt.presets import load_backbone
 
 
 class AdapterSet:
-    """Adapters of several tasks, sharing one backbone in memory.
+    """Adapters of several tasks that share one backbone in memory.
 
-    A classifier owns its backbone, so each one would load its own. Here all
-    share one: making another adapter active writes its few trained weights
-    into the backbone, and reloads nothing. This is for inference; training
-    wants a classifier of its own.
+    A classifier owns its backbone, so several classifiers would each load
+    their own. Here they share one: activating an adapter writes its few
+    trained weights into the backbone and reloads nothing. The set is for
+    inference; train in a classifier of its own.
 
     Args:
         backbone: a KerasHub backbone, with the weights that the adapters were
-            trained on. It must not be used for anything else.
+            trained on. Do not use it for anything else.
 
     Example:
 
@@ -29,48 +32,57 @@ class AdapterSet:
     ```
     """
 
-    def __init__(self, backbone):
+    def __init__(self, backbone: Any) -> None:
         self.backbone = backbone
-        self.active = None
-        self._models = {}
+        self.active: str | None = None
+        self._models: dict[str, FPTClassifier] = {}
         # By name: pairs of a variable of the backbone and its value.
-        self._trained = {}
-        self._original = {}
+        self._trained: dict[str, list[tuple[Any, Any]]] = {}
+        self._original: dict[str, list[tuple[Any, Any]]] = {}
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, seed=0, dtype=None):
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool = True,
+        seed: int = 0,
+        dtype: Any = None,
+    ) -> Self:
         """An empty set on a preset's backbone.
 
-        Args: as those of `FPTClassifier.from_preset`.
+        Args:
+            preset, load_weights, seed, dtype: see
+                `FPTClassifier.from_preset`.
         """
         return cls(load_backbone(preset, load_weights, seed, dtype))
 
     @property
-    def names(self):
-        """The names of the adapters, in the order of loading."""
+    def names(self) -> list[str]:
+        """The names of the adapters, in the order in which they were loaded."""
         return list(self._models)
 
-    def load(self, name, path):
-        """Loads an adapter file and makes it active.
+    def load(self, name: str, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """Loads an adapter file and activates it.
 
         Args:
-            name: string, what to call it. A name that is taken is replaced.
+            name: string, the adapter's name. It replaces an adapter that is
+                loaded under the same name.
             path: a file that `FPTClassifier.save_adapter` wrote.
 
         Returns:
             The dict in the file's header.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is damaged, no adapter, or made for another
-                backbone.
+            FileNotFoundError: the file does not exist.
+            ValueError: the file is damaged, not an adapter, or was made for
+                another backbone.
         """
         _, header = adapters.read(path)
         self._restore()
         model = FPTClassifier(self.backbone, **header["model"])
-        of_backbone = {id(v) for v in self.backbone.weights}
+        in_backbone = {id(v) for v in self.backbone.weights}
         variables = [
-            v for v in model.trainable_variables if id(v) in of_backbone
+            v for v in model.trainable_variables if id(v) in in_backbone
         ]
         original = _values(variables)
         model.load_adapter(path)
@@ -80,18 +92,18 @@ class AdapterSet:
         self.active = name
         return header
 
-    def activate(self, name):
+    def activate(self, name: str) -> FPTClassifier:
         """Makes an adapter the active one.
 
         Args:
-            name: string, the name it was loaded by.
+            name: string, the name under which it was loaded.
 
         Returns:
-            Its `FPTClassifier`, which is right until another adapter is made
-            active.
+            Its `FPTClassifier`, which is valid until another adapter is
+            activated.
 
         Raises:
-            KeyError: no adapter of that name is loaded.
+            KeyError: no adapter is loaded under that name.
         """
         if name not in self._models:
             raise KeyError(
@@ -104,17 +116,17 @@ class AdapterSet:
             self.active = name
         return self._models[name]
 
-    def _restore(self):
-        """Gives the backbone the weights back that it came with."""
+    def _restore(self) -> None:
+        """Gives the backbone its original weights back."""
         if self.active is not None:
             _assign(self._original[self.active])
             self.active = None
 
 
-def _values(variables):
+def _values(variables: list[Any]) -> list[tuple[Any, Any]]:
     return [(v, ops.convert_to_numpy(v).copy()) for v in variables]
 
 
-def _assign(pairs):
+def _assign(pairs: list[tuple[Any, Any]]) -> None:
     for variable, value in pairs:
         variable.assign(value)

@@ -1,22 +1,29 @@
-"""Adapter files: what a model has trained, and what it has beside a backbone.
+"""Adapter files: what a model has trained, and its layers beside the backbone.
 
-New layers are kept whether or not they have trained: they were drawn at random.
+New layers are stored even where they have not trained, since they were
+initialized randomly. `save_adapter` and `load_adapter` are methods of
+`FPTClassifier`, which is their first argument.
 """
 
 import hashlib
+import os
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_fpt import freezing
 from keras_fpt.files import checkpoints
-from keras_fpt.models import head_file
+from keras_fpt.models import head_file, model_settings
 from keras_fpt.models.low_rank import add_low_rank
 
 FORMAT = "keras_fpt adapter"
+# An adapter brings its low-rank weights along, and the fingerprint compares
+# what its policy froze, quantized or not.
+_MAY_DIFFER = {"policy", "lora_rank", "quantize"}
 
 
-def fingerprint(model, policy):
+def fingerprint(model: Any, policy: str) -> str:
     """A hash of the backbone's weights that a policy never trains.
 
     Args:
@@ -28,37 +35,49 @@ def fingerprint(model, policy):
     """
     trained = freezing.parse_policy(policy)
     digest = hashlib.sha256()
-    of_backbone = {id(v) for v in model.backbone.weights}
+    in_backbone = {id(v) for v in model.backbone.weights}
     for group, variables in freezing.parameter_groups(model).items():
-        # Weights of low rank are an adapter's, never the backbone's.
+        # Low-rank weights belong to an adapter, never to the backbone.
         if group in trained or group == "low_rank":
             continue
         for variable in variables:
-            if id(variable) not in of_backbone:
+            if id(variable) not in in_backbone:
                 continue
             value = np.asarray(ops.convert_to_numpy(variable), "<f4")
             digest.update(f"{variable.path}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value))
+            digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()
 
 
-def save_adapter(model, path, metadata):
-    """See `FPTClassifier.save_adapter`."""
-    if not model.built:
-        raise ValueError(
-            "The model has no input layer yet, so there is nothing to save: "
-            "fit it first."
-        )
-    of_backbone = {id(v) for v in model.backbone.weights}
+def save_adapter(
+    model: Any,
+    path: str | os.PathLike[str],
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Writes what trains, and the new layers, to a safetensors file.
+
+    The input and output layers are saved even where they do not train; of the
+    backbone, only what trains.
+
+    Args:
+        path: the file to write.
+        metadata: dict of further entries for the file's header, e.g. `arm`
+            and `seed`.
+
+    Raises:
+        ValueError: the input layer is not built yet.
+    """
+    head_file.require_built(model)
+    in_backbone = {id(v) for v in model.backbone.weights}
     arrays = {
         f"{group}/{index}": ops.convert_to_numpy(variable)
         for group, variables in freezing.parameter_groups(model).items()
         for index, variable in enumerate(variables)
         if variable.trainable
-        or (id(variable) not in of_backbone and group != "low_rank")
+        or (id(variable) not in in_backbone and group != "low_rank")
     }
     header = {
-        **metadata,
+        **(metadata or {}),
         "format": FORMAT,
         "model": model.head_config(),
         "backbone": type(model.backbone).__name__,
@@ -67,38 +86,50 @@ def save_adapter(model, path, metadata):
     checkpoints.write_arrays(path, arrays, header)
 
 
-def read(path):
+def read(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the header of an adapter file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or no adapter.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged, or not an adapter.
     """
-    with head_file.named_errors(path):
-        arrays, header = checkpoints.read_arrays(path)
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    arrays, header = head_file.read(path)
+    if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    head_file.check_settings(header.get("model"), path)
+    model_settings.check_settings(header.get("model"), path)
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
     return arrays, header
 
 
-def load_adapter(model, path):
-    """See `FPTClassifier.load_adapter`."""
+def load_adapter(model: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Loads what `save_adapter` wrote, onto the same backbone.
+
+    Args:
+        path: a file that `save_adapter` wrote.
+
+    Returns:
+        The dict in the file's header.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged, or was made for another backbone or
+            another shape of model.
+    """
     arrays, header = read(path)
-    _check_model(model, path, header)
-    # The weights are read into place only once all of them are known to fit.
+    _require_same_model(model, path, header)
     if not model.built:
         model.build((None, None, header["model"]["input_dim"]))
     if "low_rank" in freezing.parse_policy(header["model"]["policy"]):
         add_low_rank(model, header["model"]["lora_rank"])
-    groups = freezing.parameter_groups(model)
     targets = {
         f"{group}/{index}": variable
-        for group, variables in groups.items()
+        for group, variables in freezing.parameter_groups(model).items()
         for index, variable in enumerate(variables)
     }
+    # No weight is assigned before all of them are known to fit.
     for name, array in arrays.items():
         target = targets.get(name)
         if target is None or tuple(target.shape) != array.shape:
@@ -112,23 +143,17 @@ def load_adapter(model, path):
     return header
 
 
-def _check_model(model, path, header):
+def _require_same_model(
+    model: Any, path: str | os.PathLike[str], header: dict[str, Any]
+) -> None:
+    """Raises a `ValueError` where a model is not the adapter's."""
     saved = header["model"]
-    ours = model.head_config()
-    for name in (
-        "num_classes",
-        "input_dim",
-        "vocabulary_size",
-        "num_output_tokens",
-        "labels_per_token",
-        "readout",
-        "learned_positions",
-    ):
+    for name, value in model.head_config().items():
         is_open = name == "input_dim" and not model.built
-        if saved[name] != ours[name] and not is_open:
+        if saved[name] != value and name not in _MAY_DIFFER and not is_open:
             raise ValueError(
                 f"The adapter `{path}` is for a model with "
-                f"{name}={saved[name]}, but this one has {name}={ours[name]}."
+                f"{name}={saved[name]}, but this one has {name}={value}."
             )
     if header["fingerprint"] != fingerprint(model, saved["policy"]):
         raise ValueError(
@@ -139,7 +164,7 @@ def _check_model(model, path, header):
         )
 
 
-def _origin(header):
+def _origin(header: dict[str, Any]) -> str:
     names = ("preset", "arm", "seed", "depth", "quantize", "backbone")
     known = [
         f"{name} {header[name]}"

@@ -1,29 +1,38 @@
 """The frozen pretrained transformer as a Keras model."""
 
-import contextlib
 import dataclasses
-import functools
-import sys
+import os
+from typing import Any, Self
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_fpt import backbones, data_errors, distribution, freezing
+from keras_fpt import backbones, freezing, options
 from keras_fpt.compat import jax_compiler_options as xla_options
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
-    attention_scores,
-    exporting,
-    frozen_features,
+    data_gate,
     input_checks,
+    input_layers,
+    model_settings,
+    paper_recipe,
     quantization,
+    readings,
     saved_classifier,
 )
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.low_rank import add_low_rank
+from keras_fpt.models.options import ModelOptions
 from keras_fpt.models.rebuilding import with_depth, with_dropout
+
+# Options of the backbone, whose own config states them.
+_OF_BACKBONE = ("depth", "dropout", "dtype")
+
+
+def _option(name: str) -> property:
+    """A property of a model that reads one of its options."""
+    return property(lambda model: getattr(model.options, name))
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
@@ -35,44 +44,30 @@ class FPTClassifier(keras.Model):
     hidden states of the last real tokens. By default only these two, the
     positions and the layer norms train.
 
-    The model owns its backbone: build one backbone a model.
-
-    It is compiled with the paper's recipe: Adam with learning rate 1e-3,
-    epsilon 1e-8 and the global gradient norm clipped at 1.0, sparse
-    cross-entropy on logits, accuracy.
+    The model owns its backbone: build one backbone per model.
 
     Args:
         backbone: a KerasHub text backbone, e.g.
             `keras_hub.models.GPT2Backbone`.
-        num_classes: int, classes of each answer.
+        num_classes: int, the number of classes of each label.
         input_dim: int, the width of float tokens. `None` takes it from the
             first batch.
-        vocabulary_size: int, for integer tokens: how many there are. `None`
-            means that tokens are vectors of floats.
-        num_output_tokens: int, how many of the last real tokens answer.
-        labels_per_token: int, how many answers each of them gives.
+        vocabulary_size: int, the number of different tokens where tokens are
+            integers. `None` means that tokens are vectors of floats.
+        num_output_tokens: int, how many of the last real tokens the output
+            layer reads.
+        labels_per_token: int, the number of labels for each of them.
         policy: string, what trains: `"fpt"`, `"output_only"`, `"full"`, or
             groups joined by `+`. See `keras_fpt.freezing`.
         readout: string, `"last"`, `"first"`, `"mean"` or `"pooled"`. See
             `keras_fpt.layers.Readout`.
         dropout: float, the dropout rate of the backbone. `None` keeps the
             backbone's own.
-        depth: int, use the first `depth` blocks of the backbone. `None` uses
-            all of them.
-        learned_positions: int, for so many tokens learned positions, zero at
-            first, are added to the input; for backbones without positions
-            of their own, such as those with rotary ones. `None` adds none.
-        lora_rank: int, the rank of the adapters that a policy with
-            `low_rank` adds to the dense layers of attention and feedforward.
-        quantize: string, `"int8"` or `"int4"`, keeps the weights that the
-            policy freezes as such integers. `None` keeps them as they are.
-        fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
-            those like it with fewer and larger operations than KerasHub. It
-            changes no result but by rounding, and which entries dropout
-            drops.
-        rematerialize: bool, whether blocks are computed a second time for
-            the gradient, so that less is kept for it; for those blocks that
-            `fast` is for.
+        compile: bool, whether to compile the model with the paper's recipe;
+            see `compile`.
+        **kwargs: the other options of `keras_fpt.models.ModelOptions`
+            (`depth`, `learned_positions`, `lora_rank`, `quantize`, `fast`,
+            `rematerialize`), and arguments of `keras.Model`, e.g. `name`.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
@@ -81,12 +76,12 @@ class FPTClassifier(keras.Model):
             the right.
 
     Returns:
-        Logits of shape `(batch, num_classes)`, or, where there is more than
-        one answer an example,
+        Logits of shape `(batch, num_classes)`, or, where an example has more
+        than one label,
         `(batch, num_output_tokens * labels_per_token, num_classes)`.
 
     Raises:
-        ValueError: an argument, or a batch, that does not fit.
+        ValueError: an argument or a batch does not fit the model.
 
     Example:
 
@@ -102,96 +97,83 @@ class FPTClassifier(keras.Model):
     as Universal Computation Engines", arXiv 2103.05247.
     """
 
+    optimizer: Any  # Keras sets it in `compile`.
+
+    # Read from `options`, which `set_policy` replaces.
+    policy = _option("policy")
+    readout = _option("readout")
+    learned_positions = _option("learned_positions")
+    lora_rank = _option("lora_rank")
+    quantize_mode = _option("quantize")
+    fast = _option("fast")
+    rematerialize = _option("rematerialize")
+
     def __init__(
         self,
-        backbone,
-        num_classes=2,
-        input_dim=None,
-        vocabulary_size=None,
-        num_output_tokens=1,
-        labels_per_token=1,
-        policy="fpt",
-        readout="last",
-        dropout=None,
-        depth=None,
-        learned_positions=None,
-        lora_rank=8,
-        quantize=None,
-        fast=True,
-        rematerialize=False,
-        **kwargs,
-    ):
+        backbone: Any,
+        num_classes: int = 2,
+        input_dim: int | None = None,
+        vocabulary_size: int | None = None,
+        num_output_tokens: int = 1,
+        labels_per_token: int = 1,
+        policy: str | None = "fpt",
+        readout: str = "last",
+        dropout: float | None = None,
+        compile: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        more = {
+            name: kwargs.pop(name)
+            for name in options.names(ModelOptions)
+            if name in kwargs and name != "dtype"
+        }
         super().__init__(**kwargs)
-        _check_arguments(
-            num_classes=(num_classes, 2),
-            input_dim=(input_dim, 1),
-            vocabulary_size=(vocabulary_size, 1),
-            num_output_tokens=(num_output_tokens, 1),
-            labels_per_token=(labels_per_token, 1),
-            depth=(depth, 1),
-            learned_positions=(learned_positions, 1),
-            lora_rank=(lora_rank, 1),
+        shape = model_settings.TaskShape(
+            num_classes,
+            input_dim,
+            vocabulary_size,
+            num_output_tokens,
+            labels_per_token,
         )
-        if input_dim is not None and vocabulary_size is not None:
-            raise ValueError(
-                "Give input_dim for tokens that are vectors or "
-                "vocabulary_size for tokens that are integers, not both: "
-                f"received {input_dim} and {vocabulary_size}."
+        self.options = model_settings.settled(
+            ModelOptions(
+                policy=policy, readout=readout, dropout=dropout, **more
             )
-        trained = freezing.parse_policy(policy)
+        )
+        trained = freezing.parse_policy(self.policy)
 
         # === Layers ===
-        if depth is not None:
-            backbone = with_depth(backbone, depth)
+        if self.options.depth is not None:
+            backbone = with_depth(backbone, self.options.depth)
         if dropout is not None:
             backbone = with_dropout(backbone, dropout)
         backbones.complete_config(backbone)
         self.backbone = backbone
-        # No layer, so that Keras leaves it alone: what it is made of belongs
-        # to the backbone already.
+        # Not a layer, so that Keras does not track it: its weights belong to
+        # the backbone already.
         self.cut = cut_at_embedding(
-            backbone, readout == "pooled", fast, rematerialize
+            backbone, readout == "pooled", self.fast, self.rematerialize
         )
-        if rematerialize and self.cut.fast is None:
+        if self.rematerialize and self.cut.fast is None:
             raise ValueError(
                 "rematerialize=True needs fast=True and the blocks of GPT-2, "
                 "OPT, BERT or those like it, and a readout of tokens; "
                 f"received a {type(backbone).__name__}."
             )
-        self.policy = policy
-        if quantize is not None:
-            quantization.quantize_frozen(self, quantize)
-        quantization.check_policy(backbone, policy)
+        if self.quantize_mode is not None:
+            quantization.quantize_frozen(self, self.quantize_mode)
+        quantization.check_policy(backbone, self.policy)
         if "low_rank" in trained:
-            add_low_rank(self, lora_rank)
-        # Orthogonal with gain sqrt(2), as in the reference code; for integer
-        # tokens it is the same layer on one-hot vectors.
-        orthogonal = keras.initializers.Orthogonal(gain=2**0.5)
-        width = self.cut.width
-        if vocabulary_size is None:
-            self.input_layer = keras.layers.Dense(
-                width,
-                kernel_initializer=orthogonal,
-                dtype=backbone.dtype_policy,
-                name="input",
-            )
-        else:
-            self.input_layer = keras.layers.Embedding(
-                vocabulary_size,
-                width,
-                embeddings_initializer=orthogonal,
-                dtype=backbone.dtype_policy,
-                name="input",
-            )
+            add_low_rank(self, self.lora_rank)
+        width, dtype = self.cut.width, backbone.dtype_policy
+        self.input_layer = input_layers.project_tokens(shape, width, dtype)
         self.position_layer = None
-        if learned_positions is not None:
-            self.position_layer = _zero_positions(
-                learned_positions, width, backbone.dtype_policy
+        if self.learned_positions is not None:
+            self.position_layer = input_layers.add_positions(
+                self.learned_positions, width, dtype
             )
-        self.readout_layer = Readout(
-            readout, num_output_tokens, dtype=backbone.dtype_policy
-        )
-        # Logits are float32 whatever the backbone computes with.
+        self.readout_layer = Readout(readout, num_output_tokens, dtype=dtype)
+        # Logits are float32 also where the backbone computes in less.
         self.output_layer = keras.layers.Dense(
             labels_per_token * num_classes, dtype="float32", name="output"
         )
@@ -202,15 +184,9 @@ class FPTClassifier(keras.Model):
         self.vocabulary_size = vocabulary_size
         self.num_output_tokens = num_output_tokens
         self.labels_per_token = labels_per_token
-        self.readout = readout
-        self.learned_positions = learned_positions
-        self.lora_rank = lora_rank
-        self.quantize_mode = quantize
-        self.fast = fast
-        self.rematerialize = rematerialize
         limits = (
             getattr(backbone, "max_sequence_length", None),
-            learned_positions,
+            self.learned_positions,
         )
         self.max_sequence_length = min(filter(None, limits), default=None)
 
@@ -220,15 +196,16 @@ class FPTClassifier(keras.Model):
         elif input_dim is not None:
             self.build((None, None, input_dim))
         else:
-            freezing.apply_policy(self, policy)
-        self._compile_paper_recipe()
+            freezing.apply_policy(self, self.policy)
+        if compile:
+            self.compile()
 
     @property
-    def num_answers(self):
-        """How many labels an example has."""
+    def num_answers(self) -> int:
+        """The number of labels of each example."""
         return self.num_output_tokens * self.labels_per_token
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         """Builds the input layer, from the shape of the tokens.
 
         Args:
@@ -243,10 +220,10 @@ class FPTClassifier(keras.Model):
         self.built = True
         freezing.apply_policy(self, self.policy)
 
-    def call(self, x, training=None):
+    def call(self, x: Any, training: bool | None = None) -> Any:
         return self.answers(self.read_states(x, training))
 
-    def read_states(self, x, training=None):
+    def read_states(self, x: Any, training: bool | None = None) -> Any:
         """The hidden states that the output layer reads.
 
         Args:
@@ -256,13 +233,13 @@ class FPTClassifier(keras.Model):
         Returns:
             Float tensor `(batch, num_output_tokens, dim)`.
         """
-        embeddings, mask, real = self._embedded(x)
+        embeddings, mask, real = self.embed(x)
         read = self.readout_layer.token_indices(real)
         hidden = self.cut(embeddings, mask, read, training)
         return self.readout_layer(hidden, real) if read is None else hidden
 
-    def _embedded(self, x):
-        """What goes into the cut, and 1 where a token is real, else 0."""
+    def embed(self, x: Any) -> tuple[Any, Any, Any]:
+        """Embeddings, the `padding_mask` or `None`, and 1 per real token."""
         mask = None
         if isinstance(x, dict):
             x, mask = x["tokens"], x.get("padding_mask")
@@ -270,9 +247,8 @@ class FPTClassifier(keras.Model):
         if mask is not None:
             if not self.cut.masks_padding:
                 raise ValueError(
-                    f"{type(self.backbone).__name__} cannot keep padding from "
-                    "its tokens. Give sequences of one length, without a "
-                    "padding_mask."
+                    f"{type(self.backbone).__name__} cannot mask padding. Give "
+                    "sequences of one length, without a padding_mask."
                 )
             mask = ops.cast(mask, "int32")
         embeddings = self.input_layer(x)
@@ -283,44 +259,8 @@ class FPTClassifier(keras.Model):
             real = ops.ones(ops.shape(x)[:2], dtype="int32")
         return embeddings, mask, real
 
-    def attention_scores(self, x, average_heads=True):
-        """How much each token attends to each other one, in every block.
-
-        It is computed by KerasHub's own layers, without dropout, for all of
-        `x` at once.
-
-        Args:
-            x: as `predict` takes it, array or dict of arrays.
-            average_heads: bool, whether to give the mean over the heads.
-
-        Returns:
-            Float array `(blocks, batch, queries, keys)`, of which each row
-            sums to 1, or less where a family lets heads attend to nothing; or
-            `(blocks, batch, heads, queries, keys)`. Blocks without attention
-            over all tokens (Qwen 3.5 has some) are left out.
-
-        Raises:
-            ValueError: the backbone has no attention.
-
-        Source: Lu et al. (2021), on what the frozen layers attend to.
-        """
-        x = self._checked(x)
-        x = keras.tree.map_structure(ops.convert_to_tensor, x)
-        if not self.built:
-            self(x)
-        embeddings, mask, _ = self._embedded(x)
-        plain = dataclasses.replace(self.cut, fast=None)
-        with attention_scores.recorded() as found:
-            plain(embeddings, mask, training=False)
-        if not found:
-            raise ValueError(
-                f"{type(self.backbone).__name__} has no attention to show."
-            )
-        scores = np.stack(found)
-        return scores.mean(axis=2) if average_heads else scores
-
-    def answers(self, hidden):
-        """The logits that the output layer makes of hidden states.
+    def answers(self, hidden: Any) -> Any:
+        """The logits that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, num_output_tokens, dim)`.
@@ -333,51 +273,76 @@ class FPTClassifier(keras.Model):
             return logits[:, 0]
         return ops.reshape(logits, (-1, self.num_answers, self.num_classes))
 
-    def _compile_paper_recipe(self):
-        self.compile(
-            optimizer=keras.optimizers.Adam(
-                learning_rate=1e-3, epsilon=1e-8, global_clipnorm=1.0
-            ),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            # On TensorFlow, XLA was slower here, and much slower to start.
-            jit_compile=False
-            if keras.backend.backend() == "tensorflow"
-            else "auto",
-        )
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        loss_weights: Any = None,
+        metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """`keras.Model.compile`, with the paper's recipe for what is `"auto"`.
+
+        Args:
+            optimizer: a Keras optimizer or its name. `"auto"` is
+                `keras_fpt.models.paper_optimizer()`: Adam with learning rate
+                1e-3, epsilon 1e-8 and a global gradient norm of at most 1.0.
+            loss: a Keras loss or its name. `"auto"` is cross-entropy of
+                integer labels on logits.
+            loss_weights: as in Keras.
+            metrics: list of Keras metrics or their names. `"auto"` is
+                accuracy with the paper's loss, otherwise none.
+            **kwargs: other arguments of `keras.Model.compile`. With the
+                paper's loss, `jit_compile` is by default `False` on
+                TensorFlow.
+        """
+        if optimizer == "auto":
+            optimizer = paper_recipe.paper_optimizer()
+        if metrics == "auto":
+            metrics = paper_recipe.paper_metrics() if loss == "auto" else None
+        if loss == "auto":
+            loss = paper_recipe.paper_loss()
+            kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
+        super().compile(optimizer, loss, loss_weights, metrics, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        # Keras leaves this to models that override `compile`.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
     # === What trains ===
 
     @property
-    def trainable(self):
-        """Whether anything trains. True means what the policy says."""
+    def trainable(self) -> bool:
+        """Whether anything trains. True means what the policy names."""
         return keras.Model.trainable.fget(self)
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         keras.Model.trainable.fset(self, value)
         # Keras would thaw every weight.
-        if value and hasattr(self, "policy"):
+        if value and hasattr(self, "options"):
             freezing.apply_policy(self, self.policy)
 
-    def set_policy(self, policy):
+    def set_policy(self, policy: str) -> None:
         """Changes which parameter groups train, from the next `fit` on.
 
-        A larger model that this one is a layer of must be compiled again.
-        Weights keep their values. The optimizer starts afresh with the
-        settings it has, since its state belongs to the old set of weights.
+        Weights keep their values. The optimizer keeps its settings but loses
+        its state, which belongs to the weights that trained before. A larger
+        model with this one as a layer must be compiled again.
 
         Args:
             policy: string. See `keras_fpt.freezing.parse_policy`.
 
         Raises:
-            ValueError: an unknown policy or group, or one whose weights are
-                quantised.
+            ValueError: the policy or a group is unknown, or its weights are
+                quantized.
         """
         quantization.check_policy(self.backbone, policy)
         if "low_rank" in freezing.parse_policy(policy):
             add_low_rank(self, self.lora_rank)
-        self.policy = policy
+        self.options = dataclasses.replace(self.options, policy=policy)
         freezing.apply_policy(self, policy)
         # Keras keeps the compiled step and the optimizer's slots for the
         # weights that trained before, on each backend in its own way.
@@ -387,215 +352,48 @@ class FPTClassifier(keras.Model):
             )
             self.train_function = None
 
-    def parameter_report(self):
-        """A table of what trains. See `freezing.parameter_report`."""
-        return freezing.parameter_report(self)
+    parameter_report = freezing.parameter_report
 
-    # === Training, with checks of the data ===
+    # === Training ===
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        **kwargs,
-    ):
-        """`keras.Model.fit`, which first checks what it is given.
+    fit = data_gate.fit
+    evaluate = data_gate.evaluate
+    predict = data_gate.predict
 
-        Raises:
-            ValueError: arrays or a `tf.data.Dataset` whose shapes or labels
-                do not fit the model, or which hold NaN or infinity.
-        """
-        if isinstance(validation_data, (tuple, list)):
-            self._checked(*validation_data[:2])
-        elif validation_data is not None:
-            validation_data = self._checked(validation_data)
-        if _is_tf_dataset(x):
-            shuffle = False  # Keras cannot shuffle it, and warns if asked to.
-        x = self._checked(x, y)
-        with _DataErrors(self, x), contextlib.ExitStack() as stack:
-            spread = distribution.current()
-            if spread is not None:
-                x = spread.training_data(self, x)
-                validation_data = spread.held_out_data(self, validation_data)
-                stack.enter_context(spread.training(self))
-            return super().fit(
-                x,
-                y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                **kwargs,
-            )
-
-    def make_train_function(self, force=False):
-        # TensorFlow traces a step twice in which the optimizer makes its
-        # slots, and Keras leaves that to the step there.
+    def make_train_function(self, force: bool = False) -> None:
+        # On TensorFlow, Keras lets the first step make the optimizer's slots,
+        # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         with xla_options.jitted_for_memory():
             return super().make_train_function(force)
 
-    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
-        """`keras.Model.evaluate`, which first checks what it is given."""
-        evaluate = super().evaluate
-        spread = distribution.current()
-        # Within `fit`, Keras evaluates what `fit` has checked.
-        if "_use_cached_eval_dataset" not in kwargs:
-            x = self._checked(x, y)
-            if spread is not None:
-                x = spread.held_out_data(self, x)
-        with _DataErrors(self, x):
-            if spread is not None:
-                evaluate = functools.partial(spread.evaluate, self, evaluate)
-            return evaluate(x, y, batch_size=batch_size, **kwargs)
+    # === What can be read from it ===
 
-    def predict(self, x, batch_size=None, **kwargs):
-        """`keras.Model.predict`, which first checks what it is given."""
-        x = self._checked(x)
-        predict = super().predict
-        spread = distribution.current()
-        with _DataErrors(self, x):
-            if spread is not None:
-                predict = functools.partial(spread.predict, self, predict)
-            return predict(x, batch_size=batch_size, **kwargs)
-
-    def _checked(self, x, y=None):
-        """`x`, checked; data sets that Python makes are passed on as is."""
-        if _is_tf_dataset(x):
-            return input_checks.checked_dataset(self, x)
-        if isinstance(x, dict) or hasattr(x, "__array__"):
-            input_checks.check_arrays(self, x, y)
-        return x
-
-    # === Training on features that are computed once ===
-
-    def frozen_features(self, x, batch_size=32, path=None):
-        """The hidden states that the output layer reads, for `feature_head`.
-
-        While the output layer alone trains, and without dropout, they are the
-        same in every epoch, so that nothing else need be computed again. Give
-        it examples as they are: what is augmented differs in each epoch.
-
-        Args:
-            x: array of tokens, or a dict of tokens and a `padding_mask`.
-            batch_size: int, how many examples are computed at once.
-            path: `.npy` file to write them to, for more than there is memory
-                for; they are then read from there. `None` keeps them in
-                memory.
-
-        Returns:
-            float32 array `(n, num_output_tokens, dim)`.
-
-        Raises:
-            ValueError: more than the output layer trains, or there is
-                dropout, or `x` does not fit the model.
-            OSError: the file cannot be written, or the disk is full.
-
-        Example:
-
-        ```python
-        model = keras_fpt.FPTClassifier.from_preset(
-            "gpt2_tiny_en", num_classes=3, policy="output_only", dropout=0
-        )
-        head = model.feature_head()
-        head.fit(model.frozen_features(x), y, epochs=100)
-        model.evaluate(x_test, y_test)  # with the output layer just trained
-        ```
-        """
-        frozen_features.check(self)
-        input_checks.check_arrays(self, x)
-        if not self.built:
-            self.build(keras.tree.map_structure(np.shape, x))
-        batches = frozen_features.batched(x, batch_size)
-        count = len(keras.tree.flatten(x)[0])
-        return frozen_features.compute(self, batches, np.arange(count), path)
-
-    def feature_head(self):
-        """A `keras.Model` of the output layer alone, on `frozen_features`.
-
-        It shares the output layer, the optimizer, and how it is compiled:
-        what it learns is in this model.
-
-        Raises:
-            ValueError: more than the output layer trains, or there is
-                dropout.
-        """
-        return frozen_features.head(self)
+    attention_scores = readings.attention_scores
+    frozen_features = readings.frozen_features
+    feature_head = readings.feature_head
 
     # === Saving ===
 
-    def export(
-        self,
-        filepath,
-        format="tf_saved_model",
-        verbose=None,
-        input_signature=None,
-        **kwargs,
-    ):
-        """`keras.Model.export`; see docs/export.md for what each format does.
-
-        Args:
-            filepath: string or path, what to write.
-            format: string, `"tf_saved_model"`, `"onnx"`, `"openvino"`,
-                `"litert"` or `"torch"`.
-            verbose: bool, whether to say what was written.
-            input_signature: list of one `keras.InputSpec`, or of a dict of
-                one for `tokens` and one for `padding_mask`, with `None` for
-                sizes that stay open. `None` means tokens without a mask, of
-                any number and length.
-            **kwargs: what `keras.Model.export` takes.
-
-        Raises:
-            ValueError: the width of the tokens is not known yet, or the
-                backend cannot write the format, or not with open sizes.
-        """
-        signature = exporting.input_signature(self, format, input_signature)
-        exporting.call_once(self, signature)
-        super().export(
-            str(filepath),
-            format=format,
-            verbose=verbose,
-            input_signature=signature,
-            **kwargs,
-        )
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             **self.head_config(),
-            "fast": self.fast,
-            "rematerialize": self.rematerialize,
+            **{
+                name: getattr(self.options, name)
+                for name in options.names(ModelOptions)
+                if name not in _OF_BACKBONE
+            },
         }
 
-    def head_config(self):
-        """The constructor's arguments apart from the backbone."""
-        return {
-            "num_classes": self.num_classes,
-            "input_dim": self.input_dim,
-            "vocabulary_size": self.vocabulary_size,
-            "num_output_tokens": self.num_output_tokens,
-            "labels_per_token": self.labels_per_token,
-            "policy": self.policy,
-            "readout": self.readout,
-            "learned_positions": self.learned_positions,
-            "lora_rank": self.lora_rank,
-            "quantize": self.quantize_mode,
-        }
+    def head_config(self) -> dict[str, Any]:
+        """The arguments of the constructor that adapters and presets store."""
+        return model_settings.settings_of(self)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         # Backbones are registered with Keras when they are imported.
         import keras_fpt.models.lstm_backbone  # noqa: F401
@@ -606,7 +404,13 @@ class FPTClassifier(keras.Model):
         return cls(**config)
 
     @classmethod
-    def from_preset(cls, preset, load_weights=True, task=None, **kwargs):
+    def from_preset(
+        cls,
+        preset: str | os.PathLike[str],
+        load_weights: bool = True,
+        task: Any = None,
+        **kwargs: Any,
+    ) -> Self:
         """Builds a classifier on a pretrained backbone.
 
         Args:
@@ -615,120 +419,24 @@ class FPTClassifier(keras.Model):
                 KerasHub or Hugging Face folder.
             load_weights: bool. `False` draws the backbone's weights from
                 GPT-2's initial distribution instead: the `random` arm.
-            task: a `keras_fpt.tasks.Task` to take shapes, classes and the
-                dropout rate from.
-            **kwargs: arguments of `FPTClassifier`, which win over the
-                task's; `seed` for the fresh weights (0 by default); `dtype`
-                for the backbone. The dropout rate is 0.1 unless given.
+            task: a `keras_fpt.tasks.Task`, for the shapes, the number of
+                classes and the dropout rate.
+            **kwargs: arguments of `FPTClassifier`, which take precedence over
+                the task's; `seed` for random weights (default 0); `dtype` of
+                the backbone. The default dropout rate is the task's, or 0.1.
 
         Returns:
             An `FPTClassifier`.
 
         Raises:
-            ValueError: an unknown preset, or one that cannot be reached or
-                read, with what to do.
+            ValueError: the preset is unknown, or cannot be reached or read.
             FileNotFoundError: a preset folder lacks a file.
         """
         return saved_classifier.from_preset(
             cls, preset, load_weights, task, kwargs
         )
 
-    def save_to_preset(self, folder):
-        """Writes a KerasHub preset, with this model's input and output.
-
-        The folder is a normal KerasHub preset of the trained backbone, with one
-        file more. `FPTClassifier.from_preset(folder)` gives back a model
-        with the same outputs.
-
-        Args:
-            folder: path. It is made where there is none.
-
-        Raises:
-            ValueError: the input layer is not built yet.
-        """
-        saved_classifier.save_to_preset(self, folder)
-
-    def save_adapter(self, path, metadata=None):
-        """Writes what trains, and the new layers, to a safetensors file.
-
-        The input and output layers are there even where they do not train;
-        of the backbone there is only what trains.
-
-        Args:
-            path: the file to write.
-            metadata: dict of more entries for the file's header, e.g. `arm`
-                and `seed`.
-
-        Raises:
-            ValueError: the input layer is not built yet.
-        """
-        adapters.save_adapter(self, path, metadata or {})
-
-    def load_adapter(self, path):
-        """Loads what `save_adapter` wrote, onto the same backbone.
-
-        Args:
-            path: a file that `save_adapter` wrote.
-
-        Returns:
-            The dict in the file's header.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: the file is damaged, or made for another backbone or
-                another shape of model.
-        """
-        return adapters.load_adapter(self, path)
-
-
-def _check_arguments(**arguments):
-    for name, (value, least) in arguments.items():
-        if value is not None and (int(value) != value or value < least):
-            raise ValueError(
-                f"Expected {name} to be an integer of at least {least} but "
-                f"received {value}."
-            )
-
-
-def _zero_positions(num_positions, width, dtype):
-    import keras_hub
-
-    layer = keras_hub.layers.PositionEmbedding(
-        num_positions, initializer="zeros", dtype=dtype, name="positions"
-    )
-    layer.build((None, None, width))
-    return layer
-
-
-def _is_tf_dataset(x):
-    tf = sys.modules.get("tensorflow")
-    return tf is not None and isinstance(x, tf.data.Dataset)
-
-
-class _DataErrors:
-    """Turns what a checked pipeline raises into one clear `ValueError`.
-
-    On JAX, Keras moves the weights out of the model while it iterates, and
-    loses them when a batch cannot be had: here they are put back.
-    """
-
-    def __init__(self, model, x):
-        self.model = model
-        self.x = x
-
-    def __enter__(self):
-        if _is_tf_dataset(self.x) and keras.backend.backend() == "jax":
-            # Before the first batch Keras keeps nothing to put back.
-            try:
-                next(iter(self.x), None)
-            except Exception as error:
-                self.__exit__(type(error), error, None)
-                raise
-
-    def __exit__(self, kind, error, traceback):
-        if error and hasattr(self.model, "jax_state_sync"):
-            self.model.jax_state_sync()
-        clear = data_errors.clear_error(error) if error else None
-        if clear is not None:
-            raise clear from error
-        return False
+    save_to_preset = saved_classifier.save_to_preset
+    save_adapter = adapters.save_adapter
+    load_adapter = adapters.load_adapter
+    export = saved_classifier.export

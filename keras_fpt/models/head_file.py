@@ -1,29 +1,41 @@
-"""Checks of files that hold a model's input, output and settings.
-
-They may come from strangers: adapters, and the heads of presets.
-"""
+"""Files that hold a model's new layers: adapters, and the heads of presets."""
 
 import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
 
-# Each setting of `FPTClassifier.head_config`, and what JSON may give for it.
-_KINDS = {
-    "num_classes": int,
-    "input_dim": int | None,
-    "vocabulary_size": int | None,
-    "num_output_tokens": int,
-    "labels_per_token": int,
-    "policy": str,
-    "readout": str,
-    "learned_positions": int | None,
-    "lora_rank": int,
-    "quantize": str | None,
-}
+from keras_fpt.files import checkpoints
+
+
+def require_built(model: Any) -> None:
+    """Raises a `ValueError` where a model has no input layer to save."""
+    if not model.built:
+        raise ValueError(
+            "The model has no input layer yet, so there is nothing to save: "
+            "fit it first."
+        )
+
+
+def read(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and the header of a file, which are not checked further.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged.
+    """
+    with _errors_name(path):
+        arrays, header = checkpoints.read_arrays(path)
+    return arrays, header if isinstance(header, dict) else {}
 
 
 @contextlib.contextmanager
-def named_errors(path):
+def _errors_name(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turns what a damaged file raises into a `ValueError` that names it."""
     try:
         yield
@@ -31,26 +43,3 @@ def named_errors(path):
         if f"`{path}`" in str(error):
             raise
         raise ValueError(f"`{path}` is damaged: {error}") from error
-
-
-def check_settings(settings, path):
-    """Checks that settings are those of an `FPTClassifier`.
-
-    Args:
-        settings: what a file's header has under `model`.
-        path: the file, for errors.
-
-    Raises:
-        ValueError: a setting is missing, unknown, or of another type.
-    """
-    if not isinstance(settings, dict) or settings.keys() != _KINDS.keys():
-        raise ValueError(
-            f"`{path}` is damaged: expected the settings "
-            f"{', '.join(_KINDS)} of its model."
-        )
-    for name, kind in _KINDS.items():
-        value = settings[name]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ValueError(
-                f"`{path}` is damaged: its model has {name}={value!r}."
-            )

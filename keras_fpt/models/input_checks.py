@@ -1,8 +1,11 @@
-"""Checks of data before it enters a model, with errors one can act on.
+"""Checks of data before it enters a model, with errors that say what to do.
 
-Without them a label out of range is silence on JAX, a wrong width an error
-from the middle of a graph, and a NaN a model that learns nothing.
+Without them, JAX ignores a label that is out of range, a wrong width fails in
+the middle of a graph, and with a NaN a model learns nothing.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,18 +13,23 @@ import numpy as np
 from keras_fpt.data_errors import MARK
 
 
-def check_shapes(model, tokens_shape, labels_shape=None, is_integer=None):
+def check_shapes(
+    model: Any,
+    tokens_shape: Sequence[int | None],
+    labels_shape: Sequence[int | None] | None = None,
+    is_integer: bool | None = None,
+) -> None:
     """Checks shapes against what a model was built for.
 
     Args:
         model: an `FPTClassifier`.
-        tokens_shape: shape of the tokens; `None` where a size is not known.
-        labels_shape: shape of the labels, or `None` where there are none.
-        is_integer: bool, whether the tokens are integers; `None` where that
-            is not known.
+        tokens_shape: shape of the tokens, with `None` for unknown sizes.
+        labels_shape: shape of the labels, or `None` without labels.
+        is_integer: bool, whether the tokens are integers, or `None` where
+            that is not known.
 
     Raises:
-        ValueError: says what was expected and what was received.
+        ValueError: a shape does not fit.
     """
     rank = len(tokens_shape)
     if rank not in (2, 3):
@@ -58,12 +66,12 @@ def check_shapes(model, tokens_shape, labels_shape=None, is_integer=None):
         _check_labels_shape(model, labels_shape)
 
 
-def known_sizes(shape):
-    """A shape with `None` for what is a symbol while a model is traced."""
+def known_sizes(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    """A shape with `None` for sizes that are symbols in a traced graph."""
     return tuple(n if isinstance(n, int) else None for n in shape)
 
 
-def _check_length(model, length):
+def _check_length(model: Any, length: int | None) -> None:
     if length is None:
         return
     limit = model.max_sequence_length
@@ -80,7 +88,7 @@ def _check_length(model, length):
         )
 
 
-def _check_labels_shape(model, shape):
+def _check_labels_shape(model: Any, shape: Sequence[int | None]) -> None:
     answers = model.num_answers
     expected = "(batch,)" if answers == 1 else f"(batch, {answers})"
     per_example = int(np.prod([n or 1 for n in shape[1:]]))
@@ -91,8 +99,8 @@ def _check_labels_shape(model, shape):
         )
 
 
-def check_arrays(model, x, y=None):
-    """Checks arrays: their shapes, that they are finite, the labels' range.
+def check_arrays(model: Any, x: Any, y: Any = None) -> None:
+    """Checks arrays: their shapes and their values.
 
     Args:
         model: an `FPTClassifier`.
@@ -100,55 +108,60 @@ def check_arrays(model, x, y=None):
         y: integer labels, or `None`.
 
     Raises:
-        ValueError: says what was expected and what was received.
+        ValueError: a shape does not fit, a token or label is out of range or
+            not finite, or padding is not on the right.
     """
     mask = None
     if isinstance(x, dict):
         x, mask = _unpack(x)
-    x = _to_numpy(x)
+    tokens = _to_numpy(x)
     labels = None if y is None else _to_numpy(y)
     check_shapes(
         model,
-        x.shape,
+        tokens.shape,
         None if labels is None else labels.shape,
-        np.issubdtype(x.dtype, np.integer),
+        np.issubdtype(tokens.dtype, np.integer),
     )
+    _check_token_values(model, tokens)
+    if mask is not None:
+        _check_mask(model, tokens, _to_numpy(mask).astype(bool))
+    if labels is not None:
+        _check_label_values(model, labels)
+
+
+def _check_token_values(model: Any, tokens: np.ndarray) -> None:
     if model.vocabulary_size is not None:
-        low, high = x.min(initial=0), x.max(initial=0)
+        low, high = tokens.min(initial=0), tokens.max(initial=0)
         if low < 0 or high >= model.vocabulary_size:
             raise ValueError(
                 f"Expected tokens from 0 to {model.vocabulary_size - 1} but "
                 f"received {high if low >= 0 else low}."
             )
-    elif not np.isfinite(x).all():
-        first = np.argwhere(~np.isfinite(x))[0]
+    elif not np.isfinite(tokens).all():
+        first = np.argwhere(~np.isfinite(tokens))[0]
         raise ValueError(
             "Expected finite numbers but the tokens hold "
-            f"{x[tuple(first)]} in example {first[0]}, token {first[1]}."
+            f"{tokens[tuple(first)]} in example {first[0]}, token {first[1]}."
         )
-    if mask is not None:
-        mask = _to_numpy(mask).astype(bool)
-        if mask.shape != x.shape[:2]:
-            raise ValueError(
-                "Expected a padding_mask of the tokens' shape "
-                f"{x.shape[:2]} but received {mask.shape}."
-            )
-        # Padding on the right: once a row is padding it stays padding.
-        bad = np.argwhere(
-            (mask[:, 1:] & ~mask[:, :-1]).any(1)
-            | (mask.sum(1) < max(1, model.num_output_tokens))
-        )
-        if len(bad):
-            raise ValueError(
-                "Expected padding on the right and at least "
-                f"{model.num_output_tokens} real tokens, but the "
-                f"padding_mask of example {bad[0][0]} is not so."
-            )
-    if labels is not None:
-        _check_label_values(model, labels)
 
 
-def _check_label_values(model, labels):
+def _check_mask(model: Any, tokens: np.ndarray, mask: np.ndarray) -> None:
+    if mask.shape != tokens.shape[:2]:
+        raise ValueError(
+            "Expected a padding_mask of the tokens' shape "
+            f"{tokens.shape[:2]} but received {mask.shape}."
+        )
+    restarts = (mask[:, 1:] & ~mask[:, :-1]).any(1)
+    too_few = mask.sum(1) < max(1, model.num_output_tokens)
+    if (restarts | too_few).any():
+        raise ValueError(
+            "Expected padding on the right and at least "
+            f"{model.num_output_tokens} real tokens, which the padding_mask "
+            f"of example {np.argmax(restarts | too_few)} does not have."
+        )
+
+
+def _check_label_values(model: Any, labels: np.ndarray) -> None:
     if np.issubdtype(labels.dtype, np.floating):
         wrong = labels != np.round(labels)
         if wrong.any():
@@ -172,17 +185,20 @@ def _check_label_values(model, labels):
         )
 
 
-def checked_dataset(model, dataset):
-    """A tf.data dataset that fails on bad batches, with our messages.
+def checked_dataset(model: Any, dataset: Any) -> Any:
+    """A `tf.data.Dataset` that fails on a bad batch, with a marked message.
 
     Args:
         model: an `FPTClassifier`.
         dataset: a batched `tf.data.Dataset` of `x`, `(x, y)` or
             `(x, y, sample_weight)`.
 
+    Returns:
+        The data set with checks of its values. Where one fails, TensorFlow
+        raises an error that `data_errors.clear_error` recognizes.
+
     Raises:
-        ValueError: for shapes at once; for values, `data_errors` makes the
-            `ValueError` of what TensorFlow raises when the batch comes up.
+        ValueError: a shape does not fit.
     """
     import tensorflow as tf
 
@@ -201,7 +217,7 @@ def checked_dataset(model, dataset):
         )
 
     @tf.autograph.experimental.do_not_convert
-    def check(*batch):
+    def check_values(*batch: Any) -> Any:
         x, mask = batch[0], None
         if isinstance(x, dict):
             x, mask = _unpack(x)
@@ -222,10 +238,10 @@ def checked_dataset(model, dataset):
             _assert_in_range(batch[1], model.num_classes, "labels")
         return batch if len(batch) > 1 else batch[0]
 
-    return dataset.map(check)
+    return dataset.map(check_values)
 
 
-def _assert_in_range(values, size, name):
+def _assert_in_range(values: Any, size: int, name: str) -> None:
     import tensorflow as tf
 
     message = f"{MARK}Expected whole numbers from 0 to {size - 1} as {name}."
@@ -238,16 +254,14 @@ def _assert_in_range(values, size, name):
     tf.debugging.assert_less(as_integers, tf.constant(size, tf.int64), message)
 
 
-def _to_numpy(x):
+def _to_numpy(x: Any) -> np.ndarray:
     # A tensor may be on an accelerator, or part of a gradient's graph.
-    return (
-        keras.ops.convert_to_numpy(x)
-        if keras.ops.is_tensor(x)
-        else (np.asarray(x))
-    )
+    if keras.ops.is_tensor(x):
+        return keras.ops.convert_to_numpy(x)
+    return np.asarray(x)
 
 
-def _unpack(x):
+def _unpack(x: dict[str, Any]) -> tuple[Any, Any]:
     unknown = x.keys() - {"tokens", "padding_mask"}
     if unknown or "tokens" not in x:
         raise ValueError(

@@ -25,6 +25,8 @@ class ModelOptions:
             without positions of their own, such as those with rotary ones. In
             a run `True` means the length of the task's sequences. `False` and
             `None` add none.
+        lora_rank: int, rank of the adapters that a policy with `low_rank`
+            adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, store the weights that the
             policy freezes as such integers. `None` keeps them as they are.
         dtype: string, Keras dtype policy of the backbone, e.g.
@@ -35,8 +37,6 @@ class ModelOptions:
             for.
         dropout: float, dropout rate of the backbone. `None` keeps the
             backbone's own, and in a run means the task's.
-        lora_rank: int, rank of the adapters that a policy with `low_rank`
-            adds to the dense layers of attention and feedforward.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
             those like it with fewer and larger operations than KerasHub. It
             changes no result but by rounding, and which entries dropout
@@ -69,6 +69,9 @@ class ModelOptions:
         describes_run=True,
         stored=True,
     )
+    lora_rank: int = option(
+        8, "Rank of low-rank adapters.", stored=True, python_only=True
+    )
     quantize: str | None = option(
         None,
         "Store the frozen weights as int8 or int4.",
@@ -88,9 +91,6 @@ class ModelOptions:
     )
     dropout: float | None = option(
         None, "Dropout rate.", default_text="the task's own"
-    )
-    lora_rank: int = option(
-        8, "Rank of low-rank adapters.", stored=True, python_only=True
     )
     fast: bool = option(
         True, "Compute blocks with fewer operations.", python_only=True

@@ -1,42 +1,48 @@
-"""Classifiers from presets, and presets that hold a trained classifier."""
+"""Classifiers from presets, and what a trained classifier is written as.
+
+`save_to_preset` and `export` are methods of `FPTClassifier`, which is their
+first argument.
+"""
 
 import os
+from typing import Any
 
+import keras
 from keras import ops
 
 from keras_fpt.files import checkpoints
-from keras_fpt.models import head_file
+from keras_fpt.models import exporting, head_file, model_settings
+from keras_fpt.models.paper_recipe import default_dropout
 from keras_fpt.presets import load_backbone, locate
 
 HEAD_FILE = "fpt_classifier.safetensors"
-PAPER_DROPOUT = 0.1
 
 
-def from_preset(cls, preset, load_weights, task, overrides):
+def from_preset(
+    cls: Any,
+    preset: str | os.PathLike[str],
+    load_weights: bool,
+    task: Any,
+    overrides: dict[str, Any],
+) -> Any:
     """See `FPTClassifier.from_preset`."""
     overrides = dict(overrides)
     seed = overrides.pop("seed", 0)
-    backbone = load_backbone(
-        preset, load_weights, seed=seed, dtype=overrides.pop("dtype", None)
-    )
-    has_dropout = "dropout" in backbone.get_config()
-    arguments = {"dropout": PAPER_DROPOUT if has_dropout else None}
-    if task is not None:
-        arguments.update(task.model_arguments())
-    if not has_dropout:
-        arguments["dropout"] = None
+    dtype = overrides.pop("dtype", None)
+    backbone = load_backbone(preset, load_weights, seed=seed, dtype=dtype)
+    path = os.path.join(locate(preset), HEAD_FILE)
+    has_head = load_weights and os.path.exists(path)
+    arguments = {} if task is None else task.model_arguments()
+    if task is not None or not has_head:
+        rate = arguments.get("dropout")
+        arguments["dropout"] = default_dropout(backbone, rate)
     arguments.update(overrides)
-
-    head_path = os.path.join(locate(preset), HEAD_FILE)
-    if not (load_weights and os.path.exists(head_path)):
+    if not has_head:
         return cls(backbone, **arguments)
 
-    with head_file.named_errors(head_path):
-        arrays, header = checkpoints.read_arrays(head_path)
-    saved = header.get("model") if isinstance(header, dict) else None
-    head_file.check_settings(saved, head_path)
-    given = {**(task.model_arguments() if task else {}), **overrides}
-    for name, value in given.items():
+    arrays, header = head_file.read(path)
+    saved = model_settings.check_settings(header.get("model"), path)
+    for name, value in arguments.items():
         if name in saved and name != "policy" and saved[name] != value:
             raise ValueError(
                 f"The preset `{preset}` holds a classifier with "
@@ -44,24 +50,31 @@ def from_preset(cls, preset, load_weights, task, overrides):
                 "another task, take its backbone alone: FPTClassifier("
                 f"keras_hub.models.Backbone.from_preset('{preset}'), ...)."
             )
-    model = cls(backbone, **{**saved, "dropout": None, **given})
+    model = cls(backbone, **{**saved, **arguments})
     for name, variable in _head_variables(model).items():
         if name not in arrays or arrays[name].shape != tuple(variable.shape):
             raise ValueError(
-                f"`{head_path}` is damaged: expected `{name}` of shape "
+                f"`{path}` is damaged: expected `{name}` of shape "
                 f"{tuple(variable.shape)}."
             )
         variable.assign(arrays[name])
     return model
 
 
-def save_to_preset(model, folder):
-    """See `FPTClassifier.save_to_preset`."""
-    if not model.built:
-        raise ValueError(
-            "The model has no input layer yet, so there is nothing to save: "
-            "fit it first."
-        )
+def save_to_preset(model: Any, folder: str | os.PathLike[str]) -> None:
+    """Writes a KerasHub preset, with this model's input and output layers.
+
+    The folder is a normal KerasHub preset of the trained backbone, with one
+    more file. `FPTClassifier.from_preset(folder)` returns a model with the
+    same outputs.
+
+    Args:
+        folder: path. It is created if it does not exist.
+
+    Raises:
+        ValueError: the input layer is not built yet.
+    """
+    head_file.require_built(model)
     model.backbone.save_to_preset(folder)
     arrays = {
         name: ops.convert_to_numpy(variable)
@@ -74,7 +87,44 @@ def save_to_preset(model, folder):
     )
 
 
-def _head_variables(model):
+def export(
+    model: Any,
+    filepath: str | os.PathLike[str],
+    format: str = "tf_saved_model",
+    verbose: bool | str | None = None,
+    input_signature: list[Any] | None = None,
+    **kwargs: Any,
+) -> None:
+    """`keras.Model.export`; see docs/export.md for each format.
+
+    Args:
+        filepath: string or path of the file or folder to write.
+        format: string, `"tf_saved_model"`, `"onnx"`, `"openvino"`,
+            `"litert"` or `"torch"`.
+        verbose: bool, whether to print what was written.
+        input_signature: list of one `keras.InputSpec`, or of a dict of
+            one for `tokens` and one for `padding_mask`, with `None` for
+            open sizes. `None` means tokens without a mask, of any number
+            and length.
+        **kwargs: what `keras.Model.export` takes.
+
+    Raises:
+        ValueError: the width of the tokens is not known yet, or the
+            backend cannot write the format, or not with open sizes.
+    """
+    signature = exporting.input_signature(model, format, input_signature)
+    exporting.call_once(model, signature)
+    keras.Model.export(
+        model,
+        str(filepath),
+        format=format,
+        verbose=verbose,
+        input_signature=signature,
+        **kwargs,
+    )
+
+
+def _head_variables(model: Any) -> dict[str, Any]:
     layers = (model.input_layer, model.position_layer, model.output_layer)
     return {
         f"{layer.name}/{variable.name}": variable

@@ -13,7 +13,7 @@ def integers():
 
 @pytest.fixture(scope="module")
 def adapters(preset, data, integers, tmp_path_factory):
-    """Files of three tasks, and what their own models say."""
+    """Files of three tasks, and the outputs of their own models."""
     folder = tmp_path_factory.mktemp("adapters")
     generator = np.random.default_rng(0)
     made = {}
@@ -44,7 +44,7 @@ def test_switching_gives_each_task_its_own_outputs(preset, adapters):
 
 
 @pytest.mark.backend_free
-def test_the_backbone_is_held_once(preset, adapters):
+def test_the_backbone_is_in_memory_once(preset, adapters):
     shared = AdapterSet.from_preset(preset)
     for name, (path, _, _) in adapters.items():
         shared.load(name, path)
@@ -64,7 +64,7 @@ def test_loading_again_replaces(preset, adapters):
 
 
 @pytest.mark.backend_free
-def test_what_does_not_fit_is_refused_and_the_rest_goes_on(
+def test_an_adapter_that_does_not_fit_is_refused_and_the_others_work(
     preset, adapters, tmp_path
 ):
     other = FPTClassifier(gpt2_backbone(), input_dim=3)

@@ -75,6 +75,50 @@ def test_adapter_of_another_shape_is_refused(trained, preset, tmp_path):
 
 
 @pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_classes": True}, "its model has num_classes=True"),
+        ({"num_classes": 3.0}, "its model has num_classes=3.0"),
+        ({"learned_positions": False}, "learned_positions=False"),
+        ({"policy": None}, "policy=None"),
+        ({"quantize": 8}, "quantize=8"),
+        ({"color": "red"}, "expected the settings num_classes, .*, quantize"),
+    ],
+)
+def test_settings_of_another_type_are_refused(
+    trained, tmp_path, change, message
+):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    arrays, header = checkpoints.read_arrays(path)
+    header["model"] |= change
+    checkpoints.write_arrays(path, arrays, header)
+    with pytest.raises(ValueError, match=f"`{path}` is damaged: .*{message}"):
+        trained.load_adapter(path)
+
+
+@pytest.mark.backend_free
+def test_the_settings_in_a_file_are_those_of_earlier_versions(
+    trained, tmp_path
+):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    assert list(checkpoints.read_metadata(path)["model"].items()) == [
+        ("num_classes", 3),
+        ("input_dim", 3),
+        ("vocabulary_size", None),
+        ("num_output_tokens", 1),
+        ("labels_per_token", 1),
+        ("policy", "fpt"),
+        ("readout", "last"),
+        ("learned_positions", None),
+        ("lora_rank", 8),
+        ("quantize", None),
+    ]
+
+
+@pytest.mark.backend_free
 def test_output_only_adapter_needs_the_same_norms(preset, data, tmp_path):
     path = tmp_path / "adapter.safetensors"
     probe = FPTClassifier.from_preset(preset, policy="output_only", dropout=0)

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ from conftest import gpt2_backbone, snapshot
 
 import keras_fpt
 from keras_fpt import FPTClassifier, freezing
+from keras_fpt.models import ModelOptions, paper_optimizer
 
 
 def logits(model, x):
@@ -15,7 +17,7 @@ def logits(model, x):
 
 
 @pytest.mark.backend_free
-def test_logits_have_one_row_an_example(backbone, data):
+def test_logits_have_one_row_per_example(backbone, data):
     model = FPTClassifier(backbone, num_classes=4)
     assert model.predict(data[0], verbose=0).shape == (12, 4)
     assert model.input_dim == 3
@@ -64,6 +66,113 @@ def test_default_recipe_is_the_papers(backbone):
     assert config["learning_rate"] == pytest.approx(1e-3)
     assert config["epsilon"] == pytest.approx(1e-8)
     assert config["global_clipnorm"] == 1.0
+
+
+@pytest.mark.backend_free
+def test_paper_optimizer_takes_another_rate_and_accumulation(backbone):
+    default = FPTClassifier(backbone).optimizer.get_config()
+    changed = {"learning_rate": 0.25, "gradient_accumulation_steps": 4}
+    config = paper_optimizer(**changed).get_config()
+    assert {**config, "name": ""} == {**default, **changed, "name": ""}
+
+
+class TestCompile:
+    """Arguments that are left out are the paper's."""
+
+    def test_once_by_the_user(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3, compile=False)
+        assert not model.compiled
+        with pytest.raises(ValueError, match="compile"):
+            model.fit(*data, verbose=0)
+        model.compile(optimizer=paper_optimizer(0.25))
+        assert float(model.optimizer.learning_rate) == 0.25
+        history = model.fit(*data, verbose=0).history
+        assert history.keys() == {"accuracy", "loss"}
+
+    def test_another_loss_brings_no_metrics(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3, compile=False)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        assert isinstance(model.optimizer, keras.optimizers.SGD)
+        assert model.fit(*data, verbose=0).history.keys() == {"loss"}
+
+    @pytest.mark.backend_free
+    def test_other_metrics_replace_the_papers(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3)
+        top_2 = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top_2")
+        model.compile(metrics=[top_2])
+        assert model.fit(*data, verbose=0).history.keys() == {"loss", "top_2"}
+
+    @pytest.mark.backend_free
+    def test_arguments_in_keras_order(self, backbone, data):
+        model = FPTClassifier(backbone, input_dim=3)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, None, ["accuracy"], steps_per_execution=1)
+        history = model.fit(*data, verbose=0).history
+        assert history.keys() == {"accuracy", "loss"}
+
+    def test_keras_decides_on_xla_where_the_loss_is_another(self, backbone):
+        model = FPTClassifier(backbone)
+        on_jax = keras.backend.backend() == "jax"
+        assert model.jit_compile == on_jax
+        plain = keras.Sequential([keras.layers.Dense(2)])
+        plain.compile("sgd", "sparse_categorical_crossentropy")
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        assert model.jit_compile == plain.jit_compile
+        model.compile("sgd", jit_compile=False)
+        assert model.jit_compile is False
+
+    def test_a_saved_model_is_compiled_as_it_was(
+        self, backbone, data, tmp_path
+    ):
+        model = FPTClassifier(backbone, input_dim=3)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(*data, verbose=0)
+        model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        assert isinstance(loaded.optimizer, keras.optimizers.SGD)
+        assert loaded.loss == "sparse_categorical_crossentropy"
+        assert int(loaded.optimizer.iterations) == 1
+        # As in Keras, metrics stay until others are named.
+        history = loaded.fit(*data, verbose=0).history
+        assert history.keys() == {"accuracy", "loss"}
+
+
+@pytest.mark.backend_free
+class TestOptions:
+    def test_every_option_is_an_argument(self, backbone):
+        given = ModelOptions(
+            policy="fpt+low_rank",
+            readout="mean",
+            depth=1,
+            learned_positions=5,
+            lora_rank=2,
+            dropout=0.25,
+            rematerialize=True,
+        )
+        arguments = {
+            name: value
+            for name, value in dataclasses.asdict(given).items()
+            if name != "dtype"
+        }
+        model = FPTClassifier(backbone, name="mine", **arguments)
+        assert model.options == given
+        assert model.name == "mine"
+        assert (model.lora_rank, model.learned_positions) == (2, 5)
+        assert model.max_sequence_length == 5
+        copy = FPTClassifier.from_config(model.get_config())
+        assert copy.backbone.num_layers == 1
+        # Depth and dropout are the backbone's by now.
+        assert copy.options == dataclasses.replace(
+            given, depth=None, dropout=None
+        )
+
+    def test_defaults_are_filled_in(self, backbone):
+        model = FPTClassifier(backbone, policy=None, learned_positions=False)
+        assert model.options == ModelOptions(
+            policy="fpt", learned_positions=None
+        )
+        model.set_policy("output_only")
+        assert model.options.policy == model.policy == "output_only"
 
 
 @pytest.mark.backend_free
@@ -122,21 +231,14 @@ def test_accumulated_gradients_move_weights_as_one_batch_does():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(24, 5, 3)).astype("float32")
     y = generator.integers(0, 2, 24)
-    found = []
+    predictions = []
     for steps, batch_size in ((None, 12), (3, 4)):
         keras.utils.set_random_seed(0)
         model = FPTClassifier(gpt2_backbone(), input_dim=3)
-        settings = {
-            **model.optimizer.get_config(),
-            "gradient_accumulation_steps": steps,
-        }
-        model.compile(
-            optimizer=keras.optimizers.Adam.from_config(settings),
-            loss=model.loss,
-        )
+        model.compile(paper_optimizer(gradient_accumulation_steps=steps))
         model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
-        found.append(model.predict(x, verbose=0))
-    np.testing.assert_allclose(*found, atol=1e-5)
+        predictions.append(model.predict(x, verbose=0))
+    np.testing.assert_allclose(*predictions, atol=1e-5)
 
 
 def test_paths_are_unique(backbone, data):
@@ -324,6 +426,9 @@ def test_bert_with_every_readout(data, readout):
         ({"readout": "pooled"}, "no pooled output"),
         ({"readout": "mean", "num_output_tokens": 2}, "reads one token"),
         ({"num_classes": 1}, "num_classes to be an integer of at least 2"),
+        ({"input_dim": True}, "input_dim to be an integer .* received True"),
+        ({"learned_positions": True}, "learned_positions to be an integer"),
+        ({"depth": 1.5}, "depth to be an integer of at least 1"),
         ({"input_dim": 0}, "input_dim to be an integer of at least 1"),
         ({"input_dim": 3, "vocabulary_size": 5}, "not both"),
         ({"dropout": 1.0}, "dropout rate from 0 to below 1"),

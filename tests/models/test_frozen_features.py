@@ -56,10 +56,10 @@ def test_training_on_features_trains_the_model_alike(arguments):
     x, y = padded(whole)
     settings = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
     expected = whole.fit(x, y, **settings).history
-    found = split.feature_head().fit(split.frozen_features(x), y, **settings)
+    history = split.feature_head().fit(split.frozen_features(x), y, **settings)
     for name in ("loss", "accuracy"):
         np.testing.assert_allclose(
-            found.history[name], expected[name], atol=1e-5
+            history.history[name], expected[name], atol=1e-5
         )
     np.testing.assert_allclose(
         split.predict(x, verbose=0), whole.predict(x, verbose=0), atol=1e-5
@@ -93,7 +93,7 @@ def test_features_in_a_file_are_those_in_memory(tmp_path):
 
 
 @pytest.mark.backend_free
-def test_space_is_taken_before_it_is_written_to(tmp_path, monkeypatch):
+def test_disk_space_is_reserved_before_writing(tmp_path, monkeypatch):
     sizes = []
 
     def full(file, start, size):

@@ -105,7 +105,7 @@ def test_data_sets_of_a_wrong_shape_are_refused(model, data, change, message):
         ),
     ],
 )
-def test_bad_batches_are_refused_and_the_model_lives_on(
+def test_bad_batches_are_refused_and_the_model_still_works(
     model, data, change, message
 ):
     good = tf.data.Dataset.from_tensor_slices(data).batch(4)
@@ -157,7 +157,7 @@ def test_tensors_of_the_backend_are_checked(model, data):
 
 
 @pytest.mark.backend_free
-def test_error_names_both_lengths_when_too_few_tokens_answer(backbone):
+def test_error_names_both_lengths_where_tokens_are_too_few(backbone):
     model = FPTClassifier(backbone, num_output_tokens=5, input_dim=3)
     with pytest.raises(ValueError, match="last 5 tokens but.*of 4"):
         model.predict(np.zeros((2, 4, 3), "float32"), verbose=0)

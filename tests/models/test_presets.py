@@ -5,9 +5,11 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from conftest import gpt2_backbone
 
 import keras_fpt
-from keras_fpt import FPTClassifier, presets
+from keras_fpt import FPTClassifier, backbones, presets
+from keras_fpt.models import default_dropout
 
 
 @pytest.mark.backend_free
@@ -78,6 +80,61 @@ def test_task_gives_shapes_and_dropout(preset):
     assert model.backbone.dropout == 0.0
     model = FPTClassifier.from_preset(preset, task=task, dropout=0.2)
     assert model.backbone.dropout == pytest.approx(0.2)
+
+
+@pytest.mark.backend_free
+def test_default_dropout_applies_to_every_name_of_it(tmp_path):
+    """Falcon has two rates of dropout, under names of its own."""
+    import keras_hub
+
+    falcon = keras_hub.models.FalconBackbone(
+        vocabulary_size=20,
+        num_layers=1,
+        num_attention_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        attention_dropout_rate=0,
+        feedforward_dropout_rate=0,
+    )
+    falcon.save_to_preset(str(tmp_path))
+
+    def rates(**arguments):
+        model = FPTClassifier.from_preset(str(tmp_path), **arguments)
+        config = model.backbone.get_config()
+        return [config[n] for n in backbones.dropout_names(model.backbone)]
+
+    assert rates() == [0.1, 0.1]
+    assert rates(dropout=0.2) == [0.2, 0.2]
+    assert rates(dropout=None) == [0, 0]
+    task = keras_fpt.tasks.get("bit_memory")
+    assert rates(task=task) == [task.recipe.dropout] * 2
+
+
+@pytest.mark.backend_free
+def test_no_dropout_is_the_default_of_a_backbone_without():
+    import keras_hub
+
+    llama = keras_hub.models.LlamaBackbone(
+        vocabulary_size=20,
+        num_layers=1,
+        num_query_heads=2,
+        num_key_value_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+    )
+    names = backbones.dropout_names(llama)
+    expected = 0.3 if names else 0.0
+    assert default_dropout(llama, 0.3) == expected
+    assert default_dropout(gpt2_backbone(), 0.3) == 0.3
+    assert default_dropout(gpt2_backbone()) == 0.1
+
+
+@pytest.mark.backend_free
+def test_a_saved_classifier_keeps_its_dropout(preset, tmp_path):
+    model = FPTClassifier.from_preset(preset, dropout=0.3, input_dim=3)
+    model.save_to_preset(tmp_path / "saved")
+    loaded = FPTClassifier.from_preset(tmp_path / "saved")
+    assert loaded.backbone.dropout == pytest.approx(0.3)
 
 
 @pytest.mark.backend_free

@@ -1,0 +1,170 @@
+"""What a classifier is made with: the sizes of its task, and its options.
+
+Both come as arguments of `FPTClassifier` and from files, which strangers may
+have written, so both are checked.
+"""
+
+import dataclasses
+import operator
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from keras_fpt import options
+from keras_fpt.models.options import ModelOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskShape:
+    """What an `FPTClassifier` must know of its task.
+
+    Args:
+        num_classes: int, the number of classes of each label.
+        input_dim: int, the width of tokens that are vectors of floats. `None`
+            takes it from the first batch.
+        vocabulary_size: int, the number of different tokens where tokens are
+            integers. `None` where they are vectors.
+        num_output_tokens: int, how many of the last real tokens the output
+            layer reads.
+        labels_per_token: int, the number of labels for each of them.
+
+    Raises:
+        ValueError: a size is not an integer, or too small, or both kinds of
+            tokens are named.
+    """
+
+    num_classes: int = 2
+    input_dim: int | None = None
+    vocabulary_size: int | None = None
+    num_output_tokens: int = 1
+    labels_per_token: int = 1
+
+    def __post_init__(self) -> None:
+        _require_integers(2, num_classes=self.num_classes)
+        _require_integers(
+            1,
+            input_dim=self.input_dim,
+            vocabulary_size=self.vocabulary_size,
+            num_output_tokens=self.num_output_tokens,
+            labels_per_token=self.labels_per_token,
+        )
+        if self.input_dim is not None and self.vocabulary_size is not None:
+            raise ValueError(
+                "Give input_dim for tokens that are vectors or "
+                "vocabulary_size for tokens that are integers, not both: "
+                f"received {self.input_dim} and {self.vocabulary_size}."
+            )
+
+
+def settled(given: ModelOptions) -> ModelOptions:
+    """Options with every default filled in.
+
+    Raises:
+        ValueError: a number is not an integer, or too small.
+    """
+    positions = given.learned_positions
+    filled = dataclasses.replace(
+        given,
+        policy="fpt" if given.policy is None else given.policy,
+        learned_positions=None if positions is False else positions,
+    )
+    _require_integers(
+        1,
+        depth=filled.depth,
+        learned_positions=filled.learned_positions,
+        lora_rank=filled.lora_rank,
+    )
+    return filled
+
+
+_SIZES = [field.name for field in dataclasses.fields(TaskShape)]
+_STORED = options.names(ModelOptions, stored=True)
+
+
+def settings_of(model: Any) -> dict[str, Any]:
+    """The settings that files keep: the task's sizes and stored options.
+
+    Args:
+        model: an `FPTClassifier`.
+    """
+    return {
+        **{name: getattr(model, name) for name in _SIZES},
+        **{name: getattr(model.options, name) for name in _STORED},
+    }
+
+
+_FIELDS = [*dataclasses.fields(TaskShape), *dataclasses.fields(ModelOptions)]
+_TYPES = {
+    field.name: field.type
+    for field in _FIELDS
+    if field.name in (*_SIZES, *_STORED)
+} | {
+    # Once settled, these can no longer be all that the constructor takes.
+    "policy": str,
+    "learned_positions": int | None,
+}
+_SETTINGS = pydantic.TypeAdapter(
+    pydantic.create_model(  # type: ignore[call-overload]
+        "Settings",
+        # Strict: `true` is not the integer 1.
+        __config__=pydantic.ConfigDict(extra="forbid", strict=True),
+        **{name: (kind, ...) for name, kind in _TYPES.items()},
+    )
+)
+
+
+def check_settings(
+    settings: Any, path: str | os.PathLike[str]
+) -> dict[str, Any]:
+    """Checks that settings are those of an `FPTClassifier`.
+
+    Args:
+        settings: what a file's header has under `model`.
+        path: the file, for errors.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: a setting is missing, unknown, or of another type.
+    """
+    try:
+        _SETTINGS.validate_python(settings)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(f"`{path}` is damaged: {_words(first)}") from None
+    return settings
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors about settings, in this package's words."""
+    if error["type"] in ("missing", "extra_forbidden", "model_type"):
+        return f"expected the settings {', '.join(_TYPES)} of its model."
+    return f"its model has {error['loc'][0]}={error['input']!r}."
+
+
+def _require_integers(minimum: int, **values: Any) -> None:
+    """Raises a `ValueError` for the first value that is not an integer.
+
+    Args:
+        minimum: int, the smallest value that is allowed.
+        **values: by the names that the error gives them; `None` is allowed.
+    """
+    for name, value in values.items():
+        if value is None:
+            continue
+        if not _is_integer(value) or value < minimum:
+            raise ValueError(
+                f"Expected {name} to be an integer of at least {minimum} but "
+                f"received {value}."
+            )
+
+
+def _is_integer(value: Any) -> bool:
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return not isinstance(value, bool)

@@ -1,0 +1,58 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fpt.compat import jax_lost_state
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "jax",
+    reason="Keras takes the values out of variables on JAX only",
+)
+
+
+def trained_model():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(batches(), shuffle=False, verbose=0)
+    return model
+
+
+def batches(bad=-1):
+    """Three batches, of which the one numbered `bad` cannot be made."""
+
+    def make(index):
+        tf.debugging.assert_none_equal(index, tf.constant(bad, tf.int64))
+        return tf.ones((4, 2)), tf.ones((4, 1))
+
+    return tf.data.Dataset.range(3).map(make)
+
+
+@pytest.mark.parametrize(
+    ("method", "bad"),
+    [("fit", 0), ("evaluate", 0), ("evaluate", 1), ("predict", 1)],
+)
+def test_keras_still_loses_the_weights(method, bad):
+    """Where this fails, Keras restores them, and the workaround can go."""
+    model = trained_model()
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        getattr(model, method)(batches(bad), verbose=0)
+    assert all(variable._value is None for variable in model.weights)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("bad", [0, 1])
+def test_weights_are_restored(method, bad):
+    model = trained_model()
+    before = model.get_weights()
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError),
+        jax_lost_state.restored(model, batches(bad)),
+    ):
+        getattr(model, method)(batches(bad), verbose=0)
+    after = model.get_weights()
+    if (method, bad) == ("fit", 1):  # It has trained on the batch before.
+        assert np.isfinite(np.concatenate([w.ravel() for w in after])).all()
+    else:
+        for old, new in zip(before, after, strict=True):
+            np.testing.assert_array_equal(old, new)
