@@ -33,7 +33,7 @@ def read(cls, name, folders):
     """
     paths = {p for folder in folders for p in pathlib.Path(folder).rglob(name)}
     return [
-        json_files.make(cls, entry, f"`{path}`")
+        json_files.from_dict(cls, entry, f"`{path}`")
         for path in sorted(paths)
         for entry in json_files.read_object(path).get("entries", [])
     ]

@@ -78,7 +78,7 @@ class RunConfig:
         """
         name = self.source or self.task
         options = dict(self.options)
-        if tasks.is_own_data(name):
+        if tasks.is_user_data(name):
             options["verbose"] = verbose
         return tasks.get(name, self.data_dir, **options)
 
@@ -104,7 +104,7 @@ class RunConfig:
             preset=_absolute(self.preset or arm.preset),
             learned_positions=self.learned_positions or arm.learned_positions,
             source=str(pathlib.Path(self.task).resolve())
-            if self.source is None and tasks.is_own_data(self.task)
+            if self.source is None and tasks.is_user_data(self.task)
             else self.source,
             policy=self.policy or arm.policy,
             **{
@@ -155,7 +155,7 @@ class RunConfig:
             ValueError: it is not a run's configuration.
         """
         where = f"This is not a run's configuration: `{path}`"
-        return json_files.make(cls, json_files.read_object(path), where)
+        return json_files.from_dict(cls, json_files.read_object(path), where)
 
 
 def _absolute(name):

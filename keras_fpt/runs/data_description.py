@@ -105,7 +105,7 @@ def read(folder):
     missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")
-    task = json_files.make(
+    task = json_files.from_dict(
         _Described, {name: entry[name] for name in _FIELDS}, where
     )
     if task.num_classes != len(task.class_names):
@@ -115,7 +115,7 @@ def read(folder):
         )
     return Task(
         data=None,
-        recipe=json_files.make(Recipe, entry["recipe"], f"{where}, recipe"),
+        recipe=json_files.from_dict(Recipe, entry["recipe"], f"{where}, recipe"),
         reader=paths.reader_from_json(entry["reader"], f"{where}, reader"),
         **dataclasses.asdict(task),
     )

@@ -110,8 +110,8 @@ def load_question(name):
     path = FOLDER / f"{known}.toml"
     entry = tomllib.loads(path.read_text())
     budgets = {
-        key: json_files.make(Budget, entry.pop(key), f"{path.name}, {key}")
+        key: json_files.from_dict(Budget, entry.pop(key), f"{path.name}, {key}")
         for key in ("minutes", "hours", "paper")
     }
     entry |= {"budgets": budgets, "name": known}
-    return json_files.make(Question, entry, path.name)
+    return json_files.from_dict(Question, entry, path.name)

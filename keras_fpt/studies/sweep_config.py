@@ -105,13 +105,13 @@ class SweepConfig:
         """
         where = f"This is not a sweep's configuration: `{path}`"
         entry = json_files.read_object(path)
-        entry["run"] = json_files.make(RunConfig, entry.get("run"), where)
+        entry["run"] = json_files.from_dict(RunConfig, entry.get("run"), where)
         if isinstance(entry.get("search"), dict):
             entry["search"] = {
                 name: _searched(values, f"{where}, {name}")
                 for name, values in entry["search"].items()
             }
-        return json_files.make(cls, entry, where)
+        return json_files.from_dict(cls, entry, where)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _searched(values, where):
     """What JSON gave for a tuple of values, or for a `Range`."""
     if isinstance(values, list):
         return tuple(values)
-    return json_files.make(Range, values, where)
+    return json_files.from_dict(Range, values, where)
 
 
 def parse_search(text):

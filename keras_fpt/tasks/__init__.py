@@ -2,7 +2,7 @@
 
 from keras_fpt.tasks.images import patches as patches
 from keras_fpt.tasks.registry import get as get
-from keras_fpt.tasks.registry import is_own_data as is_own_data
+from keras_fpt.tasks.registry import is_user_data as is_user_data
 from keras_fpt.tasks.registry import names as names
 from keras_fpt.tasks.task import Origin as Origin
 from keras_fpt.tasks.task import Recipe as Recipe

@@ -28,7 +28,7 @@ def names():
     return sorted(_MODULES)
 
 
-def is_own_data(name):
+def is_user_data(name):
     """Whether a name is the path of a person's own data, and of no task."""
     return _parse(name)[0] not in _MODULES and is_path(name)
 
@@ -62,7 +62,7 @@ def get(name, data_dir=None, **options):
     10
     """
     key, variant = _parse(name)
-    if is_own_data(name):
+    if is_user_data(name):
         if data_dir is not None:
             raise ValueError(f"`{name}` is read where it is: no data_dir.")
         return from_path(name, **options)

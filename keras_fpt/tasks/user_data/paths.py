@@ -133,4 +133,4 @@ def reader_from_json(entry, where="The reader"):
             f"{where}: unknown kind '{kind}'. Expected one of "
             f"{', '.join(READERS)}."
         )
-    return json_files.make(READERS[kind], entry, where)
+    return json_files.from_dict(READERS[kind], entry, where)
