@@ -91,7 +91,9 @@ class Plan:
         Raises:
             ValueError: the file is damaged.
         """
-        return json_files.from_dict(cls, json_files.read_object(path), f"`{path}`")
+        return json_files.from_dict(
+            cls, json_files.read_object(path), f"`{path}`"
+        )
 
 
 # What is tried where the steps of a run would be so many of the recipe's.

@@ -12,9 +12,11 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-# Rows are held as Python lists, which take much memory, for so many only.
+# Only so many rows at once are held as Python strings, which take much memory.
 ROWS_PER_CHUNK = 20_000
 COLUMNS_SHOWN = 8
+
+_flatten = itertools.chain.from_iterable
 
 
 def read_table(path: str | os.PathLike) -> "pd.DataFrame":
@@ -40,13 +42,14 @@ def read_table(path: str | os.PathLike) -> "pd.DataFrame":
     rows = _parse_rows(path)
     header = next(rows)
     chunks = []
-    while chunk := list(itertools.islice(rows, ROWS_PER_CHUNK)):
-        columns = zip(header, zip(*chunk, strict=True), strict=True)
-        chunks.append(
-            pd.DataFrame(
-                {name: pd.Series(cells, dtype=str) for name, cells in columns}
-            )
-        )
+    # In one flat list: Python's garbage collector would go through lists of
+    # rows again and again.
+    while cells := [*_flatten(itertools.islice(rows, ROWS_PER_CHUNK))]:
+        columns = {
+            name: list(map(str.strip, cells[index :: len(header)]))
+            for index, name in enumerate(header)
+        }
+        chunks.append(pd.DataFrame(columns, dtype=str))
     if not chunks:
         raise ValueError(f"`{path}` has no rows below its header.")
     return pd.concat(chunks, ignore_index=True)
@@ -71,7 +74,7 @@ def _parse_rows(path: pathlib.Path) -> Iterator[list[str]]:
                         f"`{path}`, row {count}: expected {len(header)} cells "
                         f"but received {len(row)}."
                     )
-                yield [cell.strip() for cell in row]
+                yield row
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"`{path}` is not a table in UTF-8, after row {count}: {error}"

@@ -156,7 +156,7 @@ def test_string_labels_of_a_tf_dataset(x):
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (lambda x, y: as_tf(x, y).batch(4).repeat(), "does not end"),
+        (lambda x, y: as_tf(x, y).batch(4).repeat(), "is infinite"),
         (lambda x, y: as_tf(x, y).take(0), "is empty"),
         (lambda x, y: [x], "Element 0 of the data set is not a pair"),
         (lambda x, y: [({"tokens": x}, y)], "has no 'padding_mask'"),

@@ -11,7 +11,7 @@ def where(place):
 
 
 def test_names_are_sorted_and_numbered():
-    y, names = classes.number(["run", "sit", "run"] * 4, where)
+    y, names = classes.encode_labels(["run", "sit", "run"] * 4, where)
     assert names == ("run", "sit")
     assert y.tolist() == [0, 1, 0] * 4 and y.dtype == np.int32
 
@@ -19,31 +19,34 @@ def test_names_are_sorted_and_numbered():
 @pytest.mark.parametrize("kind", [str, int])
 def test_numbers_are_ordered_as_numbers(kind):
     labels = [kind(value) for value in (10, 2, 10, 2)]
-    y, names = classes.number(labels, where)
+    y, names = classes.encode_labels(labels, where)
     assert names == ("2", "10")
     assert y.tolist() == [1, 0, 1, 0]
 
 
 def test_bytes_and_mixed_objects_are_text():
-    assert classes.number([b"a", b"b"], where)[1] == ("a", "b")
+    assert classes.encode_labels([b"a", b"b"], where)[1] == ("a", "b")
     labels = np.array([1, "b"], object)
-    assert classes.number(labels, where)[1] == ("1", "b")
+    assert classes.encode_labels(labels, where)[1] == ("1", "b")
 
 
 def test_a_column_of_labels():
-    y, names = classes.number([["a"], ["b"], ["a"]], where)
+    y, names = classes.encode_labels([["a"], ["b"], ["a"]], where)
     assert y.tolist() == [0, 1, 0] and names == ("a", "b")
 
 
 def test_booleans_are_two_classes():
-    y, names = classes.number([True, False, True], where)
+    y, names = classes.encode_labels([True, False, True], where)
     assert names == ("False", "True") and y.tolist() == [1, 0, 1]
 
 
 def test_known_classes_take_names_and_places():
     names = ["sit", "run"]
-    assert classes.number(["run", "sit"], where, names)[0].tolist() == [1, 0]
-    assert classes.number([1, 0], where, names)[0].tolist() == [1, 0]
+    assert classes.encode_labels(["run", "sit"], where, names)[0].tolist() == [
+        1,
+        0,
+    ]
+    assert classes.encode_labels([1, 0], where, names)[0].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -69,4 +72,4 @@ def test_known_classes_take_names_and_places():
 )
 def test_labels_that_cannot_be_used(labels, names, message):
     with pytest.raises(ValueError, match=message):
-        classes.number(labels, where, names)
+        classes.encode_labels(labels, where, names)
