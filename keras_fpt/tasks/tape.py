@@ -68,8 +68,8 @@ def read_split(data_dir: str | os.PathLike, split: str) -> list[Protein]:
     raise FileNotFoundError(
         f"There is no remote_homology_{split}.json or .lmdb in `{folder}`. "
         f"Download the remote homology data (JSON or LMDB) from the links in "
-        f"the README of https://github.com/songlab-cal/tape, unpack it, and give "
-        f"the folder that holds `remote_homology/` (--data-dir DIR)."
+        f"the README of https://github.com/songlab-cal/tape, unpack it, and "
+        f"give the folder that holds `remote_homology/` (--data-dir DIR)."
     )
 
 

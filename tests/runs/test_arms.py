@@ -143,7 +143,7 @@ def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
 def test_bit_pretraining_writes_a_preset(preset, tmp_path):
     config = BitMemoryConfig(preset, steps=3, batch_size=4)
     folder = tmp_path / "bits"
-    record = bit_memory.pretrain_bit_memory(config, folder, log=lambda _: None)
+    record = bit_memory.pretrain_bit_memory(config, folder)
     assert json.loads((folder / bit_memory.RECORD).read_text())["steps"] == 3
     assert 0.4 < record["accuracy"] < 0.8
     assert presets.load_backbone(folder).num_layers == 2
