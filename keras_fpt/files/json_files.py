@@ -22,7 +22,7 @@ def read_object(path: str | os.PathLike) -> dict[str, Any]:
         path: string or path.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ValueError: it is too large, too deeply nested, or not a JSON object.
     """
     path = pathlib.Path(path)

@@ -166,9 +166,9 @@ def _write_preset(
     """Writes a preset to a temporary folder first, and then renames it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        whole = pathlib.Path(temporary, "preset")
-        backbone.save_to_preset(str(whole))
-        (whole / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+        complete = pathlib.Path(temporary, "preset")
+        backbone.save_to_preset(str(complete))
+        (complete / RECORD).write_text(json.dumps(record, indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(whole, folder)
+        os.replace(complete, folder)

@@ -21,7 +21,7 @@ def task(data_dir: str | None = None) -> Task:
     """
     return Task(
         name="bit_memory",
-        description="five strings of bits and half of one -> the whole one",
+        description="five bit strings, one again half masked -> its bits",
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
         data=Generated(make_batch),

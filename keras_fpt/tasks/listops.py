@@ -211,7 +211,7 @@ def read_tsv(path: str | os.PathLike) -> Expressions:
 
 
 def _parse_row(header: list[bytes], fields: list[bytes]) -> tuple[bytes, int]:
-    """The tokens and the answer of a row."""
+    """Parses a row into tokens and an answer."""
     if len(fields) != len(header):
         raise ValueError(
             f"expected {len(header)} columns but found {len(fields)}."

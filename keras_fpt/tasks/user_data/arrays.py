@@ -20,7 +20,7 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
 # Larger integers are taken for measurements rather than symbols.
-LARGEST_VOCABULARY = 1_000_000
+MAX_VOCABULARY_SIZE = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,12 +263,12 @@ def _check_sequence(row: np.ndarray, number: int) -> np.ndarray:
             "(tokens, dim) or (tokens,), of at least one token."
         )
     if row.ndim == 1 and row.dtype.kind in "iub":
-        if row.min() < 0 or row.max() >= LARGEST_VOCABULARY:
-            odd = row.min() if row.min() < 0 else row.max()
+        if row.min() < 0 or row.max() >= MAX_VOCABULARY_SIZE:
+            invalid = row.min() if row.min() < 0 else row.max()
             raise ValueError(
-                f"Example {number} holds the token {odd}. Expected integers "
-                f"from 0, below {LARGEST_VOCABULARY:,}. Give measurements as "
-                "floats."
+                f"Example {number} holds the token {invalid}. Expected "
+                f"integers from 0 to {MAX_VOCABULARY_SIZE - 1:,}. Give "
+                "measurements as floats."
             )
         return row.astype(np.int32)
     with np.errstate(over="ignore"):

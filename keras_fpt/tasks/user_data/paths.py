@@ -1,4 +1,4 @@
-"""Tasks from a person's file or folder, whatever kind it is."""
+"""Tasks from a person's file or folder, by its kind."""
 
 import dataclasses
 import inspect

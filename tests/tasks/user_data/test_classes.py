@@ -52,14 +52,14 @@ def test_known_classes_take_names_and_places():
 @pytest.mark.parametrize(
     ("labels", "names", "message"),
     [
-        (np.eye(3), None, "shape .3, 3.. Of one-hot labels"),
+        (np.eye(3), None, "shape .3, 3.. For one-hot labels"),
         (["a", ""], None, "row 2: the label is missing"),
         ([0.5, 1.0], None, "row 1: the label 0.5 is not a class"),
         ([0.0, float("nan")], None, "row 2: the label nan is not a class"),
         (["a", "a"], None, "Every example has the label 'a'"),
-        (["a", "b"], ["a", "c"], "row 2: the label 'b' is outside the 2"),
-        ([0, 2], ["a", "b"], "row 2: the label '2' is outside the 2"),
-        ([0, -1], ["a", "b"], "row 2: the label '-1' is outside the 2"),
+        (["a", "b"], ["a", "c"], "row 2: the label 'b' is not one of the 2"),
+        ([0, 2], ["a", "b"], "row 2: the label '2' is not one of the 2"),
+        ([0, -1], ["a", "b"], "row 2: the label '-1' is not one of the 2"),
         (["a", "b"], ["a", "b", "c"], "The class 'c' has no example"),
         ([str(i / 7) for i in range(20)], None, "does not do regression"),
         ([], None, "received none"),
@@ -67,7 +67,7 @@ def test_known_classes_take_names_and_places():
         (["a", "NaN"], None, "row 2: the label is missing"),
         ([0.0, np.inf], None, "row 2: the label inf is not a class"),
         (["a", "b"], ["a", "a"], "The class 'a' is named twice"),
-        ([[0, 1]], None, "one label an example"),
+        ([[0, 1]], None, "one label per example"),
     ],
 )
 def test_labels_that_cannot_be_used(labels, names, message):
