@@ -1,4 +1,7 @@
-"""A live progress bar over training steps."""
+"""Live progress bars on stderr."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 from rich import progress
@@ -13,22 +16,27 @@ from rich.progress import (
 
 
 class StepProgress(keras.callbacks.Callback):
-    """Shows steps done, speed, time left and the running metrics.
+    """Shows completed steps, speed, remaining time and running metrics.
 
-    One bar can run over several calls of `fit`. Use it as a context manager
-    around them, and as a callback within.
+    One bar can span several calls of `fit`: use it as a context manager
+    around them, and as a callback of each.
 
     Args:
-        description: string before the bar.
+        description: string, shown before the bar.
         total: int, the number of steps of the whole run.
-        completed: int, the steps that an earlier process has done.
-        units_per_step: int, how many units one step handles.
-        unit: string, what the speed counts, e.g. `"tokens"`.
+        completed: int, the steps that an earlier process has completed.
+        units_per_step: int, the units that one step processes.
+        unit: string, the unit of the speed, e.g. `"tokens"`.
     """
 
     def __init__(
-        self, description, total, completed=0, units_per_step=1, unit="steps"
-    ):
+        self,
+        description: str,
+        total: int,
+        completed: int = 0,
+        units_per_step: int = 1,
+        unit: str = "steps",
+    ) -> None:
         super().__init__()
         self.units_per_step = units_per_step
         self.unit = unit
@@ -44,32 +52,34 @@ class StepProgress(keras.callbacks.Callback):
             description, total=total, completed=completed, status=""
         )
 
-    def __enter__(self):
+    def __enter__(self) -> "StepProgress":
         self.bar.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.bar.stop()
 
     @property
-    def speed(self):
-        """Units a second over the last steps, or 0 before any is known."""
+    def speed(self) -> float:
+        """Units per second over the last steps, 0 before the first."""
         return (self.bar.tasks[0].speed or 0.0) * self.units_per_step
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
         self.bar.advance(self.row)
         metrics = [f"{k} {v:.3f}" for k, v in (logs or {}).items()]
         status = "  ".join([f"{self.speed:,.0f} {self.unit}/s", *metrics])
         self.bar.update(self.row, status=status)
 
 
-def track(items, description, total):
-    """Goes through items, and shows how many are done.
+def track(items: Iterable, description: str, total: int) -> Iterable:
+    """Iterates over items with a progress bar.
 
     Args:
         items: iterable.
-        description: string before the bar.
-        total: int, how many there are.
+        description: string, shown before the bar.
+        total: int, the number of items.
     """
     console = Console(stderr=True)
     return progress.track(items, description, total, console=console)

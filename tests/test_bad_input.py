@@ -249,7 +249,7 @@ LIBRARY = [
         "endless",
         lambda *_: tasks.from_dataset(tf.data.Dataset.from_tensors(1).repeat()),
         ValueError,
-        ("does not end",),
+        ("is infinite",),
     ),
     Case(
         "strings",

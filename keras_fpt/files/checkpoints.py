@@ -1,14 +1,17 @@
-"""The state of a training run in one file, written so that it survives a kill.
+"""Checkpoints: named arrays, or the state of a training run, in one file.
 
-A state file is a safetensors file: arrays and a JSON header, nothing that
+A checkpoint is a safetensors file: arrays and a JSON header, and nothing that
 could run code when it is read. Orbax would tie the format to JAX, and Keras's
-own `.weights.h5` would hold the frozen weights too: here one format serves
-three backends and has only what trains.
+own `.weights.h5` would hold the frozen weights too. This format holds only
+what trains, and is the same on all backends. Files are written atomically, so
+a run may be killed at any time.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,8 +23,12 @@ from keras_fpt.files import atomic
 METADATA_KEY = "keras_fpt"
 
 
-def write_arrays(path, arrays, metadata):
-    """Writes named arrays and a JSON-able dict to `path`, all or nothing.
+def write_arrays(
+    path: str | os.PathLike,
+    arrays: Mapping[str, np.ndarray],
+    metadata: dict[str, Any],
+) -> None:
+    """Writes named arrays and a dict of metadata atomically.
 
     Args:
         path: the file's path; its folder must exist.
@@ -31,10 +38,10 @@ def write_arrays(path, arrays, metadata):
     Raises:
         OSError: the file cannot be written.
     """
-    # Not np.ascontiguousarray, which gives scalars an axis.
+    # np.ascontiguousarray would give scalars an axis.
     arrays = {k: np.asarray(v, order="C") for k, v in arrays.items()}
-    # In one entry: safetensors writes several in any order, and the same
-    # state should be the same bytes.
+    # A single entry, since safetensors writes several in any order, and files
+    # of the same state should have the same bytes.
     entry = [checksum(arrays, json.dumps(metadata)), metadata]
     header = {METADATA_KEY: json.dumps(entry)}
     with atomic.replacing(path) as temporary:
@@ -44,15 +51,17 @@ def write_arrays(path, arrays, metadata):
             raise OSError(f"Cannot write `{path}`: {error}") from error
 
 
-def read_arrays(path):
+def read_arrays(
+    path: str | os.PathLike,
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Reads what `write_arrays` wrote.
 
     Returns:
         A tuple `(arrays, metadata)`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is cut off, damaged, or not one of ours.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged, or keras-fpt did not write it.
     """
     expected, metadata = _read_entry(path)
     try:
@@ -65,13 +74,15 @@ def read_arrays(path):
     return arrays, metadata
 
 
-def read_metadata(path):
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
     """Reads the metadata that `write_arrays` wrote; see `read_arrays`."""
     return _read_entry(path)[1]
 
 
-def _read_entry(path):
-    """A file's checksum, or `None` in one of an early version; metadata."""
+def _read_entry(
+    path: str | os.PathLike,
+) -> tuple[str | None, dict[str, Any]]:
+    """A file's checksum, or `None` in files of an early version; metadata."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
@@ -89,34 +100,34 @@ def _read_entry(path):
         return None, entry
     is_pair = isinstance(entry, list) and len(entry) == 2
     if not (is_pair and isinstance(entry[1], dict)):
-        raise _damaged(path, "its header is of another form")
-    return entry
+        raise _damaged(path, "its header has another format")
+    return entry[0], entry[1]
 
 
-def _damaged(path, why):
+def _damaged(path: str | os.PathLike, why: object) -> ValueError:
     return ValueError(f"`{path}` is damaged or not a safetensors file: {why}.")
 
 
-def checksum(arrays, text=""):
-    """SHA-256 of named arrays, their types and shapes, and of a text."""
+def checksum(arrays: Mapping[str, np.ndarray], text: str = "") -> str:
+    """SHA-256 of named arrays, their types and shapes, and of a string."""
     digest = hashlib.sha256(text.encode())
     for name, array in sorted(arrays.items()):
         header = json.dumps([name, array.dtype.str, array.shape])
         digest.update(header.encode())
-        # As bytes: not every type of array, such as bfloat16, has a buffer.
+        # As bytes, since arrays of some types, e.g. bfloat16, have no buffer.
         digest.update(np.ravel(array).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def is_random_state(variable):
-    """Whether a variable is a random generator's state and no weight."""
+def is_random_state(variable: Any) -> bool:
+    """Whether a variable is the state of a random generator, not a weight."""
     return variable.name == "seed_generator_state"
 
 
-def _state_variables(model, metrics):
-    """The variables that training changes, by a name that is stable."""
-    # Names and paths hold counters that go on from model to model within a
-    # process, so variables are told apart by their order.
+def _state_variables(model: Any, metrics: bool) -> dict[str, Any]:
+    """The variables that training changes, by stable names."""
+    # Keras's names and paths contain counters that increase with every model
+    # of a process, so variables are identified by their order.
     groups = {
         "trained": model.trainable_variables,
         "random": filter(is_random_state, model.variables),
@@ -130,22 +141,27 @@ def _state_variables(model, metrics):
     return named
 
 
-def save_state(path, model, metadata, metrics=False):
-    """Writes what training has changed, and `metadata`, to `path`.
+def save_state(
+    path: str | os.PathLike,
+    model: Any,
+    metadata: dict[str, Any],
+    metrics: bool = False,
+) -> None:
+    """Saves what training has changed.
 
-    That is the trained variables, the optimizer's, and the states of random
-    generators: Keras's, and PyTorch's global ones, from which Keras draws
-    dropout there. Frozen weights are not written.
+    That is the trainable variables, the optimizer's variables, and the states
+    of random generators: those of Keras and, on PyTorch, the global ones,
+    which Keras uses for dropout. Frozen weights are not saved.
 
     Args:
         path: the file's path; its folder must exist.
         model: a compiled Keras model.
         metadata: dict that `json.dumps` accepts.
-        metrics: bool, whether to write the metrics' running means as well:
+        metrics: bool, whether to save the running means of metrics as well,
             for a state in the middle of an epoch.
 
     Raises:
-        FloatingPointError: a value is not finite; nothing is written.
+        FloatingPointError: a value is not finite; no file is written.
         OSError: the file cannot be written.
     """
     arrays = {
@@ -160,8 +176,8 @@ def save_state(path, model, metadata, metrics=False):
     write_arrays(path, arrays | _generator_states(), metadata)
 
 
-def load_state(path, model):
-    """Puts a saved state back into a model that was built the same way.
+def load_state(path: str | os.PathLike, model: Any) -> dict[str, Any]:
+    """Loads a saved state into a model that was built in the same way.
 
     Returns:
         The metadata that was saved with the state.
@@ -174,14 +190,14 @@ def load_state(path, model):
     return metadata
 
 
-def restore_state(arrays, model):
-    """Puts the arrays of a saved state back into a model.
+def restore_state(arrays: dict[str, np.ndarray], model: Any) -> None:
+    """Assigns the arrays of a saved state to a model.
 
-    Keras resets metrics as an epoch begins, so a state that holds them is put
-    back when its first batch does.
+    Keras resets metrics at the start of an epoch, so a state that holds them
+    must be restored when the epoch's first batch begins.
 
     Raises:
-        ValueError: they belong to another model.
+        ValueError: the state belongs to another model.
     """
     generators = {k: v for k, v in arrays.items() if k.startswith(_GENERATOR)}
     arrays = {k: v for k, v in arrays.items() if k not in generators}
@@ -210,8 +226,8 @@ def restore_state(arrays, model):
 _GENERATOR = "generator/"
 
 
-def _generator_states():
-    """The states of PyTorch's global generators; none on other backends."""
+def _generator_states() -> dict[str, np.ndarray]:
+    """The states of PyTorch's global generators; empty on other backends."""
     if keras.backend.backend() != "torch":
         return {}
     import torch
@@ -220,7 +236,7 @@ def _generator_states():
     return {f"{_GENERATOR}{i}": s.numpy() for i, s in enumerate(states)}
 
 
-def _restore_generators(states):
+def _restore_generators(states: dict[str, np.ndarray]) -> None:
     if keras.backend.backend() != "torch" or not states:
         return
     import torch

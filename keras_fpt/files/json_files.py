@@ -1,25 +1,29 @@
-"""Small JSON files, which may come from strangers, read with limits."""
+"""Reading of small JSON files that may be damaged or malicious."""
 
 import dataclasses
+import functools
 import json
+import os
 import pathlib
-import types
 import typing
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 # A run's files have kilobytes, and the index of a large Hugging Face model
 # some megabytes.
 MOST_BYTES = 64 * 2**20
 
 
-def read_object(path):
-    """The dict in a small JSON file.
+def read_object(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads the object in a small JSON file, as a dict.
 
     Args:
         path: string or path.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is too large, too deeply nested, or no JSON object.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is too large, too deeply nested, or not a JSON object.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -33,15 +37,15 @@ def read_object(path):
     return parse_object(path.read_bytes(), f"`{path}`")
 
 
-def parse_object(text, where):
-    """The dict in some JSON text.
+def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
+    """Parses the object in some JSON text, as a dict.
 
     Args:
         text: string or bytes.
-        where: string, where the text is from, for errors.
+        where: string, what the text is of, with which errors begin.
 
     Raises:
-        ValueError: it is too deeply nested, or no JSON object.
+        ValueError: it is too deeply nested, or not a JSON object.
     """
     try:
         value = json.loads(text)
@@ -57,54 +61,85 @@ def parse_object(text, where):
     return value
 
 
-def make(cls, entry, where):
-    """A dataclass from a dict of its fields, checked by their annotations.
+def from_dict(cls: type[T], entry: Any, where: str) -> T:
+    """Makes a dataclass from a dict of its fields, checked by annotation.
+
+    Types are strict: `true` is not a number, and `1.0` is not an integer. An
+    integer may stand for a float, and a list for a tuple.
 
     Args:
-        cls: the dataclass. Lists become tuples where it has tuples.
-        entry: dict, what JSON gave.
+        cls: the dataclass.
+        entry: dict, parsed JSON. Nested dataclasses are instances already.
         where: string, as in `parse_object`.
 
     Raises:
         ValueError: a field is unknown, missing, or of another type.
     """
-    hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls)}
+    import pydantic
+
     if not isinstance(entry, dict):
         raise ValueError(f"{where}: expected an object but found {entry!r}.")
-    unknown = sorted(entry.keys() - fields.keys())
-    if unknown:
-        raise ValueError(f"{where}: unknown field '{unknown[0]}'.")
-    for name, field in fields.items():
-        has_default = (
-            field.default is not dataclasses.MISSING
-            or field.default_factory is not dataclasses.MISSING
-        )
-        if name not in entry and not has_default:
-            raise ValueError(f"{where}: there is no field '{name}'.")
-    values = {}
-    for name, value in entry.items():
-        if not _is_a(value, hints[name]):
-            kind = getattr(hints[name], "__name__", hints[name])
-            shown = repr(value)
-            shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-            raise ValueError(
-                f"{where}: expected {name} to be {kind} but found {shown}."
-            )
-        values[name] = tuple(value) if isinstance(value, list) else value
+    values = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in entry.items()
+    }
+    try:
+        _schema(cls).model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ValueError(f"{where}: {_reason(error, cls, entry)}") from error
+    # Not what pydantic returns, which has a float where JSON has an integer:
+    # a file that is read and written again should be the same.
     return cls(**values)
 
 
-def _is_a(value, hint):
-    """Whether a value that JSON gave is of an annotated type."""
-    kind, parts = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if kind is types.UnionType:
-        return any(_is_a(value, part) for part in parts)
-    if kind is tuple:
-        return isinstance(value, list) and all(
-            _is_a(item, parts[0]) for item in value
+@functools.cache
+def _schema(cls: type) -> Any:
+    """A pydantic model with the fields of a dataclass.
+
+    pydantic's own support of dataclasses admits no dicts where types are
+    strict.
+    """
+    import pydantic
+
+    hints = typing.get_type_hints(cls)
+    fields: dict[str, Any] = {
+        field.name: (hints[field.name], ... if _is_required(field) else None)
+        for field in dataclasses.fields(cls)
+    }
+    config = pydantic.ConfigDict(
+        extra="forbid", strict=True, protected_namespaces=()
+    )
+    return pydantic.create_model(cls.__name__, __config__=config, **fields)
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return (
+        field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    )
+
+
+def _reason(error: Any, cls: type, entry: dict[str, Any]) -> str:
+    """What is wrong with an entry: first unknown and missing fields."""
+    errors = error.errors(
+        include_url=False, include_context=False, include_input=False
+    )
+    # A longer location is within a field's value.
+    of_fields = {
+        kind: sorted(
+            e["loc"][0]
+            for e in errors
+            if e["type"] == kind and len(e["loc"]) == 1
         )
-    if isinstance(value, bool):
-        return kind is bool
-    # JSON may write 1.0 as 1.
-    return isinstance(value, (int, float) if kind is float else kind)
+        for kind in ("extra_forbidden", "missing")
+    }
+    if of_fields["extra_forbidden"]:
+        return f"unknown field '{of_fields['extra_forbidden'][0]}'."
+    if of_fields["missing"]:
+        return f"there is no field '{of_fields['missing'][0]}'."
+    name = errors[0]["loc"][0]
+    hint = typing.get_type_hints(cls)[name]
+    kind = hint.__name__ if isinstance(hint, type) else hint
+    shown = repr(entry[name])
+    shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
+    return f"expected {name} to be {kind} but found {shown}."

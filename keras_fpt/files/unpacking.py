@@ -1,11 +1,13 @@
-"""Compressed files that would fill the memory."""
+"""A limit on how large compressed files may become when unpacked."""
 
-LARGEST = 2**30
-MOST_TIMES = 100
+import os
+
+MAX_BYTES = 2**30
+MAX_RATIO = 100
 
 
-def check(packed, unpacked, path):
-    """Checks that a compressed file is not made to be too large unpacked.
+def check_size(packed: int, unpacked: int, path: str | os.PathLike) -> None:
+    """Checks that unpacking a file does not exhaust the memory.
 
     Args:
         packed: int, bytes.
@@ -13,12 +15,12 @@ def check(packed, unpacked, path):
         path: the file, for errors.
 
     Raises:
-        ValueError: it would have more than a gigabyte and more than 100 times
-            its compressed size, which data hardly has.
+        ValueError: the file unpacks to more than a gigabyte and to more than
+            100 times its size, which is unusual for data.
     """
-    if unpacked > LARGEST and unpacked > MOST_TIMES * packed:
+    if unpacked > MAX_BYTES and unpacked > MAX_RATIO * packed:
         raise ValueError(
-            f"`{path}` is compressed so much ({packed:,} bytes are more than "
-            f"{LARGEST:,} unpacked) that it may be made to fill the memory. "
-            "If you trust it, unpack it and give it uncompressed."
+            f"`{path}` is compressed suspiciously well: {packed:,} bytes "
+            f"unpack to more than {MAX_BYTES:,}, which could exhaust the "
+            "memory. If you trust it, unpack it and give the unpacked file."
         )

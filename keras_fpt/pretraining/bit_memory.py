@@ -3,44 +3,52 @@
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 import pathlib
 import shutil
 import tempfile
+from typing import Any
 
 import keras
 
 from keras_fpt import tasks
 from keras_fpt.files import cache
 from keras_fpt.models import FPTClassifier
+from keras_fpt.options import option
 from keras_fpt.presets import load_backbone
 from keras_fpt.progress import StepProgress
 
+LOGGER = logging.getLogger(__name__)
 RECORD = "bit_memory.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class BitMemoryConfig:
-    """What a bit-memory pretraining is.
+    """The options of pretraining on bit memory.
 
-    The defaults are the budget that the arm `bit` pretrains with where
-    nothing else was pretrained before: a small one.
+    The defaults are a small budget, with which the arm `bit` pretrains if
+    nothing was pretrained before.
 
     Args:
-        preset: string, whose architecture is pretrained, from fresh weights.
-        steps: int, gradient steps.
-        batch_size: int.
-        learning_rate: float, of Adam.
-        seed: int, of the fresh weights and the examples.
+        preset: string, the preset whose architecture is pretrained, from
+            fresh weights.
+        steps: int, training steps.
+        batch_size: int, examples per step.
+        learning_rate: float, learning rate of Adam.
+        seed: int, seed of the fresh weights and of the examples.
     """
 
-    preset: str = "gpt2_tiny_en"
-    steps: int = 200
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    seed: int = 0
+    preset: str = option(
+        "gpt2_tiny_en",
+        "Preset whose architecture is pretrained: a name or a folder.",
+    )
+    steps: int = option(200, "Training steps.")
+    batch_size: int = option(64, "Batch size.")
+    learning_rate: float = option(1e-3, "Adam learning rate.")
+    seed: int = option(0, "Seed of the fresh weights and of the examples.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(
@@ -54,21 +62,22 @@ class BitMemoryConfig:
             )
 
 
-def pretrain_bit_memory(config, output=None, log=print):
-    """Trains every weight of a fresh backbone on bit memory.
+def pretrain_bit_memory(
+    config: BitMemoryConfig, output: str | os.PathLike | None = None
+) -> dict[str, Any]:
+    """Trains all weights of a fresh backbone on bit memory.
 
     Args:
         config: a `BitMemoryConfig`.
-        output: folder for the preset. `None` is the place in the cache where
-            the arm `bit` looks, and replaces what is there.
-        log: function that takes a line of text.
+        output: folder for the preset. `None` is the folder in the cache that
+            the arm `bit` reads; an earlier preset there is replaced.
 
     Returns:
         A dict of the configuration, `accuracy` on bit memory's validation
         examples, and the `folder` of the preset.
 
     Raises:
-        FileExistsError: `output` is there and not empty.
+        FileExistsError: `output` exists and is not empty.
         FloatingPointError: the loss became NaN or infinite.
         ValueError: the preset is unknown or has too few positions.
     """
@@ -82,9 +91,9 @@ def pretrain_bit_memory(config, output=None, log=print):
     task = tasks.get("bit_memory")
     model = FPTClassifier(backbone, policy="full", **task.model_arguments())
     model.optimizer.learning_rate = config.learning_rate
-    log(
+    LOGGER.info(
         f"Pretraining {model.backbone.count_params():,} weights of "
-        f"{config.preset} on bit memory, {config.steps:,} steps of "
+        f"{config.preset} on bit memory: {config.steps:,} steps, batch size "
         f"{config.batch_size}."
     )
     splits = task.datasets(config.batch_size, config.seed)
@@ -113,34 +122,36 @@ def pretrain_bit_memory(config, output=None, log=print):
     return {**record, "folder": str(folder)}
 
 
-def cached_preset(preset, log=print):
-    """The folder of a preset's architecture, pretrained on bit memory.
+def cached_preset(preset: str) -> str:
+    """Finds or makes an architecture that is pretrained on bit memory.
 
-    It is pretrained now, with the defaults of `BitMemoryConfig`, where it is
-    not in the cache yet.
+    If it is not in the cache yet, it is pretrained with the defaults of
+    `BitMemoryConfig`.
 
     Args:
         preset: string, a name or path that `from_preset` takes.
-        log: function that takes a line of text.
+
+    Returns:
+        The folder of the pretrained preset.
     """
     folder = cached_folder(load_backbone(preset, load_weights=False))
     if not (folder / RECORD).is_file():
-        log(
-            "The arm `bit` finds nothing pretrained on bit memory for "
-            f"'{preset}', so it does so once, with a small budget. "
-            "`keras-fpt pretrain bit-memory` takes a larger one."
+        LOGGER.info(
+            f"The arm `bit` has no weights of '{preset}' that are pretrained "
+            "on bit memory. They are made now, once, with a small budget. For "
+            "a larger one, run `keras-fpt pretrain bit-memory`."
         )
-        pretrain_bit_memory(BitMemoryConfig(preset), log=log)
+        pretrain_bit_memory(BitMemoryConfig(preset))
     record = json.loads((folder / RECORD).read_text())
-    log(
+    LOGGER.info(
         f"Pretrained on bit memory for {record['steps']:,} steps: "
-        f"{record['accuracy']:.1%} of its bits are right."
+        f"{record['accuracy']:.1%} of the bits are predicted correctly."
     )
     return str(folder)
 
 
-def cached_folder(backbone):
-    """Where the cache keeps what is pretrained for a backbone's settings."""
+def cached_folder(backbone: Any) -> pathlib.Path:
+    """The folder in the cache for pretrained weights of an architecture."""
     settings = backbone.get_config()
     settings = {k: v for k, v in settings.items() if k not in ("name", "dtype")}
     digest = hashlib.sha256(
@@ -149,13 +160,15 @@ def cached_folder(backbone):
     return cache.home() / "bit_memory" / digest.hexdigest()[:16]
 
 
-def _write_preset(backbone, record, folder):
-    """Writes a preset under another name first, so that it is whole."""
+def _write_preset(
+    backbone: Any, record: dict[str, Any], folder: pathlib.Path
+) -> None:
+    """Writes a preset to a temporary folder first, and then renames it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        whole = pathlib.Path(temporary, "preset")
-        backbone.save_to_preset(str(whole))
-        (whole / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+        complete = pathlib.Path(temporary, "preset")
+        backbone.save_to_preset(str(complete))
+        (complete / RECORD).write_text(json.dumps(record, indent=2) + "\n")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(whole, folder)
+        os.replace(complete, folder)

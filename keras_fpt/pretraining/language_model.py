@@ -3,16 +3,19 @@
 import csv
 import dataclasses
 import json
+import logging
 import math
 import os
 import shutil
 import time
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_fpt import random_weights
 from keras_fpt.files import checkpoints
+from keras_fpt.options import option
 from keras_fpt.pretraining import text
 from keras_fpt.pretraining.model_card import measure, write_model_card
 from keras_fpt.pretraining.next_token import token_losses, with_logits
@@ -20,6 +23,7 @@ from keras_fpt.pretraining.schedule import WarmupStableDecay
 from keras_fpt.pretraining.token_blocks import TokenBlocks
 from keras_fpt.progress import StepProgress
 
+LOGGER = logging.getLogger(__name__)
 WORK_FOLDER = "training"
 STEPS_PER_CHECKPOINT = 200
 QUICK_VALIDATION_TOKENS = 32_768
@@ -27,49 +31,68 @@ QUICK_VALIDATION_TOKENS = 32_768
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModelConfig:
-    """What a language-model pretraining run is.
+    """The options of pretraining a language model.
 
     Args:
-        texts: paths of UTF-8 text files.
-        num_layers: int, transformer blocks.
-        num_heads: int, attention heads a block.
-        hidden_dim: int, width; the feedforward layers are four times as wide.
+        texts: tuple of paths of UTF-8 text files.
+        num_layers: int, the number of transformer blocks.
+        num_heads: int, attention heads per block.
+        hidden_dim: int, width of the hidden states; the feedforward layers
+            are four times as wide.
         vocabulary_size: int, tokens of the tokenizer that is trained first.
-        max_sequence_length: int, positions, and the length of the sequences
-            that training ends with.
-        short_sequence_length: int, the length that training begins with.
-            Shorter sequences cost less a token.
-        short_fraction: float, the part of the steps at the short length.
-        tokens: int, how many tokens to train on. `None` is one epoch.
-        batch_tokens: int, tokens a step.
-        learning_rate: float, the peak.
-        decay_fraction: float, the last part of the steps, over which the
-            learning rate falls to zero in a line. It is constant before, so
-            `tokens` may be changed on resuming until then.
-        validation_fraction: float, the part of the text, at its end, that is
-            never trained on.
-        seed: int.
-        dtype: string, Keras dtype policy to compute with, e.g. `"float32"`
+        max_sequence_length: int, the number of positions, and the length of
+            the sequences at the end of training.
+        short_sequence_length: int, the length of the sequences at the start
+            of training. Shorter sequences cost less per token.
+        short_fraction: float, the fraction of the steps with short sequences.
+        tokens: int, the number of tokens to train on. `None` is one epoch.
+        batch_tokens: int, tokens per step.
+        learning_rate: float, the peak learning rate of AdamW.
+        decay_fraction: float, the fraction of the steps, at the end, over
+            which the learning rate decays linearly to zero. It is constant
+            before, so until then a resumed run may change `tokens`.
+        validation_fraction: float, the fraction of the text, at its end, that
+            is held out for validation.
+        seed: int, seed of the weights and of the order of the text.
+        dtype: string, Keras dtype policy of the computation, e.g. `"float32"`
             or `"mixed_bfloat16"`.
     """
 
     texts: tuple[str, ...]
-    num_layers: int = 4
-    num_heads: int = 4
-    hidden_dim: int = 256
-    vocabulary_size: int = 4096
-    max_sequence_length: int = 1024
-    short_sequence_length: int = 256
-    short_fraction: float = 0.75
-    tokens: int | None = None
-    batch_tokens: int = 4096
-    learning_rate: float = 3e-3
-    decay_fraction: float = 0.3
-    validation_fraction: float = 0.01
-    seed: int = 0
-    dtype: str = "float32"
+    num_layers: int = option(4, "Number of transformer blocks.")
+    num_heads: int = option(4, "Attention heads per block.")
+    hidden_dim: int = option(256, "Width of the hidden states.")
+    vocabulary_size: int = option(4096, "Tokens of the tokenizer.")
+    max_sequence_length: int = option(
+        1024, "Number of positions, and final sequence length."
+    )
+    short_sequence_length: int = option(
+        256, "Sequence length at the start of training."
+    )
+    short_fraction: float = option(
+        0.75, "Fraction of the steps with short sequences."
+    )
+    tokens: int | None = option(
+        None, "Number of tokens to train on.", default_text="one epoch"
+    )
+    batch_tokens: int = option(4096, "Tokens per step.")
+    learning_rate: float = option(3e-3, "Peak learning rate of AdamW.")
+    decay_fraction: float = option(
+        0.3,
+        "Fraction of the steps, at the end, over which the learning rate "
+        "decays to 0.",
+    )
+    validation_fraction: float = option(
+        0.01, "Fraction of the text, at its end, held out for validation."
+    )
+    seed: int = option(0, "Seed of the weights and the order of the text.")
+    dtype: str = option(
+        "float32",
+        "Dtype policy: float32, or mixed_bfloat16 on hardware where it is "
+        "faster.",
+    )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 257 <= self.vocabulary_size <= 65_536:
             raise ValueError(
                 "Expected a vocabulary size between 257 (256 bytes and the "
@@ -111,23 +134,24 @@ class LanguageModelConfig:
             )
 
 
-# These may differ between the parts of one run: they change what is still to
-# come, or how it is computed, and not what was done.
+# These may change when a run is resumed: they affect the remaining steps, or
+# how they are computed, and not the steps that are done.
 MAY_CHANGE_ON_RESUME = ("tokens", "dtype")
 
 
-def pretrain_language_model(config, output, resume=False, log=print):
+def pretrain_language_model(
+    config: LanguageModelConfig, output: str, resume: bool = False
+) -> dict[str, Any]:
     """Trains a tokenizer and a GPT-2 and writes them as a KerasHub preset.
 
     Args:
         config: a `LanguageModelConfig`.
-        output: folder for the preset. What a run needs to go on is kept in
-            its subfolder `training/`.
-        resume: bool, whether to go on with the run in `output`, if any.
-        log: function that takes a line of text.
+        output: folder for the preset. Its subfolder `training/` holds what is
+            needed to resume the run.
+        resume: bool, whether to resume an existing run in `output`.
 
     Returns:
-        A dict of what was measured, as the model card reports it.
+        A dict of the measurements that the model card reports.
 
     Raises:
         FileExistsError: `output` holds a run and `resume` is false.
@@ -138,7 +162,7 @@ def pretrain_language_model(config, output, resume=False, log=print):
     text.check_files(config.texts)
     is_new = _check_output(config, output, work, resume)
     try:
-        train_tokens, validation_tokens = _prepare_tokens(config, work, log)
+        train_tokens, validation_tokens = _prepare_tokens(config, work)
     except BaseException:
         if is_new:
             shutil.rmtree(work)
@@ -151,8 +175,8 @@ def pretrain_language_model(config, output, resume=False, log=print):
     step = 0
     if os.path.exists(state_path):
         step = checkpoints.load_state(state_path, model)["step"]
-        log(f"Resuming at step {step:,} of {steps:,}.")
-    log(
+        LOGGER.info(f"Resuming at step {step:,} of {steps:,}.")
+    LOGGER.info(
         f"{len(train_tokens):,} tokens to train on, "
         f"{len(validation_tokens):,} to validate; {steps:,} steps of "
         f"{config.batch_tokens:,} tokens; {model.count_params():,} weights."
@@ -199,20 +223,20 @@ def pretrain_language_model(config, output, resume=False, log=print):
             if not math.isfinite(row["loss"] + row["validation_loss"]):
                 raise FloatingPointError(
                     f"The loss became {row['loss']} between steps {step} and "
-                    f"{stop}. The last good state is kept; try a lower "
+                    f"{stop}. The last finite state is kept; try a lower "
                     f"learning rate than {config.learning_rate}."
                 )
             step = stop
             checkpoints.save_state(state_path, model, {"step": step})
             _append_row(os.path.join(work, "history.csv"), row)
-            log(
+            LOGGER.info(
                 f"step {step:>6,}/{steps:,}  loss {row['loss']:.4f}  "
                 f"validation {row['validation_loss']:.4f}  "
                 f"{row['tokens_per_second']:,.0f} tokens/s"
             )
 
     _export(config, backbone, work, output)
-    log("Measuring what the preset has learned.")
+    LOGGER.info("Evaluating the preset.")
     results = measure(output, train_tokens, validation_tokens)
     results["tokens_seen"] = steps * config.batch_tokens
     results["epochs"] = results["tokens_seen"] / len(train_tokens)
@@ -220,11 +244,15 @@ def pretrain_language_model(config, output, resume=False, log=print):
     return results
 
 
-def _check_output(config, output, work, resume):
-    """Whether a new run may begin in `output`; else the old one may go on.
+def _check_output(
+    config: LanguageModelConfig, output: str, work: str, resume: bool
+) -> bool:
+    """Whether the run is a new one, rather than a resumed one.
 
     Raises:
-        FileExistsError, ValueError: neither may.
+        FileExistsError: `output` holds other files, or a run that is not to
+            be resumed.
+        ValueError: the run in `output` has another configuration.
     """
     path = os.path.join(work, "config.json")
     if not os.path.exists(path):
@@ -236,7 +264,7 @@ def _check_output(config, output, work, resume):
         return True
     if not resume:
         raise FileExistsError(
-            f"`{output}` already holds a pretraining run. Go on with it with "
+            f"`{output}` already holds a pretraining run. Resume it with "
             "--resume, or choose another folder."
         )
     with open(path) as file:
@@ -250,7 +278,7 @@ def _check_output(config, output, work, resume):
     return False
 
 
-def _fixed_settings(config):
+def _fixed_settings(config: LanguageModelConfig) -> dict[str, Any]:
     settings = json.loads(json.dumps(dataclasses.asdict(config)))
     return {
         name: value
@@ -259,28 +287,32 @@ def _fixed_settings(config):
     }
 
 
-def _write_config(config, work):
+def _write_config(config: LanguageModelConfig, work: str) -> None:
     path = os.path.join(work, "config.json")
     with open(path + ".tmp", "w") as file:
         json.dump(_fixed_settings(config), file, indent=2)
     os.replace(path + ".tmp", path)
 
 
-def _prepare_tokens(config, work, log):
-    """The text's tokens, memory-mapped: those to train on, and the rest.
+def _prepare_tokens(
+    config: LanguageModelConfig, work: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens to train on and to validate on, memory-mapped.
 
     Raises:
-        ValueError: there is too little text.
+        ValueError: the text is too short.
     """
     os.makedirs(work, exist_ok=True)
     path = os.path.join(work, "tokens.bin")
     if not os.path.exists(path):
         started = time.perf_counter()
         text.train_tokenizer(config.texts, config.vocabulary_size, work)
-        log(f"Tokenizer trained in {time.perf_counter() - started:.0f} s.")
+        LOGGER.info(
+            f"Tokenizer trained in {time.perf_counter() - started:.0f} s."
+        )
         started = time.perf_counter()
         count = text.tokenize(config.texts, text.load_tokenizer(work), path)
-        log(
+        LOGGER.info(
             f"{count:,} tokens written in "
             f"{time.perf_counter() - started:.0f} s."
         )
@@ -298,8 +330,8 @@ def _prepare_tokens(config, work, log):
     return tokens[:split], tokens[split:]
 
 
-def _build(config, steps):
-    """A freshly drawn GPT-2, and its language model, compiled."""
+def _build(config: LanguageModelConfig, steps: int) -> tuple[Any, Any]:
+    """A GPT-2 backbone with fresh weights, and its compiled language model."""
     import keras_hub
 
     backbone = keras_hub.models.GPT2Backbone(
@@ -309,7 +341,7 @@ def _build(config, steps):
         hidden_dim=config.hidden_dim,
         intermediate_dim=4 * config.hidden_dim,
         max_sequence_length=config.max_sequence_length,
-        # One epoch over text is far from overfitting.
+        # One epoch of text does not overfit.
         dropout=0.0,
         dtype=config.dtype,
     )
@@ -318,8 +350,8 @@ def _build(config, steps):
     optimizer = keras.optimizers.AdamW(
         WarmupStableDecay(
             config.learning_rate,
-            # In long runs warming up takes a fixed number of tokens, and not
-            # a part of the run, which keeps the horizon free to move.
+            # In long runs a fixed number of tokens, so that a resumed run may
+            # change its length.
             warmup_steps=min(1_000_000 // config.batch_tokens, steps // 10),
             decay_start=int(steps * (1 - config.decay_fraction)),
             total_steps=steps,
@@ -336,8 +368,10 @@ def _build(config, steps):
     return backbone, model
 
 
-def _export(config, backbone, work, output):
-    """Writes the preset: float16 weights, the tokenizer, their configs."""
+def _export(
+    config: LanguageModelConfig, backbone: Any, work: str, output: str
+) -> None:
+    """Writes the preset: float16 weights, the tokenizer and configs."""
     import keras_hub
 
     stored = keras_hub.models.GPT2Backbone.from_config(
@@ -355,7 +389,7 @@ def _export(config, backbone, work, output):
     keras_hub.models.GPT2CausalLM(stored, preprocessor).save_to_preset(output)
 
 
-def _append_row(path, row):
+def _append_row(path: str, row: dict[str, Any]) -> None:
     is_new = not os.path.exists(path)
     with open(path, "a", newline="") as file:
         writer = csv.DictWriter(file, row)

@@ -1,7 +1,8 @@
-"""What a pretrained language model has learned, measured and written down."""
+"""Evaluates a pretrained language model and writes its model card."""
 
 import dataclasses
 import os
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,13 @@ from keras_fpt.pretraining.next_token import token_losses, with_logits
 POSITION_BUCKETS = (0, 1, 4, 16, 64, 256, 512, 1024)
 
 
-def measure(preset, train_tokens, validation_tokens):
-    """Measures a preset on text that it was not trained on.
+def measure(
+    preset: str, train_tokens: np.ndarray, validation_tokens: np.ndarray
+) -> dict[str, Any]:
+    """Evaluates a preset on text that it was not trained on.
 
-    The weights are read back from the preset's files, so the numbers are
-    those of what is shipped.
+    The weights are read from the preset's files, so that the results are
+    those of the stored float16 weights.
 
     Args:
         preset: folder of a KerasHub GPT-2 preset with its tokenizer.
@@ -22,7 +25,7 @@ def measure(preset, train_tokens, validation_tokens):
         validation_tokens: int array `(m,)`.
 
     Returns:
-        A dict: `validation_loss` in nats a token, `bits_per_byte` of the
+        A dict: `validation_loss` in nats per token, `bits_per_byte` of the
         model, a unigram and a bigram model, and `loss_by_position`.
     """
     import keras_hub
@@ -60,21 +63,23 @@ def measure(preset, train_tokens, validation_tokens):
     }
 
 
-def _span(first, last):
+def _span(first: int, last: int) -> str:
     return str(first) if first == last else f"{first} to {last}"
 
 
-def count_models(train_tokens, scored, vocabulary_size):
+def count_models(
+    train_tokens: np.ndarray, scored: np.ndarray, vocabulary_size: int
+) -> tuple[float, float]:
     """Total loss of a unigram and of a bigram model, in nats.
 
-    The unigram counts have one added to each. The bigram model mixes pair
-    counts with the unigram model as if it had been seen `strength` times
-    after every token (a Dirichlet prior); 100 is not tuned.
+    The unigram model has add-one smoothing. The bigram model mixes the counts
+    of pairs with the unigram model, as if that had been observed `strength`
+    times after every token (a Dirichlet prior); 100 is not tuned.
 
     Args:
-        train_tokens: int array `(n,)` that the counts come from.
-        scored: int array `(m + 1,)`; the last m tokens are scored, each
-            given the one before it.
+        train_tokens: int array `(n,)` of the tokens that are counted.
+        scored: int array `(m + 1,)`; the last m tokens are scored, each given
+            the one before it.
         vocabulary_size: int.
 
     Returns:
@@ -95,23 +100,23 @@ def count_models(train_tokens, scored, vocabulary_size):
     return -np.log(unigram[after]).sum(), -np.log(bigram).sum()
 
 
-def _bytes_per_token(tokenizer):
-    """Text bytes of each token of a byte-level tokenizer."""
+def _bytes_per_token(tokenizer: Any) -> np.ndarray:
+    """The number of bytes of each token of a byte-level tokenizer."""
     lengths = np.zeros(tokenizer.vocabulary_size(), "int64")
     for name, index in tokenizer.vocabulary.items():
-        # A byte-level token's name has one character a byte; the end-of-text
-        # marker stands for none.
+        # A byte-level token's name has one character per byte. The end-of-text
+        # marker is not text.
         lengths[index] = len(name) * (index != tokenizer.end_token_id)
     return lengths
 
 
-def write_model_card(preset, config, results):
-    """Writes `README.md` into a preset folder.
+def write_model_card(preset: str, config: Any, results: dict[str, Any]) -> None:
+    """Writes `README.md` to a preset folder.
 
     Args:
         preset: the preset's folder.
         config: the `LanguageModelConfig` of the run.
-        results: what `measure` returned, with `tokens_seen` and `epochs`.
+        results: the dict from `measure`, with `tokens_seen` and `epochs`.
     """
     texts = ", ".join(f"`{os.path.basename(path)}`" for path in config.texts)
     positions = "\n".join(
@@ -138,21 +143,21 @@ next-token prediction. Weights are stored as float16.
   out.
 - Tokens seen: {results["tokens_seen"]:,} ({results["epochs"]:.2f} epochs).
 
-## What it has learned
+## Evaluation
 
 On {results["validation_tokens"]:,} held-out tokens
 ({results["validation_bytes"]:,} bytes of text), read
 {config.max_sequence_length} at a time, with the stored weights:
 
-| model | nats a token | bits a byte |
+| model | nats per token | bits per byte |
 | --- | --- | --- |
 {rows}
 | this model | {results["validation_loss"]:.3f} | {
         results["bits_per_byte"]:.3f} |
 
-Where the loss falls with the position, what came before helps:
+If the loss decreases with the position, the model uses the context:
 
-| position | nats a token |
+| position | nats per token |
 | --- | --- |
 {positions}
 
@@ -166,8 +171,8 @@ Where the loss falls with the position, what came before helps:
         file.write(card)
 
 
-def _command(config, tokens_seen):
-    """The command that makes this preset again."""
+def _command(config: Any, tokens_seen: int) -> str:
+    """The command that reproduces the preset."""
     settings = dataclasses.asdict(config)
     texts = settings.pop("texts")
     settings["tokens"] = tokens_seen

@@ -1,12 +1,14 @@
 """Next-token logits and losses of a GPT-2 backbone."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 
-def with_logits(backbone):
-    """A backbone and its next-token logits, as a plain Keras model.
+def with_logits(backbone: Any) -> keras.Model:
+    """Makes a plain Keras model of a backbone and its next-token logits.
 
     KerasHub's own `GPT2CausalLM` expects tf.data pipelines of strings.
     """
@@ -16,14 +18,16 @@ def with_logits(backbone):
     )
 
 
-def token_losses(model, tokens, sequence_length):
-    """Cross-entropy of each next token.
+def token_losses(
+    model: Any, tokens: np.ndarray, sequence_length: int
+) -> np.ndarray:
+    """Computes the cross-entropy of each next token.
 
     Args:
         model: a Keras model from `with_logits`.
         tokens: int array of shape `(n,)`.
-        sequence_length: int, how many tokens are read at once. Tokens past
-            the last full sequence are left out.
+        sequence_length: int, tokens per sequence. Tokens after the last full
+            sequence are left out.
 
     Returns:
         float array of shape `(sequences, sequence_length)`, in nats.

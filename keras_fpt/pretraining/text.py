@@ -1,7 +1,9 @@
-"""Plain text files to a tokenizer and one long array of tokens on disk."""
+"""Plain text files to a tokenizer, and to one array of tokens on disk."""
 
 import json
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,18 +11,18 @@ END_OF_TEXT = "<|endoftext|>"
 LINES_PER_BATCH = 10_000
 
 
-def check_files(paths):
+def check_files(paths: Iterable[str]) -> None:
     """Raises `FileNotFoundError` for the first file that does not exist."""
     for path in paths:
         if not os.path.isfile(path):
             raise FileNotFoundError(f"There is no text file `{path}`.")
 
 
-def read_lines(paths):
+def read_lines(paths: Iterable[str]) -> Iterator[str]:
     """Yields the lines of text files, with their line ends.
 
-    A file's end and a line that is `<|endoftext|>` alone both end a document
-    and yield `END_OF_TEXT`.
+    The end of a file, and a line that is `<|endoftext|>` alone, end a
+    document and yield `END_OF_TEXT`.
 
     Args:
         paths: list of paths of UTF-8 text files.
@@ -36,18 +38,20 @@ def read_lines(paths):
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"`{path}` is not UTF-8 text ({error}). Convert it first, "
-                "for instance with iconv."
+                "e.g. with iconv."
             ) from error
         yield END_OF_TEXT
 
 
-def train_tokenizer(paths, vocabulary_size, folder):
-    """Trains a byte-level BPE tokenizer and writes it as GPT-2's two files.
+def train_tokenizer(
+    paths: Sequence[str], vocabulary_size: int, folder: str
+) -> None:
+    """Trains a byte-level BPE tokenizer and writes GPT-2's two files.
 
     Args:
         paths: list of paths of text files.
-        vocabulary_size: int, with `<|endoftext|>` (token 0) counted in.
-        folder: where `vocabulary.json` and `merges.txt` go.
+        vocabulary_size: int, including `<|endoftext|>` (token 0).
+        folder: folder for `vocabulary.json` and `merges.txt`.
 
     Source: Radford et al., 2019, section 2.2.
     """
@@ -76,11 +80,14 @@ def train_tokenizer(paths, vocabulary_size, folder):
         file.writelines(f"{left} {right}\n" for left, right in model["merges"])
 
 
-def load_tokenizer(folder):
-    """Loads what `train_tokenizer` wrote, as a `tokenizers.Tokenizer`.
+def load_tokenizer(folder: str) -> Any:
+    """Loads the tokenizer that `train_tokenizer` wrote.
+
+    Returns:
+        A `tokenizers.Tokenizer`.
 
     Raises:
-        ValueError: a file is not there or damaged.
+        ValueError: a file is missing or damaged.
     """
     from tokenizers import models
 
@@ -89,7 +96,7 @@ def load_tokenizer(folder):
             os.path.join(folder, "vocabulary.json"),
             os.path.join(folder, "merges.txt"),
         )
-    # The package has no errors of its own.
+    # The package has no error types of its own.
     except Exception as error:
         raise ValueError(
             f"The tokenizer in `{folder}` is damaged: {error}"
@@ -97,7 +104,7 @@ def load_tokenizer(folder):
     return _byte_level_bpe(model)
 
 
-def _byte_level_bpe(model=None):
+def _byte_level_bpe(model: Any = None) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     tokenizer = Tokenizer(model or models.BPE())
@@ -106,16 +113,16 @@ def _byte_level_bpe(model=None):
     return tokenizer
 
 
-def tokenize(paths, tokenizer, path):
-    """Writes the tokens of text files to `path`, streaming.
+def tokenize(paths: Sequence[str], tokenizer: Any, path: str) -> int:
+    """Writes the tokens of text files to a file.
 
-    Lines are tokenized one by one, so that memory does not grow with the
-    text.
+    Text is read and tokenized in batches of lines, so that memory does not
+    grow with its length.
 
     Args:
         paths: list of paths of text files.
         tokenizer: a `tokenizers.Tokenizer`.
-        path: the file to write: little-endian uint16, nothing else.
+        path: the file to write: the tokens as little-endian uint16.
 
     Returns:
         The number of tokens.
@@ -124,7 +131,7 @@ def tokenize(paths, tokenizer, path):
     count = 0
     with open(path + ".tmp", "wb") as file:
         for lines in _batches(read_lines(paths), LINES_PER_BATCH):
-            # The marker is not text: only its own line becomes its token.
+            # The marker becomes its token only on a line of its own.
             texts = ["" if line == END_OF_TEXT else line for line in lines]
             for line, encoding in zip(
                 lines, tokenizer.encode_batch_fast(texts), strict=True
@@ -136,7 +143,7 @@ def tokenize(paths, tokenizer, path):
     return count
 
 
-def _batches(iterator, size):
+def _batches(iterator: Iterable[str], size: int) -> Iterator[list[str]]:
     batch = []
     for item in iterator:
         batch.append(item)

@@ -1,25 +1,27 @@
 """Batches of a long token array for next-token prediction."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 
 class TokenBlocks(keras.utils.PyDataset):
-    """Random blocks of a token array, each once an epoch.
+    """Random blocks of a token array, each once per epoch.
 
-    What a batch holds depends on the seed and its number alone, so a run that
-    goes on later sees what it would have seen. Blocks keep their order when
-    they are cut shorter: a run that changes from short to long sequences
-    still sees every token once an epoch.
+    A batch depends on the seed and its number alone, so a resumed run sees
+    the same batches. The order of blocks does not depend on the length of the
+    sequences that they are cut into: a run that changes from short to long
+    sequences still sees every token once per epoch.
 
     Args:
         tokens: int array of shape `(n,)`.
-        block_length: int, tokens a block.
+        block_length: int, tokens per block.
         sequence_length: int, a divisor of `block_length`.
         batch_tokens: int, a multiple of `block_length`.
         seed: int.
-        batches: range of batch numbers; numbers past an epoch's end go on in
-            the next epoch, in another order.
+        batches: range of batch numbers; numbers after the end of an epoch are
+            in the next epoch, which has another order.
 
     Each item is `({"token_ids", "padding_mask"}, next_tokens)`, all of shape
     `(batch_tokens / sequence_length, sequence_length)`.
@@ -27,13 +29,13 @@ class TokenBlocks(keras.utils.PyDataset):
 
     def __init__(
         self,
-        tokens,
-        block_length,
-        sequence_length,
-        batch_tokens,
-        seed,
-        batches,
-    ):
+        tokens: np.ndarray,
+        block_length: int,
+        sequence_length: int,
+        batch_tokens: int,
+        seed: int,
+        batches: range,
+    ) -> None:
         super().__init__()
         self.tokens = tokens
         self.block_length = block_length
@@ -50,10 +52,10 @@ class TokenBlocks(keras.utils.PyDataset):
         self.batches = batches
         self._order = (None, None)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> tuple[dict[str, Any], Any]:
         per_epoch = self.num_blocks // self.blocks_per_batch
         epoch, batch = divmod(self.batches[index], per_epoch)
         if self._order[0] != epoch:

@@ -86,7 +86,7 @@ def train_batches(
         rows = tf.numpy_function(features.__getitem__, [places], tf.float32)
         return tf.ensure_shape(rows, shape), tf.gather(y, places)
 
-    chosen = task.data.train_places(batch_size, seed, first_batch)
+    chosen = task.data.train_indices(batch_size, seed, first_batch)
     return chosen.map(lambda _, places: gather(places)).prefetch(2)
 
 

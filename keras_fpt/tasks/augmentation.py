@@ -1,7 +1,7 @@
 """Random crops, flips and rotations of a batch of images.
 
-The random numbers follow from a seed alone, and pixels move without being
-mixed, so that the same seed gives the same images everywhere.
+The random numbers follow from a seed alone, and pixels are moved but not
+interpolated, so that the same seed gives the same images on every machine.
 """
 
 import math
@@ -10,11 +10,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 PADDING = 4
-MOST_DEGREES = 20
+MAX_DEGREES = 20
 
 
 class Moves(NamedTuple):
-    """What is done to each image of a batch.
+    """The random crop, flip and rotation of each image of a batch.
 
     Args:
         offsets: int32 tensor `(batch, 2)`, the row and the column of the
@@ -28,12 +28,13 @@ class Moves(NamedTuple):
     angles: tf.Tensor
 
 
-def augment(images, seed):
-    """Crops, then flips, then rotates each image by chance.
+def augment(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Randomly crops, then flips, then rotates each image.
 
-    A crop of the same size from the image with `PADDING` black pixels on each
-    side; a flip of left and right in half of the images; a rotation by up to
-    `MOST_DEGREES` to either side, black where nothing was.
+    Crops have the size of the image and are taken from the image with
+    `PADDING` black pixels on each side. Half of the images are flipped left to
+    right. Rotations are by up to `MAX_DEGREES` to either side, and the empty
+    corners are black.
 
     Args:
         images: uint8 or float tensor `(batch, height, width, channels)`.
@@ -50,15 +51,15 @@ def augment(images, seed):
     return rotate(images, moves.angles)
 
 
-def draw_moves(batch_size, seed):
+def draw_moves(batch_size: int | tf.Tensor, seed: tf.Tensor) -> Moves:
     """Draws the `Moves` of a batch."""
     seeds = tf.random.split(seed, 3, alg="philox")
-    # float64, so that rounding differs in no pixel between processors.
-    most = tf.constant(math.radians(MOST_DEGREES), tf.float64)
+    # float64, so that rounding is the same on all processors.
+    limit = tf.constant(math.radians(MAX_DEGREES), tf.float64)
     return Moves(
         _uniform((batch_size, 2), seeds[0], 0, 2 * PADDING + 1, tf.int32),
         _uniform((batch_size,), seeds[1], 0, 2, tf.int32) == 1,
-        _uniform((batch_size,), seeds[2], -most, most, tf.float64),
+        _uniform((batch_size,), seeds[2], -limit, limit, tf.float64),
     )
 
 
@@ -68,8 +69,8 @@ def _uniform(shape, seed, low, high, dtype):
     )
 
 
-def crop(images, offsets):
-    """Crops of the images' own size, out of the padded images.
+def crop(images: tf.Tensor, offsets: tf.Tensor) -> tf.Tensor:
+    """Crops padded images to the original size.
 
     Args:
         images: tensor `(batch, height, width, channels)`.
@@ -84,29 +85,29 @@ def crop(images, offsets):
     return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
-def flip(images, flips):
-    """Swaps left and right of those images whose flag in `flips` is set."""
+def flip(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
+    """Flips those images left to right whose flag in `flips` is set."""
     return tf.where(flips[:, None, None, None], images[:, :, ::-1], images)
 
 
-def rotate(images, angles):
-    """Turns images around their centres; each pixel is its nearest neighbour.
+def rotate(images: tf.Tensor, angles: tf.Tensor) -> tf.Tensor:
+    """Rotates images around their centers, with nearest-neighbor sampling.
 
     Args:
         images: tensor `(batch, height, width, channels)`.
         angles: float64 tensor `(batch,)`, counter-clockwise, in radians.
     """
     _, height, width, channels = images.shape
-    middle_row, middle_column = (height - 1) / 2, (width - 1) / 2
-    down = (tf.range(height, dtype=tf.float64) - middle_row)[:, None]
-    right = tf.range(width, dtype=tf.float64) - middle_column
+    center_row, center_column = (height - 1) / 2, (width - 1) / 2
+    down = (tf.range(height, dtype=tf.float64) - center_row)[:, None]
+    right = tf.range(width, dtype=tf.float64) - center_column
     cos = tf.cos(angles)[:, None, None]
     sin = tf.sin(angles)[:, None, None]
-    # Where the pixel at each place of the result comes from.
-    row = tf.math.rint(middle_row + cos * down + sin * right)
-    column = tf.math.rint(middle_column - sin * down + cos * right)
+    # The position in the image of each pixel of the result.
+    row = tf.math.rint(center_row + cos * down + sin * right)
+    column = tf.math.rint(center_column - sin * down + cos * right)
     is_inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    place = tf.where(is_inside, row * width + column, 0)
+    source = tf.where(is_inside, row * width + column, 0)
     pixels = tf.reshape(images, (-1, height * width, channels))
-    pixels = tf.gather(pixels, tf.cast(place, tf.int32), axis=1, batch_dims=1)
+    pixels = tf.gather(pixels, tf.cast(source, tf.int32), axis=1, batch_dims=1)
     return tf.where(is_inside[..., None], pixels, tf.zeros((), images.dtype))

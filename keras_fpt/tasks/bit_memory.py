@@ -11,17 +11,17 @@ BITS_PER_TOKEN = 50
 TOKENS_PER_STRING = NUM_BITS // BITS_PER_TOKEN
 
 
-def task(data_dir=None):
+def task(data_dir: str | None = None) -> Task:
     """Five strings of 1000 bits, then one of them with half its bits masked.
 
-    Bits are -1 and +1, masked ones 0. The answer is the whole masked string,
-    from the last 20 tokens, 50 bits each.
+    Bits are -1 and +1, and masked bits are 0. The labels are all bits of the
+    masked string, 50 for each of the last 20 tokens.
 
     Source: Lu et al., 2021, section 2.2.
     """
     return Task(
         name="bit_memory",
-        description="five strings of bits and half of one -> the whole one",
+        description="five bit strings, one again half masked -> its bits",
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
         data=Generated(make_batch),
@@ -33,8 +33,8 @@ def task(data_dir=None):
     )
 
 
-def make_batch(batch_size, seed):
-    """Tokens `(batch, 120, 50)` of -1, 0 and +1, answers `(batch, 1000)`."""
+def make_batch(batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Tokens `(batch, 120, 50)` of -1, 0 and +1, labels `(batch, 1000)`."""
     seeds = tf.unstack(tf.random.split(seed, 3, alg="philox"))
     bits = tf.random.stateless_uniform(
         (batch_size, NUM_STRINGS, NUM_BITS), seeds[0], 0, 2, tf.int32, "philox"

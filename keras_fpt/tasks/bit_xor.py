@@ -8,10 +8,11 @@ from keras_fpt.tasks.task import Recipe, Task
 NUM_BITS = 5
 
 
-def task(data_dir=None):
-    """Two strings of 5 bits, one bit a token; answers from the last five.
+def task(data_dir: str | None = None) -> Task:
+    """Two strings of 5 bits, one bit per token; 5 bits are predicted.
 
-    Bits are -1 and +1, since with 0 and 1 training can diverge.
+    The last five tokens have one label each. Bits of the input are -1 and +1,
+    since training can diverge with 0 and 1.
 
     Source: Lu et al., 2021, section 2.2.
     """
@@ -28,8 +29,8 @@ def task(data_dir=None):
     )
 
 
-def make_batch(batch_size, seed):
-    """Tokens `(batch, 10, 1)` of -1 and +1, and answers `(batch, 5)`."""
+def make_batch(batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Tokens `(batch, 10, 1)` of -1 and +1, and labels `(batch, 5)`."""
     bits = tf.random.stateless_uniform(
         (batch_size, 2, NUM_BITS), seed, 0, 2, tf.int32, alg="philox"
     )

@@ -1,4 +1,4 @@
-"""CIFAR-10 as in Long Range Arena: one grey pixel after another."""
+"""CIFAR-10 as in Long Range Arena: one gray pixel per token."""
 
 import functools
 
@@ -11,11 +11,11 @@ from keras_fpt.tasks.task import Recipe, Task
 SIDE = 32
 
 
-def task(data_dir=None):
-    """32 x 32 grey images as 1,024 tokens of one pixel, row by row.
+def task(data_dir: str | None = None) -> Task:
+    """32 x 32 grayscale images as 1,024 tokens of one pixel, row by row.
 
     Args:
-        data_dir: TFDS folder. `None` is TFDS's own default, which the
+        data_dir: TFDS folder. `None` is TFDS's default folder, which the
             environment variable `TFDS_DATA_DIR` sets.
 
     Source: Krizhevsky, 2009; Tay et al., 2020, section 2.2.4; Lu et al.,
@@ -23,7 +23,7 @@ def task(data_dir=None):
     """
     return Task(
         name="cifar10_lra",
-        description="32 x 32 grey images, pixel by pixel -> 10 classes",
+        description="32 x 32 grayscale images, pixel by pixel -> 10 classes",
         num_classes=10,
         sequence_length=SIDE**2,
         data=Stored(
@@ -37,7 +37,7 @@ def task(data_dir=None):
     )
 
 
-def encode(x):
+def encode(x: tf.Tensor) -> tf.Tensor:
     """Images `(batch, 32, 32, 3)` to tokens `(batch, 1024, 1)` in [-1, 1]."""
-    grey = tf.image.rgb_to_grayscale(tf.cast(x, tf.float32))
-    return images.patches(images.centred(grey), 1)
+    gray = tf.image.rgb_to_grayscale(tf.cast(x, tf.float32))
+    return images.patches(images.center(gray), 1)

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import tensorflow as tf
 
 from keras_fpt.tasks import images
 from keras_fpt.tasks.stored import Examples, Stored
@@ -10,15 +11,15 @@ from keras_fpt.tasks.task import Origin, Recipe, Task
 
 PATCH_SIZE = 2
 ROWS = 8 // PATCH_SIZE
-HIGHEST_PIXEL = 16
+MAX_PIXEL = 16
 TEST_SIZE = 360
 
 
-def task(data_dir=None):
+def task(data_dir: str | None = None) -> Task:
     """8 x 8 images of digits as 16 tokens of 2 x 2 pixels. No download.
 
-    A fixed, seeded, stratified fifth (360) is the test split and a tenth of
-    the rest the validation split.
+    A fixed, seeded, stratified fifth (360 images) is the test split, and a
+    tenth of the rest is the validation split.
 
     Source: Alpaydin and Kaynak, 1998, "Optical Recognition of Handwritten
     Digits", UCI Machine Learning Repository.
@@ -43,7 +44,7 @@ def task(data_dir=None):
 
 
 @functools.cache
-def _read():
+def _read() -> dict[str, Examples]:
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -64,6 +65,6 @@ def _read():
     }
 
 
-def encode(x):
+def encode(x: tf.Tensor) -> tf.Tensor:
     """Images `(batch, 8, 8, 1)` to tokens `(batch, 16, 4)` in [-1, 1]."""
-    return images.patches(images.centred(x, HIGHEST_PIXEL), PATCH_SIZE)
+    return images.patches(images.center(x, MAX_PIXEL), PATCH_SIZE)

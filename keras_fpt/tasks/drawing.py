@@ -1,57 +1,61 @@
-"""A few examples of a task as a picture."""
+"""Draws a few examples of a task."""
 
+import os
 import textwrap
+from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks.task import Task
+
 COLUMNS, ROWS = 4, 2
-LETTERS_A_LINE, LINES = 24, 18
+LETTERS_PER_LINE, MAX_LINES = 24, 18
 
 
-def draw_examples(task, path):
+def draw_examples(task: Task, path: str | os.PathLike) -> None:
     """Draws a few validation examples of a task.
 
-    Images are put together from their patches; other float tokens are shown
-    as a map, tokens from left to right, or as a curve where they have width
-    1; integer tokens as what they stand for.
+    Images are reassembled from their patches. Other float tokens are shown as
+    a heat map, tokens from left to right, or as a curve if they have width 1;
+    integer tokens as the symbols that they stand for.
 
     Args:
         task: a `Task`.
-        path: where the PNG goes.
+        path: the PNG file to write.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Not pyplot, which would need a display or a global switch.
+    # pyplot would need a display, or a change of its global state.
     figure = Figure(figsize=(2.6 * COLUMNS, 2.7 * ROWS), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(
         f"{task.name}: {task.description}", wrap=True, parse_math=False
     )
     axes = figure.subplots(ROWS, COLUMNS).ravel()
-    for place in axes:
-        place.set_axis_off()
+    for panel in axes:
+        panel.set_axis_off()
     examples = _examples(task, len(axes))
-    for place, (tokens, label) in zip(axes, examples, strict=False):
-        place.set_title(_answer(task, label), fontsize=9, parse_math=False)
-        _draw(task, tokens, place)
+    for panel, (tokens, label) in zip(axes, examples, strict=False):
+        panel.set_title(_label_text(task, label), fontsize=9, parse_math=False)
+        _draw(task, tokens, panel)
     figure.savefig(path, dpi=120)
 
 
-def _examples(task, count):
-    """Spread over the split, since it may be sorted by length."""
-    found = []
+def _examples(task: Task, count: int) -> list[tuple[np.ndarray, Any]]:
+    """Examples spread over the split, which may be sorted by length."""
+    examples = []
     for x, y in task.held_out("validation", 64).as_numpy_iterator():
         masks = None
         if isinstance(x, dict):
             x, masks = x["tokens"], x["padding_mask"].astype(bool)
         for i, label in enumerate(y):
-            found.append((x[i] if masks is None else x[i][masks[i]], label))
-    places = np.linspace(0, len(found) - 1, min(count, len(found)))
-    return [found[int(place)] for place in places]
+            examples.append((x[i] if masks is None else x[i][masks[i]], label))
+    indices = np.linspace(0, len(examples) - 1, min(count, len(examples)))
+    return [examples[int(index)] for index in indices]
 
 
-def _draw(task, tokens, axes):
+def _draw(task: Task, tokens: np.ndarray, axes: Any) -> None:
     if task.picture is not None:
         axes.imshow(
             np.clip(task.picture(tokens), 0, 1), cmap="gray", vmin=0, vmax=1
@@ -76,17 +80,19 @@ def _draw(task, tokens, axes):
         axes.set_xlabel("token", fontsize=8)
 
 
-def _text(task, tokens):
+def _text(task: Task, tokens: np.ndarray) -> str:
     symbols = task.symbols or [f"{i} " for i in range(task.vocabulary_size)]
-    # Words need a space between them, letters do not.
+    # Words need a space between them; letters do not.
     between = " " if max(map(len, symbols)) > 1 else ""
     text = between.join(symbols[token] for token in tokens)
     return "\n".join(
-        textwrap.wrap(text, LETTERS_A_LINE, max_lines=LINES, placeholder=" ...")
+        textwrap.wrap(
+            text, LETTERS_PER_LINE, max_lines=MAX_LINES, placeholder=" ..."
+        )
     )
 
 
-def _answer(task, label):
+def _label_text(task: Task, label: Any) -> str:
     if np.ndim(label) == 0:
         names = task.class_names
         return names[label] if names else f"class {label}"

@@ -1,4 +1,4 @@
-"""Examples that are made on the fly, from a seed and a number."""
+"""Examples that are generated on the fly as tf.data pipelines."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,17 +14,17 @@ ORIGIN = Origin(
     "Lu, Grover, Abbeel and Mordatch, 2021, Pretrained Transformers as "
     "Universal Computation Engines, arXiv:2103.05247",
 )
-# The streams of random numbers. No two splits share one, whatever the seed.
+# Streams of random numbers. No two splits share one, whatever the seed.
 STREAMS = {"train": 0, "validation": 1, "test": 2}
 SIZES = {"validation": 500, "test": 2000}
-# Held-out examples are made in blocks of this size, so that they are the same
-# for every batch size.
+# Held-out examples are generated in blocks of this size, so that they are the
+# same for every batch size.
 BLOCK_SIZE = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Generated:
-    """Examples without end, and 500 + 2,000 held out.
+    """Endless training examples, and 500 + 2,000 held-out ones.
 
     Args:
         make_batch: function of `(batch_size, seed)` that returns `(x, y)`;
@@ -36,12 +36,14 @@ class Generated:
 
     held_out_splits = tuple(SIZES)
 
-    def train(self, batch_size, seed, first_batch):
-        """Batches from number `first_batch` on, without end."""
+    def train(
+        self, batch_size: int, seed: int, first_batch: int
+    ) -> tf.data.Dataset:
+        """Endless batches, from batch number `first_batch`."""
         numbers = tf.data.Dataset.counter(first_batch)
         return numbers.map(self._maker(batch_size, seed, "train")).prefetch(2)
 
-    def held_out(self, split, batch_size):
+    def held_out(self, split: str, batch_size: int) -> tf.data.Dataset:
         """One pass over a held-out split."""
         size = SIZES[split]
         blocks = tf.data.Dataset.range(size // BLOCK_SIZE)
@@ -52,18 +54,18 @@ class Generated:
             tf.data.experimental.assert_cardinality(-(-size // batch_size))
         )
 
-    def size(self, split):
-        """How many examples a split has; `None` is without end."""
+    def size(self, split: str) -> int | None:
+        """The number of examples of a split; `None` if it is endless."""
         return SIZES.get(split)
 
-    def labels(self, split):
-        """The labels of a split; `None` where it is without end."""
+    def labels(self, split: str) -> np.ndarray | None:
+        """The labels of a split; `None` if it is endless."""
         if split not in SIZES:
             return None
         batches = self.held_out(split, BLOCK_SIZE).as_numpy_iterator()
         return np.concatenate([y for _, y in batches])
 
-    def _maker(self, size, seed, split):
+    def _maker(self, size: int, seed: int, split: str) -> Callable:
         stream = tf.constant([seed, STREAMS[split]], tf.int32)
         return lambda number: self.make_batch(
             size, tf.random.fold_in(stream, number, alg="philox")

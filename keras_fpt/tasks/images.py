@@ -1,26 +1,29 @@
 """Images as sequences of patches."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-HIGHEST = 255
+MAX_PIXEL = 255
 
 
-def patches(images, size):
+def patches(images: Any, size: int) -> tf.Tensor:
     """Cuts images into patches, row by row.
 
     Args:
         images: tensor or array `(batch, height, width, channels)`.
-        size: int, height and width of a patch; it divides those of the image.
+        size: int, height and width of a patch; divides those of the images.
 
     Returns:
-        A tensor `(batch, patches, size * size * channels)`; a patch is
-        flattened row by row too.
+        A tensor `(batch, patches, size * size * channels)`; each patch is
+        flattened row by row.
 
     Raises:
-        ValueError: the images are not so, or are not cut evenly.
+        ValueError: the images have another rank, or patches do not cover them
+            evenly.
     """
     if len(images.shape) != 4:
         raise ValueError(
@@ -39,12 +42,12 @@ def patches(images, size):
     return tf.reshape(x, (-1, rows * columns, size * size * channels))
 
 
-def unpatch(tokens, rows, size):
-    """Puts the patches of one image together again.
+def unpatch(tokens: np.ndarray, rows: int, size: int) -> np.ndarray:
+    """Reassembles one image from its patches.
 
     Args:
         tokens: array `(patches, size * size * channels)`.
-        rows: int, how many patches are above each other.
+        rows: int, the number of rows of patches.
         size: int, height and width of a patch.
 
     Returns:
@@ -56,25 +59,32 @@ def unpatch(tokens, rows, size):
     return x.reshape(rows * size, columns * size, -1)
 
 
-def centred(images, highest=HIGHEST):
-    """Pixels from 0 to `highest` as float32 from -1 to 1."""
-    return tf.cast(images, tf.float32) * (2.0 / highest) - 1.0
+def center(images: Any, max_pixel: int = MAX_PIXEL) -> tf.Tensor:
+    """Scales pixels from [0, max_pixel] to float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) * (2.0 / max_pixel) - 1.0
 
 
-def picture_of(rows, size):
-    """A function from tokens in [-1, 1] to the image they were cut from."""
+def picture_of(rows: int, size: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from tokens in [-1, 1] to the image they were cut from.
+
+    Args:
+        rows: int, the number of rows of patches.
+        size: int, height and width of a patch.
+    """
     return functools.partial(_picture, rows=rows, size=size)
 
 
-def _picture(tokens, rows, size):
+def _picture(tokens: np.ndarray, rows: int, size: int) -> np.ndarray:
     return np.squeeze((unpatch(tokens, rows, size) + 1) / 2)
 
 
-def hold_out_tenth(x, y):
-    """Splits training examples into nine tenths and a fixed, seeded tenth.
+def hold_out_tenth(
+    x: np.ndarray, y: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Holds out a fixed, seeded tenth of the training examples.
 
     Returns:
-        A tuple `((x, y), (x, y))`, train and validation.
+        A tuple `((x, y), (x, y))`: train and validation.
     """
     order = np.random.default_rng(0).permutation(len(x))
     held_out, rest = np.split(order, [len(x) // 10])

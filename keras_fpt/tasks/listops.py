@@ -1,7 +1,8 @@
-"""ListOps of Long Range Arena: nested lists of digits, to be evaluated."""
+"""ListOps of Long Range Arena: nested operations on digits, to evaluate."""
 
 import functools
 import itertools
+import os
 import pathlib
 
 import numpy as np
@@ -22,7 +23,7 @@ FILES = {
     "test": "basic_test.tsv",
 }
 SEED = 0
-# To be raised when the generator makes other expressions than before.
+# Raise this number if the generator comes to make other expressions.
 GENERATION = 1
 BRACKETLESS = "bracketless"
 BRACKETLESS_SYMBOLS = tuple(
@@ -30,28 +31,31 @@ BRACKETLESS_SYMBOLS = tuple(
 )
 
 
-def task(data_dir=None, max_length=512, variant=None):
-    """Expressions such as `[MAX 4 [SM 7 8 ] 3 ]`, to be evaluated.
+def task(
+    data_dir: str | os.PathLike | None = None,
+    max_length: int = 512,
+    variant: str | None = None,
+) -> Task:
+    """Expressions such as `[MAX 4 [SM 7 8 ] 3 ]`, to evaluate.
 
-    The expressions have 501 to 1,999 tokens, of which the first `max_length`
-    are given, as in the reference code, so the answer does not always follow
-    from what is given. Parentheses of the published files are no tokens.
+    Expressions have 501 to 1,999 tokens, of which the first `max_length` are
+    given, as in the reference code, so the label does not always follow from
+    the input. Parentheses in the published files are not tokens.
 
     Args:
         data_dir: folder with the published `basic_train.tsv`,
             `basic_val.tsv` and `basic_test.tsv`. `None` generates 96,000,
             2,000 and 2,000 expressions from the same distribution, once, and
             keeps them in `KERAS_FPT_HOME` (`~/.cache/keras_fpt`).
-        max_length: int, how many tokens of an expression are given.
+        max_length: int, the number of tokens of an expression that are given.
         variant: `None`, or `"bracketless"` for the tokens of the reference
-            code, whose tokenizer drops the closing brackets: several
-            expressions with different answers then look the same.
+            code, whose tokenizer drops the closing brackets, so that
+            expressions with different values can have the same tokens.
 
     Raises:
-        ValueError: `max_length` or `variant` is none of these, or (when the
-            data is first asked for) a file has a wrong line.
-        FileNotFoundError: a file is missing; when the data is first asked
-            for.
+        ValueError: `max_length` is below 1 or `variant` is unknown; or, when
+            the data is first needed, a file has a malformed line.
+        FileNotFoundError: a file is missing, when the data is first needed.
 
     Source: Nangia and Bowman, 2018; Tay et al., 2020, section 2.2.1; Lu et
     al., 2021, section 2.2.
@@ -93,7 +97,9 @@ def task(data_dir=None, max_length=512, variant=None):
     )
 
 
-def _read(data_dir, max_length, variant):
+def _read(
+    data_dir: str | os.PathLike | None, max_length: int, variant: str | None
+) -> dict[str, Examples]:
     splits = _generated() if data_dir is None else _published(data_dir)
     return {
         name: _examples(expressions, max_length, variant)
@@ -101,7 +107,9 @@ def _read(data_dir, max_length, variant):
     }
 
 
-def _examples(expressions, max_length, variant):
+def _examples(
+    expressions: Expressions, max_length: int, variant: str | None
+) -> Examples:
     rows = []
     for start, end in itertools.pairwise(expressions.offsets.tolist()):
         row = expressions.tokens[start:end]
@@ -114,8 +122,8 @@ def _examples(expressions, max_length, variant):
     return Examples(x, expressions.answers.astype(np.int32))
 
 
-def _generated():
-    """The splits' `Expressions`, from the cache or made now."""
+def _generated() -> dict[str, Expressions]:
+    """The expressions of each split, from the cache or generated now."""
     count = sum(SIZES.values())
     arrays = cache.cached(
         f"listops-v{GENERATION}-seed{SEED}-{count}",
@@ -136,7 +144,7 @@ def _generated():
     return splits
 
 
-def _generate(count):
+def _generate(count: int) -> Expressions:
     with Progress(console=Console(stderr=True)) as bar:
         row = bar.add_task("Generating ListOps", total=count)
         return listops_trees.generate(
@@ -144,8 +152,8 @@ def _generate(count):
         )
 
 
-def _published(data_dir):
-    """The splits' `Expressions`, from the published files."""
+def _published(data_dir: str | os.PathLike) -> dict[str, Expressions]:
+    """The expressions of each split, from the published files."""
     paths = {
         name: pathlib.Path(data_dir) / file for name, file in FILES.items()
     }
@@ -163,7 +171,7 @@ _CODES = {symbol.encode(): code for code, symbol in enumerate(SYMBOLS)}
 _ANSWERS = {str(digit).encode(): digit for digit in range(10)}
 
 
-def read_tsv(path):
+def read_tsv(path: str | os.PathLike) -> Expressions:
     """Reads a file of Long Range Arena's ListOps.
 
     Args:
@@ -174,7 +182,7 @@ def read_tsv(path):
         `Expressions`, without the parentheses.
 
     Raises:
-        ValueError: a line is wrong, or there is no example.
+        ValueError: a line is malformed, or the file has no examples.
     """
     texts, answers = [], []
     with open(path, "rb") as file:
@@ -183,26 +191,27 @@ def read_tsv(path):
             if column not in header:
                 raise ValueError(
                     f"`{path}`, line 1: there is no column "
-                    f"`{_shown(column)}`. Expected a header with the "
+                    f"`{_shorten(column)}`. Expected a header with the "
                     "tab-separated columns `Source` and `Target` but found "
-                    f"'{_shown(b' '.join(header))}'."
+                    f"'{_shorten(b' '.join(header))}'."
                 )
         for number, line in enumerate(file, start=2):
             fields = line.rstrip(b"\r\n").split(b"\t")
             if fields == [b""]:
                 continue
             try:
-                text, answer = _parse(header, fields)
+                text, answer = _parse_row(header, fields)
             except ValueError as error:
                 raise ValueError(f"`{path}`, line {number}: {error}") from error
             texts.append(text)
             answers.append(answer)
     if not texts:
         raise ValueError(f"`{path}` has no examples.")
-    return listops_trees.joined(texts, answers)
+    return listops_trees.join(texts, answers)
 
 
-def _parse(header, fields):
+def _parse_row(header: list[bytes], fields: list[bytes]) -> tuple[bytes, int]:
+    """Parses a row into tokens and an answer."""
     if len(fields) != len(header):
         raise ValueError(
             f"expected {len(header)} columns but found {len(fields)}."
@@ -215,17 +224,17 @@ def _parse(header, fields):
         text = bytes(map(_CODES.__getitem__, symbols))
     except KeyError as error:
         raise ValueError(
-            f"unknown token '{_shown(error.args[0])}' in the Source. Expected "
-            f"one of {' '.join(SYMBOLS)}."
+            f"unknown token '{_shorten(error.args[0])}' in the Source. "
+            f"Expected one of {' '.join(SYMBOLS)}."
         ) from error
     target = row[b"Target"].strip()
     if target not in _ANSWERS:
         raise ValueError(
-            f"expected a Target from 0 to 9 but found '{_shown(target)}'."
+            f"expected a Target from 0 to 9 but found '{_shorten(target)}'."
         )
     return text, _ANSWERS[target]
 
 
-def _shown(text, longest=60):
-    text = text.decode(errors="replace")
-    return text if len(text) <= longest else f"{text[:longest]}..."
+def _shorten(content: bytes, max_length: int = 60) -> str:
+    text = content.decode(errors="replace")
+    return text if len(text) <= max_length else f"{text[:max_length]}..."

@@ -1,7 +1,7 @@
-"""ListOps expressions from Long Range Arena's distribution, made in bulk.
+"""Generates ListOps expressions from Long Range Arena's distribution.
 
 A chunk of trees is drawn at once, level by level, and evaluated from the
-leaves up, so that NumPy does all the work. A chunk follows from the seed and
+leaves up, so that NumPy does all the work. A chunk depends on the seed and
 its number alone.
 """
 
@@ -9,32 +9,33 @@ import collections
 import concurrent.futures
 import itertools
 import os
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 SYMBOLS = (*"0123456789", "[MIN", "[MAX", "[MED", "[SM", "]")
 MIN, MAX, MED, SM, CLOSE = range(10, 15)
-DEEPEST = 10
-MOST_ARGUMENTS = 10
-SHORTEST, LONGEST = 501, 1999
+MAX_DEPTH = 10
+MAX_ARGUMENTS = 10
+MIN_LENGTH, MAX_LENGTH = 501, 1999
 ROOTS_IN_CHUNK = 1024
-# One node in four is an operator, with 2 to 10 arguments alike: 9 of 36
-# equally likely draws. The others are digits, without arguments.
+# One node in four is an operator, with 2 to 10 arguments, all equally likely:
+# 9 of 36 draws. The other nodes are digits, without arguments.
 ARGUMENTS_OF_DRAW = np.array(
-    [0] * 27 + list(range(2, MOST_ARGUMENTS + 1)), np.uint8
+    [0] * 27 + list(range(2, MAX_ARGUMENTS + 1)), np.uint8
 )
 
 
 class Expressions(NamedTuple):
-    """Expressions of different lengths and what they come to.
+    """Expressions of different lengths and their values.
 
     Args:
-        tokens: uint8 array, the places in `SYMBOLS` of the tokens of all
+        tokens: uint8 array, the indices in `SYMBOLS` of the tokens of all
             expressions, one after the other.
         offsets: int64 array `(n + 1,)`: expression `i` is
             `tokens[offsets[i] : offsets[i + 1]]`.
-        answers: uint8 array `(n,)`.
+        answers: uint8 array `(n,)`, the value of each expression.
     """
 
     tokens: np.ndarray
@@ -43,33 +44,38 @@ class Expressions(NamedTuple):
 
 
 class Level(NamedTuple):
-    """The nodes of one depth of many trees, from the left to the right.
+    """The nodes of one depth of many trees, from left to right.
 
     Args:
         symbols: uint8 array `(nodes,)`, digits and operators.
-        arguments: uint8 array `(nodes,)`, how many of the next level's nodes
-            are a node's arguments; 0 for a digit.
+        arguments: uint8 array `(nodes,)`, how many nodes of the next level
+            are the arguments of each node; 0 for a digit.
     """
 
     symbols: np.ndarray
     arguments: np.ndarray
 
 
-def generate(count, seed=0, workers=None, report=None):
-    """Draws expressions as Long Range Arena's generator does, and no twins.
+def generate(
+    count: int,
+    seed: int = 0,
+    workers: int | None = None,
+    report: Callable[[int], object] | None = None,
+) -> Expressions:
+    """Draws different expressions as Long Range Arena's generator does.
 
-    A node is a digit with probability 3/4, and always at depth 10; else it
-    is an operator with 2 to 10 arguments. Digits, operators and numbers of
-    arguments are uniform. A tree is kept if it has more than 500 and fewer
-    than 2,000 tokens.
+    A node is a digit with probability 3/4, and always at depth 10; otherwise
+    it is an operator with 2 to 10 arguments. Digits, operators and numbers of
+    arguments are uniformly distributed. A tree is kept if it has more than
+    500 and fewer than 2,000 tokens.
 
     Args:
-        count: int, how many expressions.
-        seed: int. The expressions follow from it, whatever `workers` is, and
-            the first of many are those that fewer would be.
-        workers: int, how many threads; `None` is one a core.
-        report: function of the number of expressions so far, called now and
-            then.
+        count: int, the number of expressions.
+        seed: int. The expressions depend on it alone and not on `workers`;
+            with a larger `count`, the first expressions are the same.
+        workers: int, the number of threads; `None` is one per core.
+        report: function of the number of expressions so far, called from time
+            to time.
 
     Returns:
         `Expressions`.
@@ -81,7 +87,7 @@ def generate(count, seed=0, workers=None, report=None):
     >>> len(expressions.answers)
     3
     """
-    answers = {}
+    answers: dict[bytes, int] = {}
     for chunk in _chunks_in_order(seed, workers or os.cpu_count() or 1):
         text = chunk.tokens.tobytes()
         ends = itertools.pairwise(chunk.offsets.tolist())
@@ -93,15 +99,15 @@ def generate(count, seed=0, workers=None, report=None):
             report(len(answers))
         if len(answers) == count:
             break
-    return joined(answers.keys(), answers.values())
+    return join(answers.keys(), answers.values())
 
 
-def joined(texts, answers):
-    """`Expressions` from collections of each one's tokens and answer.
+def join(texts: Collection[bytes], answers: Collection[int]) -> Expressions:
+    """Joins the tokens and answers of single expressions.
 
     Args:
-        texts: collection of n byte strings, the tokens of one expression
-            each.
+        texts: collection of n byte strings, each the tokens of one
+            expression.
         answers: collection of n ints.
     """
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
@@ -112,8 +118,8 @@ def joined(texts, answers):
     )
 
 
-def _chunks_in_order(seed, workers):
-    """Chunk 0, chunk 1 and so on, made ahead by threads."""
+def _chunks_in_order(seed: int, workers: int) -> Iterator[Expressions]:
+    """Yields chunk 0, chunk 1 and so on, which threads make in advance."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         ahead = collections.deque()
         try:
@@ -125,8 +131,8 @@ def _chunks_in_order(seed, workers):
             pool.shutdown(cancel_futures=True)
 
 
-def make_chunk(seed, number):
-    """The kept ones of some random trees, as `Expressions`."""
+def make_chunk(seed: int, number: int) -> Expressions:
+    """Draws a chunk of random trees; keeps those of the right length."""
     generator = np.random.default_rng([seed, number])
     levels = []
     for arguments in _draw_arguments(generator):
@@ -139,22 +145,22 @@ def make_chunk(seed, number):
     return write(levels)
 
 
-def _draw_arguments(generator):
-    """The shapes of trees of the right length: `Level.arguments` by level."""
-    # A root that is a digit is too short, so all roots are operators.
+def _draw_arguments(generator: np.random.Generator) -> list[np.ndarray]:
+    """Draws trees of the right length: `Level.arguments` of each level."""
+    # A tree of a single digit is too short, so all roots are operators.
     arguments = generator.integers(
-        2, MOST_ARGUMENTS + 1, ROOTS_IN_CHUNK, np.uint8
+        2, MAX_ARGUMENTS + 1, ROOTS_IN_CHUNK, np.uint8
     )
     nodes = np.ones(ROOTS_IN_CHUNK, np.int64)
     levels, nodes_by_level = [arguments], [nodes]
-    # What a tree's length would be if all nodes that follow were digits.
+    # Each tree's length if all nodes of deeper levels were digits.
     length = np.ones(ROOTS_IN_CHUNK, np.int64)
-    for depth in range(1, DEEPEST):
+    for depth in range(1, MAX_DEPTH):
         next_nodes = _segment_sums(arguments, nodes)
         length = length + next_nodes + _segment_sums(arguments > 0, nodes)
         nodes = next_nodes
         nodes_by_level.append(nodes)
-        is_last = depth + 1 == DEEPEST
+        is_last = depth + 1 == MAX_DEPTH
         if is_last:
             arguments = np.zeros(nodes.sum(), np.uint8)
         else:
@@ -164,7 +170,7 @@ def _draw_arguments(generator):
             arguments = ARGUMENTS_OF_DRAW[draws]
         levels.append(arguments)
         may_grow = (nodes > 0) & (not is_last)
-        kept = (length <= LONGEST) & (may_grow | (length >= SHORTEST))
+        kept = (length <= MAX_LENGTH) & (may_grow | (length >= MIN_LENGTH))
         levels = [
             level[np.repeat(kept, counts)]
             for level, counts in zip(levels, nodes_by_level, strict=True)
@@ -174,15 +180,15 @@ def _draw_arguments(generator):
     return levels
 
 
-def write(levels):
-    """Writes trees down as tokens and evaluates them.
+def write(levels: list[Level]) -> Expressions:
+    """Writes trees as tokens and evaluates them.
 
     Args:
         levels: list of `Level`: the roots, their arguments, and so on; the
-            last has no operators.
+            last level has no operators.
 
     Returns:
-        `Expressions`, one a root.
+        `Expressions`, one per root.
     """
     sizes, values = [None] * len(levels), None
     for depth in reversed(range(len(levels))):
@@ -201,26 +207,28 @@ def write(levels):
     offsets = _with_start(sizes[0])
     # What no digit or operator is written to is a closing bracket.
     tokens = np.full(offsets[-1], CLOSE, np.uint8)
-    places = offsets[:-1]
+    positions = offsets[:-1]
     for depth, (symbols, arguments) in enumerate(levels):
-        tokens[places] = symbols
+        tokens[positions] = symbols
         operators = np.flatnonzero(arguments)
         if not operators.size:
             break
         counts = arguments[operators]
         before = _firsts(sizes[depth + 1])
-        shifts = places[operators] + 1 - before[_firsts(counts)]
-        places = before + np.repeat(shifts, counts)
+        shifts = positions[operators] + 1 - before[_firsts(counts)]
+        positions = before + np.repeat(shifts, counts)
     return Expressions(tokens, offsets, values)
 
 
-def apply(operators, counts, values):
-    """What operators make of their arguments.
+def apply(
+    operators: np.ndarray, counts: np.ndarray, values: np.ndarray
+) -> np.ndarray:
+    """Applies operators to their arguments.
 
     Args:
         operators: uint8 array `(n,)` of `MIN`, `MAX`, `MED` (the median,
             rounded down) and `SM` (the sum's last digit).
-        counts: uint8 array `(n,)`, how many arguments each has.
+        counts: uint8 array `(n,)`, the number of arguments of each.
         values: uint8 array `(counts.sum(),)`, the arguments.
 
     Returns:
@@ -250,19 +258,19 @@ def apply(operators, counts, values):
     return results
 
 
-def _segment_sums(values, sizes):
-    """Sums of consecutive stretches of `values`, some of which are empty."""
+def _segment_sums(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Sums over consecutive segments of `values`, which may be empty."""
     ends = _with_start(sizes)
     return np.diff(_with_start(values)[ends])
 
 
-def _firsts(sizes):
-    """Where each of some consecutive stretches begins."""
+def _firsts(sizes: np.ndarray) -> np.ndarray:
+    """Where each of consecutive segments begins."""
     return _with_start(sizes)[:-1]
 
 
-def _with_start(sizes):
-    """Where consecutive stretches begin, and where the last one ends."""
+def _with_start(sizes: np.ndarray) -> np.ndarray:
+    """Where consecutive segments begin, and where the last one ends."""
     ends = np.zeros(len(sizes) + 1, np.int64)
     np.cumsum(sizes, out=ends[1:])
     return ends

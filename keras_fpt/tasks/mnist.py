@@ -1,4 +1,4 @@
-"""MNIST through TensorFlow Datasets."""
+"""MNIST from TensorFlow Datasets, cut into patches."""
 
 import functools
 
@@ -13,11 +13,11 @@ PADDING = 2  # to 32 x 32
 ROWS = (28 + 2 * PADDING) // PATCH_SIZE
 
 
-def task(data_dir=None):
+def task(data_dir: str | None = None) -> Task:
     """28 x 28 digits, padded to 32 x 32, as 64 tokens of 4 x 4 pixels.
 
     Args:
-        data_dir: TFDS folder. `None` is TFDS's own default, which the
+        data_dir: TFDS folder. `None` is TFDS's default folder, which the
             environment variable `TFDS_DATA_DIR` sets.
 
     Source: LeCun et al., 1998; Lu et al., 2021, section 2.2.
@@ -42,8 +42,8 @@ def task(data_dir=None):
     )
 
 
-def encode(x):
+def encode(x: tf.Tensor) -> tf.Tensor:
     """Images `(batch, 28, 28, 1)` to tokens `(batch, 64, 16)` in [-1, 1]."""
     around = [PADDING, PADDING]
     x = tf.pad(x, [[0, 0], around, around, [0, 0]])
-    return images.patches(images.centred(x), PATCH_SIZE)
+    return images.patches(images.center(x), PATCH_SIZE)

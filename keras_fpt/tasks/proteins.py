@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import pathlib
 import zlib
 
@@ -11,32 +12,32 @@ from keras_fpt.files import unpacking
 
 # The 20 common amino acids, then unknown (X), aspartate or asparagine (B),
 # glutamate or glutamine (Z), selenocysteine (U) and pyrrolysine (O). An amino
-# acid's token is its place.
+# acid's token is its index.
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYXBZUO"
 
 _NO_TOKEN = -1
 _TOKENS = np.full(256, _NO_TOKEN, np.int32)
 for _token, _letter in enumerate(AMINO_ACIDS):
     _TOKENS[[ord(_letter), ord(_letter.lower())]] = _token
-# Leucine or isoleucine, which the 25 have no letter for.
+# Leucine or isoleucine, for which the 25 have no letter.
 _TOKENS[[ord("J"), ord("j")]] = AMINO_ACIDS.index("X")
 
 
-def encode(sequence, where):
-    """The tokens of a protein.
+def encode(sequence: str, where: str) -> np.ndarray:
+    """Encodes a protein as tokens.
 
     Lower case is read as upper case, J (leucine or isoleucine) as X
     (unknown), and a `*` at the end (a stop) is dropped.
 
     Args:
         sequence: string of one-letter amino acids.
-        where: string, the file and record that it comes from, for errors.
+        where: string, the file and record of the protein, for errors.
 
     Returns:
-        int32 array `(length,)` of places in `AMINO_ACIDS`.
+        int32 array `(length,)` of indices in `AMINO_ACIDS`.
 
     Raises:
-        ValueError: there is another character, or nothing.
+        ValueError: the sequence is empty or has another character.
 
     >>> encode("ACDj*", "an example")
     array([ 0,  1,  2, 20], dtype=int32)
@@ -44,20 +45,20 @@ def encode(sequence, where):
     letters = sequence.removesuffix("*")
     if not letters:
         raise ValueError(f"{where}: the sequence is empty.")
-    # Latin-1 is one byte a character; what it lacks becomes a '?'.
+    # Latin-1 has one byte per character; unknown ones become '?'.
     as_bytes = letters.encode("latin-1", "replace")
     tokens = _TOKENS[np.frombuffer(as_bytes, np.uint8)]
     wrong = np.flatnonzero(tokens == _NO_TOKEN)
     if len(wrong):
         raise ValueError(
-            f"{where}: {letters[wrong[0]]!r} at position {wrong[0] + 1} is no "
-            f"amino acid. Expected letters of {AMINO_ACIDS} or J."
+            f"{where}: {letters[wrong[0]]!r} at position {wrong[0] + 1} is "
+            f"not an amino acid. Expected letters of {AMINO_ACIDS} or J."
         )
     return tokens
 
 
-def read_fasta(path):
-    """The records of a FASTA file, which may be compressed (`.gz`).
+def read_fasta(path: str | os.PathLike) -> list[tuple[str, str]]:
+    """Reads the records of a FASTA file, which may be compressed (`.gz`).
 
     Empty lines, white space within sequences and comments (lines that begin
     with `;`) are skipped. Sequences are not checked: see `encode`.
@@ -66,26 +67,27 @@ def read_fasta(path):
         path: string or path.
 
     Returns:
-        A list of `(id, sequence)`; the id is the first word of a header.
+        A list of `(id, sequence)`; the ID is the first word of a header.
 
     Raises:
-        ValueError: it is no FASTA file, is damaged, or has a record without
-            an id, without a sequence or with another record's id.
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged or not a FASTA file, or has a record without
+            an ID, without a sequence or with another record's ID.
     """
-    parts = {}  # the pieces of the sequences, by id
-    headers = {}  # the headers' line numbers, by id
+    parts: dict[str, list[str]] = {}  # the pieces of the sequences, by ID
+    headers: dict[str, int] = {}  # the headers' line numbers, by ID
     last = None
     for number, line in enumerate(io.StringIO(_text(path), newline=None), 1):
         where = f"`{path}`, line {number}"
         if line.startswith(">"):
             words = line[1:].split()
             if not words:
-                raise ValueError(f"{where}: the header has no id.")
+                raise ValueError(f"{where}: the header has no ID.")
             last = words[0]
             if last in parts:
                 raise ValueError(
-                    f"{where}: the id '{last}' is that of line "
-                    f"{headers[last]} too. Ids must differ."
+                    f"{where}: the ID '{last}' is that of line "
+                    f"{headers[last]} too. IDs must be unique."
                 )
             parts[last], headers[last] = [], number
         elif line.strip() and not line.startswith(";"):
@@ -105,17 +107,17 @@ def read_fasta(path):
     return [(name, "".join(pieces)) for name, pieces in parts.items()]
 
 
-def _decompress(content, path):
+def _decompress(content: bytes, path: str | os.PathLike) -> bytes:
     pieces, size = [], 0
     with gzip.open(io.BytesIO(content)) as file:
         while piece := file.read(2**24):
             pieces.append(piece)
             size += len(piece)
-            unpacking.check(len(content), size, path)
+            unpacking.check_size(len(content), size, path)
     return b"".join(pieces)
 
 
-def _text(path):
+def _text(path: str | os.PathLike) -> str:
     if not pathlib.Path(path).is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     content = pathlib.Path(path).read_bytes()
@@ -124,12 +126,12 @@ def _text(path):
             content = _decompress(content, path)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(
-                f"`{path}` is not a whole gzip file: {error}"
+                f"`{path}` is not a complete gzip file: {error}"
             ) from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"`{path}`, line {line}: this is no text. Expected a FASTA file."
+            f"`{path}`, line {line}: this is not text. Expected a FASTA file."
         ) from error

@@ -1,13 +1,16 @@
-"""Tasks by name."""
+"""Finds tasks by name."""
 
 import difflib
 import importlib
 import inspect
+import os
+from typing import Any
 
-from keras_fpt.tasks.user_data.paths import from_path, is_path
+from keras_fpt.tasks.task import Task
+from keras_fpt.tasks.user_data import from_path, is_path
 
 # A task's module has a function `task(data_dir, ...)`, and is imported when
-# the task is asked for.
+# the task is needed.
 _MODULES = {
     name: f"keras_fpt.tasks.{name}"
     for name in (
@@ -23,48 +26,53 @@ _MODULES = {
 }
 
 
-def names():
+def names() -> list[str]:
     """The names of all tasks, sorted."""
     return sorted(_MODULES)
 
 
-def is_own_data(name):
-    """Whether a name is the path of a person's own data, and of no task."""
+def is_user_data(name: str | os.PathLike) -> bool:
+    """Whether a name is the path of a person's data, rather than a task."""
     return _parse(name)[0] not in _MODULES and is_path(name)
 
 
-def _parse(name):
+def _parse(name: str | os.PathLike) -> tuple[str, str]:
+    """The key in `_MODULES`, and the variant or an empty string."""
     key, _, variant = str(name).replace("-", "_").partition(":")
     return key, variant
 
 
-def get(name, data_dir=None, **options):
-    """A task by its name.
+def get(
+    name: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    **options: Any,
+) -> Task:
+    """Finds a task by its name, or makes one from your own data.
 
     Args:
         name: string; `-` may stand for `_`. A variant follows a colon:
-            `"listops:bracketless"`. Or the path of a file or folder of your
-            own, see `keras_fpt.tasks.user_data.paths.from_path`.
-        data_dir: folder of the task's data, for a task that reads files.
-            `None` is the task's own default.
-        **options: the task's own, such as `max_length` of `listops` and
-            `remote_homology`, or `label_column` of a table of your own.
+            `"listops:bracketless"`. Or the path of your own file or folder,
+            see `keras_fpt.tasks.user_data.from_path`.
+        data_dir: folder of the task's data, for tasks that read files.
+            `None` is the task's default folder.
+        **options: options of the task, such as `max_length` of `listops` and
+            `remote_homology`, or `label_column` of your own table.
 
     Returns:
         A `Task`.
 
     Raises:
-        ValueError: there is no such task, variant or option.
-        FileNotFoundError: the task's data is not there and cannot be got;
-            this comes up when the data is first asked for.
+        ValueError: the task, variant or option is unknown.
+        FileNotFoundError: the task's data does not exist and cannot be
+            downloaded. Tasks read their data when it is first needed.
 
     >>> get("bit-xor").sequence_length
     10
     """
     key, variant = _parse(name)
-    if is_own_data(name):
+    if is_user_data(name):
         if data_dir is not None:
-            raise ValueError(f"`{name}` is read where it is: no data_dir.")
+            raise ValueError(f"`{name}` is a path, so data_dir does not apply.")
         return from_path(name, **options)
     if key not in _MODULES:
         close = difflib.get_close_matches(key, names(), n=1, cutoff=0.4)

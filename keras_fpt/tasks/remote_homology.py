@@ -1,6 +1,8 @@
 """Remote homology: from a protein's amino acids to its fold (TAPE)."""
 
 import functools
+import logging
+import os
 import pathlib
 
 import numpy as np
@@ -11,6 +13,7 @@ from keras_fpt.tasks import proteins, tape
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Origin, Recipe, Task
 
+LOGGER = logging.getLogger(__name__)
 # TAPE's names of the splits.
 SPLITS = {
     "train": "train",
@@ -21,18 +24,21 @@ SPLITS = {
 }
 
 
-def task(data_dir=None, max_length=1024):
-    """Proteins as one token an amino acid; the answer is one of 1,195 folds.
+def task(
+    data_dir: str | os.PathLike | None = None, max_length: int = 1024
+) -> Task:
+    """Proteins, one token per amino acid; classes are 1,195 folds.
 
-    `test` is TAPE's fold hold-out, whose proteins share a fold, and no
-    superfamily, with those of train; `superfamily` and `family` are its
-    other hold-outs.
+    `test` is TAPE's fold hold-out, whose proteins share a fold, but no
+    superfamily, with those of train; `superfamily` and `family` are its other
+    hold-outs.
 
     Args:
         data_dir: the folder that holds TAPE's folder `remote_homology`, with
             JSON or LMDB files. `None` is the folder that the environment
             variable `KERAS_FPT_HOME` names, or else `~/.cache/keras_fpt`.
-        max_length: int, longer proteins are left out; how many is printed.
+        max_length: int, longer proteins are left out, and their number is
+            logged.
 
     Source: Rao et al., 2019, section 4; Lu et al., 2021, section 2.2.
     """
@@ -67,12 +73,12 @@ def task(data_dir=None, max_length=1024):
     )
 
 
-def _folder(data_dir):
+def _folder(data_dir: str | os.PathLike | None) -> pathlib.Path:
     return pathlib.Path(data_dir).expanduser() if data_dir else cache.home()
 
 
 @functools.cache
-def _read(folder, max_length):
+def _read(folder: pathlib.Path, max_length: int) -> dict[str, Examples]:
     splits = {}
     left_out = []
     for split, name in SPLITS.items():
@@ -87,14 +93,14 @@ def _read(folder, max_length):
         if count:
             left_out.append(f"{count:,} of {len(records):,} {split}")
     if left_out:
-        print(
+        LOGGER.info(
             f"remote_homology: left out {', '.join(left_out)} proteins longer "
             f"than {max_length:,} amino acids"
         )
     return splits
 
 
-def _examples(records, max_length):
+def _examples(records: list[tape.Protein], max_length: int) -> Examples:
     tokens = [proteins.encode(r.sequence, r.where) for r in records]
     kept = [n for n, row in enumerate(tokens) if len(row) <= max_length]
     rows = [tokens[n] for n in kept]

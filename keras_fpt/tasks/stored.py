@@ -1,8 +1,8 @@
 """Examples that are held in memory, as tf.data pipelines.
 
-Nothing is drawn from a hidden state: a batch follows from the seed and its
-number, so it is the same on every backend and in every run, and a pipeline
-can begin at any batch at no cost.
+Pipelines have no hidden random state: a batch depends on the seed and its
+number alone, so it is the same on every backend and in every run, and a
+pipeline can begin at any batch at no cost.
 """
 
 import dataclasses
@@ -13,26 +13,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# So many batches are drawn together and sorted by length, so that a batch
+# This many batches are drawn together and sorted by length, so that a batch
 # holds sequences of similar lengths.
 BATCHES_SORTED_TOGETHER = 50
-# Sequences are padded to one of few lengths, since a new shape costs a
-# compilation on some backends.
+# Sequences are padded to one of a few lengths, since some backends compile
+# the model again for each new shape.
 PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-# Streams of random numbers that training draws from.
+# Streams of random numbers for training.
 ORDER, BATCH_ORDER, AUGMENTATION = 0, 1, 2
 
 
 class Examples(NamedTuple):
-    """Examples of one split.
+    """The examples of one split.
 
     Args:
         x: array `(n, ...)` with examples of one shape, or a `tf.RaggedTensor`
             of `n` sequences of different lengths: int32 tokens, or float32
             tokens of one width.
         y: int32 array `(n,)` or `(n, answers)`.
-        names: list of n strings that say where an example is in its source
-            (a file, a row), or `None`.
+        names: list of n strings that say where each example is from (a file,
+            a row), or `None`.
     """
 
     x: Any
@@ -42,7 +42,7 @@ class Examples(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """Examples in memory, read when they are first asked for.
+    """Examples in memory, read when they are first needed.
 
     Each training epoch is another permutation of all examples.
 
@@ -51,11 +51,11 @@ class Stored:
             of splits (`train`, `validation`, `test` and any others) to
             `Examples`.
         encode: function from a batch of `x` to tokens, inside tf.data;
-            `None` where `x` holds tokens already.
+            `None` if `x` holds tokens already.
         augment: function of a batch of `x` and a seed of shape `(2,)` that
             returns another `x` for training; `None` for none.
-        more_splits: tuple of names of held-out splits beside validation and
-            test.
+        more_splits: tuple of the names of other held-out splits than
+            validation and test.
     """
 
     read: Callable[[], Mapping[str, Examples]]
@@ -64,42 +64,47 @@ class Stored:
     more_splits: tuple[str, ...] = ()
 
     @property
-    def held_out_splits(self):
+    def held_out_splits(self) -> tuple[str, ...]:
+        """The names of the splits that are not for training."""
         return ("validation", "test", *self.more_splits)
 
     @functools.cached_property
-    def splits(self):
+    def splits(self) -> Mapping[str, Examples]:
         """The examples of all splits, by name."""
         return self.read()
 
-    def train(self, batch_size, seed, first_batch):
-        """Batches from number `first_batch` on, without end."""
+    def train(
+        self, batch_size: int, seed: int, first_batch: int
+    ) -> tf.data.Dataset:
+        """Endless batches, from batch number `first_batch`."""
         x, y, _ = self.splits["train"]
         y = tf.constant(y)
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
         longest = _longest(x) if is_ragged else None
 
-        def make(number, chosen):
-            rows = tf.gather(x, chosen)
+        def make(number, indices):
+            rows = tf.gather(x, indices)
             if is_ragged:
-                return _padded(rows, longest), tf.gather(y, chosen)
+                return _pad(rows, longest), tf.gather(y, indices)
             if self.augment:
                 stream = tf.constant([seed, AUGMENTATION], tf.int32)
                 rows = self.augment(
                     rows, tf.random.fold_in(stream, number, alg="philox")
                 )
-            return self._tokens(rows), tf.gather(y, chosen)
+            return self._tokens(rows), tf.gather(y, indices)
 
-        chosen = self.train_places(batch_size, seed, first_batch)
-        return chosen.map(make).prefetch(2)
+        indices = self.train_indices(batch_size, seed, first_batch)
+        return indices.map(make).prefetch(2)
 
-    def train_places(self, batch_size, seed, first_batch):
-        """Which examples the batches of `train` hold, without end.
+    def train_indices(
+        self, batch_size: int, seed: int, first_batch: int
+    ) -> tf.data.Dataset:
+        """The indices of the examples in the batches of `train`.
 
         Returns:
-            A `tf.data.Dataset` of pairs of int64: a batch's number, and the
-            examples' places `(batch_size,)`.
+            An endless `tf.data.Dataset` of pairs of int64: a batch's number,
+            and the indices of its examples, `(batch_size,)`.
         """
         x, y, _ = self.splits["train"]
         size = len(y)
@@ -113,47 +118,53 @@ class Stored:
             lambda number: (number, choose(x, number, batch_size, size, seed))
         )
 
-    def held_out(self, split, batch_size):
+    def held_out(self, split: str, batch_size: int) -> tf.data.Dataset:
         """One pass over a held-out split, in the order of `order`."""
         x, y, _ = self.splits[split]
         return self.in_order(x, self.order(split), batch_size, y)
 
-    def order(self, split):
-        """The places of a split's examples, as one pass takes them.
+    def order(self, split: str) -> np.ndarray:
+        """The order of a split's examples in one pass, as indices.
 
-        Sequences of different lengths come in the order of their lengths.
+        Sequences of different lengths are sorted by length.
         """
         x, y, _ = self.splits[split]
         if isinstance(x, tf.RaggedTensor):
             return np.argsort(x.row_lengths().numpy(), kind="stable")
         return np.arange(len(y))
 
-    def in_order(self, x, order, batch_size, y=None):
-        """Batches of some examples, in a given order.
+    def in_order(
+        self,
+        x: Any,
+        order: np.ndarray,
+        batch_size: int,
+        y: np.ndarray | None = None,
+    ) -> tf.data.Dataset:
+        """Batches of examples, in a given order.
 
         Args:
             x: as in `Examples`.
-            order: int array of the examples' places in `x`.
+            order: int array of indices in `x`.
             batch_size: int.
-            y: as in `Examples`; `None` gives batches of `x` alone.
+            y: as in `Examples`; if `None`, batches hold `x` alone.
         """
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
         longest = _longest(x) if is_ragged else None
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
 
-        def make(places):
-            rows = tf.gather(x, places)
-            tokens = _padded(rows, longest) if is_ragged else self._tokens(rows)
-            return tokens if y is None else (tokens, tf.gather(y, places))
+        def make(indices):
+            rows = tf.gather(x, indices)
+            tokens = _pad(rows, longest) if is_ragged else self._tokens(rows)
+            return tokens if y is None else (tokens, tf.gather(y, indices))
 
         return batches.map(make).prefetch(2)
 
-    def size(self, split):
-        """How many examples a split has."""
+    def size(self, split: str) -> int:
+        """The number of examples of a split."""
         return len(self.splits[split].y)
 
-    def labels(self, split):
+    def labels(self, split: str) -> np.ndarray:
         """The labels of a split."""
         return self.splits[split].y
 
@@ -161,36 +172,39 @@ class Stored:
         return self.encode(x) if self.encode else x
 
 
-def _shuffled(places, size, seed):
-    """The examples at some places of an endless row of shuffled epochs."""
+def _shuffled(positions, size, seed):
+    """The examples at some positions in an endless row of shuffled epochs."""
     keys = tf.stack(
-        [tf.fill(tf.shape(places), tf.constant(seed, tf.int64)), places // size]
-        + [tf.fill(tf.shape(places), tf.constant(ORDER, tf.int64))],
+        [
+            tf.fill(tf.shape(positions), tf.constant(seed, tf.int64)),
+            positions // size,
+        ]
+        + [tf.fill(tf.shape(positions), tf.constant(ORDER, tf.int64))],
         1,
     )
     # The public tf.random.experimental.index_shuffle pads the wrong axis of
     # a batch of keys to the three numbers that the op takes.
     return tf.raw_ops.RandomIndexShuffle(
-        index=places % size,
+        index=positions % size,
         seed=keys,
         max_index=tf.constant(size - 1, tf.int64),
     )
 
 
 def _choose(x, number, batch_size, size, seed):
-    places = number * batch_size + tf.range(batch_size, dtype=tf.int64)
-    return _shuffled(places, size, seed)
+    positions = number * batch_size + tf.range(batch_size, dtype=tf.int64)
+    return _shuffled(positions, size, seed)
 
 
 def _choose_similar_lengths(x, number, batch_size, size, seed):
     together = BATCHES_SORTED_TOGETHER
     window = number // together
-    places = window * together * batch_size + tf.range(
+    positions = window * together * batch_size + tf.range(
         together * batch_size, dtype=tf.int64
     )
-    chosen = _shuffled(places, size, seed)
-    lengths = tf.gather(x.row_lengths(), chosen)
-    chosen = tf.gather(chosen, tf.argsort(lengths, stable=True))
+    indices = _shuffled(positions, size, seed)
+    lengths = tf.gather(x.row_lengths(), indices)
+    indices = tf.gather(indices, tf.argsort(lengths, stable=True))
     # Short batches must not always come first.
     key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])
     batch = tf.raw_ops.RandomIndexShuffle(
@@ -198,20 +212,20 @@ def _choose_similar_lengths(x, number, batch_size, size, seed):
         seed=key,
         max_index=tf.constant(together - 1, tf.int64),
     )
-    return tf.reshape(chosen, (together, batch_size))[batch]
+    return tf.reshape(indices, (together, batch_size))[batch]
 
 
 def _longest(x):
     return int(x.bounding_shape()[1])
 
 
-def _padded(x, longest):
-    """A batch of sequences, padded on the right, and its mask.
+def _pad(x, longest):
+    """Pads a batch of sequences on the right, and makes its mask.
 
     Args:
         x: the `tf.RaggedTensor` of the batch.
-        longest: int, the length of the split's longest sequence, beyond
-            which nothing is padded: a model may have no more positions.
+        longest: int, the length of the split's longest sequence. Batches are
+            not padded beyond it: a model may have no more positions.
     """
     lengths = tf.cast(x.row_lengths(), tf.int32)
     choices = [n for n in PADDED_LENGTHS if n < longest] + [longest]

@@ -1,7 +1,7 @@
-"""TAPE's files of remote homology: JSON, and pickles in LMDB.
+"""Reading of TAPE's files of remote homology: JSON, or pickles in LMDB.
 
-A pickle can run programs, and by NumPy's own helpers write over memory. The
-unpickler here admits plain values alone and makes arrays of numbers itself.
+Pickles can run programs and, through NumPy's own helpers, overwrite memory.
+The unpickler here accepts only plain values, and makes arrays itself.
 
 Source: Rao et al., 2019, "Evaluating Protein Transfer Learning with TAPE",
 https://github.com/songlab-cal/tape.
@@ -13,7 +13,7 @@ import os
 import pathlib
 import pickle
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import lmdb
 import numpy as np
@@ -23,10 +23,10 @@ _FIELDS = ("primary", "fold_label", "id")
 
 
 class Protein(NamedTuple):
-    """A record of a file.
+    """A protein and its fold.
 
     Args:
-        name: string, its id, such as `d1asha_`.
+        name: string, its ID, such as `d1asha_`.
         sequence: string of amino acids.
         fold: int, below `NUM_FOLDS`.
         where: string, the file and the record, for errors.
@@ -38,20 +38,20 @@ class Protein(NamedTuple):
     where: str
 
 
-def read_split(data_dir, split):
-    """The proteins of one of TAPE's splits of remote homology.
+def read_split(data_dir: str | os.PathLike, split: str) -> list[Protein]:
+    """Reads the proteins of one of TAPE's splits of remote homology.
 
     Args:
         data_dir: the folder that holds the folder `remote_homology`.
-        split: string, TAPE's name of it, such as `valid`. The file is
-            `remote_homology_<split>.json` or, where there is none, `.lmdb`,
-            which may be a folder or a single file.
+        split: string, TAPE's name of the split, such as `valid`. The file is
+            `remote_homology_<split>.json` or, if that does not exist,
+            `.lmdb`, which may be a folder or a single file.
 
     Returns:
         A list of `Protein`.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: neither file exists.
         ValueError: the file is damaged or holds something else.
     """
     folder = pathlib.Path(data_dir) / "remote_homology"
@@ -67,20 +67,20 @@ def read_split(data_dir, split):
             return proteins
     raise FileNotFoundError(
         f"There is no remote_homology_{split}.json or .lmdb in `{folder}`. "
-        f"Get the remote homology data (JSON or LMDB) from the links in the "
-        f"README of https://github.com/songlab-cal/tape, unpack it, and give "
-        f"the folder that holds `remote_homology/` (--data-dir DIR)."
+        f"Download the remote homology data (JSON or LMDB) from the links in "
+        f"the README of https://github.com/songlab-cal/tape, unpack it, and "
+        f"give the folder that holds `remote_homology/` (--data-dir DIR)."
     )
 
 
-def _protein(record, where, number):
+def _protein(record: Any, where: str, number: str) -> Protein:
     if not isinstance(record, dict):
         raise ValueError(
             f"{where}: expected an object with the fields primary and "
-            f"fold_label but found {_short(record)}."
+            f"fold_label but found {_shorten(record)}."
         )
     values = {name: _plain(record[name]) for name in _FIELDS if name in record}
-    # TAPE, too, names a record without an id by its number.
+    # As TAPE does, a record without an ID is named by its number.
     name = str(values.get("id", number))
     where = f"{where} ({name})"
     for field in ("primary", "fold_label"):
@@ -90,30 +90,30 @@ def _protein(record, where, number):
     if not isinstance(sequence, str):
         raise ValueError(
             f"{where}: expected primary to be a string of amino acids but "
-            f"found {_short(sequence)}."
+            f"found {_shorten(sequence)}."
         )
     if type(fold) is not int or not 0 <= fold < NUM_FOLDS:
         raise ValueError(
             f"{where}: expected fold_label to be an integer from 0 to "
-            f"{NUM_FOLDS - 1} but found {_short(fold)}."
+            f"{NUM_FOLDS - 1} but found {_shorten(fold)}."
         )
     return Protein(name, sequence, fold, where)
 
 
-def _plain(value):
-    """A number or string, which may have been an array of one, or bytes."""
+def _plain(value: Any) -> Any:
+    """Unwraps arrays of one value, and decodes bytes."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.item()
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _short(value):
+def _shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _read_json(path):
-    # TAPE's records hold long lists of other fields, which take much memory.
+def _read_json(path: pathlib.Path) -> list[Any]:
+    # Other fields of TAPE's records are long lists, which take much memory.
     def keep(pairs):
         return {name: value for name, value in pairs if name in _FIELDS}
 
@@ -130,7 +130,7 @@ def _read_json(path):
     return records
 
 
-def _read_lmdb(path):
+def _read_lmdb(path: pathlib.Path) -> list[Any]:
     is_folder = os.path.isdir(path)
     try:
         with (
@@ -143,20 +143,20 @@ def _read_lmdb(path):
             ) as environment,
             environment.begin() as transaction,
         ):
-            # Reading past the end of a file would end the whole process.
+            # Reading past the end of a file would crash the process.
             file = path / "data.mdb" if is_folder else path
             pages = environment.info()["last_pgno"] + 1
             expected = pages * environment.stat()["psize"]
             if file.stat().st_size < expected:
                 raise ValueError(
                     f"`{path}` is cut off: expected {expected:,} bytes but "
-                    f"found {file.stat().st_size:,}. Get the file again."
+                    f"found {file.stat().st_size:,}. Download it again."
                 )
             count = _unpickle_value(transaction, path, "num_examples")
             if type(count) is not int or count < 0:
                 raise ValueError(
                     f"`{path}`: expected num_examples to be a number but "
-                    f"found {_short(count)}."
+                    f"found {_shorten(count)}."
                 )
             return [
                 _unpickle_value(transaction, path, str(number))
@@ -168,26 +168,26 @@ def _read_lmdb(path):
         ) from error
 
 
-def _unpickle_value(transaction, path, key):
+def _unpickle_value(transaction: Any, path: pathlib.Path, key: str) -> Any:
     value = transaction.get(key.encode())
     if value is None:
         raise ValueError(f"`{path}`: there is no record {key}.")
     return unpickle(value, f"`{path}`, record {key}")
 
 
-def unpickle(pickled, where):
-    """A pickled value of plain containers, strings, numbers and arrays.
+def unpickle(pickled: bytes, where: str) -> Any:
+    """Unpickles plain containers, strings, numbers and arrays.
 
     Args:
         pickled: bytes.
-        where: string, the file and record that they come from, for errors.
+        where: string, the file and record of the pickle, for errors.
 
     Returns:
         The value. NumPy's scalars become Python's.
 
     Raises:
-        ValueError: it is damaged, or names anything else, such as a function
-            to call. None of it has run then.
+        ValueError: the pickle is damaged, or names anything else, such as a
+            function to call, which is then not called.
 
     >>> unpickle(pickle.dumps({"primary": "MKV"}), "an example")
     {'primary': 'MKV'}
@@ -202,24 +202,27 @@ def unpickle(pickled, where):
 
 
 class _PlainUnpickler(pickle._Unpickler):
-    """Python's own unpickler, since that in C fills the memory if told so.
+    """An unpickler in Python, since the one in C can exhaust the memory.
 
-    Six bytes that number a value by 2^31 make it set 34 GB to zero.
+    Six bytes that memoize a value under the number 2^31 make the latter
+    allocate 34 GB.
     """
 
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def _load_build(self):
-        # On anything else a pickle could set attributes, even of a class.
+    def _load_build(self) -> None:
+        # Of other objects, and even classes, a pickle could set attributes.
         if type(self.stack[-2]) not in (_DType, _Array):
-            raise pickle.UnpicklingError("it changes what is no array.")
+            raise pickle.UnpicklingError(
+                "it sets the state of an object that is not an array."
+            )
         super().load_build()
 
     dispatch[pickle.BUILD[0]] = _load_build
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
-            return _ADMITTED[module, name]
+            return _ALLOWED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(
                 f"it names {module}.{name}. Expected plain containers, "
@@ -230,13 +233,15 @@ class _PlainUnpickler(pickle._Unpickler):
 class _DType:
     """A dtype of numbers or strings.
 
-    A `numpy.dtype` must not be unpickled: a forged state can hide that it
-    holds objects, so that any number would be taken for a pointer.
+    Unpickling a `numpy.dtype` is not safe: a forged state can hide that it
+    holds objects, so that any number would be used as a pointer.
     """
 
-    def __init__(self, code, align=False, copy=False):
+    def __init__(
+        self, code: str, align: bool = False, copy: bool = False
+    ) -> None:
         if not re.fullmatch(r"[biufcSU]\d+", code):
-            raise ValueError(f"it has an array of the type {_short(code)}.")
+            raise ValueError(f"it has an array of type {_shorten(code)}.")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state):
@@ -244,11 +249,11 @@ class _DType:
 
 
 class _Array(np.ndarray):
-    """An array that takes its shape, type and values from a pickle."""
+    """An array whose shape, type and values are set from a pickle."""
 
     def __setstate__(self, state):
         version, shape, dtype, is_fortran, content = state
-        # Refuses a shape that the values do not fill.
+        # Raises an error for a shape that the values do not fill.
         shape = _array(content, dtype, shape, "C").shape
         super().__setstate__((version, shape, dtype.dtype, is_fortran, content))
 
@@ -259,7 +264,7 @@ def _reconstruct(subtype, shape, code):
 
 def _array(content, dtype, shape, order, *axes):
     array = np.frombuffer(content, dtype.dtype)
-    if order == "K":  # another order of the axes in memory
+    if order == "K":  # the axes have another order in memory
         return array.reshape(shape).transpose(*axes)
     return array.reshape(shape, order=order)
 
@@ -270,19 +275,19 @@ def _scalar(dtype, content):
 
 def _encode(text, encoding):
     if encoding != "latin1":
-        raise ValueError(f"it has bytes in the encoding {_short(encoding)}.")
+        raise ValueError(f"it has bytes in the encoding {_shorten(encoding)}.")
     return text.encode(encoding)
 
 
-_ADMITTED = {
+_ALLOWED = {
     ("_codecs", "encode"): _encode,  # bytes, in old pickles
     ("numpy", "dtype"): _DType,
     ("numpy", "ndarray"): None,  # an argument of `_reconstruct`
 }
 for _type in (bytearray, bytes, complex, frozenset, set):
     for _module in ("builtins", "__builtin__"):
-        _ADMITTED[_module, _type.__name__] = _type
+        _ALLOWED[_module, _type.__name__] = _type
 for _core in ("numpy.core", "numpy._core"):
-    _ADMITTED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
-    _ADMITTED[f"{_core}.multiarray", "scalar"] = _scalar
-    _ADMITTED[f"{_core}.numeric", "_frombuffer"] = _array
+    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
+    _ALLOWED[f"{_core}.multiarray", "scalar"] = _scalar
+    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _array

@@ -1,4 +1,4 @@
-"""What a task is."""
+"""`Task`: labeled sequences and what a model needs to know of them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,12 +9,12 @@ import tensorflow as tf
 
 
 class Splits(NamedTuple):
-    """The three batched `tf.data.Dataset`s of a task, of `(x, y)`.
+    """The three batched `tf.data.Dataset`s of `(x, y)` of a task.
 
     Args:
-        train: shuffled and endless.
-        validation: one pass, in a fixed order.
-        test: one pass, in a fixed order.
+        train: `tf.data.Dataset`, shuffled and endless.
+        validation: `tf.data.Dataset`, one pass in a fixed order.
+        test: `tf.data.Dataset`, one pass in a fixed order.
     """
 
     train: tf.data.Dataset
@@ -24,13 +24,13 @@ class Splits(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What `keras-fpt train` uses for a task where nothing else is said.
+    """The default hyperparameters of `keras-fpt train` for a task.
 
     Args:
-        steps: int, gradient steps.
-        batch_size: int, examples a step.
-        learning_rate: float, of Adam.
-        dropout: float, the dropout rate of the backbone.
+        steps: int, training steps.
+        batch_size: int, examples per step.
+        learning_rate: float, learning rate of Adam.
+        dropout: float, dropout rate of the backbone.
     """
 
     steps: int
@@ -41,11 +41,11 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where a task's data comes from, for those who report on it.
+    """Where a task's data comes from.
 
     Args:
-        source: string, who made it and where it is.
-        licence: string.
+        source: string, who published the data, and where.
+        licence: string, the license of the data.
         citation: string, the paper to cite.
     """
 
@@ -60,24 +60,24 @@ class Task:
 
     Args:
         name: string.
-        description: string, one line: what goes in and what comes out.
-        num_classes: int, classes of each answer.
-        sequence_length: int, the tokens of the longest example.
-        data: what makes the examples: a `Generated` or a `Stored`.
+        description: string, one line: the inputs and the labels.
+        num_classes: int, the classes of each label.
+        sequence_length: int, tokens of the longest example.
+        data: a `Generated` or a `Stored`, which makes the examples.
         recipe: a `Recipe`.
         input_dim: int, width of float tokens, or `None`.
         vocabulary_size: int, for integer tokens, or `None`.
-        num_output_tokens: int, how many of the last tokens answer.
-        labels_per_token: int, answers of each of them.
-        class_names: tuple of strings, or `None` where they are numbers.
-        top_5: bool, whether top-5 accuracy is reported as well.
+        num_output_tokens: int, how many of the last tokens have labels.
+        labels_per_token: int, the labels of each of them.
+        class_names: tuple of strings, or `None` if classes are numbers.
+        top_5: bool, whether to report top-5 accuracy as well.
         origin: an `Origin`, or `None`.
         picture: function from tokens `(tokens, dim)` to the image that they
             were cut from, `(height, width)` or `(height, width, 3)` in
-            [0, 1]; `None` where they were not an image.
-        symbols: tuple of strings, what integer tokens stand for, or `None`.
-        reader: what turns new files into tokens as this task's were, for a
-            task on a person's own data; else `None`.
+            [0, 1]; `None` if they were not cut from an image.
+        symbols: tuple of strings that integer tokens stand for, or `None`.
+        reader: reads new files in the same way as the task's data, for
+            predictions, if that is a person's data; otherwise `None`.
     """
 
     name: str
@@ -98,24 +98,26 @@ class Task:
     reader: Any = None
 
     @property
-    def held_out_splits(self):
-        """Names of the splits that do not train: validation, test, others."""
+    def held_out_splits(self) -> tuple[str, ...]:
+        """The names of the splits that are not for training."""
         return self.data.held_out_splits
 
-    def datasets(self, batch_size=64, seed=0, first_batch=0):
+    def datasets(
+        self, batch_size: int = 64, seed: int = 0, first_batch: int = 0
+    ) -> Splits:
         """The task's data as batched `tf.data.Dataset`s of `(x, y)`.
 
         Args:
             batch_size: int.
-            seed: int. The training examples and their order follow from it,
-                the same on every backend and in every run. Validation and
-                test examples are the same for every seed.
+            seed: int. Training examples and their order depend on it alone,
+                and are the same on every backend and in every run. Validation
+                and test examples are the same for every seed.
             first_batch: int, the number of the training batch to begin with,
-                for a run that goes on.
+                for a resumed run.
 
         Returns:
             `Splits`: `train` is endless; `validation` and `test` are one
-            pass each. Where examples have different lengths, `x` is
+            pass each. If examples have different lengths, `x` is
             `{"tokens": ..., "padding_mask": ...}`.
         """
         if batch_size < 1:
@@ -129,7 +131,7 @@ class Task:
             self.data.held_out("test", batch_size),
         )
 
-    def held_out(self, split, batch_size=64):
+    def held_out(self, split: str, batch_size: int = 64) -> tf.data.Dataset:
         """One pass over a held-out split, in a fixed order.
 
         Args:
@@ -137,7 +139,7 @@ class Task:
             batch_size: int.
 
         Raises:
-            ValueError: there is no such split.
+            ValueError: the split is unknown.
         """
         if split not in self.held_out_splits:
             raise ValueError(
@@ -146,24 +148,32 @@ class Task:
             )
         return self.data.held_out(split, batch_size)
 
-    def class_counts(self, split):
-        """How often each class is the answer, `(num_classes,)`, or `None`.
+    def class_counts(self, split: str) -> np.ndarray | None:
+        """Counts the labels of each class.
 
-        It is `None` for training examples that are generated.
+        Args:
+            split: string, `"train"` or one of `held_out_splits`.
+
+        Returns:
+            int array `(num_classes,)`, or `None` if the split is endless.
         """
         labels = self.data.labels(split)
         if labels is None:
             return None
         return np.bincount(labels.ravel(), minlength=self.num_classes)
 
-    def majority_accuracy(self, split):
-        """The accuracy of always giving the commonest answer of train."""
+    def majority_accuracy(self, split: str) -> float:
+        """The accuracy of always predicting the majority class of train.
+
+        Args:
+            split: string, one of `held_out_splits`.
+        """
         train = self.class_counts("train")
         counts = self.class_counts(split)
-        commonest = np.argmax(counts if train is None else train)
-        return float(counts[commonest] / counts.sum())
+        majority_class = np.argmax(counts if train is None else train)
+        return float(counts[majority_class] / counts.sum())
 
-    def model_arguments(self):
+    def model_arguments(self) -> dict[str, Any]:
         """The arguments of `FPTClassifier` that fit this task."""
         return {
             "num_classes": self.num_classes,

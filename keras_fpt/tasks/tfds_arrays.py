@@ -1,6 +1,8 @@
 """Image data sets from TensorFlow Datasets, as arrays in memory."""
 
 import functools
+import logging
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,26 +10,29 @@ import tensorflow as tf
 from keras_fpt.tasks import images
 from keras_fpt.tasks.stored import Examples
 
+LOGGER = logging.getLogger(__name__)
 TFDS_STORE = "https://storage.googleapis.com"
 
 
 @functools.cache
-def read(name, data_dir=None):
+def read(name: str, data_dir: str | None = None) -> dict[str, Examples]:
     """Reads an image classification data set that has no validation split.
 
-    The data set is downloaded and prepared if it is not in the folder yet.
+    If the data set is not in the folder yet, it is downloaded and prepared.
 
     Args:
-        name: string, its TFDS name.
-        data_dir: TFDS folder; `None` is TFDS's own default.
+        name: string, the TFDS name of the data set.
+        data_dir: TFDS folder; `None` is TFDS's default folder.
 
     Returns:
         A dict of `Examples`: `train`, `validation` (a fixed, seeded tenth of
         train) and `test`, with uint8 images `(n, height, width, channels)`.
 
     Raises:
-        FileNotFoundError: it is not there and cannot be downloaded.
-        ValueError: its files are damaged.
+        FileNotFoundError: the data set is not in the folder and cannot be
+            downloaded.
+        PermissionError: the folder cannot be written to.
+        ValueError: the files are damaged.
     """
     import tensorflow_datasets as tfds
 
@@ -42,7 +47,7 @@ def read(name, data_dir=None):
     }
 
 
-def _load(builder, split):
+def _load(builder: Any, split: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         batch = builder.as_dataset(split=split, batch_size=-1)
     except tf.errors.DataLossError as error:
@@ -56,14 +61,14 @@ def _load(builder, split):
     return batch["image"].numpy(), batch["label"].numpy().astype(np.int32)
 
 
-def _download(builder, name):
+def _download(builder: Any, name: str) -> None:
     import requests
     import tensorflow_datasets as tfds
 
     try:
-        # TFDS tries for minutes before it gives up.
+        # TFDS itself retries for minutes.
         requests.head(TFDS_STORE, timeout=10)
-        print(f"Preparing '{name}' in {builder.data_dir}")
+        LOGGER.info(f"Preparing '{name}' in {builder.data_dir}")
         builder.download_and_prepare()
     except PermissionError as error:
         raise PermissionError(

@@ -120,14 +120,18 @@ def test_a_failing_maker_leaves_nothing_behind(home):
 
 def test_a_folder_that_may_not_be_written_to(home, make, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(PermissionError, match="Set KERAS_FPT_HOME to a folder"):
+    with pytest.raises(
+        PermissionError, match="Set KERAS_FPT_HOME to a writable folder"
+    ):
         cache.cached("some", make)
     assert make.calls == 0
 
 
 def test_a_folder_that_cannot_be(home, make):
     home.write_text("a file")
-    with pytest.raises(OSError, match="Set KERAS_FPT_HOME to a folder") as info:
+    with pytest.raises(
+        OSError, match="Set KERAS_FPT_HOME to a writable folder"
+    ) as info:
         cache.cached("some", make)
     assert str(home) in str(info.value)
     assert make.calls == 0
@@ -135,5 +139,7 @@ def test_a_folder_that_cannot_be(home, make):
 
 def test_a_file_that_cannot_be_written(home, make):
     (home / "some.safetensors").mkdir(parents=True)
-    with pytest.raises(OSError, match="Set KERAS_FPT_HOME to a folder"):
+    with pytest.raises(
+        OSError, match="Set KERAS_FPT_HOME to a writable folder"
+    ):
         cache.cached("some", make)

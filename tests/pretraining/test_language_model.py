@@ -29,10 +29,6 @@ SMALL = {
 }
 
 
-def quiet(line):
-    pass
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     return write_corpus(tmp_path_factory.mktemp("corpus"))
@@ -42,7 +38,7 @@ def corpus(tmp_path_factory):
 def finished(corpus, tmp_path_factory):
     output = str(tmp_path_factory.mktemp("lm") / "tiny_lm")
     config = LanguageModelConfig((corpus,), **SMALL)
-    return output, pretrain_language_model(config, output, log=quiet)
+    return output, pretrain_language_model(config, output)
 
 
 @pytest.mark.backend_free
@@ -94,7 +90,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(
 ):
     monkeypatch.setattr(language_model, "STEPS_PER_CHECKPOINT", 3)
     config = LanguageModelConfig((corpus,), **SMALL)
-    whole = pretrain_language_model(config, str(tmp_path / "a"), log=quiet)
+    whole = pretrain_language_model(config, str(tmp_path / "a"))
 
     def stop_after_two(path, model, metadata):
         save(path, model, metadata)
@@ -107,11 +103,11 @@ def test_a_run_in_two_parts_is_the_run_in_one(
     )
     output = str(tmp_path / "b")
     with pytest.raises(KeyboardInterrupt):
-        pretrain_language_model(config, output, log=quiet)
+        pretrain_language_model(config, output)
     monkeypatch.setattr(language_model.checkpoints, "save_state", save)
     with pytest.raises(FileExistsError, match="--resume"):
-        pretrain_language_model(config, output, log=quiet)
-    parts = pretrain_language_model(config, output, resume=True, log=quiet)
+        pretrain_language_model(config, output)
+    parts = pretrain_language_model(config, output, resume=True)
     assert parts["validation_loss"] == pytest.approx(
         whole["validation_loss"], rel=1e-6
     )
@@ -121,7 +117,7 @@ def test_a_run_in_two_parts_is_the_run_in_one(
 def test_resume_with_other_settings_is_refused(finished, corpus):
     config = LanguageModelConfig((corpus,), **{**SMALL, "seed": 4})
     with pytest.raises(ValueError, match="has seed=0 but received seed=4"):
-        pretrain_language_model(config, finished[0], resume=True, log=quiet)
+        pretrain_language_model(config, finished[0], resume=True)
 
 
 @pytest.mark.backend_free
@@ -130,7 +126,7 @@ def test_too_little_text_is_refused(corpus, tmp_path):
         (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}
     )
     with pytest.raises(ValueError, match="more than 32,000 tokens, one step"):
-        pretrain_language_model(config, str(tmp_path / "x"), log=quiet)
+        pretrain_language_model(config, str(tmp_path / "x"))
     assert not (tmp_path / "x" / "training").exists()
 
 
@@ -139,7 +135,7 @@ def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
     with pytest.raises(FileExistsError, match="holds no pretraining run"):
-        pretrain_language_model(config, str(tmp_path), True, log=quiet)
+        pretrain_language_model(config, str(tmp_path), True)
     assert (tmp_path / "README.md").read_text() == "mine"
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fpt.tasks import augmentation
-from keras_fpt.tasks.augmentation import MOST_DEGREES, PADDING
+from keras_fpt.tasks.augmentation import MAX_DEGREES, PADDING
 
 pytestmark = pytest.mark.backend_free
 
@@ -90,8 +90,8 @@ def test_moves_are_uniform():
         assert counts.size == 9 and 900 < counts.min() < counts.max() < 1100
     assert abs(flips.mean() - 0.5) < 0.02
     degrees = np.degrees(angles)
-    assert np.abs(degrees).max() <= MOST_DEGREES
-    counts, _ = np.histogram(degrees, 9, (-MOST_DEGREES, MOST_DEGREES))
+    assert np.abs(degrees).max() <= MAX_DEGREES
+    counts, _ = np.histogram(degrees, 9, (-MAX_DEGREES, MAX_DEGREES))
     assert 900 < counts.min() < counts.max() < 1100
     # None of them follows from another.
     moves = np.stack([*offsets.T, flips, angles])

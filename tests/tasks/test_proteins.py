@@ -102,13 +102,13 @@ def test_fasta_round_trip(tmp_path_factory, records, width, end, suffix):
     ("content", "message"),
     [
         (b"\nMKV\n>a\nM", r"proteins.fasta`, line 2: expected a header"),
-        (b">a\nM\n>  \nM", r"proteins.fasta`, line 3: the header has no id"),
+        (b">a\nM\n>  \nM", r"proteins.fasta`, line 3: the header has no ID"),
         (b">a\n>b\nM", r"proteins.fasta`, line 1: 'a' has no sequence"),
         (b">a\nM\n>b\n;\n", r"proteins.fasta`, line 3: 'b' has no sequence"),
-        (b">a\nM\n\n>a x\nM", r"line 4: the id 'a' is that of line 1 too"),
+        (b">a\nM\n\n>a x\nM", r"line 4: the ID 'a' is that of line 1 too"),
         (b"", r"proteins.fasta` has no records"),
         (b"; only a comment\n", r"proteins.fasta` has no records"),
-        (b">a\nM\xff\xfe\n", r"proteins.fasta`, line 2: this is no text"),
+        (b">a\nM\xff\xfe\n", r"proteins.fasta`, line 2: this is not text"),
         (bytes(100), r"proteins.fasta`, line 1: expected a header"),
     ],
 )

@@ -69,5 +69,5 @@ def test_a_path_is_data_of_ones_own(tmp_path, monkeypatch):
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="--label-column. It has a, b"):
         tasks.get("my.csv")
-    with pytest.raises(ValueError, match="--patch-size does not fit"):
+    with pytest.raises(ValueError, match="--patch-size does not apply"):
         tasks.get("my.csv", label_column="b", patch_size=2)

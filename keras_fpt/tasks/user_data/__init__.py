@@ -1,1 +1,5 @@
-"""A person's own data as tasks."""
+"""Tasks from a person's own files, folders and arrays."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,8 @@
-"""The `Task` of a person's own examples, and what was found in them."""
+"""Makes the `Task` of a person's examples, and describes it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -6,41 +10,43 @@ from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
 from keras_fpt.tasks.user_data import sequences, splitting
 
+LOGGER = logging.getLogger(__name__)
 RECIPE = Recipe(steps=1000)
 CLASSES_SHOWN = 8
 
 
-def task(
-    name,
-    x,
-    y,
-    class_names,
-    places,
-    split_by,
-    reader,
-    names=None,
-    encode=None,
-    vocabulary_size=None,
-    notes=(),
-    verbose=True,
-    **more,
-):
-    """Makes the task and says what was found.
+def make_task(
+    name: str,
+    x: Any,
+    y: np.ndarray,
+    class_names: Sequence[str],
+    splits: dict[str, np.ndarray],
+    split_by: str,
+    reader: Any,
+    names: Sequence[str] | None = None,
+    encode: Callable | None = None,
+    vocabulary_size: int | None = None,
+    notes: Sequence[str] = (),
+    verbose: bool = True,
+    **more: Any,
+) -> Task:
+    """Makes a task from examples in memory.
 
     Args:
         name: string.
         x: as in `Examples`, all examples.
         y: int32 array `(n,)`.
         class_names: tuple of strings.
-        places: dict from splits to int arrays of places in `x`.
-        split_by: string, how it was split, in words.
-        reader: what reads new files in the same way.
-        names: list of n strings that say where each example is.
+        splits: dict from splits to int arrays of indices in `x`.
+        split_by: string, how the examples were split, in words.
+        reader: reads new files in the same way, for predictions.
+        names: list of n strings that say where each example is from, or
+            `None`.
         encode: function from a batch of `x` to tokens, or `None`.
         vocabulary_size: int for integer tokens, else `None`.
-        notes: strings, what else was found.
-        verbose: bool, whether to print what was found.
-        **more: more fields of the `Task`.
+        notes: strings, further lines of the description.
+        verbose: bool, whether to log a description of the data.
+        **more: other fields of the `Task`.
 
     Returns:
         A `Task`.
@@ -48,17 +54,17 @@ def task(
     Raises:
         ValueError: a split is empty, or a class has no training example.
     """
-    splitting.check(places, y, class_names)
+    splitting.check_splits(splits, y, class_names)
     examples = {
         split: Examples(
-            sequences.take(x, chosen),
-            y[chosen],
-            None if names is None else [names[i] for i in chosen],
+            sequences.select(x, indices),
+            y[indices],
+            None if names is None else [names[i] for i in indices],
         )
-        for split, chosen in places.items()
+        for split, indices in splits.items()
     }
     sample = encode(x[:1]) if encode else x
-    made = Task(
+    task = Task(
         name=name,
         description=_description(sample, vocabulary_size, len(class_names)),
         num_classes=len(class_names),
@@ -72,12 +78,12 @@ def task(
         **more,
     )
     if verbose:
-        print("\n".join(found(made, split_by, notes)))
-    return made
+        LOGGER.info("\n".join(describe_task(task, split_by, notes)))
+    return task
 
 
-def found(task, split_by, notes):
-    """Lines that say what a task's data is."""
+def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
+    """Lines that describe a task's data: sizes, classes and splits."""
     sizes = {split: task.data.size(split) for split in splitting.SPLITS}
     counts = np.sum([task.class_counts(split) for split in sizes], axis=0)
     parts = [
@@ -95,7 +101,7 @@ def found(task, split_by, notes):
     ]
 
 
-def _description(x, vocabulary_size, num_classes):
+def _description(x: Any, vocabulary_size: int | None, num_classes: int) -> str:
     longest = sequences.longest(x)
     length = f"{longest:,} token" + "s" * (longest != 1)
     if sequences.is_ragged(x):

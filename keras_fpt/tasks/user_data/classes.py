@@ -1,53 +1,60 @@
 """Labels of any kind as numbered classes."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
-# With fewer examples a class, numbers are taken for measurements.
-LEAST_EXAMPLES_A_CLASS = 2
+# With fewer examples per class, numbers are taken for measurements.
+MIN_EXAMPLES_PER_CLASS = 2
 MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
 
 
-def number(labels, where, class_names=None):
-    """Numbers the classes of some labels.
+def encode_labels(
+    labels: Any,
+    where: Callable[[int], str],
+    class_names: Sequence[str] | None = None,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Encodes labels as integers.
 
     Args:
         labels: sequence of n labels: strings, integers or booleans.
-        where: function from an example's place to words that say where its
+        where: function from an example's index to words that say where its
             label is, for errors.
-        class_names: sequence of strings, the classes in their order, where
-            they are known; labels are then their names or their numbers.
-            `None` takes them from the labels, sorted.
+        class_names: sequence of strings, the classes in their order, if they
+            are known; labels are then names of classes or indices. `None`
+            takes the classes from the labels, sorted.
 
     Returns:
         A tuple: int32 array `(n,)`, and a tuple of the classes' names.
 
     Raises:
         ValueError: a label is missing (empty, or a word such as NaN, NA or
-            None), is not among the classes, or a number
-            that was measured; a class is empty; there is only one.
+            None), is not one of the classes, or is a measured number; a class
+            is empty; all labels are the same.
     """
     labels = _as_text_or_numbers(np.asarray(labels))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(
-            "Expected one label an example, of shape (examples,), but "
-            f"received shape {labels.shape}. Of one-hot labels, take "
+            "Expected one label per example, of shape (examples,), but "
+            f"received shape {labels.shape}. For one-hot labels, give "
             "np.argmax(y, axis=1)."
         )
     if not len(labels):
-        raise ValueError("Expected labelled examples but received none.")
+        raise ValueError("Expected labeled examples but received none.")
     _check_values(labels, where)
     if class_names is None:
         names, y = np.unique(labels, return_inverse=True)
-        y, names = _in_order_of_numbers(y, names)
+        y, names = _sort_numerically(y, names)
         _check_not_measured(names, labels)
     else:
         names = [str(name) for name in class_names]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise ValueError(f"The class '{twice[0]}' is named twice.")
-        y = _places(labels, names, where)
+        repeated = [name for name in names if names.count(name) > 1]
+        if repeated:
+            raise ValueError(f"The class '{repeated[0]}' is named twice.")
+        y = _find_classes(labels, names, where)
     empty = np.flatnonzero(np.bincount(y, minlength=len(names)) == 0)
     if len(empty):
         raise ValueError(f"The class '{names[empty[0]]}' has no example.")
@@ -59,8 +66,8 @@ def number(labels, where, class_names=None):
     return y.astype(np.int32), tuple(names)
 
 
-def _as_text_or_numbers(labels):
-    """Bytes and objects of any kind as text; what is missing as ''."""
+def _as_text_or_numbers(labels: np.ndarray) -> np.ndarray:
+    """Converts bytes and objects to text, and missing values to ''."""
     import pandas as pd
 
     if labels.dtype.kind == "S":
@@ -78,13 +85,13 @@ def _as_text_or_numbers(labels):
     return np.array(flat, str).reshape(labels.shape)
 
 
-def _check_values(labels, where):
+def _check_values(labels: np.ndarray, where: Callable) -> None:
     if np.issubdtype(labels.dtype, np.floating):
-        odd = ~np.isfinite(labels) | (labels != np.round(labels))
-        if odd.any():
-            place = np.argmax(odd)
+        is_measured = ~np.isfinite(labels) | (labels != np.round(labels))
+        if is_measured.any():
+            index = np.argmax(is_measured)
             raise ValueError(
-                f"{where(place)}: the label {labels[place]} is not a class. "
+                f"{where(index)}: the label {labels[index]} is not a class. "
                 "keras-fpt classifies; it does not do regression."
             )
     if labels.dtype.kind == "U":
@@ -95,8 +102,10 @@ def _check_values(labels, where):
             )
 
 
-def _in_order_of_numbers(y, names):
-    """Classes called 2 and 10 in that order, and called so."""
+def _sort_numerically(
+    y: np.ndarray, names: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """Puts classes that are numbers in order: 2 before 10."""
     if names.dtype == bool:
         return y, [str(name) for name in names]
     try:
@@ -104,15 +113,15 @@ def _in_order_of_numbers(y, names):
     except ValueError:
         return y, [str(name) for name in names]
     order = np.argsort(values, kind="stable")
-    text = names.dtype.kind == "U"
+    is_text = names.dtype.kind == "U"
     return np.argsort(order)[y], [
-        str(names[i]) if text else str(values[i]) for i in order
+        str(names[i]) if is_text else str(values[i]) for i in order
     ]
 
 
-def _check_not_measured(names, labels):
-    few = len(names) * LEAST_EXAMPLES_A_CLASS > len(labels)
-    if len(labels) >= 10 and few and all(map(_is_number, names)):
+def _check_not_measured(names: Sequence[str], labels: np.ndarray) -> None:
+    is_rare = len(names) * MIN_EXAMPLES_PER_CLASS > len(labels)
+    if len(labels) >= 10 and is_rare and all(map(_is_number, names)):
         raise ValueError(
             f"There are {len(names):,} different labels, such as "
             f"'{names[0]}', among {len(labels):,} examples. keras-fpt "
@@ -120,7 +129,7 @@ def _check_not_measured(names, labels):
         )
 
 
-def _is_number(name):
+def _is_number(name: str) -> bool:
     try:
         float(name)
     except ValueError:
@@ -128,20 +137,22 @@ def _is_number(name):
     return True
 
 
-def _places(labels, names, where):
-    place_of = {name: place for place, name in enumerate(names)}
+def _find_classes(
+    labels: np.ndarray, names: list[str], where: Callable
+) -> np.ndarray:
+    index_of: dict[Any, int] = {name: i for i, name in enumerate(names)}
     if labels.dtype.kind in "iubf":
-        place_of = {place: place for place in range(len(names))}
-    y = np.array([place_of.get(label, -1) for label in labels.tolist()])
+        index_of = {i: i for i in range(len(names))}
+    y = np.array([index_of.get(label, -1) for label in labels.tolist()])
     if (y < 0).any():
-        place = np.argmax(y < 0)
+        index = np.argmax(y < 0)
         raise ValueError(
-            f"{where(place)}: the label '{labels[place]}' is outside the "
-            f"{len(names)} classes {_shortened(names)}."
+            f"{where(index)}: the label '{labels[index]}' is not one of the "
+            f"{len(names)} classes {_shorten(names)}."
         )
     return y
 
 
-def _shortened(names):
+def _shorten(names: list[str]) -> str:
     shown = ", ".join(names[:8])
     return shown if len(names) <= 8 else f"{shown}, ..."

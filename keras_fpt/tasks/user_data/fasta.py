@@ -1,17 +1,20 @@
-"""Proteins in FASTA files."""
+"""Tasks from proteins in FASTA files."""
 
 import dataclasses
+import os
 import pathlib
+from typing import Any
 
 from keras_fpt.tasks import proteins
+from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
     classes,
     sequences,
     splitting,
-    tables,
+    table_files,
 )
-from keras_fpt.tasks.user_data.source_errors import names_source
+from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
 MAX_LENGTH = 1024
 
@@ -26,8 +29,8 @@ class FastaReader:
 
     max_length: int
 
-    def read(self, path):
-        """The tokens of a new file's records, and their names.
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the tokens of a new file's records, and their names.
 
         Raises:
             ValueError: a record cannot be read or is too long.
@@ -43,42 +46,43 @@ class FastaReader:
         return encode(records, path), [name for name, _ in records]
 
 
-@names_source
+@prefix_errors_with_path
 def from_fasta(
-    path,
-    labels=None,
-    label_column=None,
-    id_column=None,
-    max_length=MAX_LENGTH,
-    verbose=True,
-):
-    """A task from the proteins of a FASTA file and a table of their labels.
+    path: str | os.PathLike,
+    labels: str | os.PathLike | None = None,
+    label_column: str | None = None,
+    id_column: str | None = None,
+    max_length: int = MAX_LENGTH,
+    verbose: bool = True,
+) -> Task:
+    """Makes a task from proteins in a FASTA file and a table of their labels.
 
-    Sequences longer than `max_length` are left out, as in the paper, and how
-    many is printed. The split is that of `from_arrays`.
+    Sequences longer than `max_length` are left out, as in the paper; the
+    description says how many. The split is that of `from_arrays`.
 
     Args:
         path: a FASTA file of amino acids.
-        labels: path of a `.csv` or `.tsv` file with a row a record.
-        label_column: string, the table's column of labels; `None` is the
-            second where it has two columns.
-        id_column: string, its column of the records' names, the first word
-            after `>`; `None` is its first column.
+        labels: path of a `.csv` or `.tsv` file with one row per record.
+        label_column: string, column of the label table that holds the labels.
+            `None` takes the second column of a table with two.
+        id_column: string, column of the label table that holds the record
+            IDs: the first word after `>`. `None` takes the first column.
         max_length: int, in amino acids.
-        verbose: bool, whether to print what was found.
+        verbose: bool, whether to log a description of the data.
 
     Returns:
         A `Task`.
 
     Raises:
-        FileNotFoundError: a file is not there.
-        ValueError: there are no labels; a record cannot be read or has no
-            label; labels that cannot be used. It names the file and record.
+        FileNotFoundError: a file does not exist.
+        ValueError: no labels are given; a record cannot be read or has no
+            label; labels cannot be used. The error names the file and the
+            record.
     """
     if labels is None:
         raise ValueError(
-            f"`{path}`: a FASTA file holds no labels. Give a table with a row "
-            "a record, e.g. labels.csv with the columns id and label."
+            f"`{path}`: a FASTA file holds no labels. Give a table with one "
+            "row per record, e.g. labels.csv with the columns id and label."
         )
     records = proteins.read_fasta(path)
     label_of = read_labels(labels, label_column, id_column)
@@ -93,7 +97,7 @@ def from_fasta(
             f"`{path}`: every sequence is longer than {max_length:,}."
         )
     names = [name for name, _ in kept]
-    y, class_names = classes.number(
+    y, class_names = classes.encode_labels(
         [label_of[name] for name in names],
         lambda i: f"`{labels}`, record {names[i]}",
     )
@@ -103,7 +107,7 @@ def from_fasta(
             f"left out: {len(records) - len(kept):,} longer than "
             f"{max_length:,} amino acids"
         ]
-    return build.task(
+    return build.make_task(
         pathlib.Path(path).stem,
         encode(kept, path),
         y,
@@ -119,8 +123,8 @@ def from_fasta(
     )
 
 
-def encode(records, path):
-    """The tokens of some records."""
+def encode(records: list[tuple[str, str]], path: str | os.PathLike) -> Any:
+    """The tokens of some records; returns as `sequences.stack`."""
     return sequences.stack(
         [
             proteins.encode(sequence, f"`{path}`, record {name}")
@@ -129,13 +133,20 @@ def encode(records, path):
     )
 
 
-def read_labels(path, label_column, id_column):
-    """A dict from names to labels, from a table.
+def read_labels(
+    path: str | os.PathLike, label_column: str | None, id_column: str | None
+) -> dict[str, str]:
+    """Reads a dict from record IDs to labels from a table.
+
+    Args:
+        path: a `.csv` or `.tsv` file.
+        label_column: as for `from_fasta`.
+        id_column: as for `from_fasta`.
 
     Raises:
-        ValueError: a column is missing, or a name comes twice.
+        ValueError: a column is missing, or a record ID has several rows.
     """
-    frame = tables.read_table(path)
+    frame = table_files.read_table(path)
     columns = list(frame.columns)
     id_column = id_column or columns[0]
     if label_column is None and len(columns) == 2:
@@ -143,13 +154,13 @@ def read_labels(path, label_column, id_column):
     if label_column is None:
         raise ValueError(
             f"`{path}` has the columns {', '.join(columns)}. Say which one "
-            "holds the labels."
+            "holds the labels with label_column (--label-column)."
         )
-    names = tables.column(frame, id_column, path)
-    labels = tables.column(frame, label_column, path)
-    twice = names.duplicated()
-    if twice.any():
-        row = int(twice.argmax())
+    names = table_files.column(frame, id_column, path)
+    labels = table_files.column(frame, label_column, path)
+    is_repeated = names.duplicated()
+    if is_repeated.any():
+        row = int(is_repeated.argmax())
         raise ValueError(
             f"`{path}`, row {row + 1}: '{names.iloc[row]}' has a row already."
         )

@@ -1,16 +1,22 @@
-"""A person's file or folder as a task, by what it is."""
+"""Tasks from a person's file or folder, by its kind."""
 
 import dataclasses
 import inspect
+import os
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from keras_fpt.files import json_files
+from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     arrays,
     fasta,
     folders,
     image_folders,
+    saved_arrays,
     strings,
+    table_files,
     tables,
     wav_folders,
 )
@@ -29,12 +35,12 @@ READERS = {
 FASTA = ("fasta", "fa", "faa")
 KINDS = (
     ".csv or .tsv (a table), .fasta, .fa or .faa (proteins), .npz (arrays x "
-    "and y), or a folder with a subfolder of images or .wav files a class"
+    "and y), or a folder with one subfolder of images or .wav files per class"
 )
 
 
-def is_path(name):
-    """Whether a name is that of a file or folder, and not of a task."""
+def is_path(name: str | os.PathLike) -> bool:
+    """Whether a name looks like a path, or is that of a file or folder."""
     path = pathlib.Path(name)
     return (
         len(path.parts) > 1
@@ -44,14 +50,16 @@ def is_path(name):
     )
 
 
-def from_path(path, verbose=True, **options):
-    """A task from a person's own file or folder.
+def from_path(
+    path: str | os.PathLike, verbose: bool = True, **options: Any
+) -> Task:
+    """Makes a task from a person's file or folder.
 
     Args:
-        path: see `KINDS`.
-        verbose: bool, whether to print what was found.
+        path: file or folder of one of the `KINDS`.
+        verbose: bool, whether to log a description of the data.
         **options: arguments of the function that reads such a file:
-            `from_csv`, or `from_string_table` where there is a `text_column`;
+            `from_csv`, or `from_string_table` if `text_column` is given;
             `from_fasta`, `from_image_folder`, `from_wav_folder` or
             `from_saved`.
 
@@ -59,33 +67,33 @@ def from_path(path, verbose=True, **options):
         A `Task`.
 
     Raises:
-        FileNotFoundError: there is no such file or folder.
-        ValueError: a file of no such kind, or an option that it does not
-            have.
+        FileNotFoundError: the path does not exist.
+        ValueError: the file is of another kind, or an option does not apply
+            to it.
     """
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder `{path}`.")
-    make = _maker(path, options)
+    make = _find_maker(path, options)
     parameters = inspect.signature(make).parameters
     unknown = sorted(options.keys() - parameters.keys())
     if unknown:
         raise ValueError(
-            f"The option {_flag(unknown[0])} does not fit `{path}`."
+            f"The option {_flag(unknown[0])} does not apply to `{path}`."
         )
     for name, parameter in list(parameters.items())[1:]:
         if parameter.default is parameter.empty and name not in options:
             raise ValueError(
                 f"`{path}`: say which column with {_flag(name)}. It has "
-                f"{', '.join(tables.read_table(path).columns)}."
+                f"{', '.join(table_files.read_table(path).columns)}."
             )
     return make(path, verbose=verbose, **options)
 
 
-def _maker(path, options):
+def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
     suffix = path.suffix.lower().removeprefix(".")
     if path.is_dir():
-        if arrays.is_saved_dataset(path):
+        if saved_arrays.is_saved_dataset(path):
             return arrays.from_saved
         endings = {
             file.suffix.lower() for file in folders.visible_files(path, "**/*")
@@ -108,21 +116,24 @@ def _maker(path, options):
     raise ValueError(f"Cannot read `{path}`. Expected {KINDS}.")
 
 
-def _flag(name):
+def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def reader_to_json(reader):
-    """A reader as a JSON-able dict."""
+def reader_to_json(reader: Any) -> dict[str, Any]:
+    """Converts a reader to a dict that `json.dumps` accepts."""
     return {"kind": type(reader).__name__, **dataclasses.asdict(reader)}
 
 
-def reader_from_json(entry, where="The reader"):
-    """The reader that `reader_to_json` made a dict of.
+def reader_from_json(entry: Any, where: str = "The reader") -> Any:
+    """Makes the reader that `reader_to_json` converted.
+
+    Args:
+        entry: dict, which may come from a damaged or malicious file.
+        where: string, what the dict is of, with which errors begin.
 
     Raises:
-        ValueError: the dict, which may come from a stranger's file, is of no
-            reader. It begins with `where`.
+        ValueError: the dict does not describe a reader.
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise ValueError(f"{where}: there is no field 'kind'.")
@@ -133,4 +144,4 @@ def reader_from_json(entry, where="The reader"):
             f"{where}: unknown kind '{kind}'. Expected one of "
             f"{', '.join(READERS)}."
         )
-    return json_files.make(READERS[kind], entry, where)
+    return json_files.from_dict(READERS[kind], entry, where)

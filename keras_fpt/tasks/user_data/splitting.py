@@ -1,4 +1,6 @@
-"""Fixed splits of a person's own data."""
+"""Fixed splits of a person's data into train, validation and test."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,25 +10,27 @@ VALIDATION_PART = 10  # a tenth of the rest
 SEED = 0
 
 
-def stratified(y):
-    """A fixed, seeded split that keeps the share of each class.
+def stratified(y: np.ndarray) -> dict[str, np.ndarray]:
+    """Makes a fixed, seeded split with the same share of each class.
 
-    A fifth is test, and a tenth of the rest validation. The first example of
-    each class, in the shuffled order, is always a training example.
+    A fifth is for testing and a tenth of the rest for validation. The first
+    example of each class, in the shuffled order, is always for training.
 
     Args:
         y: int array `(n,)` of classes.
 
     Returns:
         A dict from `train`, `validation` and `test` to sorted int arrays of
-        places in `y`.
+        indices in `y`.
     """
     rest = _rest_by_class(y)
     num_test = round(len(y) / TEST_PART)
-    test = _spread(rest, num_test)
-    # Those that are left are still in the order of their classes.
+    test = _evenly_spaced(rest, num_test)
+    # What is left is still in the order of its classes.
     rest = rest[~np.isin(rest, test)]
-    validation = _spread(rest, round((len(y) - num_test) / VALIDATION_PART))
+    validation = _evenly_spaced(
+        rest, round((len(y) - num_test) / VALIDATION_PART)
+    )
     train = np.ones(len(y), bool)
     train[test] = train[validation] = False
     return {
@@ -36,40 +40,53 @@ def stratified(y):
     }
 
 
-def _spread(ordered, count):
-    """Evenly spaced elements."""
+def _evenly_spaced(ordered: np.ndarray, count: int) -> np.ndarray:
+    """Some elements, evenly spaced."""
     count = min(count, len(ordered))
     return ordered[
         ((np.arange(count) + 0.5) * len(ordered) / max(count, 1)).astype(int)
     ]
 
 
-def chronological(size):
-    """The last fifth for test, a tenth of the rest before it for validation.
+def chronological(size: int) -> dict[str, np.ndarray]:
+    """Splits a time series by time.
+
+    The last fifth is for testing, and the last tenth of the rest for
+    validation.
+
+    Args:
+        size: int, how many rows there are.
 
     Returns:
-        As `stratified` does.
+        As `stratified`.
     """
     test = size - size // TEST_PART
     validation = test - test // VALIDATION_PART
-    places = np.arange(size)
-    return dict(zip(SPLITS, np.split(places, [validation, test]), strict=True))
+    rows = np.split(np.arange(size), [validation, test])
+    return dict(zip(SPLITS, rows, strict=True))
 
 
-def given(names, y, where):
-    """Splits as a column or folders name them.
+def from_names(
+    names: Sequence[str], y: np.ndarray, where: Callable[[int], str]
+) -> dict[str, np.ndarray]:
+    """Makes the split that a column or folders name.
 
-    Where none is for validation, it is a fixed, seeded, stratified tenth of
-    train.
+    If no example is for validation, a fixed, seeded, stratified tenth of the
+    training examples is.
 
     Args:
         names: list of n strings: `train`, `validation` (`valid`, `val`),
             `test`.
         y: int array `(n,)` of classes.
-        where: function from a place to words, for errors.
+        where: function from an example's index to words that say where it
+            is, for errors.
+
+    Returns:
+        As `stratified`.
 
     Raises:
-        ValueError: an unknown name, or not as many as examples.
+        ValueError: a name is unknown, or there are not as many names as
+            examples.
     """
     if len(names) != len(y):
         raise ValueError(
@@ -77,46 +94,48 @@ def given(names, y, where):
         )
     known = {name: name for name in SPLITS}
     known |= {"val": "validation", "valid": "validation"}
-    places = {name: [] for name in SPLITS}
-    for place, name in enumerate(names):
+    chosen: dict[str, list[int]] = {name: [] for name in SPLITS}
+    for index, name in enumerate(names):
         if name not in known:
             raise ValueError(
-                f"{where(place)}: unknown split '{name}'. Expected train, "
+                f"{where(index)}: unknown split '{name}'. Expected train, "
                 "validation or test."
             )
-        places[known[name]].append(place)
-    places = {name: np.array(value, int) for name, value in places.items()}
-    if not len(places["validation"]):
-        train = places["train"]
-        held_out = _spread(
+        chosen[known[name]].append(index)
+    splits = {name: np.array(value, int) for name, value in chosen.items()}
+    if not len(splits["validation"]):
+        train = splits["train"]
+        held_out = _evenly_spaced(
             _rest_by_class(y[train]), round(len(train) / VALIDATION_PART)
         )
-        places["validation"] = np.sort(train[held_out])
-        places["train"] = np.delete(train, held_out)
-    return places
+        splits["validation"] = np.sort(train[held_out])
+        splits["train"] = np.delete(train, held_out)
+    return splits
 
 
-def _rest_by_class(y):
-    """Shuffled places by class, without the first of each class."""
+def _rest_by_class(y: np.ndarray) -> np.ndarray:
+    """Shuffled indices by class, without the first of each class."""
     shuffled = np.random.default_rng(SEED).permutation(len(y))
     by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
     is_first = np.diff(y[by_class], prepend=-1) != 0
     return by_class[~is_first]
 
 
-def check(places, y, class_names):
+def check_splits(
+    splits: dict[str, np.ndarray], y: np.ndarray, class_names: Sequence[str]
+) -> None:
     """Checks that no split is empty and that train has every class.
 
     Raises:
-        ValueError: it is not so.
+        ValueError: a split is empty, or a class has no training example.
     """
-    for name, chosen in places.items():
-        if not len(chosen):
+    for name, indices in splits.items():
+        if not len(indices):
             raise ValueError(
                 f"The {name} split has no example: {len(y)} examples are too "
-                "few, or are split so."
+                "few, or none is assigned to it."
             )
-    counts = np.bincount(y[places["train"]], minlength=len(class_names))
+    counts = np.bincount(y[splits["train"]], minlength=len(class_names))
     if not counts.all():
         raise ValueError(
             f"The class '{class_names[np.argmin(counts)]}' has no training "

@@ -1,45 +1,49 @@
-"""Strings, such as SMILES or DNA, with characters as tokens."""
+"""Tasks from strings, such as SMILES or DNA, with characters as tokens."""
 
 import dataclasses
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
     classes,
     sequences,
     splitting,
-    tables,
+    table_files,
 )
-from keras_fpt.tasks.user_data.source_errors import names_source
+from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
 MAX_LENGTH = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class StringReader:
-    """How strings become tokens: each character is its place in an alphabet.
+    """How strings become tokens: a character is its index in the alphabet.
 
     Args:
         alphabet: string of all characters, in their order.
         max_length: int, the longest string that is read.
-        text_column: string, the column of a table that holds them.
+        text_column: string, the column of a table that holds the strings.
     """
 
     alphabet: str
     max_length: int
     text_column: str
 
-    def read(self, path):
-        """The tokens of a new table's strings, and their names.
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the tokens of a new table's strings, and their names.
 
         Raises:
             ValueError: a string is empty, too long, or has a character that
-                no string had that the task was made of.
+                is not in the alphabet.
         """
-        frame = tables.read_table(path)
-        texts = tables.column(frame, self.text_column, path).tolist()
+        frame = table_files.read_table(path)
+        texts = table_files.column(frame, self.text_column, path).tolist()
         names = [f"row {i + 1}" for i in range(len(texts))]
         x = []
         for text, name in zip(texts, names, strict=True):
@@ -53,35 +57,36 @@ class StringReader:
 
 
 def from_strings(
-    strings,
-    labels,
-    max_length=MAX_LENGTH,
-    name="strings",
-    verbose=True,
-    text_column=None,
-    names=None,
-):
-    """A task from strings whose characters are tokens.
+    strings: Sequence[str],
+    labels: Sequence,
+    max_length: int = MAX_LENGTH,
+    name: str = "strings",
+    verbose: bool = True,
+    text_column: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Task:
+    """Makes a task from strings whose characters are tokens.
 
-    The alphabet is taken from the strings; case matters. Longer strings than
-    `max_length` are left out, and how many is printed. The split is that of
-    `from_arrays`.
+    The alphabet is taken from the strings; case matters. Strings longer than
+    `max_length` are left out; the description says how many. The split is
+    that of `from_arrays`.
 
     Args:
         strings: sequence of n strings, e.g. SMILES or DNA.
         labels: n labels: integers or strings.
         max_length: int, the longest string that is kept, in characters.
         name: string, the task's name.
-        verbose: bool, whether to print what was found.
-        text_column: string, the column of a table that they came from, which
-            `keras-fpt predict` reads again; `None` where there was none.
-        names: n strings that say where each string came from, or `None`.
+        verbose: bool, whether to log a description of the data.
+        text_column: string, the column of the table that the strings are
+            from, which `keras-fpt predict` reads in new files; `None` if they
+            are not from a table.
+        names: n strings that say where each string is from, or `None`.
 
     Returns:
         A `Task`.
 
     Raises:
-        ValueError: an empty string, or labels that cannot be used.
+        ValueError: a string is empty, or labels cannot be used.
 
     Example:
 
@@ -106,7 +111,7 @@ def from_strings(
         raise ValueError(f"Every string is longer than {max_length:,}.")
     texts = [strings[i] for i in kept]
     names = [names[i] for i in kept]
-    y, class_names = classes.number(
+    y, class_names = classes.encode_labels(
         [labels[i] for i in kept], names.__getitem__
     )
     alphabet = "".join(sorted(set("".join(texts))))
@@ -117,7 +122,7 @@ def from_strings(
     if len(kept) < len(strings):
         left_out = len(strings) - len(kept)
         notes.append(f"left out: {left_out:,} longer than {max_length:,}")
-    return build.task(
+    return build.make_task(
         name,
         x,
         y,
@@ -133,26 +138,33 @@ def from_strings(
     )
 
 
-@names_source
+@prefix_errors_with_path
 def from_string_table(
-    path, text_column, label_column, max_length=MAX_LENGTH, verbose=True
-):
-    """A task from a table's column of strings; see `from_strings`.
+    path: str | os.PathLike,
+    text_column: str,
+    label_column: str,
+    max_length: int = MAX_LENGTH,
+    verbose: bool = True,
+) -> Task:
+    """Makes a task from a table's column of strings; see `from_strings`.
 
     Args:
         path: a `.csv` or `.tsv` file with a header, in UTF-8.
         text_column: string, the column of the strings.
-        label_column: string.
-        max_length: int.
-        verbose: bool.
+        label_column: string, the column of the labels.
+        max_length: int, the longest string that is kept, in characters.
+        verbose: bool, whether to log a description of the data.
+
+    Returns:
+        A `Task`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: as `from_strings` and `from_csv` do.
+        FileNotFoundError: the file does not exist.
+        ValueError: as for `from_strings` and `from_csv`.
     """
-    frame = tables.read_table(path)
+    frame = table_files.read_table(path)
     texts, labels = (
-        tables.column(frame, name, path).tolist()
+        table_files.column(frame, name, path).tolist()
         for name in (text_column, label_column)
     )
     where = [f"`{path}`, row {i + 1}" for i in range(len(texts))]
@@ -167,15 +179,23 @@ def from_string_table(
     )
 
 
-def encode(text, alphabet, where):
-    """The places of a string's characters in the alphabet, int32.
+def encode(text: str, alphabet: str, where: str) -> np.ndarray:
+    """Encodes a string as indices in an alphabet.
+
+    Args:
+        text: string.
+        alphabet: string of all characters.
+        where: string, where the text is from, for errors.
+
+    Returns:
+        int32 array `(characters,)`.
 
     Raises:
-        ValueError: a character is not in it.
+        ValueError: a character is not in the alphabet.
     """
-    place_of = {character: i for i, character in enumerate(alphabet)}
+    index_of = {character: i for i, character in enumerate(alphabet)}
     try:
-        return np.array([place_of[c] for c in text], np.int32)
+        return np.array([index_of[c] for c in text], np.int32)
     except KeyError as error:
         raise ValueError(
             f"{where}: the character {error} is not in the alphabet "

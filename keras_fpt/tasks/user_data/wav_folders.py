@@ -1,30 +1,33 @@
-"""A folder of sounds."""
+"""Tasks from a folder of sounds."""
 
 import collections
 import dataclasses
 import math
+import os
 import pathlib
 import struct
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import build, folders, sequences
-from keras_fpt.tasks.user_data.source_errors import names_source
+from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
-# What SciPy raises on files that are damaged or no sounds.
+# What SciPy raises for files that are damaged or not sounds.
 UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
     struct.error,
     ZeroDivisionError,
-    UnboundLocalError,  # where there is no chunk of samples
-    MemoryError,  # where a header promises more than there is
+    UnboundLocalError,  # a file without a chunk of samples
+    MemoryError,  # a header that promises more data than the file has
 )
-# Outside of these, resampling could fill the memory from a small file.
+# At other rates, resampling a small file could exhaust the memory.
 SAMPLING_RATES = (1_000, 1_000_000)
 FRAME_SECONDS = 0.025
 STEP_SECONDS = 0.01
@@ -39,10 +42,11 @@ class SoundReader:
     """How sound files become log-mel frames.
 
     Args:
-        sampling_rate: int, in hertz; sounds are resampled to it.
-        max_seconds: float, longer sounds are cut to it.
-        mean: tuple of floats, of each mel bin in the training sounds.
-        scale: tuple of floats, the standard deviations.
+        sampling_rate: int, in hertz, to which sounds are resampled.
+        max_seconds: float, to which longer sounds are cut.
+        mean: tuple of floats, the mean of each mel bin in the training
+            sounds.
+        scale: tuple of floats, the standard deviation of each mel bin.
     """
 
     sampling_rate: int
@@ -50,25 +54,25 @@ class SoundReader:
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_rate(self.sampling_rate, "The reader")
         _check_seconds(self.max_seconds)
 
-    def read(self, path):
-        """The tokens of one sound or of all in a folder, and their names.
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the tokens of one sound or all in a folder, and their names.
 
         Raises:
-            ValueError: a file is no sound.
+            ValueError: a file is not a sound.
         """
         files, names = folders.new_files(path)
         sounds = folders.read_all(self._read, files, "sounds")
         return self.standardized(self.frames(sounds)), names
 
-    def _read(self, file):
+    def _read(self, file: pathlib.Path) -> "Sound":
         return read_wav(file, self.max_seconds)
 
-    def frames(self, sounds):
-        """Log-mel frames `(frames, 64)` of some `Sound`s."""
+    def frames(self, sounds: Iterable["Sound"]) -> Any:
+        """Log-mel frames `(frames, 64)` of each sound, stacked."""
         return sequences.stack(
             [
                 log_mel(
@@ -79,36 +83,40 @@ class SoundReader:
             ]
         )
 
-    def standardized(self, x):
-        """Frames with mean 0 and deviation 1 in each bin, as in training."""
+    def standardized(self, x: Any) -> Any:
+        """Scales each mel bin of frames as in training."""
         return sequences.standardized(x, self.mean, self.scale)
 
 
-@names_source
-def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
-    """A task from a folder with a subfolder of `.wav` files a class.
+@prefix_errors_with_path
+def from_wav_folder(
+    folder: str | os.PathLike,
+    max_seconds: float = MAX_SECONDS,
+    verbose: bool = True,
+) -> Task:
+    """Makes a task from a folder with one subfolder of `.wav` files per class.
 
     A token is the log-mel spectrum of 25 ms, in 64 bins from 20 Hz to 8 kHz
-    or half the sampling rate, every 10 ms; each bin is standardised with the
-    mean and deviation of the training sounds. Channels are averaged, and
-    sounds resampled to the commonest sampling rate. Splits are those of
-    `from_image_folder`.
+    or half the sampling rate, every 10 ms. Each bin is standardized with the
+    mean and the standard deviation of the training sounds. Channels are
+    averaged, and sounds are resampled to the most common sampling rate.
+    Splits are those of `from_image_folder`.
 
     Args:
         folder: path.
-        max_seconds: float, longer sounds are cut to their first part.
-        verbose: bool, whether to print what was found.
+        max_seconds: float, longer sounds are cut after this time.
+        verbose: bool, whether to log a description of the data.
 
     Returns:
         A `Task`.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: a file is no sound, or is shorter than 25 ms; a class is
-            empty. It names it.
+        FileNotFoundError: the folder does not exist.
+        ValueError: a file is not a sound, or is shorter than 25 ms; a class
+            is empty. The error names the file or the class.
     """
     _check_seconds(max_seconds)
-    files, y, class_names, places, split_by = folders.labelled_files(folder)
+    files, y, class_names, splits, split_by = folders.labeled_files(folder)
     sounds = folders.read_all(
         lambda file: read_wav(file, max_seconds), files, "sounds"
     )
@@ -116,7 +124,7 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
     reader = SoundReader(rates.most_common(1)[0][0], max_seconds)
     x = reader.frames(sounds)
     mean, scale = sequences.statistics(
-        sequences.tokens_of(sequences.take(x, places["train"]))
+        sequences.concatenate(sequences.select(x, splits["train"]))
     )
     reader = dataclasses.replace(
         reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
@@ -127,15 +135,15 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
         f"{reader.sampling_rate:,} Hz"
     ]
     if len(rates) > 1:
-        notes.append(f"resampled from: {_listed(rates)} Hz")
+        notes.append(f"resampled from: {_list_rates(rates)} Hz")
     if cut:
         notes.append(f"cut: {cut:,} longer than {max_seconds:g} s")
-    return build.task(
+    return build.make_task(
         pathlib.Path(folder).resolve().name,
         reader.standardized(x),
         y,
         class_names,
-        places,
+        splits,
         split_by,
         reader,
         [str(file.relative_to(folder)) for file in files],
@@ -145,12 +153,12 @@ def from_wav_folder(folder, max_seconds=MAX_SECONDS, verbose=True):
 
 
 class Sound(NamedTuple):
-    """A sound.
+    """The samples of a sound.
 
     Args:
         rate: int, the sampling rate in hertz.
         samples: float32 array `(n,)` in [-1, 1].
-        is_cut: bool, whether the file holds more.
+        is_cut: bool, whether the file holds more samples.
     """
 
     rate: int
@@ -158,17 +166,21 @@ class Sound(NamedTuple):
     is_cut: bool
 
 
-def read_wav(file, max_seconds):
-    """The first part of a `.wav` file, its channels averaged, a `Sound`.
+def read_wav(file: str | os.PathLike, max_seconds: float) -> Sound:
+    """Reads the first part of a `.wav` file and averages its channels.
+
+    Args:
+        file: path.
+        max_seconds: float, longer sounds are cut after this time.
 
     Raises:
-        ValueError: the file is no sound, or is too short.
+        ValueError: the file is not a sound, or is too short.
     """
     from scipy.io import wavfile
 
     try:
         with warnings.catch_warnings():
-            # About chunks that are not sound.
+            # They are about chunks that are not sound.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             rate, samples = wavfile.read(file)
     except UNREADABLE as error:
@@ -181,8 +193,8 @@ def read_wav(file, max_seconds):
             f"`{file}` has {len(samples):,} samples at {rate:,} Hz; expected "
             f"at least {FRAME_SECONDS} s of sound."
         )
-    most = math.ceil(max_seconds * rate)
-    is_cut, samples = len(samples) > most, samples[:most]
+    max_samples = math.ceil(max_seconds * rate)
+    is_cut, samples = len(samples) > max_samples, samples[:max_samples]
     if samples.dtype == np.uint8:
         samples = (samples.astype(np.float32) - 128) / 128
     elif samples.dtype.kind == "i":
@@ -194,8 +206,8 @@ def read_wav(file, max_seconds):
     return Sound(rate, samples, is_cut)
 
 
-def resample(samples, rate, new_rate):
-    """Samples at another sampling rate."""
+def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Resamples a sound from one sampling rate to another."""
     from scipy.signal import resample_poly
 
     if rate == new_rate:
@@ -204,11 +216,11 @@ def resample(samples, rate, new_rate):
     return resample_poly(samples, new_rate // common, rate // common)
 
 
-def log_mel(samples, rate):
-    """Logarithms of mel spectra, float32 `(frames, 64)`."""
+def log_mel(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Computes log-mel frames, float32 `(frames, 64)`."""
     frame = math.ceil(FRAME_SECONDS * rate)
     step = math.ceil(STEP_SECONDS * rate)
-    if len(samples) < frame:  # resampling may have lost one
+    if len(samples) < frame:  # resampling may have lost one sample
         samples = np.pad(samples, (0, frame - len(samples)))
     spectra = tf.abs(tf.signal.stft(samples.astype(np.float32), frame, step))
     mel = tf.signal.linear_to_mel_weight_matrix(
@@ -221,7 +233,7 @@ def log_mel(samples, rate):
     return tf.math.log(tf.square(spectra) @ mel + 1e-6).numpy()
 
 
-def _check_rate(rate, where):
+def _check_rate(rate: int, where: str) -> None:
     low, high = SAMPLING_RATES
     if not low <= rate <= high:
         raise ValueError(
@@ -230,7 +242,7 @@ def _check_rate(rate, where):
         )
 
 
-def _check_seconds(max_seconds):
+def _check_seconds(max_seconds: float) -> None:
     if not FRAME_SECONDS <= max_seconds < math.inf:
         raise ValueError(
             f"Expected max_seconds of at least {FRAME_SECONDS} but received "
@@ -238,5 +250,5 @@ def _check_seconds(max_seconds):
         )
 
 
-def _listed(rates):
+def _list_rates(rates: Iterable[int]) -> str:
     return ", ".join(f"{rate:,}" for rate in sorted(rates))

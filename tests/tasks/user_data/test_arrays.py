@@ -156,7 +156,7 @@ def test_string_labels_of_a_tf_dataset(x):
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [
-        (lambda x, y: as_tf(x, y).batch(4).repeat(), "does not end"),
+        (lambda x, y: as_tf(x, y).batch(4).repeat(), "is infinite"),
         (lambda x, y: as_tf(x, y).take(0), "is empty"),
         (lambda x, y: [x], "Element 0 of the data set is not a pair"),
         (lambda x, y: [({"tokens": x}, y)], "has no 'padding_mask'"),
@@ -184,8 +184,11 @@ def with_value(x, value):
         (lambda x: np.zeros((60, 8, 8, 1)), "patches"),
         (lambda x: np.zeros((60, 0, 3)), "at least one token"),
         (lambda x: np.full((60, 4), -1), "the token -1"),
-        (lambda x: [*x[:59], x[59, :, :2]], "Example 59 is a sequence of ano"),
-        (lambda x: np.full((60, 4), "a"), "Example 0 holds no numbers"),
+        (
+            lambda x: [*x[:59], x[59, :, :2]],
+            "one type and width but example 59",
+        ),
+        (lambda x: np.full((60, 4), "a"), "Example 0 has the type <U1"),
         (lambda x: [], "received none"),
         (lambda x: np.full((60, 4), 2**32 + 3), "the token 4294967299"),
         (lambda x: x.astype("float64") * 1e300, "finite numbers .float32."),

@@ -48,7 +48,7 @@ def test_other_images_are_resized(folder, capsys):
     task = tasks.from_image_folder(folder)
     assert (task.sequence_length, task.input_dim) == (64, 48)
     out = capsys.readouterr().out
-    assert "32 x 32 pixels, colour, resized from 16 x 12 to 50 x 80" in out
+    assert "32 x 32 pixels, color, resized from 16 x 12 to 50 x 80" in out
     small = tasks.from_image_folder(folder, 8, patch_size=2, verbose=False)
     assert (small.sequence_length, small.input_dim) == (16, 12)
 
@@ -118,7 +118,9 @@ def test_folders_that_cannot_be_used(folder, tmp_path):
     with pytest.raises(ValueError, match="image_size of at least 1"):
         tasks.from_image_folder(folder, 0)
     (folder / "dark" / "nested").mkdir()
-    with pytest.raises(ValueError, match="nested` is a folder within a class"):
+    with pytest.raises(
+        ValueError, match="nested` is a folder within the folder of a class"
+    ):
         tasks.from_image_folder(folder)
     (folder / "dark" / "nested").rmdir()
     (folder / "grey").mkdir()

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_fpt import tasks
+from keras_fpt.tasks.user_data import table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -57,7 +58,7 @@ def test_a_row_is_a_sequence_of_cells(table):
     assert sum(len(y) for _, y in test) == 20
 
 
-def test_rows_keep_their_labels_and_are_standardised_by_train(table):
+def test_rows_keep_their_labels_and_are_standardized_by_train(table):
     task = tasks.from_csv(table, "level", verbose=False)
     splits = everything(task)
     values = read(table)
@@ -165,7 +166,7 @@ def test_it_says_what_it_found(table, capsys):
     out = capsys.readouterr().out
     assert "table: 100 sequences, 2 tokens of width 1 -> 2 classes" in out
     assert "72 train, 8 validation, 20 test" in out
-    assert "a, b, standardised" in out
+    assert "a, b, standardized" in out
     assert "high" in out and "%" in out
 
 
@@ -226,7 +227,7 @@ def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
         (",a,y\n0,1,u\n", "column 1 has no name"),
         ('a,y\n1,u\n"2,v\n', "not a table in UTF-8, after row"),
         ("a,a,y\n1,2,u\n", "more than one column 'a'"),
-        ("y\nu\n", "no column beside"),
+        ("y\nu\n", "no columns other than"),
         ("a,y\n1,u\n2,v\n", "split has no example: 2 examples are too few"),
     ],
 )
@@ -267,3 +268,19 @@ def test_bad_options(series, options, message):
         tasks.from_csv(
             series, "label", ignore_column="person", verbose=False, **options
         )
+
+
+def test_tables_of_several_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 3)
+    path = tmp_path / "t.tsv"
+    rows = [(f" {i} ", f'"x\ty{i}"') for i in range(7)]
+    lines = ["a\tb", *("\t".join(row) for row in rows)]
+    path.write_text("\n\n".join(lines))
+    frame = table_files.read_table(path)
+    assert list(frame.columns) == ["a", "b"]
+    assert frame.index.tolist() == list(range(7))
+    assert frame["a"].tolist() == [str(i) for i in range(7)]
+    assert frame["b"].tolist() == [f"x\ty{i}" for i in range(7)]
+    path.write_text("\n".join([*lines, "8"]))
+    with pytest.raises(ValueError, match="row 8: expected 2 cells but rec"):
+        table_files.read_table(path)

@@ -1,0 +1,12 @@
+from . import sequences as sequences
+from .arrays import from_arrays as from_arrays
+from .arrays import from_dataset as from_dataset
+from .fasta import from_fasta as from_fasta
+from .image_folders import from_image_folder as from_image_folder
+from .paths import from_path as from_path
+from .paths import is_path as is_path
+from .paths import reader_from_json as reader_from_json
+from .paths import reader_to_json as reader_to_json
+from .strings import from_strings as from_strings
+from .tables import from_csv as from_csv
+from .wav_folders import from_wav_folder as from_wav_folder
