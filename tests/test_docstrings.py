@@ -38,44 +38,41 @@ NOT_ON = {
 }
 
 
-def modules_with_doctests():
-    """The names of the modules that hold a `>>>`; none is imported."""
+def modules_with(text):
+    """Names and sources of the modules that hold a text; none is imported."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        if ">>> " in path.read_text("utf-8"):
+        source = path.read_text("utf-8")
+        if text in source:
             parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-            yield ".".join(part for part in parts if part != "__init__")
+            yield ".".join(p for p in parts if p != "__init__"), source
 
 
 def docstring_examples():
     """The ```python blocks of docstrings, as parameters of a test."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        text = path.read_text("utf-8")
-        if "```python" not in text:
-            continue
-        where = path.relative_to(PACKAGE.parent)
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(
-                node, ast.Module | ast.ClassDef | ast.FunctionDef
-            ) and (docstring := ast.get_docstring(node)):
-                name = getattr(node, "name", "module")
-                yield from named_blocks(docstring, f"{where}:{name}")
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef
+    for module, source in modules_with("```python"):
+        for node in ast.walk(ast.parse(source)):
+            docstring = isinstance(node, documented) and ast.get_docstring(node)
+            if docstring:
+                name = f"{module}.{getattr(node, 'name', '')}".rstrip(".")
+                yield from named_blocks(docstring, name, module)
 
 
 def document_examples():
     """The ```python blocks of documents, as parameters of a test."""
     for path in DOCUMENTS:
-        text = path.read_text("utf-8")
-        yield from named_blocks(text, str(path.relative_to(REPOSITORY)))
+        name = str(path.relative_to(REPOSITORY))
+        yield from named_blocks(path.read_text("utf-8"), name, "keras_fpt")
 
 
-def named_blocks(text, name):
+def named_blocks(text, name, module):
     blocks = re.findall(r"^ *```python\n(.*?)^ *```", text, re.M | re.S)
     for number, block in enumerate(blocks):
         label = f"{name}:{number + 1}"
-        yield pytest.param(label, textwrap.dedent(block), id=label)
+        yield pytest.param(label, module, textwrap.dedent(block), id=label)
 
 
-@pytest.mark.parametrize("name", modules_with_doctests())
+@pytest.mark.parametrize("name", [name for name, _ in modules_with(">>> ")])
 def test_doctests(name, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path))
     module = importlib.import_module(name)
@@ -85,16 +82,18 @@ def test_doctests(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("label", "example"), [*docstring_examples(), *document_examples()]
+    ("label", "module", "example"),
+    [*docstring_examples(), *document_examples()],
 )
-def test_example(label, example, workplace):
+def test_example(label, module, example, workplace):
     import keras
 
     if (backend := keras.backend.backend()) in NOT_ON.get(label, ()):
         pytest.skip(f"{backend} has no such export")
     for long, short in SHORTER.items():
         example = re.sub(long, short, example)
-    exec(compile(example, f"<{label}>", "exec"), workplace(example))
+    names = vars(importlib.import_module(module)) | workplace(example)
+    exec(compile(example, f"<{label}>", "exec"), names)
 
 
 @pytest.fixture
