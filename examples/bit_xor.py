@@ -34,7 +34,7 @@ model.fit(
 loss, accuracy = model.evaluate(test, verbose=0)
 print(f"test accuracy {accuracy:.2%}, loss {loss:.4f}")
 
-tokens, answers = next(iter(test))
+tokens, labels = next(iter(test))
 predictions = model.predict(tokens, verbose=0).argmax(-1)
 bits = (tokens[0, :, 0].numpy() > 0).astype(int)
 print(f"{bits[:5]} xor {bits[5:]} = {predictions[0]}")

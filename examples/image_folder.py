@@ -9,7 +9,7 @@ On 2 CPU cores it took 92 s (PyTorch) and printed, among other lines,
 
     images: 1,797 sequences, 16 tokens of width 4 -> 10 classes
       split: 1,294 train, 144 validation, 359 test (seeded, stratified)
-      images: 8 x 8 pixels, grey
+      images: 8 x 8 pixels, grayscale
       patches: 2 x 2 pixels
     test accuracy 88.6%
     176 of 179 images of a 7 are classified correctly

@@ -12,7 +12,7 @@ On 2 CPU cores it took 80 s (PyTorch) and printed, among Keras's lines,
     walks: 2,380 sequences, 50 tokens of width 3 -> 3 classes
       classes: run 38.7%, sit 28.9%, walk 32.4%
       split: 1,666 train, 238 validation, 476 test (seeded, by person)
-      width: the columns forward, sideways, up, standardised
+      width: the columns forward, sideways, up, standardized
     test accuracy 75.8% on people it has not seen; majority class: 31.9%
 """
 
