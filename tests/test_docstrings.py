@@ -25,6 +25,7 @@ DOCUMENTS = (REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md")))
 # What a reader runs for longer, or with a preset that must be downloaded.
 SHORTER = {
     '"gpt2_base_en"': '"gpt2_tiny_en"',
+    r'"hf://[^"]*"': '"gpt2_tiny_en"',
     r"size=\(500,": "size=(40,",
     "epochs=3": "epochs=1",
     "epochs=100": "epochs=3",
