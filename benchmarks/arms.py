@@ -1,22 +1,20 @@
-"""Trains every arm on some tasks, at one small budget, and prints a table.
+"""Train every arm on several tasks with one small budget and print a table.
 
     python benchmarks/arms.py --output runs/arms
 
-Each run is a folder of `--output`, as `keras-fpt train` leaves it. Runs that
-are finished are not run again, and those that were interrupted go on. The arm
-`vit` is left out unless it is named: its weights must be downloaded.
+Each run is a folder in `--output`, as `keras-fpt train` writes it. Finished
+runs are not repeated, and interrupted runs are resumed. The arm `vit` is
+skipped unless it is named, since its weights must be downloaded.
 
-All arms have one learning rate and one seed here, so the table shows what the
-software does, and not which arm is the better one: for that, each arm needs
-its own best learning rate and several seeds (Rothermel et al., 2021).
+All arms have the same learning rate and seed here, so the table shows what the
+software does, not which arm is better: for that, each arm needs its own best
+learning rate and several seeds (Rothermel et al., 2021).
 """
 
 import argparse
 import pathlib
 
-from keras_fpt.runs import arms
-from keras_fpt.runs import train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, arms, train
 
 STEPS = {"bit_xor": 500, "digits": 300, "mnist": 200}
 
@@ -26,24 +24,23 @@ def main():
     rows = {}
     for arm in arguments.arms:
         for task in arguments.tasks:
-            metrics = run.train(
-                RunConfig(
-                    task,
-                    arguments.preset,
-                    arm,
-                    readout=arguments.readout,
-                    learned_positions=arguments.learned_positions,
-                    quantize=arguments.quantize,
-                    dtype=arguments.dtype,
-                    steps=arguments.steps or STEPS[task],
-                    batch_size=arguments.batch_size,
-                    learning_rate=arguments.learning_rate,
-                    seed=arguments.seed,
-                    data_dir=arguments.data_dir,
-                ),
-                pathlib.Path(arguments.output, f"{task}-{arm}"),
-                resume=True,
+            config = RunConfig(
+                task,
+                arguments.preset,
+                arm,
+                steps=arguments.steps or STEPS[task],
+                batch_size=arguments.batch_size,
+                learning_rate=arguments.learning_rate,
+                seed=arguments.seed,
+                data_dir=arguments.data_dir,
+            ).with_settings(
+                readout=arguments.readout,
+                learned_positions=arguments.learned_positions,
+                quantize=arguments.quantize,
+                dtype=arguments.dtype,
             )
+            folder = pathlib.Path(arguments.output, f"{task}-{arm}")
+            metrics = train(config, folder, resume=True)
             rows.setdefault(arm, {})[task] = metrics
     print(table(rows, arguments.tasks))
 
@@ -74,20 +71,20 @@ def parse():
 
 
 def table(rows, tasks):
-    """A Markdown table of test accuracies, an arm a row."""
+    """A Markdown table of test accuracies, one row per arm."""
     lines = [
         "| arm | trained parameters | " + " | ".join(tasks) + " |",
         "| --- |" + " --- |" * (len(tasks) + 1),
     ]
-    for arm, of_tasks in rows.items():
-        first = of_tasks[tasks[0]]
+    for arm, metrics in rows.items():
+        first = metrics[tasks[0]]
         cells = [
             f"`{arm}`",
             f"{first['trainable_parameters']:,} of "
             f"{first['total_parameters']:,}",
             *(
-                f"{of_tasks[task]['test_accuracy']:.1%} "
-                f"({of_tasks[task]['wall_seconds']:.0f} s)"
+                f"{metrics[task]['test_accuracy']:.1%} "
+                f"({metrics[task]['wall_seconds']:.0f} s)"
                 for task in tasks
             ),
         ]

@@ -1,13 +1,13 @@
-"""Bytes of gradient that travel in a step: FPT beside full fine-tuning.
+"""Measure the gradient bytes sent per step by FPT and by full fine-tuning.
 
     KERAS_BACKEND=torch torchrun --nproc-per-node 2 \
         benchmarks/gradient_bytes.py
 
-Two processes train `gpt2_tiny_en` on this machine; what they send is read off
-the loopback interface (Linux), so nothing else should use it. The second
-table is a prediction, by arithmetic alone, for the shape of GPT-2 base: a ring
-all-reduce sends 2 (n - 1) / n times the gradient from each of n devices, and
-is taken to begin when the computation has ended.
+Two processes train `gpt2_tiny_en` on this machine. The bytes that they send
+are counted on the loopback interface (Linux), so nothing else should use it.
+The second table is a prediction by arithmetic alone for the shape of GPT-2
+base: a ring all-reduce sends 2 (n - 1) / n times the gradient from each of n
+devices, and is assumed to begin when the computation has ended.
 """
 
 import argparse
@@ -47,19 +47,19 @@ def parse():
         "--step-seconds",
         type=float,
         default=0.1,
-        help="of computation a step, for the prediction",
+        help="seconds of computation per step, for the prediction",
     )
     parser.add_argument(
         "--gigabits",
         type=float,
         default=25.0,
-        help="a second between two devices, for the prediction",
+        help="Gbit/s between two devices, for the prediction",
     )
     return parser.parse_args()
 
 
 def measure(policy, arguments):
-    """The trained parameters, and the bytes that a process sends a step."""
+    """The trained parameters, and the bytes sent per process and step."""
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
@@ -81,7 +81,7 @@ def measure(policy, arguments):
 
 
 class Counter(keras.callbacks.Callback):
-    """Counts what passes the loopback interface after the warm-up."""
+    """Counts the bytes sent on the loopback interface after the warm-up."""
 
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 == WARM_UP:
@@ -97,13 +97,13 @@ def loopback_bytes():
         name, _, counts = line.partition(":")
         if name.strip() == "lo":
             return int(counts.split()[8])
-    raise OSError("There is no loopback interface `lo`.")
+    raise OSError("The loopback interface `lo` was not found.")
 
 
 def measured_table(rows):
     lines = [
-        "| policy | trained parameters | gradient, bytes | sent by a process "
-        "a step, bytes |",
+        "| policy | trained parameters | gradient, bytes | sent per process "
+        "and step, bytes |",
         "| --- | --- | --- | --- |",
     ]
     for policy, row in rows.items():
@@ -121,7 +121,7 @@ def predicted_table(arguments):
         keras_hub.models.GPT2Backbone(50257, 12, 12, 768, 3072), input_dim=16
     )
     lines = [
-        "| predicted for GPT-2 base | devices | sent by a device a step, MB "
+        "| predicted for GPT-2 base | devices | sent per device and step, MB "
         "| seconds | efficiency |",
         "| --- | --- | --- | --- | --- |",
     ]

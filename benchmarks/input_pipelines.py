@@ -1,13 +1,13 @@
-"""How fast each task's examples come, beside how fast a model takes them.
+"""Compare the speed of each task's input pipeline with that of a model.
 
     KERAS_BACKEND=torch python benchmarks/input_pipelines.py \
         --data-dir TFDS_FOLDER --tape-dir TAPE_FOLDER
 
-Prints a table. Each task is measured at the batch size of its recipe, the
-model is `gpt2_tiny_en` with the paper's policy. On 2 CPU cores a task takes
-about 10 seconds for its pipeline and, where its sequences are long, minutes
-for its model: `--tasks` and `--steps` limit that. Image data that is not there
-is downloaded; ListOps is generated first, once.
+This prints a table. Each task is measured at the batch size of its recipe, and
+the model is `gpt2_tiny_en` with the paper's policy. On 2 CPU cores a task takes
+about 10 seconds for its pipeline and, if its sequences are long, minutes for
+its model; `--tasks` and `--steps` limit that. Missing image data is downloaded,
+and ListOps is generated once.
 """
 
 import argparse
@@ -97,21 +97,21 @@ def measure(name, task, arguments):
         )
         for label, data in pipelines.items()
     }
-    appetite = model_rate(task, arguments.steps)
+    model = model_rate(task, arguments.steps)
     return [
         (
             label,
             str(batch_size),
-            shown(rate),
-            shown(appetite),
-            shown(rate / appetite),
+            formatted(rate),
+            formatted(model),
+            formatted(rate / model),
         )
         for label, rate in rates.items()
     ]
 
 
 def pipeline_rate(dataset, batch_size, seconds):
-    """Examples/s of an endless data set: the median of some windows."""
+    """Examples/s of an endless data set: the median over time windows."""
     batches = dataset.as_numpy_iterator()
     for _ in range(WARM_UP_BATCHES):
         next(batches)
@@ -127,7 +127,7 @@ def pipeline_rate(dataset, batch_size, seconds):
 
 
 def model_rate(task, steps):
-    """Training examples/s of a model: the median of some steps.
+    """Training examples/s of a model: the median over steps.
 
     Each batch is trained on once before it is timed, since a new shape may
     have to be compiled.
@@ -146,8 +146,8 @@ def model_rate(task, steps):
     return statistics.median(rates)
 
 
-def shown(number):
-    """A number with at least two digits."""
+def formatted(number):
+    """A number with at least two digits, as text."""
     return f"{number:,.1f}" if number < 10 else f"{number:,.0f}"
 
 

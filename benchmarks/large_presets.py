@@ -1,9 +1,9 @@
-"""A large preset beside its never pretrained self, on some tasks.
+"""Compare a large preset with the same network without pretraining.
 
     python benchmarks/large_presets.py --preset path/to/SmolLM2-135M
 
-What is pretrained and what is not train alike, from one seed, and answer the
-first test examples; for all of them, a large model takes a processor hours.
+Both are trained in the same way, with the same seed, and evaluated on the first
+test examples; on all of them, a large model takes hours on a CPU.
 """
 
 import argparse
@@ -13,8 +13,7 @@ import time
 import keras
 
 from keras_fpt import freezing
-from keras_fpt.runs import train as run
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, build_model, resolve
 
 
 def main():
@@ -46,34 +45,32 @@ def parse():
 
 
 def row(task_name, arm, arguments):
-    """Trains one arm on one task, and makes a row of the table."""
+    """Trains one arm on one task, and returns its row of the table."""
     config = RunConfig(
         task_name,
         arguments.preset,
         arm,
-        readout="last",
-        quantize=arguments.quantize,
-        dtype=arguments.dtype,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
         data_dir=arguments.data_dir,
     )
-    task = config.load_task()
-    config = config.resolve(task)
-    keras.utils.set_random_seed(config.seed)
-    model = run.build_model(config, task)
-    splits = task.datasets(config.batch_size, config.seed)
+    run = resolve(
+        config.with_settings(quantize=arguments.quantize, dtype=arguments.dtype)
+    )
+    keras.utils.set_random_seed(run.seed)
+    model = build_model(run)
+    splits = run.task.datasets(run.batch_size, run.seed)
     start = time.perf_counter()
     model.fit(splits.train, steps_per_epoch=arguments.steps, verbose=0)
     seconds = time.perf_counter() - start
-    batches = math.ceil(arguments.test_examples / config.batch_size)
+    batches = math.ceil(arguments.test_examples / run.batch_size)
     result = model.evaluate(
         splits.test.take(batches), verbose=0, return_dict=True
     )
     trained = freezing.count_parameters(model.trainable_variables)
     return (
-        f"| `{task.name}` | `{arm}` | {trained:,} "
+        f"| `{run.task.name}` | `{arm}` | {trained:,} "
         f"| {result['accuracy']:.1%} | {seconds:.0f} |"
     )
 

@@ -1,11 +1,12 @@
-"""Peak memory of training a preset: frozen, finetuned, in fewer bits.
+"""Measure the peak memory of training a preset, frozen and finetuned.
 
     python benchmarks/memory.py --preset path/to/SmolLM2-135M
 
-Each variant trains in a process of its own, on random tokens. Its peak is that
-of the process's resident memory from the first step on (Linux's `VmHWM`, set
-back when the model is loaded), so it holds the libraries, the weights, the
-optimizer's slots and the activations, and nothing of what loading took.
+The variants include fewer bits per weight. Each one trains in its own process,
+on random tokens. Its peak is the process's peak resident memory from the first
+step on (Linux's `VmHWM`, reset after the model is loaded). It therefore
+includes the libraries, the weights, the optimizer's slots and the activations,
+but not the memory that loading needed.
 """
 
 import argparse
@@ -30,7 +31,7 @@ def main():
     if arguments.variant:
         print(json.dumps(measure(arguments)))
         return
-    rows = {name: measure_apart(name) for name in VARIANTS}
+    rows = {name: measure_in_process(name) for name in VARIANTS}
     print(table(rows))
 
 
@@ -43,12 +44,14 @@ def parse():
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--variant", choices=VARIANTS, help="only this one")
+    parser.add_argument(
+        "--variant", choices=VARIANTS, help="measure only this one"
+    )
     return parser.parse_args()
 
 
-def measure_apart(variant):
-    """What `measure` finds in a process of its own."""
+def measure_in_process(variant):
+    """The result of `measure` in its own process."""
     result = subprocess.run(
         [sys.executable, *sys.argv, "--variant", variant],
         check=True,
@@ -82,7 +85,7 @@ def measure(arguments):
 
 
 def memory(name):
-    """A figure of `/proc/self/status`, in megabytes."""
+    """An entry of `/proc/self/status`, in megabytes."""
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024 / 1e6
@@ -90,13 +93,14 @@ def memory(name):
 
 
 def table(rows):
-    """A Markdown table; the ratio is to `finetune`, libraries left out."""
+    """A Markdown table; the ratio to `finetune` excludes the libraries."""
 
     def needed(row):
         return row["peak"] - row["libraries"]
 
     lines = [
-        "| training | peak, MB | of it libraries, MB | beside `finetune` |",
+        "| training | peak, MB | of which libraries, MB | ratio to "
+        "`finetune` |",
         "| --- | --- | --- | --- |",
     ]
     for name, row in rows.items():

@@ -1,4 +1,4 @@
-"""Seconds until the package is imported, and until the help is printed."""
+"""Time the import of the package, and `keras-fpt --help`."""
 
 import os
 import pathlib
@@ -26,14 +26,14 @@ def table(backends, rounds):
     ]
     for backend in backends:
         seconds = {name: [] for name in COMMANDS}
-        # The first round reads files that the others find in memory.
+        # The first round reads files from disk, the others from memory.
         for counted in [False] + [True] * rounds:
             for name, command in COMMANDS.items():
-                taken = timed(command, backend)
-                seconds[name] += [taken] if counted else []
+                duration = timed(command, backend)
+                seconds[name] += [duration] if counted else []
         cells = []
-        for taken in seconds.values():
-            lower, median, upper = statistics.quantiles(taken, n=4)
+        for durations in seconds.values():
+            lower, median, upper = statistics.quantiles(durations, n=4)
             cells.append(f"{median:.2f} ({lower:.2f}-{upper:.2f})")
         lines.append(f"| {backend} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,12 +1,14 @@
 """The systems that `training_steps.py` compares.
 
-Each is a function of a shape, and returns `train(steps)`, which trains for so
-many steps and returns the seconds of each, its loss at hand; or of each
-execution, a step's share.
+Each system is a function of a shape that returns a function `train(steps)`.
+That function trains for the given number of steps and returns the seconds of
+each step, until its loss is available. If several steps are executed at once,
+each step counts as its share of the execution.
 
-All of them train the same network on the same shapes: GPT-2 with frozen
-attention and feedforward, read at the last token, Adam, gradients clipped to a
-global norm of 1. They use an accelerator if their backend finds one.
+All systems train the same network on the same shapes: GPT-2 with frozen
+attention and feedforward layers, read at the last token, with Adam and
+gradients clipped to a global norm of 1. They use an accelerator if their
+backend finds one.
 """
 
 import dataclasses
@@ -20,7 +22,7 @@ NUM_BATCHES = 4
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """A GPT-2, and the batches that it trains on."""
+    """The sizes of a GPT-2, and of the batches that it trains on."""
 
     num_layers: int
     hidden_dim: int
@@ -34,11 +36,11 @@ class Shape:
 
     @property
     def flops(self):
-        """Of a step's matrix products, forward and backward.
+        """Operations in a step's matrix products, forward and backward.
 
-        Frozen matrices take one product backward where trained ones take two;
-        the products within attention take two. They count as if attention
-        were not causal.
+        Frozen matrices take one product in the backward pass, and trained ones
+        two; the products within attention take two. Attention is counted as if
+        it were not causal.
         """
         width, tokens = self.hidden_dim, self.batch_size * self.tokens
         frozen = 2 * (2 * tokens * 12 * width**2)
@@ -47,7 +49,7 @@ class Shape:
 
 
 def examples(shape, num_batches=NUM_BATCHES):
-    """Arrays of tokens and labels, for so many batches."""
+    """Arrays of tokens and labels for a number of batches."""
     generator = np.random.default_rng(0)
     count = num_batches * shape.batch_size
     x = generator.normal(size=(count, shape.tokens, WIDTH)).astype("float32")
@@ -113,7 +115,7 @@ def keras_hub_backbone(shape):
     import keras_hub
 
     return keras_hub.models.GPT2Backbone(
-        # The embedding is cut off: small, so that it takes no memory.
+        # The embedding is cut off, so keep it small to save memory.
         vocabulary_size=100,
         num_layers=shape.num_layers,
         num_heads=shape.num_heads,
@@ -126,7 +128,7 @@ def keras_hub_backbone(shape):
 
 
 def plain_keras(shape, jit_compile="auto"):
-    """What a careful person writes with Keras and KerasHub alone."""
+    """A careful implementation with only Keras and KerasHub."""
     import keras
     from keras import ops
 
@@ -154,12 +156,12 @@ def plain_keras(shape, jit_compile="auto"):
 
 
 def plain_keras_without_xla(shape):
-    """The same, without XLA, which Keras turns on for TensorFlow."""
+    """`plain_keras` without XLA, which Keras turns on for TensorFlow."""
     return plain_keras(shape, jit_compile=False)
 
 
 def keras_fpt(shape):
-    """This package, as it comes."""
+    """This package with its defaults."""
     from keras_fpt import FPTClassifier
 
     backbone = keras_hub_backbone(shape)
@@ -179,12 +181,12 @@ def fit(model, shape):
             self.began = time.perf_counter()
 
         def on_train_batch_end(self, batch, logs=None):
-            float(logs["loss"])  # Waits for it.
+            float(logs["loss"])  # Waits for the loss.
             seconds = time.perf_counter() - self.began
-            self.seconds.append(seconds / together)
+            self.seconds.append(seconds / steps_per_call)
 
-    # Each call of the compiled function trains so many steps.
-    together = model.steps_per_execution = shape.steps_per_execution
+    # Each call of the compiled function trains this many steps.
+    steps_per_call = model.steps_per_execution = shape.steps_per_execution
     data = tf.data.Dataset.from_tensor_slices(examples(shape)).repeat()
     data = data.batch(shape.batch_size, drop_remainder=True)
 
@@ -192,7 +194,7 @@ def fit(model, shape):
         clock = Clock()
         model.fit(
             data,
-            steps_per_epoch=-(-steps // together) * together,
+            steps_per_epoch=-(-steps // steps_per_call) * steps_per_call,
             shuffle=False,
             verbose=0,
             callbacks=[clock],

@@ -1,13 +1,14 @@
-"""Seconds and memory of a training step: ours, plain Keras, the reference.
+"""Measure time and memory of a training step in several systems.
 
     pip install -e ".[jax,torch,benchmark]"
     python benchmarks/training_steps.py > benchmarks/RESULTS.md
 
-Each measurement is a process of its own, and the systems take turns, so that
-what else the machine does meets all of them alike. The first step is timed from
-the call of `fit` and includes compilation; then each step is timed by itself.
-The peak is that of the process's resident memory from the first step on
-(Linux's `VmHWM`).
+The systems are this package, plain Keras and the paper's recipe. Each
+measurement runs in its own process, and the systems take turns, so that other
+load on the machine affects all of them equally. The first step is timed from
+the call of `fit` and includes compilation; then each step is timed separately.
+The peak is the process's peak resident memory from the first step on (Linux's
+`VmHWM`).
 """
 
 import argparse
@@ -60,7 +61,7 @@ def main():
 
 
 def heading():
-    """Markdown: how the tables were made, and on what."""
+    """Markdown that says how, and on which machine, the tables were made."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text()
     (model, *_) = (s for s in cpu.splitlines() if s.startswith("model name"))
     packages = ["keras", "keras-hub", "tensorflow", "jax", "torch"]
@@ -71,8 +72,8 @@ def heading():
     command = " ".join(["python benchmarks/training_steps.py", *sys.argv[1:]])
     return (
         f"# Training steps\n\n`{command}` on {os.cpu_count()} cores of an "
-        f"{model.partition(':')[2].strip()}, with {', '.join(versions)}. What "
-        "the columns are, [README.md](README.md#training-steps) says."
+        f"{model.partition(':')[2].strip()}, with {', '.join(versions)}. "
+        "[README.md](README.md#training-steps) explains the columns."
     )
 
 
@@ -86,13 +87,13 @@ def parse():
         "--backends", nargs="+", default=["torch", "jax", "tensorflow"]
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="processes of each system"
+        "--rounds", type=int, default=3, help="processes per system"
     )
     parser.add_argument(
-        "--starts", type=int, default=7, help="processes of each start-up"
+        "--starts", type=int, default=7, help="processes per start-up command"
     )
     parser.add_argument(
-        "--seconds", type=float, default=20.0, help="of steps in each process"
+        "--seconds", type=float, default=20.0, help="timed seconds per process"
     )
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument(
@@ -102,45 +103,46 @@ def parse():
         "--steps-per-execution",
         type=int,
         default=1,
-        help="steps that Keras runs at once",
+        help="steps that Keras executes at once",
     )
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def measure_all(shape, arguments):
-    """Dict from each system to what its processes found."""
-    found = collections.defaultdict(list)
+    """Dict from each system to the results of its processes."""
+    results = collections.defaultdict(list)
     for _ in range(arguments.rounds):
         for system in SYSTEMS:
-            missing = lacks(*system)
+            missing = missing_packages(*system)
             if system[1] not in arguments.backends:
                 continue
             if missing:
                 print(f"{system}: not run, since {missing} is not installed.")
                 continue
-            found[system].append(measure_apart(shape, *system, arguments))
-    return found
+            result = measure_in_process(shape, *system, arguments)
+            results[system].append(result)
+    return results
 
 
-def lacks(system, backend):
+def missing_packages(system, backend):
     needed = [backend] + ["transformers"] * (system == "reference")
     absent = [name for name in needed if not importlib.util.find_spec(name)]
     return ", ".join(absent)
 
 
-def measure_apart(shape, system, backend, arguments):
-    """What `measure` finds in a process of its own."""
-    passed = {
+def measure_in_process(shape, system, backend, arguments):
+    """The result of `measure` in its own process."""
+    flags = {
         "seconds": arguments.seconds,
         "dropout": arguments.dropout,
         "dtype": arguments.dtype,
         "steps-per-execution": arguments.steps_per_execution,
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [
             *(sys.executable, __file__, "--worker", shape, system),
-            *(f"--{name}={value}" for name, value in passed.items()),
+            *(f"--{name}={value}" for name, value in flags.items()),
         ],
         env={"TF_CPP_MIN_LOG_LEVEL": "3"}
         | os.environ
@@ -149,9 +151,9 @@ def measure_apart(shape, system, backend, arguments):
         stdout=subprocess.PIPE,
         text=True,
     )
-    found = json.loads(done.stdout.splitlines()[-1])
-    print(f"{shape} {system} {backend}: {found}", file=sys.stderr, flush=True)
-    return found
+    result = json.loads(process.stdout.splitlines()[-1])
+    print(f"{shape} {system} {backend}: {result}", file=sys.stderr, flush=True)
+    return result
 
 
 def measure(name, system, arguments):
@@ -182,7 +184,7 @@ def timed(function, *arguments):
 
 
 def matrix_multiply_peak():
-    """Floating-point operations a second of NumPy's float32 product."""
+    """Floating-point operations per second of NumPy's float32 product."""
     import numpy as np
 
     size = 2048
@@ -191,16 +193,16 @@ def matrix_multiply_peak():
 
 
 def peak_memory():
-    """In KiB."""
+    """The process's peak resident memory, in KiB."""
     status = pathlib.Path("/proc/self/status").read_text()
     (line,) = (s for s in status.splitlines() if s.startswith("VmHWM"))
     return int(line.split()[1])
 
 
-def table(shape, found):
-    """Markdown: medians over processes, and ratios of them."""
+def table(shape, results):
+    """A Markdown table of medians over processes, and of their ratios."""
     seconds, first, memory, share = {}, {}, {}, {}
-    for system, runs in found.items():
+    for system, runs in results.items():
         seconds[system] = [step for run in runs for step in run["steps"]]
         first[system] = statistics.median(run["first"] for run in runs)
         memory[system] = statistics.median(run["gibibytes"] for run in runs)
@@ -213,7 +215,7 @@ def table(shape, found):
         )
 
     reference, lines = ("reference", "torch"), []
-    for system in found:
+    for system in results:
         name, backend = system
         plain = ("plain_keras", backend)
         lower, _, upper = statistics.quantiles(seconds[system], n=4)
@@ -236,8 +238,8 @@ def table(shape, found):
     )
     header = (
         "| system | backend | s/step (quartiles) | throughput / reference | "
-        "/ plain Keras | first step, s | plain Keras's / it | peak GiB | "
-        "of peak flop/s |\n"
+        "throughput / plain Keras | first step, s | first-step speedup | "
+        "peak GiB | of peak flop/s |\n"
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
     )
     return title + header + "\n".join(lines)

@@ -2,9 +2,9 @@
 
     KERAS_BACKEND=tensorflow python examples/bit_xor.py
 
-Two strings of 5 bits go in, one bit a token; their elementwise exclusive or
-comes out of the last five tokens.
-500 steps: 100% of the test answers are right after 47 s (PyTorch, 2 CPU cores).
+The input is two strings of 5 bits, one bit per token; the model reads their
+elementwise exclusive or at the last five tokens.
+Test accuracy after 500 steps: 100%, in 47 s (PyTorch, 2 CPU cores).
 """
 
 import os
@@ -23,7 +23,7 @@ train, validation, test = task.datasets(batch_size=64, seed=0)
 model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
 print(model.parameter_report())
 
-# Compiled already, with the paper's recipe.
+# The model is already compiled, with the paper's recipe.
 model.fit(
     train,
     validation_data=validation,
@@ -34,7 +34,7 @@ model.fit(
 loss, accuracy = model.evaluate(test, verbose=0)
 print(f"test accuracy {accuracy:.2%}, loss {loss:.4f}")
 
-tokens, answers = next(iter(test))
+tokens, labels = next(iter(test))
 predictions = model.predict(tokens, verbose=0).argmax(-1)
 bits = (tokens[0, :, 0].numpy() > 0).astype(int)
 print(f"{bits[:5]} xor {bits[5:]} = {predictions[0]}")

@@ -1,18 +1,18 @@
-"""A folder of images: one subfolder a class.
+"""Classify a folder of images with one subfolder per class.
 
     KERAS_BACKEND=torch python examples/image_folder.py
 
-Writes scikit-learn's 1,797 handwritten digits as PNG files to the folder
-`images`, and makes a task of that folder: a token is a patch of 2 x 2 pixels.
+This writes scikit-learn's 1,797 handwritten digits as PNG files to the folder
+`images`, and makes a task from it. Each token is a patch of 2 x 2 pixels.
 
 On 2 CPU cores it took 92 s (PyTorch) and printed, among other lines,
 
     images: 1,797 sequences, 16 tokens of width 4 -> 10 classes
       split: 1,294 train, 144 validation, 359 test (seeded, stratified)
-      images: 8 x 8 pixels, grey
+      images: 8 x 8 pixels, grayscale
       patches: 2 x 2 pixels
     test accuracy 88.6%
-    176 of 179 images of a 7 are taken for one
+    176 of 179 images of a 7 are classified correctly
 """
 
 import os
@@ -50,8 +50,8 @@ model.fit(
 loss, accuracy = model.evaluate(test, verbose=0)
 print(f"test accuracy {accuracy:.1%}")
 
-# Any file of the folder, or a new one.
+# The reader takes files of the training folder or new ones.
 tokens, names = task.reader.read("images/digit 7")
-guesses = model.predict(tokens, verbose=0).argmax(axis=1)
-right = sum(task.class_names[guess] == "digit 7" for guess in guesses)
-print(f"{right} of {len(names)} images of a 7 are taken for one")
+predictions = model.predict(tokens, verbose=0).argmax(axis=1)
+correct = sum(task.class_names[label] == "digit 7" for label in predictions)
+print(f"{correct} of {len(names)} images of a 7 are classified correctly")

@@ -1,14 +1,14 @@
-"""Proteins of your own: a FASTA file and a table of labels.
+"""Classify your own proteins from a FASTA file and a table of labels.
 
     KERAS_BACKEND=torch python examples/proteins.py
 
-Simulated proteins of 60 to 120 amino acids; half of them have a stretch of some
-20 oily ones somewhere, as those have that cross a membrane.
+The proteins are simulated, with 60 to 120 amino acids. Half of them contain a
+stretch of about 20 hydrophobic ones, as proteins that cross a membrane do.
 For real folds, see the task `remote_homology`.
 
-On 2 CPU cores it took 163 s (PyTorch) and printed at its end
+On 2 CPU cores it took 163 s (PyTorch) and ended with
 
-    test accuracy 96.2%; always giving the commonest answer: 51.2%
+    test accuracy 96.2%; majority class: 51.2%
 """
 
 import os
@@ -21,16 +21,17 @@ import numpy as np  # noqa: E402
 import keras_fpt  # noqa: E402
 
 STEPS = 200
-OILY, OTHERS = list("AVILMFWG"), list("STNQDEKRHYCP")
+HYDROPHOBIC, OTHERS = list("AVILMFWG"), list("STNQDEKRHYCP")
 
 
 def simulate(kind, random):
-    """A sequence of amino acids, four in ten of them oily."""
-    is_oily = random.random(random.integers(60, 121)) < 0.4
+    """A sequence of amino acids, about four in ten of them hydrophobic."""
+    hydrophobic = random.random(random.integers(60, 121)) < 0.4
     if kind == "membrane":
-        start = random.integers(len(is_oily) - 20)
-        is_oily[start : start + random.integers(18, 24)] = True
-    return "".join(random.choice(OILY if o else OTHERS) for o in is_oily)
+        start = random.integers(len(hydrophobic) - 20)
+        hydrophobic[start : start + random.integers(18, 24)] = True
+    letters = [HYDROPHOBIC if flag else OTHERS for flag in hydrophobic]
+    return "".join(random.choice(choices) for choices in letters)
 
 
 random = np.random.default_rng(0)
@@ -54,6 +55,6 @@ model.fit(
 )
 loss, accuracy = model.evaluate(test, verbose=0)
 print(
-    f"test accuracy {accuracy:.1%}; always giving the commonest answer: "
+    f"test accuracy {accuracy:.1%}; majority class: "
     f"{task.majority_accuracy('test'):.1%}"
 )

@@ -1,10 +1,10 @@
-"""Your own sequences: NumPy arrays in, class probabilities out.
+"""Classify your own sequences, given as NumPy arrays.
 
     KERAS_BACKEND=jax python examples/your_own_sequences.py
 
-Here: readings of two sensors, 20 to 40 of them, whose common wave is a sine,
-a square or a sawtooth, under noise.
-Four epochs are 116 steps of 64 sequences: 79.0% of the test is right after
+Each sequence has 20 to 40 noisy readings of two sensors, which follow a sine,
+a square or a sawtooth wave.
+Four epochs are 116 steps with a batch size of 64. Test accuracy is 79.0% after
 38 s (PyTorch, 2 CPU cores).
 """
 
@@ -21,7 +21,7 @@ CLASSES = ["sine", "square", "sawtooth"]
 
 
 def record(count, seed):
-    """Readings (count, 40, 2), padded on the right, their mask and class."""
+    """Readings `(count, 40, 2)`, padded on the right, a mask, and labels."""
     random = np.random.default_rng(seed)
     label = random.integers(3, size=count)
     period, phase = random.uniform(6, 12, count), random.uniform(0, 1, count)
@@ -46,8 +46,8 @@ probabilities = keras.ops.convert_to_numpy(probabilities)
 print(f"test accuracy {(probabilities.argmax(-1) == y_test).mean():.2%}")
 for row, label in zip(probabilities[:3], y_test[:3], strict=True):
     guess = f"{CLASSES[row.argmax()]} ({row.max():.0%})"
-    print(f"really {CLASSES[label]}, predicted {guess}")
+    print(f"label {CLASSES[label]}, predicted {guess}")
 
-# What was learned, without the frozen backbone.
+# The adapter holds the trained weights, without the frozen backbone.
 model.save_adapter("sensors.safetensors")
 print(f"adapter: {os.path.getsize('sensors.safetensors') / 1e6:.1f} MB")
