@@ -13,7 +13,8 @@ PACKAGE = pathlib.Path(keras_fpt.__file__).parent
 # From the top to the bottom: a room imports from its own level only where
 # `BESIDE` says so, and from the levels below.
 LEVELS = (
-    ("cli", "__main__"),
+    ("__main__",),
+    ("cli",),
     ("studies",),
     ("reports",),
     ("results",),

@@ -19,6 +19,8 @@ from typing import Any
 
 import keras
 
+from keras_fpt import logs
+
 KINDS = ("auto", "data_parallel", "model_parallel")
 _current = None
 
@@ -92,6 +94,8 @@ def scope(kind: str = "auto") -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         engine = stack.enter_context(_engine().connect(kind))
         _current = engine
+        if not is_first_process():
+            stack.enter_context(logs.only_warnings())
         try:
             yield engine
         except Exception as error:

@@ -1,7 +1,7 @@
 from . import bit_memory as bit_memory
-from .bit_memory import BitMemoryConfig as BitMemoryConfig
 from .bit_memory import pretrain_bit_memory as pretrain_bit_memory
-from .language_model import LanguageModelConfig as LanguageModelConfig
+from .config import BitMemoryConfig as BitMemoryConfig
+from .config import LanguageModelConfig as LanguageModelConfig
 from .language_model import (
     pretrain_language_model as pretrain_language_model,
 )

@@ -15,51 +15,12 @@ import keras
 from keras_fpt import tasks
 from keras_fpt.files import cache
 from keras_fpt.models import FPTClassifier
-from keras_fpt.options import option
 from keras_fpt.presets import load_backbone
+from keras_fpt.pretraining.config import BitMemoryConfig
 from keras_fpt.progress import StepProgress
 
 LOGGER = logging.getLogger(__name__)
 RECORD = "bit_memory.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class BitMemoryConfig:
-    """The options of pretraining on bit memory.
-
-    The defaults are a small budget, with which the arm `bit` pretrains if
-    nothing was pretrained before.
-
-    Args:
-        preset: string, the preset whose architecture is pretrained, from
-            fresh weights.
-        steps: int, training steps.
-        batch_size: int, examples per step.
-        learning_rate: float, learning rate of Adam.
-        seed: int, seed of the fresh weights and of the examples.
-    """
-
-    preset: str = option(
-        "gpt2_tiny_en",
-        "Preset whose architecture is pretrained: a name or a folder.",
-    )
-    steps: int = option(200, "Training steps.")
-    batch_size: int = option(64, "Batch size.")
-    learning_rate: float = option(1e-3, "Adam learning rate.")
-    seed: int = option(0, "Seed of the fresh weights and of the examples.")
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"Expected {name} to be at least 1 but received "
-                    f"{getattr(self, name)}."
-                )
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(
-                "Expected a learning rate above 0 but received "
-                f"{self.learning_rate}."
-            )
 
 
 def pretrain_bit_memory(

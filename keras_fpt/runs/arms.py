@@ -53,9 +53,9 @@ def _statistics(run: ResolvedRun) -> Any:
 
 
 def _bit(run: ResolvedRun) -> Any:
-    from keras_fpt.pretraining import cached_bit_memory_preset
+    from keras_fpt.pretraining import bit_memory
 
-    pretrained = Preset.parse(cached_bit_memory_preset(run.preset.text))
+    pretrained = Preset.parse(bit_memory.cached_preset(run.preset.text))
     return pretrained.load_backbone(dtype=run.model.dtype)
 
 

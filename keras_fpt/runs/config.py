@@ -135,11 +135,10 @@ class RunConfig:
         """
         if "model" in settings:
             raise ValueError(f"{where}: unknown field 'model'.")
-        nested = {k: v for k, v in settings.items() if k not in MODEL_OPTIONS}
-        nested["model"] = {
-            k: v for k, v in settings.items() if k in MODEL_OPTIONS
-        }
-        return json_files.from_dict(cls, nested, where)
+        model = {k: v for k, v in settings.items() if k in MODEL_OPTIONS}
+        entry = {k: v for k, v in settings.items() if k not in MODEL_OPTIONS}
+        entry["model"] = json_files.from_dict(ModelOptions, model, where)
+        return json_files.from_dict(cls, entry, where)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
