@@ -85,10 +85,10 @@ class Counter(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 == WARM_UP:
-            distribution.total(0)
+            distribution.barrier()
             self.before = loopback_bytes()
         if batch + 1 == WARM_UP + STEPS:
-            distribution.total(0)
+            distribution.barrier()
             self.sent = loopback_bytes() - self.before
 
 
