@@ -84,7 +84,7 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
         for name, value in entry.items()
     }
     try:
-        _schema(cls).model_validate(values)
+        _schema(cls).model_validate(values)  # type: ignore[arg-type]
     except pydantic.ValidationError as error:
         raise ValueError(f"{where}: {_reason(error, cls, entry)}") from error
     # Not what pydantic returns, which has a float where JSON has an integer:

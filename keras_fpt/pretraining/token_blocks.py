@@ -50,7 +50,7 @@ class TokenBlocks(keras.utils.PyDataset):
             )
         self.seed = seed
         self.batches = batches
-        self._order = (None, None)
+        self._order: tuple[Any, Any] = (None, None)
 
     def __len__(self) -> int:
         return len(self.batches)

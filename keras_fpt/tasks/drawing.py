@@ -81,7 +81,9 @@ def _draw(task: Task, tokens: np.ndarray, axes: Any) -> None:
 
 
 def _text(task: Task, tokens: np.ndarray) -> str:
-    symbols = task.symbols or [f"{i} " for i in range(task.vocabulary_size)]
+    symbols = task.symbols or [
+        f"{i} " for i in range(task.vocabulary_size or 0)
+    ]
     # Words need a space between them; letters do not.
     between = " " if max(map(len, symbols)) > 1 else ""
     text = between.join(symbols[token] for token in tokens)

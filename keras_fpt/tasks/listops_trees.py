@@ -10,7 +10,7 @@ import concurrent.futures
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def join(texts: Collection[bytes], answers: Collection[int]) -> Expressions:
 def _chunks_in_order(seed: int, workers: int) -> Iterator[Expressions]:
     """Yields chunk 0, chunk 1 and so on, which threads make in advance."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        ahead = collections.deque()
+        ahead: collections.deque = collections.deque()
         try:
             for number in itertools.count():
                 ahead.append(pool.submit(make_chunk, seed, number))
@@ -190,7 +190,8 @@ def write(levels: list[Level]) -> Expressions:
     Returns:
         `Expressions`, one per root.
     """
-    sizes, values = [None] * len(levels), None
+    sizes: list[Any] = [None] * len(levels)
+    values: Any = None
     for depth in reversed(range(len(levels))):
         symbols, arguments = levels[depth]
         size, value = np.ones(len(symbols), np.int64), symbols.copy()

@@ -19,6 +19,8 @@ import lmdb
 import numpy as np
 
 NUM_FOLDS = 1195
+# `Any`, since its attributes are not in the type stubs of the library.
+_PythonUnpickler: Any = pickle._Unpickler
 _FIELDS = ("primary", "fold_label", "id")
 
 
@@ -201,14 +203,14 @@ def unpickle(pickled: bytes, where: str) -> Any:
         ) from error
 
 
-class _PlainUnpickler(pickle._Unpickler):
+class _PlainUnpickler(_PythonUnpickler):
     """An unpickler in Python, since the one in C can exhaust the memory.
 
     Six bytes that memoize a value under the number 2^31 make the latter
     allocate 34 GB.
     """
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch = dict(_PythonUnpickler.dispatch)
 
     def _load_build(self) -> None:
         # Of other objects, and even classes, a pickle could set attributes.
@@ -279,7 +281,7 @@ def _encode(text, encoding):
     return text.encode(encoding)
 
 
-_ALLOWED = {
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _encode,  # bytes, in old pickles
     ("numpy", "dtype"): _DType,
     ("numpy", "ndarray"): None,  # an argument of `_reconstruct`

@@ -168,8 +168,10 @@ class Task:
         Args:
             split: string, one of `held_out_splits`.
         """
-        train = self.class_counts("train")
         counts = self.class_counts(split)
+        if counts is None:
+            raise ValueError(f"The split '{split}' is endless.")
+        train = self.class_counts("train")
         majority_class = np.argmax(counts if train is None else train)
         return float(counts[majority_class] / counts.sum())
 

@@ -85,10 +85,11 @@ def make_task(
 def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     """Lines that describe a task's data: sizes, classes and splits."""
     sizes = {split: task.data.size(split) for split in splitting.SPLITS}
-    counts = np.sum([task.class_counts(split) for split in sizes], axis=0)
+    labels = [task.data.labels(split) for split in sizes]
+    counts = np.bincount(np.concatenate(labels), minlength=task.num_classes)
     parts = [
         f"{name} {count / counts.sum():.1%}"
-        for name, count in zip(task.class_names, counts, strict=True)
+        for name, count in zip(task.class_names or (), counts, strict=True)
     ]
     if len(parts) > CLASSES_SHOWN:
         parts = [*parts[: CLASSES_SHOWN - 1], "..."]

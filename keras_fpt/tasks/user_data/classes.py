@@ -46,8 +46,8 @@ def encode_labels(
         raise ValueError("Expected labeled examples but received none.")
     _check_values(labels, where)
     if class_names is None:
-        names, y = np.unique(labels, return_inverse=True)
-        y, names = _sort_numerically(y, names)
+        distinct, y = np.unique(labels, return_inverse=True)
+        y, names = _sort_numerically(y, distinct)
         _check_not_measured(names, labels)
     else:
         names = [str(name) for name in class_names]

@@ -86,17 +86,18 @@ class ImageReader:
     def _load(self, file: str | os.PathLike) -> np.ndarray:
         try:
             with Image.open(file, formats=FORMATS) as image:
+                resized: Image.Image = image
                 if image.mode.startswith("I;16"):
                     # Pillow would clip values above 255.
                     pixels = np.asarray(image) // 257
-                    image = Image.fromarray(pixels.astype("uint8"))
-                image = image.convert("L" if self.channels == 1 else "RGB")
-                image = image.resize(
+                    resized = Image.fromarray(pixels.astype("uint8"))
+                resized = resized.convert("L" if self.channels == 1 else "RGB")
+                resized = resized.resize(
                     (self.width, self.height), Image.Resampling.BILINEAR
                 )
         except UNREADABLE as error:
             raise _unreadable(file, error) from error
-        return np.asarray(image).reshape(self.height, self.width, -1)
+        return np.asarray(resized).reshape(self.height, self.width, -1)
 
     def encode(self, x: Any) -> Any:
         """Cuts images `(batch, height, width, channels)` into tokens.

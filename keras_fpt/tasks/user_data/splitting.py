@@ -137,7 +137,5 @@ def check_splits(
             )
     counts = np.bincount(y[splits["train"]], minlength=len(class_names))
     if not counts.all():
-        raise ValueError(
-            f"The class '{class_names[np.argmin(counts)]}' has no training "
-            "example."
-        )
+        name = class_names[int(np.argmin(counts))]
+        raise ValueError(f"The class '{name}' has no training example.")

@@ -96,7 +96,8 @@ def windows_by_time(
     Raises:
         ValueError: a split is shorter than a window.
     """
-    splits, parts = {}, []
+    splits = {}
+    parts: list[Part] = []
     for split, rows in splitting.chronological(size).items():
         windows_of_split = [
             (f"series, rows {part[0] + 1}-{part[-1] + 1}", part)

@@ -63,7 +63,7 @@ class TableReader:
             table_files.numbers(frame, self.columns, path)
         )
         parts = table_layout.group_rows(frame, self.group_column, path)
-        if self.window is not None:
+        if self.window is not None and self.stride is not None:
             if self.group_column is None:
                 parts = table_layout.series(frame)
             for name, rows in parts:
@@ -171,8 +171,8 @@ def from_csv(
         frame[label_column].to_numpy(str),
         lambda row: f"`{path}`, row {row + 1}",
     )
-    stride = stride or window
     if window is not None and group_column is None:
+        stride = stride or window
         layout = table_layout.windows_by_time(len(values), window, stride, path)
     else:
         groups = table_layout.group_rows(frame, group_column, path)
@@ -184,7 +184,8 @@ def from_csv(
             )
         )
         layout = table_layout.split_groups(frame, groups, y, split_column, path)
-        if window is not None:
+        if window is not None and group_column is not None:
+            stride = stride or window
             layout = table_layout.windows_of_groups(
                 layout, window, stride, group_column
             )
