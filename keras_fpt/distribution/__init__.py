@@ -20,7 +20,7 @@ from typing import Any
 import keras
 
 KINDS = ("auto", "data_parallel", "model_parallel")
-_current = None
+_current: Any = None
 
 
 def current() -> Any:
@@ -105,7 +105,7 @@ def scope(kind: str = "auto") -> Iterator[Any]:
                 ) from error
             raise
         finally:
-            _current = None
+            _current: Any = None
 
 
 def _engine() -> ModuleType:
