@@ -105,7 +105,7 @@ def scope(kind: str = "auto") -> Iterator[Any]:
                 ) from error
             raise
         finally:
-            _current: Any = None
+            _current = None
 
 
 def _engine() -> ModuleType:
