@@ -40,7 +40,8 @@ def weights_by_name(backbone: Any) -> dict[str, Any]:
     """
     in_graph_order = [v for layer in backbone.layers for v in layer.weights]
     variables = {id(v): v for v in [*in_graph_order, *backbone.weights]}
-    named, counts = {}, collections.Counter()
+    named: dict[str, Any] = {}
+    counts: collections.Counter[str] = collections.Counter()
     for variable in variables.values():
         path = variable.path.removeprefix(f"{backbone.name}/")
         path = _NUMBERED.sub(r"\1/", path)

@@ -83,7 +83,7 @@ def parse_policy(policy: str) -> frozenset[str]:
     >>> sorted(parse_policy("output+layer_norm"))
     ['layer_norm', 'output']
     """
-    groups = set()
+    groups: set[str] = set()
     for part in str(policy).split("+"):
         name = part.strip().replace("-", "_")
         if name in NAMED_POLICIES:
@@ -122,7 +122,7 @@ def parameter_groups(model: Any) -> dict[str, list]:
         A dict from each group's name to a list of variables, in the order of
         `GROUPS`. An input layer that is not built yet has no weights.
     """
-    groups = {group: [] for group in GROUPS}
+    groups: dict[str, list] = {group: [] for group in GROUPS}
     groups["input"].extend(model.input_layer.weights)
     groups["output"].extend(model.output_layer.weights)
     if model.position_layer is not None:

@@ -1,9 +1,8 @@
 """The gguf package reads past the end of a file that is cut off.
 
-The faults, of gguf 0.19: `GGUFReader` trusts the lengths in a file, and where
-they exceed the file reads nothing, again and again, while its memory grows;
-and the error for a tensor of a quantization type that it does not know does
-not name the tensor.
+The faults, of gguf 0.19: `GGUFReader` trusts the lengths in a file. Where they
+exceed the file, it reads empty values in a loop that takes more and more
+memory. Its error for an unknown quantization type does not name the tensor.
 
 Upstream: https://github.com/ggml-org/llama.cpp/pull/27188 adds such checks,
 and https://github.com/ggml-org/llama.cpp/issues/25378 reports others.

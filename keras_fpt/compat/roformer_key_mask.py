@@ -1,8 +1,8 @@
-"""ESM and RoFormer mask queries in place of keys.
+"""ESM and RoFormer mask queries instead of keys.
 
 The fault: on TensorFlow and JAX, the attention of KerasHub 0.32's ESM and
-RoFormer V2 masks the queries that are padding in place of the keys, so that
-real tokens attend to padding. On PyTorch it masks the keys.
+RoFormer V2 masks padding among the queries instead of the keys, so that real
+tokens attend to padding. On PyTorch it masks the keys.
 
 No upstream issue was found.
 """

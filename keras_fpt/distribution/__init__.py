@@ -22,7 +22,7 @@ import keras
 from keras_fpt import logs
 
 KINDS = ("auto", "data_parallel", "model_parallel")
-_current = None
+_current: Any = None
 
 
 def current() -> Any:

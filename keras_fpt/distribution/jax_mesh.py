@@ -104,12 +104,12 @@ class JaxMesh:
             labels.append(y)
             if weight is not None:
                 weights.append(weight)
-        outputs, labels = np.concatenate(outputs), np.concatenate(labels)
-        weights = np.concatenate(weights) if weights else None
+        y, y_pred = np.concatenate(labels), np.concatenate(outputs)
+        weight = np.concatenate(weights) if weights else None
         model.reset_metrics()
-        result = model.compute_metrics(None, labels, outputs, weights)
+        result = model.compute_metrics(None, y, y_pred, weight)
         result["loss"] = model.compute_loss(
-            y=labels, y_pred=outputs, sample_weight=weights, training=False
+            y=y, y_pred=y_pred, sample_weight=weight, training=False
         )
         result = {name: float(value) for name, value in result.items()}
         if kwargs.get("return_dict"):

@@ -181,10 +181,10 @@ def _summed(arrays: list) -> list[np.ndarray]:
 
     flat = np.concatenate([np.ravel(a).astype("float64") for a in arrays])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    flat = torch.from_numpy(flat).to(device)
-    torch.distributed.all_reduce(flat)
+    total = torch.from_numpy(flat).to(device)
+    torch.distributed.all_reduce(total)
     sizes = [np.size(a) for a in arrays]
-    parts = np.split(flat.cpu().numpy(), np.cumsum(sizes)[:-1])
+    parts = np.split(total.cpu().numpy(), np.cumsum(sizes)[:-1])
     return [
         part.reshape(np.shape(a)).astype(np.asarray(a).dtype)
         for part, a in zip(parts, arrays, strict=True)

@@ -24,7 +24,8 @@ def recorded() -> Iterator[list[np.ndarray]]:
         List to which are added float arrays `(batch, heads, queries, keys)`, in
         the order in which they are computed.
     """
-    records, attributes = [], _attributes_to_replace()
+    records: list[np.ndarray] = []
+    attributes = _attributes_to_replace()
     originals = [getattr(owner, name) for owner, name in attributes]
     for (owner, name), function in zip(attributes, originals, strict=True):
         is_attention = name == "dot_product_attention"

@@ -141,13 +141,13 @@ def cut_at_embedding(
     network = keras.Model(
         [embeddings, *others.values()], _output(backbone, pooled)
     )
-    fast = fast_network(network, rematerialize) if fast else None
+    fast_part = fast_network(network, rematerialize) if fast else None
     if positions is not None:
         network = _with_positions(network, positions)
-        if fast is not None:
-            prefix = _with_positions(fast.prefix, positions)
-            fast = dataclasses.replace(fast, prefix=prefix)
-    return CutBackbone(network, tuple(others), fast)
+        if fast_part is not None:
+            prefix = _with_positions(fast_part.prefix, positions)
+            fast_part = dataclasses.replace(fast_part, prefix=prefix)
+    return CutBackbone(network, tuple(others), fast_part)
 
 
 def _is_vit(backbone: Any) -> bool:

@@ -75,13 +75,13 @@ def call_once(model: Any, signature: list) -> None:
 
 
 def _tokens(model: Any) -> keras.InputSpec:
+    shape: tuple[int | None, ...] = (None, None)
     if model.vocabulary_size is not None:
-        shape, dtype = (None, None), "int32"
-    elif model.input_dim is not None:
-        shape, dtype = (None, None, model.input_dim), "float32"
-    else:
+        return keras.InputSpec(shape=shape, dtype="int32", name="tokens")
+    if model.input_dim is None:
         raise ValueError(
             "The width of the tokens is not known yet. Train the model, or "
             "build it with input_dim, and export it then."
         )
-    return keras.InputSpec(shape=shape, dtype=dtype, name="tokens")
+    shape = (*shape, model.input_dim)
+    return keras.InputSpec(shape=shape, dtype="float32", name="tokens")

@@ -59,7 +59,8 @@ def attend(
         if causal:
             bias = _causal_bias(0, ops.shape(query)[2], query.dtype)
         return _attend_rows(query, key, value, bias, dropout, training, False)
-    outputs, size = [], max(CHUNK, (count + 3) // 4)
+    outputs: list = []
+    size = max(CHUNK, (count + 3) // 4)
     for start in range(0, count, size):
         stop, num_keys, chunk_bias = min(start + size, count), None, bias
         if causal:

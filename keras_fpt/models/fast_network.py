@@ -51,7 +51,7 @@ class FastNetwork:
     ) -> Any:
         x = self.prefix(inputs, training=training)
         *blocks, last = self.blocks
-        rematerialize = self.rematerialize and training
+        rematerialize = self.rematerialize and bool(training)
         run = shared_block(
             self.blocks[0], padding_mask, training, rematerialize
         )
@@ -77,7 +77,8 @@ def fast_network(
         keras_hub.layers.TransformerEncoder,
     )
     (output,) = network.outputs
-    tensor, blocks = output, []
+    blocks: list = []
+    tensor = output
     operation, argument = _made_by(tensor)
     if isinstance(operation, keras.layers.LayerNormalization):
         tensor = argument
@@ -127,7 +128,7 @@ def shared_block(
 
         return run_each
 
-    draws = collections.Counter()
+    draws: collections.Counter[int] = collections.Counter()
     # All tensors are arguments, and none is `None`, because rematerialization
     # on TensorFlow confuses the tensors of one call with those of another.
     masks = [] if padding_mask is None else [padding_mask]

@@ -100,7 +100,7 @@ def load(path: str, load_weights: bool = True, dtype: Any = None) -> Any:
     if file.architecture not in architectures:
         raise file.error(
             f"its architecture is '{file.architecture}', and only "
-            f"{' and '.join(architectures)} work."
+            f"{' and '.join(architectures)} are supported."
         )
     table, block_table, build = architectures[file.architecture]
     targets = _match(file, table, block_table)
@@ -139,7 +139,7 @@ def _match(
     if unknown:
         raise file.error(
             f"it has {len(unknown)} tensors that KerasHub's "
-            f"{file.architecture} backbone has no place for, the first "
+            f"{file.architecture} backbone does not have, the first "
             f"`{unknown[0]}`."
         )
     return {name: targets[name] for name in file.tensors}
@@ -185,8 +185,8 @@ def _build_llama(file: GGUFFile, dtype: Any) -> Any:
     ):
         if file.get(key, head_dim) != head_dim:
             raise file.error(
-                f"`llama.{key}` is {file.get(key)}, and KerasHub's backbone "
-                f"has {head_dim} for it: the width {hidden_dim} by "
+                f"`llama.{key}` is {file.get(key)}, but KerasHub's backbone "
+                f"uses {head_dim}: the width {hidden_dim} divided by "
                 f"{num_heads} heads."
             )
     wavelength = file.number("rope.freq_base", 10000.0)
@@ -211,11 +211,13 @@ def _rope_scaling(
     kind = file.get("rope.scaling.type", "linear")
     factor = file.get("rope.scaling.factor", file.get("rope.scale_linear", 1.0))
     if type(factor) not in (int, float):
-        raise file.error(f"its factor of scaling is {factor!r}.")
+        raise file.error(
+            f"its scaling factor is {factor!r}. Expected a number."
+        )
     # KerasHub's Llama has an argument for linear scaling but does not use it.
     if kind != "none" and (kind != "linear" or factor not in (0.0, 1.0)):
         raise file.error(
-            f"it scales rotary positions ('{kind}', factor {factor:g}), and "
+            f"it scales rotary positions ('{kind}', factor {factor:g}), but "
             "KerasHub's Llama does not."
         )
     if "rope_freqs.weight" not in file.tensors:
@@ -231,7 +233,7 @@ def _rope_scaling(
     if not np.allclose(divisors, expected, rtol=1e-4):
         raise file.error(
             "its tensor `rope_freqs.weight` scales rotary frequencies "
-            "otherwise than Llama 3.1 to 3.3 do, and KerasHub's Llama cannot."
+            "differently from Llama 3.1 to 3.3, but KerasHub's Llama cannot."
         )
     return {"rope_frequency_adjustment_factor": factor, **_LLAMA3_ROPE}
 

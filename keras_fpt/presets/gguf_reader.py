@@ -49,7 +49,7 @@ class GGUFFile:
                 f"the installed gguf package. That said: {error}"
             ) from error
         if reader.byte_order == "S":
-            raise self.error("it is of the other byte order than this machine.")
+            raise self.error("it has the other byte order than this machine.")
         self.tensors = {tensor.name: tensor for tensor in reader.tensors}
         named = re.search(r"-\d{5}-of-(\d{5})\.gguf$", path)
         parts = int(named[1]) if named else self.fields.get("split.count", 1)
@@ -75,7 +75,7 @@ class GGUFFile:
         if isinstance(value, list):  # one per block
             if len(set(value)) != 1:
                 raise self.error(
-                    f"`{key}` is {value}, and KerasHub has one value for all "
+                    f"`{key}` is {value}, but KerasHub has one value for all "
                     "blocks."
                 )
             return value[0]

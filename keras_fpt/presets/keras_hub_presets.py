@@ -122,8 +122,8 @@ def _loading_errors() -> tuple[type[Exception], ...]:
 
 
 def _explain(preset: str, is_local: bool, error: Exception) -> Exception:
-    detail = str(error).strip().splitlines()
-    detail = detail[0] if detail else type(error).__name__
+    lines = str(error).strip().splitlines()
+    detail = lines[0] if lines else type(error).__name__
     if is_local and isinstance(error, FileNotFoundError):
         return FileNotFoundError(
             f"The preset folder `{preset}` is not complete: {detail}"

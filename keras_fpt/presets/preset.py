@@ -1,4 +1,4 @@
-"""What the name of a preset means, and the one way from it to a backbone."""
+"""Understands the names of presets, and loads their backbones."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ Kind = Literal["packaged", "keras_hub", "hub", "local", "gguf"]
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A pretrained backbone, by its name or its place. See `Preset.parse`.
+    """A pretrained backbone, by name or path. See `Preset.parse`.
 
     Args:
         text: string, which names the preset from any working directory: an
@@ -156,5 +156,5 @@ def load_backbone(
 
 
 def locate(preset: str | os.PathLike[str] | Preset) -> str:
-    """The folder of a packaged preset; any other name or path as it is."""
+    """The folder of a packaged preset; any other name or path unchanged."""
     return Preset.parse(preset).location

@@ -382,7 +382,7 @@ class TestErrors:
 
     def test_tensor_that_keras_hub_has_no_place_for(self, parts, path):
         bias = np.zeros(64, "float32"), None
-        match = "1 tensors .* no place for, the first `blk.0.attn_q.bias`"
+        match = "1 tensors .* does not have, the first `blk.0.attn_q.bias`"
         self.check(path, parts, match, tensors={"blk.0.attn_q.bias": bias})
 
     def test_missing_metadata(self, parts, path):
@@ -398,7 +398,7 @@ class TestErrors:
         "key", ["attention.key_length", "rope.dimension_count"]
     )
     def test_width_of_heads(self, key, parts, path):
-        match = f"`llama.{key}` is 8, and KerasHub's backbone has 16"
+        match = f"`llama.{key}` is 8, but KerasHub's backbone uses 16"
         self.check(path, parts, match, metadata={key: 8})
 
     @pytest.mark.parametrize("kind", ["linear", "yarn"])
@@ -409,7 +409,7 @@ class TestErrors:
 
     def test_rotary_frequencies_of_another_kind(self, parts, path):
         divisors = np.linspace(1, 8, 8).astype("float32"), None
-        match = "`rope_freqs.weight` scales rotary frequencies otherwise"
+        match = "`rope_freqs.weight` scales rotary frequencies differently"
         self.check(path, parts, match, tensors={"rope_freqs.weight": divisors})
 
     def test_epsilon_of_gpt2(self, path):
