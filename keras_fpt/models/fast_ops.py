@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-BITS = 16  # of the random numbers that decide what dropout drops
+from keras_fpt.models.dropout_threshold import BITS, dropout_threshold
 
 
 def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
@@ -190,11 +190,6 @@ def _hashed(x: Any) -> Any:
     x = (x ^ (x >> 16)) * ops.cast(0x21F0AAAD, "uint32")
     x = (x ^ (x >> 15)) * ops.cast(0xD35A2D97, "uint32")
     return x ^ (x >> 15)
-
-
-def dropout_threshold(rate: float) -> int:
-    """Entries whose number of `BITS` bits is below this are dropped."""
-    return round(rate * 2**BITS)
 
 
 def split_heads(x: Any, shape: tuple, parts: int, num_heads: int) -> list:

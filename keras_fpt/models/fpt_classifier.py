@@ -1,4 +1,7 @@
-"""The frozen pretrained transformer as a Keras model."""
+"""The frozen pretrained transformer as a Keras model.
+
+This file is longer than others, since it documents one large public class.
+"""
 
 import dataclasses
 import os

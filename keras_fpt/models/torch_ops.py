@@ -11,7 +11,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from keras_fpt.compat import torch_internals
-from keras_fpt.models.fast_ops import BITS, dropout_threshold
+from keras_fpt.models.dropout_threshold import BITS, dropout_threshold
 
 # Scores are computed for this many queries at a time. Under a causal mask they
 # need no key after their end.

@@ -1,0 +1,14 @@
+from . import gguf_reads_past_end as gguf_reads_past_end
+from . import int8_activations as int8_activations
+from . import int8_einsum_gradient as int8_einsum_gradient
+from . import jax_compiler_options as jax_compiler_options
+from . import jax_lost_state as jax_lost_state
+from . import keras_hub_internals as keras_hub_internals
+from . import keras_internals as keras_internals
+from . import llama_tied_embeddings as llama_tied_embeddings
+from . import quantized_preset_dtypes as quantized_preset_dtypes
+from . import roformer_key_mask as roformer_key_mask
+from . import tensorflow_clip_before_sum as tensorflow_clip_before_sum
+from . import tensorflow_index_shuffle as tensorflow_index_shuffle
+from . import tensorflow_multi_worker_metrics as tensorflow_multi_worker_metrics
+from . import torch_internals as torch_internals

@@ -1,0 +1,8 @@
+"""Which random numbers mean that dropout drops an entry."""
+
+BITS = 16  # of the random numbers that decide what dropout drops
+
+
+def dropout_threshold(rate: float) -> int:
+    """Entries whose number of `BITS` bits is below this are dropped."""
+    return round(rate * 2**BITS)
