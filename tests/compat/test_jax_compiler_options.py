@@ -3,6 +3,7 @@
 import inspect
 
 import keras
+import numpy as np
 import pytest
 
 from keras_fpt.compat.jax_compiler_options import jitted_for_memory
@@ -31,6 +32,6 @@ def test_a_training_step_is_compiled_with_the_option(monkeypatch):
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(loss="mse")
     with jitted_for_memory():
-        model.fit([[1.0]], [[1.0]], verbose=0)
+        model.fit(np.ones((1, 1)), np.ones((1, 1)), verbose=0)
     assert any("xla_cpu_scheduler_type" in (each or {}) for each in options)
     assert trainer.jit is recording
