@@ -5,9 +5,6 @@ import re
 from typing import Any
 
 from keras_fpt.compat import keras_internals
-from keras_fpt.compat.llama_tied_embeddings import (
-    complete_config as complete_config,
-)
 
 # KerasHub gives these layers no names, so Keras numbers them across the whole
 # process: the norms of T5 and T5Gemma, and mixtures of experts.

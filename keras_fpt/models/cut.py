@@ -6,8 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fpt.compat import keras_internals
-from keras_fpt.compat.roformer_key_mask import mask_keys
+from keras_fpt.compat import keras_internals, roformer_key_mask
 from keras_fpt.models.fast_network import FastNetwork, fast_network
 
 
@@ -137,7 +136,7 @@ def cut_at_embedding(
     others = {k: v for k, v in inputs.items() if k != "token_ids"}
     if mask is not None:
         others["padding_mask"] = mask
-        mask_keys(backbone)
+        roformer_key_mask.mask_keys(backbone)
     network = keras.Model(
         [embeddings, *others.values()], _output(backbone, pooled)
     )

@@ -10,8 +10,8 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_fpt import backbones, freezing, options
-from keras_fpt.compat import jax_compiler_options as xla_options
+from keras_fpt import freezing, options
+from keras_fpt.compat import jax_compiler_options, llama_tied_embeddings
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
@@ -150,7 +150,7 @@ class FPTClassifier(keras.Model):
             backbone = with_depth(backbone, self.options.depth)
         if dropout is not None:
             backbone = with_dropout(backbone, dropout)
-        backbones.complete_config(backbone)
+        llama_tied_embeddings.complete_config(backbone)
         self.backbone = backbone
         # Not a layer, so that Keras does not track it: its weights belong to
         # the backbone already.
@@ -368,7 +368,7 @@ class FPTClassifier(keras.Model):
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        with xla_options.jitted_for_memory():
+        with jax_compiler_options.jitted_for_memory():
             return super().make_train_function(force)
 
     # === What can be read from it ===

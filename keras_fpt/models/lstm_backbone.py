@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import keras_hub
 
-from keras_fpt.layers.layer_norm_lstm import LayerNormLSTM
+from keras_fpt.layers import LayerNormLSTM
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")

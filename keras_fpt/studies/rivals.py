@@ -8,12 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.results import Baseline, NotRun
-from keras_fpt.results.baselines import (
-    GRADIENT_BOOSTING,
-    LOGISTIC_REGRESSION,
-    MAJORITY,
-)
+from keras_fpt.results import Baseline, NotRun, baselines
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.tasks import Stored, Task
 
@@ -27,6 +22,7 @@ MOST_ANSWERS = 20
 GENERATED_EXAMPLES = 10_000
 BATCH_SIZE = 500
 
+_FITTED = (baselines.LOGISTIC_REGRESSION, baselines.GRADIENT_BOOSTING)
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001})
 _BOOSTING = tuple(
     {"learning_rate": rate, "max_iter": iterations}
@@ -39,7 +35,7 @@ def majority(task: Task) -> Baseline:
     counts = task.class_counts("train")
     return Baseline(
         task.name,
-        MAJORITY,
+        baselines.MAJORITY,
         "",
         # Generated training examples are like those of validation.
         task.majority_accuracy("validation" if counts is None else "train"),
@@ -76,13 +72,10 @@ def fit_all(
             f"It needs one model for each of an example's {answers:,} answers; "
             f"at most {MOST_ANSWERS} are fitted."
         )
-        return [], [
-            NotRun(task.name, name, reason)
-            for name in (LOGISTIC_REGRESSION, GRADIENT_BOOSTING)
-        ]
+        return [], [NotRun(task.name, name, reason) for name in _FITTED]
     makers = {
-        LOGISTIC_REGRESSION: (_logistic_regression, _C),
-        GRADIENT_BOOSTING: (_gradient_boosting, _BOOSTING),
+        baselines.LOGISTIC_REGRESSION: (_logistic_regression, _C),
+        baselines.GRADIENT_BOOSTING: (_gradient_boosting, _BOOSTING),
     }
     data, found, not_run = flattened(task), [], []
     for name, (make, settings) in makers.items():
