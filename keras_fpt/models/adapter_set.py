@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_fpt.models import adapters
 from keras_fpt.models.fpt_classifier import FPTClassifier
-from keras_fpt.presets import load_backbone
+from keras_fpt.presets import Preset
 
 
 class AdapterSet:
@@ -54,7 +54,9 @@ class AdapterSet:
             preset, load_weights, seed, dtype: see
                 `FPTClassifier.from_preset`.
         """
-        return cls(load_backbone(preset, load_weights, seed, dtype))
+        return cls(
+            Preset.parse(preset).load_backbone(load_weights, seed, dtype)
+        )
 
     @property
     def names(self) -> list[str]:

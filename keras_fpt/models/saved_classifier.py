@@ -13,7 +13,7 @@ from keras import ops
 from keras_fpt.files import checkpoints
 from keras_fpt.models import exporting, head_file, model_settings
 from keras_fpt.models.paper_recipe import default_dropout
-from keras_fpt.presets import load_backbone, locate
+from keras_fpt.presets import Preset
 
 HEAD_FILE = "fpt_classifier.safetensors"
 
@@ -29,8 +29,9 @@ def from_preset(
     overrides = dict(overrides)
     seed = overrides.pop("seed", 0)
     dtype = overrides.pop("dtype", None)
-    backbone = load_backbone(preset, load_weights, seed=seed, dtype=dtype)
-    path = os.path.join(locate(preset), HEAD_FILE)
+    parsed = Preset.parse(preset)
+    backbone = parsed.load_backbone(load_weights, seed=seed, dtype=dtype)
+    path = os.path.join(parsed.location, HEAD_FILE)
     has_head = load_weights and os.path.exists(path)
     arguments = {} if task is None else task.model_arguments()
     if task is not None or not has_head:

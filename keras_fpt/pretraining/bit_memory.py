@@ -15,7 +15,7 @@ import keras
 from keras_fpt import tasks
 from keras_fpt.files import cache
 from keras_fpt.models import FPTClassifier
-from keras_fpt.presets import load_backbone
+from keras_fpt.presets import Preset
 from keras_fpt.pretraining.config import BitMemoryConfig
 from keras_fpt.progress import StepProgress
 
@@ -45,8 +45,8 @@ def pretrain_bit_memory(
     if output is not None and os.path.isdir(output) and os.listdir(output):
         raise FileExistsError(f"The output folder `{output}` is not empty.")
     keras.utils.set_random_seed(config.seed)
-    backbone = load_backbone(
-        config.preset, load_weights=False, seed=config.seed
+    backbone = Preset.parse(config.preset).load_backbone(
+        load_weights=False, seed=config.seed
     )
     folder = pathlib.Path(output or cached_folder(backbone))
     task = tasks.get("bit_memory")
@@ -95,7 +95,9 @@ def cached_preset(preset: str) -> str:
     Returns:
         The folder of the pretrained preset.
     """
-    folder = cached_folder(load_backbone(preset, load_weights=False))
+    folder = cached_folder(
+        Preset.parse(preset).load_backbone(load_weights=False)
+    )
     if not (folder / RECORD).is_file():
         LOGGER.info(
             f"The arm `bit` has no weights of '{preset}' that are pretrained "

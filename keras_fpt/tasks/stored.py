@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_fpt.compat import tensorflow_index_shuffle
+
 # This many batches are drawn together and sorted by length, so that a batch
 # holds sequences of similar lengths.
 BATCHES_SORTED_TOGETHER = 50
@@ -182,13 +184,8 @@ def _shuffled(positions, size, seed):
         + [tf.fill(tf.shape(positions), tf.constant(ORDER, tf.int64))],
         1,
     )
-    # The public tf.random.experimental.index_shuffle pads the wrong axis of
-    # a batch of keys to the three numbers that the op takes.
-    return tf.raw_ops.RandomIndexShuffle(
-        index=positions % size,
-        seed=keys,
-        max_index=tf.constant(size - 1, tf.int64),
-    )
+    last = tf.constant(size - 1, tf.int64)
+    return tensorflow_index_shuffle.index_shuffle(positions % size, keys, last)
 
 
 def _choose(x, number, batch_size, size, seed):
@@ -207,11 +204,8 @@ def _choose_similar_lengths(x, number, batch_size, size, seed):
     indices = tf.gather(indices, tf.argsort(lengths, stable=True))
     # Short batches must not always come first.
     key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])
-    batch = tf.raw_ops.RandomIndexShuffle(
-        index=number % together,
-        seed=key,
-        max_index=tf.constant(together - 1, tf.int64),
-    )
+    last = tf.constant(together - 1, tf.int64)
+    batch = tensorflow_index_shuffle.index_shuffle(number % together, key, last)
     return tf.reshape(indices, (together, batch_size))[batch]
 
 

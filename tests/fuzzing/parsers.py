@@ -84,9 +84,9 @@ def _lines(path):
 
 
 def _gguf(path):
-    from keras_fpt.presets import gguf_files
+    from keras_fpt.presets import gguf_files, gguf_reader
 
-    file = gguf_files._File(str(path))
+    file = gguf_reader.GGUFFile(str(path))
     if file.architecture == "gpt2":
         gguf_files._match(file, gguf_files._GPT2, gguf_files._GPT2_BLOCK)
         gguf_files._check_sizes(file, "blk.0.ffn_up.weight")
@@ -120,12 +120,15 @@ def _data_json(path):
 
 
 def _preset_config(path):
-    from keras_fpt.presets import loading
+    from keras_fpt.compat import quantized_preset_dtypes
+    from keras_fpt.files import json_files
+    from keras_fpt.presets import keras_hub_presets
 
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(path, pathlib.Path(folder, "config.json"))
-        loading._check_folder(folder, folder)
-        loading._with_quantization(folder, None)
+        keras_hub_presets._check_folder(folder, folder)
+        config = json_files.read_object(pathlib.Path(folder, "config.json"))
+        quantized_preset_dtypes.saved_dtypes(config, None)
 
 
 def _dataset_spec(path):
