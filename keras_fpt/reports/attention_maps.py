@@ -135,7 +135,7 @@ def draw(
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(
                 shown,
-                [labels[i] for i in shown],
+                [labels[int(i)] for i in shown],
                 fontsize=size,
                 parse_math=False,
             )

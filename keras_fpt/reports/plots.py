@@ -127,7 +127,7 @@ def _svg(figure: Any, axes: Any) -> str:
     text = io.StringIO()
     # Without a date and random names, so that the same runs give the same
     # page; text stays text.
-    settings = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
+    settings: Any = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
     with matplotlib.rc_context(settings):
         figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]

@@ -55,7 +55,10 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     ours = groups.pop((_OURS, ""), None)
     if ours is None:
         return None
-    others = [_of_runs(*key, group) for key, group in groups.items()]
+    others = [
+        _of_runs(arm, settings, group)
+        for (arm, settings), group in groups.items()
+    ]
     others += [_of_baseline(baseline) for baseline in baselines]
     best = max(others, key=lambda other: other.validation_accuracy)
     mine = _of_runs(_OURS, "", ours)

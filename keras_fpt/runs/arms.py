@@ -1,16 +1,15 @@
 """Arms: where a backbone's weights come from, and what trains."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_fpt import random_weights
 from keras_fpt.presets import Preset
+from keras_fpt.tasks import Task
 
-if TYPE_CHECKING:
-    from keras_fpt.runs.resolved import ResolvedRun
+# A preset, a task, a seed and a dtype policy or `None` make a backbone.
+MakeBackbone = Callable[[Preset, Task, int, str | None], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +18,8 @@ class Arm:
 
     Args:
         name: string.
-        make_backbone: function of a `ResolvedRun` that returns a KerasHub
-            backbone.
+        make_backbone: function of a `Preset`, a `Task`, a seed and a dtype
+            policy (or `None`) that returns a KerasHub backbone.
         policy: string, what trains unless a run says otherwise.
         description: string, one line.
         preset: string, the preset unless a run says otherwise.
@@ -29,63 +28,67 @@ class Arm:
     """
 
     name: str
-    make_backbone: Callable[[ResolvedRun], Any]
+    make_backbone: MakeBackbone
     policy: str
     description: str
     preset: str = "gpt2_tiny_en"
     learned_positions: bool = False
 
 
-def _pretrained(run: ResolvedRun) -> Any:
-    return run.preset.load_backbone(dtype=run.model.dtype)
+def _pretrained(
+    preset: Preset, task: Task, seed: int, dtype: str | None
+) -> Any:
+    return preset.load_backbone(dtype=dtype)
 
 
-def _random(run: ResolvedRun) -> Any:
-    return run.preset.load_backbone(
-        load_weights=False, seed=run.seed, dtype=run.model.dtype
-    )
+def _random(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
+    return preset.load_backbone(load_weights=False, seed=seed, dtype=dtype)
 
 
-def _statistics(run: ResolvedRun) -> Any:
-    backbone = _pretrained(run)
-    random_weights.match_statistics(backbone, run.seed)
+def _statistics(
+    preset: Preset, task: Task, seed: int, dtype: str | None
+) -> Any:
+    backbone = _pretrained(preset, task, seed, dtype)
+    random_weights.match_statistics(backbone, seed)
     return backbone
 
 
-def _bit(run: ResolvedRun) -> Any:
+def _bit(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
     from keras_fpt.pretraining import bit_memory
 
-    pretrained = Preset.parse(bit_memory.cached_preset(run.preset.text))
-    return pretrained.load_backbone(dtype=run.model.dtype)
+    pretrained = Preset.parse(bit_memory.cached_preset(preset.text))
+    return pretrained.load_backbone(dtype=dtype)
 
 
-def _vit(run: ResolvedRun) -> Any:
+def _vit(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
     import keras_hub
 
-    backbone = _pretrained(run)
+    backbone = _pretrained(preset, task, seed, dtype)
     if not isinstance(backbone, keras_hub.models.ViTBackbone):
         raise ValueError(
             "The arm 'vit' needs a ViT, but the preset "
-            f"'{run.preset.text}' is a {type(backbone).__name__}. Give "
+            f"'{preset.text}' is a {type(backbone).__name__}. Give "
             f"--preset {ARMS['vit'].preset} or another ViT of KerasHub."
         )
     return backbone
 
 
-def _lstm(num_layers: int = 3, deep: bool = False) -> Callable:
-    def make_backbone(run: ResolvedRun) -> Any:
+def _lstm(num_layers: int = 3, deep: bool = False) -> MakeBackbone:
+    def make_backbone(
+        preset: Preset, task: Task, seed: int, dtype: str | None
+    ) -> Any:
         from keras_fpt.models import LSTMBackbone
 
         # Only the preset's width is used, not its weights.
-        width = run.preset.load_backbone(load_weights=False).hidden_dim
+        width = preset.load_backbone(load_weights=False).hidden_dim
         backbone = LSTMBackbone(
             num_layers=num_layers,
             hidden_dim=width,
             residual=deep,
-            max_sequence_length=run.task.sequence_length if deep else None,
-            dtype=run.model.dtype,
+            max_sequence_length=task.sequence_length if deep else None,
+            dtype=dtype,
         )
-        random_weights.randomize(backbone, run.seed)
+        random_weights.randomize(backbone, seed)
         return backbone
 
     return make_backbone

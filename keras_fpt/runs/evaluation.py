@@ -1,6 +1,5 @@
 """Evaluates a model on a task's splits, and finished runs again."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -58,7 +57,7 @@ def load_trained(
     adapter = folder.finished_adapter(run_folder)
     if data_dir is not None:
         name = "data_dir" if config.source is None else "source"
-        config = dataclasses.replace(config, **{name: str(data_dir)})
+        config = config.with_settings(**{name: str(data_dir)})
     run = resolve(config)
     if run.task.reader is not None:
         data_description.check_same(run.task, run_folder)

@@ -1,7 +1,6 @@
 """The folder of a run: its files, its lock, and what may be written there."""
 
 import contextlib
-import itertools
 import json
 import os
 import pathlib
@@ -52,13 +51,14 @@ def new_folder(task: str, arm: str) -> pathlib.Path:
     """Makes `runs/<task>-<arm>-<n>`, with the first n that is free."""
     # Without characters that some file systems refuse or that make folders.
     name = re.sub(r"[^\w.-]", "-", task)
-    for number in itertools.count(1):
+    number = 1
+    while True:
         folder = pathlib.Path("runs", f"{name}-{arm}-{number}")
         try:
             folder.mkdir(parents=True)
+            return folder
         except FileExistsError:
-            continue
-        return folder
+            number += 1
 
 
 def check(folder: Path, resume: bool, overwrite: bool) -> None:

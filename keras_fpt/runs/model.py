@@ -18,7 +18,7 @@ def build_model(run: ResolvedRun) -> FPTClassifier:
         ValueError: the preset cannot be loaded, or has too few positions.
     """
     task, options = run.task, run.model
-    backbone = run.arm.make_backbone(run)
+    backbone = run.arm.make_backbone(run.preset, task, run.seed, options.dtype)
     if run.config.model.dropout is None:
         rate = default_dropout(backbone, options.dropout)
         options = dataclasses.replace(options, dropout=rate)

@@ -39,6 +39,7 @@ def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
     adapter = folder.finished_adapter(run_folder)
     task = data_description.read_description(run_folder)
     x, names = task.reader.read(path)
+    classes = task.class_names or ()
     run = resolve(config, task)
     model = build_model(run)
     model.load_adapter(adapter)
@@ -52,12 +53,10 @@ def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
     frame = pd.DataFrame(
         {
             "example": names,
-            "prediction": [
-                task.class_names[i] for i in probabilities.argmax(axis=1)
-            ],
+            "prediction": [classes[i] for i in probabilities.argmax(axis=1)],
             **{
                 f"probability_{name}": probabilities[:, i]
-                for i, name in enumerate(task.class_names)
+                for i, name in enumerate(classes)
             },
         }
     )

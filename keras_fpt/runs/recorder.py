@@ -61,7 +61,8 @@ class Recorder(keras.callbacks.Callback):
         self.started = time.perf_counter()
         self.checkpoints = folder / run_folder.CHECKPOINTS
         newest = checkpoint_folder.newest(self.checkpoints)
-        self.arrays, saved = newest or (None, {})
+        saved: dict[str, Any] = newest[1] if newest else {}
+        self.arrays = newest[0] if newest else None
         self._check_backend(saved.get("backend", keras.backend.backend()))
         self._check_processes(saved.get("processes"))
         self.rows = saved.get("history", [])
@@ -205,9 +206,10 @@ class Recorder(keras.callbacks.Callback):
         """
         # The last update may have broken weights whose loss was still good.
         self._check_finite("validation loss", validation["loss"])
+        train = self.train_logs or {}
         row = {
-            "train_loss": self.train_logs["loss"],
-            "train_accuracy": self.train_logs["accuracy"],
+            "train_loss": train["loss"],
+            "train_accuracy": train["accuracy"],
             "validation_loss": validation["loss"],
             "validation_accuracy": validation["accuracy"],
             "seconds": self.seconds,

@@ -136,7 +136,7 @@ def _absolute(path: str) -> str:
 
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
-    freezing.parse_policy(run.model.policy)
+    freezing.parse_policy(str(run.model.policy))
     for name in ("steps", "batch_size"):
         if getattr(run, name) < 1:
             raise ValueError(

@@ -263,11 +263,11 @@ def make_plan(
         )
 
     for share, rates, seeds in _PLANS:
-        fits = functools.partial(total, rates, seeds)
-        steps = _largest(lambda n, fits=fits: fits(n) <= seconds, most)
+        seconds_of = functools.partial(total, rates, seeds)
+        steps = _largest(seconds_of, seconds, most)
         if steps >= max(share * most, recorder.LEAST_STEPS_BETWEEN_EVALUATIONS):
             return Plan(rates, seeds, steps)
-    least = fits(recorder.LEAST_STEPS_BETWEEN_EVALUATIONS) / seconds
+    least = seconds_of(recorder.LEAST_STEPS_BETWEEN_EVALUATIONS) / seconds
     raise ValueError(
         "The budget is too small to compare anything: runs of "
         f"{recorder.LEAST_STEPS_BETWEEN_EVALUATIONS} steps would take "
@@ -276,10 +276,18 @@ def make_plan(
     )
 
 
-def _largest(fits: Callable[[int], bool], most: int) -> int:
-    """The largest number up to `most` that fits, if all below do; or 0."""
+def _largest(
+    seconds_of: Callable[[int], float], seconds: float, most: int
+) -> int:
+    """The largest number up to `most` that fits into a time, or 0.
+
+    All numbers below one that fits must fit, too.
+    """
     low, high = 0, most + 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
+        if seconds_of(middle) <= seconds:
+            low = middle
+        else:
+            high = middle
     return low

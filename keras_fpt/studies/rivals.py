@@ -206,9 +206,9 @@ def _train_rows(task: Task, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rows(task: Task, batches: Any) -> tuple[np.ndarray, np.ndarray]:
-    x, y = zip(*batches.as_numpy_iterator(), strict=True)
-    x = np.concatenate([_flat(task, tokens) for tokens in x])
-    y = np.concatenate(y)
+    tokens, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    x = np.concatenate([_flat(task, each) for each in tokens])
+    y = np.concatenate(labels)
     return x, y.reshape(len(y), -1)
 
 
@@ -218,8 +218,7 @@ def _flat(task: Task, tokens: Any) -> np.ndarray:
         tokens, mask = tokens["tokens"], tokens["padding_mask"].astype(bool)
     else:
         mask = np.ones(tokens.shape[:2], bool)
-    is_float = task.vocabulary_size is None
-    padding = 0 if is_float else task.vocabulary_size
+    padding = task.vocabulary_size or 0
     missing = task.sequence_length - tokens.shape[1]
     shape = (*mask.shape, *(1 for _ in tokens.shape[2:]))
     tokens = np.where(mask.reshape(shape), tokens, padding)
