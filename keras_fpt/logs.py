@@ -24,13 +24,26 @@ class _StandardOutput(logging.StreamHandler):
         return sys.stdout
 
 
+_DEFAULT = _StandardOutput()
+
+
 def add_default_handler() -> None:
-    """Shows messages, unless the program has said already what to do."""
+    """Shows messages, unless the program has configured the logger already."""
     if not LOGGER.handlers:
-        LOGGER.addHandler(_StandardOutput())
+        LOGGER.addHandler(_DEFAULT)
         LOGGER.propagate = False
     if LOGGER.level == logging.NOTSET:
         LOGGER.setLevel(logging.INFO)
+
+
+def replace_default_handler(handler: logging.Handler) -> None:
+    """Shows messages in another way than on standard output.
+
+    Args:
+        handler: a `logging.Handler`.
+    """
+    LOGGER.removeHandler(_DEFAULT)
+    LOGGER.addHandler(handler)
 
 
 @contextlib.contextmanager

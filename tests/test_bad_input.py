@@ -21,7 +21,7 @@ from scipy.io import wavfile
 import keras_fpt
 from keras_fpt import cli, presets, tasks
 from keras_fpt.pretraining import text
-from keras_fpt.runs import data_description as described
+from keras_fpt.runs import data_description
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.tasks import listops, proteins, tape
 
@@ -474,7 +474,9 @@ DATA = {
 
 def data_json(**changes):
     content = json.dumps({**DATA, **changes})
-    return lambda s, f: described.read(put(f, "data.json", content).parent)
+    return lambda s, f: data_description.read_description(
+        put(f, "data.json", content).parent
+    )
 
 
 def reader(kind, **fields):

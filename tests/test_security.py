@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 import keras_fpt
 from keras_fpt import presets, tasks
 from keras_fpt.files import json_files, unpacking
+from keras_fpt.presets.keras_hub_presets import INDEXES
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.tasks import proteins, tape
 
@@ -243,7 +244,7 @@ def _first_variable(file):
     return next(name for name in names if name.endswith("vars/0"))
 
 
-@pytest.mark.parametrize("index", presets.loading.INDEXES)
+@pytest.mark.parametrize("index", INDEXES)
 @pytest.mark.parametrize("file", ["../b.h5", "/b.safetensors", "a/b", 3])
 def test_an_index_names_files_of_its_own_folder(preset, index, file):
     entry = {"weight_map": {"a": ["model.h5", file]}}

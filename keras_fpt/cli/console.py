@@ -21,6 +21,9 @@ def print_plain(text: str) -> None:
     console.print(text, markup=False)
 
 
+_HANDLER = _ConsoleHandler()
+
+
 def show_log() -> None:
     """Shows the package's messages on the console."""
-    logs.LOGGER.handlers[:] = [_ConsoleHandler()]
+    logs.replace_default_handler(_HANDLER)

@@ -126,15 +126,15 @@ def _reason(error: Any, cls: type, entry: dict[str, Any]) -> str:
     )
     # A longer location is within a field's value.
     of_fields = {
-        kind: sorted(
+        kind: [
             e["loc"][0]
             for e in errors
             if e["type"] == kind and len(e["loc"]) == 1
-        )
+        ]
         for kind in ("extra_forbidden", "missing")
     }
     if of_fields["extra_forbidden"]:
-        return f"unknown field '{of_fields['extra_forbidden'][0]}'."
+        return f"unknown field '{min(of_fields['extra_forbidden'])}'."
     if of_fields["missing"]:
         return f"there is no field '{of_fields['missing'][0]}'."
     name = errors[0]["loc"][0]

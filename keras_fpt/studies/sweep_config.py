@@ -114,24 +114,12 @@ class SweepConfig:
         search = entry.pop("search", None)
         if not isinstance(search, dict):
             raise ValueError(f"{where}: expected an object 'search'.")
-        others = json_files.from_dict(_Others, entry, where)
-        return cls(
-            run,
-            search={
-                name: _searched(values, f"{where}, {name}")
-                for name, values in search.items()
-            },
-            **dataclasses.asdict(others),
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Others:
-    """The fields of `SweepConfig` that JSON has as they are."""
-
-    arms: tuple[str, ...]
-    trials: int | None
-    seeds: int
+        searched = {
+            name: _searched(values, f"{where}, {name}")
+            for name, values in search.items()
+        }
+        entry |= {"run": run, "search": searched}
+        return json_files.from_dict(cls, entry, where)
 
 
 def study_name(path: str | os.PathLike[str]) -> str:
@@ -220,13 +208,14 @@ def _split(text: str, example: str) -> tuple[str, str]:
 
 def _types(name: str) -> tuple[type, ...]:
     """The types that a setting of a run may have."""
-    every = typing.get_type_hints(ModelOptions)
-    every |= typing.get_type_hints(RunConfig)
-    hints = {setting: every[setting] for setting in RunConfig("").settings()}
-    if name not in hints or name in _FIXED:
-        known = ", ".join(name for name in hints if name not in _FIXED)
+    defaults = RunConfig("").settings()
+    if name not in defaults or name in _FIXED:
+        known = ", ".join(name for name in defaults if name not in _FIXED)
         raise ValueError(f"Unknown setting '{name}'. Expected one of {known}.")
-    hint = hints[name]
+    if isinstance(defaults[name], bool):
+        return (bool,)
+    hints = typing.get_type_hints(ModelOptions)
+    hint = (hints | typing.get_type_hints(RunConfig))[name]
     return (
         typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     )

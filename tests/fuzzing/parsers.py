@@ -112,11 +112,11 @@ def _sweep_config(path):
 
 
 def _data_json(path):
-    from keras_fpt.runs import data_description as described
+    from keras_fpt.runs import data_description
 
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(path, pathlib.Path(folder, "data.json"))
-        described.read(folder)
+        data_description.read_description(folder)
 
 
 def _preset_config(path):

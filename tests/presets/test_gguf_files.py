@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import keras_fpt
 from keras_fpt import backbones, presets
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs import RunConfig, resolve
 
 pytestmark = pytest.mark.backend_free
 
@@ -281,9 +281,8 @@ def test_relative_path(name, parts, path, monkeypatch):
     monkeypatch.chdir(path.parent)
     monkeypatch.setenv("HOME", str(path.parent))
     assert presets.load_backbone(f"gguf:{name}").num_layers == BLOCKS
-    task = keras_fpt.tasks.get("bit_xor")
-    config = RunConfig(task="bit_xor", preset=f"gguf:{name}").resolve(task)
-    assert config.preset == f"gguf:{path}"
+    run = resolve(RunConfig(task="bit_xor", preset=f"gguf:{name}"))
+    assert run.preset.text == f"gguf:{path}"
 
 
 def test_classifier_from_a_file(parts, path):

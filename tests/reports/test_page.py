@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from test_summary import write_run
+from written_runs import write_run
 
 from keras_fpt import cli
 from keras_fpt.reports import write_report

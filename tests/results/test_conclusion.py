@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from test_summary import write_run
+from written_runs import write_run
 
 from keras_fpt.results import Baseline, conclude, load_runs
 from keras_fpt.results.conclusion import Candidate, difference

@@ -6,7 +6,7 @@ import pytest
 
 from keras_fpt.runs import RunConfig, evaluate, get_or_train, resolve
 from keras_fpt.studies import compare
-from keras_fpt.tasks.user_data import tables
+from keras_fpt.tasks.user_data import table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -22,13 +22,13 @@ def table(tmp_path):
 @pytest.fixture
 def reads(monkeypatch):
     """The paths of the tables that are read, in order."""
-    paths, read_table = [], tables.read_table
+    paths, read_table = [], table_files.read_table
 
     def count(path):
         paths.append(str(path))
         return read_table(path)
 
-    monkeypatch.setattr(tables, "read_table", count)
+    monkeypatch.setattr(table_files, "read_table", count)
     return paths
 
 
