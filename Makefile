@@ -12,7 +12,7 @@ TEST = .venv-test
 help:
 	@echo "make demo   install into $(DEMO) and train on the digits, offline"
 	@echo "make test   install into $(TEST) and run the tests on $(BACKENDS)"
-	@echo "make lint   check style with ruff, in $(TEST)"
+	@echo "make lint   check style with ruff and types with mypy, in $(TEST)"
 	@echo "make fuzz   fuzz each parser of files for $(FUZZ_SECONDS) seconds"
 	@echo "make clean  remove both environments"
 
@@ -43,6 +43,7 @@ test: $(TEST)/ready
 lint: $(TEST)/ready
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
+	$(TEST)/bin/mypy
 
 # Atheris has no wheels for every Python, so it is no dependency of the tests.
 fuzz: $(TEST)/ready

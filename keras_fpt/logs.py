@@ -9,6 +9,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 LOGGER = logging.getLogger("keras_fpt")
 
@@ -20,7 +21,7 @@ class _StandardOutput(logging.StreamHandler):
         logging.Handler.__init__(self)
 
     @property
-    def stream(self):
+    def stream(self) -> Any:
         return sys.stdout
 
 

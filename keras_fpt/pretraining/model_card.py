@@ -42,7 +42,7 @@ def measure(
         train_tokens, scored, model.backbone.vocabulary_size
     )
 
-    def bits_per_byte(total_nats):
+    def bits_per_byte(total_nats: Any) -> float:
         return float(total_nats / np.log(2) / num_bytes)
 
     buckets = [b for b in POSITION_BUCKETS if b < sequence_length]

@@ -116,10 +116,10 @@ class Recorder(keras.callbacks.Callback):
 
     def restore(self) -> None:
         """Puts the checkpoint that the run resumes from into the model."""
-        checkpoints.restore_state(self.arrays, self.model)
+        checkpoints.restore_state(self.arrays or {}, self.model)
         self.arrays = None
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if batch:
             return
         self.stop_signals.defer()
@@ -134,7 +134,7 @@ class Recorder(keras.callbacks.Callback):
             seed = self.run.seed + self.step + self._process_offset
             keras.utils.set_random_seed(seed % 2**32)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step += 1
         self._check_finite("loss", logs["loss"])
         is_last = self.step == self.run.steps
@@ -193,7 +193,7 @@ class Recorder(keras.callbacks.Callback):
             "lower learning rate, or look for extreme values in the data."
         )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.add_row(
             {k.removeprefix("val_"): v for k, v in logs.items() if "val_" in k}
         )

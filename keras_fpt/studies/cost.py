@@ -5,6 +5,7 @@ import itertools
 import math
 import statistics
 import time
+from typing import Any
 
 import keras
 
@@ -112,13 +113,13 @@ class _Clock(keras.callbacks.Callback):
         super().__init__()
         self.ends: list[float] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.ends = []
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: Any = None) -> None:
         self.ends = []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         float(logs["loss"])
         self.ends.append(time.perf_counter())
 

@@ -63,7 +63,7 @@ class Deadline:
             return
         is_up = threading.Event()
 
-        def interrupt():
+        def interrupt() -> None:
             is_up.set()
             _thread.interrupt_main(signal.SIGTERM)
 
