@@ -25,7 +25,7 @@ class _StandardOutput(logging.StreamHandler):
 
 
 def add_default_handler() -> None:
-    """Shows messages, unless the program has said already what to do."""
+    """Shows messages, unless the program has already configured the logger."""
     if not LOGGER.handlers:
         LOGGER.addHandler(_StandardOutput())
         LOGGER.propagate = False

@@ -256,7 +256,7 @@ def test_an_index_names_files_of_its_own_folder(preset, index, file):
 
 
 def test_small_json_files_have_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_files, "MOST_BYTES", 10)
+    monkeypatch.setattr(json_files, "MAX_BYTES", 10)
     path = tmp_path / "config.json"
     path.write_text('{"a": 1}')
     assert json_files.read_object(path) == {"a": 1}

@@ -45,7 +45,7 @@ def train(
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(help="Least time between two checkpoints.")
+        float, typer.Option(help="Minimum seconds between two checkpoints.")
     ] = 5.0,
 ) -> None:
     """Train a frozen pretrained transformer on a task or your own data.

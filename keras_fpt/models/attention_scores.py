@@ -21,8 +21,8 @@ def recorded() -> Iterator[list[np.ndarray]]:
     and no other thread may compute with Keras at the same time.
 
     Yields:
-        List to which are added float arrays `(batch, heads, queries, keys)`, in
-        the order in which they are computed.
+        List that collects float arrays `(batch, heads, queries, keys)`, in the
+        order in which they are computed.
     """
     records: list[np.ndarray] = []
     attributes = _attributes_to_replace()

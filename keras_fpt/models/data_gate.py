@@ -20,7 +20,7 @@ from keras_fpt.models import input_checks
 
 
 def checked(model: Any, x: Any, y: Any = None) -> Any:
-    """Checks arrays at once, and batches of a data set when they come up.
+    """Checks arrays immediately, and batches of a data set when they are read.
 
     Args:
         model: an `FPTClassifier`.

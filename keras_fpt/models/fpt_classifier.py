@@ -318,13 +318,13 @@ class FPTClassifier(keras.Model):
 
     @property
     def trainable(self) -> bool:
-        """Whether anything trains. True means what the policy names."""
+        """Whether anything trains. `True` trains what the policy names."""
         return keras.Model.trainable.fget(self)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         keras.Model.trainable.fset(self, value)
-        # Keras would thaw every weight.
+        # Keras would unfreeze every weight.
         if value and hasattr(self, "options"):
             freezing.apply_policy(self, self.policy)
 

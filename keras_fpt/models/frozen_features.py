@@ -1,4 +1,4 @@
-"""Computes the features that a model's frozen part gives, once."""
+"""Computes the features of a model's frozen part once."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -102,10 +102,10 @@ def frozen_features(
 
 
 def feature_head(model: Any) -> keras.Model:
-    """A `keras.Model` of the output layer alone, on `frozen_features`.
+    """A `keras.Model` of only the output layer, on `frozen_features`.
 
-    It shares the output layer, the optimizer and how it is compiled, so
-    that training it trains this model.
+    It shares the output layer, the optimizer and the compile arguments with
+    this model, so training it trains this model.
 
     Raises:
         ValueError: more than the output layer trains, or the model has

@@ -132,14 +132,14 @@ def _explain(preset: str, is_local: bool, error: Exception) -> Exception:
         return ValueError(
             f"Could not load the preset folder `{preset}`: its weights are "
             "damaged, cut off, or do not fit its config.json, or KerasHub "
-            f"does not know the architecture. It said: {detail}"
+            f"does not know the architecture. Its error: {detail}"
         )
     return ValueError(
-        f"Could not get the preset '{preset}' from {_source(preset)}. Where "
-        "there is no network, download that model elsewhere, copy its folder "
+        f"Could not get the preset '{preset}' from {_source(preset)}. Without "
+        "network access, download that model elsewhere, copy its folder "
         "(config.json and weights) here and give the folder's path, or use "
         f"the packaged preset {', '.join(packaged.names())}. The hub's "
-        f"client said: {detail}"
+        f"client reported: {detail}"
     )
 
 

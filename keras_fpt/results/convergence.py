@@ -72,7 +72,7 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
 def steps_to_share_of_best(
     histories: Sequence[Rows], share: float = 0.95
 ) -> list[StepsToConverge]:
-    """For each run of an arm, when it came close to the best of them.
+    """For each run of an arm, when it came close to the best accuracy.
 
     Args:
         histories: list of runs' rows, as in `history.csv`.
@@ -94,8 +94,8 @@ def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:
 
     Returns:
         A `StepsToConverge`, of the Kaplan-Meier estimate, which counts
-        censored runs for as long as they were seen. Censored at the last step
-        of any where fewer than half had converged.
+        censored runs for as long as they were observed. It is censored at the
+        last step of all runs if fewer than half had converged.
     """
     from scipy import stats
 

@@ -1,4 +1,4 @@
-"""What a sweep is, as data, and what people type for it."""
+"""The configuration of a sweep, and how its settings are typed."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,13 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
-# These have arguments of their own.
+# These have their own arguments.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig:
-    """Arms, each at the best of the settings that are tried for it.
+    """A sweep over arms, each at the best of the settings tried for it.
 
     Args:
         run: `RunConfig`, what all runs have in common. Its seed is that of
@@ -100,7 +100,7 @@ class SweepConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file with what `to_json` wrote.
+        """Reads a file that holds the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.
@@ -114,20 +114,20 @@ class SweepConfig:
         search = entry.pop("search", None)
         if not isinstance(search, dict):
             raise ValueError(f"{where}: expected an object 'search'.")
-        others = json_files.from_dict(_Others, entry, where)
+        plain = json_files.from_dict(_PlainFields, entry, where)
         return cls(
             run,
             search={
                 name: _searched(values, f"{where}, {name}")
                 for name, values in search.items()
             },
-            **dataclasses.asdict(others),
+            **dataclasses.asdict(plain),
         )
 
 
 @dataclasses.dataclass(frozen=True)
-class _Others:
-    """The fields of `SweepConfig` that JSON has as they are."""
+class _PlainFields:
+    """The fields of `SweepConfig` that JSON stores unchanged."""
 
     arms: tuple[str, ...]
     trials: int | None

@@ -1,8 +1,8 @@
 """Generates ListOps expressions from Long Range Arena's distribution.
 
 A chunk of trees is drawn at once, level by level, and evaluated from the
-leaves up, so that NumPy does all the work. A chunk depends on the seed and
-its number alone.
+leaves up, so that NumPy does all the work. A chunk depends only on the
+seed and its number.
 """
 
 import collections

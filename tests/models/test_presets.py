@@ -230,9 +230,9 @@ class TestErrors:
 
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
         monkeypatch.setattr("time.sleep", lambda seconds: None)
-        with pytest.raises(ValueError, match="Where there is no network"):
+        with pytest.raises(ValueError, match="Without network access"):
             presets.load_backbone("gpt2_base_en")
-        with pytest.raises(ValueError, match="Where there is no network"):
+        with pytest.raises(ValueError, match="Without network access"):
             presets.load_backbone("hf://nobody/nothing")
 
 

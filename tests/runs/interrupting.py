@@ -13,7 +13,7 @@ from keras_fpt.tasks import generated
 SMALL = [
     (generated, "SIZES", {"validation": 100, "test": 100}),
     (finishing, "TRAIN_SUBSET_SIZE", 20),
-    (recorder, "LEAST_STEPS_BETWEEN_EVALUATIONS", 4),
+    (recorder, "MIN_STEPS_BETWEEN_EVALUATIONS", 4),
     (CheckpointInterval, "is_due", lambda self: True),
 ]
 

@@ -131,9 +131,9 @@ def test_the_seed_changes_what_is_drawn(preset):
 @pytest.mark.backend_free
 def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
     first, _ = make("bit", preset)
-    assert "They are made now, once" in capsys.readouterr().out
+    assert "They are trained now, once" in capsys.readouterr().out
     second, _ = make("bit", preset)
-    assert "They are made now, once" not in capsys.readouterr().out
+    assert "They are trained now, once" not in capsys.readouterr().out
     of_preset = presets.load_backbone(preset).get_weights()
     for one, two in zip(
         first.backbone.get_weights(), second.backbone.get_weights(), strict=True

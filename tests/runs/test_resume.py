@@ -154,7 +154,7 @@ def test_no_good_checkpoint_begins_from_the_start(
         path.write_bytes(path.read_bytes()[:-1])
     messages.clear()
     resume(config, tmp_path)
-    assert "no checkpoint is good" in messages[2]
+    assert "no checkpoint is intact" in messages[2]
     assert not any("Resuming" in line for line in messages)
     assert result(tmp_path) == expected
 

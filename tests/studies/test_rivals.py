@@ -94,7 +94,7 @@ def test_without_time_nothing_is_fitted(sums):
 
 
 def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
-    monkeypatch.setattr(rivals, "MOST_VALUES", 50 * 12)
+    monkeypatch.setattr(rivals, "MAX_VALUES", 50 * 12)
     x, y = rivals.flattened(sums)["train"]
     assert x.shape == (50, 12) and y.shape == (50, 1)
 

@@ -1,4 +1,4 @@
-"""Makes the `Task` of a person's examples, and describes it."""
+"""Makes a `Task` from the user's examples, and describes it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def make_task(
             `None`.
         encode: function from a batch of `x` to tokens, or `None`.
         vocabulary_size: int for integer tokens, else `None`.
-        notes: strings, further lines of the description.
+        notes: strings, more lines of the description.
         verbose: bool, whether to log a description of the data.
         **more: other fields of the `Task`.
 

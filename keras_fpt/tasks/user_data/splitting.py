@@ -1,4 +1,4 @@
-"""Fixed splits of a person's data into train, validation and test."""
+"""Fixed splits of the user's data into train, validation and test."""
 
 from collections.abc import Callable, Sequence
 
@@ -69,7 +69,7 @@ def chronological(size: int) -> dict[str, np.ndarray]:
 def from_names(
     names: Sequence[str], y: np.ndarray, where: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
-    """Makes the split that a column or folders name.
+    """Makes the split that a column or the folders give.
 
     If no example is for validation, a fixed, seeded, stratified tenth of the
     training examples is.

@@ -114,7 +114,7 @@ def from_csv(
 
     A fixed, seeded fifth of the sequences is for testing and a tenth of the
     rest for validation, and each split has the same share of each class. A
-    long time series (`window` alone) is split by time instead: the last
+    long time series (only `window`) is split by time instead: the last
     fifth of its rows is for testing, and the tenth before it for validation;
     no window holds rows of two splits. With both `group_column` and
     `window`, whole groups, e.g. recordings, go to one split.
