@@ -46,7 +46,7 @@ ATTRIBUTES = {
 # File, what it uses, and why it may.
 ALLOWED = {
     # TAPE's records are pickles: read by an unpickler that admits containers,
-    # strings, numbers and arrays of them alone.
+    # strings, numbers and arrays of them only.
     ("tasks/tape.py", "pickle"),
     # Starts this package's own workers, with a folder for an argument, and no
     # shell.
@@ -130,7 +130,7 @@ def preset(preset_folder, tmp_path):
 
 
 def lambda_layer(path):
-    """The config of a layer whose code would make a file."""
+    """The config of a layer whose code would create a file."""
     code = compile(f"open({str(path)!r}, 'w')", "layer", "eval")
     function = {
         "code": base64.b64encode(marshal.dumps(code)).decode(),
@@ -314,7 +314,7 @@ def test_a_pickle_runs_and_changes_nothing(pickled, tmp_path):
 
 
 def test_a_pickle_does_not_fill_the_memory():
-    """It numbers a value by 2^31, for which the C unpickler takes 34 GB."""
+    """It numbers a value by 2^31, for which the C unpickler allocates 34 GB."""
     assert tape.unpickle(b"\x80\x02Nr\xff\xff\xff\x7f.", "a record") is None
 
 

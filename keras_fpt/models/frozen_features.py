@@ -10,7 +10,7 @@ import numpy as np
 from keras_fpt import backbones
 
 
-def check(model: Any) -> None:
+def check_constant(model: Any) -> None:
     """Checks that a model has the same features in every epoch.
 
     Args:
@@ -98,7 +98,7 @@ def head(model: Any) -> keras.Model:
     It shares the output layer and the optimizer, and is compiled in the same
     way.
     """
-    check(model)
+    check_constant(model)
     width = model.cut.hidden_dim
     features = keras.Input((model.readout_layer.num_tokens, width))
     head = keras.Model(features, model.answers(features), name="head")

@@ -92,7 +92,7 @@ def frozen_features(
     model.evaluate(x_test, y_test)  # with the output layer just trained
     ```
     """
-    features.check(model)
+    features.check_constant(model)
     input_checks.check_arrays(model, x)
     if not model.built:
         model.build(keras.tree.map_structure(np.shape, x))

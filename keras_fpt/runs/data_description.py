@@ -61,7 +61,7 @@ def save_description(task: Task, folder: Path) -> None:
         files.write_text(path, text)
 
 
-def check_same(task: Task, folder: Path) -> None:
+def check_same_data(task: Task, folder: Path) -> None:
     """Checks that a task has the data that a folder's run was trained on.
 
     Raises:

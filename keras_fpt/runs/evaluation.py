@@ -60,7 +60,7 @@ def load_trained(
         config = config.with_settings(**{name: str(data_dir)})
     run = resolve(config)
     if run.task.reader is not None:
-        data_description.check_same(run.task, run_folder)
+        data_description.check_same_data(run.task, run_folder)
     model = build_model(run)
     model.load_adapter(adapter)
     return run, model

@@ -25,7 +25,7 @@ def check_cacheable(task: Task, model: FPTClassifier) -> None:
         ValueError: it trains more than the output layer, or has dropout; its
             training examples change; or it is spread over devices.
     """
-    frozen_features.check(model)
+    frozen_features.check_constant(model)
     if not isinstance(task.data, Stored):
         raise ValueError(
             f"Features cannot be cached: the task '{task.name}' generates new "

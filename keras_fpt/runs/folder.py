@@ -61,7 +61,7 @@ def new_folder(task: str, arm: str) -> pathlib.Path:
             number += 1
 
 
-def check(folder: Path, resume: bool, overwrite: bool) -> None:
+def check_output(folder: Path, resume: bool, overwrite: bool) -> None:
     """Checks, before any work is done, that a run may be written to a folder.
 
     Args:
@@ -164,7 +164,7 @@ def initialize(
     """Writes a run's configuration into a folder that `lock` has created.
 
     Raises:
-        FileExistsError: as `check` does.
+        FileExistsError: as `check_output` does.
         ValueError: the run to resume has another configuration.
     """
     folder = pathlib.Path(folder)
@@ -173,7 +173,7 @@ def initialize(
         clear(folder)
     _clear_leftovers(folder)
     if (folder / CONFIG).exists():
-        check_same(folder, run)
+        check_same_config(folder, run)
     else:
         files.write_text(folder / CONFIG, run.to_json())
 
@@ -239,7 +239,7 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return json.loads(pathlib.Path(folder, METRICS).read_text())
 
 
-def check_same(folder: Path, run: ResolvedRun) -> None:
+def check_same_config(folder: Path, run: ResolvedRun) -> None:
     """Checks that the run in a folder has the same configuration as another.
 
     The paths of the data may differ.

@@ -87,7 +87,7 @@ def train(
             "In several processes, give an output folder that they all share."
         )
     if output is not None:
-        folder.check(output, resume, overwrite)
+        folder.check_output(output, resume, overwrite)
     stop_signals = StopSignals()
     with stop_signals.watched(), errors.translate_out_of_memory():
         run = config if isinstance(config, ResolvedRun) else resolve(config)
@@ -151,7 +151,7 @@ def _read_finished(
     if run.config.model.dropout is None and saved_dropout == 0:
         # The rate of a run that chose none depends on its backbone.
         run = run.as_built(build_model(run))
-    folder.check_same(run_folder, run)
+    folder.check_same_config(run_folder, run)
     folder.remove_checkpoints(run_folder)
     LOGGER.info(
         f"The run in `{run_folder}` is finished; there is nothing to resume."

@@ -84,7 +84,7 @@ def test_task_gives_shapes_and_dropout(preset):
 
 @pytest.mark.backend_free
 def test_default_dropout_applies_to_every_name_of_it(tmp_path):
-    """Falcon has two rates of dropout, under names of its own."""
+    """Falcon has two dropout rates, under its own names."""
     import keras_hub
 
     falcon = keras_hub.models.FalconBackbone(

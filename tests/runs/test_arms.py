@@ -61,7 +61,7 @@ def make(arm, preset, **changes):
 @pytest.mark.parametrize("arm", QUICK)
 def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     model, task = make(arm, vit if arm == "vit" else preset)
-    # Two are enough to see that compiled steps do as these do.
+    # Two are enough to see that compiled steps do the same.
     model.run_eagerly = arm not in ("fpt", "full")
     trained = freezing.parse_policy(model.policy)
     groups = freezing.parameter_groups(model)

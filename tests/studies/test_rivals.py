@@ -73,7 +73,7 @@ def test_tokens_are_flattened_with_their_padding():
 def test_several_answers_have_a_model_each():
     found, not_run = rivals.fit_all(tasks.get("bit_xor"), Deadline(), 60.0)
     regression, boosting = found
-    # XOR is not linear in the bits, but depends on two of them alone.
+    # XOR is not linear in the bits, but depends on only two of them.
     assert regression.test_accuracy < 0.6 and boosting.test_accuracy == 1
     assert regression.test_examples == 2000 and not not_run
 
