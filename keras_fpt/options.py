@@ -23,8 +23,8 @@ def option(
 
     Args:
         default: the value if none is given.
-        help: string, one or two sentences for people.
-        default_text: string, how the default is shown to people; `None` shows
+        help: string, one or two sentences for users.
+        default_text: string, how the default is shown to users; `None` shows
             the value.
         describes_run: bool, whether the option is mentioned where runs of one
             arm are told apart.

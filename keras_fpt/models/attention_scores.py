@@ -109,6 +109,7 @@ def _per_head(weights: Any) -> np.ndarray:
     """Weights with one axis for all heads, also those that share keys."""
     weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
     batch, *_, queries, keys = weights.shape
-    # After the tokens comes the share that heads of GPT-OSS give to no token.
+    # The last entry, after the tokens, is the share that heads of GPT-OSS give
+    # to no token.
     keys = min(keys, queries) if keys == queries + 1 else keys
     return weights.reshape((batch, -1, *weights.shape[-2:]))[..., :keys]

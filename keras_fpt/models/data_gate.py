@@ -30,7 +30,7 @@ def checked(model: Any, x: Any, y: Any = None) -> Any:
         y: labels, or `None`.
 
     Returns:
-        What to give to Keras in place of `x`.
+        The data to pass to Keras in place of `x`.
 
     Raises:
         ValueError: shapes or values that do not fit the model.

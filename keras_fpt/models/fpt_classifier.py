@@ -314,7 +314,7 @@ class FPTClassifier(keras.Model):
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
-    # === What trains ===
+    # === Trainable weights ===
 
     @property
     def trainable(self) -> bool:
@@ -371,7 +371,7 @@ class FPTClassifier(keras.Model):
         with jax_compiler_options.jitted_for_memory():
             return super().make_train_function(force)
 
-    # === What can be read from it ===
+    # === Readings ===
 
     attention_scores = readings.attention_scores
     frozen_features = readings.frozen_features

@@ -43,13 +43,13 @@ def compute(
     order: np.ndarray,
     path: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
-    """Computes the features of examples that come in batches.
+    """Computes the features of batches of examples.
 
     Args:
         model: an `FPTClassifier`.
         batches: iterable of inputs of the model, as NumPy arrays.
-        order: int array `(n,)`, the index of each example in the order in
-            which they come.
+        order: int array `(n,)`, the index of each example, in the order of
+            the batches.
         path: `.npy` file for the features, so that they do not need memory,
             or `None`.
 

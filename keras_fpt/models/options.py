@@ -75,7 +75,7 @@ class ModelOptions:
     quantize: str | None = option(
         None,
         "Store the frozen weights as int8 or int4.",
-        default_text="as they are",
+        default_text="not quantized",
         describes_run=True,
         stored=True,
     )

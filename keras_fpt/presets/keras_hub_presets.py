@@ -11,8 +11,8 @@ from keras_fpt.presets import packaged
 if TYPE_CHECKING:
     from keras_fpt.presets import Preset
 
-# The files that say which weights are in which file, in the folders of KerasHub
-# and of Hugging Face.
+# The files that list which weights are in which file, in KerasHub's and Hugging
+# Face's folders.
 INDEXES = ("model.weights.json", "model.safetensors.index.json")
 
 
@@ -21,7 +21,7 @@ def load(preset: "Preset", load_weights: bool, dtype: Any) -> Any:
 
     Args:
         preset: `Preset`, of any kind but `"gguf"`.
-        load_weights: bool. `False` leaves the weights as KerasHub draws them.
+        load_weights: bool. `False` keeps KerasHub's initial weights.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
 

@@ -59,7 +59,7 @@ def settings(
 
 
 def is_none(value: Any) -> bool:
-    """Whether a value is `None`, or what pandas makes of it in a column."""
+    """Whether a value is `None`, or what pandas converts it to in a column."""
     return value is None or value != value
 
 

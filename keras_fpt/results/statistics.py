@@ -47,7 +47,7 @@ def difference(
 
     a, b = np.asarray(ours, float), np.asarray(theirs, float)
     gain = a.mean() - b.mean()
-    # Student's t says nothing about values that do not vary.
+    # Student's t is not defined for values that do not vary.
     if min(len(a), len(b)) < 2 or not (a.var() or b.var()):
         return gain, np.nan, np.nan
     test = stats.ttest_ind(a, b, equal_var=False)

@@ -109,7 +109,7 @@ class RunConfig:
         )
 
     def settings(self) -> dict[str, Any]:
-        """All options in one flat dict, as `config.json` has them."""
+        """All options in one flat dict, as in `config.json`."""
         flat: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             if field.name == "model":

@@ -49,8 +49,8 @@ def translate_full_disk(
 
     Args:
         folder: path of the run's folder.
-        describe_saved_state: function without arguments that says where a
-            resumed run would begin.
+        describe_saved_state: function without arguments that tells where a
+            resumed run would start.
     """
     try:
         yield
@@ -60,7 +60,7 @@ def translate_full_disk(
         raise OSError(
             f"No space to write the run in `{folder}`: "
             f"{_line(error, _DISK_FULL)}. "
-            "Free some space and continue with --resume, which begins from "
+            "Free some space and continue with --resume, which starts from "
             f"{describe_saved_state()}."
         ) from error
 

@@ -30,7 +30,7 @@ FEATURES = "features.npy"
 DATA = "data.json"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-# When a run is removed, the metrics are removed first, since they say that it
+# When a run is removed, the metrics are removed first, since they show that it
 # is finished, and the configuration last: as long as it exists, the folder is
 # known to hold a run.
 _ALL = (

@@ -38,7 +38,7 @@ class Recorder(keras.callbacks.Callback):
 
     Args:
         folder: `pathlib.Path` of the run. If it holds a checkpoint, training
-            begins from there.
+            starts from there.
         run: the `ResolvedRun`.
         stop_signals: a `StopSignals`.
         checkpoint_seconds: float, see `CheckpointInterval`.
@@ -88,7 +88,7 @@ class Recorder(keras.callbacks.Callback):
             )
 
     def describe_saved_state(self) -> str:
-        """Where a resumed run would begin, in words."""
+        """Where a resumed run would start, in words."""
         if not self.saved_step:
             return "the beginning"
         return f"the checkpoint of step {self.saved_step:,}"

@@ -29,7 +29,7 @@ class ResolvedRun:
         steps: int, gradient steps.
         batch_size: int.
         learning_rate: float.
-        options: dict, options of the task itself, as JSON has them.
+        options: dict, options of the task itself, as JSON values.
         source: string, absolute path of the user's own data, or `None`.
     """
 
@@ -50,7 +50,7 @@ class ResolvedRun:
         return self.config.seed
 
     def settings(self) -> dict[str, Any]:
-        """All options in one flat dict, as `config.json` has them."""
+        """All options in one flat dict, as in `config.json`."""
         return self._filled().settings()
 
     def to_json(self) -> str:

@@ -37,7 +37,7 @@ def get_or_train(
     """Trains a run in a folder of runs, unless it is finished there.
 
     An interrupted run is resumed; while another process works on it, this
-    one waits. A run whose loss became infinite or NaN is left as it is.
+    one waits. A run whose loss became infinite or NaN is not trained again.
 
     Args:
         config: a `RunConfig`.
@@ -50,7 +50,7 @@ def get_or_train(
         `None` if the run diverged.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is not right.
+        ValueError, FileNotFoundError: something in `config` is invalid.
     """
     run = resolve(config)
     run_folder = pathlib.Path(runs_folder, run_name(run))

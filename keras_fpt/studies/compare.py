@@ -267,11 +267,11 @@ def make_plan(
         steps = _largest(seconds_of, seconds, most)
         if steps >= max(share * most, recorder.MIN_STEPS_BETWEEN_EVALUATIONS):
             return Plan(rates, seeds, steps)
-    least = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
+    ratio = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
     raise ValueError(
         "The budget is too small to compare anything: runs of "
         f"{recorder.MIN_STEPS_BETWEEN_EVALUATIONS} steps would take "
-        f"{least:.1f} times the time that is left. Give a larger --budget, "
+        f"{ratio:.1f} times the time that is left. Give a larger --budget, "
         "a smaller --preset, or a smaller --batch-size."
     )
 

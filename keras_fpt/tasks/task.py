@@ -112,7 +112,7 @@ class Task:
             seed: int. Training examples and their order depend only on it,
                 and are the same on every backend and in every run. Validation
                 and test examples are the same for every seed.
-            first_batch: int, the number of the training batch to begin with,
+            first_batch: int, the number of the training batch to start from,
                 for a resumed run.
 
         Returns:

@@ -26,7 +26,7 @@ def stratified(y: np.ndarray) -> dict[str, np.ndarray]:
     rest = _rest_by_class(y)
     num_test = round(len(y) / TEST_PART)
     test = _evenly_spaced(rest, num_test)
-    # What is left is still in the order of its classes.
+    # The rest is still in the order of its classes.
     rest = rest[~np.isin(rest, test)]
     validation = _evenly_spaced(
         rest, round((len(y) - num_test) / VALIDATION_PART)

@@ -126,7 +126,7 @@ def from_csv(
         group_column: string, or `None`.
         window: int, rows per window, or `None`.
         stride: int, rows from one window to the next; `None` is `window`.
-        split_column: string, a column that says `train`, `validation` or
+        split_column: string, a column that holds `train`, `validation` or
             `test`; `None` splits as above.
         ignore_column: string or strings, columns that are not used.
         verbose: bool, whether to log a description of the data.
