@@ -207,16 +207,16 @@ def reproduce(
     from keras_fpt.studies import load_question
     from keras_fpt.studies import reproduce as reproduction
 
-    asked = load_question(question)
-    print_plain(f"{asked.title}\n{asked.outcome}")
+    loaded = load_question(question)
+    print_plain(f"{loaded.title}\n{loaded.outcome}")
     if dry_run:
-        planned = reproduction.plan(asked, budget, data_dir)
+        planned = reproduction.plan(loaded, budget, data_dir)
         _print_plan(planned)
         print_plain(reproduction.cost(planned, budget))
         return
     with exit_if_stopped():
         folder, table = reproduction.run_question(
-            asked, budget, output, data_dir, began
+            loaded, budget, output, data_dir, began
         )
     print_arms(table)
     print_plain(f"The report: {folder / 'report.html'}")

@@ -166,9 +166,9 @@ def _require_same_model(
 
 def _origin(header: dict[str, Any]) -> str:
     names = ("preset", "arm", "seed", "depth", "quantize", "backbone")
-    known = [
+    entries = [
         f"{name} {header[name]}"
         for name in names
         if header.get(name) is not None
     ]
-    return ", ".join(known)
+    return ", ".join(entries)

@@ -66,11 +66,11 @@ def compute(
     else:
         features = np.lib.format.open_memmap(path, "w+", "float32", shape)
         _reserve_space(path)
-    frozen, done = _FrozenPart(model), 0
+    frozen, start = _FrozenPart(model), 0
     for batch in batches:
         new = frozen.predict_on_batch(batch)
-        features[order[done : done + len(new)]] = new
-        done += len(new)
+        features[order[start : start + len(new)]] = new
+        start += len(new)
     return features
 
 

@@ -84,12 +84,12 @@ def _check_index(path: str) -> None:
 
 
 def _check_name(preset: str, keras_hub: Any) -> None:
-    known = [*packaged.names(), *keras_hub.models.Backbone.presets]
-    if preset in known:
+    known_names = [*packaged.names(), *keras_hub.models.Backbone.presets]
+    if preset in known_names:
         return
     if os.sep in preset:
         raise FileNotFoundError(f"There is no preset folder `{preset}`.")
-    close = difflib.get_close_matches(preset, known, n=1)
+    close = difflib.get_close_matches(preset, known_names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise ValueError(
         f"Unknown preset '{preset}'.{hint} Expected a packaged preset "

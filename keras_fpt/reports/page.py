@@ -130,26 +130,26 @@ def _section(
     task: str, runs: Any, table: Any, fitted: Sequence[Baseline]
 ) -> dict[str, Any]:
     """What the page shows of one task."""
-    own = runs[runs["task"] == task]
-    has_rates = own["learning_rate"].nunique() > 1
+    task_runs = runs[runs["task"] == task]
+    has_rates = task_runs["learning_rate"].nunique() > 1
     fitted = [baseline for baseline in fitted if baseline.task == task]
     return {
         "name": task,
-        "conclusion": conclude(own, fitted) if fitted else None,
+        "conclusion": conclude(task_runs, fitted) if fitted else None,
         "rows": [
             {"arm": arm, "description": _description(arm, settings), **row}
             for (name, arm, settings), row in table.iterrows()
             if name == task
         ],
-        "majority": own["test_majority_accuracy"].dropna().max(),
-        "claims": claims(own),
+        "majority": task_runs["test_majority_accuracy"].dropna().max(),
+        "claims": claims(task_runs),
         "curves": plots.learning_curves(
-            own[own["final"]], f"{task}: runs at the best settings"
+            task_runs[task_runs["final"]], f"{task}: runs at the best settings"
         ),
-        "rates": plots.learning_rate_sensitivity(own, f"{task}: all runs")
+        "rates": plots.learning_rate_sensitivity(task_runs, f"{task}: all runs")
         if has_rates
         else None,
-        "by_rate": _by_rate(own) if has_rates else None,
+        "by_rate": _by_rate(task_runs) if has_rates else None,
     }
 
 

@@ -105,8 +105,8 @@ def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:
     if not converged:
         return StepsToConverge(last, True)
     data = stats.CensoredData(uncensored=converged, right=unconverged)
-    left = stats.ecdf(data).sf
-    (half,) = np.nonzero(left.probabilities <= 0.5)
+    survival = stats.ecdf(data).sf
+    (half,) = np.nonzero(survival.probabilities <= 0.5)
     if not len(half):
         return StepsToConverge(last, True)
-    return StepsToConverge(int(left.quantiles[half[0]]), False)
+    return StepsToConverge(int(survival.quantiles[half[0]]), False)

@@ -74,11 +74,11 @@ def _measure(
         f"{name}_majority_accuracy": run.task.majority_accuracy(name)
         for name in run.task.held_out_splits
     }
-    spread = distribution.current()
+    engine = distribution.current()
     return metrics | {
         "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
-        "distribution": getattr(spread, "description", None),
+        "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
 

@@ -101,8 +101,8 @@ class Recorder(keras.callbacks.Callback):
     @property
     def _process_offset(self) -> int:
         """Keeps processes from drawing the same dropout."""
-        spread = distribution.current()
-        return 0 if spread is None else 1_000_003 * spread.process_index
+        engine = distribution.current()
+        return 0 if engine is None else 1_000_003 * engine.process_index
 
     @property
     def steps_to_evaluation(self) -> int:

@@ -125,11 +125,11 @@ def train(
 
 
 def _check_batch_size(batch_size: int) -> None:
-    spread = distribution.current()
-    if spread is not None and batch_size % spread.num_replicas:
+    engine = distribution.current()
+    if engine is not None and batch_size % engine.num_replicas:
         raise ValueError(
             f"A batch size of {batch_size} cannot be divided between "
-            f"{spread.num_replicas} devices. Use a multiple of it."
+            f"{engine.num_replicas} devices. Use a multiple of it."
         )
 
 
@@ -163,9 +163,9 @@ def _train(
     run: ResolvedRun, model: FPTClassifier, recorder: Recorder, test: bool
 ) -> dict[str, Any]:
     """Trains from the recorder's step, and finishes; logs an interruption."""
-    spread = distribution.current()
-    if spread is not None:
-        LOGGER.info(f"Distribution: {spread.description}.")
+    engine = distribution.current()
+    if engine is not None:
+        LOGGER.info(f"Distribution: {engine.description}.")
     if recorder.step:
         LOGGER.info(f"Resuming after step {recorder.step:,}.")
     _log_start(run, model, recorder.folder)

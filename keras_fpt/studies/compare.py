@@ -252,7 +252,7 @@ def make_plan(
     Raises:
         ValueError: the time is too short for any plan.
     """
-    most = task.recipe.steps
+    max_steps = task.recipe.steps
 
     def total(rates: tuple[float, ...], seeds: int, steps: int) -> float:
         return sum(
@@ -264,8 +264,10 @@ def make_plan(
 
     for share, rates, seeds in _PLANS:
         seconds_of = functools.partial(total, rates, seeds)
-        steps = _largest(seconds_of, seconds, most)
-        if steps >= max(share * most, recorder.MIN_STEPS_BETWEEN_EVALUATIONS):
+        steps = _largest(seconds_of, seconds, max_steps)
+        if steps >= max(
+            share * max_steps, recorder.MIN_STEPS_BETWEEN_EVALUATIONS
+        ):
             return Plan(rates, seeds, steps)
     ratio = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
     raise ValueError(
@@ -277,13 +279,13 @@ def make_plan(
 
 
 def _largest(
-    seconds_of: Callable[[int], float], seconds: float, most: int
+    seconds_of: Callable[[int], float], seconds: float, limit: int
 ) -> int:
-    """The largest number up to `most` that fits into a time, or 0.
+    """The largest number up to `limit` that fits into a time, or 0.
 
     All numbers below one that fits must fit, too.
     """
-    low, high = 0, most + 1
+    low, high = 0, limit + 1
     while high - low > 1:
         middle = (low + high) // 2
         if seconds_of(middle) <= seconds:

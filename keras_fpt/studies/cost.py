@@ -96,8 +96,8 @@ def measure(run: ResolvedRun) -> Cost:
     model.evaluate(splits.validation.take(_STEPS), verbose=0, callbacks=[clock])
     batch = clock.median()
     spent = time.perf_counter() - began
-    seen = min(_STEPS, len(splits.validation))
-    start = max(0.0, spent - (_STEPS - 1) * step - (seen - 1) * batch)
+    num_batches = min(_STEPS, len(splits.validation))
+    start = max(0.0, spent - (_STEPS - 1) * step - (num_batches - 1) * batch)
     if run.config.cache_features:
         # Compared with the features, the output layer takes no time.
         size = math.ceil(run.task.data.size("train") / run.batch_size)

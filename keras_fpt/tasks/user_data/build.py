@@ -108,9 +108,9 @@ def _description(x: Any, vocabulary_size: int | None, num_classes: int) -> str:
     if sequences.is_ragged(x):
         shortest = int(sequences.lengths(x).min())
         length = f"{shortest:,} to {length}"
-    what = (
+    tokens = (
         f"of a vocabulary of {vocabulary_size}"
         if vocabulary_size
         else f"of width {x.shape[-1]}"
     )
-    return f"{length} {what} -> {num_classes} classes"
+    return f"{length} {tokens} -> {num_classes} classes"
