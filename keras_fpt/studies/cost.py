@@ -72,7 +72,7 @@ class Cost:
 
 
 def measure(run: ResolvedRun) -> Cost:
-    """Measures a run's `Cost` by starting it, without writing any file.
+    """Measures a run's `Cost` by starting it; no run folder is written.
 
     Args:
         run: a `ResolvedRun`.
