@@ -1,4 +1,4 @@
-"""Weights and settings of KerasHub's backbones, whatever their family."""
+"""Weights and settings of KerasHub's backbones of any family."""
 
 import collections
 import re

@@ -29,7 +29,7 @@ _DEFAULT = _StandardOutput()
 
 
 def add_default_handler() -> None:
-    """Shows messages, unless the program has configured the logger already."""
+    """Shows messages, unless the program has already configured the logger."""
     if not LOGGER.handlers:
         LOGGER.addHandler(_DEFAULT)
         LOGGER.propagate = False

@@ -1,8 +1,8 @@
 """Options as fields of frozen dataclasses.
 
-What is known of an option stands once, in its field: the type, the default
-and the help text. The command line's flags, the files of runs, the headers of
-adapters and the words that tell runs apart are derived from the field.
+Everything about an option is declared once, in its field: the type, the
+default and the help text. The command line's flags, the files of runs, the
+headers of adapters and the words that tell runs apart are derived from it.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ def option(
     """A dataclass field that is an option.
 
     Args:
-        default: the value where nothing is said.
-        help: string, one or two sentences for people.
-        default_text: string, how the default is shown to people; `None` shows
+        default: the value if none is given.
+        help: string, one or two sentences for users.
+        default_text: string, how the default is shown to users; `None` shows
             the value.
-        describes_run: bool, whether the option is named where runs of one arm
-            are told apart.
-        stored: bool, whether the option is kept with a model's new layers, in
+        describes_run: bool, whether the option is mentioned where runs of one
+            arm are told apart.
+        stored: bool, whether the option is saved with a model's new layers, in
             the headers of adapters and presets.
-        python_only: bool, whether the command line and runs do without it.
+        python_only: bool, whether the command line and runs lack the option.
     """
     return dataclasses.field(
         default=default,
@@ -49,7 +49,7 @@ def names(cls: Any, **wanted: bool) -> tuple[str, ...]:
 
     Args:
         cls: a dataclass, or an instance of one.
-        **wanted: what the options' metadata must be, e.g. `stored=True`.
+        **wanted: values that the metadata must have, e.g. `stored=True`.
 
     >>> @dataclasses.dataclass
     ... class Shape:

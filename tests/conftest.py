@@ -29,7 +29,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 gc.set_threshold(20_000, 20, 20)
-# How long an example takes says nothing on a busy machine.
+# The duration of an example tells nothing on a busy machine.
 hypothesis.settings.register_profile("keras_fpt", deadline=None)
 hypothesis.settings.load_profile("keras_fpt")
 
@@ -53,7 +53,7 @@ def gpt2_backbone(**overrides):
 
 @pytest.fixture(scope="module", autouse=True)
 def little_garbage():
-    """Python does not look through what stays for garbage, again and again.
+    """Keeps the garbage collector from scanning permanent objects repeatedly.
 
     That is what was imported, and what a file's tests leave behind: models are
     many small objects, some of which TensorFlow, JAX and Keras never let go.

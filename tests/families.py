@@ -41,7 +41,7 @@ _GEMMA_2 = {
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A family and what is known of it.
+    """A family and its expected properties.
 
     Args:
         backbone: string, KerasHub's name of the class, without `Backbone`.
@@ -470,7 +470,7 @@ def draw_weights(backbone, seed=0):
 
 
 def make_inputs(backbone, mask):
-    """What a whole backbone is called on.
+    """The inputs of a whole backbone.
 
     Args:
         backbone: a backbone of this table.

@@ -12,7 +12,7 @@ TIMEOUT = 300
 
 
 def free_ports(count):
-    """Ports of the loopback address that nothing listens on now."""
+    """Ports of the loopback address on which nothing listens now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -24,7 +24,7 @@ def free_ports(count):
 
 
 def environments(backend, num_processes, virtual_devices=1):
-    """What tells each process on loopback of the others, for each process."""
+    """The variables that connect each process on loopback to the others."""
     base = {
         **os.environ,
         "KERAS_BACKEND": backend,
@@ -55,7 +55,7 @@ def _of_process(backend, addresses, index):
         task = {"type": "worker", "index": index}
         cluster = {"cluster": {"worker": addresses}, "task": task}
         return {"TF_CONFIG": json.dumps(cluster)}
-    # What torchrun sets.
+    # As torchrun sets them.
     return {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": addresses[0].rpartition(":")[2],

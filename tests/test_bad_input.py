@@ -1,4 +1,4 @@
-"""What the library and the command line say to bad input, as one table."""
+"""What the library and the command line report for bad input, as one table."""
 
 import json
 import shutil
@@ -278,7 +278,7 @@ def put(folder, name, content):
 
 
 def own(name, content, **options):
-    """A file of a person's own data."""
+    """A file of the user's own data."""
 
     def provoke(shared, folder):
         tasks.get(str(put(folder, name, content)), **options)
@@ -303,7 +303,7 @@ def npz(**columns):
 
 
 def npz_bomb(shared, folder):
-    # Only what the archive says of itself; nothing is unpacked.
+    # Only the sizes that the archive states; nothing is unpacked.
     with zipfile.ZipFile(folder / "a.npz", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("x.npy", bytes(1000))
     content = (folder / "a.npz").read_bytes()
@@ -402,7 +402,7 @@ def adapter(change):
         size = int.from_bytes(content[:8], "little")
         header = json.loads(content[8 : 8 + size])
         _, entry = json.loads(header["__metadata__"]["keras_fpt"])
-        # Without a checksum, as a stranger may write it.
+        # Without a checksum, as an attacker may write it.
         entry = change(entry)
         header["__metadata__"]["keras_fpt"] = (
             entry if isinstance(entry, str) else json.dumps(entry)
@@ -453,7 +453,7 @@ def gguf_nested(shared, folder):
 
 
 def gguf_endless(shared, folder):
-    """What the fuzzer found: a list of 2^60 numbers that are not there."""
+    """Found by the fuzzer: a list of 2^60 numbers that do not exist."""
     content = b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"k"
     content += struct.pack("<IIQ", 9, 4, 2**60)
     presets.load_backbone(f"gguf:{put(folder, 'endless.gguf', content)}")
@@ -496,7 +496,7 @@ def write_directory(folder):
 
 
 def contradict(old, new):
-    """What the mutations found: TensorFlow crashed on such files."""
+    """Found by the mutations: TensorFlow crashed on such files."""
 
     def change(folder):
         file = folder / "snapshot.metadata"
@@ -798,7 +798,7 @@ FILES = [
 
 
 def command(*arguments):
-    """Runs the command line, and raises what it says."""
+    """Runs the command line, and raises its error."""
 
     def provoke(shared, folder):
         old, sys.argv = sys.argv, ["keras-fpt", *arguments]

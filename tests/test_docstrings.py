@@ -22,7 +22,7 @@ pytestmark = pytest.mark.backend_free
 PACKAGE = pathlib.Path(keras_fpt.__file__).parent
 REPOSITORY = pathlib.Path(__file__).parent.parent
 DOCUMENTS = (REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md")))
-# What a reader runs for longer, or with a preset that must be downloaded.
+# Examples that take long, or need a preset that must be downloaded.
 SHORTER = {
     '"gpt2_base_en"': '"gpt2_tiny_en"',
     r'"hf://[^"]*"': '"gpt2_tiny_en"',

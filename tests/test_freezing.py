@@ -62,7 +62,7 @@ def test_every_weight_is_in_exactly_one_group():
     in_groups = [id(v) for variables in groups.values() for v in variables]
     assert sorted(in_groups) == sorted(id(v) for v in model.weights)
     assert groups["other"] == []
-    # Generators' states are variables, and no weights.
+    # Generators' states are variables, but not weights.
     assert len(model.variables) > len(model.weights)
 
 

@@ -1,4 +1,4 @@
-"""What the version before wrote still loads, predicts and reports the same.
+"""Files of the previous version still load, predict and report the same.
 
 `old_version/` holds runs and a sweep that version 0.1.0, before its redesign,
 wrote on PyTorch, the tables of `keras-fpt report` on them, and predictions.
@@ -31,7 +31,7 @@ VERDICT = "fpt is above random by 8.4 points (95% interval 4.6 to 12.2)."
 
 @pytest.fixture
 def old(tmp_path):
-    """A copy of what was written, which a test may change."""
+    """A copy of the files, which a test may change."""
     return shutil.copytree(OLD, tmp_path / "old")
 
 

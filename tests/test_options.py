@@ -1,4 +1,4 @@
-"""An option stands in one place, from which all else is derived."""
+"""An option is declared in one place, from which all else is derived."""
 
 import dataclasses
 

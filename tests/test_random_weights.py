@@ -30,6 +30,6 @@ def test_numbers_are_the_same_on_every_backend():
         5, "transformer_layer_1/self_attention/query/kernel"
     ).normal(0, 0.02, (16, 2, 8))
     np.testing.assert_array_equal(kernel, expected.astype("float32"))
-    # Golden: computed once with NumPy and hashlib alone.
+    # Golden: computed once with only NumPy and hashlib.
     first = random_weights.generator(5, "a/b").normal()
     assert first == pytest.approx(1.7658219988335095, abs=1e-12)

@@ -37,7 +37,7 @@ BESIDE = {
     ("random_weights", "freezing"),
     ("random_weights", "backbones"),
 }
-# `keras_fpt` itself, and what says where a former room has gone.
+# `keras_fpt` itself, and the module that names a former room's successors.
 OUTSIDE = ("__init__", "experiments")
 LEVEL = {room: i for i, rooms in enumerate(LEVELS) for room in rooms}
 
@@ -56,7 +56,7 @@ def room(module):
 
 
 def exports(package):
-    """What a room's `__init__` names, by the module that it is from."""
+    """The names in a room's `__init__`, by the module that they are from."""
     path = MODULES[package]
     stub = path.with_suffix(".pyi")
     tree = ast.parse((stub if stub.exists() else path).read_text())

@@ -47,7 +47,7 @@ ATTRIBUTES = {
 # File, what it uses, and why it may.
 ALLOWED = {
     # TAPE's records are pickles: read by an unpickler that admits containers,
-    # strings, numbers and arrays of them alone.
+    # strings, numbers and arrays of them only.
     ("tasks/tape.py", "pickle"),
     # Starts this package's own workers, with a folder for an argument, and no
     # shell.
@@ -131,7 +131,7 @@ def preset(preset_folder, tmp_path):
 
 
 def lambda_layer(path):
-    """The config of a layer whose code would make a file."""
+    """The config of a layer whose code would create a file."""
     code = compile(f"open({str(path)!r}, 'w')", "layer", "eval")
     function = {
         "code": base64.b64encode(marshal.dumps(code)).decode(),
@@ -257,7 +257,7 @@ def test_an_index_names_files_of_its_own_folder(preset, index, file):
 
 
 def test_small_json_files_have_a_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(json_files, "MOST_BYTES", 10)
+    monkeypatch.setattr(json_files, "MAX_BYTES", 10)
     path = tmp_path / "config.json"
     path.write_text('{"a": 1}')
     assert json_files.read_object(path) == {"a": 1}
@@ -315,7 +315,7 @@ def test_a_pickle_runs_and_changes_nothing(pickled, tmp_path):
 
 
 def test_a_pickle_does_not_fill_the_memory():
-    """It numbers a value by 2^31, for which the C unpickler takes 34 GB."""
+    """It numbers a value by 2^31, for which the C unpickler allocates 34 GB."""
     assert tape.unpickle(b"\x80\x02Nr\xff\xff\xff\x7f.", "a record") is None
 
 

@@ -1,4 +1,4 @@
-"""What takes minutes: `pytest -m slow`."""
+"""Tests that take minutes: `pytest -m slow`."""
 
 import json
 import os

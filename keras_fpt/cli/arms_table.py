@@ -19,11 +19,13 @@ def print_arms(summary: Any) -> None:
         for title in ("rate", "runs", "validation", "test", "steps"):
             table.add_column(title, justify="right", no_wrap=True)
         for (_, arm, settings), row in rows.iterrows():
-            lost = f" of {row['n'] + row['diverged']}" * bool(row["diverged"])
+            runs = f"{row['n']}"
+            if row["diverged"]:
+                runs += f" of {row['n'] + row['diverged']}"
             table.add_row(
                 escape(f"{arm}\n{settings}" if settings else arm),
                 _format(row["learning_rate"], "g"),
-                f"{row['n']}{lost}",
+                runs,
                 _mean(row, "validation_accuracy"),
                 _mean(row, "test_accuracy"),
                 _format(row["steps_to_converge"], ""),

@@ -1,4 +1,4 @@
-"""Imports the heavy libraries, quietly."""
+"""Imports Keras and its backend without start-up messages."""
 
 import os
 import sys
@@ -8,8 +8,9 @@ import tempfile
 def load_backend() -> None:
     """Imports Keras, KerasHub and TensorFlow without start-up messages.
 
-    TensorFlow writes to the file descriptor itself, whatever Python or its
-    own environment variables say. What it wrote is shown if it fails.
+    TensorFlow writes to the file descriptor itself, regardless of Python's
+    streams and its own environment variables. Its messages are shown if the
+    import fails.
 
     Raises:
         ImportError: the backend is not installed.
@@ -42,12 +43,12 @@ def _import() -> None:
     import keras_hub  # noqa: F401
     import tensorflow as tf
 
-    # It warns of tracing when several models train in a process.
+    # It warns about tracing when several models train in a process.
     tf.get_logger().setLevel("ERROR")
     if keras.backend.backend() != "tensorflow":
-        # TensorFlow only feeds data then, and would take an accelerator's
-        # whole memory.
+        # TensorFlow then only feeds data, but would take all memory of an
+        # accelerator.
         tf.config.set_visible_devices([], "GPU")
     if not os.environ.get("TF_CONFIG"):
-        # Several workers must first be told of each other.
+        # Several workers must be connected before devices are initialized.
         tf.config.list_logical_devices()

@@ -17,7 +17,7 @@ class _ConsoleHandler(logging.Handler):
 
 
 def print_plain(text: str) -> None:
-    """Prints text in which brackets are no markup."""
+    """Prints text without interpreting brackets as markup."""
     console.print(text, markup=False)
 
 

@@ -59,7 +59,7 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
                 }
             return command(**values)
 
-        # Only by keyword, so that flags may stand before required arguments.
+        # Keyword-only, so that flags may come before required arguments.
         wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[
                 p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -82,7 +82,7 @@ def _parameter(
     field: dataclasses.Field, hint: Any, panel: str | None
 ) -> inspect.Parameter:
     metadata, names, shown = field.metadata, [], True
-    if isinstance(field.default, bool):  # Without a --no-... beside it.
+    if isinstance(field.default, bool):  # Without a --no-... flag.
         hint, names, shown = bool, [_flag(field.name)], False
     annotation = Annotated[
         hint,

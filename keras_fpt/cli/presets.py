@@ -58,7 +58,7 @@ def show_preset(
     from keras_fpt import FPTClassifier
     from keras_fpt.presets import Preset
 
-    # Fresh weights: sizes need no pretrained ones.
+    # The sizes do not depend on the pretrained weights.
     backbone = Preset.parse(name).load_backbone(load_weights=False)
     table = Table(title=escape(name), show_header=False)
     table.add_row("family", type(backbone).__name__)

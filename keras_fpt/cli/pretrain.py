@@ -17,8 +17,8 @@ def bit_memory(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Output folder for the preset.",
-            show_default="where the arm bit looks",
+            help="Output folder of the preset.",
+            show_default="the folder that the arm bit loads from",
         ),
     ] = None,
 ) -> None:
@@ -46,8 +46,8 @@ def language_model(
 ) -> None:
     """Train a tokenizer and a GPT-2 on plain text.
 
-    A document ends at a line that is only <|endoftext|>, and at the end of a
-    file.
+    A document ends at a line that contains only <|endoftext|>, and at the end
+    of a file.
     """
     load_backend()
     from keras_fpt.pretraining import pretrain_language_model

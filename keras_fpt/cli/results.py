@@ -71,7 +71,7 @@ def report(
         Path | None, typer.Option(help="Folder for the plots as .svg.")
     ] = None,
 ) -> None:
-    """Write what runs have found as a page, with tables and plots."""
+    """Write an HTML page on runs, with tables and plots."""
     load_backend()
     from keras_fpt.reports import write_report
 
@@ -101,5 +101,5 @@ def attention(
     from keras_fpt.reports import attention_map
 
     panels = attention_map(run_dir, output, example, block, data_dir)
-    what = "blocks" if block is None else f"heads of block {block}"
-    print_plain(f"Attention of {len(panels)} {what}, drawn to {output}.")
+    drawn = "blocks" if block is None else f"heads of block {block}"
+    print_plain(f"Attention of {len(panels)} {drawn}, drawn to {output}.")

@@ -44,7 +44,7 @@ def sweep(
     search: Annotated[
         list[str] | None,
         typer.Option(
-            help="Setting to choose, as NAME=VALUE,VALUE,... or "
+            help="Setting to search, as NAME=VALUE,VALUE,... or "
             "NAME=LOW:HIGH; may be repeated.",
             show_default="learning_rate=3e-4,1e-3,3e-3",
         ),
@@ -66,8 +66,8 @@ def sweep(
         list[str] | None,
         typer.Option(
             "--set",
-            help="NAME=VALUE, another setting of every run, as the option of "
-            "`train` of that name; may be repeated.",
+            help="Another setting of every run, as NAME=VALUE with the name "
+            "of an option of `train`; may be repeated.",
         ),
     ] = None,
     storage: Annotated[
@@ -79,13 +79,16 @@ def sweep(
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Number of runs that train at a time here.")
+        int,
+        typer.Option(
+            help="Number of runs to train in parallel on this machine."
+        ),
     ] = 1,
     takeover_seconds: Annotated[
         int,
         typer.Option(
-            help="Seconds of silence after which a worker's run is given to "
-            "another."
+            help="Seconds without a sign of life after which a worker's run is "
+            "given to another."
         ),
     ] = 60,
 ) -> None:
@@ -144,7 +147,7 @@ def compare(
         ),
     ] = None,
 ) -> None:
-    """Tell whether a frozen language model is worth it on some data.
+    """Tell whether a frozen language model is worth it on a task or your data.
 
     It is compared with the majority class, scikit-learn's logistic regression
     and gradient boosting, a linear probe and random weights, each at its own
@@ -204,16 +207,16 @@ def reproduce(
     from keras_fpt.studies import load_question
     from keras_fpt.studies import reproduce as reproduction
 
-    asked = load_question(question)
-    print_plain(f"{asked.title}\n{asked.outcome}")
+    loaded = load_question(question)
+    print_plain(f"{loaded.title}\n{loaded.outcome}")
     if dry_run:
-        planned = reproduction.plan(asked, budget, data_dir)
+        planned = reproduction.plan(loaded, budget, data_dir)
         _print_plan(planned)
         print_plain(reproduction.cost(planned, budget))
         return
     with exit_if_stopped():
         folder, table = reproduction.run_question(
-            asked, budget, output, data_dir, began
+            loaded, budget, output, data_dir, began
         )
     print_arms(table)
     print_plain(f"The report: {folder / 'report.html'}")

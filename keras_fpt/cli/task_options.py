@@ -1,4 +1,4 @@
-"""Arguments that name a task or a person's data, and say how to read it."""
+"""Arguments that name a task or the user's data, and how it is read."""
 
 import dataclasses
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ DataDir = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class TaskOptions:
-    """Options of tasks, most of them of a person's own data."""
+    """Options of tasks, most of them of the user's own data."""
 
     max_length: int | None = option(
         None,
@@ -48,7 +48,7 @@ class TaskOptions:
         default_text="the window",
     )
     split_column: str | None = option(
-        None, "Column that says train, validation or test."
+        None, "Column that holds train, validation or test."
     )
     text_column: str | None = option(
         None, "Column of strings, whose characters are the tokens."

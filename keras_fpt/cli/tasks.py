@@ -63,7 +63,7 @@ def show_task(
         ),
     ] = None,
 ) -> None:
-    """Show what a task's data is, and draw a few examples as a PNG."""
+    """Show a task's data, and draw a few examples as a PNG."""
     load_backend()
     from keras_fpt import tasks
 

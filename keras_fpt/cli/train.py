@@ -15,7 +15,7 @@ from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given
 from keras_fpt.runs import RunConfig
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
@@ -45,7 +45,7 @@ def train(
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(help="Least time between two checkpoints.")
+        float, typer.Option(help="Minimum seconds between two checkpoints.")
     ] = 5.0,
 ) -> None:
     """Train a frozen pretrained transformer on a task or your own data.
@@ -76,7 +76,7 @@ def train(
 
 @contextlib.contextmanager
 def exit_if_stopped() -> Iterator[None]:
-    """Turns a request to stop into the exit status that says so."""
+    """Exits with the status for a request to stop, if there is one."""
     from keras_fpt.runs import Preempted
 
     try:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def keep_activations(layer: Any) -> None:
-    """Leaves the inputs of a layer as floats, whatever its policy implies.
+    """Leaves the inputs of a layer as floats, regardless of its policy.
 
     Args:
         layer: a quantized Keras layer. It is changed in place.

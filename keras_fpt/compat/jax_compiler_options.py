@@ -1,6 +1,6 @@
 """Keras passes no compiler options to JAX.
 
-The fault: XLA on a CPU orders the operations of a training step such that many
+The fault: XLA on a CPU orders the operations of a training step so that many
 can run at once. On a few cores this gains nothing and keeps the attention
 scores of all queries in memory. JAX 0.10 has an option against it, but
 `compile` and `fit` of Keras 3.15 cannot pass options to `jax.jit`.

@@ -1,6 +1,6 @@
 """Weights that Keras loses when an epoch fails on JAX.
 
-For the length of an epoch, Keras's JAX trainer takes the values out of the
+During an epoch, Keras's JAX trainer takes the values out of the
 model's variables and passes them from step to step. Where the data set then
 raises an error, `evaluate` and `predict` leave the variables empty, and so
 does `fit` where it raises for the first batch of an epoch. For later batches,

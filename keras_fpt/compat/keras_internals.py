@@ -43,7 +43,7 @@ def stored_matrix(layer: Any) -> Any:
     """The variable that holds a layer's matrix, quantized or not.
 
     The public `kernel` and `embeddings` are the matrix with LoRA added and
-    without quantization, made anew at each access.
+    without quantization, computed again at each access.
 
     Args:
         layer: a built `Dense`, `EinsumDense`, `Embedding` or

@@ -1,9 +1,9 @@
 """Optimizers clip each replica's gradient before they sum them up.
 
 The fault: on TensorFlow, with several replicas, the optimizers of Keras 3.15
-clip the gradient of each replica's part of the batch and sum up what is left.
-Clipping the gradient of the whole batch, as one device does, gives another
-result.
+clip the gradient of each replica's part of the batch and sum up the clipped
+gradients. Clipping the gradient of the whole batch, as one device does, gives
+another result.
 
 Upstream: https://github.com/tensorflow/tensorflow/issues/33929 describes the
 two orders for the optimizers of Keras 2, where clipping was switched off. No

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def index_shuffle(index: Any, seed: Any, max_index: Any) -> Any:
-    """Where a random permutation of `0, ..., max_index` puts an index.
+    """The position of an index in a random permutation of `0, ..., max_index`.
 
     Args:
         index: int tensor, a scalar or `(n,)`.

@@ -128,7 +128,7 @@ def _engine() -> ModuleType:
     return torch_processes
 
 
-# Parts of the engines' errors when another process is gone.
+# Parts of the engines' error messages when another process has ended.
 _LOST_PEER = (
     "connection closed by peer",
     "connection reset by peer",

@@ -1,4 +1,4 @@
-"""The former place of what is now in four rooms: says what is where."""
+"""A former module: importing it raises an error that names the new ones."""
 
 raise ImportError(
     "keras_fpt.experiments has become keras_fpt.runs (RunConfig, train, "

@@ -1,4 +1,4 @@
-"""What touches the disk: atomic writes, checkpoints, JSON, the cache."""
+"""Files on disk: atomic writes, checkpoints, JSON, the cache."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Reading of small JSON files that may be damaged or malicious."""
+"""Reads small JSON files that may be damaged or malicious."""
 
 import dataclasses
 import functools
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# A run's files have kilobytes, and the index of a large Hugging Face model
-# some megabytes.
-MOST_BYTES = 64 * 2**20
+# A run's files have a few kilobytes, and the index of a large Hugging Face
+# model has some megabytes.
+MAX_BYTES = 64 * 2**20
 
 
 def read_object(path: str | os.PathLike) -> dict[str, Any]:
@@ -29,10 +29,10 @@ def read_object(path: str | os.PathLike) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise ValueError(
             f"`{path}` has {size:,} bytes. Expected a JSON object of at most "
-            f"{MOST_BYTES:,}."
+            f"{MAX_BYTES:,}."
         )
     return parse_object(path.read_bytes(), f"`{path}`")
 

@@ -1,4 +1,4 @@
-"""Keras layers that the models are made of."""
+"""Keras layers of the models."""
 
 from keras_fpt.layers.layer_norm_lstm import LayerNormLSTM as LayerNormLSTM
 from keras_fpt.layers.readout import Readout as Readout

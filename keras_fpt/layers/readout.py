@@ -33,7 +33,7 @@ class Readout(keras.layers.Layer):
         A float tensor `(batch, num_tokens, dim)`.
 
     Raises:
-        ValueError: the readout is unknown, or cannot read so many tokens.
+        ValueError: the readout is unknown, or cannot read that many tokens.
     """
 
     def __init__(

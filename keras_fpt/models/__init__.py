@@ -1,4 +1,4 @@
-"""`FPTClassifier` and what it is made of."""
+"""`FPTClassifier` and its parts."""
 
 import lazy_loader
 

@@ -16,7 +16,7 @@ class AdapterSet:
     A classifier owns its backbone, so several classifiers would each load
     their own. Here they share one: activating an adapter writes its few
     trained weights into the backbone and reloads nothing. The set is for
-    inference; train in a classifier of its own.
+    inference; train in a separate classifier.
 
     Args:
         backbone: a KerasHub backbone, with the weights that the adapters were
@@ -119,7 +119,7 @@ class AdapterSet:
         return self._models[name]
 
     def _restore(self) -> None:
-        """Gives the backbone its original weights back."""
+        """Restores the original weights of the backbone."""
         if self.active is not None:
             _assign(self._original[self.active])
             self.active = None

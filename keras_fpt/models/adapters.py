@@ -1,4 +1,4 @@
-"""Adapter files: what a model has trained, and its layers beside the backbone.
+"""Adapter files: the weights that a model has trained, and its new layers.
 
 New layers are stored even where they have not trained, since they were
 initialized randomly. `save_adapter` and `load_adapter` are methods of
@@ -18,8 +18,8 @@ from keras_fpt.models import head_file, model_settings
 from keras_fpt.models.low_rank import add_low_rank
 
 FORMAT = "keras_fpt adapter"
-# An adapter brings its low-rank weights along, and the fingerprint compares
-# what its policy froze, quantized or not.
+# An adapter holds its own low-rank weights, and the fingerprint compares the
+# weights that its policy froze, quantized or not.
 _MAY_DIFFER = {"policy", "lora_rank", "quantize"}
 
 
@@ -166,9 +166,9 @@ def _require_same_model(
 
 def _origin(header: dict[str, Any]) -> str:
     names = ("preset", "arm", "seed", "depth", "quantize", "backbone")
-    known = [
+    entries = [
         f"{name} {header[name]}"
         for name in names
         if header.get(name) is not None
     ]
-    return ", ".join(known)
+    return ", ".join(entries)

@@ -21,8 +21,8 @@ def recorded() -> Iterator[list[np.ndarray]]:
     and no other thread may compute with Keras at the same time.
 
     Yields:
-        List to which are added float arrays `(batch, heads, queries, keys)`, in
-        the order in which they are computed.
+        List that collects float arrays `(batch, heads, queries, keys)`, in the
+        order in which they are computed.
     """
     records: list[np.ndarray] = []
     attributes = _attributes_to_replace()
@@ -109,6 +109,7 @@ def _per_head(weights: Any) -> np.ndarray:
     """Weights with one axis for all heads, also those that share keys."""
     weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
     batch, *_, queries, keys = weights.shape
-    # After the tokens comes the share that heads of GPT-OSS give to no token.
+    # The last entry, after the tokens, is the share that heads of GPT-OSS give
+    # to no token.
     keys = min(keys, queries) if keys == queries + 1 else keys
     return weights.reshape((batch, -1, *weights.shape[-2:]))[..., :keys]

@@ -20,7 +20,7 @@ from keras_fpt.models import input_checks
 
 
 def checked(model: Any, x: Any, y: Any = None) -> Any:
-    """Checks arrays at once, and batches of a data set when they come up.
+    """Checks arrays immediately, and batches of a data set when they are read.
 
     Args:
         model: an `FPTClassifier`.
@@ -30,7 +30,7 @@ def checked(model: Any, x: Any, y: Any = None) -> Any:
         y: labels, or `None`.
 
     Returns:
-        What to give to Keras in place of `x`.
+        The data to pass to Keras in place of `x`.
 
     Raises:
         ValueError: shapes or values that do not fit the model.
@@ -69,11 +69,11 @@ def fit(
         shuffle = False  # Keras cannot shuffle it, and warns if asked to.
     x = checked(model, x, y)
     with _clear_errors(model, x), contextlib.ExitStack() as stack:
-        spread = distribution.current()
-        if spread is not None:
-            x = spread.training_data(model, x)
-            validation_data = spread.held_out_data(model, validation_data)
-            stack.enter_context(spread.training(model))
+        engine = distribution.current()
+        if engine is not None:
+            x = engine.training_data(model, x)
+            validation_data = engine.held_out_data(model, validation_data)
+            stack.enter_context(engine.training(model))
         return keras.Model.fit(
             model,
             x,
@@ -98,16 +98,16 @@ def evaluate(
 ) -> Any:
     """`keras.Model.evaluate`, which first checks the data."""
     keras_evaluate = functools.partial(keras.Model.evaluate, model)
-    spread = distribution.current()
+    engine = distribution.current()
     # Within `fit`, Keras evaluates what `fit` has checked.
     if "_use_cached_eval_dataset" not in kwargs:
         x = checked(model, x, y)
-        if spread is not None:
-            x = spread.held_out_data(model, x)
+        if engine is not None:
+            x = engine.held_out_data(model, x)
     with _clear_errors(model, x):
-        if spread is not None:
+        if engine is not None:
             keras_evaluate = functools.partial(
-                spread.evaluate, model, keras_evaluate
+                engine.evaluate, model, keras_evaluate
             )
         return keras_evaluate(x, y, batch_size=batch_size, **kwargs)
 
@@ -118,11 +118,11 @@ def predict(
     """`keras.Model.predict`, which first checks the data."""
     keras_predict = functools.partial(keras.Model.predict, model)
     x = checked(model, x)
-    spread = distribution.current()
+    engine = distribution.current()
     with _clear_errors(model, x):
-        if spread is not None:
+        if engine is not None:
             keras_predict = functools.partial(
-                spread.predict, model, keras_predict
+                engine.predict, model, keras_predict
             )
         return keras_predict(x, batch_size=batch_size, **kwargs)
 

@@ -1,6 +1,6 @@
 """Which random numbers mean that dropout drops an entry."""
 
-BITS = 16  # of the random numbers that decide what dropout drops
+BITS = 16  # of the random numbers that decide which entries dropout drops
 
 
 def dropout_threshold(rate: float) -> int:

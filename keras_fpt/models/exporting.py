@@ -37,9 +37,9 @@ def input_signature(model: Any, format: str, given: list | None = None) -> list:
     if (backend, format) in FAILING or (
         (backend, format, is_quantized) == ("torch", "openvino", True)
     ):
-        what = " of a quantized model" if is_quantized else ""
+        kind = " of a quantized model" if is_quantized else ""
         raise ValueError(
-            f"On {backend} the format '{format}'{what} does not work. Save "
+            f"On {backend} the format '{format}'{kind} does not work. Save "
             "the model, load it with KERAS_BACKEND=tensorflow, and export it "
             "there."
         )

@@ -36,7 +36,7 @@ def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
 def training_gradient(function: Callable) -> Callable:
     """A decorator like `ops.custom_gradient`, which acts only in training.
 
-    At inference a gradient is of no use, and exporters do not support it.
+    At inference no gradient is needed, and exporters do not support it.
 
     Args:
         function: as for `ops.custom_gradient`.
@@ -215,7 +215,7 @@ def split_heads(x: Any, shape: tuple, parts: int, num_heads: int) -> list:
 
 
 def optimization_barrier(first: Any, *tensors: Any) -> tuple:
-    """Returns `tensors` such that what uses them is computed after `first`.
+    """Returns `tensors`, so that operations on them are computed after `first`.
 
     Without a barrier, compilers merge what is computed again to save memory
     with the first computation and keep its result.

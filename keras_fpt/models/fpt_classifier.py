@@ -314,17 +314,17 @@ class FPTClassifier(keras.Model):
         if self.built:
             self.optimizer.build(self.trainable_variables)
 
-    # === What trains ===
+    # === Trainable weights ===
 
     @property
     def trainable(self) -> bool:
-        """Whether anything trains. True means what the policy names."""
+        """Whether anything trains. `True` trains what the policy names."""
         return keras.Model.trainable.fget(self)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         keras.Model.trainable.fset(self, value)
-        # Keras would thaw every weight.
+        # Keras would unfreeze every weight.
         if value and hasattr(self, "options"):
             freezing.apply_policy(self, self.policy)
 
@@ -371,7 +371,7 @@ class FPTClassifier(keras.Model):
         with jax_compiler_options.jitted_for_memory():
             return super().make_train_function(force)
 
-    # === What can be read from it ===
+    # === Readings ===
 
     attention_scores = readings.attention_scores
     frozen_features = readings.frozen_features

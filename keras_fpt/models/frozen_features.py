@@ -1,4 +1,4 @@
-"""Computes the features that a model's frozen part gives, once."""
+"""Computes the features of a model's frozen part once."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from keras_fpt import backbones
 
 
-def check(model: Any) -> None:
+def check_constant(model: Any) -> None:
     """Checks that a model has the same features in every epoch.
 
     Args:
@@ -43,13 +43,13 @@ def compute(
     order: np.ndarray,
     path: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
-    """Computes the features of examples that come in batches.
+    """Computes the features of batches of examples.
 
     Args:
         model: an `FPTClassifier`.
         batches: iterable of inputs of the model, as NumPy arrays.
-        order: int array `(n,)`, the index of each example in the order in
-            which they come.
+        order: int array `(n,)`, the index of each example, in the order of
+            the batches.
         path: `.npy` file for the features, so that they do not need memory,
             or `None`.
 
@@ -66,11 +66,11 @@ def compute(
     else:
         features = np.lib.format.open_memmap(path, "w+", "float32", shape)
         _reserve_space(path)
-    frozen, done = _FrozenPart(model), 0
+    frozen, start = _FrozenPart(model), 0
     for batch in batches:
         new = frozen.predict_on_batch(batch)
-        features[order[done : done + len(new)]] = new
-        done += len(new)
+        features[order[start : start + len(new)]] = new
+        start += len(new)
     return features
 
 
@@ -98,7 +98,7 @@ def head(model: Any) -> keras.Model:
     It shares the output layer and the optimizer, and is compiled in the same
     way.
     """
-    check(model)
+    check_constant(model)
     width = model.cut.hidden_dim
     features = keras.Input((model.readout_layer.num_tokens, width))
     head = keras.Model(features, model.answers(features), name="head")

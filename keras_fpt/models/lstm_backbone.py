@@ -1,4 +1,4 @@
-"""The LSTM that the paper compares transformers with."""
+"""The LSTM with which the paper compares transformers."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""What a classifier is made with: the sizes of its task, and its options.
+"""The settings of a classifier: the sizes of its task, and its options.
 
-Both come as arguments of `FPTClassifier` and from files, which strangers may
-have written, so both are checked.
+Both come as arguments of `FPTClassifier` and from files, which may not be
+trusted, so both are checked.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from keras_fpt.models.options import ModelOptions
 
 @dataclasses.dataclass(frozen=True)
 class TaskShape:
-    """What an `FPTClassifier` must know of its task.
+    """What an `FPTClassifier` must know about its task.
 
     Args:
         num_classes: int, the number of classes of each label.
@@ -84,7 +84,7 @@ _STORED = options.names(ModelOptions, stored=True)
 
 
 def settings_of(model: Any) -> dict[str, Any]:
-    """The settings that files keep: the task's sizes and stored options.
+    """The settings that files store: the task's sizes and stored options.
 
     Args:
         model: an `FPTClassifier`.

@@ -1,4 +1,4 @@
-"""The options of a classifier that people choose."""
+"""The options of a classifier that users choose."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ from keras_fpt.options import option
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
-    """How a classifier is made from a backbone, whatever the task.
+    """How a classifier is made from a backbone, for any task.
 
     To add an option, add a field here and use it where the model is built.
     The constructor of `FPTClassifier` takes every field as a keyword; runs,
@@ -28,18 +28,18 @@ class ModelOptions:
         lora_rank: int, rank of the adapters that a policy with `low_rank`
             adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, store the weights that the
-            policy freezes as such integers. `None` keeps them as they are.
+            policy freezes as such integers. `None` does not quantize.
         dtype: string, Keras dtype policy of the backbone, e.g.
-            `"mixed_bfloat16"`. `None` is Keras's own. It is for whoever
-            builds the backbone: `FPTClassifier` takes it from there.
+            `"mixed_bfloat16"`. `None` is Keras's own. It is used to
+            build the backbone, and `FPTClassifier` takes it from there.
         rematerialize: bool, whether blocks are computed a second time for the
             gradient, to keep less in memory; for the blocks that `fast` is
             for.
         dropout: float, dropout rate of the backbone. `None` keeps the
             backbone's own, and in a run means the task's.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
-            those like it with fewer and larger operations than KerasHub. It
-            changes no result but by rounding, and which entries dropout
+            those like it with fewer and larger operations than KerasHub.
+            Results differ only by rounding and by which entries dropout
             drops.
     """
 
@@ -75,7 +75,7 @@ class ModelOptions:
     quantize: str | None = option(
         None,
         "Store the frozen weights as int8 or int4.",
-        default_text="as they are",
+        default_text="not quantized",
         describes_run=True,
         stored=True,
     )

@@ -1,4 +1,4 @@
-"""How the paper trains: its optimizer, its dropout rate, its loss."""
+"""The paper's training recipe: its optimizer, dropout rate and loss."""
 
 from typing import Any
 

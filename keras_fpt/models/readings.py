@@ -92,7 +92,7 @@ def frozen_features(
     model.evaluate(x_test, y_test)  # with the output layer just trained
     ```
     """
-    features.check(model)
+    features.check_constant(model)
     input_checks.check_arrays(model, x)
     if not model.built:
         model.build(keras.tree.map_structure(np.shape, x))
@@ -102,10 +102,10 @@ def frozen_features(
 
 
 def feature_head(model: Any) -> keras.Model:
-    """A `keras.Model` of the output layer alone, on `frozen_features`.
+    """A `keras.Model` of only the output layer, on `frozen_features`.
 
-    It shares the output layer, the optimizer and how it is compiled, so
-    that training it trains this model.
+    It shares the output layer, the optimizer and the compile arguments with
+    this model, so training it trains this model.
 
     Raises:
         ValueError: more than the output layer trains, or the model has

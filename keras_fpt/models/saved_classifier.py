@@ -1,4 +1,4 @@
-"""Classifiers from presets, and what a trained classifier is written as.
+"""Classifiers from presets, and trained classifiers as presets and exports.
 
 `save_to_preset` and `export` are methods of `FPTClassifier`, which is their
 first argument.
@@ -48,7 +48,7 @@ def from_preset(
             raise ValueError(
                 f"The preset `{preset}` holds a classifier with "
                 f"{name}={saved[name]}, but received {name}={value}. For "
-                "another task, take its backbone alone: FPTClassifier("
+                "another task, take only its backbone: FPTClassifier("
                 f"keras_hub.models.Backbone.from_preset('{preset}'), ...)."
             )
     model = cls(backbone, **{**saved, **arguments})
@@ -107,7 +107,7 @@ def export(
             one for `tokens` and one for `padding_mask`, with `None` for
             open sizes. `None` means tokens without a mask, of any number
             and length.
-        **kwargs: what `keras.Model.export` takes.
+        **kwargs: other arguments of `keras.Model.export`.
 
     Raises:
         ValueError: the width of the tokens is not known yet, or the

@@ -1,6 +1,6 @@
 """Dropout, and attention with dropout, on PyTorch and a CPU.
 
-The dropout mask is drawn again from its seed for the gradient, and is not kept.
+The dropout mask is not kept: it is drawn again from its seed for the gradient.
 """
 
 import math

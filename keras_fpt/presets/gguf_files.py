@@ -76,9 +76,9 @@ def load(path: str, load_weights: bool = True, dtype: Any = None) -> Any:
 
     Args:
         path: string, the file. Its architecture is `llama`, which gives a
-            `Llama3Backbone` (as KerasHub makes of such a Hugging Face
+            `Llama3Backbone` (as KerasHub builds from such a Hugging Face
             folder), or `gpt2`, which gives a `GPT2Backbone`.
-        load_weights: bool. `False` leaves the weights as KerasHub draws them.
+        load_weights: bool. `False` keeps KerasHub's initial weights.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
 

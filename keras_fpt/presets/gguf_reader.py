@@ -46,7 +46,7 @@ class GGUFFile:
         except _UNREADABLE as error:
             raise self.error(
                 "it is not a GGUF file, or cut off, damaged, or newer than "
-                f"the installed gguf package. That said: {error}"
+                f"the installed gguf package. Its error: {error}"
             ) from error
         if reader.byte_order == "S":
             raise self.error("it has the other byte order than this machine.")

@@ -11,8 +11,8 @@ from keras_fpt.presets import packaged
 if TYPE_CHECKING:
     from keras_fpt.presets import Preset
 
-# The files that say which weights are in which file, in the folders of KerasHub
-# and of Hugging Face.
+# The files that list which weights are in which file, in KerasHub's and Hugging
+# Face's folders.
 INDEXES = ("model.weights.json", "model.safetensors.index.json")
 
 
@@ -21,7 +21,7 @@ def load(preset: "Preset", load_weights: bool, dtype: Any) -> Any:
 
     Args:
         preset: `Preset`, of any kind but `"gguf"`.
-        load_weights: bool. `False` leaves the weights as KerasHub draws them.
+        load_weights: bool. `False` keeps KerasHub's initial weights.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
 
@@ -84,12 +84,12 @@ def _check_index(path: str) -> None:
 
 
 def _check_name(preset: str, keras_hub: Any) -> None:
-    known = [*packaged.names(), *keras_hub.models.Backbone.presets]
-    if preset in known:
+    known_names = [*packaged.names(), *keras_hub.models.Backbone.presets]
+    if preset in known_names:
         return
     if os.sep in preset:
         raise FileNotFoundError(f"There is no preset folder `{preset}`.")
-    close = difflib.get_close_matches(preset, known, n=1)
+    close = difflib.get_close_matches(preset, known_names, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise ValueError(
         f"Unknown preset '{preset}'.{hint} Expected a packaged preset "
@@ -132,14 +132,14 @@ def _explain(preset: str, is_local: bool, error: Exception) -> Exception:
         return ValueError(
             f"Could not load the preset folder `{preset}`: its weights are "
             "damaged, cut off, or do not fit its config.json, or KerasHub "
-            f"does not know the architecture. It said: {detail}"
+            f"does not know the architecture. Its error: {detail}"
         )
     return ValueError(
-        f"Could not get the preset '{preset}' from {_source(preset)}. Where "
-        "there is no network, download that model elsewhere, copy its folder "
+        f"Could not get the preset '{preset}' from {_source(preset)}. Without "
+        "network access, download that model elsewhere, copy its folder "
         "(config.json and weights) here and give the folder's path, or use "
         f"the packaged preset {', '.join(packaged.names())}. The hub's "
-        f"client said: {detail}"
+        f"client reported: {detail}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Understands the names of presets, and loads their backbones."""
+"""Parses the names of presets, and loads their backbones."""
 
 import dataclasses
 import os
@@ -42,7 +42,7 @@ class Preset:
 
     @classmethod
     def parse(cls, text: "str | os.PathLike[str] | Preset") -> "Preset":
-        """Understands the name or path of a preset, without loading it.
+        """Parses the name or path of a preset, without loading it.
 
         Args:
             text: string or path. A packaged name (`keras_fpt.presets.names()`),
@@ -51,7 +51,7 @@ class Preset:
                 `"gguf:FILE"`. Paths may be relative and may begin with `~`.
 
         Returns:
-            A `Preset`. Whether it exists shows when it is loaded.
+            A `Preset`. It is loaded later, and may not exist.
 
         >>> Preset.parse("gpt2_base_en")
         Preset(text='gpt2_base_en', kind='keras_hub', location='gpt2_base_en')

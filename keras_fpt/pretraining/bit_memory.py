@@ -101,8 +101,8 @@ def cached_preset(preset: str) -> str:
     if not (folder / RECORD).is_file():
         LOGGER.info(
             f"The arm `bit` has no weights of '{preset}' that are pretrained "
-            "on bit memory. They are made now, once, with a small budget. For "
-            "a larger one, run `keras-fpt pretrain bit-memory`."
+            "on bit memory. They are trained now, once, with a small budget. "
+            "For a larger one, run `keras-fpt pretrain bit-memory`."
         )
         pretrain_bit_memory(BitMemoryConfig(preset))
     record = json.loads((folder / RECORD).read_text())

@@ -1,4 +1,4 @@
-"""What a pretraining run is, as data."""
+"""The options of pretraining runs."""
 
 import dataclasses
 import math
@@ -10,15 +10,15 @@ from keras_fpt.options import option
 class BitMemoryConfig:
     """The options of pretraining on bit memory.
 
-    The defaults are a small budget, with which the arm `bit` pretrains if
-    nothing was pretrained before.
+    The defaults are a small budget. The arm `bit` pretrains with them if no
+    pretrained weights exist yet.
 
     Args:
         preset: string, the preset whose architecture is pretrained, from
             fresh weights.
         steps: int, training steps.
         batch_size: int, examples per step.
-        learning_rate: float, learning rate of Adam.
+        learning_rate: float, Adam learning rate.
         seed: int, seed of the fresh weights and of the examples.
     """
 

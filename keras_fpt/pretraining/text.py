@@ -1,4 +1,4 @@
-"""Plain text files to a tokenizer, and to one array of tokens on disk."""
+"""Makes a tokenizer and an array of tokens on disk from plain text files."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def check_files(paths: Iterable[str]) -> None:
 def read_lines(paths: Iterable[str]) -> Iterator[str]:
     """Yields the lines of text files, with their line ends.
 
-    The end of a file, and a line that is `<|endoftext|>` alone, end a
+    The end of a file, and a line that is only `<|endoftext|>`, end a
     document and yield `END_OF_TEXT`.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 class TokenBlocks(keras.utils.PyDataset):
     """Random blocks of a token array, each once per epoch.
 
-    A batch depends on the seed and its number alone, so a resumed run sees
+    A batch depends only on the seed and its number, so a resumed run sees
     the same batches. The order of blocks does not depend on the length of the
     sequences that they are cut into: a run that changes from short to long
     sequences still sees every token once per epoch.

@@ -1,4 +1,4 @@
-"""What people look at: the HTML page, plots and attention maps."""
+"""Reports for users: the HTML page, plots and attention maps."""
 
 from keras_fpt.reports.attention_maps import attention_map as attention_map
 from keras_fpt.reports.page import write_report as write_report

@@ -11,7 +11,7 @@ from keras_fpt.tasks import Task
 Path = str | os.PathLike[str]
 
 COLUMNS = 4
-MOST_LABELS = 40
+MAX_LABELS = 40
 
 
 def attention_map(
@@ -27,8 +27,8 @@ def attention_map(
         run_folder: path of a finished run's folder.
         path: the PNG file to write.
         example: int, which example of the validation split.
-        block: int, counted from 0: draws each head of this block. `None`
-            draws every block, its heads averaged.
+        block: int, counted from 0; each head of this block is drawn. `None`
+            draws every block, with its heads averaged.
         data_dir: as for `keras_fpt.runs.evaluate`.
 
     Returns:
@@ -78,7 +78,7 @@ def _example(task: Task, number: int) -> np.ndarray:
 
 
 def token_labels(task: Task, tokens: np.ndarray) -> list[str]:
-    """What each token is called: its symbol, its number, or its position.
+    """The label of each token: its symbol, its value, or its position.
 
     Args:
         task: a `Task`.
@@ -124,11 +124,11 @@ def draw(
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     count = len(labels)
-    shown = np.arange(0, count, -(-count // MOST_LABELS))
+    shown = np.arange(0, count, -(-count // MAX_LABELS))
     size = 8 if len(shown) <= 20 else 5
     for axes, panel, name in zip(grid, panels, names, strict=False):
-        # The first tokens have few others to attend to: their large weights
-        # would hide all others of a long sequence.
+        # The first tokens can attend to few others, so their weights are large
+        # and would hide all others of a long sequence.
         most = np.quantile(panel, 0.995)
         image = axes.imshow(panel, vmin=0, vmax=most, cmap="viridis")
         axes.set_title(name, fontsize=9)

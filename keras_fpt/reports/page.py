@@ -1,4 +1,4 @@
-"""The HTML page on some runs, which stands alone, and its tables and plots."""
+"""A self-contained HTML page on runs, with its tables and plots."""
 
 import base64
 import os
@@ -35,16 +35,16 @@ def write_report(
     pictures: Mapping[str, Path] | None = None,
     figures: Path | None = None,
 ) -> Any:
-    """Writes a page on all runs in some folders.
+    """Writes an HTML page on all runs in some folders.
 
-    The page also shows what `compare` and `reproduce` have left beside runs:
+    The page also shows what `compare` and `reproduce` have saved beside runs:
     baselines, with a sentence on whether a language model is worth it, and
     what could not be run.
 
     Args:
         folders: list of paths, see `load_runs`.
-        path: the HTML file to write. Its pictures are within it; it loads
-            nothing.
+        path: the HTML file to write. Its pictures are embedded; it loads
+            no other files.
         tables: folder for the table of arms as Markdown, CSV and LaTeX, or
             `None`.
         title: string.
@@ -60,8 +60,8 @@ def write_report(
     """
     import jinja2
 
-    runs, found = load_runs(*folders), baselines.read(*folders)
-    table = arms_table.with_baselines(summarize(runs), found)
+    runs, fitted = load_runs(*folders), baselines.read(*folders)
+    table = arms_table.with_baselines(summarize(runs), fitted)
     table = arms_table.with_paper(table)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.reports", "."),
@@ -72,7 +72,7 @@ def write_report(
     )
     template = environment.get_template("page.html.jinja")
     sections = [
-        _section(task, runs, table, found)
+        _section(task, runs, table, fitted)
         for task in dict.fromkeys(table.index.get_level_values("task"))
     ]
     page = template.render(
@@ -127,29 +127,29 @@ def write_figures(sections: Sequence[Mapping[str, Any]], folder: Path) -> None:
 
 
 def _section(
-    task: str, runs: Any, table: Any, found: Sequence[Baseline]
+    task: str, runs: Any, table: Any, fitted: Sequence[Baseline]
 ) -> dict[str, Any]:
     """What the page shows of one task."""
-    own = runs[runs["task"] == task]
-    has_rates = own["learning_rate"].nunique() > 1
-    found = [baseline for baseline in found if baseline.task == task]
+    task_runs = runs[runs["task"] == task]
+    has_rates = task_runs["learning_rate"].nunique() > 1
+    fitted = [baseline for baseline in fitted if baseline.task == task]
     return {
         "name": task,
-        "conclusion": conclude(own, found) if found else None,
+        "conclusion": conclude(task_runs, fitted) if fitted else None,
         "rows": [
             {"arm": arm, "description": _description(arm, settings), **row}
             for (name, arm, settings), row in table.iterrows()
             if name == task
         ],
-        "majority": own["test_majority_accuracy"].dropna().max(),
-        "claims": claims(own),
+        "majority": task_runs["test_majority_accuracy"].dropna().max(),
+        "claims": claims(task_runs),
         "curves": plots.learning_curves(
-            own[own["final"]], f"{task}: runs at the best settings"
+            task_runs[task_runs["final"]], f"{task}: runs at the best settings"
         ),
-        "rates": plots.learning_rate_sensitivity(own, f"{task}: all runs")
+        "rates": plots.learning_rate_sensitivity(task_runs, f"{task}: all runs")
         if has_rates
         else None,
-        "by_rate": _by_rate(own) if has_rates else None,
+        "by_rate": _by_rate(task_runs) if has_rates else None,
     }
 
 

@@ -25,11 +25,12 @@ def learning_curves(runs: Any, title: str) -> str:
     """Validation accuracy over the steps, one line per arm.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`: one task's final runs.
+        runs: `pandas.DataFrame` of `load_runs`, the final runs of one task.
         title: string.
 
     Returns:
-        String, an SVG element. Bands go from the lowest to the highest seed.
+        String, an SVG element. Bands span all seeds, from the lowest to the
+        highest.
     """
     figure, axes = _figure(title)
     finished = runs[runs["status"] == "finished"]
@@ -60,7 +61,7 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
     """Final validation accuracy over the learning rate, one line per arm.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`: all of one task's runs.
+        runs: `pandas.DataFrame` of `load_runs`, all runs of one task.
         title: string.
 
     Returns:
@@ -91,7 +92,7 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
 def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     """For each arm and its settings, a name, a color and the runs.
 
-    An arm as it comes has the same color in every plot.
+    An arm with its defaults has the same color in every plot.
     """
     colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
     for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
@@ -125,8 +126,8 @@ def _svg(figure: Any, axes: Any) -> str:
     import matplotlib
 
     text = io.StringIO()
-    # Without a date and random names, so that the same runs give the same
-    # page; text stays text.
+    # No date and no random IDs, so that the same runs give the same page. Text
+    # is stored as text, not as outlines.
     settings: Any = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
     with matplotlib.rc_context(settings):
         figure.savefig(text, format="svg", metadata={"Date": None})

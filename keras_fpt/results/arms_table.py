@@ -1,4 +1,4 @@
-"""The table of arms with the paper's figures and with baselines beside."""
+"""Adds the paper's figures and the baselines to the table of arms."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from keras_fpt.results.baselines import Baseline
 
 
 def with_paper(table: Any) -> Any:
-    """The table of arms with the paper's test accuracy beside ours.
+    """The table of arms with a column for the paper's test accuracy.
 
     Args:
         table: `pandas.DataFrame` of `summarize`.
@@ -45,5 +45,5 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         }
         for baseline in baselines
     ]
-    below = pd.DataFrame(rows).set_index(summary.INDEX)
-    return pd.concat([table, below.reindex(columns=table.columns)])
+    added = pd.DataFrame(rows).set_index(summary.INDEX)
+    return pd.concat([table, added.reindex(columns=table.columns)])

@@ -25,7 +25,7 @@ class Baseline:
     Args:
         task: string.
         name: string, a key of `DESCRIPTIONS`.
-        settings: string, those that validation chose.
+        settings: string, those that were chosen on validation data.
         train_accuracy: float.
         validation_accuracy: float.
         test_accuracy: float.

@@ -23,7 +23,7 @@ class Candidate:
 
     Args:
         name: string.
-        validation_accuracy: float, by which one is chosen.
+        validation_accuracy: float, by which the best one is chosen.
         test_accuracies: tuple of floats, one per seed.
         varies: bool, whether another seed would give another accuracy.
         seconds: float, for one training.
@@ -37,7 +37,7 @@ class Candidate:
 
 
 def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
-    """One sentence on one task: is it worth it, by how much, at what cost.
+    """Says in one sentence whether it is worth it, by how much, at what cost.
 
     The frozen model is compared with the best of all others by validation
     accuracy. The interval of the difference in test accuracy covers both the
@@ -48,7 +48,7 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
         baselines: list of its `Baseline`s, at least one.
 
     Returns:
-        String, or `None` where the arm `fpt`, as it comes, has no final run.
+        String, or `None` if the arm `fpt` has no final run at its defaults.
     """
     final = run_table.finished_final(runs)
     groups = dict(iter(final.groupby(["arm", "settings"], sort=False)))
@@ -63,24 +63,24 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     best = max(others, key=lambda other: other.validation_accuracy)
     mine = _of_runs(_OURS, "", ours)
     test_examples = baselines[0].test_examples
-    found, low, high = difference(mine, best, test_examples)
+    gain, low, high = difference(mine, best, test_examples)
     first = ours.iloc[0]
     adapter = pathlib.Path(first["folder"], folder.ADAPTER)
-    judged = "is not shown to be worth it"
+    judgment = "is not shown to be worth it"
     if low > 0:
-        judged = "is worth it"
+        judgment = "is worth it"
     elif high < 0:
-        judged = "is not worth it"
+        judgment = "is not worth it"
     interval = (
         f"95% interval {100 * low:.1f} to {100 * high:.1f}"
         if not math.isnan(low)
         else "no interval can be given from one seed"
     )
     return (
-        f"A frozen {Preset.parse(first['preset']).name} {judged} on "
+        f"A frozen {Preset.parse(first['preset']).name} {judgment} on "
         f"{first['task']}: its test accuracy of "
-        f"{np.mean(mine.test_accuracies):.1%} is {abs(100 * found):.1f} points "
-        f"{'below' if found < 0 else 'above'} that of {best.name}, the best of "
+        f"{np.mean(mine.test_accuracies):.1%} is {abs(100 * gain):.1f} points "
+        f"{'below' if gain < 0 else 'above'} that of {best.name}, the best of "
         f"all others on validation ({interval}), at {mine.seconds:.0f} s of "
         f"training against {best.seconds:.0f}, "
         f"{first['trainable_parameters']:,.0f} trained parameters and an "
@@ -113,10 +113,10 @@ def difference(
         if candidate.varies:
             squares += half**2
         # As if the two had been tested on different examples, which makes the
-        # interval wider than it need be.
+        # interval wider than necessary.
         squares += normal**2 * mean * (1 - mean) / test_examples
-    found, half = means[0] - means[1], math.sqrt(squares)
-    return found, found - half, found + half
+    gain, half = means[0] - means[1], math.sqrt(squares)
+    return gain, gain - half, gain + half
 
 
 def _of_runs(arm: str, settings: str, group: Any) -> Candidate:

@@ -72,7 +72,7 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
 def steps_to_share_of_best(
     histories: Sequence[Rows], share: float = 0.95
 ) -> list[StepsToConverge]:
-    """For each run of an arm, when it came close to the best of them.
+    """For each run of an arm, when it came close to the best accuracy.
 
     Args:
         histories: list of runs' rows, as in `history.csv`.
@@ -94,8 +94,8 @@ def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:
 
     Returns:
         A `StepsToConverge`, of the Kaplan-Meier estimate, which counts
-        censored runs for as long as they were seen. Censored at the last step
-        of any where fewer than half had converged.
+        censored runs for as long as they were observed. It is censored at the
+        last step of all runs if fewer than half had converged.
     """
     from scipy import stats
 
@@ -105,8 +105,8 @@ def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:
     if not converged:
         return StepsToConverge(last, True)
     data = stats.CensoredData(uncensored=converged, right=unconverged)
-    left = stats.ecdf(data).sf
-    (half,) = np.nonzero(left.probabilities <= 0.5)
+    survival = stats.ecdf(data).sf
+    (half,) = np.nonzero(survival.probabilities <= 0.5)
     if not len(half):
         return StepsToConverge(last, True)
-    return StepsToConverge(int(left.quantiles[half[0]]), False)
+    return StepsToConverge(int(survival.quantiles[half[0]]), False)

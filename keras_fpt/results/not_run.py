@@ -1,4 +1,4 @@
-"""What of a study could not be run, saved beside its runs."""
+"""The parts of a study that could not be run, saved beside its runs."""
 
 import dataclasses
 import os

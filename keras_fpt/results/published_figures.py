@@ -1,4 +1,4 @@
-"""Test accuracies that the paper reports, to stand beside ours.
+"""Test accuracies that the paper reports, for comparison with ours.
 
 Source: Lu et al. (2021), tables 1 and 2, from a transcription of the paper.
 """
@@ -21,7 +21,7 @@ _ROWS = {
     "bit": (100, 100, 35.4, 97.8, 62.6, 36.7, 7.8),
     "vit": (100, 100, 37.4, 97.8, 72.5, 43.0, 7.5),
 }
-# By (task, arm): test accuracy of GPT-2 base, as a fraction.
+# From (task, arm) to the test accuracy of GPT-2 base, as a fraction.
 TEST_ACCURACY = {
     (task, arm): value / 100
     for arm, values in _ROWS.items()

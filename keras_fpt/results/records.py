@@ -27,7 +27,7 @@ def write(entries: Sequence[Any], path: str | os.PathLike[str]) -> None:
 def read(
     cls: type[Record], name: str, folders: Iterable[str | os.PathLike[str]]
 ) -> list[Record]:
-    """All that `write` has saved under a name, in some folders and below.
+    """All that `write` has saved under a name, in folders and within them.
 
     Args:
         cls: the dataclass.

@@ -1,4 +1,4 @@
-"""Words that tell runs of one arm apart, from the options that differ."""
+"""Labels that tell runs of one arm apart, made of the options that differ."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,7 +16,7 @@ _DEFAULTS = RunConfig("").settings()
 
 
 def describe(config: RunConfig) -> str:
-    """A run's arm, and those of its options that are not the arm's own.
+    """A run's arm, and those of its options that are not the arm's defaults.
 
     Args:
         config: a `RunConfig`.
@@ -24,19 +24,19 @@ def describe(config: RunConfig) -> str:
     >>> describe(RunConfig("digits", arm="fpt").with_settings(depth=2))
     'fpt (depth 2)'
     """
-    told = settings(config.arm, config.settings(), _DESCRIBED)
-    return f"{config.arm} ({told})" if told else config.arm
+    differences = settings(config.arm, config.settings(), _DESCRIBED)
+    return f"{config.arm} ({differences})" if differences else config.arm
 
 
 def settings(
     arm_name: str, values: Mapping[str, Any], names: Iterable[str]
 ) -> str:
-    """Those of an arm's options that are not its own, in words.
+    """Those of a run's options that are not its arm's defaults, in words.
 
     Args:
         arm_name: string.
         values: dict from the names of options to values.
-        names: the options that are told.
+        names: the options to mention.
 
     Returns:
         String, empty if there are none.
@@ -59,22 +59,22 @@ def settings(
 
 
 def is_none(value: Any) -> bool:
-    """Whether a value is `None`, or what pandas makes of it in a column."""
+    """Whether a value is `None`, or what pandas converts it to in a column."""
     return value is None or value != value
 
 
 def label(runs: Any) -> list[str]:
-    """For each run, what its arm's final runs differ in.
+    """For each run, the options in which its arm's final runs differ, in words.
 
     What all final runs of an arm on a task have in common is left out, since
-    it does not tell one from another.
+    it does not tell them apart.
 
     Args:
         runs: `pandas.DataFrame` with the columns of `RunConfig.settings` and
             `final`.
 
     Returns:
-        List of strings, empty for an arm as it comes.
+        List of strings, empty for a run with its arm's defaults.
     """
     differ = {}
     for key, group in runs[runs["final"]].groupby(["task", "arm"]):

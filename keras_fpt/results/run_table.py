@@ -34,7 +34,7 @@ def load_runs(*folders: Path) -> Any:
         `unfinished`; `final`, whether its test split was read, or would have
         been had it not diverged; `settings`, what tells it from others of
         its arm, in words; what is in its `config.json`; and of a finished run
-        what is in its `metrics.json`, `MEASURED` above all, NaN elsewhere.
+        what is in its `metrics.json`, `MEASURED` at least, NaN for the others.
 
     Raises:
         FileNotFoundError: the folders hold no run.
@@ -42,12 +42,12 @@ def load_runs(*folders: Path) -> Any:
     """
     import pandas as pd
 
-    found = {
+    run_folders = {
         path.parent
         for folder in folders
         for path in pathlib.Path(folder).rglob(run_folder.CONFIG)
     }
-    rows = [_row(folder) for folder in sorted(found)]
+    rows = [_row(folder) for folder in sorted(run_folders)]
     if not rows:
         shown = ", ".join(f"`{folder}`" for folder in folders)
         raise FileNotFoundError(f"There is no run in {shown}.")
@@ -74,7 +74,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def finished_final(runs: Any) -> Any:
-    """Those rows of `load_runs` that have read the test split."""
+    """The rows of `load_runs` whose runs have read the test split."""
     return runs[runs["final"] & (runs["status"] == "finished")]
 
 

@@ -46,10 +46,10 @@ def difference(
     from scipy import stats
 
     a, b = np.asarray(ours, float), np.asarray(theirs, float)
-    found = a.mean() - b.mean()
-    # Student's t says nothing about values that do not vary.
+    gain = a.mean() - b.mean()
+    # Student's t is not defined for values that do not vary.
     if min(len(a), len(b)) < 2 or not (a.var() or b.var()):
-        return found, np.nan, np.nan
+        return gain, np.nan, np.nan
     test = stats.ttest_ind(a, b, equal_var=False)
     low, high = test.confidence_interval(CONFIDENCE)
-    return found, low, high
+    return gain, low, high

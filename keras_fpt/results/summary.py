@@ -31,13 +31,13 @@ def summarize(runs: Any) -> Any:
         `pandas.DataFrame` indexed by task, arm and settings, see `load_runs`:
         `n`, finished runs; `diverged`, runs that did not finish since their
         loss became infinite or NaN; `learning_rate`; `train_accuracy`,
-        `validation_accuracy` and `test_accuracy`, means over the finished,
-        each with half its 95% interval's width, `..._interval`, of Student's
-        t over seeds (NaN for one run);
+        `validation_accuracy` and `test_accuracy`, means over finished runs;
+        `..._interval` for each, half the width of its 95% interval by
+        Student's t over seeds (NaN for one run);
         `steps_to_converge`, text, the median steps to 95% of the arm's best
         validation accuracy, which a diverged run never reaches;
         `wall_seconds`, the mean; `trainable_parameters`. Runs of one arm with
-        different settings, apart from the seed, have a row each.
+        different settings, apart from the seed, have one row each.
 
     Raises:
         ValueError: no run is final.
@@ -96,11 +96,11 @@ def _row(group: Any) -> dict[str, Any]:
 def by_learning_rate(runs: Any) -> Any:
     """What each arm reached at each learning rate that was tried for it.
 
-    All at the same seed, the lowest, which is that of a sweep's search, so a
-    row says what a comparison at one rate would have found.
+    All runs have the same seed: the lowest, which is that of a sweep's search.
+    A row shows what a comparison at one learning rate would have found.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`: one task's.
+        runs: `pandas.DataFrame` of `load_runs`, of one task.
 
     Returns:
         `pandas.DataFrame` of validation accuracies, indexed by learning rate,

@@ -1,4 +1,4 @@
-"""Verdicts: what the numbers say of two arms, and of the paper's claims."""
+"""Verdicts: what the numbers say about two arms, and the paper's claims."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -66,29 +66,29 @@ def verdict(
     >>> verdict("fpt", [0.90, 0.91, 0.92], "random", [0.80, 0.81, 0.82])
     'fpt is above random by 10.0 points (95% interval 7.7 to 12.3).'
     """
-    found, low, high = (100 * x for x in difference(ours, theirs))
+    gain, low, high = (100 * x for x in difference(ours, theirs))
     if np.isnan(low):
         return (
             f"Whether {name} is above {other} cannot be told from "
             f"{len(ours)} and {len(theirs)} runs: the difference is "
-            f"{found:.1f} points, and no interval can be given."
+            f"{gain:.1f} points, and no interval can be given."
         )
     interval = f"(95% interval {low:.1f} to {high:.1f})"
     if low > 0:
-        return f"{name} is above {other} by {found:.1f} points {interval}."
+        return f"{name} is above {other} by {gain:.1f} points {interval}."
     if high < 0:
-        return f"{name} is below {other} by {-found:.1f} points {interval}."
+        return f"{name} is below {other} by {-gain:.1f} points {interval}."
     return (
         f"Whether {name} is above {other} cannot be told at this budget: the "
-        f"difference is {found:.1f} points {interval}."
+        f"difference is {gain:.1f} points {interval}."
     )
 
 
 def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
-    """What can be said of the first arm beside each of the others.
+    """What can be said about the first arm compared with each of the others.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`: one task's.
+        runs: `pandas.DataFrame` of `load_runs`, of one task.
         arms: sequence of arms' names.
 
     Returns:
@@ -104,23 +104,23 @@ def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
 
 
 def claims(runs: Any) -> list[Claim]:
-    """What one task's final runs say of the paper's claims.
+    """What one task's final runs say about the paper's claims.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`.
 
     Returns:
-        List of `Claim`, for arms that have finished runs beside those of
-        `fpt` with the same settings.
+        List of `Claim`, for arms that have finished runs with the same
+        settings as those of `fpt`.
     """
-    found = []
+    judged = []
     final = run_table.finished_final(runs)
     for settings, group in final.groupby("settings", sort=False):
         accuracies = _test_accuracies(group)
         if _OURS not in accuracies:
             continue
         ours = accuracies[_OURS]
-        found += [
+        judged += [
             Claim(
                 f"{text} ({settings})" if settings else text,
                 status(ours, accuracies[arm]),
@@ -129,11 +129,11 @@ def claims(runs: Any) -> list[Claim]:
             for arm, text in _CLAIMS.items()
             if arm in accuracies
         ]
-    return found
+    return judged
 
 
 def _test_accuracies(runs: Any) -> dict[str, list[float]]:
-    """Of each arm, one per run."""
+    """Dict from arms to test accuracies, one per run."""
     return {
         arm: rows["test_accuracy"].to_list()
         for arm, rows in runs.groupby("arm")

@@ -1,4 +1,4 @@
-"""Arms: where a backbone's weights come from, and what trains."""
+"""Arms: where a backbone's weights come from, and which of them train."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from keras_fpt import random_weights
 from keras_fpt.presets import Preset
 from keras_fpt.tasks import Task
 
-# A preset, a task, a seed and a dtype policy or `None` make a backbone.
+# Makes a backbone from a preset, a task, a seed and a dtype policy or `None`.
 MakeBackbone = Callable[[Preset, Task, int, str | None], Any]
 
 
@@ -20,11 +20,11 @@ class Arm:
         name: string.
         make_backbone: function of a `Preset`, a `Task`, a seed and a dtype
             policy (or `None`) that returns a KerasHub backbone.
-        policy: string, what trains unless a run says otherwise.
+        policy: string, what trains unless a run sets another policy.
         description: string, one line.
-        preset: string, the preset unless a run says otherwise.
+        preset: string, the preset unless a run sets another.
         learned_positions: bool, whether the input always gets learned
-            positions, as long as the task's sequences.
+            positions, as many as the task's longest sequence has tokens.
     """
 
     name: str
@@ -146,9 +146,9 @@ def get(name: str) -> Arm:
     Raises:
         ValueError: the name is unknown.
     """
-    known = name.replace("-", "_")
-    if known not in ARMS:
+    key = name.replace("-", "_")
+    if key not in ARMS:
         raise ValueError(
             f"Unknown arm '{name}'. Expected one of {', '.join(ARMS)}."
         )
-    return ARMS[known]
+    return ARMS[key]

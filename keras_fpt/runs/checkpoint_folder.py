@@ -11,7 +11,7 @@ from keras_fpt.files import atomic, checkpoints
 LOGGER = logging.getLogger(__name__)
 
 # One more than is needed, in case the last one is damaged.
-KEPT = 2
+MAX_CHECKPOINTS = 2
 _PATTERN = "*.safetensors"
 
 
@@ -26,26 +26,26 @@ def write(
 
     Args:
         folder: `pathlib.Path`, created if it does not exist.
-        step: int, the step after which it is taken.
+        step: int, the number of steps that the model was trained for.
         model, metadata, metrics: see `checkpoints.save_state`.
     """
     folder.mkdir(exist_ok=True)
     path = folder / f"{step:09d}.safetensors"
     checkpoints.save_state(path, model, metadata, metrics)
-    for old in sorted(folder.glob(_PATTERN))[:-KEPT]:
+    for old in sorted(folder.glob(_PATTERN))[:-MAX_CHECKPOINTS]:
         old.unlink()
 
 
 def newest(
     folder: pathlib.Path,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Reads the newest checkpoint that is good, and removes damaged ones.
+    """Reads the newest intact checkpoint, and removes damaged ones.
 
     Args:
         folder: `pathlib.Path`; it need not exist.
 
     Returns:
-        A tuple `(arrays, metadata)`, or `None` if no checkpoint is good.
+        A tuple `(arrays, metadata)`, or `None` if no checkpoint is intact.
     """
     for leftover in folder.glob(f"*{atomic.SUFFIX}"):
         leftover.unlink()
@@ -58,6 +58,6 @@ def newest(
             path.unlink()
     if paths:
         LOGGER.warning(
-            "Warning: no checkpoint is good. Starting from the beginning."
+            "Warning: no checkpoint is intact. Starting from the beginning."
         )
     return None

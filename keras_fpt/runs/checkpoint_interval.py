@@ -1,25 +1,26 @@
-"""How often a run checkpoints."""
+"""How often a run saves a checkpoint."""
 
 import contextlib
 import time
 from collections.abc import Iterator
 
-# Writing may take this share of the time, however large a state is.
+# Writing checkpoints takes at most this share of the time, however large they
+# are.
 LARGEST_SHARE = 1 / 20
 
 
 class CheckpointInterval:
-    """Says when a checkpoint is due, from how long the last one took.
+    """Decides when a checkpoint is due, by how long writing the last one took.
 
     Args:
-        seconds: float, the least time from the end of one to the next.
+        seconds: float, the minimum time from the end of one to the next.
     """
 
     def __init__(self, seconds: float) -> None:
         if not seconds >= 0:
             raise ValueError(
-                "Expected seconds between checkpoints of at least 0 but "
-                f"received {seconds}."
+                "Expected at least 0 seconds between checkpoints but received "
+                f"{seconds}."
             )
         self.seconds = seconds
         self.due = time.monotonic() + seconds

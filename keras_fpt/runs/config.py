@@ -1,4 +1,4 @@
-"""What a person says about a run."""
+"""The configuration of a run, as a user writes it."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ MODEL_OPTIONS = options.names(ModelOptions, python_only=False)
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """A run as a person describes it: what is not said has a default.
+    """The configuration of a run; what is not given has a default.
 
     `keras_fpt.runs.resolve` fills the defaults in. To add an option of
     training, add a field here and its use; an option of the model is a field
@@ -23,25 +23,25 @@ class RunConfig:
 
     Args:
         task: string, a name or path that `keras_fpt.tasks.get` takes.
-        preset: string, a name or path that `from_preset` takes. `None` is
+        preset: string, a name or path that `from_preset` takes. `None` means
             the arm's own.
         arm: string, a key of `keras_fpt.runs.arms.ARMS`.
         model: a `ModelOptions`.
         cache_features: bool, whether the frozen features are computed once,
-            and not in each epoch. It needs a policy that trains the output
-            layer alone, no dropout, and examples that do not change.
-        gradient_accumulation_steps: int, at least 2: the mean gradient of so
+            and not in each epoch. It needs a policy that trains only the
+            output layer, no dropout, and examples that do not change.
+        gradient_accumulation_steps: int, at least 2: the mean gradient of this
             many batches makes one update. `None` updates after each batch.
-        steps: int, gradient steps. `None` is the task's recipe, as for the
-            two below.
+        steps: int, gradient steps. `None` means the task's recipe, also for
+            the two arguments below.
         batch_size: int.
         learning_rate: float, Adam learning rate.
         seed: int, seed of the new layers, the random arm's weights, the order
             of the training data, and dropout.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
-        options: dict, options of the task itself; see there too.
-        source: string, path of a person's own data, where `task` is only its
-            name; `None` elsewhere.
+        options: dict, options of the task itself; see `keras_fpt.tasks.get`.
+        source: string, path of the user's own data, of which `task` is then
+            only the name; `None` for the package's tasks.
 
     Example:
 
@@ -109,7 +109,7 @@ class RunConfig:
         )
 
     def settings(self) -> dict[str, Any]:
-        """All options in one flat dict, as `config.json` has them."""
+        """All options in one flat dict, as in `config.json`."""
         flat: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             if field.name == "model":
@@ -124,11 +124,11 @@ class RunConfig:
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], where: str) -> Self:
-        """The configuration that `settings` made a flat dict of.
+        """The configuration from a flat dict, as `settings` returns it.
 
         Args:
-            settings: dict, which may come from a stranger's file.
-            where: string, begins the error.
+            settings: dict, which may come from an untrusted file.
+            where: string, with which errors begin.
 
         Raises:
             ValueError: an option is unknown, missing or of another type.
@@ -142,7 +142,7 @@ class RunConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file with what `to_json` wrote.
+        """Reads a file that holds the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.

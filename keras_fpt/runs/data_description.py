@@ -1,6 +1,6 @@
-"""What a run must know of its data to predict on new files: `data.json`.
+"""What a run must know about its data to predict on new files: `data.json`.
 
-It is kept in the run's folder, so that prediction needs neither the training
+It is saved in the run's folder, so that prediction needs neither the training
 data nor its path.
 """
 
@@ -24,8 +24,8 @@ from keras_fpt.tasks import (
 
 
 @dataclasses.dataclass(frozen=True)
-class _Described:
-    """Those fields of a `Task` that are kept as they are."""
+class _TaskFields:
+    """The fields of a `Task` that are saved unchanged."""
 
     name: str
     description: str
@@ -36,11 +36,11 @@ class _Described:
     class_names: tuple[str, ...]
 
 
-_FIELDS = tuple(field.name for field in dataclasses.fields(_Described))
+_FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
 
 
 def to_json(task: Task) -> str:
-    """A task on a person's own data, without the data, as JSON text."""
+    """A task on the user's own data, without the data, as JSON text."""
     entry = {name: getattr(task, name) for name in _FIELDS}
     entry["recipe"] = dataclasses.asdict(task.recipe)
     entry["reader"] = reader_to_json(task.reader)
@@ -61,8 +61,8 @@ def save_description(task: Task, folder: Path) -> None:
         files.write_text(path, text)
 
 
-def check_same(task: Task, folder: Path) -> None:
-    """Checks that a task is what the run in a folder was trained on.
+def check_same_data(task: Task, folder: Path) -> None:
+    """Checks that a task has the data that a folder's run was trained on.
 
     Raises:
         FileNotFoundError: the run has no description of its data.
@@ -96,7 +96,7 @@ def read_description(folder: Path) -> Task:
     """The task of a run, without the data.
 
     Raises:
-        FileNotFoundError: the run was not trained on a person's own data.
+        FileNotFoundError: the run was not trained on the user's own data.
         ValueError: the description is damaged.
     """
     path = pathlib.Path(folder, DATA)
@@ -111,12 +111,12 @@ def read_description(folder: Path) -> Task:
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")
     task = json_files.from_dict(
-        _Described, {name: entry[name] for name in _FIELDS}, where
+        _TaskFields, {name: entry[name] for name in _FIELDS}, where
     )
     if task.num_classes != len(task.class_names):
         raise ValueError(
-            f"{where}: expected {len(task.class_names)} classes, which it "
-            f"names, but found num_classes={task.num_classes}."
+            f"{where}: expected num_classes={len(task.class_names)}, the "
+            f"number of class_names, but found {task.num_classes}."
         )
     return Task(
         data=None,

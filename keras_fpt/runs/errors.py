@@ -1,4 +1,4 @@
-"""Turns errors of memory and disk, of any library, into clear ones."""
+"""Turns out-of-memory and full-disk errors of any library into clear ones."""
 
 import contextlib
 import errno
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 # Keras prints the first error in bold within its own.
 _TERMINAL_CODES = re.compile(r"\x1b\[\d+m")
 # Libraries that are not Python's own, such as safetensors and TensorFlow,
-# which writes the TensorBoard logs, give the system's words alone.
+# which writes the TensorBoard logs, give only the system's message.
 _DISK_FULL = tuple(
     os.strerror(number).lower()
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 )
-# Each backend has exceptions of its own, and Keras may raise them anew as
-# others, with the first text within.
+# Each backend has its own exceptions, and Keras may raise others in their
+# place, whose text contains the original one.
 _OUT_OF_MEMORY = (
     "out of memory",  # PyTorch on a GPU, JAX
     "can't allocate memory",  # PyTorch on a CPU
@@ -49,8 +49,8 @@ def translate_full_disk(
 
     Args:
         folder: path of the run's folder.
-        describe_saved_state: function without arguments that says where a
-            resumed run would begin.
+        describe_saved_state: function without arguments that tells where a
+            resumed run would start.
     """
     try:
         yield
@@ -60,7 +60,7 @@ def translate_full_disk(
         raise OSError(
             f"No space to write the run in `{folder}`: "
             f"{_line(error, _DISK_FULL)}. "
-            "Free some space and continue with --resume, which begins from "
+            "Free some space and continue with --resume, which starts from "
             f"{describe_saved_state()}."
         ) from error
 
@@ -80,8 +80,8 @@ def _mentions(error: Exception, words: tuple[str, ...]) -> bool:
 
 
 def _line(error: Exception, words: tuple[str, ...]) -> str:
-    """The line of an error's text that has one of the words, shortened."""
+    """The line of an error's text that contains one of the words, shortened."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    telling = (line for line in lines if any(w in line.lower() for w in words))
-    line = _TERMINAL_CODES.sub("", next(telling, lines[0]))
+    matching = (line for line in lines if any(w in line.lower() for w in words))
+    line = _TERMINAL_CODES.sub("", next(matching, lines[0]))
     return line.rstrip(".")[:200]

@@ -1,4 +1,4 @@
-"""Evaluates a model on a task's splits, and finished runs again."""
+"""Evaluates models and finished runs on the splits of a task."""
 
 import json
 import os
@@ -24,16 +24,16 @@ def evaluate(
         run_folder: path of the run's folder.
         split: string, `"validation"`, `"test"` or another held-out split of
             the task.
-        data_dir: where the task's data is now, or the person's own file or
-            folder; `None` is where it was.
+        data_dir: path of the task's data, or of the user's own file or
+            folder, if it has moved; `None` means where it was.
 
     Returns:
-        A dict of `loss`, `accuracy` and what else the task reports.
+        A dict of `loss`, `accuracy` and the task's other metrics.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: the split is unknown, the adapter does not fit, or a
-            person's own data has changed.
+        ValueError: the split is unknown, the adapter does not fit, or the
+            user's own data has changed.
     """
     run, model = load_trained(run_folder, data_dir)
     return evaluate_model(model, run.task.held_out(split, run.batch_size))
@@ -50,7 +50,7 @@ def load_trained(
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: the adapter does not fit, or a person's own data has
+        ValueError: the adapter does not fit, or the user's own data has
             changed.
     """
     config = folder.read_config(run_folder)
@@ -60,7 +60,7 @@ def load_trained(
         config = config.with_settings(**{name: str(data_dir)})
     run = resolve(config)
     if run.task.reader is not None:
-        data_description.check_same(run.task, run_folder)
+        data_description.check_same_data(run.task, run_folder)
     model = build_model(run)
     model.load_adapter(adapter)
     return run, model
@@ -87,13 +87,13 @@ def test_metrics(run: ResolvedRun, model: FPTClassifier) -> dict[str, float]:
 
 
 def add_test(run_folder: Path) -> dict[str, Any]:
-    """Reads the test split for a run that was trained with `test=False`.
+    """Evaluates a run that was trained with `test=False` on the test split.
 
     Args:
         run_folder: path of the finished run's folder.
 
     Returns:
-        The dict in `metrics.json`, which has the new metrics now.
+        The dict in `metrics.json`, with the new metrics.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.

@@ -1,4 +1,4 @@
-"""A run's data as features that its frozen model has made of it."""
+"""A run's data as the features that its frozen model computes."""
 
 import pathlib
 from typing import Any
@@ -10,11 +10,11 @@ from keras_fpt import distribution, progress
 from keras_fpt.models import FPTClassifier, frozen_features
 from keras_fpt.tasks import Stored, Task
 
-# Larger features, in bytes, are kept on disk.
-MOST_IN_MEMORY = 2**30
+# Features that take more bytes are stored on disk.
+MAX_BYTES_IN_MEMORY = 2**30
 
 
-def check(task: Task, model: FPTClassifier) -> None:
+def check_cacheable(task: Task, model: FPTClassifier) -> None:
     """Checks that a run's features can be computed once.
 
     Args:
@@ -25,11 +25,11 @@ def check(task: Task, model: FPTClassifier) -> None:
         ValueError: it trains more than the output layer, or has dropout; its
             training examples change; or it is spread over devices.
     """
-    frozen_features.check(model)
+    frozen_features.check_constant(model)
     if not isinstance(task.data, Stored):
         raise ValueError(
-            f"Features cannot be cached: the task '{task.name}' makes new "
-            "training examples for each batch and repeats none."
+            f"Features cannot be cached: the task '{task.name}' generates new "
+            "training examples for each batch and never repeats one."
         )
     if task.data.augment is not None:
         raise ValueError(
@@ -38,8 +38,8 @@ def check(task: Task, model: FPTClassifier) -> None:
         )
     if distribution.current() is not None:
         raise ValueError(
-            "Features cannot be cached in a distributed run. The output layer "
-            "alone trains quickly on one device: leave out the distribution."
+            "Features cannot be cached in a distributed run. Training only the "
+            "output layer is fast on one device: leave out the distribution."
         )
 
 
@@ -52,7 +52,7 @@ def train_features(
         task: a `Task` with `Stored` data.
         model: an `FPTClassifier`.
         batch_size: int.
-        path: `.npy` file that large features are kept in.
+        path: `.npy` file that large features are stored in.
 
     Returns:
         Array `(n, num_output_tokens, dim)`, in the order of the split.
@@ -60,7 +60,8 @@ def train_features(
     x, y, _ = task.data.splits["train"]
     order = task.data.order("train")
     width = model.readout_layer.num_tokens * model.cut.hidden_dim
-    is_large = len(y) * width * np.dtype("float32").itemsize > MOST_IN_MEMORY
+    num_bytes = len(y) * width * np.dtype("float32").itemsize
+    is_large = num_bytes > MAX_BYTES_IN_MEMORY
     batches = task.data.in_order(x, order, batch_size)
     batches = progress.track(
         batches.as_numpy_iterator(), "features", len(batches)
@@ -81,13 +82,13 @@ def train_batches(
     y = tf.constant(task.data.labels("train"))
     shape = (batch_size, *features.shape[1:])
 
-    def gather(places: tf.Tensor) -> Any:
+    def gather(indices: tf.Tensor) -> Any:
         # Not `tf.gather`, which would read the whole file.
-        rows = tf.numpy_function(features.__getitem__, [places], tf.float32)
-        return tf.ensure_shape(rows, shape), tf.gather(y, places)
+        rows = tf.numpy_function(features.__getitem__, [indices], tf.float32)
+        return tf.ensure_shape(rows, shape), tf.gather(y, indices)
 
-    chosen = task.data.train_indices(batch_size, seed, first_batch)
-    return chosen.map(lambda _, places: gather(places)).prefetch(2)
+    batches = task.data.train_indices(batch_size, seed, first_batch)
+    return batches.map(lambda _, indices: gather(indices)).prefetch(2)
 
 
 def held_out_batches(

@@ -1,4 +1,4 @@
-"""The end of a run: its last evaluation, and the files that it leaves."""
+"""The end of a run: its last evaluation, and the files that it writes."""
 
 import importlib.metadata
 import logging
@@ -32,12 +32,12 @@ ACCURACY_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 def finish(
     run: ResolvedRun, model: FPTClassifier, recorder: Recorder, test: bool
 ) -> dict[str, Any]:
-    """Evaluates a trained model and writes all that a finished run leaves.
+    """Evaluates a trained model and writes the files of a finished run.
 
     Args:
         run: the `ResolvedRun`.
         model: its trained model.
-        recorder: what has recorded its training.
+        recorder: the `Recorder` of its training.
         test: bool, whether the test split is read, too.
 
     Returns:
@@ -74,11 +74,11 @@ def _measure(
         f"{name}_majority_accuracy": run.task.majority_accuracy(name)
         for name in run.task.held_out_splits
     }
-    spread = distribution.current()
+    engine = distribution.current()
     return metrics | {
         "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
-        "distribution": getattr(spread, "description", None),
+        "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
 
@@ -125,7 +125,7 @@ def first_batches(dataset: Any, size: int, batch_size: int) -> Any:
 def steps_to_accuracy(
     rows: Sequence[dict[str, Any]],
 ) -> dict[str, int | None]:
-    """The first evaluated step at which validation accuracy reached a level.
+    """The first evaluated step at which validation accuracy reached each level.
 
     Args:
         rows: list of dicts as in `history.csv`.

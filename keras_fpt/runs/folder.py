@@ -22,7 +22,7 @@ Path = str | os.PathLike[str]
 CONFIG = "config.json"
 HISTORY = "history.csv"
 METRICS = "metrics.json"
-DIVERGED = "diverged.json"  # In place of the metrics.
+DIVERGED = "diverged.json"  # Written in place of the metrics.
 ADAPTER = "adapter.safetensors"
 CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
@@ -30,7 +30,7 @@ FEATURES = "features.npy"
 DATA = "data.json"
 TENSORBOARD = "tensorboard"
 LOCK = ".lock"
-# When a run is removed, the metrics are removed first, since they say that it
+# When a run is removed, the metrics are removed first, since they show that it
 # is finished, and the configuration last: as long as it exists, the folder is
 # known to hold a run.
 _ALL = (
@@ -49,7 +49,7 @@ _ALL = (
 
 def new_folder(task: str, arm: str) -> pathlib.Path:
     """Makes `runs/<task>-<arm>-<n>`, with the first n that is free."""
-    # Without characters that some file systems refuse or that make folders.
+    # Without characters that some file systems refuse or that separate folders.
     name = re.sub(r"[^\w.-]", "-", task)
     number = 1
     while True:
@@ -61,7 +61,7 @@ def new_folder(task: str, arm: str) -> pathlib.Path:
             number += 1
 
 
-def check(folder: Path, resume: bool, overwrite: bool) -> None:
+def check_output(folder: Path, resume: bool, overwrite: bool) -> None:
     """Checks, before any work is done, that a run may be written to a folder.
 
     Args:
@@ -118,17 +118,17 @@ def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
 
 
 def _is_leftover(path: pathlib.Path) -> bool:
-    """Whether a path is what a run leaves that is killed as it begins."""
+    """Whether a path was left by a run that was killed as it started."""
     return path.name == LOCK or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
 
 
 @contextlib.contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Makes a folder, and keeps other processes from writing a run there.
+    """Creates a folder, and keeps other processes from writing a run there.
 
     The lock is the operating system's, which releases it however the process
-    ends. The lock's file is removed at the end of the block; one that a
-    killed process leaves locks nothing.
+    ends. The lock file is removed at the end of the block; a lock file that a
+    killed process leaves behind has no effect.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -145,8 +145,8 @@ def lock(folder: Path) -> Iterator[None]:
             f"{path.read_text().strip()}). Wait until it has ended, or choose "
             "another folder."
         ) from error
-    # Where a file system has no such locks, filelock falls back to one of its
-    # own, whose file only it may write and remove.
+    # Where a file system has no such locks, filelock falls back to its own
+    # kind, whose file only it may write and remove.
     is_native = isinstance(file_lock, filelock.FileLock)
     try:
         if is_native:
@@ -161,10 +161,10 @@ def lock(folder: Path) -> Iterator[None]:
 def initialize(
     folder: Path, run: ResolvedRun, resume: bool, overwrite: bool
 ) -> None:
-    """Writes a run's configuration into a folder that `lock` has made.
+    """Writes a run's configuration into a folder that `lock` has created.
 
     Raises:
-        FileExistsError: as `check` does.
+        FileExistsError: as `check_output` does.
         ValueError: the run to resume has another configuration.
     """
     folder = pathlib.Path(folder)
@@ -173,13 +173,13 @@ def initialize(
         clear(folder)
     _clear_leftovers(folder)
     if (folder / CONFIG).exists():
-        check_same(folder, run)
+        check_same_config(folder, run)
     else:
         files.write_text(folder / CONFIG, run.to_json())
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Removes what a finished run no longer needs."""
+    """Removes the checkpoints, which a finished run no longer needs."""
     shutil.rmtree(pathlib.Path(folder, CHECKPOINTS), ignore_errors=True)
 
 
@@ -239,10 +239,10 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return json.loads(pathlib.Path(folder, METRICS).read_text())
 
 
-def check_same(folder: Path, run: ResolvedRun) -> None:
+def check_same_config(folder: Path, run: ResolvedRun) -> None:
     """Checks that the run in a folder has the same configuration as another.
 
-    Where the data lies may differ.
+    The paths of the data may differ.
 
     Raises:
         ValueError: it has another configuration.

@@ -9,7 +9,8 @@ from keras_fpt import tasks
 from keras_fpt.tasks import Task
 
 _Stamp = list[tuple[str, int, int]]
-# By what was asked for: the state of a person's files then, and the task.
+# From the arguments of `load_task`, as text, to the state of the user's files
+# at that time and the task.
 _loaded: dict[str, tuple[_Stamp, Task]] = {}
 
 
@@ -19,15 +20,15 @@ def load_task(
     options: dict[str, Any] | None = None,
     source: str | None = None,
 ) -> Task:
-    """A task, from memory where this process has loaded it before.
+    """A task, from memory if this process has loaded it before.
 
-    Files of a person's own are read again where they have changed since.
+    The user's own files are read again if they have changed since.
 
     Args:
         name: string, as for `keras_fpt.tasks.get`.
         data_dir: string, likewise.
         options: dict of the task's own options.
-        source: string, path of a person's own data; `None` for a task of the
+        source: string, path of the user's own data; `None` for a task of the
             package.
 
     Raises:
@@ -40,16 +41,16 @@ def load_task(
         stamp = _stamp(source)
         if "labels" in options:
             stamp += _stamp(options["labels"])
-    known = _loaded.get(key)
-    if known is not None and known[0] == stamp:
-        return known[1]
+    loaded = _loaded.get(key)
+    if loaded is not None and loaded[0] == stamp:
+        return loaded[1]
     task = tasks.get(source or name, data_dir, **options)
     _loaded[key] = stamp, task
     return task
 
 
 def _stamp(path: str) -> _Stamp:
-    """What tells whether a file, or one in a folder, was changed."""
+    """What tells whether a file, or one in a folder, has changed."""
     root = pathlib.Path(path)
     files = sorted(root.rglob("*")) if root.is_dir() else [root]
     return [

@@ -1,4 +1,4 @@
-"""From a resolved run to its compiled model."""
+"""Builds the compiled model of a resolved run."""
 
 import dataclasses
 

@@ -19,7 +19,7 @@ def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
     """Predicts the classes of new examples.
 
     Args:
-        run_folder: path of a finished run on a person's own data.
+        run_folder: path of a finished run on the user's own data.
         path: a file or folder of the kind that the run was trained on;
             labels are not needed.
         output: path of the `.csv` file to write, or `None`.

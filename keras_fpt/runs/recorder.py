@@ -20,25 +20,25 @@ from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.runs.signals import StopSignals
 
 EVALUATIONS = 20
-LEAST_STEPS_BETWEEN_EVALUATIONS = 25
+MIN_STEPS_BETWEEN_EVALUATIONS = 25
 CHECKPOINT_SECONDS = 5.0
 
 
 def steps_between_evaluations(steps: int) -> int:
     """How many steps of a run lie between two of its evaluations."""
-    return max(math.ceil(steps / EVALUATIONS), LEAST_STEPS_BETWEEN_EVALUATIONS)
+    return max(math.ceil(steps / EVALUATIONS), MIN_STEPS_BETWEEN_EVALUATIONS)
 
 
 class Recorder(keras.callbacks.Callback):
     """Writes a run's checkpoints, and its history at each evaluation.
 
-    A checkpoint is taken within a segment, the steps between two
-    evaluations, or at its end, before the evaluation. The latter holds the
+    A checkpoint is saved within a segment (the steps between two
+    evaluations) or at its end, before the evaluation. The latter holds the
     segment's means, so that a run that resumes from there evaluates at once.
 
     Args:
         folder: `pathlib.Path` of the run. If it holds a checkpoint, training
-            begins from there.
+            starts from there.
         run: the `ResolvedRun`.
         stop_signals: a `StopSignals`.
         checkpoint_seconds: float, see `CheckpointInterval`.
@@ -88,7 +88,7 @@ class Recorder(keras.callbacks.Callback):
             )
 
     def describe_saved_state(self) -> str:
-        """Where a resumed run would begin, in words."""
+        """Where a resumed run would start, in words."""
         if not self.saved_step:
             return "the beginning"
         return f"the checkpoint of step {self.saved_step:,}"
@@ -101,8 +101,8 @@ class Recorder(keras.callbacks.Callback):
     @property
     def _process_offset(self) -> int:
         """Keeps processes from drawing the same dropout."""
-        spread = distribution.current()
-        return 0 if spread is None else 1_000_003 * spread.process_index
+        engine = distribution.current()
+        return 0 if engine is None else 1_000_003 * engine.process_index
 
     @property
     def steps_to_evaluation(self) -> int:
@@ -115,7 +115,7 @@ class Recorder(keras.callbacks.Callback):
         return self.arrays is not None and self.train_logs is None
 
     def restore(self) -> None:
-        """Puts the checkpoint that the run resumes from into the model."""
+        """Loads the checkpoint that the run resumes from into the model."""
         checkpoints.restore_state(self.arrays or {}, self.model)
         self.arrays = None
 
@@ -138,15 +138,17 @@ class Recorder(keras.callbacks.Callback):
         self.step += 1
         self._check_finite("loss", logs["loss"])
         is_last = self.step == self.run.steps
-        ends = is_last or self.step % self.steps_per_segment == 0
-        if ends:
+        is_segment_end = is_last or self.step % self.steps_per_segment == 0
+        if is_segment_end:
             self.train_logs = {k: float(logs[k]) for k in ("loss", "accuracy")}
-        stops = self.stop_signals.pending is not None
-        # Within a segment each process has metrics, and a clock, of its own.
-        alone = distribution.num_processes() == 1
-        if ends or (alone and (stops or self.interval.is_due())):
+        is_stopping = self.stop_signals.pending is not None
+        # Within a segment, each process has its own metrics and its own clock.
+        is_single = distribution.num_processes() == 1
+        if is_segment_end or (
+            is_single and (is_stopping or self.interval.is_due())
+        ):
             self.checkpoint()
-        if ends or stops:
+        if is_segment_end or is_stopping:
             self.stop_signals.deliver()
         if is_last:
             self.model.stop_training = True
@@ -204,7 +206,7 @@ class Recorder(keras.callbacks.Callback):
         Args:
             validation: dict of the validation split's loss and accuracy.
         """
-        # The last update may have broken weights whose loss was still good.
+        # The last update may have broken weights whose loss was still finite.
         self._check_finite("validation loss", validation["loss"])
         train = self.train_logs or {}
         row = {
@@ -244,7 +246,7 @@ def write_history(
 ) -> None:
     """Writes `history.csv`: one row per evaluation.
 
-    `train_*` are running means over the steps since the row before, with
+    `train_*` are running means over the steps since the previous row, with
     dropout; `validation_*` are in evaluation mode, on at most about 1,000
     examples, always the same.
     """

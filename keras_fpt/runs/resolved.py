@@ -1,4 +1,4 @@
-"""What will run: every default filled in, the task loaded, the preset found."""
+"""A run with every default filled in, its task loaded and its preset found."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ class ResolvedRun:
     """Everything that decides a run's result, apart from versions.
 
     Args:
-        config: the `RunConfig`, what was said.
+        config: the `RunConfig` that was resolved.
         task: the `Task`.
         preset: the `Preset`.
         arm: the `Arm`.
@@ -29,8 +29,8 @@ class ResolvedRun:
         steps: int, gradient steps.
         batch_size: int.
         learning_rate: float.
-        options: dict, options of the task itself, as JSON has them.
-        source: string, absolute path of a person's own data, or `None`.
+        options: dict, options of the task itself, as JSON values.
+        source: string, absolute path of the user's own data, or `None`.
     """
 
     config: RunConfig
@@ -50,7 +50,7 @@ class ResolvedRun:
         return self.config.seed
 
     def settings(self) -> dict[str, Any]:
-        """All options in one flat dict, as `config.json` has them."""
+        """All options in one flat dict, as in `config.json`."""
         return self._filled().settings()
 
     def to_json(self) -> str:
@@ -74,7 +74,7 @@ class ResolvedRun:
     def as_built(self, model: FPTClassifier) -> Self:
         """The run with the dropout rate that its model has.
 
-        That is 0 where nobody chose a rate and the backbone has no dropout.
+        That is 0 if no rate was given and the backbone has no dropout.
         """
         options = dataclasses.replace(
             self.model, dropout=model.options.dropout or 0.0
@@ -86,10 +86,10 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     """Fills in every default of a run, loads its task and finds its preset.
 
     Args:
-        config: a `RunConfig`; one that a run's folder holds has no defaults
-            left, and stays as it is.
-        task: the `Task`, where it is known; `None` loads it, or takes it from
-            memory.
+        config: a `RunConfig`. One that was read from a run's folder has no
+            defaults left to fill in.
+        task: the `Task`, if it is loaded already; `None` loads it, or takes
+            it from memory.
 
     Raises:
         ValueError: a value is out of range or unknown.
@@ -104,17 +104,17 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     if task is None:
         task = load_task(config.task, config.data_dir, options, source)
     arm = arms.get(config.arm)
-    said = config.model
+    given = config.model
     run = ResolvedRun(
         config=config,
         task=task,
         preset=Preset.parse(config.preset or arm.preset),
         arm=arm,
         model=dataclasses.replace(
-            said,
-            policy=said.policy or arm.policy,
-            dropout=_or(said.dropout, task.recipe.dropout),
-            learned_positions=said.learned_positions or arm.learned_positions,
+            given,
+            policy=given.policy or arm.policy,
+            dropout=_or(given.dropout, task.recipe.dropout),
+            learned_positions=given.learned_positions or arm.learned_positions,
         ),
         steps=_or(config.steps, task.recipe.steps),
         batch_size=_or(config.batch_size, task.recipe.batch_size),
@@ -126,8 +126,8 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     return run
 
 
-def _or(said: Any, default: Any) -> Any:
-    return default if said is None else said
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
 
 
 def _absolute(path: str) -> str:

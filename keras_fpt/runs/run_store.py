@@ -19,13 +19,14 @@ from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.training import train
 
 LOGGER = logging.getLogger(__name__)
+# Between attempts while another process works on a run.
 BUSY_SECONDS = 1.0
 
 
 def run_name(run: ResolvedRun) -> str:
     """The name of a run's folder, the same for the same run."""
-    described = {**run.settings(), "backend": keras.backend.backend()}
-    text = json.dumps(described, sort_keys=True)
+    settings = {**run.settings(), "backend": keras.backend.backend()}
+    text = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{run.arm.name}-{run.learning_rate:g}-seed{run.seed}-{digest}"
 
@@ -36,20 +37,20 @@ def get_or_train(
     """Trains a run in a folder of runs, unless it is finished there.
 
     An interrupted run is resumed; while another process works on it, this
-    one waits. A run whose loss became infinite or NaN is left as it is.
+    one waits. A run whose loss became infinite or NaN is not trained again.
 
     Args:
         config: a `RunConfig`.
         runs_folder: path of the folder of runs.
-        test: bool, whether the test split is read, too: for runs after which
-            nothing is chosen any more.
+        test: bool, whether the test split is read, too; for runs after which no
+            more choices are made.
 
     Returns:
         Tuple of the run's folder and the dict in its `metrics.json`, which is
         `None` if the run diverged.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is not right.
+        ValueError, FileNotFoundError: something in `config` is invalid.
     """
     run = resolve(config)
     run_folder = pathlib.Path(runs_folder, run_name(run))

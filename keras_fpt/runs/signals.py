@@ -10,8 +10,8 @@ from types import FrameType
 class Preempted(BaseException):
     """The machine asked the process to end (SIGTERM), as schedulers do.
 
-    Like `KeyboardInterrupt`, it is not an `Exception`, so that nothing
-    on the way mistakes it for an error of its own.
+    Like `KeyboardInterrupt`, it is not an `Exception`, so that no code
+    on the way handles it as an error of its own.
     """
 
 
@@ -22,7 +22,7 @@ _RAISED: dict[int, type[BaseException]] = {
 
 
 class StopSignals:
-    """Turns SIGINT and SIGTERM into exceptions, at a good moment.
+    """Turns SIGINT and SIGTERM into exceptions, at a safe moment.
 
     While they are deferred, the first one waits until it is delivered, so
     that a checkpoint can be written; a second one, from somebody who does not
@@ -52,11 +52,11 @@ class StopSignals:
                 signal.signal(number, handler)
 
     def defer(self) -> None:
-        """Lets the next signal wait."""
+        """Defers the next signal."""
         self._is_deferring = True
 
     def deliver(self) -> None:
-        """Raises for a signal that waits, and for later ones at once."""
+        """Raises for a deferred signal, if any, and at once for later ones."""
         self._is_deferring = False
         if self.pending is not None:
             raise self.pending

@@ -30,7 +30,8 @@ from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
 CLASSES_SHOWN = 5
-# While a run trains, it looks at no more of the validation split than this.
+# While a run trains, it is evaluated on at most this many examples of the
+# validation split, rounded up to whole batches.
 VALIDATION_SUBSET_SIZE = 1000
 
 
@@ -42,7 +43,7 @@ def train(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     test: bool = True,
 ) -> dict[str, Any]:
-    """Trains a run and leaves its record in a folder.
+    """Trains a run and records it in a folder.
 
     A run that is killed at any moment and resumed, on the same backend, ends
     as if nothing had happened: with the same metrics and adapter, bit for
@@ -53,13 +54,13 @@ def train(
     only before each evaluation.
 
     Args:
-        config: a `RunConfig`, or what `resolve` made of one.
+        config: a `RunConfig`, or the `ResolvedRun` that `resolve` returns.
         output: path of the run's folder. `None` makes a new one,
             `runs/<task>-<arm>-<n>`. Several processes must share one.
         resume: bool, whether to resume an existing run.
         overwrite: bool, whether to replace an existing run.
-        checkpoint_seconds: float, the least time between two checkpoints.
-            It is longer where writing one takes over a twentieth of it.
+        checkpoint_seconds: float, the minimum time between two checkpoints.
+            It is longer if writing one takes over a twentieth of it.
         test: bool, whether the test split, and further held-out ones, are
             read at the end. `add_test` reads them later.
 
@@ -67,13 +68,13 @@ def train(
         The dict in `metrics.json`.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is not right.
+        ValueError, FileNotFoundError: something in `config` is invalid.
         FileExistsError: the folder already holds a run.
         ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
         OSError: the folder cannot be written to, or the disk is full.
         FloatingPointError: the loss or a weight became NaN or infinite.
-        MemoryError: there is too little memory.
+        MemoryError: there is not enough memory.
         Preempted: SIGTERM asked the process to stop. Like `KeyboardInterrupt`,
             it leaves a run that can be resumed.
     """
@@ -86,7 +87,7 @@ def train(
             "In several processes, give an output folder that they all share."
         )
     if output is not None:
-        folder.check(output, resume, overwrite)
+        folder.check_output(output, resume, overwrite)
     stop_signals = StopSignals()
     with stop_signals.watched(), errors.translate_out_of_memory():
         run = config if isinstance(config, ResolvedRun) else resolve(config)
@@ -99,7 +100,7 @@ def train(
         model = build_model(run)
         run = run.as_built(model)
         if run.config.cache_features:
-            feature_data.check(run.task, model)
+            feature_data.check_cacheable(run.task, model)
         run_folder = pathlib.Path(
             folder.new_folder(run.task.name, run.arm.name)
             if output is None
@@ -109,31 +110,31 @@ def train(
             Recorder, run_folder, run, stop_signals, checkpoint_seconds
         )
         with contextlib.ExitStack() as stack:
-            distribution.barrier()  # All have looked at what exists.
+            distribution.barrier()  # All have checked the folder.
             if distribution.is_first_process():
                 stack.enter_context(folder.lock(run_folder))
                 folder.initialize(run_folder, run, resume, overwrite)
                 if run.task.reader is not None:
                     data_description.save_description(run.task, run_folder)
                 recorder = make_recorder()
-            distribution.barrier()  # The first has tidied up.
+            distribution.barrier()  # The first has prepared it.
             if not distribution.is_first_process():
                 recorder = make_recorder()
-            _check_shared(recorder)
+            _check_same_step(recorder)
             return _train(run, model, recorder, test)
 
 
 def _check_batch_size(batch_size: int) -> None:
-    spread = distribution.current()
-    if spread is not None and batch_size % spread.num_replicas:
+    engine = distribution.current()
+    if engine is not None and batch_size % engine.num_replicas:
         raise ValueError(
             f"A batch size of {batch_size} cannot be divided between "
-            f"{spread.num_replicas} devices. Use a multiple of it."
+            f"{engine.num_replicas} devices. Use a multiple of it."
         )
 
 
-def _check_shared(recorder: Recorder) -> None:
-    """Checks that all processes begin at the same step."""
+def _check_same_step(recorder: Recorder) -> None:
+    """Checks that all processes start at the same step."""
     steps = distribution.total(recorder.step)
     if steps != recorder.step * distribution.num_processes():
         raise ValueError(
@@ -150,7 +151,7 @@ def _read_finished(
     if run.config.model.dropout is None and saved_dropout == 0:
         # The rate of a run that chose none depends on its backbone.
         run = run.as_built(build_model(run))
-    folder.check_same(run_folder, run)
+    folder.check_same_config(run_folder, run)
     folder.remove_checkpoints(run_folder)
     LOGGER.info(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
@@ -161,10 +162,10 @@ def _read_finished(
 def _train(
     run: ResolvedRun, model: FPTClassifier, recorder: Recorder, test: bool
 ) -> dict[str, Any]:
-    """Trains from where the recorder is, and finishes; says if it stops."""
-    spread = distribution.current()
-    if spread is not None:
-        LOGGER.info(f"Distribution: {spread.description}.")
+    """Trains from the recorder's step, and finishes; logs an interruption."""
+    engine = distribution.current()
+    if engine is not None:
+        LOGGER.info(f"Distribution: {engine.description}.")
     if recorder.step:
         LOGGER.info(f"Resuming after step {recorder.step:,}.")
     _log_start(run, model, recorder.folder)
@@ -182,7 +183,7 @@ def _train(
         )
         raise
     except Exception:
-        # A signal that waited for the end of a step, which never came, since
+        # A signal was deferred to the end of a step that never came, because
         # another process had ended.
         if recorder.stop_signals.pending is not None:
             raise recorder.stop_signals.pending from None
@@ -190,7 +191,7 @@ def _train(
 
 
 def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
-    """Trains from where the recorder is to the last step."""
+    """Trains from the recorder's step to the last one."""
     task, batch_size, seed = run.task, run.batch_size, run.seed
     validation = first_batches(
         task.datasets(batch_size, seed).validation,
@@ -202,7 +203,7 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
         return task.datasets(batch_size, seed, first_batch).train
 
     if run.config.cache_features:
-        model, make_train, validation = _on_features(
+        model, make_train, validation = _cache_features(
             run, model, validation, recorder.folder
         )
     recorder.set_model(model)
@@ -219,7 +220,7 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():
         while recorder.step < run.steps:
-            # First what is left of a segment that was interrupted.
+            # First the rest of a segment that was interrupted.
             done, steps = len(recorder.rows), recorder.steps_to_evaluation
             is_rest = steps < recorder.steps_per_segment
             model.fit(
@@ -234,13 +235,13 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
             )
 
 
-def _on_features(
+def _cache_features(
     run: ResolvedRun,
     model: FPTClassifier,
     validation: Any,
     run_folder: pathlib.Path,
 ) -> tuple[Any, Any, Any]:
-    """What to train, and on what, where features are computed once."""
+    """The model and data to train with when features are computed once."""
     size = run.batch_size
     features = feature_data.train_features(
         run.task, model, size, run_folder / folder.FEATURES

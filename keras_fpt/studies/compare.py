@@ -1,4 +1,4 @@
-"""Compares a frozen language model with its rivals on some data, in time."""
+"""Compares a frozen language model with its rivals within a time budget."""
 
 import dataclasses
 import functools
@@ -39,13 +39,13 @@ TRAINED_ARMS = ("finetune", "full")
 _BASELINE_SHARE = 0.08
 # Time for the report's plots and tables.
 _REPORT_SECONDS = 15
-# The share of the runs' time that is planned: the time of a step varies.
-_CAUTION = 0.7
+# The share of the runs' time that is planned, since the time of a step varies.
+_PLANNED_SHARE = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What is compared.
+    """What a comparison compares.
 
     Args:
         run: `RunConfig`, what all runs have in common. The comparison chooses
@@ -64,7 +64,7 @@ class Comparison:
         """
         names = ARMS + TRAINED_ARMS * self.finetune
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
-        # The output layer alone, on frozen features.
+        # Only the output layer trains, on frozen features.
         never_changes = isinstance(task.data, Stored) and not task.data.augment
         probe = self.run.with_settings(
             arm="fpt",
@@ -77,11 +77,11 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How much is trained.
+    """The learning rates, seeds and steps of a comparison.
 
     Args:
-        learning_rates: tuple of floats that each variant tries, the likeliest
-            first.
+        learning_rates: tuple of floats that each variant tries, the most
+            promising first.
         seeds: int, number of runs of each at its best rate.
         steps: int, gradient steps of a run.
     """
@@ -92,7 +92,7 @@ class Plan:
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "Plan":
-        """Reads what `compare` has written.
+        """Reads the plan that an earlier call has written.
 
         Raises:
             ValueError: the file is damaged.
@@ -101,8 +101,8 @@ class Plan:
         return json_files.from_dict(cls, entry, f"`{path}`")
 
 
-# The rates and seeds to plan, by the least share of the recipe's steps that
-# each run must then have.
+# The learning rates and seeds to plan, each with the minimum share of the
+# recipe's steps that every run must then have.
 _PLANS = (
     (1.0, (1e-3, 3e-3, 3e-4, 1e-2, 1e-4), 5),
     (0.25, (1e-3, 3e-3, 3e-4), 3),
@@ -117,7 +117,7 @@ def run_comparison(
     seconds: float,
     began: float | None = None,
 ) -> tuple[pathlib.Path, Any, str | None]:
-    """Compares a frozen language model with what else one would try.
+    """Compares a frozen language model with what one would try otherwise.
 
     Its rivals are the majority class, scikit-learn's logistic regression and
     histogram gradient boosting on the flattened tokens, a linear probe of the
@@ -141,7 +141,7 @@ def run_comparison(
         sentence of `keras_fpt.results.conclude`.
 
     Raises:
-        ValueError, FileNotFoundError: something in `comparison` is not right,
+        ValueError, FileNotFoundError: something in `comparison` is invalid,
             or the time is too short.
         FileExistsError: the folder holds something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
@@ -165,7 +165,7 @@ def run_comparison(
 def _fit_baselines(
     task: Task, output: pathlib.Path, deadline: Deadline
 ) -> tuple[list[Baseline], list[NotRun]]:
-    """Baselines that this call or an earlier one has fitted, or could not."""
+    """Baselines that this or an earlier call fitted, and what failed."""
     if (output / baselines.FILE).is_file():
         missing = not_run.read(output)
         return baselines.read(output), [
@@ -185,23 +185,23 @@ def _train(
     output: pathlib.Path,
     deadline: Deadline,
 ) -> list[NotRun]:
-    """Trains what the plan says; returns what could not be run."""
+    """Trains the planned runs; returns what could not be run."""
     task, batch_size = run.task, run.batch_size
     variants = comparison.variants(task)
-    LOGGER.info("Measuring what a step of each arm takes.")
+    LOGGER.info("Measuring the time per step of each arm.")
     try:
         with deadline.enforced(_REPORT_SECONDS):
             costs = _costs(variants)
     except OutOfTime as error:
         raise ValueError(
-            "The budget is too small to measure what a step takes. Give a "
+            "The budget is too small to measure the time per step. Give a "
             "larger --budget, a smaller --preset, or a smaller --batch-size."
         ) from error
     test_seconds = sum(each.test_seconds(task, batch_size) for each in costs)
     if (output / PLAN).is_file():
         plan = Plan.read(output / PLAN)
     else:
-        left = _CAUTION * (deadline.left - _REPORT_SECONDS)
+        left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
         plan = make_plan(costs, task, batch_size, left)
         files.write_text(
             output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
@@ -225,20 +225,20 @@ def _train(
 
 
 def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
-    """The `Cost` of each variant; what trains the same costs the same."""
-    known: dict[str | None, cost.Cost] = {}
+    """The `Cost` of each variant, measured once for all that train the same."""
+    by_policy: dict[str | None, cost.Cost] = {}
     runs = [resolve(variant) for variant in variants]
     for run in runs:
-        if run.model.policy not in known:
-            known[run.model.policy] = cost.measure(run)
+        if run.model.policy not in by_policy:
+            by_policy[run.model.policy] = cost.measure(run)
             keras.utils.clear_session()
-    return [known[run.model.policy] for run in runs]
+    return [by_policy[run.model.policy] for run in runs]
 
 
 def make_plan(
     costs: Sequence[cost.Cost], task: Task, batch_size: int, seconds: float
 ) -> Plan:
-    """The most that can be trained in a given time.
+    """The largest plan that fits into a given time.
 
     Args:
         costs: list of `Cost`, one per variant.
@@ -252,7 +252,7 @@ def make_plan(
     Raises:
         ValueError: the time is too short for any plan.
     """
-    most = task.recipe.steps
+    max_steps = task.recipe.steps
 
     def total(rates: tuple[float, ...], seeds: int, steps: int) -> float:
         return sum(
@@ -264,26 +264,28 @@ def make_plan(
 
     for share, rates, seeds in _PLANS:
         seconds_of = functools.partial(total, rates, seeds)
-        steps = _largest(seconds_of, seconds, most)
-        if steps >= max(share * most, recorder.LEAST_STEPS_BETWEEN_EVALUATIONS):
+        steps = _largest(seconds_of, seconds, max_steps)
+        if steps >= max(
+            share * max_steps, recorder.MIN_STEPS_BETWEEN_EVALUATIONS
+        ):
             return Plan(rates, seeds, steps)
-    least = seconds_of(recorder.LEAST_STEPS_BETWEEN_EVALUATIONS) / seconds
+    ratio = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
     raise ValueError(
         "The budget is too small to compare anything: runs of "
-        f"{recorder.LEAST_STEPS_BETWEEN_EVALUATIONS} steps would take "
-        f"{least:.1f} times what is left of it here. Give a larger --budget, "
+        f"{recorder.MIN_STEPS_BETWEEN_EVALUATIONS} steps would take "
+        f"{ratio:.1f} times the time that is left. Give a larger --budget, "
         "a smaller --preset, or a smaller --batch-size."
     )
 
 
 def _largest(
-    seconds_of: Callable[[int], float], seconds: float, most: int
+    seconds_of: Callable[[int], float], seconds: float, limit: int
 ) -> int:
-    """The largest number up to `most` that fits into a time, or 0.
+    """The largest number up to `limit` that fits into a time, or 0.
 
     All numbers below one that fits must fit, too.
     """
-    low, high = 0, most + 1
+    low, high = 0, limit + 1
     while high - low > 1:
         middle = (low + high) // 2
         if seconds_of(middle) <= seconds:

@@ -1,4 +1,4 @@
-"""What a run costs in wall time, estimated from a few of its steps."""
+"""The wall time that a run takes, estimated from a few of its steps."""
 
 import dataclasses
 import itertools
@@ -52,28 +52,28 @@ class Cost:
         between = recorder.steps_between_evaluations(steps)
         size = task.data.size("validation")
         examples = train_subset_size(task) + size
-        looks = math.ceil(steps / between)
-        examples += looks * min(size, VALIDATION_SUBSET_SIZE)
+        evaluations = math.ceil(steps / between)
+        examples += evaluations * min(size, VALIDATION_SUBSET_SIZE)
         total = self.start + self.features + steps * self.step
         total += self.batch * math.ceil(examples / batch_size)
-        return total + test * self.test_seconds(task, batch_size, again=False)
+        return total + test * self.test_seconds(task, batch_size, rebuild=False)
 
     def test_seconds(
-        self, task: Task, batch_size: int, again: bool = True
+        self, task: Task, batch_size: int, rebuild: bool = True
     ) -> float:
         """Seconds for the test split, and for further held-out ones.
 
         Args:
             task: the `Task`.
             batch_size: int.
-            again: bool, whether the model is built again for it.
+            rebuild: bool, whether the model is built again for it.
         """
         size = sum(task.data.size(name) for name in task.held_out_splits[1:])
-        return again * self.start + self.batch * math.ceil(size / batch_size)
+        return rebuild * self.start + self.batch * math.ceil(size / batch_size)
 
 
 def measure(run: ResolvedRun) -> Cost:
-    """Measures a run's `Cost` by starting it; nothing is left behind.
+    """Measures a run's `Cost` by starting it; no run folder is written.
 
     Args:
         run: a `ResolvedRun`.
@@ -97,17 +97,17 @@ def measure(run: ResolvedRun) -> Cost:
     model.evaluate(splits.validation.take(_STEPS), verbose=0, callbacks=[clock])
     batch = clock.median()
     spent = time.perf_counter() - began
-    seen = min(_STEPS, len(splits.validation))
-    start = max(0.0, spent - (_STEPS - 1) * step - (seen - 1) * batch)
+    num_batches = min(_STEPS, len(splits.validation))
+    start = max(0.0, spent - (_STEPS - 1) * step - (num_batches - 1) * batch)
     if run.config.cache_features:
-        # Compared with the features, the output layer costs nothing.
+        # Compared with the features, the output layer takes no time.
         size = math.ceil(run.task.data.size("train") / run.batch_size)
         return Cost(start, batch / 10, batch / 10, features=size * batch)
     return Cost(start, step, batch)
 
 
 class _Clock(keras.callbacks.Callback):
-    """The time at which each batch ended and its loss was known."""
+    """Records the time at which each batch ended and its loss was known."""
 
     def __init__(self) -> None:
         super().__init__()

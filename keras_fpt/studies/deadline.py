@@ -1,4 +1,4 @@
-"""Deadlines: wall time after which a block of code is interrupted."""
+"""Deadlines: points in time at which a block of code is interrupted."""
 
 import _thread
 import contextlib
@@ -12,15 +12,15 @@ from keras_fpt.runs import Preempted, StopSignals
 
 
 class OutOfTime(Exception):
-    """The time for a block of code is over."""
+    """The time for a block of code is up."""
 
 
 class Deadline:
-    """A point in wall time by which something must end, or none.
+    """A point in wall time by which something must end, if there is one.
 
     Args:
         seconds: float, time from `began`; `None` means no deadline.
-        began: float, of `time.monotonic()`; `None` is now.
+        began: float, of `time.monotonic()`; `None` means now.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Deadline:
     ) -> Iterator[None]:
         """Interrupts the block when time is up, as SIGTERM would.
 
-        So a run that trains within it checkpoints first, and can be resumed.
-        Code that computes outside of Python is interrupted when it returns.
+        A run that trains within it saves a checkpoint first and can be resumed.
+        Code that runs outside of Python is interrupted when it returns.
 
         Args:
             reserve: float, seconds to leave before the deadline.
@@ -79,7 +79,7 @@ class Deadline:
         except Preempted:
             if not is_up.is_set():
                 raise
-            raise OutOfTime(f"{seconds:.0f} seconds were over.") from None
+            raise OutOfTime(f"{seconds:.0f} seconds have passed.") from None
 
 
 def parse_seconds(text: str) -> float:

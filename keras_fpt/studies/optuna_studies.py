@@ -11,7 +11,7 @@ from keras_fpt.studies.sweep_config import Range, SweepConfig
 # retried keeps the number of the first.
 _STARTED = "begun"
 # How often a run is taken over after its worker died.
-MOST_RETRIES = 3
+MAX_RETRIES = 3
 
 
 def open_storage(url: str, takeover_seconds: int) -> Any:
@@ -37,7 +37,7 @@ def open_storage(url: str, takeover_seconds: int) -> Any:
             heartbeat_interval=max(1, takeover_seconds // 4),
             grace_period=takeover_seconds,
             heartbeat_stale_trial_callback=(
-                optuna.storages.RetryHeartbeatStaleTrialCallback(MOST_RETRIES)
+                optuna.storages.RetryHeartbeatStaleTrialCallback(MAX_RETRIES)
             ),
         )
 
@@ -78,9 +78,9 @@ def _study(name: str, storage: Any, points: Sequence[dict[str, Any]]) -> Any:
     trials = study.get_trials(
         deepcopy=False, states=(state.WAITING, state.RUNNING, state.COMPLETE)
     )
-    known = [trial.user_attrs.get("point") for trial in trials]
+    queued = [trial.user_attrs.get("point") for trial in trials]
     for point in points:
-        if point not in known:
+        if point not in queued:
             # Two workers may both do this. That costs nothing, since an
             # existing run is not trained again.
             study.enqueue_trial(point, user_attrs={"point": point})
@@ -115,7 +115,7 @@ def send_missing_heartbeats(study: Any, storage: Any) -> None:
 
 
 def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that a trial is to try.
+    """The settings that a trial tries.
 
     Args:
         trial: `optuna.Trial`.
@@ -129,8 +129,8 @@ def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
 def _suggest(trial: Any, name: str, values: Any) -> Any:
     if not isinstance(values, Range):
         return trial.suggest_categorical(name, values)
-    whole = isinstance(values.low, int) and isinstance(values.high, int)
-    suggest = trial.suggest_int if whole else trial.suggest_float
+    is_whole = isinstance(values.low, int) and isinstance(values.high, int)
+    suggest = trial.suggest_int if is_whole else trial.suggest_float
     return suggest(name, values.low, values.high, log=values.low > 0)
 
 
@@ -143,7 +143,7 @@ def completed(study: Any) -> list[Any]:
 
 
 def best(study: Any) -> Any:
-    """The completed trial of the highest accuracy, and then lowest loss.
+    """The completed trial of the highest accuracy; ties go to the lowest loss.
 
     Raises:
         ValueError: no trial is completed.
@@ -152,7 +152,7 @@ def best(study: Any) -> Any:
     if not trials:
         raise ValueError(
             f"No run of the study '{study.study_name}' has ended: each was "
-            f"lost {MOST_RETRIES + 1} times."
+            f"lost {MAX_RETRIES + 1} times."
         )
     return max(
         trials, key=lambda trial: (trial.value, -trial.user_attrs["loss"])

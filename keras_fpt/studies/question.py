@@ -13,14 +13,14 @@ FOLDER = pathlib.Path(__file__).parent / "questions"
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How much of a question is computed.
+    """How much is computed to answer a question.
 
     Args:
         preset: string, preset of every variant that names none.
-        learning_rates: tuple of floats that each variant tries, the likeliest
-            first.
+        learning_rates: tuple of floats that each variant tries, the most
+            promising first.
         seeds: int, number of runs of each variant at its best rate.
-        steps: dict from tasks to the gradient steps of a run.
+        steps: dict from the tasks' names to the gradient steps of a run.
         variants: tuple of dicts, used in place of the question's.
     """
 
@@ -101,17 +101,19 @@ def load_question(name: str) -> Question:
     Raises:
         ValueError: the name is unknown.
     """
-    known = name.replace("_", "-")
-    if known not in names():
+    key = name.replace("_", "-")
+    if key not in names():
         raise ValueError(
             f"Unknown question '{name}'. Expected one of {', '.join(names())}."
         )
-    path = FOLDER / f"{known}.toml"
+    path = FOLDER / f"{key}.toml"
     entry = tomllib.loads(path.read_text())
     budgets = {
-        key: json_files.from_dict(Budget, entry.pop(key), f"{path.name}, {key}")
-        for key in ("minutes", "hours", "paper")
+        budget: json_files.from_dict(
+            Budget, entry.pop(budget), f"{path.name}, {budget}"
+        )
+        for budget in ("minutes", "hours", "paper")
     }
-    entry |= {"budgets": {}, "name": known}
+    entry |= {"budgets": {}, "name": key}
     question = json_files.from_dict(Question, entry, path.name)
     return dataclasses.replace(question, budgets=budgets)

@@ -19,9 +19,9 @@ from keras_fpt.studies.variant_search import run_variants
 CONFIG = "question.json"
 RUNS = "runs"
 REPORT = "report.html"
-# Budgets that promise a time: ten minutes, with the start of Python on a busy
-# machine. The others take as long as they take.
-MOST_SECONDS = {"minutes": 540}
+# Budgets with a time limit: ten minutes, including the start of Python on a
+# heavily loaded machine. The others have none.
+MAX_SECONDS = {"minutes": 540}
 # The share of it for the test split and the report.
 _RESERVED_SHARE = 0.2
 _REPORT_SECONDS = 30
@@ -34,7 +34,7 @@ def run_question(
     data_dir: str | None = None,
     began: float | None = None,
 ) -> tuple[pathlib.Path, Any]:
-    """Runs what answers a question, and reports on it.
+    """Trains the runs that answer a question, and writes a report.
 
     Each variant is trained at its own best learning rate, chosen on validation
     data, with several seeds. What cannot be loaded is listed as not run.
@@ -43,11 +43,11 @@ def run_question(
     Args:
         question: a `Question`.
         budget: string, `minutes`, `hours` or `paper`. `minutes` ends within
-            ten.
+            ten minutes.
         output: path of its folder, or `None` for a new one,
             `runs/<question>-<budget>-<n>`.
         data_dir: string, the folder of the tasks' data, or `None`.
-        began: float, `time.monotonic()` when the time begins; `None` is now.
+        began: float, `time.monotonic()` when the time starts; `None` means now.
 
     Returns:
         Tuple of the folder and the `pandas.DataFrame` of `write_report`.
@@ -65,7 +65,7 @@ def run_question(
     entry = {"question": question.name, "budget": budget}
     text = json.dumps({**entry, **dataclasses.asdict(chosen)}, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "reproduction")
-    seconds = MOST_SECONDS.get(budget)
+    seconds = MAX_SECONDS.get(budget)
     deadline = Deadline(seconds, began).earlier(_REPORT_SECONDS)
     missing = run_variants(
         configs,
@@ -113,8 +113,8 @@ class PlannedRuns:
         what: string, the arm and its settings.
         count: int, number of runs.
         steps: int, gradient steps of each.
-        operations: float, about how many floating-point operations their
-            matrix products need, all together.
+        operations: float, approximate number of floating-point operations in
+            their matrix products, in total.
     """
 
     task: str
@@ -127,11 +127,11 @@ class PlannedRuns:
 def plan(
     question: Question, budget: str, data_dir: str | None = None
 ) -> list[PlannedRuns]:
-    """List of the `PlannedRuns` of a question at a budget."""
+    """The `PlannedRuns` of a question at a budget."""
     chosen = question.budget(budget)
     # The best rate's first seed has been run by then.
     count = len(chosen.learning_rates) + chosen.seeds - 1
-    found = []
+    planned = []
     for config in question.configs(budget, data_dir):
         run = resolve(config)
         # Forward, backward, and the gradients of what is trained.
@@ -139,16 +139,16 @@ def plan(
         tokens = run.steps * run.batch_size * run.task.sequence_length
         size = run.preset.num_parameters()
         operations = count * 2 * products * tokens * size
-        found.append(
+        planned.append(
             PlannedRuns(
                 config.task, describe(config), count, run.steps, operations
             )
         )
-    return found
+    return planned
 
 
 def cost(planned: Sequence[PlannedRuns], budget: str) -> str:
-    """What a plan costs, as a sentence.
+    """The cost of a plan, as a sentence.
 
     Args:
         planned: list of `PlannedRuns`.
@@ -164,8 +164,8 @@ def cost(planned: Sequence[PlannedRuns], budget: str) -> str:
         f"at the {speed / 1e9:.0f} GFLOP/s that NumPy's matrix product reaches "
         "on this processor."
     )
-    if budget in MOST_SECONDS:
-        most = _duration(MOST_SECONDS[budget])
+    if budget in MAX_SECONDS:
+        most = _duration(MAX_SECONDS[budget])
         sentence += f" It ends after {most} at the latest."
     return sentence
 

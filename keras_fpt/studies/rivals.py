@@ -1,4 +1,4 @@
-"""Rivals: what a person would try first, without a language model or a GPU."""
+"""Rivals: what one would try first, without a language model or a GPU."""
 
 import logging
 import time
@@ -13,12 +13,12 @@ from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.tasks import Stored, Task
 
 LOGGER = logging.getLogger(__name__)
-# The most numbers that a model is fitted to; where there are more, fewer
-# examples are used.
-MOST_VALUES = 20_000_000
-# Each answer of an example needs a model of its own.
-MOST_ANSWERS = 20
-# Examples of a task that generates them endlessly.
+# The most numbers that a model is fitted to. If there are more, fewer examples
+# are used.
+MAX_VALUES = 20_000_000
+# The most answers per example, since each needs its own model.
+MAX_ANSWERS = 20
+# Training examples of a task that generates them endlessly.
 GENERATED_EXAMPLES = 10_000
 BATCH_SIZE = 500
 
@@ -31,7 +31,7 @@ _BOOSTING = tuple(
 
 
 def majority(task: Task) -> Baseline:
-    """Always the most common class of train."""
+    """The baseline that always answers the most common class of train."""
     counts = task.class_counts("train")
     return Baseline(
         task.name,
@@ -61,39 +61,39 @@ def fit_all(
         task: a `Task`.
         deadline: a `Deadline`.
         seconds: float, what each model may take. After that, the best that
-            was fitted so far counts.
+            was fitted so far is used.
 
     Returns:
         Tuple of a list of `Baseline` and a list of `NotRun`.
     """
     answers = task.num_output_tokens * task.labels_per_token
-    if answers > MOST_ANSWERS:
+    if answers > MAX_ANSWERS:
         reason = (
             f"It needs one model for each of an example's {answers:,} answers; "
-            f"at most {MOST_ANSWERS} are fitted."
+            f"at most {MAX_ANSWERS} are fitted."
         )
         return [], [NotRun(task.name, name, reason) for name in _FITTED]
     makers = {
         baselines.LOGISTIC_REGRESSION: (_logistic_regression, _C),
         baselines.GRADIENT_BOOSTING: (_gradient_boosting, _BOOSTING),
     }
-    data, found, not_run = flattened(task), [], []
+    data, fitted, not_run = flattened(task), [], []
     for name, (make, settings) in makers.items():
-        fitted = _fit_best(task, name, make, settings, data, deadline, seconds)
-        if fitted is None:
+        best = _fit_best(task, name, make, settings, data, deadline, seconds)
+        if best is None:
             reason = (
-                f"{seconds:.0f} s were too short to fit it once. Give a "
+                f"It could not be fitted once in {seconds:.0f} s. Give a "
                 "larger budget."
             )
             not_run.append(NotRun(task.name, name, reason))
             LOGGER.info(f"Not run: {name}: {reason}")
             continue
-        found.append(fitted)
+        fitted.append(best)
         LOGGER.info(
-            f"{name}, {fitted.settings}: validation accuracy "
-            f"{fitted.validation_accuracy:.2%}"
+            f"{name}, {best.settings}: validation accuracy "
+            f"{best.validation_accuracy:.2%}"
         )
-    return found, not_run
+    return fitted, not_run
 
 
 def _fit_best(
@@ -182,11 +182,11 @@ def flattened(task: Task) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     Returns:
         Dict from `train`, `validation` and `test` to tuples of an array
         `(n, sequence_length * dim)` and int labels `(n, answers)`. Of train,
-        no more examples than have `MOST_VALUES` numbers.
+        at most as many examples as have `MAX_VALUES` numbers.
     """
     width = task.sequence_length * (task.input_dim or 1)
     size = task.data.size("train") or GENERATED_EXAMPLES
-    size = max(1, min(size, MOST_VALUES // width))
+    size = max(1, min(size, MAX_VALUES // width))
     held_out = {
         split: _rows(task, task.held_out(split, BATCH_SIZE))
         for split in ("validation", "test")
@@ -195,7 +195,7 @@ def flattened(task: Task) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _train_rows(task: Task, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Training examples as they are: none twice, none augmented."""
+    """Training examples, neither repeated nor augmented."""
     if not isinstance(task.data, Stored):
         batches = task.datasets(BATCH_SIZE).train.take(-(-size // BATCH_SIZE))
         x, y = _rows(task, batches)

@@ -1,4 +1,4 @@
-"""The folder of a study: what the study is, as a file in it."""
+"""The folder of a study, with a file that describes the study."""
 
 import os
 import pathlib
@@ -11,7 +11,7 @@ from keras_fpt.files import json_files
 def initialize(
     folder: str | os.PathLike[str], name: str, text: str, what: str
 ) -> dict[str, Any]:
-    """Writes what a study is into its folder, a new or empty one.
+    """Writes the description of a study into its folder, new or empty.
 
     If the folder holds the same study, nothing is changed.
 

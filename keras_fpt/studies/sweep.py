@@ -44,7 +44,8 @@ def run_sweep(
         folder: path of the sweep's folder.
         storage_url: string, Optuna's database, e.g. `postgresql://...`;
             `None` is an SQLite file in the folder.
-        workers: int, processes that train at a time on this machine.
+        workers: int, number of processes that train in parallel on this
+            machine.
         takeover_seconds: int, how long a worker may be silent before its run
             is given to another, which resumes it from the last checkpoint.
 
@@ -52,7 +53,7 @@ def run_sweep(
         `pandas.DataFrame`, see `keras_fpt.results.summarize`.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is not right.
+        ValueError, FileNotFoundError: something in `config` is invalid.
         FileExistsError: the folder holds another sweep.
         ChildProcessError: a worker failed, or all were lost.
         Preempted, KeyboardInterrupt: the process was asked to stop. Its
@@ -90,7 +91,7 @@ def run_sweep(
 
 
 def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
-    """What can be said of a sweep's first arm beside each of the others.
+    """What can be said about a sweep's first arm compared with each other arm.
 
     Args:
         folder: path of a sweep's folder.
@@ -111,7 +112,7 @@ def _resolve_all(config: SweepConfig) -> None:
 
 
 class _Processes:
-    """Workers, each with a file for what it prints."""
+    """Worker processes, each with a log file for what it prints."""
 
     def __init__(
         self, folder: pathlib.Path, count: int, environment: dict[str, str]
@@ -130,12 +131,12 @@ class _Processes:
                     env=environment,
                     stdout=file,
                     stderr=subprocess.STDOUT,
-                    # So that Ctrl-C is passed on to it once, by `stop`.
+                    # So that Ctrl-C reaches it only once, through `stop`.
                     start_new_session=True,
                 )
 
     def pop_ended(self) -> list[tuple[pathlib.Path, int]]:
-        """Removes those that have ended; list of their logs and exit codes."""
+        """Removes those that have ended; returns their logs and exit codes."""
         ended = [
             (path, code)
             for path, process in self.running.items()

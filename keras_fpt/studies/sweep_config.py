@@ -1,4 +1,4 @@
-"""What a sweep is, as data, and what people type for it."""
+"""The configuration of a sweep, and how its settings are typed."""
 
 import dataclasses
 import hashlib
@@ -15,13 +15,13 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
-# These have arguments of their own.
+# These have their own arguments.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
 
 
 @dataclasses.dataclass(frozen=True)
 class SweepConfig:
-    """Arms, each at the best of the settings that are tried for it.
+    """A sweep over arms, each at the best of the settings tried for it.
 
     Args:
         run: `RunConfig`, what all runs have in common. Its seed is that of
@@ -100,7 +100,7 @@ class SweepConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file with what `to_json` wrote.
+        """Reads a file that holds the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.

@@ -1,4 +1,4 @@
-"""A process that works on a sweep's runs, beside others.
+"""A worker process, which trains a sweep's runs alongside others.
 
     KERAS_FPT_STORAGE=URL python -m keras_fpt.studies.sweep_worker FOLDER
 
@@ -24,7 +24,7 @@ TAKEOVER = "KERAS_FPT_TAKEOVER_SECONDS"
 CONFIG = "sweep.json"
 RUNS = "runs"
 FAILED = 1
-STOPPED = 75  # As `keras-fpt train` has it.
+STOPPED = 75  # As the exit status of `keras-fpt train`.
 _POLL_SECONDS = 1.0
 
 
@@ -113,7 +113,7 @@ def _objective(
 
     optuna_studies.mark_started(trial)
     if trials is None and "point" not in trial.user_attrs:
-        # Another worker took the last one of the queue.
+        # Another worker has taken the last one of the queue.
         raise optuna.TrialPruned
     try:
         return objective(arm, trial)

@@ -15,7 +15,7 @@ from keras_fpt.runs import RunConfig, get_or_train
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
-# Those of the runs themselves, which are many.
+# The logger of the runs' own messages, which are many.
 RUN_MESSAGES = "keras_fpt.runs"
 
 
@@ -27,7 +27,7 @@ def run_variants(
     deadline: Deadline,
     test_reserve: float,
 ) -> list[NotRun]:
-    """Searches each variant's learning rate, then trains it with seeds.
+    """Searches each variant's learning rate, then trains it with more seeds.
 
     Rates are chosen by validation accuracy at the first seed. The test split
     is read only for the runs at the best rates. Variants take turns at each
@@ -36,8 +36,8 @@ def run_variants(
 
     Args:
         variants: list of `RunConfig`, of any tasks. Their learning rates are
-            replaced, and their seeds are the first.
-        learning_rates: sequence of floats to try, the likeliest first.
+            replaced; their seeds are the first ones.
+        learning_rates: sequence of floats to try, the most promising first.
         seeds: int, number of runs of each at its best rate.
         folder: path of a folder of runs.
         deadline: a `Deadline`.
@@ -46,7 +46,7 @@ def run_variants(
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
-        and those that time was too short for.
+        and those for which time was too short.
     """
     turns = _Turns(folder, deadline)
     trained: dict[int, list[tuple[Any, RunConfig]]] = {
@@ -67,7 +67,7 @@ def run_variants(
     best = {}
     for number, variant in enumerate(variants):
         if trained[number]:
-            # The first of equals.
+            # The first of those that are equally good.
             best[number] = max(trained[number], key=lambda pair: pair[0])[1]
         elif number not in turns.failed:
             turns.failed[number] = NotRun(
@@ -82,13 +82,13 @@ def run_variants(
 def _train_seeds(
     turns: "_Turns", best: dict[int, RunConfig], seeds: int
 ) -> None:
-    for further in range(seeds):
+    for offset in range(seeds):
         is_short = False
         for number, config in best.items():
-            if further and turns.deadline.left < turns.seconds[number]:
+            if offset and turns.deadline.left < turns.seconds[number]:
                 is_short = True
                 continue
-            seed = config.seed + further
+            seed = config.seed + offset
             try:
                 turns.train(
                     number, dataclasses.replace(config, seed=seed), True, 0.0
@@ -122,7 +122,7 @@ class _Turns:
         Returns:
             Tuple to compare runs by, or `None` if it could not be run. A run
             whose test split was read by an earlier call, which ran out of
-            time, is above all others: it was chosen then.
+            time, ranks above all others, since it was chosen then.
         """
         if number in self.failed:
             return None
@@ -151,7 +151,9 @@ class _Turns:
             LOGGER.info(f"{shown}: diverged")
             return False, 0.0, -float("inf")
         accuracy = metrics["validation_accuracy"]
-        read = f", test accuracy {metrics['test_accuracy']:.2%}" if test else ""
-        LOGGER.info(f"{shown}: validation accuracy {accuracy:.2%}{read}")
+        tested = (
+            f", test accuracy {metrics['test_accuracy']:.2%}" if test else ""
+        )
+        LOGGER.info(f"{shown}: validation accuracy {accuracy:.2%}{tested}")
         is_chosen = "test_accuracy" in metrics
         return is_chosen, accuracy, -metrics["validation_loss"]

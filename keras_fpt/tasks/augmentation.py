@@ -1,6 +1,6 @@
 """Random crops, flips and rotations of a batch of images.
 
-The random numbers follow from a seed alone, and pixels are moved but not
+The random numbers depend only on a seed, and pixels are moved but not
 interpolated, so that the same seed gives the same images on every machine.
 """
 

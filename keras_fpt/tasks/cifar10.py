@@ -29,7 +29,8 @@ ORIGIN = Origin(
     "not stated by its authors",
     "Krizhevsky, 2009, Learning Multiple Layers of Features from Tiny Images",
 )
-# Of each channel of the 50,000 published training images, scaled to [0, 1].
+# Statistics of each channel of the 50,000 published training images, scaled to
+# [0, 1].
 MEAN = np.array([0.4914, 0.4822, 0.4465], "float32")
 DEVIATION = np.array([0.2470, 0.2435, 0.2616], "float32")
 

@@ -34,7 +34,7 @@ def task(data_dir: str | None = None) -> Task:
         input_dim=PATCH_SIZE**2,
         origin=Origin(
             "UCI's test part of Optical Recognition of Handwritten Digits, "
-            "as sklearn.datasets.load_digits has it",
+            "as in sklearn.datasets.load_digits",
             "CC BY 4.0",
             "Alpaydin and Kaynak, 1998, UCI Machine Learning Repository, "
             "doi:10.24432/C50P49",

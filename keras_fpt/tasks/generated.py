@@ -14,7 +14,7 @@ ORIGIN = Origin(
     "Lu, Grover, Abbeel and Mordatch, 2021, Pretrained Transformers as "
     "Universal Computation Engines, arXiv:2103.05247",
 )
-# Streams of random numbers. No two splits share one, whatever the seed.
+# Streams of random numbers. No two splits share one, for any seed.
 STREAMS = {"train": 0, "validation": 1, "test": 2}
 SIZES = {"validation": 500, "test": 2000}
 # Held-out examples are generated in blocks of this size, so that they are the

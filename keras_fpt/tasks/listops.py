@@ -23,7 +23,7 @@ FILES = {
     "test": "basic_test.tsv",
 }
 SEED = 0
-# Raise this number if the generator comes to make other expressions.
+# Raise this number if a change makes the generator draw other expressions.
 GENERATION = 1
 BRACKETLESS = "bracketless"
 BRACKETLESS_SYMBOLS = tuple(

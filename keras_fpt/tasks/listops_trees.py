@@ -1,8 +1,8 @@
 """Generates ListOps expressions from Long Range Arena's distribution.
 
 A chunk of trees is drawn at once, level by level, and evaluated from the
-leaves up, so that NumPy does all the work. A chunk depends on the seed and
-its number alone.
+leaves up, so that NumPy does all the work. A chunk depends only on the
+seed and its number.
 """
 
 import collections
@@ -206,7 +206,7 @@ def write(levels: list[Level]) -> Expressions:
         sizes[depth], values = size, value
 
     offsets = _with_start(sizes[0])
-    # What no digit or operator is written to is a closing bracket.
+    # Positions without a digit or an operator are closing brackets.
     tokens = np.full(offsets[-1], CLOSE, np.uint8)
     positions = offsets[:-1]
     for depth, (symbols, arguments) in enumerate(levels):

@@ -32,7 +32,7 @@ def names() -> list[str]:
 
 
 def is_user_data(name: str | os.PathLike) -> bool:
-    """Whether a name is the path of a person's data, rather than a task."""
+    """Whether a name is the path of the user's data, rather than a task."""
     return _parse(name)[0] not in _MODULES and is_path(name)
 
 

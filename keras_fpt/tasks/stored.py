@@ -1,7 +1,7 @@
 """Examples that are held in memory, as tf.data pipelines.
 
-Pipelines have no hidden random state: a batch depends on the seed and its
-number alone, so it is the same on every backend and in every run, and a
+Pipelines have no hidden random state: a batch depends only on the seed and its
+number, so it is the same on every backend and in every run, and a
 pipeline can begin at any batch at no cost.
 """
 
@@ -53,10 +53,10 @@ class Stored:
             of splits (`train`, `validation`, `test` and any others) to
             `Examples`.
         encode: function from a batch of `x` to tokens, inside tf.data;
-            `None` if `x` holds tokens already.
+            `None` if `x` already holds tokens.
         augment: function of a batch of `x` and a seed of shape `(2,)` that
-            returns another `x` for training; `None` for none.
-        more_splits: tuple of the names of other held-out splits than
+            returns another `x` for training; `None` for no augmentation.
+        more_splits: tuple of the names of held-out splits other than
             validation and test.
     """
 
@@ -148,7 +148,7 @@ class Stored:
             x: as in `Examples`.
             order: int array of indices in `x`.
             batch_size: int.
-            y: as in `Examples`; if `None`, batches hold `x` alone.
+            y: as in `Examples`; if `None`, batches hold only `x`.
         """
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
@@ -202,7 +202,7 @@ def _choose_similar_lengths(x, number, batch_size, size, seed):
     indices = _shuffled(positions, size, seed)
     lengths = tf.gather(x.row_lengths(), indices)
     indices = tf.gather(indices, tf.argsort(lengths, stable=True))
-    # Short batches must not always come first.
+    # Batches of short sequences must not always come first.
     key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])
     last = tf.constant(together - 1, tf.int64)
     batch = tensorflow_index_shuffle.index_shuffle(number % together, key, last)

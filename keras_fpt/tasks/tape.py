@@ -1,4 +1,4 @@
-"""Reading of TAPE's files of remote homology: JSON, or pickles in LMDB.
+"""Reads TAPE's remote homology files: JSON, or pickles in LMDB.
 
 Pickles can run programs and, through NumPy's own helpers, overwrite memory.
 The unpickler here accepts only plain values, and makes arrays itself.
@@ -115,7 +115,7 @@ def _shorten(value: Any) -> str:
 
 
 def _read_json(path: pathlib.Path) -> list[Any]:
-    # Other fields of TAPE's records are long lists, which take much memory.
+    # The other fields of TAPE's records are long lists, which take much memory.
     def keep(pairs):
         return {name: value for name, value in pairs if name in _FIELDS}
 
@@ -213,7 +213,7 @@ class _PlainUnpickler(_PythonUnpickler):
     dispatch = dict(_PythonUnpickler.dispatch)
 
     def _load_build(self) -> None:
-        # Of other objects, and even classes, a pickle could set attributes.
+        # A pickle could set attributes of other objects, and even of classes.
         if type(self.stack[-2]) not in (_DType, _Array):
             raise pickle.UnpicklingError(
                 "it sets the state of an object that is not an array."

@@ -1,4 +1,4 @@
-"""`Task`: labeled sequences and what a model needs to know of them."""
+"""`Task`: labeled sequences and what a model needs to know about them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Recipe:
     Args:
         steps: int, training steps.
         batch_size: int, examples per step.
-        learning_rate: float, learning rate of Adam.
+        learning_rate: float, Adam learning rate.
         dropout: float, dropout rate of the backbone.
     """
 
@@ -77,7 +77,7 @@ class Task:
             [0, 1]; `None` if they were not cut from an image.
         symbols: tuple of strings that integer tokens stand for, or `None`.
         reader: reads new files in the same way as the task's data, for
-            predictions, if that is a person's data; otherwise `None`.
+            predictions, if that is the user's own data; otherwise `None`.
     """
 
     name: str
@@ -109,10 +109,10 @@ class Task:
 
         Args:
             batch_size: int.
-            seed: int. Training examples and their order depend on it alone,
+            seed: int. Training examples and their order depend only on it,
                 and are the same on every backend and in every run. Validation
                 and test examples are the same for every seed.
-            first_batch: int, the number of the training batch to begin with,
+            first_batch: int, the number of the training batch to start from,
                 for a resumed run.
 
         Returns:

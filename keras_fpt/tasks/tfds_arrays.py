@@ -78,8 +78,8 @@ def _download(builder: Any, name: str) -> None:
     except (OSError, tfds.download.DownloadError) as error:
         raise FileNotFoundError(
             f"The data set '{name}' is not in `{builder.data_dir}` and could "
-            f"not be downloaded from {TFDS_STORE}. Where there is a network, "
-            f'run: python -c "import tensorflow_datasets as tfds; '
+            f"not be downloaded from {TFDS_STORE}. On a machine with network "
+            f'access, run: python -c "import tensorflow_datasets as tfds; '
             f"tfds.load('{name}', data_dir='DIR')\", copy DIR here, and give "
             "it with --data-dir DIR or TFDS_DATA_DIR=DIR. The task 'digits' "
             "needs no download."

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def outcomes(*steps):
-    """What two workers print that train after some steps of preparation."""
+    """The output of two workers that train after some preparation."""
     results = finish(
         start([__file__, *steps], environments("tensorflow", num_processes=2))
     )

@@ -15,7 +15,7 @@ from keras_fpt.runs import RunConfig
 BACKEND = keras.backend.backend()
 STEPS = 30
 # TensorFlow and JAX take long to start, and JAX more than a minute to notice
-# and to let go of the others.
+# and to stop the others.
 WAITS_LONG = pytest.mark.slow if BACKEND != "torch" else lambda test: test
 
 

@@ -1,4 +1,4 @@
-"""What is spread over devices or processes computes what one device does."""
+"""Several devices or processes compute the same as one device."""
 
 import keras
 import numpy as np
@@ -67,6 +67,6 @@ def test_two_processes(alone):
 def test_sharded_weights_in_two_processes(alone):
     for [result] in run("model_parallel", num_processes=2, virtual_devices=4):
         assert_same(result, alone)
-        # Each process shares out a part of the batch, and has all weights.
+        # Each process divides a part of the batch, and has all weights.
         assert result["num_replicas"] == 2
         assert result["bytes"] < 0.5 * alone["bytes"]

@@ -1,4 +1,4 @@
-"""What a process of these tests does: trains, evaluates, and says what came.
+"""The program of each process: trains, evaluates, and prints the results.
 
 It runs on virtual devices, or as one of several processes, and prints a line
 of JSON for each kind of distribution that it is given.
@@ -43,7 +43,7 @@ def make_virtual_devices(count):
 
 
 def train():
-    """Trains a tiny model; the same numbers whatever it runs on."""
+    """Trains a tiny model, with the same numbers on any devices."""
     import tensorflow as tf
 
     keras.utils.set_random_seed(0)
@@ -86,7 +86,7 @@ def train():
 
 
 def bytes_on_first_device(backbone):
-    """How much of the backbone's weights a device holds; JAX alone says."""
+    """How much of the backbone's weights a device holds; only on JAX."""
     if keras.backend.backend() != "jax":
         return None
     return sum(

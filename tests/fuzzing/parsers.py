@@ -1,4 +1,4 @@
-"""Every parser of files, with a valid file to begin from.
+"""Every parser of files, with a valid file to start from.
 
 A parser takes the path of a file. Whatever is in it, it returns a value or
 raises one of `EXPECTED`.
@@ -250,7 +250,7 @@ _DATA = {
     },
 }
 
-# By name: the ending of the file, what writes a valid one, the parser.
+# From names to a file's extension, a writer of a valid file, and the parser.
 PARSERS = {
     "csv": (".csv", _text(_TABLE), _csv),
     "tsv": (".tsv", _text(_TABLE.replace(",", "\t")), _strings),

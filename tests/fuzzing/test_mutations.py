@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fuzzing import parsers
 
 pytestmark = pytest.mark.backend_free
-# Numbers that lengths and offsets go wrong at.
+# Numbers at which lengths and offsets go wrong.
 ODD = [b"\0", b"\xff" * 4, b"\xff\xff\xff\x7f", b"\xff" * 8, b"[[[", b"-1"]
 
 

@@ -1,4 +1,4 @@
-"""What the blocks of every family attend to."""
+"""The attention scores of the blocks of every family."""
 
 import keras
 import numpy as np

@@ -9,7 +9,7 @@ from keras_fpt import FPTClassifier
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
-# What each backend writes, and which sizes it can leave open.
+# The formats that each backend writes, and the sizes it can leave open.
 FORMATS = {
     "tensorflow": {
         "tf_saved_model": (None, None),
@@ -31,7 +31,7 @@ ENDINGS = {
     "torch": ".pt2",
 }
 # Writing takes long: every day one model in each format, and further ones in
-# the format that most will want.
+# the format that is needed most.
 MAIN_FORMAT = {"tensorflow": "tf_saved_model", "torch": "onnx"}.get(BACKEND)
 FURTHER_FORMATS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name != MAIN_FORMAT))
@@ -71,7 +71,7 @@ def export(model, folder, format, input_signature=None):
 
 
 def run(path, format, inputs):
-    """What the format's own runtime computes.
+    """The output of the format's own runtime.
 
     Args:
         path: string, the exported file or folder.

@@ -27,7 +27,7 @@ def marks(name):
 
 
 ALL = [pytest.param(name, marks=marks(name)) for name in FAMILIES]
-# Three sequences of six tokens; a ViT's has five, of its own making.
+# Three sequences of six tokens; a ViT makes its own five tokens.
 MASK = (np.arange(6)[None] < np.array([3, 5, 6])[:, None]).astype("int32")
 ONES = np.ones_like(MASK)
 
@@ -63,7 +63,7 @@ def family(request):
     return FAMILIES[request.param]
 
 
-# Compiling a step takes most of its time: every day for these two alone.
+# Compiling a step takes most of its time: every day only for these two.
 COMPILED = ("gpt2", "bert")
 TRAINED = [
     pytest.param(
@@ -125,7 +125,7 @@ class TestCut:
             padded = np.where(real[..., None], case.embeddings, filling)
             outputs.append(case.run(padded.astype("float32"), MASK)[real])
         np.testing.assert_allclose(*outputs, atol=1e-5)
-        # A sequence without padding is what it was.
+        # A sequence without padding is unchanged.
         np.testing.assert_allclose(outputs[0][-6:], case.hidden[2], atol=1e-5)
 
     def test_pooled_output(self, case):
@@ -338,7 +338,7 @@ class TestTraining:
         return [numpy(v) for v in variables]
 
     def fit(self, model, data):
-        """Five steps, and what they changed, in which no gradient lacks."""
+        """Five steps, and what they changed, with all gradients present."""
         tokens, mask, y = data
         x = tokens
         if model.cut.masks_padding:
@@ -473,7 +473,7 @@ class TestQuantization:
         if plain.cut.masks_padding:
             x = {"tokens": data[0], "padding_mask": data[1]}
         np.testing.assert_allclose(numpy(model(x)), numpy(plain(x)), atol=1e-4)
-        # What a step changes shows the gradient through every block.
+        # The change of the weights shows the gradient through every block.
         for each in (plain, model):
             each.compile(
                 keras.optimizers.SGD(0.1),
@@ -493,7 +493,7 @@ class TestQuantization:
         for group in ("attention", "feedforward"):
             kernels = [v for v in groups[group] if v.path.endswith("/kernel")]
             assert all(str(v.dtype) == "int8" for v in kernels)
-        # Those that are made anew have the names of the old.
+        # New variables have the names of the old ones.
         added = backbones.weights_by_name(model.backbone).keys() - names
         endings = ("_scale", "_zero", "g_idx")
         assert all(name.split("#")[0].endswith(endings) for name in added)

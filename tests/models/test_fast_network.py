@@ -1,4 +1,4 @@
-"""The fast path computes what KerasHub's blocks do."""
+"""The fast path computes the same as KerasHub's blocks."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from keras import ops
 from keras_fpt import FPTClassifier
 from keras_fpt.models import fast_attention, fast_network, fast_ops
 
-# A decoder and an encoder; the others' outputs alone are compared every day,
+# A decoder and an encoder; of the others only outputs are compared every day,
 # in test_families.py.
 FAST = ["gpt2", "bert"] + [
     pytest.param(name, marks=pytest.mark.slow)
@@ -44,7 +44,7 @@ def padded(model, tokens=6, seed=0):
 
 
 def gradients(model, x, y):
-    """What a step of gradient descent with rate 1 takes off the weights."""
+    """The change of the weights in a step of gradient descent with rate 1."""
     model.compile(
         keras.optimizers.SGD(1.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -273,7 +273,7 @@ class TestAttention:
 
 
 def gradient(function, x):
-    """What a function of a tensor has for a gradient, as an array."""
+    """The gradient of a function of a tensor, as an array."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -294,7 +294,7 @@ class TestDropout:
     RATE = 0.1
 
     def dropped(self, shape, seed=0, draws=1):
-        """Ones, of which some are dropped; the last of so many draws."""
+        """Ones, some of which are dropped; the last of several draws."""
         keras.utils.set_random_seed(seed)
         seeds = keras.random.SeedGenerator(seed)
         for _ in range(draws):
@@ -312,7 +312,7 @@ class TestDropout:
         keep = self.keep((1000, 1000))
         # Six standard deviations of a mean of a million.
         assert abs(1 - keep.mean() - self.RATE) < 6 * 0.3e-3
-        # None of rows, columns, or neighbours is of its own.
+        # Rows, columns and neighbors are independent.
         for axis in (0, 1):
             means = keep.mean(axis)
             assert abs(means - 0.9).max() < 6 * 0.3 / np.sqrt(1000)
@@ -332,7 +332,7 @@ class TestDropout:
     @pytest.mark.parametrize("moved", [0, 1, 2, 1000])
     def test_draws_do_not_depend_on_each_other(self, other, moved):
         first, second = self.keep((10**6,)), self.keep((10**6,), **other)
-        # The same entries, and those that differ in a bit of their place.
+        # The same entries, and those that differ in one bit of their index.
         places = np.arange(10**6 - 1024) ^ moved
         both = (first[places] * second[: len(places)]).mean()
         assert abs(both - 0.81) < 6 * 0.4e-3
@@ -351,7 +351,7 @@ def test_blocks_alike_are_traced_once(monkeypatch):
     monkeypatch.setattr(fast_network, "run_block", run_block)
     model = FPTClassifier(gpt2_backbone(num_layers=4), 3, input_dim=4)
     x, y = padded(model)
-    model.train_on_batch(x, y)  # Has also found out what shape comes out.
+    model.train_on_batch(x, y)  # This has also determined the output shape.
     traced.clear()
     model.make_train_function(force=True)
     model.train_on_batch(x, y)

@@ -30,7 +30,7 @@ def test_several_answers_are_ordered_token_by_token(backbone, data):
     )
     x = data[0]
     assert logits(model, x).shape == (12, 12, 2)
-    # The first four answers come from the third last token alone.
+    # The first four answers come only from the third last token.
     changed = x.copy()
     changed[:, -1] += 1.0
     before, after = logits(model, x), logits(model, changed)
@@ -132,7 +132,7 @@ class TestCompile:
         assert isinstance(loaded.optimizer, keras.optimizers.SGD)
         assert loaded.loss == "sparse_categorical_crossentropy"
         assert int(loaded.optimizer.iterations) == 1
-        # As in Keras, metrics stay until others are named.
+        # As in Keras, metrics stay until others are given.
         history = loaded.fit(*data, verbose=0).history
         assert history.keys() == {"accuracy", "loss"}
 

@@ -1,4 +1,4 @@
-"""Features that are computed once give what computing them each time does."""
+"""Features that are computed once give the same as computing them each time."""
 
 import errno
 import os

@@ -84,7 +84,7 @@ def test_task_gives_shapes_and_dropout(preset):
 
 @pytest.mark.backend_free
 def test_default_dropout_applies_to_every_name_of_it(tmp_path):
-    """Falcon has two rates of dropout, under names of its own."""
+    """Falcon has two dropout rates, under its own names."""
     import keras_hub
 
     falcon = keras_hub.models.FalconBackbone(
@@ -230,9 +230,9 @@ class TestErrors:
 
         monkeypatch.setattr(socket, "getaddrinfo", refuse)
         monkeypatch.setattr("time.sleep", lambda seconds: None)
-        with pytest.raises(ValueError, match="Where there is no network"):
+        with pytest.raises(ValueError, match="Without network access"):
             presets.load_backbone("gpt2_base_en")
-        with pytest.raises(ValueError, match="Where there is no network"):
+        with pytest.raises(ValueError, match="Without network access"):
             presets.load_backbone("hf://nobody/nothing")
 
 

@@ -1,4 +1,4 @@
-"""The cut on two real pretrained models, where they are at hand."""
+"""The cut on two real pretrained models, if they are available."""
 
 import os
 import pathlib

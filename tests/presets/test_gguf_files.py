@@ -86,7 +86,7 @@ def gpt2_metadata(config):
 
 
 def convert(model, kind="F32"):
-    """What llama.cpp's convert_hf_to_gguf.py makes of a model.
+    """The file that llama.cpp's convert_hf_to_gguf.py makes of a model.
 
     The model's own weights become those that `kind` can hold.
 
@@ -299,7 +299,7 @@ def test_classifier_from_a_file(parts, path):
 
 class TestErrors:
     def check(self, path, parts, match, metadata=None, tensors=None):
-        """That a file with these changes is refused, by name."""
+        """Checks that a file with these changes is refused, by name."""
         architecture, own_metadata, own_tensors = parts
         own_metadata = {**own_metadata, **(metadata or {})}
         own_tensors = {**own_tensors, **(tensors or {})}

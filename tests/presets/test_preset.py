@@ -1,4 +1,4 @@
-"""The one grammar of presets."""
+"""The grammar of presets."""
 
 import os
 import pathlib
@@ -70,7 +70,7 @@ def test_a_folder_comes_before_the_name_of_keras_hub(tmp_path):
     "text", ["gguf:a/b.gguf", "gguf:./a/b.gguf", "gguf:~/a/b.gguf"]
 )
 def test_a_gguf_file_gets_its_absolute_path(text, tmp_path):
-    preset = Preset.parse(text)  # Whether it exists shows on loading.
+    preset = Preset.parse(text)  # It need not exist until it is loaded.
     assert preset.text == f"gguf:{tmp_path}/a/b.gguf"
     assert (preset.kind, preset.name) == ("gguf", "b.gguf")
     with pytest.raises(FileNotFoundError, match="There is no GGUF file"):

@@ -47,7 +47,7 @@ def test_the_arms_best_run_sets_the_bar():
         ([(10, False), (20, False), (30, True)], "20"),
         ([(10, False), (30, True), (30, True)], "> 30"),
         ([(30, True), (40, True)], "> 40"),
-        # Seen for too short a time to say anything.
+        # Observed for too short a time to tell.
         ([(5, True), (10, False), (20, False), (30, False)], "20"),
     ],
 )

@@ -85,7 +85,7 @@ def test_what_one_learning_rate_for_all_would_have_found(tmp_path):
     for arm, rate, seed, accuracy in (
         ("random", 1e-3, 0, 0.6),
         ("random", 1e-2, 0, 0.8),
-        ("random", 1e-2, 1, 0.1),  # a seed that was tried at the best alone
+        ("random", 1e-2, 1, 0.1),  # a seed that was tried only at the best
         ("fpt", 1e-2, 0, 0.7),
     ):
         folder = tmp_path / f"{arm}{rate}{seed}"

@@ -1,4 +1,4 @@
-"""Small runs, their results, and ways to break them off."""
+"""Small runs, their results, and ways to interrupt them."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from keras_fpt.tasks import generated
 SMALL = [
     (generated, "SIZES", {"validation": 100, "test": 100}),
     (finishing, "TRAIN_SUBSET_SIZE", 20),
-    (recorder, "LEAST_STEPS_BETWEEN_EVALUATIONS", 4),
+    (recorder, "MIN_STEPS_BETWEEN_EVALUATIONS", 4),
     (CheckpointInterval, "is_due", lambda self: True),
 ]
 
@@ -42,14 +42,14 @@ def config(preset):
 
 @pytest.fixture(scope="module")
 def expected(config, tmp_path_factory):
-    """What is left by a run that nothing has interrupted."""
+    """The files of a run that nothing has interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "uninterrupted"
     train(config, folder)
     return result(folder)
 
 
 def result(folder):
-    """Everything that a run leaves apart from wall times."""
+    """Everything that a run writes apart from wall times."""
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["wall_seconds"]
     rows = list(csv.DictReader((folder / "history.csv").open()))

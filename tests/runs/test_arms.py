@@ -61,7 +61,7 @@ def make(arm, preset, **changes):
 @pytest.mark.parametrize("arm", QUICK)
 def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     model, task = make(arm, vit if arm == "vit" else preset)
-    # Two are enough to see that compiled steps do as these do.
+    # Two are enough to see that compiled steps do the same.
     model.run_eagerly = arm not in ("fpt", "full")
     trained = freezing.parse_policy(model.policy)
     groups = freezing.parameter_groups(model)
@@ -131,9 +131,9 @@ def test_the_seed_changes_what_is_drawn(preset):
 @pytest.mark.backend_free
 def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
     first, _ = make("bit", preset)
-    assert "They are made now, once" in capsys.readouterr().out
+    assert "They are trained now, once" in capsys.readouterr().out
     second, _ = make("bit", preset)
-    assert "They are made now, once" not in capsys.readouterr().out
+    assert "They are trained now, once" not in capsys.readouterr().out
     of_preset = presets.load_backbone(preset).get_weights()
     for one, two in zip(
         first.backbone.get_weights(), second.backbone.get_weights(), strict=True

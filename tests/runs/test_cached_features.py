@@ -41,7 +41,7 @@ def test_batches_are_those_of_the_task(make, tmp_path):
         policy="output_only",
         **{**task.model_arguments(), "dropout": 0.0},
     )
-    feature_data.check(task, model)
+    feature_data.check_cacheable(task, model)
     features = feature_data.train_features(task, model, 8, tmp_path / "unused")
     ours = feature_data.train_batches(task, features, 8, seed=3, first_batch=2)
     theirs = task.datasets(8, seed=3, first_batch=2).train
@@ -75,7 +75,7 @@ def test_a_run_on_features_ends_as_the_run_without(config, tmp_path):
 @pytest.mark.backend_free
 def test_large_features_are_kept_on_disk(config, tmp_path, monkeypatch):
     in_memory = train(config, tmp_path / "memory")
-    monkeypatch.setattr(feature_data, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(feature_data, "MAX_BYTES_IN_MEMORY", 0)
     on_disk = train(config, tmp_path / "disk")
     assert on_disk | {"wall_seconds": 0} == in_memory | {"wall_seconds": 0}
     assert not (tmp_path / "disk" / "features.npy").exists()
@@ -107,4 +107,4 @@ def test_augmented_examples_are_refused():
     task = dataclasses.replace(task, data=data)
     model = FPTClassifier(gpt2_backbone(), policy="output_only")
     with pytest.raises(ValueError, match="augments its training examples"):
-        feature_data.check(task, model)
+        feature_data.check_cacheable(task, model)

@@ -106,7 +106,7 @@ class Impossible(keras.layers.Layer):
     "ask",
     [
         impossible_array,
-        # Keras wraps the error of a layer in a text of its own.
+        # Keras wraps the error of a layer in its own text.
         lambda: Impossible()(keras.ops.ones((2, 2))),
         lambda: np.zeros((2**25, 2**25)),
     ],
@@ -203,9 +203,9 @@ def test_a_killed_process_lets_go_of_its_folder(tmp_path):
     )
     assert process.stdout.readline() == "held\n"
     with pytest.raises(BlockingIOError):
-        run_folder.check(tmp_path, False, False)
+        run_folder.check_output(tmp_path, False, False)
     process.kill()
     process.communicate()
-    run_folder.check(tmp_path, False, False)
+    run_folder.check_output(tmp_path, False, False)
     with run_folder.lock(tmp_path):
         pass

@@ -1,4 +1,4 @@
-"""Data is loaded once in a process, whatever the number of runs."""
+"""Data is loaded once in a process, for any number of runs."""
 
 import os
 
@@ -48,7 +48,7 @@ def test_runs_tests_and_evaluations_read_a_table_once(
         get_or_train(config, tmp_path / "runs", test=True)
     evaluate(folder)
     assert reads == [str(table.resolve())]
-    # And what was found in it is said once.
+    # Its description is logged once.
     assert sum("60 sequences" in line for line in messages) == 1
 
 

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.backend_free
 
 
 def write(path, seed=0, labelled=True):
-    """Groups of 3 to 6 rows, whose mean says what their label is."""
+    """Groups of 3 to 6 rows, whose mean determines their label."""
     generator = np.random.default_rng(seed)
     rows = []
     for group in range(60):

@@ -48,7 +48,8 @@ def steps_kept(folder):
 
 WRITE = (checkpoint_folder, "write")
 WRITE_HISTORY = (recorder, "write_history")
-# Whose call breaks a run off, which one, and whether in its place.
+# The function whose call interrupts a run, which call, and whether in its
+# place.
 WHILE_TRAINING = [
     (*WRITE, 1, True),  # in the first step
     (*WRITE, 4, False),  # between the fourth and its evaluation
@@ -105,7 +106,7 @@ def test_killed_before_its_configuration_is_written(
 ):
     (tmp_path / ".lock").write_text("1\n")
     (tmp_path / "config.json.a1b2.tmp").write_text('{"task": "bi')
-    run_folder.check(tmp_path, resume=False, overwrite=False)
+    run_folder.check_output(tmp_path, resume=False, overwrite=False)
     with run_folder.lock(tmp_path):
         run_folder.initialize(tmp_path, resolve(config), False, False)
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
@@ -154,7 +155,7 @@ def test_no_good_checkpoint_begins_from_the_start(
         path.write_bytes(path.read_bytes()[:-1])
     messages.clear()
     resume(config, tmp_path)
-    assert "no checkpoint is good" in messages[2]
+    assert "no checkpoint is intact" in messages[2]
     assert not any("Resuming" in line for line in messages)
     assert result(tmp_path) == expected
 
@@ -260,7 +261,7 @@ COMMAND = (
 
 
 def start(config, folder):
-    """The command line in a process of its own."""
+    """The command line in its own process."""
     return subprocess.Popen(
         [
             *(sys.executable, "-c", COMMAND, "train", config.task),

@@ -84,7 +84,7 @@ def test_each_setting_has_a_run_of_its_own(config):
         )
     }
     assert len(names) == 5
-    # The default, said aloud.
+    # The default, given explicitly.
     same = dataclasses.replace(config, learning_rate=1e-3)
     assert run_store.run_name(resolve(same)) in names
 

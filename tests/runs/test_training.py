@@ -223,7 +223,7 @@ def test_random_arm_differs_and_trains_the_same_groups(config, tmp_path):
     random = changed(config, arm="random", seed=3, steps=2)
     metrics = train(random, tmp_path / "random")
     assert metrics["policy"] == "fpt"
-    # Its adapter needs the seed and the preset alone.
+    # Its adapter needs only the seed and the preset.
     result = evaluate(tmp_path / "random")
     assert result["loss"] == pytest.approx(metrics["test_loss"], rel=1e-5)
 

@@ -9,7 +9,7 @@ from keras_fpt.runs import RunConfig
 from keras_fpt.studies import compare
 from keras_fpt.studies.cost import Cost
 
-# What is compared, and when it is broken off, is the same on every backend.
+# What is compared, and when it is interrupted, is the same on every backend.
 pytestmark = pytest.mark.backend_free
 
 
@@ -40,7 +40,7 @@ def test_the_command_line_compares_a_persons_own_data(
     assert (runs["status"] == "finished").all() and len(runs) == 9
     probe = runs[runs["policy"] == "output_only"]
     assert probe["cache_features"].all() and (probe["dropout"] == 0).all()
-    # What the table says stands in the runs and beside them.
+    # The table's numbers are those in the runs' files and beside them.
     for baseline in baselines.read(folder):
         assert f"{baseline.test_accuracy:.2%}" in output
     for (_, _), final in runs[runs["final"]].groupby(["arm", "policy"]):
@@ -128,7 +128,7 @@ def test_the_arms_that_take_part():
     assert [arm for arm, *_ in arms[:-1]] == [
         "fpt", "random", "finetune", "full"
     ]  # fmt: skip
-    # Features of examples that are made anew can't be kept.
+    # Features of examples that are generated each time cannot be cached.
     generated = compare.Comparison(RunConfig("bit_xor"))
     probe = generated.variants(tasks.get("bit_xor"))[-1]
     assert probe.model.policy == "output_only" and not probe.cache_features

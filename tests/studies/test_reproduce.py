@@ -87,7 +87,7 @@ def test_what_can_be_had_is_run_and_the_rest_is_listed(small, tmp_path):
     assert 'src="data:image/png;base64,' in page
     assert (folder / "attention-bit_xor.png").is_file()
     assert (folder / "tables" / "arms.csv").is_file()
-    # The same again has nothing to do.
+    # The same call again has nothing to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     reproduction.run_question(small, "minutes", folder)
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}

@@ -73,7 +73,7 @@ def test_tokens_are_flattened_with_their_padding():
 def test_several_answers_have_a_model_each():
     found, not_run = rivals.fit_all(tasks.get("bit_xor"), Deadline(), 60.0)
     regression, boosting = found
-    # XOR is not linear in the bits, but depends on two of them alone.
+    # XOR is not linear in the bits, but depends on only two of them.
     assert regression.test_accuracy < 0.6 and boosting.test_accuracy == 1
     assert regression.test_examples == 2000 and not not_run
 
@@ -94,7 +94,7 @@ def test_without_time_nothing_is_fitted(sums):
 
 
 def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
-    monkeypatch.setattr(rivals, "MOST_VALUES", 50 * 12)
+    monkeypatch.setattr(rivals, "MAX_VALUES", 50 * 12)
     x, y = rivals.flattened(sums)["train"]
     assert x.shape == (50, 12) and y.shape == (50, 1)
 

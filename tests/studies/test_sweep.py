@@ -21,7 +21,7 @@ from keras_fpt.studies import optuna_studies, sweep_worker
 from keras_fpt.studies import sweep as sweeps
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
-# The work is shared out in the same way on every backend.
+# The work is divided in the same way on every backend.
 pytestmark = pytest.mark.backend_free
 TAKEOVER_SECONDS = 4
 TIMEOUT = 300
@@ -68,7 +68,7 @@ def command(config, folder, *options):
 
 
 def start(config, folder, *options):
-    """The command line's sweep as a process of its own."""
+    """The command line's sweep in its own process."""
     program = "from keras_fpt.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", program, *command(config, folder, *options)],
@@ -79,7 +79,7 @@ def start(config, folder, *options):
 
 
 def check(config, folder):
-    """All of a sweep's runs are there, and those it chose read the test."""
+    """All runs of a sweep exist, and those chosen have read the test split."""
     runs = load_runs(folder / "runs")
     assert (runs["status"] == "finished").all()
     for arm in config.arms:
@@ -114,7 +114,7 @@ def test_a_killed_workers_run_is_taken_over(
     assert "fpt is" in output or "Whether fpt is above random" in output
     check(config, folder)
     assert (folder / "runs" / killed / "metrics.json").is_file()
-    # Another go has nothing to do.
+    # Another call has nothing to do.
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     messages.clear()
     table = sweeps.run_sweep(config, folder)
@@ -158,7 +158,7 @@ def test_a_sweep_that_is_stopped_goes_on(config, tmp_path):
 
 @pytest.fixture
 def postgresql(tmp_path_factory):
-    """The address of a PostgreSQL server of its own."""
+    """The address of a separate PostgreSQL server."""
     programs = {name: shutil.which(name) for name in ("initdb", "postgres")}
     if not all(programs.values()):
         pytest.skip("no PostgreSQL here: `initdb` and `postgres` not found")

@@ -79,7 +79,7 @@ def test_what_cannot_be_had_is_not_tried_again(runs):
 def test_out_of_time_each_is_chosen_among_those_that_were_tried(runs):
     runs.late = 3
     assert search(runs, seeds=1) == []
-    # The third was broken off; then the test is read.
+    # The third was interrupted; then the test split is read.
     assert runs[2:4] == [("fpt", 1e-2, 0, False), ("fpt", 1e-3, 0, True)]
 
 

@@ -27,7 +27,7 @@ def rotated(images, degrees):
 
 
 def rotated_by_loops(image, angle):
-    """Nearest neighbours, pixel by pixel, of an angle in radians."""
+    """Nearest-neighbor sampling, pixel by pixel, for an angle in radians."""
     out = np.zeros_like(image)
     middle = (len(image) - 1) / 2
     for i, j in np.ndindex(image.shape[:2]):
@@ -93,7 +93,7 @@ def test_moves_are_uniform():
     assert np.abs(degrees).max() <= MAX_DEGREES
     counts, _ = np.histogram(degrees, 9, (-MAX_DEGREES, MAX_DEGREES))
     assert 900 < counts.min() < counts.max() < 1100
-    # None of them follows from another.
+    # None of them depends on another.
     moves = np.stack([*offsets.T, flips, angles])
     assert np.abs(np.corrcoef(moves) - np.eye(4)).max() < 0.05
 

@@ -25,7 +25,7 @@ def test_memory_answers_with_one_of_the_strings():
         full, masked = strings[:, :5], strings[:, 5]
         answer = 2.0 * y - 1
         assert set(np.unique(full)) == {-1.0, 1.0}
-        # It agrees with all that is shown, and is one of the five.
+        # It agrees with all bits that are shown, and is one of the five.
         np.testing.assert_array_equal(answer * (masked != 0), masked)
         assert (full == answer[:, None]).all(-1).sum(1).tolist() == [1] * 64
         assert 0.45 < (masked == 0).mean() < 0.55

@@ -11,8 +11,8 @@ from keras_fpt.tasks import augmentation, cifar10, cifar10_lra, tfds_arrays
 
 pytestmark = pytest.mark.backend_free
 
-# Of red, green and blue, as tf.image.rgb_to_grayscale has them.
-GREY_WEIGHTS = (0.2989, 0.5870, 0.1140)
+# Weights of red, green and blue in tf.image.rgb_to_grayscale.
+GRAY_WEIGHTS = (0.2989, 0.5870, 0.1140)
 
 
 def synthetic_images(count):
@@ -72,16 +72,16 @@ def test_cifar10_golden():
     assert _digest(tokens) == GOLDEN_CIFAR10
 
 
-def test_grey_pixels_come_row_by_row():
+def test_gray_pixels_come_row_by_row():
     x = synthetic_images(3)
     tokens = cifar10_lra.encode(tf.constant(x)).numpy()
     assert tokens.shape == (3, 1024, 1) and tokens.dtype == np.float32
-    grey = x.astype("float64") @ GREY_WEIGHTS
+    gray = x.astype("float64") @ GRAY_WEIGHTS
     np.testing.assert_allclose(
-        tokens, grey.reshape(3, 1024, 1) / 127.5 - 1, atol=1e-5
+        tokens, gray.reshape(3, 1024, 1) / 127.5 - 1, atol=1e-5
     )
     picture = tasks.get("cifar10_lra").picture(tokens[0])
-    np.testing.assert_allclose(picture, grey[0] / 255, atol=1e-5)
+    np.testing.assert_allclose(picture, gray[0] / 255, atol=1e-5)
 
 
 def test_black_and_white_are_the_ends_of_the_scale():
@@ -99,7 +99,7 @@ def test_cifar10_lra_golden():
 
 
 def _digest(tokens):
-    """Of thousandths, which rounding errors of float32 leave as they are."""
+    """In thousandths, which rounding errors of float32 do not change."""
     thousandths = np.round(tokens * 1000).astype("<i4")
     return hashlib.sha256(thousandths.tobytes()).hexdigest()[:16]
 
@@ -163,7 +163,7 @@ def test_mean_and_deviation_are_those_of_the_training_images(real_data):
     folder = real_data / "tensorflow_datasets"
     splits = tfds_arrays.read("cifar10", folder)
     x = np.concatenate([splits[s].x for s in ("train", "validation")])
-    # All of 256 values, so that 50,000 images need no array of floats.
+    # All have 256 values, so that 50,000 images need no array of floats.
     counts = [np.bincount(x[..., c].ravel(), minlength=256) for c in range(3)]
     values = np.arange(256) / 255
     for channel, count in enumerate(counts):

@@ -27,7 +27,7 @@ def strings(expressions):
     ]
 
 
-# An evaluation and a generator that know nothing of the package's.
+# An evaluation and a generator that do not use the package's.
 
 
 def evaluate(tokens):
@@ -228,7 +228,7 @@ Summary = collections.namedtuple(
 
 
 def summarise(tokens):
-    """What is compared between two generators, of one expression."""
+    """The statistics of one expression that two generators are compared by."""
     nodes_by_depth, open_lists, arguments = [0] * 12, [], []
     for token in tokens:
         if token == "]":
@@ -251,7 +251,7 @@ def summarise(tokens):
 
 
 class TestDistribution:
-    """That it is the original's, by statistics of 4,000 trees of each."""
+    """The original distribution, by statistics of 4,000 trees of each."""
 
     @pytest.fixture(scope="class")
     def originals(self):
@@ -336,13 +336,13 @@ class TestDistribution:
         assert chi2_contingency(tables).pvalue > 1e-3
 
 
-def binarised(tree):
+def binarized(tree):
     """A tree in the published files' notation."""
     if isinstance(tree, int):
         return str(tree)
     text = tree[0]
     for argument in tree[1:]:
-        text = f"( {text} {binarised(argument)} )"
+        text = f"( {text} {binarized(argument)} )"
     return f"( {text} ] )"
 
 
@@ -361,13 +361,13 @@ def folder(tmp_path):
         with open(tmp_path / f"basic_{name}.tsv", "w", newline="") as file:
             writer = csv.writer(file, delimiter="\t")
             writer.writerow(["Source", "Target"])
-            writer.writerows(zip(map(binarised, TREES), ANSWERS, strict=True))
+            writer.writerows(zip(map(binarized, TREES), ANSWERS, strict=True))
     return tmp_path
 
 
 class TestPublishedFiles:
     def test_notation(self):
-        assert binarised(TREES[0]) == "( ( ( [MAX 2 ) 9 ) ] )"
+        assert binarized(TREES[0]) == "( ( ( [MAX 2 ) 9 ) ] )"
 
     def test_are_read_without_parentheses(self, folder):
         read = listops.read_tsv(folder / "basic_train.tsv")

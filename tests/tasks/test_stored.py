@@ -12,7 +12,7 @@ BATCH_SIZE = 8
 
 
 def ragged(lengths):
-    """Sequences whose tokens say which one it is, and where in it."""
+    """Sequences whose tokens tell the sequence and the position in it."""
     rows = [1000 * n + np.arange(size) + 1 for n, size in enumerate(lengths)]
     return tf.RaggedTensor.from_row_lengths(
         np.concatenate(rows).astype(np.int32), lengths
@@ -25,7 +25,7 @@ def stored(lengths):
 
 
 def protein_lengths(size):
-    """Lengths that are spread as those of protein domains are."""
+    """Lengths that are distributed like those of protein domains."""
     lengths = np.random.default_rng(0).lognormal(4.95, 0.6, size)
     return lengths.astype(int).clip(20, 999)
 

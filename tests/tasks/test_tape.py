@@ -357,7 +357,7 @@ def test_an_array_that_holds_a_hostile_object_does_not_run(tmp_path):
 
 
 def test_a_dtype_that_hides_its_objects_is_refused():
-    # NumPy's own unpickling takes these bytes for a pointer.
+    # NumPy's own unpickling uses these bytes as a pointer.
     objects = Calls(np.dtype, "O8", False, True)
     state = (3, "|", None, ("a",), {"a": (objects, 0)}, 8, 1, 0)
     forged = Calls(np.dtype, "V8", False, True, state=state)

@@ -1,4 +1,4 @@
-"""Tasks from a person's own files, folders and arrays."""
+"""Tasks from the user's own files, folders and arrays."""
 
 import lazy_loader
 

@@ -19,7 +19,7 @@ from keras_fpt.tasks.user_data import (
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
-# Larger integers are taken for measurements rather than symbols.
+# Larger integers are assumed to be measurements rather than symbols.
 MAX_VOCABULARY_SIZE = 1_000_000
 
 

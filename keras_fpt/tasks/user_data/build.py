@@ -1,4 +1,4 @@
-"""Makes the `Task` of a person's examples, and describes it."""
+"""Makes a `Task` from the user's examples, and describes it."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def make_task(
             `None`.
         encode: function from a batch of `x` to tokens, or `None`.
         vocabulary_size: int for integer tokens, else `None`.
-        notes: strings, further lines of the description.
+        notes: strings, more lines of the description.
         verbose: bool, whether to log a description of the data.
         **more: other fields of the `Task`.
 
@@ -108,9 +108,9 @@ def _description(x: Any, vocabulary_size: int | None, num_classes: int) -> str:
     if sequences.is_ragged(x):
         shortest = int(sequences.lengths(x).min())
         length = f"{shortest:,} to {length}"
-    what = (
+    tokens = (
         f"of a vocabulary of {vocabulary_size}"
         if vocabulary_size
         else f"of width {x.shape[-1]}"
     )
-    return f"{length} {what} -> {num_classes} classes"
+    return f"{length} {tokens} -> {num_classes} classes"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-# With fewer examples per class, numbers are taken for measurements.
+# With fewer examples per class, numbers are assumed to be measurements.
 MIN_EXAMPLES_PER_CLASS = 2
 MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
 

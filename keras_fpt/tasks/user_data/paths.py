@@ -1,4 +1,4 @@
-"""Tasks from a person's file or folder, by its kind."""
+"""Tasks from the user's file or folder, by its kind."""
 
 import dataclasses
 import inspect
@@ -53,7 +53,7 @@ def is_path(name: str | os.PathLike) -> bool:
 def from_path(
     path: str | os.PathLike, verbose: bool = True, **options: Any
 ) -> Task:
-    """Makes a task from a person's file or folder.
+    """Makes a task from the user's file or folder.
 
     Args:
         path: file or folder of one of the `KINDS`.

@@ -1,4 +1,4 @@
-"""Reading of arrays in files and of saved `tf.data.Dataset`s."""
+"""Reads arrays in files, and saved `tf.data.Dataset`s."""
 
 import os
 import pathlib
@@ -37,7 +37,7 @@ def read_arrays(
     """Reads arrays from a file, or the examples of a saved data set.
 
     Args:
-        path: an `.npz` file; an `.npy` file, which holds `x` alone; or the
+        path: an `.npz` file; an `.npy` file, which holds only `x`; or the
             folder of a `tf.data.Dataset` that was saved with
             `dataset.save(path)`.
         names: tuple of the arrays to read, `("x",)` or `("x", "y")`.
@@ -98,7 +98,7 @@ def _load_dataset(path: str | os.PathLike) -> Any:
     """Loads a saved data set, after checks that TensorFlow does not make.
 
     TensorFlow waits forever for a data set that is still being written, reads
-    whichever folder the metadata name, and crashes if two files contradict
+    from any folder that the metadata names, and crashes if two files contradict
     each other.
     """
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Fixed splits of a person's data into train, validation and test."""
+"""Fixed splits of the user's data into train, validation and test."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,7 +26,7 @@ def stratified(y: np.ndarray) -> dict[str, np.ndarray]:
     rest = _rest_by_class(y)
     num_test = round(len(y) / TEST_PART)
     test = _evenly_spaced(rest, num_test)
-    # What is left is still in the order of its classes.
+    # The rest is still in the order of its classes.
     rest = rest[~np.isin(rest, test)]
     validation = _evenly_spaced(
         rest, round((len(y) - num_test) / VALIDATION_PART)
@@ -69,7 +69,7 @@ def chronological(size: int) -> dict[str, np.ndarray]:
 def from_names(
     names: Sequence[str], y: np.ndarray, where: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
-    """Makes the split that a column or folders name.
+    """Makes the split that a column or the folders give.
 
     If no example is for validation, a fixed, seeded, stratified tenth of the
     training examples is.

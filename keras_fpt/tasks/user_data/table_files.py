@@ -1,4 +1,4 @@
-"""Reading of CSV and TSV files as tables of text cells."""
+"""Reads CSV and TSV files as tables of text cells."""
 
 import csv
 import itertools
@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-# Only so many rows at once are held as Python strings, which take much memory.
+# Only this many rows at a time are Python strings, which take much memory.
 ROWS_PER_CHUNK = 20_000
 COLUMNS_SHOWN = 8
 

@@ -22,7 +22,7 @@ class Layout(NamedTuple):
         parts: list of each sequence's name and rows.
         splits: dict from splits to int arrays of indices in `parts`.
         split_by: string, how the sequences were split, in words.
-        notes: list of strings, what else a person should know.
+        notes: list of strings, what else the user should know.
     """
 
     parts: list[Part]
@@ -122,7 +122,7 @@ def split_groups(
     split_column: str | None,
     path: str | os.PathLike,
 ) -> Layout:
-    """Groups as sequences, split as a column says or stratified.
+    """Groups as sequences, split by a column or stratified.
 
     Args:
         frame: what `table_files.read_table` returned.
@@ -217,7 +217,7 @@ def _split_of_groups(
     column: str,
     path: str | os.PathLike,
 ) -> list[str]:
-    """What a column says of each group, in which all its rows must agree."""
+    """The value of a column for each group, equal in all rows of the group."""
     values = cells.tolist()
     for name, rows in groups:
         first = values[rows[0]]

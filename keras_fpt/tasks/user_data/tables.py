@@ -114,7 +114,7 @@ def from_csv(
 
     A fixed, seeded fifth of the sequences is for testing and a tenth of the
     rest for validation, and each split has the same share of each class. A
-    long time series (`window` alone) is split by time instead: the last
+    long time series (only `window`) is split by time instead: the last
     fifth of its rows is for testing, and the tenth before it for validation;
     no window holds rows of two splits. With both `group_column` and
     `window`, whole groups, e.g. recordings, go to one split.
@@ -126,7 +126,7 @@ def from_csv(
         group_column: string, or `None`.
         window: int, rows per window, or `None`.
         stride: int, rows from one window to the next; `None` is `window`.
-        split_column: string, a column that says `train`, `validation` or
+        split_column: string, a column that holds `train`, `validation` or
             `test`; `None` splits as above.
         ignore_column: string or strings, columns that are not used.
         verbose: bool, whether to log a description of the data.

@@ -180,7 +180,7 @@ def read_wav(file: str | os.PathLike, max_seconds: float) -> Sound:
 
     try:
         with warnings.catch_warnings():
-            # They are about chunks that are not sound.
+            # The warnings are about chunks that are not sound.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             rate, samples = wavfile.read(file)
     except UNREADABLE as error:

@@ -14,7 +14,7 @@ def save(path, pixels):
 
 @pytest.fixture
 def folder(tmp_path):
-    """40 grey images of 16 x 12: bright ones and dark ones."""
+    """40 gray images of 16 x 12: bright ones and dark ones."""
     generator = np.random.default_rng(0)
     for number in range(40):
         kind = ("bright", "dark")[number % 2]
@@ -123,6 +123,6 @@ def test_folders_that_cannot_be_used(folder, tmp_path):
     ):
         tasks.from_image_folder(folder)
     (folder / "dark" / "nested").rmdir()
-    (folder / "grey").mkdir()
-    with pytest.raises(ValueError, match="The class 'grey' has no file"):
+    (folder / "gray").mkdir()
+    with pytest.raises(ValueError, match="The class 'gray' has no file"):
         tasks.from_image_folder(folder)

@@ -43,13 +43,13 @@ def test_a_tone_is_loudest_in_its_mel_bin():
     edges = np.linspace(
         2595 * np.log10(1 + 20 / 700), 2595 * np.log10(1 + 8000 / 700), 66
     )
-    centres = 700 * (10 ** (edges[1:-1] / 2595) - 1)
-    loudest = centres[frames.mean(0).argmax()]
+    centers = 700 * (10 ** (edges[1:-1] / 2595) - 1)
+    loudest = centers[frames.mean(0).argmax()]
     assert frames.dtype == np.float32
     assert abs(loudest - 1000) < 60
 
 
-def test_training_frames_are_standardised(folder):
+def test_training_frames_are_standardized(folder):
     task = tasks.from_wav_folder(folder, verbose=False)
     values = task.data.splits["train"].x.flat_values.numpy()
     np.testing.assert_allclose(values.mean(0), 0, atol=1e-3)
