@@ -1,8 +1,9 @@
 """The package's logger, `keras_fpt`.
 
 Messages go to standard output as they are, at level INFO and above. To silence
-them: `logging.getLogger("keras_fpt").setLevel(logging.WARNING)`. The command
-line shows them through rich.
+them: `logging.getLogger("keras_fpt").setLevel(logging.WARNING)`. To send them
+elsewhere, add a handler to this logger before `keras_fpt` is imported. The
+command line shows them through rich.
 """
 
 import contextlib
@@ -56,7 +57,7 @@ def only_warnings(name: str = LOGGER.name) -> Iterator[None]:
     """
     logger = logging.getLogger(name)
     before = logger.level
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(max(logging.WARNING, logger.getEffectiveLevel()))
     try:
         yield
     finally:

@@ -3,6 +3,8 @@
 Everything about an option is declared once, in its field: the type, the
 default and the help text. The command line's flags, the files of runs, the
 headers of adapters and the words that tell runs apart are derived from it.
+The options are in `models/options.py` and `runs/config.py`, and those of tasks
+in `cli/task_options.py`.
 """
 
 import dataclasses
@@ -17,6 +19,7 @@ def option(
     default_text: str | None = None,
     describes_run: bool = False,
     stored: bool = False,
+    since: str | None = None,
     python_only: bool = False,
 ) -> Any:
     """A dataclass field that is an option.
@@ -30,6 +33,9 @@ def option(
             arm are told apart.
         stored: bool, whether the option is saved with a model's new layers, in
             the headers of adapters and presets.
+        since: string, the version that added the option; `None` for those of
+            the first version, 0.1.0. At its default, a later option changes
+            no name of a run or study, and older files lack it.
         python_only: bool, whether the command line and runs lack the option.
     """
     return dataclasses.field(
@@ -39,12 +45,13 @@ def option(
             "default_text": default_text,
             "describes_run": describes_run,
             "stored": stored,
+            "since": since,
             "python_only": python_only,
         },
     )
 
 
-def names(cls: Any, **wanted: bool) -> tuple[str, ...]:
+def names(cls: Any, **wanted: Any) -> tuple[str, ...]:
     """The names of a dataclass's options, in their order.
 
     Args:
@@ -63,6 +70,19 @@ def names(cls: Any, **wanted: bool) -> tuple[str, ...]:
         for field in dataclasses.fields(cls)
         if "help" in field.metadata and _has(field.metadata, wanted)
     )
+
+
+def later(cls: Any) -> dict[str, Any]:
+    """The options that the first version lacks, and their defaults.
+
+    Args:
+        cls: a dataclass, or an instance of one.
+    """
+    return {
+        field.name: field.default
+        for field in dataclasses.fields(cls)
+        if field.metadata.get("since")
+    }
 
 
 def _has(metadata: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -48,6 +48,16 @@ def test_a_library_user_sees_messages_and_can_silence_them(before, out, err):
     assert err in done.stderr
 
 
+def test_a_stricter_level_stays_stricter():
+    logging.getLogger("keras_fpt").setLevel(logging.ERROR)
+    try:
+        with logs.only_warnings("keras_fpt.runs"):
+            room = logging.getLogger("keras_fpt.runs")
+            assert room.getEffectiveLevel() == logging.ERROR
+    finally:
+        logging.getLogger("keras_fpt").setLevel(logging.INFO)
+
+
 def test_messages_of_one_room_are_silenced_for_a_while(messages):
     logger = logging.getLogger("keras_fpt.runs.training")
     with logs.only_warnings("keras_fpt.runs"):

@@ -145,7 +145,10 @@ def test_nobody_imports_past_a_room_s_exports():
         package = f"keras_fpt.{other}"
         if is_root_module or (module == package and name in exports(package)):
             continue
-        wrong.append(f"{importer} imports {module}.{name}")
+        wrong.append(
+            f"{importer} imports {module}.{name}, which the "
+            f"`__init__` of {package} does not export"
+        )
     assert wrong == []
 
 

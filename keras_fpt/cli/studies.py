@@ -44,15 +44,17 @@ def sweep(
     search: Annotated[
         list[str] | None,
         typer.Option(
-            help="Setting to search, as NAME=VALUE,VALUE,... or "
-            "NAME=LOW:HIGH; may be repeated.",
+            help="Setting to search in place of the default, as "
+            "NAME=VALUE,VALUE,... or NAME=LOW:HIGH; may be repeated.",
             show_default="learning_rate=3e-4,1e-3,3e-3",
         ),
     ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Number of runs in each arm's search, with NAME=LOW:HIGH."
+            help="Number of runs in each arm's search; needed with "
+            "NAME=LOW:HIGH, and only there.",
+            show_default="all values of the grid",
         ),
     ] = None,
     seeds: Annotated[
@@ -66,8 +68,8 @@ def sweep(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Another setting of every run, as NAME=VALUE with the name "
-            "of an option of `train`; may be repeated.",
+            help="Set an option of `train` for every run, as NAME=VALUE, e.g. "
+            "batch_size=16; may be repeated.",
         ),
     ] = None,
     storage: Annotated[

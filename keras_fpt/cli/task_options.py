@@ -32,7 +32,9 @@ class TaskOptions:
         "Maximum sequence length, for tasks that have such a limit.",
         default_text="the task's own",
     )
-    label_column: str | None = option(None, "Column of the labels.")
+    label_column: str | None = option(
+        None, "Column of the labels; tables need it."
+    )
     group_column: str | None = option(
         None, "Column that groups rows: equal values make one sequence."
     )

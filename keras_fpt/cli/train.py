@@ -39,8 +39,8 @@ def train(
     distribution: Annotated[
         str | None,
         typer.Option(
-            help="Use all devices, and the other processes of a run: "
-            "data_parallel, model_parallel (JAX) or auto.",
+            help="Use all devices, also those of processes that e.g. "
+            "torchrun started: data_parallel, model_parallel (JAX) or auto.",
             show_default="one device",
         ),
     ] = None,

@@ -98,7 +98,7 @@ def read(
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    model_settings.check_settings(header.get("model"), path)
+    header["model"] = model_settings.check_settings(header.get("model"), path)
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
     return arrays, header

@@ -122,6 +122,7 @@ class FPTClassifier(keras.Model):
         policy: str | None = "fpt",
         readout: str = "last",
         dropout: float | None = None,
+        *,
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -282,6 +283,7 @@ class FPTClassifier(keras.Model):
         loss: Any = "auto",
         loss_weights: Any = None,
         metrics: Any = "auto",
+        weighted_metrics: Any = None,
         **kwargs: Any,
     ) -> None:
         """`keras.Model.compile`, with the paper's recipe for what is `"auto"`.
@@ -295,6 +297,7 @@ class FPTClassifier(keras.Model):
             loss_weights: as in Keras.
             metrics: list of Keras metrics or their names. `"auto"` is
                 accuracy with the paper's loss, otherwise none.
+            weighted_metrics: as in Keras.
             **kwargs: other arguments of `keras.Model.compile`. With the
                 paper's loss, `jit_compile` is by default `False` on
                 TensorFlow.
@@ -306,7 +309,9 @@ class FPTClassifier(keras.Model):
         if loss == "auto":
             loss = paper_recipe.paper_loss()
             kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
-        super().compile(optimizer, loss, loss_weights, metrics, **kwargs)
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
+        )
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         # Keras leaves this to models that override `compile`.

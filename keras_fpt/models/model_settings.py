@@ -105,6 +105,12 @@ _TYPES = {
     "policy": str,
     "learned_positions": int | None,
 }
+# Files of older versions lack them.
+_LATER = {
+    name: default
+    for name, default in options.later(ModelOptions).items()
+    if name in _STORED
+}
 _SETTINGS = pydantic.TypeAdapter(
     pydantic.create_model(  # type: ignore[call-overload]
         "Settings",
@@ -125,11 +131,14 @@ def check_settings(
         path: the file, for errors.
 
     Returns:
-        The settings.
+        The settings, with the defaults of options that the file's version did
+        not have.
 
     Raises:
         ValueError: a setting is missing, unknown, or of another type.
     """
+    if isinstance(settings, dict):
+        settings = {**_LATER, **settings}
     try:
         _SETTINGS.validate_python(settings)
     except pydantic.ValidationError as error:

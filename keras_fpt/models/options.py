@@ -9,7 +9,8 @@ from keras_fpt.options import option
 class ModelOptions:
     """How a classifier is made from a backbone, for any task.
 
-    To add an option, add a field here and use it where the model is built.
+    To add an option, add a field here and use it where the model is built;
+    `model.options` holds them. Options of training are in `runs/config.py`.
     The constructor of `FPTClassifier` takes every field as a keyword; runs,
     the command line, adapters and labels take it from here.
 
@@ -17,9 +18,9 @@ class ModelOptions:
         policy: string, which parameter groups train; see
             `keras_fpt.freezing.parse_policy`. `None` is `"fpt"`, and in a run
             the arm's own.
-        readout: string, see `keras_fpt.layers.Readout`.
         depth: int, use the first `depth` blocks of the backbone. `None` uses
             all of them.
+        readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
             positions, zero at first, are added to the input; for backbones
             without positions of their own, such as those with rotary ones. In
@@ -50,6 +51,12 @@ class ModelOptions:
         describes_run=True,
         stored=True,
     )
+    depth: int | None = option(
+        None,
+        "Number of blocks to use, from the first.",
+        default_text="all",
+        describes_run=True,
+    )
     readout: str = option(
         "last",
         "Hidden states that the output layer reads: last, first, mean or "
@@ -57,15 +64,9 @@ class ModelOptions:
         describes_run=True,
         stored=True,
     )
-    depth: int | None = option(
-        None,
-        "Number of blocks to use, from the first.",
-        default_text="all",
-        describes_run=True,
-    )
     learned_positions: bool | int | None = option(
         False,
-        "Add learned positions, zero at first, to the input.",
+        "Add learned positions, zero at first, to the input; on for vit.",
         describes_run=True,
         stored=True,
     )

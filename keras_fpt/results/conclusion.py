@@ -1,4 +1,7 @@
-"""The conclusion of a comparison: is a frozen language model worth it?"""
+"""The conclusion of `compare`: is a frozen language model worth it?
+
+The verdicts of sweeps and reports are in `verdicts.py`.
+"""
 
 import dataclasses
 import math

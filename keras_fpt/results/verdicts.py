@@ -1,4 +1,7 @@
-"""Verdicts: what the numbers say about two arms, and the paper's claims."""
+"""Verdicts: what the numbers say about two arms, and the paper's claims.
+
+For sweeps and reports; the conclusion of `compare` is in `conclusion.py`.
+"""
 
 import dataclasses
 from collections.abc import Sequence

@@ -55,7 +55,7 @@ class RunConfig:
     preset: str | None = option(
         None,
         "Backbone: a preset's name, a folder, hf://... or gguf:FILE.",
-        default_text="gpt2_tiny_en",
+        default_text="the arm's own, mostly gpt2_tiny_en",
         describes_run=True,
     )
     arm: str = option(
@@ -71,8 +71,9 @@ class RunConfig:
     )
     gradient_accumulation_steps: int | None = option(
         None,
-        "Accumulate gradients over this many batches before each update.",
-        default_text="1",
+        "Accumulate gradients over this many batches, at least 2, before "
+        "each update.",
+        default_text="off",
     )
     steps: int | None = option(
         None, "Number of gradient steps.", default_text="the task's own"
@@ -117,6 +118,19 @@ class RunConfig:
             else:
                 flat[field.name] = getattr(self, field.name)
         return flat
+
+    def identity(self) -> dict[str, Any]:
+        """The settings that tell this run from others, in every version.
+
+        Options that the first version lacks are left out at their defaults, so
+        that the names of its runs and studies stay what they are.
+        """
+        later = options.later(self) | options.later(self.model)
+        return {
+            name: value
+            for name, value in self.settings().items()
+            if name not in later or value != later[name]
+        }
 
     def to_json(self) -> str:
         """The configuration as JSON text."""

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt import files
+from keras_fpt import files, logs, tasks
 from keras_fpt.models import FPTClassifier
 from keras_fpt.runs import data_description, folder
 from keras_fpt.runs.model import build_model
@@ -58,7 +58,8 @@ def load_trained(
     if data_dir is not None:
         name = "data_dir" if config.source is None else "source"
         config = config.with_settings(**{name: str(data_dir)})
-    run = resolve(config)
+    with logs.only_warnings(tasks.__name__):  # It was described in training.
+        run = resolve(config)
     if run.task.reader is not None:
         data_description.check_same_data(run.task, run_folder)
     model = build_model(run)

@@ -2,31 +2,32 @@
 
 import json
 import os
-import pathlib
 from typing import Any
 
 from keras_fpt import tasks
 from keras_fpt.tasks import Task
 
 _Stamp = list[tuple[str, int, int]]
-# From the arguments of `load_task`, as text, to the state of the user's files
-# at that time and the task.
+# From the arguments of `load_task`, as text, to the state of the data's files
+# at that time and the task, the one used last at the end.
 _loaded: dict[str, tuple[_Stamp, Task]] = {}
+# Tasks kept, which for large data is a matter of memory.
+_MOST = 4
 
 
 def load_task(
     name: str,
-    data_dir: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     options: dict[str, Any] | None = None,
     source: str | None = None,
 ) -> Task:
     """A task, from memory if this process has loaded it before.
 
-    The user's own files are read again if they have changed since.
+    Files are read again if they have changed since.
 
     Args:
         name: string, as for `keras_fpt.tasks.get`.
-        data_dir: string, likewise.
+        data_dir: path, likewise.
         options: dict of the task's own options.
         source: string, path of the user's own data; `None` for a task of the
             package.
@@ -35,26 +36,30 @@ def load_task(
         ValueError, FileNotFoundError: see `keras_fpt.tasks.get`.
     """
     options = options or {}
+    source, data_dir = _absolute(source), _absolute(data_dir)
     key = json.dumps([source or name, data_dir, options], sort_keys=True)
-    stamp: _Stamp = []
-    if source is not None:
-        stamp = _stamp(source)
-        if "labels" in options:
-            stamp += _stamp(options["labels"])
-    loaded = _loaded.get(key)
-    if loaded is not None and loaded[0] == stamp:
-        return loaded[1]
-    task = tasks.get(source or name, data_dir, **options)
-    _loaded[key] = stamp, task
-    return task
+    paths = [source, data_dir, options.get("labels")]
+    stamp = [entry for path in paths if path for entry in _stamp(path)]
+    loaded = _loaded.pop(key, None)
+    if loaded is None or loaded[0] != stamp:
+        loaded = stamp, tasks.get(source or name, data_dir, **options)
+    _loaded[key] = loaded
+    if len(_loaded) > _MOST:
+        del _loaded[next(iter(_loaded))]
+    return loaded[1]
+
+
+def _absolute(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.path.abspath(path)
 
 
 def _stamp(path: str) -> _Stamp:
     """What tells whether a file, or one in a folder, has changed."""
-    root = pathlib.Path(path)
-    files = sorted(root.rglob("*")) if root.is_dir() else [root]
+    paths = [path] if os.path.isfile(path) else []
+    for folder, _, names in os.walk(path, followlinks=True):
+        paths += [os.path.join(folder, name) for name in names]
     return [
-        (str(file), status.st_mtime_ns, status.st_size)
-        for file in files
-        if os.path.exists(file) and (status := os.stat(file))
+        (path, status.st_mtime_ns, status.st_size)
+        for path in sorted(paths)
+        if os.path.exists(path) and (status := os.stat(path))
     ]

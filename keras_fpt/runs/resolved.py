@@ -6,13 +6,19 @@ import math
 import pathlib
 from typing import Any, Self
 
-from keras_fpt import freezing, tasks
+from keras_fpt import freezing, options, tasks
 from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
 from keras_fpt.runs import arms
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
+
+# What the files of runs do not have.
+_PYTHON_ONLY = {
+    name: getattr(ModelOptions(), name)
+    for name in options.names(ModelOptions, python_only=True)
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +59,10 @@ class ResolvedRun:
         """All options in one flat dict, as in `config.json`."""
         return self._filled().settings()
 
+    def identity(self) -> dict[str, Any]:
+        """The settings that tell the run from others; see `RunConfig`."""
+        return self._filled().identity()
+
     def to_json(self) -> str:
         """The run's configuration as JSON text, with all defaults filled in."""
         return self._filled().to_json()
@@ -76,10 +86,10 @@ class ResolvedRun:
 
         That is 0 if no rate was given and the backbone has no dropout.
         """
-        options = dataclasses.replace(
+        built = dataclasses.replace(
             self.model, dropout=model.options.dropout or 0.0
         )
-        return dataclasses.replace(self, model=options)
+        return dataclasses.replace(self, model=built)
 
 
 def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
@@ -95,14 +105,14 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         ValueError: a value is out of range or unknown.
         FileNotFoundError: the task's data does not exist.
     """
-    options = json.loads(json.dumps(config.options))  # tuples become lists
-    if "labels" in options:
-        options["labels"] = _absolute(options["labels"])
+    own = json.loads(json.dumps(config.options))  # tuples become lists
+    if "labels" in own:
+        own["labels"] = _absolute(own["labels"])
     source = config.source
     if source is None and tasks.is_user_data(config.task):
         source = str(pathlib.Path(config.task).resolve())
     if task is None:
-        task = load_task(config.task, config.data_dir, options, source)
+        task = load_task(config.task, config.data_dir, own, source)
     arm = arms.get(config.arm)
     given = config.model
     run = ResolvedRun(
@@ -119,7 +129,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         steps=_or(config.steps, task.recipe.steps),
         batch_size=_or(config.batch_size, task.recipe.batch_size),
         learning_rate=_or(config.learning_rate, task.recipe.learning_rate),
-        options=options,
+        options=own,
         source=source,
     )
     _check_ranges(run)
@@ -137,6 +147,12 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
+    for name, default in _PYTHON_ONLY.items():
+        if getattr(run.model, name) != default:
+            raise ValueError(
+                f"A run always has {name}={default}, but received "
+                f"{getattr(run.model, name)}."
+            )
     for name in ("steps", "batch_size"):
         if getattr(run, name) < 1:
             raise ValueError(

@@ -25,7 +25,7 @@ BUSY_SECONDS = 1.0
 
 def run_name(run: ResolvedRun) -> str:
     """The name of a run's folder, the same for the same run."""
-    settings = {**run.settings(), "backend": keras.backend.backend()}
+    settings = {**run.identity(), "backend": keras.backend.backend()}
     text = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{run.arm.name}-{run.learning_rate:g}-seed{run.seed}-{digest}"

@@ -151,7 +151,7 @@ def run_comparison(
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
     output = pathlib.Path(output)
-    described = {**vars(comparison), "run": comparison.run.settings()}
+    described = {**vars(comparison), "run": comparison.run.identity()}
     text = json.dumps(described, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison")
 

@@ -1,4 +1,8 @@
-"""Compares arms, each at its own best settings, over several seeds."""
+"""Compares arms, each at its own best settings, over several seeds.
+
+`optuna_studies.best` chooses the settings, such as the learning rate, by
+validation accuracy.
+"""
 
 import logging
 import os
@@ -11,7 +15,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt import results
+from keras_fpt import logs, results, tasks
 from keras_fpt.runs import StopSignals, resolve
 from keras_fpt.studies import optuna_studies, study_folder, sweep_worker
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
@@ -108,7 +112,8 @@ def _resolve_all(config: SweepConfig) -> None:
     """Raises, before anything is started, the errors that runs would raise."""
     for settings in [{}] if config.is_sampled else config.points:
         for run in config.configs(settings).values():
-            resolve(run)
+            with logs.only_warnings(tasks.__name__):  # Workers describe it.
+                resolve(run)
 
 
 class _Processes:

@@ -1,4 +1,7 @@
-"""The configuration of a sweep, and how its settings are typed."""
+"""The configuration of a sweep, and how its settings are typed.
+
+Which of the values tried is the best is decided in `optuna_studies.best`.
+"""
 
 import dataclasses
 import hashlib
@@ -95,7 +98,7 @@ class SweepConfig:
 
     def to_json(self) -> str:
         """The configuration as JSON text."""
-        entry = {**dataclasses.asdict(self), "run": self.run.settings()}
+        entry = {**dataclasses.asdict(self), "run": self.run.identity()}
         return json.dumps(entry, indent=2) + "\n"
 
     @classmethod

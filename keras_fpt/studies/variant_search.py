@@ -1,4 +1,7 @@
-"""Trains variants of a run in turns, each at its own best learning rate."""
+"""Trains variants of a run in turns, each at its own best learning rate.
+
+For `compare` and `reproduce`; a sweep's search is in `sweep_worker.py`.
+"""
 
 import dataclasses
 import logging

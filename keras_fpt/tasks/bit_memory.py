@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_fpt.tasks.generated import ORIGIN, Generated
+from keras_fpt.tasks.generated import PAPER_ORIGIN, Generated
 from keras_fpt.tasks.task import Recipe, Task
 
 NUM_STRINGS = 5
@@ -25,7 +25,7 @@ def task(data_dir: str | None = None) -> Task:
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
         data=Generated(make_batch),
-        origin=ORIGIN,
+        origin=PAPER_ORIGIN,
         recipe=Recipe(steps=1000, dropout=0.0),
         input_dim=BITS_PER_TOKEN,
         num_output_tokens=TOKENS_PER_STRING,

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_fpt.tasks.generated import ORIGIN, Generated
+from keras_fpt.tasks.generated import PAPER_ORIGIN, Generated
 from keras_fpt.tasks.task import Recipe, Task
 
 NUM_BITS = 5
@@ -22,7 +22,7 @@ def task(data_dir: str | None = None) -> Task:
         num_classes=2,
         sequence_length=2 * NUM_BITS,
         data=Generated(make_batch),
-        origin=ORIGIN,
+        origin=PAPER_ORIGIN,
         recipe=Recipe(steps=500, dropout=0.0),
         input_dim=1,
         num_output_tokens=NUM_BITS,

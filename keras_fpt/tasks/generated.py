@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_fpt.tasks.task import Origin
 
-ORIGIN = Origin(
+PAPER_ORIGIN = Origin(
     "generated as in Lu et al., 2021, section 2.2",
     "none needed",
     "Lu, Grover, Abbeel and Mordatch, 2021, Pretrained Transformers as "

@@ -1,10 +1,17 @@
 """Data is loaded once in a process, for any number of runs."""
 
 import os
+import pathlib
 
 import pytest
 
-from keras_fpt.runs import RunConfig, evaluate, get_or_train, resolve
+from keras_fpt.runs import (
+    RunConfig,
+    evaluate,
+    get_or_train,
+    loaded_tasks,
+    resolve,
+)
 from keras_fpt.studies import compare
 from keras_fpt.tasks.user_data import table_files
 
@@ -86,3 +93,56 @@ def test_other_options_are_another_task(table, preset, reads):
     )
     second = resolve(config).task
     assert (first.sequence_length, second.sequence_length) == (2, 1)
+
+
+def test_an_evaluation_in_another_process_does_not_describe_the_data(
+    table, preset, tmp_path, messages, monkeypatch
+):
+    config = config_of(table, preset)
+    folder, _ = get_or_train(config, tmp_path / "runs", test=False)
+    monkeypatch.setattr(loaded_tasks, "_loaded", {})
+    messages.clear()
+    evaluate(folder)
+    assert messages == []
+
+
+def test_a_relative_data_dir_is_that_of_the_working_directory(
+    tmp_path, monkeypatch
+):
+    made = []
+    monkeypatch.setattr(
+        loaded_tasks.tasks, "get", lambda *a, **_: made.append(a)
+    )
+    for name in ("one", "other"):
+        (tmp_path / name / "data").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / name)
+        loaded_tasks.load_task("listops", "data")
+        loaded_tasks.load_task("listops", pathlib.Path("data"))
+    expected = [str(tmp_path / name / "data") for name in ("one", "other")]
+    assert [data_dir for _, data_dir in made] == expected
+
+
+def test_changed_files_in_linked_folders_are_noticed(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        loaded_tasks.tasks, "get", lambda *a, **_: made.append(a)
+    )
+    (tmp_path / "far").mkdir()
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "class").symlink_to(tmp_path / "far")
+    loaded_tasks.load_task("near", source=str(tmp_path / "near"))
+    (tmp_path / "far" / "new.png").write_bytes(b"1")
+    loaded_tasks.load_task("near", source=str(tmp_path / "near"))
+    assert len(made) == 2
+
+
+def test_only_the_tasks_used_last_are_kept(monkeypatch):
+    made = []
+    monkeypatch.setattr(loaded_tasks, "_loaded", {})
+    monkeypatch.setattr(
+        loaded_tasks.tasks, "get", lambda *a, **_: made.append(a)
+    )
+    names = [f"task{n}" for n in range(loaded_tasks._MOST + 1)]
+    for name in [*names[:-1], names[0], names[-1], names[0], names[1]]:
+        loaded_tasks.load_task(name)
+    assert [name for name, _ in made] == [*names, names[1]]

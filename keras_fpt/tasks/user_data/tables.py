@@ -1,4 +1,7 @@
-"""Tables of numbers: a row, a group or a window of rows is a sequence."""
+"""Tables of numbers: a row, a group or a window of rows is a sequence.
+
+Tables whose text is read are in `strings.py`.
+"""
 
 import dataclasses
 import os
