@@ -4,6 +4,7 @@ import inspect
 import json
 import subprocess
 import sys
+import typing
 
 import pytest
 
@@ -176,6 +177,26 @@ def test_defaults_of_pretraining_are_the_librarys():
     for field in dataclasses.fields(LanguageModelConfig):
         if field.name != "texts":
             assert parameters[field.name].default == field.default, field.name
+
+
+def test_defaults_of_sweeps_are_the_librarys():
+    from keras_fpt.cli.studies import sweep
+    from keras_fpt.runs import RunConfig
+    from keras_fpt.studies import SweepConfig, sweep_config
+    from keras_fpt.studies.sweep import TAKEOVER_SECONDS
+
+    parameters = inspect.signature(sweep).parameters
+    default = SweepConfig(RunConfig("digits"))
+    assert parameters["seeds"].default == default.seeds
+    assert parameters["takeover_seconds"].default == TAKEOVER_SECONDS
+
+    def shown(name):
+        option = typing.get_args(parameters[name].annotation)[1]
+        return option.show_default
+
+    assert shown("arm") == " and ".join(default.arms)
+    name, values = sweep_config.parse_search(shown("search"))
+    assert {name: values} == default.search
 
 
 def test_text_in_brackets_is_printed_as_it_is(monkeypatch, capsys):

@@ -17,6 +17,8 @@ def bit_memory(
     output: Annotated[
         Path | None,
         typer.Option(
+            "--output",
+            "-o",
             help="Output folder of the preset.",
             show_default="the folder that the arm bit loads from",
         ),
@@ -38,7 +40,10 @@ def language_model(
     text: Annotated[
         list[str], typer.Option(help="A UTF-8 text file; may be repeated.")
     ],
-    output: Annotated[Path, typer.Option(help="Output folder of the preset.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Output folder of the preset."),
+    ],
     settings: dict,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an existing run.")

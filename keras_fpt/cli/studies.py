@@ -30,7 +30,11 @@ def sweep(
     task: TaskArgument,
     output: Annotated[
         Path,
-        typer.Option(help="Output folder. Repeat the command to continue."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Output folder. Repeat the command to continue.",
+        ),
     ],
     settings: dict,
     options: dict,
@@ -144,6 +148,8 @@ def compare(
     output: Annotated[
         Path | None,
         typer.Option(
+            "--output",
+            "-o",
             help="Output folder. Repeat the command with it to continue.",
             show_default="runs/<task>-compare-<n>",
         ),
@@ -193,6 +199,8 @@ def reproduce(
     output: Annotated[
         Path | None,
         typer.Option(
+            "--output",
+            "-o",
             help="Output folder. Repeat the command with it to continue.",
             show_default="runs/<question>-<budget>-<n>",
         ),

@@ -27,7 +27,10 @@ def train(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Output folder.", show_default="runs/<task>-<arm>-<n>"
+            "--output",
+            "-o",
+            help="Output folder.",
+            show_default="runs/<task>-<arm>-<n>",
         ),
     ] = None,
     resume: Annotated[

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import json_files
@@ -10,7 +9,7 @@ from keras_fpt.files import json_files
 
 def initialize(
     folder: str | os.PathLike[str], name: str, text: str, what: str
-) -> dict[str, Any]:
+) -> None:
     """Writes the description of a study into its folder, new or empty.
 
     If the folder holds the same study, nothing is changed.
@@ -21,11 +20,9 @@ def initialize(
         text: string, its description, a JSON object.
         what: string, the kind of study, for errors.
 
-    Returns:
-        Dict, the description in the folder.
-
     Raises:
         FileExistsError: the folder holds another study, or something else.
+        ValueError: the description in the folder is damaged.
     """
     folder = pathlib.Path(folder)
     path = folder / name
@@ -36,7 +33,7 @@ def initialize(
                 f"The folder `{folder}` holds a {what} with other settings "
                 f"(see {name}). Choose another folder."
             )
-        return described
+        return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
             f"The output folder `{folder}` is not empty and holds no {what}. "
@@ -44,4 +41,3 @@ def initialize(
         )
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
-    return described
