@@ -9,8 +9,9 @@ from keras_fpt.options import option
 class ModelOptions:
     """How a classifier is made from a backbone, for any task.
 
-    To add an option, add a field here and use it where the model is built;
-    `model.options` holds them. Options of training are in `runs/config.py`.
+    To add an option, add a field here, with `since=` the version that adds it,
+    and use it where the model is built; `model.options` holds them. Options of
+    training are in `runs/config.py`.
     The constructor of `FPTClassifier` takes every field as a keyword; runs,
     the command line, adapters and labels take it from here.
 

@@ -66,7 +66,7 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     best = max(others, key=lambda other: other.validation_accuracy)
     mine = _of_runs(_OURS, "", ours)
     test_examples = baselines[0].test_examples
-    gain, low, high = difference(mine, best, test_examples)
+    gain, low, high = accuracy_gain(mine, best, test_examples)
     first = ours.iloc[0]
     adapter = pathlib.Path(first["folder"], folder.ADAPTER)
     judgment = "is not shown to be worth it"
@@ -91,7 +91,7 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     )
 
 
-def difference(
+def accuracy_gain(
     ours: Candidate, theirs: Candidate, test_examples: int
 ) -> tuple[float, float, float]:
     """How much higher one candidate's test accuracy is, with a 95% interval.

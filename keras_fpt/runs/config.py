@@ -18,8 +18,9 @@ class RunConfig:
     """The configuration of a run; what is not given has a default.
 
     `keras_fpt.runs.resolve` fills the defaults in. To add an option of
-    training, add a field here and its use; an option of the model is a field
-    of `ModelOptions`.
+    training, add a field here, with `since=` the version that adds it, and its
+    use in `model.py` or `training.py`; an option of the model is a field of
+    `ModelOptions`.
 
     Args:
         task: string, a name or path that `keras_fpt.tasks.get` takes.

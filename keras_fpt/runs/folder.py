@@ -1,4 +1,7 @@
-"""The folder of a run: its files, its lock, and what may be written there."""
+"""The folder of a run: its files, its lock, and what may be written there.
+
+Folders of runs in a study are named by `run_store.run_name`.
+"""
 
 import contextlib
 import json

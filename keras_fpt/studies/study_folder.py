@@ -1,4 +1,7 @@
-"""The folder of a study, with a file that describes the study."""
+"""The folder of a study, with a file that describes the study.
+
+The folders of its runs are named by `run_name` in `runs/run_store.py`.
+"""
 
 import os
 import pathlib

@@ -4,7 +4,7 @@ from scipy import stats
 from written_runs import write_run
 
 from keras_fpt.results import Baseline, conclude, load_runs
-from keras_fpt.results.conclusion import Candidate, difference
+from keras_fpt.results.conclusion import Candidate, accuracy_gain
 
 pytestmark = pytest.mark.backend_free
 
@@ -70,7 +70,7 @@ def test_the_interval_covers_the_difference():
         rates = generator.normal(0.8, 0.02, 4)
         ours = generator.binomial(size, rates) / size
         theirs = (generator.binomial(size, 0.7) / size,)
-        _, low, high = difference(
+        _, low, high = accuracy_gain(
             Candidate("ours", 0, tuple(ours), True, 0),
             Candidate("theirs", 0, theirs, False, 0),
             size,
@@ -81,7 +81,7 @@ def test_the_interval_covers_the_difference():
 
 def test_the_interval_of_two_that_do_not_vary():
     half = stats.norm.ppf(0.975) * np.sqrt((0.09 + 0.25) / 100)
-    found, low, high = difference(
+    found, low, high = accuracy_gain(
         Candidate("ours", 0, (0.9,), False, 0),
         Candidate("theirs", 0, (0.5,), False, 0),
         100,
