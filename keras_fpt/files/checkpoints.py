@@ -74,11 +74,6 @@ def read_arrays(
     return arrays, metadata
 
 
-def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """Reads the metadata that `write_arrays` wrote; see `read_arrays`."""
-    return _read_entry(path)[1]
-
-
 def _read_entry(
     path: str | os.PathLike,
 ) -> tuple[str | None, dict[str, Any]]:
