@@ -1,8 +1,12 @@
 """Weights and settings of KerasHub's backbones of any family."""
 
 import collections
+import hashlib
 import re
 from typing import Any
+
+import numpy as np
+from keras import ops
 
 from keras_fpt.compat import keras_internals
 
@@ -72,6 +76,46 @@ def parameters_by_name(backbone: Any) -> dict[str, Any]:
     }
 
 
+def digest(backbone: Any) -> str:
+    """A hash of all weights of a backbone, the same on every backend.
+
+    It follows from the weights' names, shapes and values. Files that hold the
+    same weights, wherever they are, have the same digest.
+
+    Args:
+        backbone: a KerasHub backbone.
+
+    Returns:
+        A hexadecimal string. A GPT-2 of 124 million weights takes about half
+        a second.
+    """
+    hashed = hashlib.sha256()
+    for name, variable in weights_by_name(backbone).items():
+        value = to_float32(variable)
+        hashed.update(f"{name}{value.shape}".encode())
+        hashed.update(value.data)
+    return hashed.hexdigest()
+
+
+def to_float32(variable: Any) -> np.ndarray:
+    """A variable's value as little-endian float32, in one piece of memory.
+
+    Of an array that JAX has spread over several processes, a process reads the
+    parts on its own devices. Weights that are divided are divided between the
+    devices of one process, so these are all parts.
+    """
+    value = variable.value
+    if getattr(value, "is_fully_addressable", True) or getattr(
+        value, "is_fully_replicated", True
+    ):
+        array = ops.convert_to_numpy(variable)
+    else:
+        array = np.empty(value.shape, value.dtype)
+        for shard in value.addressable_shards:
+            array[shard.index] = np.asarray(shard.data)
+    return np.asarray(array, "<f4", order="C")
+
+
 def depth_name(backbone: Any) -> str:
     """The name of a backbone's argument for its number of blocks."""
     return next(name for name in _DEPTH_NAMES if hasattr(backbone, name))
@@ -86,3 +130,29 @@ def dropout_names(backbone: Any) -> list[str]:
     """The names of a backbone's arguments for the dropout rate."""
     config = backbone.get_config()
     return [name for name in _DROPOUT_NAMES if name in config]
+
+
+def own_dtype(backbone: Any, dtype: Any = None) -> Any:
+    """The dtype policy that a backbone computes in, quantized or not.
+
+    Args:
+        backbone: a KerasHub backbone.
+        dtype: a dtype policy that must be the same, or `None`.
+
+    Raises:
+        ValueError: it is another one.
+    """
+    import keras
+
+    policy = backbone.dtype_policy
+    if isinstance(policy, keras.dtype_policies.DTypePolicyMap):
+        policy = policy.default_policy
+    name = policy.name.split("_from_")[-1]
+    if dtype is not None and keras.dtype_policies.get(dtype).name != name:
+        raise ValueError(
+            f"The model computes in its backbone's dtype policy, '{name}', but "
+            f"received dtype='{keras.dtype_policies.get(dtype).name}'. Load "
+            "the backbone with this dtype: FPTClassifier.from_preset(..., "
+            "dtype=...)."
+        )
+    return keras.DTypePolicy(name)

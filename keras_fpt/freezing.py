@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from keras_fpt import backbones
+from keras_fpt.compat import keras_internals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,23 +136,128 @@ def parameter_groups(model: Any) -> dict[str, list]:
 def apply_policy(model: Any, policy: str) -> None:
     """Makes the groups of a policy trainable and all other weights frozen.
 
-    Constants, such as rotary frequencies, stay frozen under every policy. So do
-    weights that the output does not depend on, such as a pooler where the last
-    token is read.
+    The `trainable` flags of layers say the same as those of their weights: a
+    layer whose weights are all frozen is frozen. Constants, such as rotary
+    frequencies, stay frozen under every policy. So do weights that the output
+    does not depend on, such as a pooler where the last token is read.
+
+    Args:
+        model: an `FPTClassifier`. Its input layer need not be built: the
+            weights that it is built with later follow its flag.
+        policy: string. See `parse_policy`.
+    """
+    trained = parse_policy(policy)
+    for group, layer in _new_layers(model).items():
+        layer.trainable = group in trained
+    model.backbone.trainable = True  # Of every layer; they are frozen below.
+    in_policy = {id(v) for v in policy_weights(model, policy)}
+    for variable in model.backbone.weights:
+        variable.trainable = id(variable) in in_policy
+    _freeze_layers(model.backbone)
+
+
+def policy_weights(model: Any, policy: str) -> list:
+    """The weights that a policy trains, whatever their flags say now.
 
     Args:
         model: an `FPTClassifier`.
         policy: string. See `parse_policy`.
+
+    Returns:
+        List of variables, in the order of `parameter_groups`.
     """
     trained = parse_policy(policy)
-    frozen = {id(v) for v in model.backbone.weights}
+    fixed = {id(v) for v in model.backbone.weights}
     used = {id(v) for v in model.cut.weights}
     for variable in backbones.parameters_by_name(model.backbone).values():
         if id(variable) in used:
-            frozen.discard(id(variable))
-    for group, variables in parameter_groups(model).items():
-        for variable in variables:
-            variable.trainable = group in trained and id(variable) not in frozen
+            fixed.discard(id(variable))
+    return [
+        variable
+        for group, variables in parameter_groups(model).items()
+        for variable in variables
+        if group in trained and id(variable) not in fixed
+    ]
+
+
+def changed_flags(model: Any) -> dict[str, bool]:
+    """The `trainable` flags that differ from those of the model's policy.
+
+    They were set by hand, on a layer, a weight or the whole model.
+
+    Args:
+        model: an `FPTClassifier`.
+
+    Returns:
+        Dict from the name of a weight, or of a new layer that is not built
+        yet, to its flag.
+    """
+    in_policy = {id(v) for v in policy_weights(model, model.policy)}
+    trained = parse_policy(model.policy)
+    flags = {
+        name: variable.trainable
+        for name, variable in _named_weights(model).items()
+        if variable.trainable != (id(variable) in in_policy)
+    }
+    for group, layer in _new_layers(model).items():
+        if not layer.weights and layer.trainable != (group in trained):
+            flags[layer.name] = layer.trainable
+    return flags
+
+
+def set_flags(model: Any, flags: dict[str, bool]) -> None:
+    """Sets `trainable` flags that `changed_flags` returned.
+
+    Args:
+        model: an `FPTClassifier` whose flags are those of its policy.
+        flags: dict. Names that the model lacks are ignored.
+    """
+    if not flags:
+        return
+    named = _named_weights(model)
+    new_layers = list(_new_layers(model).values())
+    for layer in new_layers:
+        if layer.name in flags:
+            layer.trainable = flags[layer.name]
+    changed = {
+        id(named[name]): flag for name, flag in flags.items() if name in named
+    }
+    for layer in (*new_layers, model.backbone):
+        final = {id(v): changed.get(id(v), v.trainable) for v in layer.weights}
+        if any(final.values()):
+            layer.trainable = True
+        for variable in layer.weights:
+            variable.trainable = final[id(variable)]
+        _freeze_layers(layer)
+
+
+def _new_layers(model: Any) -> dict[str, Any]:
+    """The layers that no backbone brings, by group."""
+    layers = {
+        "input": model.input_layer,
+        "positions": model.position_layer,
+        "output": model.output_layer,
+    }
+    return {group: layer for group, layer in layers.items() if layer}
+
+
+def _named_weights(model: Any) -> dict[str, Any]:
+    named = {
+        f"{layer.name}/{variable.name}": variable
+        for layer in _new_layers(model).values()
+        for variable in layer.weights
+    }
+    for name, variable in backbones.weights_by_name(model.backbone).items():
+        named[f"backbone/{name}"] = variable
+    return named
+
+
+def _freeze_layers(layer: Any) -> None:
+    """Sets the flags of layers, at any depth, whose weights are all frozen."""
+    for part in keras_internals.flatten_layers(layer):
+        weights = part.weights
+        if weights and not any(v.trainable for v in weights):
+            part.trainable = False
 
 
 def parameter_report(model: Any) -> "pd.DataFrame":

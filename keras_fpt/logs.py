@@ -8,6 +8,7 @@ command line shows them through rich.
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,15 +16,62 @@ from typing import Any
 LOGGER = logging.getLogger("keras_fpt")
 
 
+class StandardStream:
+    """Standard output or error, as a file whose loss ends no program.
+
+    It is what `sys.stdout` or `sys.stderr` is at that time. Once its reader is
+    gone, or its disk is full, what is written is dropped. Characters that its
+    encoding lacks become escapes.
+
+    Args:
+        name: string, `"stdout"` or `"stderr"`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(getattr(sys, self.name), attribute)
+
+    def write(self, text: str) -> int:
+        """Writes some text, or drops it."""
+        stream = getattr(sys, self.name)
+        if stream is not None:
+            encoding = getattr(stream, "encoding", None) or "utf-8"
+            encoded = text.encode(encoding, "backslashreplace")
+            with self._drop_if_lost(stream):
+                stream.write(encoded.decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes what was written."""
+        stream = getattr(sys, self.name)
+        if stream is not None:
+            with self._drop_if_lost(stream):
+                stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        stream = getattr(sys, self.name)
+        return stream is not None and stream.isatty()
+
+    @contextlib.contextmanager
+    def _drop_if_lost(self, stream: Any) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # What the stream still holds is written once more when Python
+            # ends, which would fail again.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
 class _StandardOutput(logging.StreamHandler):
     """Writes to what is standard output at that time, as `print` does."""
 
     def __init__(self) -> None:
-        logging.Handler.__init__(self)
-
-    @property
-    def stream(self) -> Any:
-        return sys.stdout
+        super().__init__(StandardStream("stdout"))
 
 
 _DEFAULT = _StandardOutput()

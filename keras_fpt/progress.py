@@ -14,6 +14,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from keras_fpt import logs
+
+
+def stderr_console() -> Console:
+    """A console on stderr that may be lost; see `logs.StandardStream`."""
+    return Console(file=logs.StandardStream("stderr"))  # type: ignore[arg-type]
+
 
 class StepProgress(keras.callbacks.Callback):
     """Shows completed steps, speed, remaining time and running metrics.
@@ -46,7 +53,7 @@ class StepProgress(keras.callbacks.Callback):
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[status]}"),
-            console=Console(stderr=True),
+            console=stderr_console(),
         )
         self.row = self.bar.add_task(
             description, total=total, completed=completed, status=""
@@ -81,5 +88,4 @@ def track(items: Iterable, description: str, total: int) -> Iterable:
         description: string, shown before the bar.
         total: int, the number of items.
     """
-    console = Console(stderr=True)
-    return progress.track(items, description, total, console=console)
+    return progress.track(items, description, total, console=stderr_console())

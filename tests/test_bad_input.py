@@ -105,7 +105,7 @@ def export_open_width(s, folder):
 
 
 LIBRARY = [
-    Case("classes", classifier(num_classes=1), ValueError, ("num_classes",)),
+    Case("classes", classifier(num_classes=0), ValueError, ("num_classes",)),
     Case("classes half", classifier(num_classes=2.5), ValueError, ("2.5",)),
     Case("width", classifier(input_dim=0), ValueError, ("input_dim", "0")),
     Case(
@@ -550,6 +550,12 @@ FILES = [
     ),
     Case("npz, no y", npz(x=x()), ValueError, ("'y'", "a.npz")),
     Case("npz, objects", npz(x=np.array([{}]), y=Y), ValueError, ("a.npz",)),
+    Case(
+        "npz, more rows than fit into memory",
+        npz(x=np.empty((10**10, 0)), y=Y),
+        ValueError,
+        ("a.npz", "10000000000"),
+    ),
     Case("npz, no archive", own("a.npz", "hello"), ValueError, ("a.npz",)),
     Case("npz, bomb", npz_bomb, ValueError, ("a.npz", "compressed")),
     Case("image", image(b"GIF89a"), ValueError, ("dog", "2.png")),

@@ -2,6 +2,7 @@ import builtins
 import dataclasses
 import inspect
 import json
+import runpy
 import subprocess
 import sys
 import typing
@@ -9,6 +10,7 @@ import typing
 import pytest
 
 from keras_fpt import cli
+from keras_fpt.cli import backend
 
 pytestmark = [
     pytest.mark.backend_free,
@@ -69,6 +71,10 @@ def test_own_data_from_table_to_predictions(
     assert "mine: 60 sequences, 1 token of width 1 -> 2 classes" in out
     assert "scores 50.00%" in out
     assert (tmp_path / "mine.png").read_bytes()[:4] == b"\x89PNG"
+    (tmp_path / "mine.png").write_text("my holiday")
+    assert call(monkeypatch, "tasks", "show", *own) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "mine.png").read_text() == "my holiday"
     assert call(monkeypatch, "train", *own, *budget) == 0
     out = capsys.readouterr().out
     assert "43 train, 5 validation, 12 test" in out
@@ -83,6 +89,10 @@ def test_own_data_from_table_to_predictions(
     lines = (tmp_path / "p.csv").read_text().splitlines()
     assert lines[0] == "example,prediction,probability_a,probability_b"
     assert [line.split(",")[0] for line in lines[1:]] == ["row 1", "row 2"]
+    assert call(monkeypatch, "predict", run, "new.csv", "-o", "-") == 0
+    assert capsys.readouterr().out.splitlines() == lines
+    assert call(monkeypatch, "predict", run, "new.csv", "-o", "new.csv") == 1
+    assert "would replace the input" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("task", ["bit-xor", "digits"])
@@ -202,3 +212,38 @@ def test_defaults_of_sweeps_are_the_librarys():
 def test_text_in_brackets_is_printed_as_it_is(monkeypatch, capsys):
     assert call(monkeypatch, "train", "[red]x[/red]") == 1
     assert "[red]x[/red]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["nonsense", "TensorFlow", "torch "])
+def test_an_unknown_backend_is_named(monkeypatch, name, capsys):
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    assert call(monkeypatch, "train", "bit_xor") == 1
+    error = capsys.readouterr().err
+    assert "KERAS_BACKEND to be one of tensorflow, jax, torch" in error
+    assert repr(name) in error
+
+
+def test_variables_that_break_an_import_are_named(monkeypatch, capsys):
+    def fail():
+        int("many")
+
+    monkeypatch.setattr(backend, "_import", fail)
+    monkeypatch.setenv("KERAS_MAX_EPOCHS", "many")
+    assert call(monkeypatch, "train", "bit_xor") == 1
+    error = capsys.readouterr().err
+    assert "cannot be loaded: invalid literal" in error
+    assert "KERAS_MAX_EPOCHS='many'" in error
+
+
+@pytest.mark.parametrize("module", ["keras_fpt", "keras_fpt.cli"])
+def test_files_of_the_current_folder_are_not_imported(
+    monkeypatch, tmp_path, module, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    # As `python -m` does.
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_module(module, run_name="__main__")
+    assert stop.value.code == 0 and "Usage" in capsys.readouterr().out
+    assert str(tmp_path) not in sys.path

@@ -1,5 +1,13 @@
 """`python -m keras_fpt.cli` (and torchrun's `--module keras_fpt.cli`)."""
 
-from keras_fpt.cli import main
+import os
+import sys
+
+# `-m` puts the current folder first, where a file that is named like a package
+# would be run in its place. This package has been found already.
+if sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
+
+from keras_fpt.cli import main  # noqa: E402
 
 main()

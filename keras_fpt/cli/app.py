@@ -1,13 +1,13 @@
 """All commands, and what is common to them: help, the log, errors."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from keras_fpt.cli import presets, pretrain, results, studies, tasks
-from keras_fpt.cli.console import show_log
+from keras_fpt.cli.console import error_console, show_log, without_control
 from keras_fpt.cli.train import train
 
 # What bad input raises; everything else is a defect and shows its traceback.
@@ -68,12 +68,23 @@ def options(
 def main() -> None:
     """Runs the command line and exits with its status."""
     debug = "--debug" in sys.argv
+    _open_standard_streams()
     try:
         app()
     except EXPECTED as error:
         if debug:
             raise
-        stderr = Console(stderr=True, soft_wrap=True, highlight=False)
-        stderr.print("[red]Error:[/] ", end="")
-        stderr.print(str(error), markup=False)
+        error_console.print("[red]Error:[/] ", end="")
+        error_console.print(without_control(str(error)), markup=False)
         sys.exit(1)
+
+
+def _open_standard_streams() -> None:
+    """Opens the null device for standard streams that are closed.
+
+    The next file to be opened would else take the place of one, and what
+    libraries print would be written to it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from keras_fpt.cli.console import console
+from keras_fpt.cli.console import cell, console
 
 
 def print_arms(summary: Any) -> None:
@@ -14,7 +13,7 @@ def print_arms(summary: Any) -> None:
     It fits into 80 columns.
     """
     for task, rows in summary.groupby(level="task", sort=False):
-        table = Table(title=escape(task))
+        table = Table(title=cell(task))
         table.add_column("arm")
         for title in ("rate", "runs", "validation", "test", "steps"):
             table.add_column(title, justify="right", no_wrap=True)
@@ -23,7 +22,7 @@ def print_arms(summary: Any) -> None:
             if row["diverged"]:
                 runs += f" of {row['n'] + row['diverged']}"
             table.add_row(
-                escape(f"{arm}\n{settings}" if settings else arm),
+                cell(f"{arm}\n{settings}" if settings else arm),
                 _format(row["learning_rate"], "g"),
                 runs,
                 _mean(row, "validation_accuracy"),

@@ -4,6 +4,10 @@ import os
 import sys
 import tempfile
 
+BACKENDS = ("tensorflow", "jax", "torch")
+# Variables that Keras and its backends read as they are imported.
+_PREFIXES = ("KERAS_", "JAX_", "XLA_", "CUDA_")
+
 
 def load_backend() -> None:
     """Imports Keras, KerasHub and TensorFlow without start-up messages.
@@ -14,10 +18,13 @@ def load_backend() -> None:
 
     Raises:
         ImportError: the backend is not installed.
+        ValueError: an environment variable has a value that cannot be used.
     """
+    _check_backend_name()
     if not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as messages:
         os.dup2(messages.fileno(), 2)
@@ -29,6 +36,8 @@ def load_backend() -> None:
                 "KERAS_BACKEND=jax or torch, install keras-fpt[jax] or "
                 "keras-fpt[torch]."
             ) from error
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise ValueError(_describe(error)) from error
         except BaseException:
             messages.seek(0)
             os.write(saved, messages.read())
@@ -36,6 +45,30 @@ def load_backend() -> None:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def _check_backend_name() -> None:
+    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    if name not in BACKENDS:
+        raise ValueError(
+            "Expected the environment variable KERAS_BACKEND to be one of "
+            f"{', '.join(BACKENDS)} but found {name!r}."
+        )
+
+
+def _describe(error: Exception) -> str:
+    """An error of an import, with the variables that may have caused it."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    variables = ", ".join(
+        f"{name}={value[:80]!r}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith(_PREFIXES)
+    )
+    return (
+        f"Keras and its backend cannot be loaded: {line.rstrip('.')}. Look at "
+        f"the environment variables {variables or 'of Keras'} and at the file "
+        "keras.json, which may have caused it."
+    )
 
 
 def _import() -> None:
@@ -49,6 +82,20 @@ def _import() -> None:
         # TensorFlow then only feeds data, but would take all memory of an
         # accelerator.
         tf.config.set_visible_devices([], "GPU")
+    if keras.backend.backend() == "jax" and not _is_one_of_several():
+        import jax
+
+        jax.devices()  # Finds out whether JAX_PLATFORMS can be used.
     if not os.environ.get("TF_CONFIG"):
         # Several workers must be connected before devices are initialized.
         tf.config.list_logical_devices()
+
+
+def _is_one_of_several() -> bool:
+    """Whether JAX is yet to be connected to other processes, or may be."""
+    return any(
+        name.startswith(
+            ("KERAS_DISTRIBUTION_", "JAX_COORDINATOR_", "TPU_WORKER")
+        )
+        for name in os.environ
+    )

@@ -1,24 +1,56 @@
 """The terminal: where the command line prints, and shows the log."""
 
 import logging
+import re
 
 from rich.console import Console
+from rich.markup import escape
 
 from keras_fpt import logs
 
-console = Console(soft_wrap=True, highlight=False)
+# All but tabs and ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _console(name: str) -> Console:
+    return Console(
+        file=logs.StandardStream(name),  # type: ignore[arg-type]
+        soft_wrap=True,
+        highlight=False,
+        emoji=False,
+    )
+
+
+console = _console("stdout")
+error_console = _console("stderr")
 
 
 class _ConsoleHandler(logging.Handler):
     """Prints messages as they are."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print_plain(self.format(record))
+        try:
+            print_plain(self.format(record))
+        except Exception:
+            self.handleError(record)
 
 
 def print_plain(text: str) -> None:
     """Prints text without interpreting brackets as markup."""
-    console.print(text, markup=False)
+    console.print(without_control(text), markup=False)
+
+
+def cell(text: str) -> str:
+    """Any text as a cell of a `rich.table.Table`, or as its title."""
+    return escape(without_control(text))
+
+
+def without_control(text: str) -> str:
+    r"""Text in which control characters are escapes such as `\x1b`.
+
+    Names from data could else change the terminal.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 _HANDLER = _ConsoleHandler()

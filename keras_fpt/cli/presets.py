@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console
+from keras_fpt.cli.console import cell, console
 
 
 def list_presets(context: typer.Context) -> None:
@@ -21,7 +20,9 @@ def list_presets(context: typer.Context) -> None:
 
     table = Table("packaged preset", "layers", "width", "heads", "positions")
     for name in presets.names():
-        config = json.loads(Path(presets.path(name), "config.json").read_text())
+        config = json.loads(
+            Path(presets.path(name), "config.json").read_bytes()
+        )
         table.add_row(
             name,
             *(
@@ -60,7 +61,7 @@ def show_preset(
 
     # The sizes do not depend on the pretrained weights.
     backbone = Preset.parse(name).load_backbone(load_weights=False)
-    table = Table(title=escape(name), show_header=False)
+    table = Table(title=cell(name), show_header=False)
     table.add_row("family", type(backbone).__name__)
     for key, label in (
         ("num_layers", "blocks"),

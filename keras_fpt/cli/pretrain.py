@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console
+from keras_fpt.cli.console import print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.pretraining import BitMemoryConfig, LanguageModelConfig
 
@@ -29,7 +29,7 @@ def bit_memory(
     from keras_fpt.pretraining import pretrain_bit_memory
 
     record = pretrain_bit_memory(BitMemoryConfig(**settings), output)
-    console.print(
+    print_plain(
         f"{record['accuracy']:.1%} of bit memory's bits are right. Written to "
         f"{record['folder']}."
     )
@@ -59,7 +59,7 @@ def language_model(
 
     config = LanguageModelConfig(texts=tuple(text), **settings)
     results = pretrain_language_model(config, str(output), resume)
-    console.print(
+    print_plain(
         f"Validation loss {results['validation_loss']:.4f}, "
         f"{results['bits_per_byte']:.3f} bits per byte (bigram: "
         f"{results['bigram_bits_per_byte']:.3f}). Written to {output}."

@@ -8,9 +8,17 @@ import typer
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import DataDir
 
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.")]
+MovedPreset = Annotated[
+    str | None,
+    typer.Option(
+        help="The run's preset, if it has moved.",
+        show_default="where it was, as seen from the run's folder",
+    ),
+]
 
 
 def evaluate(
@@ -20,18 +28,19 @@ def evaluate(
         typer.Option(help="validation, test, or another split of the task."),
     ] = "test",
     data_dir: DataDir = None,
+    preset: MovedPreset = None,
 ) -> None:
     """Evaluate a finished run again, from its adapter."""
     load_backend()
     from keras_fpt import runs
 
-    result = runs.evaluate(run_dir, split, data_dir)
+    result = runs.evaluate(run_dir, split, data_dir, preset)
     accuracies = ", ".join(
         f"{name.replace('_', ' ')} {value:.2%}"
         for name, value in result.items()
         if name.endswith("accuracy")
     )
-    console.print(f"{split} {accuracies}, loss {result['loss']:.4f}")
+    print_plain(f"{split} {accuracies}, loss {result['loss']:.4f}")
 
 
 def predict(
@@ -43,14 +52,25 @@ def predict(
         typer.Argument(help="New data of the same kind, without labels."),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The .csv file to write.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The .csv file to write; - is standard output.",
+        ),
     ] = Path("predictions.csv"),
+    overwrite: Overwrite = False,
+    preset: MovedPreset = None,
 ) -> None:
     """Predict the classes of new data with a finished run."""
     load_backend()
     from keras_fpt import runs
 
-    frame = runs.predict(run_dir, data, output)
+    if output == Path("-"):
+        frame = runs.predict(run_dir, data, preset=preset)
+        console.file.write(runs.to_csv(frame))
+        return
+    frame = runs.predict(run_dir, data, output, overwrite, preset=preset)
     counts = frame["prediction"].value_counts()
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
@@ -70,12 +90,15 @@ def report(
     figures: Annotated[
         Path | None, typer.Option(help="Folder for the plots as .svg.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write an HTML page on runs, with tables and plots."""
     load_backend()
     from keras_fpt.reports import write_report
 
-    print_arms(write_report(runs, output, tables, figures=figures))
+    print_arms(
+        write_report(runs, output, tables, figures=figures, overwrite=overwrite)
+    )
     print_plain(f"Written to {output}.")
 
 
@@ -95,11 +118,12 @@ def attention(
         ),
     ] = None,
     data_dir: DataDir = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw which tokens the tokens of an example attend to."""
     load_backend()
     from keras_fpt.reports import attention_map
 
-    panels = attention_map(run_dir, output, example, block, data_dir)
+    panels = attention_map(run_dir, output, example, block, data_dir, overwrite)
     drawn = "blocks" if block is None else f"heads of block {block}"
     print_plain(f"Attention of {len(panels)} {drawn}, drawn to {output}.")

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
@@ -237,6 +236,6 @@ def _print_plan(planned: list[Any]) -> None:
     table = Table("task", "arm", "runs", "steps per run")
     for runs in planned:
         table.add_row(
-            runs.task, escape(runs.what), str(runs.count), f"{runs.steps:,}"
+            runs.task, cell(runs.what), str(runs.count), f"{runs.steps:,}"
         )
     console.print(table)

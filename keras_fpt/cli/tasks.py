@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import with_flags
+from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
     DataDir,
@@ -62,19 +62,23 @@ def show_task(
             show_default="<task>.png",
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Show a task's data, and draw a few examples as a PNG."""
     load_backend()
-    from keras_fpt import tasks
+    from keras_fpt import files, tasks
 
+    if output is not None:
+        tasks.picture_output(output, overwrite).check()
     shown = tasks.get(task, data_dir, **given(options))
-    table = Table(title=escape(shown.name), show_header=False)
+    output = output or Path(f"{files.safe_name(shown.name)}.png")
+    tasks.picture_output(output, overwrite).check()
+    table = Table(title=cell(shown.name), show_header=False)
     for row in _facts(shown):
-        table.add_row(*map(escape, row))
+        table.add_row(*map(cell, row))
     console.print(table)
     console.print(_class_table(shown))
-    output = output or Path(f"{shown.name.replace(':', '-')}.png")
-    tasks.draw_examples(shown, output)
+    tasks.draw_examples(shown, output, overwrite)
     print_plain(f"Examples drawn to {output}.")
 
 
@@ -116,7 +120,7 @@ def _class_table(task: Any) -> Table:
     )
     for i in order[:CLASSES_SHOWN]:
         name = task.class_names[i] if task.class_names else str(i)
-        table.add_row(escape(name), *(_share(v, i) for v in counts.values()))
+        table.add_row(cell(name), *(_share(v, i) for v in counts.values()))
     if len(order) > CLASSES_SHOWN:
         table.add_row(
             f"{len(order) - CLASSES_SHOWN:,} more", *("" for _ in counts)

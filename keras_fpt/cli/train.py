@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console
+from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given
 from keras_fpt.runs import RunConfig
@@ -91,7 +90,7 @@ def exit_if_stopped() -> Iterator[None]:
 
 
 def _print_summary(metrics: dict[str, Any]) -> None:
-    table = Table(title=escape(f"{metrics['task']}, arm {metrics['arm']}"))
+    table = Table(title=cell(f"{metrics['task']}, arm {metrics['arm']}"))
     table.add_column("")
     splits = [
         name.removesuffix("_loss") for name in metrics if name.endswith("_loss")

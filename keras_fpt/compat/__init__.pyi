@@ -5,10 +5,16 @@ from . import jax_compiler_options as jax_compiler_options
 from . import jax_lost_state as jax_lost_state
 from . import keras_hub_internals as keras_hub_internals
 from . import keras_internals as keras_internals
+from . import keras_stale_compile as keras_stale_compile
 from . import llama_tied_embeddings as llama_tied_embeddings
+from . import lora_merged_on_save as lora_merged_on_save
+from . import optimizer_settings as optimizer_settings
 from . import quantized_preset_dtypes as quantized_preset_dtypes
+from . import quantized_save_again as quantized_save_again
 from . import roformer_key_mask as roformer_key_mask
 from . import tensorflow_clip_before_sum as tensorflow_clip_before_sum
 from . import tensorflow_index_shuffle as tensorflow_index_shuffle
 from . import tensorflow_multi_worker_metrics as tensorflow_multi_worker_metrics
+from . import tensorflow_trainable_shortcut as tensorflow_trainable_shortcut
 from . import torch_internals as torch_internals
+from . import torch_state_names as torch_state_names

@@ -91,6 +91,13 @@ def _call(node: Any) -> Call:
     )
 
 
+def mask_of(tensor: Any) -> Any:
+    """The mask that a layer, such as `Masking`, gave to a tensor, or `None`."""
+    import keras
+
+    return keras.src.backend.get_keras_mask(tensor)
+
+
 def loss_tracker(model: Any) -> Any:
     """The metric in which a compiled model keeps its mean loss."""
     return model._loss_tracker

@@ -20,6 +20,7 @@ from typing import Any
 import keras
 
 from keras_fpt import logs
+from keras_fpt.distribution import meeting
 
 KINDS = ("auto", "data_parallel", "model_parallel")
 _current: Any = None
@@ -53,13 +54,21 @@ def barrier() -> None:
     total(0)
 
 
+def agree_to_stop() -> None:
+    """Notes that all processes are about to stop, so none counts as lost."""
+    peers = getattr(_current, "peers", None)
+    if peers is not None:
+        peers.stop_is_agreed = True
+
+
 @contextlib.contextmanager
 def scope(kind: str = "auto") -> Iterator[Any]:
     """Distributes training over devices and processes within this context.
 
     Build the model within it. If there are several processes, all of them run
     the same program on the same data sets, and each batch is divided between
-    them. They find each other through environment variables:
+    them. They find each other through environment variables, within 60 seconds
+    or those that `KERAS_FPT_START_SECONDS` allows:
 
     - JAX: `KERAS_DISTRIBUTION_JOB_ADDRESSES` (`host:port` of the first),
       `KERAS_DISTRIBUTION_NUM_PROCESSES` and `KERAS_DISTRIBUTION_PROCESS_ID`;
@@ -81,7 +90,7 @@ def scope(kind: str = "auto") -> Iterator[Any]:
 
     Raises:
         ValueError: the kind is unknown, or the backend does not support it.
-        ConnectionError: another process was lost.
+        ConnectionError: another process did not start, or was lost.
     """
     global _current
     if kind not in KINDS:
@@ -99,14 +108,11 @@ def scope(kind: str = "auto") -> Iterator[Any]:
         try:
             yield engine
         except Exception as error:
-            if num_processes() > 1 and _is_lost_peer(error):
-                raise ConnectionError(
-                    f"Process {engine.process_index} of "
-                    f"{engine.num_processes} lost the connection to another "
-                    "one, which has failed or was stopped. Look at what that "
-                    "one printed. Then start all of them again, with --resume "
-                    "to continue from the last checkpoint."
-                ) from error
+            if num_processes() > 1 and _is_lost_peer(error, engine.peers):
+                peers = engine.peers or meeting.Peers(
+                    engine.process_index, engine.num_processes, {}
+                )
+                raise ConnectionError(peers.describe_loss()) from error
             raise
         finally:
             _current = None
@@ -144,8 +150,11 @@ _LOST_PEER = (
 )
 
 
-def _is_lost_peer(error: Exception) -> bool:
-    if isinstance(error, ValueError | FileExistsError | FloatingPointError):
-        return False  # errors of this package
+def _is_lost_peer(error: Exception, peers: meeting.Peers | None) -> bool:
     text = f"{type(error).__name__}: {error}".lower()
+    if isinstance(error, ValueError | FileExistsError | FloatingPointError):
+        # Errors of this package, unless JAX raises a ValueError.
+        return "gloo" in text or "coordination service" in text
+    if peers is not None and peers.lost is not None:
+        return True
     return any(words in text for words in _LOST_PEER)

@@ -9,9 +9,11 @@ import keras
 import numpy as np
 
 from keras_fpt import freezing
-from keras_fpt.distribution import batches
+from keras_fpt.distribution import batches, meeting, variables
 
 PROCESSES = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+INDEX = "KERAS_DISTRIBUTION_PROCESS_ID"
 # On a slice of TPUs, the runtime sets this to the names of all hosts.
 TPU_HOSTS = "TPU_WORKER_HOSTNAMES"
 FROZEN_MATRICES = ("attention", "feedforward", "token_embedding")
@@ -22,19 +24,49 @@ def connect(kind: str) -> Iterator["JaxMesh | None"]:
     """See `keras_fpt.distribution.scope`."""
     import jax
 
-    is_multi_process = (
-        int(os.environ.get(PROCESSES, 1)) > 1
-        or "," in os.environ.get(TPU_HOSTS, "")
-    ) and not jax.distributed.is_initialized()
-    if is_multi_process:
-        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    with contextlib.ExitStack() as stack:
+        peers = None
+        if not jax.distributed.is_initialized():
+            peers = stack.enter_context(_joined())
+            if _count() > 1 or "," in os.environ.get(TPU_HOSTS, ""):
+                _initialize()
+        if kind == "auto" and jax.device_count() == 1:
+            yield None
+            return
+        engine = JaxMesh(kind == "model_parallel", peers)
+        with engine.distribution.scope():
+            yield engine
+
+
+def _count() -> int:
+    """The number of processes, as the environment has it."""
+    return variables.integer(PROCESSES, 1) if os.environ.get(PROCESSES) else 1
+
+
+def _joined() -> Any:
+    """Meets the other processes, if the environment says where.
+
+    Otherwise JAX finds them, on clusters that it knows.
+    """
+    count, addresses = _count(), os.environ.get(ADDRESSES)
+    if count == 1 or not addresses or not os.environ.get(INDEX):
+        return contextlib.nullcontext()
+    index = variables.integer(INDEX, 0, count - 1)
+    return meeting.joined(addresses.partition(",")[0], index, count)
+
+
+def _initialize() -> None:
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
         keras.distribution.initialize()
-    if kind == "auto" and jax.device_count() == 1:
-        yield None
-        return
-    engine = JaxMesh(kind == "model_parallel")
-    with engine.distribution.scope():
-        yield engine
+    except ValueError as error:
+        raise ValueError(
+            f"The processes cannot be connected: {str(error).rstrip('.')}. "
+            f"Set {ADDRESSES} (host:port of process 0), {PROCESSES} and "
+            f"{INDEX}."
+        ) from error
 
 
 class JaxMesh:
@@ -43,10 +75,15 @@ class JaxMesh:
     Args:
         shards_weights: bool, whether the frozen matrices, and not the batch,
             are divided between the devices of a process.
+        peers: the `Peers` of this process, if they are known.
     """
 
-    def __init__(self, shards_weights: bool) -> None:
+    def __init__(
+        self, shards_weights: bool, peers: meeting.Peers | None = None
+    ) -> None:
         import jax
+
+        self.peers = peers
 
         devices = np.array(keras.distribution.list_devices())
         self.num_processes = jax.process_count()

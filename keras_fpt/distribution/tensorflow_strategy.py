@@ -10,7 +10,7 @@ from keras_fpt.compat import (
     tensorflow_clip_before_sum,
     tensorflow_multi_worker_metrics,
 )
-from keras_fpt.distribution import batches
+from keras_fpt.distribution import batches, meeting
 
 
 @contextlib.contextmanager
@@ -23,16 +23,28 @@ def connect(kind: str) -> Iterator["TensorFlowStrategy | None"]:
             "TensorFlow does not support distribution 'model_parallel'. Use "
             "'data_parallel', or KERAS_BACKEND=jax."
         )
-    strategy = _strategy(tf)
-    if kind == "auto" and strategy.num_replicas_in_sync == 1:
-        yield None
-        return
-    with strategy.scope():
-        yield TensorFlowStrategy(strategy)
+    workers, index = _workers()
+    with _joined(workers, index) as peers:
+        strategy = _strategy(tf, workers)
+        if kind == "auto" and strategy.num_replicas_in_sync == 1:
+            yield None
+            return
+        with strategy.scope():
+            yield TensorFlowStrategy(strategy, peers)
 
 
-def _strategy(tf: Any) -> Any:
-    if len(_workers()) > 1:
+def _joined(workers: list[str], index: int) -> Any:
+    """Meets the other workers, and checks that its own port is free."""
+    if len(workers) < 2:
+        return contextlib.nullcontext()
+    if index:
+        with meeting.listening(workers[index]):
+            pass
+    return meeting.joined(workers[0], index, len(workers))
+
+
+def _strategy(tf: Any, workers: list[str]) -> Any:
+    if len(workers) > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if os.environ.get("TPU_NAME"):
         # The name is "local" on the virtual machine of a TPU.
@@ -43,35 +55,66 @@ def _strategy(tf: Any) -> Any:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def _workers() -> list[str]:
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
-    return [*cluster.get("chief", ()), *cluster.get("worker", ())]
+def _workers() -> tuple[list[str], int]:
+    """The addresses of all workers, and the index of this one.
+
+    Raises:
+        ValueError: `TF_CONFIG` is something else.
+    """
+    text = os.environ.get("TF_CONFIG") or "{}"
+    try:
+        config = json.loads(text)
+        cluster = config.get("cluster", {})
+        chief, others = cluster.get("chief", []), cluster.get("worker", [])
+        workers = [str(address) for address in [*chief, *others]]
+        if len(workers) < 2:
+            return workers, 0
+        task = config["task"]
+        before = {"chief": 0, "worker": len(chief)}[task["type"]]
+        number = int(task["index"])
+        if not 0 <= number < len(cluster[task["type"]]):
+            raise ValueError(f"it has no {task['type']} {number}")
+        return workers, before + number
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected the environment variable TF_CONFIG to be JSON such as "
+            '{"cluster": {"worker": ["host:port", "host:port"]}, "task": '
+            f'{{"type": "worker", "index": 0}}}} but found {text[:200]!r}: '
+            f"{error}."
+        ) from error
 
 
 class TensorFlowStrategy:
     """A `tf.distribute.Strategy` over devices, workers or TPUs."""
 
-    def __init__(self, strategy: Any) -> None:
-        resolver = strategy.cluster_resolver
-        self.strategy = strategy
-        self.num_processes = max(1, len(_workers()))
-        self.process_index = resolver.task_id if self.num_processes > 1 else 0
+    def __init__(
+        self, strategy: Any, peers: meeting.Peers | None = None
+    ) -> None:
+        import tensorflow as tf
+
+        self.strategy, self.peers = strategy, peers
+        workers, self.process_index = _workers()
+        self.num_processes = max(1, len(workers))
         self.num_replicas = strategy.num_replicas_in_sync
         self.description = (
             f"{type(strategy).__name__} on {self.num_replicas} devices in "
             f"{self.num_processes} process(es)"
         )
 
+        # Traced once, since it is called often.
+        @tf.function
+        def sum_over_replicas(value):
+            values = strategy.run(tf.identity, (value,))
+            return strategy.reduce("SUM", values, axis=None)
+
+        self._sum = sum_over_replicas
+
     def total(self, value: int) -> int:
         """See `keras_fpt.distribution.total`."""
         import tensorflow as tf
 
-        @tf.function
-        def summed():
-            values = self.strategy.run(lambda: tf.constant(value, tf.int64))
-            return self.strategy.reduce("SUM", values, axis=None)
-
-        return int(summed()) * self.num_processes // self.num_replicas
+        summed = self._sum(tf.constant(value, tf.int64))
+        return int(summed) * self.num_processes // self.num_replicas
 
     def training_data(self, model: Any, dataset: Any) -> Any:
         """This process's part of a training data set."""

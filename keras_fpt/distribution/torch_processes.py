@@ -10,10 +10,12 @@ import keras
 import numpy as np
 
 from keras_fpt.compat import keras_internals
-from keras_fpt.distribution import batches
+from keras_fpt.distribution import batches, meeting, variables
 
 # How long a process waits for another one that does not answer.
 PATIENCE = datetime.timedelta(minutes=10)
+# Whether torchrun's own process, and not process 0, listens at the address.
+TORCHRUN_STORE = "TORCHELASTIC_USE_AGENT_STORE"
 
 
 @contextlib.contextmanager
@@ -31,29 +33,48 @@ def connect(kind: str) -> Iterator["TorchProcesses | None"]:
         if kind == "data_parallel":
             raise ValueError(
                 "On PyTorch each device needs its own process. Start them "
-                "with torchrun: `torchrun --nproc-per-node 2 --module "
-                "keras_fpt.cli train ... --distribution data_parallel`."
+                "with torchrun: `torchrun --nproc-per-node 2 --no-python "
+                "keras-fpt train ... --distribution data_parallel`."
             )
         yield None
         return
     on_gpu = torch.cuda.is_available()
+    count = variables.integer("WORLD_SIZE", 1)
+    index = variables.integer("RANK", 0, count - 1)
     if on_gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group(
-        "nccl" if on_gpu else "gloo", timeout=PATIENCE
-    )
-    try:
-        yield TorchProcesses()
-    finally:
-        torch.distributed.destroy_process_group()
+        last = torch.cuda.device_count() - 1
+        torch.cuda.set_device(variables.integer("LOCAL_RANK", 0, last))
+    with _joined(index, count) as peers:
+        torch.distributed.init_process_group(
+            "nccl" if on_gpu else "gloo", timeout=PATIENCE
+        )
+        try:
+            yield TorchProcesses(peers)
+        finally:
+            torch.distributed.destroy_process_group()
+
+
+def _joined(index: int, count: int) -> Any:
+    """Meets the other processes, unless torchrun looks after them."""
+    if count == 1 or os.environ.get(TORCHRUN_STORE) == "True":
+        return contextlib.nullcontext()
+    port = variables.integer("MASTER_PORT", 1, 2**16 - 1)
+    host = os.environ.get("MASTER_ADDR")
+    if not host:
+        raise ValueError(
+            "Expected the environment variable MASTER_ADDR to be the host of "
+            "process 0, but it is not set. torchrun sets it."
+        )
+    return meeting.joined(f"{host}:{port}", index, count)
 
 
 class TorchProcesses:
     """Processes that train one model with `DistributedDataParallel`."""
 
-    def __init__(self) -> None:
+    def __init__(self, peers: meeting.Peers | None = None) -> None:
         import torch.distributed
 
+        self.peers = peers
         self.num_processes = torch.distributed.get_world_size()
         self.process_index = torch.distributed.get_rank()
         self.num_replicas = self.num_processes

@@ -1,6 +1,15 @@
 from . import atomic as atomic
 from . import cache as cache
 from . import checkpoints as checkpoints
+from . import folder_lock as folder_lock
 from . import json_files as json_files
+from . import outputs as outputs
+from . import pictures as pictures
+from . import spreadsheets as spreadsheets
 from . import unpacking as unpacking
+from .atomic import set_aside as set_aside
+from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
+from .links import refuse_links as refuse_links
+from .names import safe_name as safe_name
+from .outputs import Output as Output

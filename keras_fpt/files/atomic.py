@@ -3,10 +3,16 @@
 import contextlib
 import os
 import pathlib
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 
 SUFFIX = ".tmp"
+# Of what is set aside.
+DAMAGED = ".damaged"
+# File systems allow names of 255 bytes, which are at least 63 characters.
+_MAX_BYTES = 240
+_MAX_CHARACTERS = 60
 
 
 @contextlib.contextmanager
@@ -19,6 +25,9 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
     the old file stays. A process that is killed leaves the temporary file,
     `<name>.*.tmp`.
 
+    A new file has the permissions that the process's umask leaves, and one
+    that is replaced keeps its own. A link is replaced, not what it leads to.
+
     Args:
         path: the file to replace; its folder must exist.
 
@@ -26,24 +35,77 @@ def replacing(path: str | os.PathLike) -> Iterator[str]:
         The temporary path.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    descriptor, temporary = tempfile.mkstemp(SUFFIX, f"{name}.", folder)
-    os.close(descriptor)
+    temporary = _create(folder, name)
     try:
+        permissions = _permissions(path, temporary)
         yield temporary
         _flush(temporary)
-        os.chmod(temporary, 0o644)
+        # The block may have replaced the file by one of other permissions.
+        os.chmod(temporary, permissions)
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     _flush(folder)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file atomically."""
+def _create(folder: str, name: str) -> str:
+    """Makes an empty file with a new name; the umask decides who reads it."""
+    if len(os.fsencode(name)) > _MAX_BYTES:
+        name = name[:_MAX_CHARACTERS]
+    while True:
+        ending = f"{secrets.token_hex(4)}{SUFFIX}"
+        path = os.path.join(folder, f"{name}.{ending}")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            return path
+        except FileExistsError:
+            continue
+
+
+def _permissions(path: str | os.PathLike, new: str) -> int:
+    """Those of an existing file, or else of a new one."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISREG(mode):
+            return mode & 0o777
+    return os.stat(new).st_mode & 0o777
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Writes a file atomically."""
     with replacing(path) as temporary:
-        pathlib.Path(temporary).write_text(text)
+        pathlib.Path(temporary).write_bytes(content)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text file atomically, as UTF-8 in every locale."""
+    write_bytes(path, encode(text))
+
+
+def encode(text: str) -> bytes:
+    r"""Text as UTF-8.
+
+    Bytes of a file's name that are not UTF-8, which Python holds as lone
+    surrogates, are written as escapes such as `\udce9`.
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
+def set_aside(path: str | os.PathLike) -> pathlib.Path:
+    """Renames a file that is damaged or of unknown origin, and keeps it.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its new path, `<name>.damaged-<random>`.
+    """
+    path = pathlib.Path(path)
+    new = path.with_name(f"{path.name}{DAMAGED}-{secrets.token_hex(4)}")
+    os.rename(path, new)
+    return new
 
 
 def _flush(path: str | os.PathLike) -> None:

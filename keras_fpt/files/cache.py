@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_fpt.files import checkpoints
+from keras_fpt.files import atomic, checkpoints
 
 LOGGER = logging.getLogger(__name__)
 HOME_VARIABLE = "KERAS_FPT_HOME"
@@ -25,9 +25,9 @@ def cached(
 ) -> dict[str, np.ndarray]:
     """Reads arrays from the cache, or makes them and adds them.
 
-    A damaged file is recognized by its checksum, and made again. Several
-    processes may make the same file at the same time: the file is always
-    complete.
+    A damaged file is recognized by its checksum, renamed, and made again.
+    Several processes may make the same file at the same time: the file is
+    always complete.
 
     Args:
         name: string, the file's name without its extension. It must contain
@@ -51,14 +51,21 @@ def cached(
             arrays, _ = checkpoints.read_arrays(path)
             return arrays
         except ValueError as error:
-            LOGGER.warning(f"Making `{path}` again: {error}")
-    _make_folder(path.parent)
+            kept = atomic.set_aside(path)
+            LOGGER.warning(f"Making `{path}` again: {error} Kept as `{kept}`.")
+    make_folder(path.parent)
     arrays = make()
     _write(path, arrays)
     return arrays
 
 
-def _make_folder(folder: pathlib.Path) -> None:
+def make_folder(folder: pathlib.Path) -> None:
+    """Makes a folder of the cache, before what it is for is made.
+
+    Raises:
+        OSError: it cannot be made or written to; the error names the variable
+            that moves the cache.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

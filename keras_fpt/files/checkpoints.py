@@ -74,18 +74,23 @@ def read_arrays(
     return arrays, metadata
 
 
-def _read_entry(
-    path: str | os.PathLike,
-) -> tuple[str | None, dict[str, Any]]:
-    """A file's checksum, or `None` in files of an early version; metadata."""
+def _read_header(path: str | os.PathLike) -> Any:
+    """The package's entry in a file's header, `None` if there is none."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
-        entry = json.loads(header.get(METADATA_KEY, "null"))
+        return json.loads(header.get(METADATA_KEY, "null"))
     except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
         raise _damaged(path, error) from error
+
+
+def _read_entry(
+    path: str | os.PathLike,
+) -> tuple[str | None, dict[str, Any]]:
+    """A file's checksum, or `None` in files of an early version; metadata."""
+    entry = _read_header(path)
     if entry is None:
         raise ValueError(
             f"`{path}` is a safetensors file, but keras-fpt did not write it: "
@@ -93,10 +98,29 @@ def _read_entry(
         )
     if isinstance(entry, dict):
         return None, entry
-    is_pair = isinstance(entry, list) and len(entry) == 2
-    if not (is_pair and isinstance(entry[1], dict)):
-        raise _damaged(path, "its header has another format")
+    if not _is_known(entry):
+        raise ValueError(
+            f"`{path}` is damaged, or a later version of keras-fpt wrote it: "
+            "its header has another format."
+        )
     return entry[0], entry[1]
+
+
+def _is_known(entry: Any) -> bool:
+    """Whether a header's entry has this version's format."""
+    is_pair = isinstance(entry, list) and len(entry) == 2
+    return is_pair and isinstance(entry[1], dict)
+
+
+def is_of_later_version(path: str | os.PathLike) -> bool:
+    """Whether keras-fpt wrote a file in a format that this version lacks.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged.
+    """
+    entry = _read_header(path)
+    return isinstance(entry, list) and not _is_known(entry)
 
 
 def _damaged(path: str | os.PathLike, why: object) -> ValueError:

@@ -84,12 +84,28 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
         for name, value in entry.items()
     }
     try:
-        _schema(cls).model_validate(values)  # type: ignore[arg-type]
+        _schema(cls).model_validate(  # type: ignore[arg-type]
+            _encodable(values)
+        )
     except pydantic.ValidationError as error:
         raise ValueError(f"{where}: {_reason(error, cls, entry)}") from error
     # Not what pydantic returns, which has a float where JSON has an integer:
     # a file that is read and written again should be the same.
     return cls(**values)
+
+
+def _encodable(value: Any) -> Any:
+    """A value whose strings are UTF-8, which pydantic asks for.
+
+    Names of files may hold other bytes, as lone surrogates.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return type(value)(map(_encodable, value))
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    return value
 
 
 @functools.cache

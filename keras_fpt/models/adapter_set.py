@@ -1,13 +1,24 @@
 """Adapters of several tasks on one frozen backbone."""
 
+import functools
 import os
+import threading
+from collections.abc import Callable
 from typing import Any, Self
 
 from keras import ops
 
-from keras_fpt.models import adapters
+from keras_fpt import freezing
+from keras_fpt.models import adapters, quantization, rebuilding
 from keras_fpt.models.fpt_classifier import FPTClassifier
 from keras_fpt.presets import Preset
+
+# The methods of a classifier that read the backbone's weights.
+_COMPUTING = (
+    *("call", "predict", "predict_on_batch", "evaluate", "test_on_batch"),
+    *("get_weights", "save", "save_weights", "save_adapter", "save_to_preset"),
+    *("export", "embed", "read_states", "answers"),
+)
 
 
 class AdapterSet:
@@ -17,6 +28,9 @@ class AdapterSet:
     their own. Here they share one: activating an adapter writes its few
     trained weights into the backbone and reloads nothing. The set is for
     inference; train in a separate classifier.
+
+    Several threads may use a set: one computes at a time, with the adapter of
+    the classifier that it calls.
 
     Args:
         backbone: a KerasHub backbone, with the weights that the adapters were
@@ -35,6 +49,7 @@ class AdapterSet:
     def __init__(self, backbone: Any) -> None:
         self.backbone = backbone
         self.active: str | None = None
+        self._lock = threading.RLock()
         self._models: dict[str, FPTClassifier] = {}
         # By name: pairs of a variable of the backbone and its value.
         self._trained: dict[str, list[tuple[Any, Any]]] = {}
@@ -76,23 +91,65 @@ class AdapterSet:
 
         Raises:
             FileNotFoundError: the file does not exist.
-            ValueError: the file is damaged, not an adapter, or was made for
-                another backbone.
+            ValueError: the file is damaged, not complete, not an adapter, or
+                was made for another backbone. The set is then as before.
         """
         _, header = adapters.read(path)
+        with self._lock:
+            return self._add(name, path, header)
+
+    def _add(
+        self, name: str, path: str | os.PathLike[str], header: dict[str, Any]
+    ) -> dict[str, Any]:
+        active = self.active
         self._restore()
-        model = FPTClassifier(self.backbone, **header["model"])
-        in_backbone = {id(v) for v in self.backbone.weights}
-        variables = [
-            v for v in model.trainable_variables if id(v) in in_backbone
-        ]
-        original = _values(variables)
-        model.load_adapter(path)
-        self._models[name] = model
-        self._original[name] = original
+        try:
+            model, backbone = self._make_model(header["model"], path)
+            values, header = adapters.prepare(model, path)
+        except BaseException:
+            if active is not None:
+                self.activate(active)
+            raise
+        self.backbone = backbone
+        model.set_policy(header["model"]["policy"])
+        in_backbone = {id(v) for v in backbone.weights}
+        variables = [v for v, _ in values if id(v) in in_backbone]
+        self._original[name] = _values(variables)
+        _assign(values)
         self._trained[name] = _values(variables)
+        self._models[name] = model
         self.active = name
+        self._guard(model)
         return header
+
+    def _make_model(
+        self, settings: dict[str, Any], path: str | os.PathLike[str]
+    ) -> tuple[FPTClassifier, Any]:
+        """A model with an adapter's settings, and the backbone that it uses.
+
+        Low-rank weights are added later, once the adapter is known to fit.
+
+        Raises:
+            ValueError: the model would quantize weights that the adapters in
+                the set use as they are.
+        """
+        groups = freezing.parse_policy(settings["policy"]) - {"low_rank"}
+        policy = "+".join(sorted(groups)) or "output_only"
+        backbone, mode = self.backbone, settings["quantize"]
+        if mode is not None and quantization.is_unquantized(backbone, policy):
+            if self._models:
+                raise ValueError(
+                    f"The adapter `{path}` was trained on a backbone quantized "
+                    f"as {mode}, which would change the answers of the "
+                    f"adapters in this set ({', '.join(self._models)}). Load "
+                    "it into an AdapterSet of its own."
+                )
+            # A refused adapter must not leave the set's backbone quantized.
+            backbone = rebuilding.copy_of(backbone)
+        rebuilding.release(backbone)  # The adapters take turns with it.
+        return FPTClassifier(
+            backbone, **{**settings, "policy": policy}
+        ), backbone
 
     def activate(self, name: str) -> FPTClassifier:
         """Makes an adapter the active one.
@@ -101,22 +158,43 @@ class AdapterSet:
             name: string, the name under which it was loaded.
 
         Returns:
-            Its `FPTClassifier`, which is valid until another adapter is
-            activated.
+            Its `FPTClassifier`. Its methods activate the adapter again, if
+            another one has been activated meanwhile.
 
         Raises:
             KeyError: no adapter is loaded under that name.
         """
-        if name not in self._models:
-            raise KeyError(
-                f"No adapter '{name}' is loaded. Loaded: "
-                f"{', '.join(self._models) or 'none'}."
+        with self._lock:
+            if name not in self._models:
+                raise KeyError(
+                    f"No adapter '{name}' is loaded. Loaded: "
+                    f"{', '.join(self._models) or 'none'}."
+                )
+            if name != self.active:
+                self._restore()
+                _assign(self._trained[name])
+                self.active = name
+            return self._models[name]
+
+    def _guard(self, model: FPTClassifier) -> None:
+        """Lets a model compute only with its own adapter, one at a time."""
+        for name in _COMPUTING:
+            setattr(model, name, self._guarded(model, getattr(model, name)))
+
+    def _guarded(self, model: FPTClassifier, method: Callable) -> Callable:
+        @functools.wraps(method)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                for name, other in self._models.items():
+                    if other is model:
+                        self.activate(name)
+                        return method(*args, **kwargs)
+            raise ValueError(
+                "This classifier's adapter was replaced by another one of the "
+                "same name. Activate that name again."
             )
-        if name != self.active:
-            self._restore()
-            _assign(self._trained[name])
-            self.active = name
-        return self._models[name]
+
+        return guarded
 
     def _restore(self) -> None:
         """Restores the original weights of the backbone."""

@@ -3,6 +3,10 @@
 New layers are stored even where they have not trained, since they were
 initialized randomly. `save_adapter` and `load_adapter` are methods of
 `FPTClassifier`, which is their first argument.
+
+A file is loaded only if it holds exactly what its policy trains: one that
+lacks an array would leave random weights in its place, and one with more would
+change what is frozen.
 """
 
 import hashlib
@@ -12,9 +16,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from keras_fpt import freezing
+from keras_fpt import backbones, freezing
 from keras_fpt.files import checkpoints
 from keras_fpt.models import head_file, model_settings
+from keras_fpt.models.compiled_functions import changed_within
 from keras_fpt.models.low_rank import add_low_rank
 
 FORMAT = "keras_fpt adapter"
@@ -43,9 +48,9 @@ def fingerprint(model: Any, policy: str) -> str:
         for variable in variables:
             if id(variable) not in in_backbone:
                 continue
-            value = np.asarray(ops.convert_to_numpy(variable), "<f4")
+            value = backbones.to_float32(variable)
             digest.update(f"{variable.path}{value.shape}".encode())
-            digest.update(np.ascontiguousarray(value).data)
+            digest.update(value.data)
     return digest.hexdigest()
 
 
@@ -65,17 +70,15 @@ def save_adapter(
             and `seed`.
 
     Raises:
-        ValueError: the input layer is not built yet.
+        ValueError: the input layer is not built yet, or a weight is NaN or
+            infinite.
     """
     head_file.require_built(model)
-    in_backbone = {id(v) for v in model.backbone.weights}
     arrays = {
-        f"{group}/{index}": ops.convert_to_numpy(variable)
-        for group, variables in freezing.parameter_groups(model).items()
-        for index, variable in enumerate(variables)
-        if variable.trainable
-        or (id(variable) not in in_backbone and group != "low_rank")
+        name: ops.convert_to_numpy(variable)
+        for name, variable in _stored_weights(model, model.policy).items()
     }
+    head_file.require_finite(arrays, path)
     header = {
         **(metadata or {}),
         "format": FORMAT,
@@ -101,7 +104,38 @@ def read(
     header["model"] = model_settings.check_settings(header.get("model"), path)
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
+    _check_sizes(arrays, header["model"], path)
     return arrays, header
+
+
+def _check_sizes(
+    arrays: dict[str, np.ndarray],
+    settings: dict[str, Any],
+    path: str | os.PathLike[str],
+) -> None:
+    """Checks a header's sizes against the arrays, before any layer is made.
+
+    A header could ask for layers that do not fit into memory.
+    """
+    labels = settings["labels_per_token"] * settings["num_classes"]
+    tokens = settings["input_dim"] or settings["vocabulary_size"]
+    expected = [("output/1", 0, labels), ("input/0", 0, tokens)]
+    if settings["learned_positions"] is not None:
+        expected.append(("positions/0", 0, settings["learned_positions"]))
+    for name, axis, size in expected:
+        shape = arrays[name].shape if name in arrays else None
+        if not shape or shape[axis] != size or 0 in shape:
+            raise ValueError(
+                f"`{path}` is not complete: its header says {size} for "
+                f"`{name}`, but the array has shape {shape}."
+            )
+    rank = settings["lora_rank"]
+    for name, array in arrays.items():
+        if name.startswith("low_rank/") and rank not in array.shape:
+            raise ValueError(
+                f"`{path}` is damaged: its header has lora_rank={rank}, but "
+                f"`{name}` has shape {array.shape}."
+            )
 
 
 def load_adapter(model: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -118,29 +152,109 @@ def load_adapter(model: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: the file is damaged, or was made for another backbone or
             another shape of model.
     """
+    with changed_within(model):
+        new_values, header = prepare(model, path)
+        for variable, value in new_values:
+            variable.assign(value)
+    return header
+
+
+def prepare(
+    model: Any, path: str | os.PathLike[str]
+) -> tuple[list[tuple[Any, np.ndarray]], dict[str, Any]]:
+    """Checks an adapter file against a model, and changes no weight.
+
+    The model's input layer is built, and low-rank weights, which have no
+    effect yet, are added if the adapter has them.
+
+    Args:
+        model: an `FPTClassifier`.
+        path: a file that `save_adapter` wrote.
+
+    Returns:
+        Tuple of a list of pairs, a variable of the model and its new value,
+        and the dict in the file's header.
+
+    Raises:
+        FileNotFoundError, ValueError: see `load_adapter`.
+    """
     arrays, header = read(path)
+    settings = header["model"]
     _require_same_model(model, path, header)
+    policy = settings["policy"]
     if not model.built:
-        model.build((None, None, header["model"]["input_dim"]))
-    if "low_rank" in freezing.parse_policy(header["model"]["policy"]):
-        add_low_rank(model, header["model"]["lora_rank"])
-    targets = {
+        model.build((None, None, settings["input_dim"]))
+    low_rank = {k: v for k, v in arrays.items() if k.startswith("low_rank/")}
+    others = {k: v for k, v in arrays.items() if k not in low_rank}
+    groups = freezing.parse_policy(policy)
+    # What has no low-rank weights yet gets them only for a file that fits.
+    fixed = "+".join(sorted(groups - {"low_rank"})) or "output_only"
+    pairs = _paired(_stored_weights(model, fixed), others, path)
+    if "low_rank" in groups:
+        add_low_rank(model, settings["lora_rank"])
+        weights = {
+            name: variable
+            for name, variable in _stored_weights(model, policy).items()
+            if name.startswith("low_rank/")
+        }
+        pairs += _paired(weights, low_rank, path)
+    else:
+        _paired({}, low_rank, path)
+        # The model may have trained low-rank weights that the adapter's did
+        # not have: with one factor of zeros they have no effect.
+        pairs += [
+            (variable, np.zeros(variable.shape, "float32"))
+            for variable in freezing.parameter_groups(model)["low_rank"]
+            if variable.path.endswith("_b")
+        ]
+    return pairs, header
+
+
+def _paired(
+    weights: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    path: str | os.PathLike[str],
+) -> list[tuple[Any, np.ndarray]]:
+    """Pairs of a variable and its array, if all arrays are as expected."""
+    missing = weights.keys() - arrays.keys()
+    if missing:
+        raise ValueError(
+            f"The adapter `{path}` is not complete: it lacks `{min(missing)}`"
+            f", and {len(arrays)} of {len(weights)} arrays are there. Copy "
+            "the file again, or train again."
+        )
+    unknown = arrays.keys() - weights.keys()
+    if unknown:
+        raise ValueError(
+            f"The adapter `{path}` does not fit the model: it holds "
+            f"`{min(unknown)}`, which its policy does not train."
+        )
+    for name, array in arrays.items():
+        expected = tuple(weights[name].shape)
+        if array.shape != expected:
+            raise ValueError(
+                f"The adapter `{path}` does not fit the model: its `{name}` "
+                f"has shape {array.shape}, the model's {expected}."
+            )
+        # A number too large for the model's type would become infinite.
+        head_file.require_finite({name: array}, path, weights[name].dtype)
+    return [(weights[name], array) for name, array in arrays.items()]
+
+
+def _stored_weights(model: Any, policy: str) -> dict[str, Any]:
+    """What an adapter of a policy holds: variables by their names in the file.
+
+    That is what the policy trains, whatever the flags of layers say, and the
+    new layers.
+    """
+    trained = {id(v) for v in freezing.policy_weights(model, policy)}
+    in_backbone = {id(v) for v in model.backbone.weights}
+    return {
         f"{group}/{index}": variable
         for group, variables in freezing.parameter_groups(model).items()
         for index, variable in enumerate(variables)
+        if id(variable) not in in_backbone or id(variable) in trained
     }
-    # No weight is assigned before all of them are known to fit.
-    for name, array in arrays.items():
-        target = targets.get(name)
-        if target is None or tuple(target.shape) != array.shape:
-            raise ValueError(
-                f"The adapter `{path}` does not fit the model: its `{name}` "
-                f"has shape {array.shape}, the model's "
-                f"{None if target is None else tuple(target.shape)}."
-            )
-    for name, array in arrays.items():
-        targets[name].assign(array)
-    return header
 
 
 def _require_same_model(

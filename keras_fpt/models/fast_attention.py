@@ -48,7 +48,8 @@ def attend(
             mask=mask,
             is_causal=causal,
         )
-        return ops.swapaxes(output, 1, 2)
+        # Keras returns float32 for float64, on PyTorch.
+        return ops.cast(ops.swapaxes(output, 1, 2), query.dtype)
     bias = None if mask is None else _bias(mask, query.dtype)
     if keras.backend.backend() == "torch":
         from keras_fpt.models import torch_ops

@@ -10,25 +10,41 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from keras_fpt import freezing, options
-from keras_fpt.compat import jax_compiler_options, llama_tied_embeddings
+from keras_fpt import backbones, freezing, options
+from keras_fpt.compat import (
+    jax_compiler_options,
+    keras_internals,
+    keras_stale_compile,
+    llama_tied_embeddings,
+    lora_merged_on_save,
+    tensorflow_trainable_shortcut,
+    torch_state_names,
+)
 from keras_fpt.layers import Readout
 from keras_fpt.models import (
     adapters,
     data_gate,
     input_checks,
     input_layers,
+    label_rules,
+    low_rank,
     model_settings,
     paper_recipe,
     quantization,
     readings,
+    rebuilding,
     saved_classifier,
+    several_answers,
+    upstream_mask,
+)
+from keras_fpt.models.compiled_functions import (
+    CompiledFunctions,
+    changed_within,
 )
 from keras_fpt.models.cut import cut_at_embedding
-from keras_fpt.models.low_rank import add_low_rank
 from keras_fpt.models.options import ModelOptions
-from keras_fpt.models.rebuilding import with_depth, with_dropout
 
+_HALF = ("float16", "bfloat16")
 # Options of the backbone, whose own config states them.
 _OF_BACKBONE = ("depth", "dropout", "dtype")
 
@@ -47,12 +63,17 @@ class FPTClassifier(keras.Model):
     hidden states of the last real tokens. By default only these two, the
     positions and the layer norms train.
 
-    The model owns its backbone: build one backbone per model.
+    The model owns its backbone. A second model of the same backbone, or one
+    with another `dropout` or `depth`, gets a copy of its weights, so training
+    one model never changes another. Everything computes in the backbone's
+    dtype policy, except for the output layer, whose logits are at least
+    float32.
 
     Args:
         backbone: a KerasHub text backbone, e.g.
             `keras_hub.models.GPT2Backbone`.
-        num_classes: int, the number of classes of each label.
+        num_classes: int, the number of classes of each label. With 1, the
+            model gives one logit, for labels that are 0 or 1.
         input_dim: int, the width of float tokens. `None` takes it from the
             first batch.
         vocabulary_size: int, the number of different tokens where tokens are
@@ -71,12 +92,15 @@ class FPTClassifier(keras.Model):
         **kwargs: the other options of `keras_fpt.models.ModelOptions`
             (`depth`, `learned_positions`, `lora_rank`, `quantize`, `fast`,
             `rematerialize`), and arguments of `keras.Model`, e.g. `name`.
+            `dtype` is the backbone's, and may only repeat it.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,
             or a dict `{"tokens": x, "padding_mask": mask}` with a mask of
             shape `(batch, tokens)`, 1 where a token is real. Padding is on
-            the right.
+            the right. A ragged tensor of TensorFlow stands for tokens with
+            their mask. Tokens that a layer upstream masks, such as
+            `keras.layers.Masking`, are left out.
 
     Returns:
         Logits of shape `(batch, num_classes)`, or, where an example has more
@@ -101,6 +125,8 @@ class FPTClassifier(keras.Model):
     """
 
     optimizer: Any  # Keras sets it in `compile`.
+    # Whether no metric is the user's own.
+    has_only_keras_metrics = True
 
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")
@@ -131,7 +157,13 @@ class FPTClassifier(keras.Model):
             for name in options.names(ModelOptions)
             if name in kwargs and name != "dtype"
         }
-        super().__init__(**kwargs)
+        trainable = kwargs.pop("trainable", True)
+        kwargs["dtype"] = backbones.own_dtype(backbone, kwargs.get("dtype"))
+        tensorflow_trainable_shortcut.repair()
+        # Each layer casts its inputs itself.
+        super().__init__(autocast=False, **kwargs)
+        self.supports_masking = True
+        self.compiled_functions = CompiledFunctions()
         shape = model_settings.TaskShape(
             num_classes,
             input_dim,
@@ -148,11 +180,13 @@ class FPTClassifier(keras.Model):
 
         # === Layers ===
         if self.options.depth is not None:
-            backbone = with_depth(backbone, self.options.depth)
+            backbone = rebuilding.with_depth(backbone, self.options.depth)
         if dropout is not None:
-            backbone = with_dropout(backbone, dropout)
+            backbone = rebuilding.with_dropout(backbone, dropout)
         llama_tied_embeddings.complete_config(backbone)
+        backbone = rebuilding.owned(backbone, self)
         self.backbone = backbone
+        self.low_rank_state = lora_merged_on_save.LowRankState(backbone)
         # Not a layer, so that Keras does not track it: its weights belong to
         # the backbone already.
         self.cut = cut_at_embedding(
@@ -167,8 +201,9 @@ class FPTClassifier(keras.Model):
         if self.quantize_mode is not None:
             quantization.quantize_frozen(self, self.quantize_mode)
         quantization.check_policy(backbone, self.policy)
+        quantization.resolve_policies(backbone)
         if "low_rank" in trained:
-            add_low_rank(self, self.lora_rank)
+            low_rank.add_low_rank(self, self.lora_rank)
         width, dtype = self.cut.width, backbone.dtype_policy
         self.input_layer = input_layers.project_tokens(shape, width, dtype)
         self.position_layer = None
@@ -177,9 +212,10 @@ class FPTClassifier(keras.Model):
                 self.learned_positions, width, dtype
             )
         self.readout_layer = Readout(readout, num_output_tokens, dtype=dtype)
-        # Logits are float32 also where the backbone computes in less.
         self.output_layer = keras.layers.Dense(
-            labels_per_token * num_classes, dtype="float32", name="output"
+            labels_per_token * num_classes,
+            dtype=input_layers.output_dtype(dtype),
+            name="output",
         )
 
         # === Config ===
@@ -195,12 +231,14 @@ class FPTClassifier(keras.Model):
         self.max_sequence_length = min(filter(None, limits), default=None)
 
         self.output_layer.build((None, None, self.cut.hidden_dim))
+        freezing.apply_policy(self, self.policy)
+        if not trainable:
+            self.trainable = False
         if vocabulary_size is not None:
             self.build((None, None))
         elif input_dim is not None:
             self.build((None, None, input_dim))
-        else:
-            freezing.apply_policy(self, self.policy)
+        torch_state_names.accept_other_names(self)
         if compile:
             self.compile()
 
@@ -222,10 +260,29 @@ class FPTClassifier(keras.Model):
             self.input_dim = input_shape[-1]
         self.input_layer.build(tuple(input_shape))
         self.built = True
-        freezing.apply_policy(self, self.policy)
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(data_gate.called_with(self, x), *args, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         return self.answers(self.read_states(x, training))
+
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+        if type(self).call is not FPTClassifier.call:
+            return super().compute_output_spec(x, training=training)
+        # Keras would call the network with sequences of some length that the
+        # backbone may not have positions for.
+        shape = input_checks.unpack(x)[0].shape
+        input_checks.check_shapes(self, shape)
+        answers = () if self.num_answers == 1 else (self.num_answers,)
+        dtype = self.output_layer.compute_dtype
+        return keras.KerasTensor(
+            (shape[0], *answers, self.num_classes),
+            "float32" if dtype in _HALF else dtype,
+        )
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """No mask: the logits have no axis of tokens."""
 
     def read_states(self, x: Any, training: bool | None = None) -> Any:
         """The hidden states that the output layer reads.
@@ -244,18 +301,22 @@ class FPTClassifier(keras.Model):
 
     def embed(self, x: Any) -> tuple[Any, Any, Any]:
         """Embeddings, the `padding_mask` or `None`, and 1 per real token."""
-        mask = None
-        if isinstance(x, dict):
-            x, mask = x["tokens"], x.get("padding_mask")
+        x, mask = input_checks.unpack(x)
+        upstream = keras_internals.mask_of(x)
         input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
+        if mask is not None or upstream is not None:
+            input_checks.check_padding(self.cut)
         if mask is not None:
-            if not self.cut.masks_padding:
-                raise ValueError(
-                    f"{type(self.backbone).__name__} cannot mask padding. Give "
-                    "sequences of one length, without a padding_mask."
-                )
             mask = ops.cast(mask, "int32")
+        if upstream is not None:
+            kept = upstream if mask is None else upstream & (mask > 0)
+            data_gate.check_upstream_mask(self, kept)
+            x, mask = upstream_mask.move_to_front(x, kept)
         embeddings = self.input_layer(x)
+        if upstream is not None:
+            embeddings = upstream_mask.nan_where_too_few(
+                embeddings, mask, self.num_output_tokens
+            )
         if self.position_layer is not None:
             embeddings = embeddings + self.position_layer(embeddings)
         real = mask
@@ -273,6 +334,8 @@ class FPTClassifier(keras.Model):
             What the model's call returns.
         """
         logits = self.output_layer(hidden)
+        if keras.backend.standardize_dtype(logits.dtype) in _HALF:
+            logits = ops.cast(logits, "float32")
         if self.num_answers == 1:
             return logits[:, 0]
         return ops.reshape(logits, (-1, self.num_answers, self.num_classes))
@@ -304,11 +367,24 @@ class FPTClassifier(keras.Model):
         """
         if optimizer == "auto":
             optimizer = paper_recipe.paper_optimizer()
+            if self.variable_dtype == "float16":
+                optimizer.epsilon = 1e-7  # 1e-8 is 0 there.
         if metrics == "auto":
-            metrics = paper_recipe.paper_metrics() if loss == "auto" else None
+            is_paper = loss == "auto"
+            metrics = (
+                paper_recipe.paper_metrics(self.num_classes)
+                if is_paper
+                else None
+            )
         if loss == "auto":
-            loss = paper_recipe.paper_loss()
+            loss = paper_recipe.paper_loss(self.num_classes)
             kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
+        label_rules.check_loss(loss, self.num_classes)
+        metrics = label_rules.metrics_on_logits(metrics, self.num_classes)
+        self.has_only_keras_metrics = several_answers.are_keras_metrics(
+            metrics, weighted_metrics
+        )
+        keras_stale_compile.forget(self)
         super().compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
         )
@@ -323,22 +399,27 @@ class FPTClassifier(keras.Model):
 
     @property
     def trainable(self) -> bool:
-        """Whether anything trains. `True` trains what the policy names."""
+        """Whether anything trains. `True` trains what the policy names.
+
+        A change holds from the next step of `fit` on.
+        """
         return keras.Model.trainable.fget(self)
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        keras.Model.trainable.fset(self, value)
-        # Keras would unfreeze every weight.
-        if value and hasattr(self, "options"):
-            freezing.apply_policy(self, self.policy)
+        with changed_within(self):
+            keras.Model.trainable.fset(self, value)
+            if value:  # Keras would unfreeze every weight.
+                freezing.apply_policy(self, self.policy)
 
     def set_policy(self, policy: str) -> None:
-        """Changes which parameter groups train, from the next `fit` on.
+        """Changes which parameter groups train.
 
-        Weights keep their values. The optimizer keeps its settings but loses
-        its state, which belongs to the weights that trained before. A larger
-        model with this one as a layer must be compiled again.
+        It may be called by a callback, and then holds from the next step of
+        `fit` on. Weights keep their values, and `trainable` flags that were
+        set by hand are those of the policy again. The optimizer keeps its
+        settings but loses its state, which belongs to the weights that trained
+        before. A larger model with this one as a layer must be compiled again.
 
         Args:
             policy: string. See `keras_fpt.freezing.parse_policy`.
@@ -348,17 +429,34 @@ class FPTClassifier(keras.Model):
                 quantized.
         """
         quantization.check_policy(self.backbone, policy)
-        if "low_rank" in freezing.parse_policy(policy):
-            add_low_rank(self, self.lora_rank)
-        self.options = dataclasses.replace(self.options, policy=policy)
-        freezing.apply_policy(self, policy)
-        # Keras keeps the compiled step and the optimizer's slots for the
-        # weights that trained before, on each backend in its own way.
-        if self.compiled:
-            self.optimizer = type(self.optimizer).from_config(
-                self.optimizer.get_config()
-            )
-            self.train_function = None
+        with changed_within(self):
+            if "low_rank" in freezing.parse_policy(policy):
+                low_rank.add_low_rank(self, self.lora_rank)
+            self.options = dataclasses.replace(self.options, policy=policy)
+            keras.Model.trainable.fset(self, True)
+            freezing.apply_policy(self, policy)
+
+    def quantize(
+        self, mode: str, config: Any = None, filters: Any = None
+    ) -> None:
+        """Stores the matrices that the policy freezes as small integers.
+
+        It is the option `quantize`, for a model that exists already: new
+        layers, biases, norms and activations keep their precision.
+
+        Args:
+            mode: string, `"int8"` or `"int4"`.
+            config: must be `None`, and `filters` too: what else Keras can
+                quantize would be lost when the model is saved.
+
+        Raises:
+            ValueError: another argument is given, the mode is unknown, the
+                model has low-rank weights, or nothing is frozen.
+        """
+        quantization.check_arguments(self, mode, config, filters)
+        with changed_within(self):
+            quantization.quantize_frozen(self, mode)
+            self.options = dataclasses.replace(self.options, quantize=mode)
 
     parameter_report = freezing.parameter_report
 
@@ -367,14 +465,29 @@ class FPTClassifier(keras.Model):
     fit = data_gate.fit
     evaluate = data_gate.evaluate
     predict = data_gate.predict
+    train_on_batch = data_gate.train_on_batch
+    test_on_batch = data_gate.test_on_batch
+    predict_on_batch = data_gate.predict_on_batch
+    compute_loss = several_answers.compute_loss
+    compute_metrics = several_answers.compute_metrics
+    get_metrics_result = several_answers.get_metrics_result
 
     def make_train_function(self, force: bool = False) -> None:
+        self.compiled_functions.drop_stale(self)
         # On TensorFlow, Keras lets the first step make the optimizer's slots,
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         with jax_compiler_options.jitted_for_memory():
             return super().make_train_function(force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        self.compiled_functions.drop_stale(self)
+        return super().make_test_function(force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        self.compiled_functions.drop_stale(self)
+        return super().make_predict_function(force)
 
     # === Readings ===
 
@@ -394,6 +507,9 @@ class FPTClassifier(keras.Model):
                 for name in options.names(ModelOptions)
                 if name not in _OF_BACKBONE
             },
+            "trainable": self.trainable,
+            "changed_flags": freezing.changed_flags(self),
+            "low_rank": low_rank.enabled(self.backbone),
         }
 
     def head_config(self) -> dict[str, Any]:
@@ -409,7 +525,12 @@ class FPTClassifier(keras.Model):
         config["backbone"] = keras.saving.deserialize_keras_object(
             config["backbone"]
         )
-        return cls(**config)
+        flags = config.pop("changed_flags", {})
+        lora = config.pop("low_rank", {})
+        model = cls(**config)
+        low_rank.enable(model.backbone, lora)
+        freezing.set_flags(model, flags)
+        return model
 
     @classmethod
     def from_preset(

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from safetensors import SafetensorError
 
@@ -23,15 +24,46 @@ def require_built(model: Any) -> None:
 def read(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and the header of a file, which are not checked further.
+    """The arrays, which are finite floats, and the header of a file.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file is damaged.
+        ValueError: the file is damaged, or an array holds something else.
     """
     with _errors_name(path):
         arrays, header = checkpoints.read_arrays(path)
+    require_finite(arrays, path)
     return arrays, header if isinstance(header, dict) else {}
+
+
+def require_finite(
+    arrays: Mapping[str, np.ndarray],
+    path: str | os.PathLike[str],
+    dtype: str = "float32",
+) -> None:
+    """Raises a `ValueError` unless arrays hold finite floating-point numbers.
+
+    Args:
+        arrays: dict of name to NumPy array.
+        path: the file that they are in, or would be in.
+        dtype: string, the type in which the numbers must be finite.
+    """
+    # NumPy's finite check knows no bfloat16, whose range is float32's.
+    dtype = "float32" if dtype == "bfloat16" else dtype
+    for name, array in arrays.items():
+        if not keras.backend.is_float_dtype(array.dtype.name):
+            raise ValueError(
+                f"`{path}` is damaged: expected `{name}` to hold "
+                f"floating-point numbers, but its type is {array.dtype}."
+            )
+        with np.errstate(over="ignore"):
+            is_finite = np.isfinite(array.astype(dtype)).all()
+        if not is_finite:
+            raise ValueError(
+                f"The weights `{name}` of `{path}` hold NaN or infinity, or a "
+                f"number too large for {dtype}. Every answer would be "
+                "meaningless; train again with a lower learning rate."
+            )
 
 
 @contextlib.contextmanager

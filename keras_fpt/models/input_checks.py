@@ -4,27 +4,80 @@ Without them, JAX ignores a label that is out of range, a wrong width fails in
 the middle of a graph, and with a NaN a model learns nothing.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
 
-from keras_fpt.data_errors import MARK
+from keras_fpt.models import arrays, label_checks, label_rules
+from keras_fpt.models.label_rules import LabelRule
+
+# The largest finite number of each type that tokens are cast to.
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.40282347e38}
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What a model expects of its data.
+
+    It holds no model, so that it can be sent to processes that load data.
+
+    Args:
+        num_classes, input_dim, vocabulary_size, num_output_tokens,
+            num_answers, max_sequence_length, readout: as the model has them.
+        masks_padding: bool, whether the model can have padding.
+        largest: float, the largest number that its tokens can be.
+        labels: `LabelRule`, or `None` where labels are not used.
+        needs_labels: bool, whether there must be labels.
+    """
+
+    num_classes: int
+    input_dim: int | None
+    vocabulary_size: int | None
+    num_output_tokens: int
+    num_answers: int
+    max_sequence_length: int | None
+    readout: str
+    masks_padding: bool
+    largest: float
+    labels: LabelRule | None
+    needs_labels: bool
+
+    @classmethod
+    def of(cls, model: Any, with_labels: bool = False) -> Self:
+        """What an `FPTClassifier` expects, as it is built and compiled.
+
+        Args:
+            model: an `FPTClassifier`.
+            with_labels: bool, whether its labels are used.
+        """
+        own = (
+            *("num_classes", "input_dim", "vocabulary_size", "readout"),
+            *("num_output_tokens", "num_answers", "max_sequence_length"),
+        )
+        dtypes = keras.config.floatx(), model.input_layer.compute_dtype
+        rule = label_rules.rule_of(model) if with_labels else None
+        return cls(
+            **{name: getattr(model, name) for name in own},
+            masks_padding=model.cut.masks_padding,
+            largest=min(_LARGEST.get(t, np.inf) for t in dtypes),
+            labels=rule,
+            needs_labels=rule is not None and rule.kind != "unknown",
+        )
 
 
 def check_shapes(
     model: Any,
     tokens_shape: Sequence[int | None],
-    labels_shape: Sequence[int | None] | None = None,
     is_integer: bool | None = None,
 ) -> None:
     """Checks shapes against what a model was built for.
 
     Args:
-        model: an `FPTClassifier`.
+        model: an `FPTClassifier`, or what it is `Expected` to receive.
         tokens_shape: shape of the tokens, with `None` for unknown sizes.
-        labels_shape: shape of the labels, or `None` without labels.
         is_integer: bool, whether the tokens are integers, or `None` where
             that is not known.
 
@@ -47,7 +100,8 @@ def check_shapes(
     if rank == 2 and is_integer is False:
         raise ValueError(
             "Expected integer tokens, since the model has "
-            f"vocabulary_size={model.vocabulary_size}, but received floats."
+            f"vocabulary_size={model.vocabulary_size}, but received floats. "
+            "Convert them with astype('int32')."
         )
     if rank == 3 and model.vocabulary_size is not None:
         raise ValueError(
@@ -62,8 +116,6 @@ def check_shapes(
             f"{tokens_shape[2]}. Build a new model for tokens of another width."
         )
     _check_length(model, tokens_shape[1])
-    if labels_shape is not None:
-        _check_labels_shape(model, labels_shape)
 
 
 def known_sizes(shape: Sequence[Any]) -> tuple[int | None, ...]:
@@ -81,191 +133,138 @@ def _check_length(model: Any, length: int | None) -> None:
             f"that the backbone has, but received {length}. Cut the "
             "sequences, or put more into each token."
         )
-    if model.readout == "last" and length < model.num_output_tokens:
+    if length < model.num_output_tokens:
         raise ValueError(
             f"The model reads the last {model.num_output_tokens} tokens but "
             f"received sequences of {length}."
         )
 
 
-def _check_labels_shape(model: Any, shape: Sequence[int | None]) -> None:
-    answers = model.num_answers
-    expected = "(batch,)" if answers == 1 else f"(batch, {answers})"
-    per_example = int(np.prod([n or 1 for n in shape[1:]]))
-    if len(shape) > 2 or per_example != answers:
-        raise ValueError(
-            f"Expected integer labels of shape {expected} but received shape "
-            f"{tuple(shape)}."
-        )
-
-
-def check_arrays(model: Any, x: Any, y: Any = None) -> None:
-    """Checks arrays: their shapes and their values.
+def check_batch(
+    expected: Expected,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    can_be_empty: bool = False,
+) -> None:
+    """Checks arrays: their types, shapes and values.
 
     Args:
-        model: an `FPTClassifier`.
+        expected: what the model expects.
         x: tokens, or a dict of `tokens` and `padding_mask`.
-        y: integer labels, or `None`.
+        y: labels, or `None`.
+        sample_weight: weights of examples or of answers, or `None`.
+        can_be_empty: bool, whether there may be no examples.
 
     Raises:
-        ValueError: a shape does not fit, a token or label is out of range or
-            not finite, or padding is not on the right.
+        ValueError: a shape does not fit, a token, label or weight is out of
+            range or not finite, padding is not on the right, or there are no
+            examples.
     """
-    mask = None
-    if isinstance(x, dict):
-        x, mask = _unpack(x)
-    tokens = _to_numpy(x)
-    labels = None if y is None else _to_numpy(y)
-    check_shapes(
-        model,
-        tokens.shape,
-        None if labels is None else labels.shape,
-        np.issubdtype(tokens.dtype, np.integer),
-    )
-    _check_token_values(model, tokens)
+    tokens, mask = unpack(x)
+    tokens = arrays.as_numbers(tokens, "tokens")
+    is_integer = np.issubdtype(tokens.dtype, np.integer)
+    check_shapes(expected, tokens.shape, is_integer)
+    if not len(tokens) and not can_be_empty:
+        raise ValueError(
+            "Expected at least one example but received an empty batch, of "
+            f"shape {tokens.shape}."
+        )
+    _check_token_values(expected, tokens)
     if mask is not None:
-        _check_mask(model, tokens, _to_numpy(mask).astype(bool))
-    if labels is not None:
-        _check_label_values(model, labels)
+        _check_mask(expected, tokens, arrays.as_numbers(mask, "padding_mask"))
+    rule = expected.labels
+    if rule is None:
+        return
+    if y is not None:
+        label_checks.check_labels(expected, rule, y, len(tokens))
+    elif expected.needs_labels:
+        raise ValueError("Expected labels, y, but received none.")
+    if sample_weight is not None:
+        label_checks.check_weights(expected, rule, sample_weight, len(tokens))
 
 
-def _check_token_values(model: Any, tokens: np.ndarray) -> None:
-    if model.vocabulary_size is not None:
-        low, high = tokens.min(initial=0), tokens.max(initial=0)
-        if low < 0 or high >= model.vocabulary_size:
+def unpack(x: Any) -> tuple[Any, Any]:
+    """The tokens and the `padding_mask`, or `None`, of a model's input.
+
+    Raises:
+        ValueError: a dict has other keys.
+    """
+    if not isinstance(x, dict):
+        return x, None
+    unknown = x.keys() - {"tokens", "padding_mask"}
+    if unknown or "tokens" not in x:
+        raise ValueError(
+            "Expected a dict with 'tokens' and 'padding_mask' but received "
+            f"the keys {', '.join(sorted(map(str, x)))}."
+        )
+    return x["tokens"], x.get("padding_mask")
+
+
+def _check_token_values(expected: Expected, tokens: np.ndarray) -> None:
+    # NaN, too, is neither above the one nor below the other, and the two
+    # need no memory.
+    low, high = tokens.min(initial=0), tokens.max(initial=0)
+    if expected.vocabulary_size is not None:
+        if low < 0 or high >= expected.vocabulary_size:
             raise ValueError(
-                f"Expected tokens from 0 to {model.vocabulary_size - 1} but "
+                f"Expected tokens from 0 to {expected.vocabulary_size - 1} but "
                 f"received {high if low >= 0 else low}."
             )
-    elif not np.isfinite(tokens).all():
-        first = np.argwhere(~np.isfinite(tokens))[0]
+    elif not (-expected.largest <= low and high <= expected.largest):
+        wrong = ~(np.abs(tokens) <= expected.largest)
+        first = np.argwhere(wrong)[0]
+        value = tokens[tuple(first)]
+        place = f"in example {first[0]}, token {first[1]}"
+        if np.isfinite(value):
+            raise ValueError(
+                f"Expected numbers up to {expected.largest:.3g}, the largest "
+                f"that the model computes with, but the tokens hold {value} "
+                f"{place}. Scale them, for instance to a standard deviation "
+                "of 1."
+            )
         raise ValueError(
-            "Expected finite numbers but the tokens hold "
-            f"{tokens[tuple(first)]} in example {first[0]}, token {first[1]}."
+            f"Expected finite numbers but the tokens hold {value} {place}."
         )
 
 
-def _check_mask(model: Any, tokens: np.ndarray, mask: np.ndarray) -> None:
+def _check_mask(
+    expected: Expected, tokens: np.ndarray, mask: np.ndarray
+) -> None:
+    check_padding(expected)
     if mask.shape != tokens.shape[:2]:
         raise ValueError(
             "Expected a padding_mask of the tokens' shape "
             f"{tokens.shape[:2]} but received {mask.shape}."
         )
-    restarts = (mask[:, 1:] & ~mask[:, :-1]).any(1)
-    too_few = mask.sum(1) < max(1, model.num_output_tokens)
+    real = mask.astype(bool)
+    if mask.dtype != bool and (mask != real).any():
+        value = mask[mask != real].flat[0]
+        raise ValueError(
+            "Expected a padding_mask of 1 for real tokens and 0 for padding "
+            f"but received {value}."
+        )
+    restarts = (real[:, 1:] & ~real[:, :-1]).any(1)
+    too_few = real.sum(1) < max(1, expected.num_output_tokens)
     if (restarts | too_few).any():
         raise ValueError(
             "Expected padding on the right and at least "
-            f"{model.num_output_tokens} real tokens, which the padding_mask "
+            f"{expected.num_output_tokens} real tokens, which the padding_mask "
             f"of example {np.argmax(restarts | too_few)} does not have."
         )
 
 
-def _check_label_values(model: Any, labels: np.ndarray) -> None:
-    if np.issubdtype(labels.dtype, np.floating):
-        wrong = labels != np.round(labels)
-        if wrong.any():
-            raise ValueError(
-                "Expected integer labels but received "
-                f"{labels[wrong].flat[0]}. keras-fpt classifies; it does not "
-                "do regression."
-            )
-    elif not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
-        raise ValueError(
-            f"Expected integer labels but received {labels.dtype}. Number the "
-            "classes from 0, for instance with np.unique(y, "
-            "return_inverse=True)."
-        )
-    wrong = (labels < 0) | (labels >= model.num_classes)
-    if wrong.any():
-        raise ValueError(
-            f"Expected labels from 0 to {model.num_classes - 1} but received "
-            f"{labels[wrong].flat[0]}. The model was built with "
-            f"num_classes={model.num_classes}."
-        )
-
-
-def checked_dataset(model: Any, dataset: Any) -> Any:
-    """A `tf.data.Dataset` that fails on a bad batch, with a marked message.
+def check_padding(expected: Any) -> None:
+    """Checks that the model can have padding.
 
     Args:
-        model: an `FPTClassifier`.
-        dataset: a batched `tf.data.Dataset` of `x`, `(x, y)` or
-            `(x, y, sample_weight)`.
-
-    Returns:
-        The data set with checks of its values. Where one fails, TensorFlow
-        raises an error that `data_errors.clear_error` recognizes.
+        expected: an `Expected`.
 
     Raises:
-        ValueError: a shape does not fit.
+        ValueError: it cannot.
     """
-    import tensorflow as tf
-
-    spec = dataset.element_spec
-    x = spec[0] if isinstance(spec, tuple) else spec
-    has_labels = isinstance(spec, tuple) and len(spec) > 1
-    if isinstance(x, dict):
-        x, _ = _unpack(x)
-    if x.shape.rank is not None:
-        labels = spec[1].shape if has_labels else None
-        check_shapes(
-            model,
-            x.shape.as_list(),
-            labels.as_list() if labels and labels.rank is not None else None,
-            x.dtype.is_integer,
-        )
-
-    @tf.autograph.experimental.do_not_convert
-    def check_values(*batch: Any) -> Any:
-        x, mask = batch[0], None
-        if isinstance(x, dict):
-            x, mask = _unpack(x)
-        if model.vocabulary_size is not None:
-            _assert_in_range(x, model.vocabulary_size, "tokens")
-        elif x.dtype.is_floating:
-            tf.debugging.assert_all_finite(
-                x, f"{MARK}Expected finite numbers in the tokens."
-            )
-        if mask is not None:
-            steps = tf.cast(mask[:, 1:], tf.int32) - tf.cast(
-                mask[:, :-1], tf.int32
-            )
-            tf.debugging.assert_non_positive(
-                steps, f"{MARK}Expected padding on the right."
-            )
-        if has_labels:
-            _assert_in_range(batch[1], model.num_classes, "labels")
-        return batch if len(batch) > 1 else batch[0]
-
-    return dataset.map(check_values)
-
-
-def _assert_in_range(values: Any, size: int, name: str) -> None:
-    import tensorflow as tf
-
-    message = f"{MARK}Expected whole numbers from 0 to {size - 1} as {name}."
-    as_integers = tf.cast(values, tf.int64)
-    if values.dtype.is_floating:
-        tf.debugging.assert_equal(
-            tf.cast(as_integers, values.dtype), values, message
-        )
-    tf.debugging.assert_non_negative(as_integers, message)
-    tf.debugging.assert_less(as_integers, tf.constant(size, tf.int64), message)
-
-
-def _to_numpy(x: Any) -> np.ndarray:
-    # A tensor may be on an accelerator, or part of a gradient's graph.
-    if keras.ops.is_tensor(x):
-        return keras.ops.convert_to_numpy(x)
-    return np.asarray(x)
-
-
-def _unpack(x: dict[str, Any]) -> tuple[Any, Any]:
-    unknown = x.keys() - {"tokens", "padding_mask"}
-    if unknown or "tokens" not in x:
+    if not expected.masks_padding:
         raise ValueError(
-            "Expected a dict with 'tokens' and 'padding_mask' but received "
-            f"the keys {', '.join(sorted(x))}."
+            "The model's backbone cannot mask padding. Give sequences of one "
+            "length, without a padding_mask."
         )
-    return x["tokens"], x.get("padding_mask")

@@ -21,7 +21,8 @@ class TaskShape:
     """What an `FPTClassifier` must know about its task.
 
     Args:
-        num_classes: int, the number of classes of each label.
+        num_classes: int, the number of classes of each label. With 1, the
+            model gives one logit for a yes or no.
         input_dim: int, the width of tokens that are vectors of floats. `None`
             takes it from the first batch.
         vocabulary_size: int, the number of different tokens where tokens are
@@ -42,9 +43,9 @@ class TaskShape:
     labels_per_token: int = 1
 
     def __post_init__(self) -> None:
-        _require_integers(2, num_classes=self.num_classes)
         _require_integers(
             1,
+            num_classes=self.num_classes,
             input_dim=self.input_dim,
             vocabulary_size=self.vocabulary_size,
             num_output_tokens=self.num_output_tokens,

@@ -39,13 +39,25 @@ def paper_optimizer(
     )
 
 
-def paper_loss() -> keras.losses.Loss:
-    """Cross-entropy of integer labels on logits."""
+def paper_loss(num_classes: int = 2) -> keras.losses.Loss:
+    """Cross-entropy of integer labels on logits.
+
+    Args:
+        num_classes: int. With 1, labels are 0 or 1, on one logit.
+    """
+    if num_classes == 1:
+        return keras.losses.BinaryCrossentropy(from_logits=True)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def paper_metrics() -> list[keras.metrics.Metric]:
-    """Accuracy."""
+def paper_metrics(num_classes: int = 2) -> list[keras.metrics.Metric]:
+    """Accuracy.
+
+    Args:
+        num_classes: int. With 1, a logit above 0 answers with 1.
+    """
+    if num_classes == 1:
+        return [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 

@@ -12,7 +12,9 @@ from keras_fpt.compat import (
     int8_activations,
     int8_einsum_gradient,
     keras_internals,
+    quantized_save_again,
 )
+from keras_fpt.models import low_rank
 
 # Only weights are quantized. Activations keep their precision, so that the
 # gradient through a layer is exact for the quantized weights.
@@ -48,10 +50,7 @@ def quantize_frozen(model: Any, mode: str) -> None:
             quantized in another mode already.
     """
     if mode not in CONFIGS:
-        raise ValueError(
-            f"Unknown quantization '{mode}'. Expected one of "
-            f"{', '.join(CONFIGS)}."
-        )
+        raise _unknown(mode)
     trained = freezing.parse_policy(model.policy)
     used = {id(v) for v in model.cut.weights}
     num_used = 0
@@ -67,15 +66,44 @@ def quantize_frozen(model: Any, mode: str) -> None:
                 f"is quantized as {layer.quantization_mode} already. Load it "
                 "from a preset that is not."
             )
-        int8_activations.keep_activations(layer)
-        if mode == "int8" and isinstance(layer, keras.layers.EinsumDense):
-            int8_einsum_gradient.correct_gradient(layer)
+        _keep_activations(layer)
     if not num_used:
         raise ValueError(
             f"quantize='{mode}' found nothing to quantize: this "
             f"{type(model.backbone).__name__} has no dense layer that the "
             f"policy '{model.policy}' freezes."
         )
+
+
+def resolve_policies(backbone: Any) -> None:
+    """Lets a backbone that was loaded quantized be saved again."""
+    for layer, _, _ in _quantizable(backbone):
+        if layer.quantization_mode is not None:
+            quantized_save_again.resolve_policy(layer)
+
+
+def compute_alike(backbone: Any, copy: Any) -> None:
+    """Makes a copy of a quantized backbone compute as the backbone does.
+
+    Args:
+        backbone: a KerasHub backbone.
+        copy: a backbone with the same dtype policies.
+    """
+    kept = {
+        matrix.path
+        for layer, matrix, _ in _quantizable(backbone)
+        if layer.quantization_mode and layer.inputs_quantizer is None
+    }
+    for layer, matrix, _ in _quantizable(copy):
+        if matrix.path in kept:
+            _keep_activations(layer)
+
+
+def _keep_activations(layer: Any) -> None:
+    int8_activations.keep_activations(layer)
+    is_einsum = isinstance(layer, keras.layers.EinsumDense)
+    if layer.quantization_mode == "int8" and is_einsum:
+        int8_einsum_gradient.correct_gradient(layer)
 
 
 def check_policy(backbone: Any, policy: str) -> None:
@@ -88,6 +116,57 @@ def check_policy(backbone: Any, policy: str) -> None:
                 f"weights are quantized ({layer.quantization_mode}) and cannot "
                 "train. Leave out the group, or use low_rank instead."
             )
+
+
+def check_arguments(model: Any, mode: str, config: Any, filters: Any) -> None:
+    """Checks that a model can be quantized as if it were built so.
+
+    Args:
+        model: an `FPTClassifier`.
+        mode: string.
+        config: a Keras quantization config. Keras fills in the mode's default.
+        filters: which layers to quantize, or `None`.
+
+    Raises:
+        ValueError: they say more than the mode, or the model has LoRA.
+    """
+    if mode not in CONFIGS:
+        raise _unknown(mode)
+    usual = [type(config)().get_config(), CONFIGS[mode]().get_config()]
+    if filters is not None or config.get_config() not in usual:
+        raise ValueError(
+            "Expected a mode alone, without config and filters, which would "
+            "be lost when the model is saved."
+        )
+    if low_rank.enabled(model.backbone):
+        raise ValueError(
+            "This model has low-rank weights already, and would be rounded "
+            "with them. Build it with quantize=..., and load its adapter."
+        )
+
+
+def _unknown(mode: str) -> ValueError:
+    return ValueError(
+        f"Unknown quantization '{mode}'. Expected one of {', '.join(CONFIGS)}."
+    )
+
+
+def is_quantized(backbone: Any) -> bool:
+    """Whether a layer of a backbone has quantized weights."""
+    return any(
+        layer.quantization_mode is not None
+        for layer, _, _ in _quantizable(backbone)
+    )
+
+
+def is_unquantized(backbone: Any, policy: str) -> bool:
+    """Whether a matrix that a policy freezes is not quantized yet."""
+    trained = freezing.parse_policy(policy)
+    return any(
+        layer.quantization_mode is None
+        for layer, _, group in _quantizable(backbone)
+        if group not in trained
+    )
 
 
 def _quantizable(backbone: Any) -> Iterator[tuple[Any, Any, str]]:

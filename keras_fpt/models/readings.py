@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from keras_fpt.models import attention_scores as attention_recording
-from keras_fpt.models import data_gate, input_checks
+from keras_fpt.models import data_gate
 from keras_fpt.models import frozen_features as features
 
 
@@ -41,8 +41,6 @@ def attention_scores(
     """
     x = data_gate.checked(model, x)
     x = keras.tree.map_structure(ops.convert_to_tensor, x)
-    if not model.built:
-        model(x)
     embeddings, mask, _ = model.embed(x)
     plain = dataclasses.replace(model.cut, fast=None)
     with attention_recording.recorded() as recorded:
@@ -93,9 +91,7 @@ def frozen_features(
     ```
     """
     features.check_constant(model)
-    input_checks.check_arrays(model, x)
-    if not model.built:
-        model.build(keras.tree.map_structure(np.shape, x))
+    x = data_gate.checked(model, x)
     batches = features.batched(x, batch_size)
     count = len(keras.tree.flatten(x)[0])
     return features.compute(model, batches, np.arange(count), path)

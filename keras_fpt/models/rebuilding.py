@@ -1,9 +1,42 @@
-"""Rebuilds a backbone with another setting and the same weights."""
+"""Rebuilds a backbone with the same weights, for another setting or model."""
 
+import weakref
 from typing import Any
+
+from keras import ops
 
 from keras_fpt import backbones
 from keras_fpt.compat import llama_tied_embeddings
+from keras_fpt.models import low_rank, quantization
+
+_OWNERS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def owned(backbone: Any, model: Any) -> Any:
+    """A backbone that belongs to one model alone.
+
+    Args:
+        backbone: a KerasHub backbone.
+        model: the model that is made of it.
+
+    Returns:
+        The backbone, or a copy of it where another model, which still exists,
+        was made of it.
+    """
+    owner = _OWNERS.get(backbone, lambda: None)()
+    if owner is not None:
+        backbone = _rebuild(backbone, {})
+    _OWNERS[backbone] = weakref.ref(model)
+    return backbone
+
+
+def release(backbone: Any) -> None:
+    """Lets the next model that is made of a backbone share it.
+
+    Args:
+        backbone: a KerasHub backbone.
+    """
+    _OWNERS.pop(backbone, None)
 
 
 def with_dropout(backbone: Any, rate: float) -> Any:
@@ -65,10 +98,19 @@ def with_depth(backbone: Any, depth: int) -> Any:
     return _rebuild(backbone, {backbones.depth_name(backbone): depth})
 
 
+def copy_of(backbone: Any) -> Any:
+    """A backbone with the same settings and weights, in memory of its own."""
+    return _rebuild(backbone, {})
+
+
 def _rebuild(backbone: Any, changes: dict[str, Any]) -> Any:
     llama_tied_embeddings.complete_config(backbone)
     copy = type(backbone).from_config({**backbone.get_config(), **changes})
+    low_rank.enable(copy, low_rank.enabled(backbone))
+    quantization.compute_alike(backbone, copy)
     values = backbones.weights_by_name(backbone)
     for name, variable in backbones.weights_by_name(copy).items():
-        variable.assign(values[name])
+        # A copy, since on JAX both would share one array, which a step of
+        # either deletes.
+        variable.assign(ops.copy(values[name].value))
     return copy

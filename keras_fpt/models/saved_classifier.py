@@ -11,11 +11,12 @@ import keras
 from keras import ops
 
 from keras_fpt.files import checkpoints
-from keras_fpt.models import exporting, head_file, model_settings
+from keras_fpt.models import exporting, head_file, model_settings, quantization
 from keras_fpt.models.paper_recipe import default_dropout
 from keras_fpt.presets import Preset
 
 HEAD_FILE = "fpt_classifier.safetensors"
+_LOW_RANK = "low_rank/"  # Before the names of weights of layers with LoRA.
 
 
 def from_preset(
@@ -59,6 +60,13 @@ def from_preset(
                 f"{tuple(variable.shape)}."
             )
         variable.assign(arrays[name])
+    exact = {
+        name.removeprefix(_LOW_RANK): array
+        for name, array in arrays.items()
+        if name.startswith(_LOW_RANK)
+    }
+    if exact:
+        model.low_rank_state.load_own_variables(exact)
     return model
 
 
@@ -81,6 +89,12 @@ def save_to_preset(model: Any, folder: str | os.PathLike[str]) -> None:
         name: ops.convert_to_numpy(variable)
         for name, variable in _head_variables(model).items()
     }
+    if quantization.is_quantized(model.backbone):
+        # KerasHub's file has their sum, rounded to integers.
+        exact: dict[str, Any] = {}
+        model.low_rank_state.save_own_variables(exact)
+        for name, variable in exact.items():
+            arrays[_LOW_RANK + name] = ops.convert_to_numpy(variable)
     checkpoints.write_arrays(
         os.path.join(folder, HEAD_FILE),
         arrays,

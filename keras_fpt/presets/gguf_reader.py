@@ -53,12 +53,21 @@ class GGUFFile:
         self.tensors = {tensor.name: tensor for tensor in reader.tensors}
         named = re.search(r"-\d{5}-of-(\d{5})\.gguf$", path)
         parts = int(named[1]) if named else self.fields.get("split.count", 1)
+        if type(parts) is not int:
+            raise self.error(
+                f"`split.count` is {parts!r}. Expected a whole number."
+            )
         if parts > 1:
             raise self.error(
                 f"it is one of {parts} parts. Merge them with llama.cpp: "
                 "`llama-gguf-split --merge FIRST_PART.gguf WHOLE.gguf`."
             )
         self.architecture = self.fields.get("general.architecture")
+        if not isinstance(self.architecture, str):
+            raise self.error(
+                f"`general.architecture` is {self.architecture!r}. Expected "
+                "text."
+            )
 
     def error(self, detail: str) -> ValueError:
         """An error that names the file, to be raised."""
@@ -73,7 +82,7 @@ class GGUFFile:
         if value is None:
             raise self.error(f"its metadata lacks `{key}`.")
         if isinstance(value, list):  # one per block
-            if len(set(value)) != 1:
+            if not value or any(other != value[0] for other in value):
                 raise self.error(
                     f"`{key}` is {value}, but KerasHub has one value for all "
                     "blocks."
@@ -128,5 +137,9 @@ class GGUFFile:
                 f"{tensor.tensor_type.name}, which the gguf package cannot "
                 "dequantize."
             ) from error
+        if not np.isfinite(values).all():
+            raise self.error(
+                f"its tensor `{name}` holds NaN or infinite values."
+            )
         # A view would change with the file.
         return np.array(values, "float32")

@@ -6,14 +6,13 @@ import json
 import logging
 import os
 import pathlib
-import shutil
 import tempfile
 from typing import Any
 
 import keras
 
 from keras_fpt import tasks
-from keras_fpt.files import cache
+from keras_fpt.files import atomic, cache, json_files, outputs
 from keras_fpt.models import FPTClassifier
 from keras_fpt.presets import Preset
 from keras_fpt.pretraining.config import BitMemoryConfig
@@ -38,17 +37,23 @@ def pretrain_bit_memory(
         examples, and the `folder` of the preset.
 
     Raises:
-        FileExistsError: `output` exists and is not empty.
+        FileExistsError: `output` exists and is not an empty folder, or the
+            folder in the cache holds something else.
+        OSError: the folder cannot be written to.
         FloatingPointError: the loss became NaN or infinite.
         ValueError: the preset is unknown or has too few positions.
     """
-    if output is not None and os.path.isdir(output) and os.listdir(output):
-        raise FileExistsError(f"The output folder `{output}` is not empty.")
+    if output is not None:
+        _check_output(pathlib.Path(output))
     keras.utils.set_random_seed(config.seed)
     backbone = Preset.parse(config.preset).load_backbone(
         load_weights=False, seed=config.seed
     )
     folder = pathlib.Path(output or cached_folder(backbone))
+    if output is None:
+        cache.make_folder(folder.parent)
+        if not (folder / RECORD).is_file():
+            _check_output(folder)
     task = tasks.get("bit_memory")
     model = FPTClassifier(backbone, policy="full", **task.model_arguments())
     model.optimizer.learning_rate = config.learning_rate
@@ -83,6 +88,17 @@ def pretrain_bit_memory(
     return {**record, "folder": str(folder)}
 
 
+def _check_output(folder: pathlib.Path) -> None:
+    """Checks, before any work is done, that a preset may be written there."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise FileExistsError(
+            f"The output `{folder}` is a file or a link, not a folder."
+        )
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(f"The output folder `{folder}` is not empty.")
+    outputs.check_writable(folder.parent)
+
+
 def cached_preset(preset: str) -> str:
     """Finds or makes an architecture that is pretrained on bit memory.
 
@@ -105,7 +121,7 @@ def cached_preset(preset: str) -> str:
             "For a larger one, run `keras-fpt pretrain bit-memory`."
         )
         pretrain_bit_memory(BitMemoryConfig(preset))
-    record = json.loads((folder / RECORD).read_text())
+    record = json_files.read_object(folder / RECORD)
     LOGGER.info(
         f"Pretrained on bit memory for {record['steps']:,} steps: "
         f"{record['accuracy']:.1%} of the bits are predicted correctly."
@@ -126,12 +142,28 @@ def cached_folder(backbone: Any) -> pathlib.Path:
 def _write_preset(
     backbone: Any, record: dict[str, Any], folder: pathlib.Path
 ) -> None:
-    """Writes a preset to a temporary folder first, and then renames it."""
+    """Writes a preset to a temporary folder first, and then renames it.
+
+    Where there is a preset already, its files are replaced one by one, each at
+    once, so that one who reads it meanwhile finds each of them whole: both
+    presets are of one architecture, so only the weights differ.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         complete = pathlib.Path(temporary, "preset")
         backbone.save_to_preset(str(complete))
-        (complete / RECORD).write_text(json.dumps(record, indent=2) + "\n")
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(complete, folder)
+        text = json.dumps(record, indent=2) + "\n"
+        atomic.write_text(complete / RECORD, text)
+        try:
+            # A folder that has been filled since it was checked is kept.
+            os.replace(complete, folder)
+        except OSError:
+            if not (folder / RECORD).is_file():  # No earlier preset.
+                raise
+            for path in sorted(complete.iterdir(), key=_is_record):
+                os.replace(path, folder / path.name)
+
+
+def _is_record(path: pathlib.Path) -> bool:
+    """Whether a file is the last one to write: it shows that all exist."""
+    return path.name == RECORD

@@ -6,16 +6,18 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
+import tempfile
 import time
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_fpt import random_weights
-from keras_fpt.files import checkpoints
-from keras_fpt.pretraining import text
+from keras_fpt import files, random_weights
+from keras_fpt.files import checkpoints, folder_lock, json_files, outputs
+from keras_fpt.pretraining import text, token_files
 from keras_fpt.pretraining.config import LanguageModelConfig
 from keras_fpt.pretraining.model_card import measure, write_model_card
 from keras_fpt.pretraining.next_token import token_losses, with_logits
@@ -25,6 +27,7 @@ from keras_fpt.progress import StepProgress
 
 LOGGER = logging.getLogger(__name__)
 WORK_FOLDER = "training"
+TOKENS = "tokens.bin"
 STEPS_PER_CHECKPOINT = 200
 QUICK_VALIDATION_TOKENS = 32_768
 
@@ -49,21 +52,29 @@ def pretrain_language_model(
         A dict of the measurements that the model card reports.
 
     Raises:
-        FileExistsError: `output` holds a run and `resume` is false.
-        ValueError: the run in `output` has another configuration, or the
-            text is too short.
+        FileExistsError: `output` holds a run and `resume` is false, or it
+            holds something else, or links.
+        BlockingIOError: another process is writing a run to `output`.
+        ValueError: the run in `output` has another configuration, other text
+            or damaged tokens, or the text is too short.
     """
     work = os.path.join(output, WORK_FOLDER)
     text.check_files(config.texts)
-    is_new = _check_output(config, output, work, resume)
-    try:
-        train_tokens, validation_tokens = _prepare_tokens(config, work)
-    except BaseException:
-        if is_new:
-            shutil.rmtree(work)
-        raise
-    if is_new:
-        _write_config(config, work)
+    _check_output(config, output, work, resume)
+    with folder_lock.lock(output, "a pretraining run"):
+        return _pretrain(config, output, work, resume)
+
+
+def _pretrain(
+    config: LanguageModelConfig, output: str, work: str, resume: bool
+) -> dict[str, Any]:
+    """Trains and writes the preset, in a folder that is locked."""
+    # Again, since another process may have ended in the meantime.
+    if _check_output(config, output, work, resume):
+        _start(config, work)
+    else:
+        token_files.check(work, config.texts)
+    train_tokens, validation_tokens = _map_tokens(config, work)
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
     backbone, model = _build(config, steps)
     state_path = os.path.join(work, "state.safetensors")
@@ -149,9 +160,12 @@ def _check_output(
             be resumed.
         ValueError: the run in `output` has another configuration.
     """
+    outputs.check_writable(output)
     path = os.path.join(work, "config.json")
     if not os.path.exists(path):
-        if os.path.isdir(output) and set(os.listdir(output)) - {WORK_FOLDER}:
+        if os.path.lexists(output) and not (
+            os.path.isdir(output) and all(map(_is_leftover, os.listdir(output)))
+        ):
             raise FileExistsError(
                 f"The output folder `{output}` is not empty and holds no "
                 "pretraining run. Choose another one."
@@ -162,15 +176,45 @@ def _check_output(
             f"`{output}` already holds a pretraining run. Resume it with "
             "--resume, or choose another folder."
         )
-    with open(path) as file:
-        saved = json.load(file)
+    files.refuse_links(output, os.listdir(output))
+    saved = json_files.read_object(path)
+    by_content = {"texts"} if token_files.has_manifest(work) else set()
     for name, value in _fixed_settings(config).items():
-        if saved.get(name) != value:
+        if name not in by_content and saved.get(name) != value:
             raise ValueError(
                 f"The run in `{output}` has {name}={saved.get(name)} but "
                 f"received {name}={value}. Resume with the same settings."
             )
     return False
+
+
+def _start(config: LanguageModelConfig, work: str) -> None:
+    """Makes the folder of a new run, with its tokens and configuration.
+
+    It is made under another name and then renamed, so that a folder of the
+    final name is complete, and one that somebody else made is never touched.
+
+    Raises:
+        ValueError: the text is too short.
+    """
+    os.makedirs(os.path.dirname(work), exist_ok=True)
+    started = tempfile.mkdtemp(".tmp", f"{WORK_FOLDER}.", os.path.dirname(work))
+    try:
+        new = os.path.join(started, WORK_FOLDER)
+        os.mkdir(new)
+        _write_tokens(config, new)
+        token_files.write_manifest(new, config.texts)
+        _map_tokens(config, new)
+        _write_config(config, new)
+        os.rename(new, work)
+    finally:
+        shutil.rmtree(started)
+
+
+def _is_leftover(name: str) -> bool:
+    """Whether a process left a file or folder when it started a run."""
+    is_start = re.fullmatch(rf"{WORK_FOLDER}\.\w+\.tmp", name) is not None
+    return is_start or name == folder_lock.LOCK
 
 
 def _fixed_settings(config: LanguageModelConfig) -> dict[str, Any]:
@@ -183,34 +227,36 @@ def _fixed_settings(config: LanguageModelConfig) -> dict[str, Any]:
 
 
 def _write_config(config: LanguageModelConfig, work: str) -> None:
-    path = os.path.join(work, "config.json")
-    with open(path + ".tmp", "w") as file:
-        json.dump(_fixed_settings(config), file, indent=2)
-    os.replace(path + ".tmp", path)
+    settings = json.dumps(_fixed_settings(config), indent=2)
+    files.write_text(os.path.join(work, "config.json"), settings)
 
 
-def _prepare_tokens(
+def _write_tokens(config: LanguageModelConfig, work: str) -> None:
+    """Writes the tokenizer and the tokens of the text."""
+    started = time.perf_counter()
+    text.train_tokenizer(config.texts, config.vocabulary_size, work)
+    LOGGER.info(f"Tokenizer trained in {time.perf_counter() - started:.0f} s.")
+    started = time.perf_counter()
+    path = os.path.join(work, token_files.TOKENS)
+    count = text.tokenize(config.texts, text.load_tokenizer(work), path)
+    LOGGER.info(
+        f"{count:,} tokens written in {time.perf_counter() - started:.0f} s."
+    )
+
+
+def _map_tokens(
     config: LanguageModelConfig, work: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The tokens to train on and to validate on, memory-mapped.
 
+    Args:
+        config: a `LanguageModelConfig`.
+        work: the run's folder `training/`.
+
     Raises:
         ValueError: the text is too short.
     """
-    os.makedirs(work, exist_ok=True)
-    path = os.path.join(work, "tokens.bin")
-    if not os.path.exists(path):
-        started = time.perf_counter()
-        text.train_tokenizer(config.texts, config.vocabulary_size, work)
-        LOGGER.info(
-            f"Tokenizer trained in {time.perf_counter() - started:.0f} s."
-        )
-        started = time.perf_counter()
-        count = text.tokenize(config.texts, text.load_tokenizer(work), path)
-        LOGGER.info(
-            f"{count:,} tokens written in "
-            f"{time.perf_counter() - started:.0f} s."
-        )
+    path = os.path.join(work, token_files.TOKENS)
     tokens = np.memmap(path, dtype="<u2", mode="r")
     split = len(tokens) - max(
         int(len(tokens) * config.validation_fraction),
@@ -286,7 +332,7 @@ def _export(
 
 def _append_row(path: str, row: dict[str, Any]) -> None:
     is_new = not os.path.exists(path)
-    with open(path, "a", newline="") as file:
+    with open(path, "a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, row)
         if is_new:
             writer.writeheader()

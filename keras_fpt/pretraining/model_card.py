@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.pretraining.next_token import token_losses, with_logits
 
 POSITION_BUCKETS = (0, 1, 4, 16, 64, 256, 512, 1024)
@@ -167,8 +168,7 @@ If the loss decreases with the position, the model uses the context:
 {_command(config, results["tokens_seen"])}
 ```
 """
-    with open(os.path.join(preset, "README.md"), "w") as file:
-        file.write(card)
+    files.write_text(os.path.join(preset, "README.md"), card)
 
 
 def _command(config: Any, tokens_seen: int) -> str:

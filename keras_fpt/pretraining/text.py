@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt import files
+from keras_fpt.files import atomic
+
 END_OF_TEXT = "<|endoftext|>"
 LINES_PER_BATCH = 10_000
 
@@ -74,10 +77,10 @@ def train_tokenizer(
             f"257 and {size}."
         )
     model = json.loads(tokenizer.to_str())["model"]
-    with open(os.path.join(folder, "vocabulary.json"), "w") as file:
-        json.dump(model["vocab"], file)
-    with open(os.path.join(folder, "merges.txt"), "w") as file:
-        file.writelines(f"{left} {right}\n" for left, right in model["merges"])
+    vocabulary = json.dumps(model["vocab"])
+    files.write_text(os.path.join(folder, "vocabulary.json"), vocabulary)
+    merges = "".join(f"{left} {right}\n" for left, right in model["merges"])
+    files.write_text(os.path.join(folder, "merges.txt"), merges)
 
 
 def load_tokenizer(folder: str) -> Any:
@@ -129,7 +132,7 @@ def tokenize(paths: Sequence[str], tokenizer: Any, path: str) -> int:
     """
     end_of_text = tokenizer.token_to_id(END_OF_TEXT)
     count = 0
-    with open(path + ".tmp", "wb") as file:
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
         for lines in _batches(read_lines(paths), LINES_PER_BATCH):
             # The marker becomes its token only on a line of its own.
             texts = ["" if line == END_OF_TEXT else line for line in lines]
@@ -139,7 +142,6 @@ def tokenize(paths: Sequence[str], tokenizer: Any, path: str) -> int:
                 ids = [end_of_text] if line == END_OF_TEXT else encoding.ids
                 file.write(np.asarray(ids, "<u2").tobytes())
                 count += len(ids)
-    os.replace(path + ".tmp", path)
     return count
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_fpt.files import Output, outputs, pictures
 from keras_fpt.runs import load_trained
 from keras_fpt.tasks import Task
 
@@ -20,6 +21,7 @@ def attention_map(
     example: int = 0,
     block: int | None = None,
     data_dir: Path | None = None,
+    overwrite: bool = False,
 ) -> np.ndarray:
     """Draws how much each token of an example attends to each other token.
 
@@ -30,18 +32,23 @@ def attention_map(
         block: int, counted from 0; each head of this block is drawn. `None`
             draws every block, with its heads averaged.
         data_dir: as for `keras_fpt.runs.evaluate`.
+        overwrite: bool, whether an existing file that keras-fpt did not write
+            may be replaced.
 
     Returns:
         Float array of what is drawn, `(panels, queries, keys)`: blocks, or
         heads.
 
     Raises:
+        FileExistsError: a file exists that may not be replaced.
         FileNotFoundError: the folder holds no finished run.
         ValueError: the example or block does not exist, or the backbone has
             no attention.
 
     Source: Lu et al. (2021), on what the frozen layers attend to.
     """
+    output = Output(path, outputs.PNG_MARK, (run_folder,), overwrite)
+    output.check()
     run, model = load_trained(run_folder, data_dir)
     task = run.task
     tokens = _example(task, example)
@@ -60,7 +67,8 @@ def attention_map(
     title = f"{task.name}, arm {run.arm.name}, validation example {example}"
     title += "" if block is None else f", block {block}"
     num_answering = model.readout_layer.num_tokens
-    draw(panels, names, token_labels(task, tokens), num_answering, title, path)
+    labels = token_labels(task, tokens)
+    output.write(draw(panels, names, labels, num_answering, title))
     return panels
 
 
@@ -98,8 +106,7 @@ def draw(
     labels: Sequence[str],
     num_answering: int,
     title: str,
-    path: Path,
-) -> None:
+) -> bytes:
     """Draws attention maps side by side.
 
     Args:
@@ -109,7 +116,9 @@ def draw(
         num_answering: int, how many of the last tokens give answers; a line
             separates them.
         title: string.
-        path: the PNG file to write.
+
+    Returns:
+        Bytes, a PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -119,7 +128,7 @@ def draw(
     # Not pyplot, which would need a display or a global switch.
     figure = Figure(figsize=(3.2 * columns, 3.3 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, wrap=True, parse_math=False)
+    figure.suptitle(pictures.printable(title), wrap=True, parse_math=False)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
@@ -135,7 +144,7 @@ def draw(
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(
                 shown,
-                [labels[int(i)] for i in shown],
+                [pictures.printable(labels[int(i)]) for i in shown],
                 fontsize=size,
                 parse_math=False,
             )
@@ -148,4 +157,4 @@ def draw(
         axes.set_ylabel("token that attends", fontsize=8)
     for axes in grid[-columns:]:
         axes.set_xlabel("token attended to", fontsize=8)
-    figure.savefig(path, dpi=120)
+    return pictures.to_png(figure)

@@ -1,12 +1,14 @@
 """A self-contained HTML page on runs, with its tables and plots."""
 
 import base64
+import functools
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras_fpt import files
+from keras_fpt.files import Output, spreadsheets
 from keras_fpt.reports import plots
 from keras_fpt.results import (
     Baseline,
@@ -17,13 +19,20 @@ from keras_fpt.results import (
     conclude,
     load_runs,
     not_run,
+    run_folders,
     summarize,
 )
 from keras_fpt.runs import arms
 
 Path = str | os.PathLike[str]
 
-TABLE_FORMATS = ("md", "csv", "tex")
+# The beginnings of the files, which tell them from others'.
+_HTML_MARK = rb"<title>keras-fpt: "
+TABLE_MARKS = {
+    "md": rb"\A\| task +\| arm +\| settings +\| +n \|",
+    "csv": rb"\Atask,arm,settings,n,diverged,",
+    "tex": rb"\A\\begin\{tabular\}.*\s+\\toprule\s+task & arm & settings & n &",
+}
 TITLE = "What the runs found"
 
 
@@ -34,6 +43,7 @@ def write_report(
     title: str = TITLE,
     pictures: Mapping[str, Path] | None = None,
     figures: Path | None = None,
+    overwrite: bool = False,
 ) -> Any:
     """Writes an HTML page on all runs in some folders.
 
@@ -50,16 +60,25 @@ def write_report(
         title: string.
         pictures: dict from captions to paths of PNG files, or `None`.
         figures: folder for the page's pictures of each task as SVG, or `None`.
+        overwrite: bool, whether existing files that keras-fpt did not write
+            may be replaced.
 
     Returns:
         `pandas.DataFrame`, the table of arms.
 
     Raises:
+        FileExistsError: a file exists that may not be replaced.
         FileNotFoundError: the folders hold no run.
         ValueError: no run has read the test split.
     """
     import jinja2
 
+    inputs = run_folders(*folders)
+    output = functools.partial(Output, inputs=inputs, overwrite=overwrite)
+    html = output(path, _HTML_MARK)
+    table_files = {} if tables is None else _table_files(tables, output)
+    for file in (html, *table_files.values()):
+        file.check()
     runs, fitted = load_runs(*folders), baselines.read(*folders)
     table = arms_table.with_baselines(summarize(runs), fitted)
     table = arms_table.with_paper(table)
@@ -75,6 +94,9 @@ def write_report(
         _section(task, runs, table, fitted)
         for task in dict.fromkeys(table.index.get_level_values("task"))
     ]
+    pages = {} if figures is None else _figure_files(sections, figures, output)
+    for file in pages.values():
+        file.check()
     page = template.render(
         title=title,
         counts=runs["status"].value_counts().to_dict(),
@@ -86,44 +108,79 @@ def write_report(
         not_run=not_run.read(*folders),
         runs=_run_rows(runs),
     )
-    files.write_text(pathlib.Path(path), page)
-    if tables is not None:
-        write_tables(table, tables)
-    if figures is not None:
-        write_figures(sections, figures)
+    html.write(page)
+    texts = table_texts(table) if table_files else {}
+    for ending, file in table_files.items():
+        file.write(texts[ending])
+    for (index, name), file in pages.items():
+        file.write(sections[index][name])
     return table
 
 
-def write_tables(table: Any, folder: Path) -> None:
-    """Writes `arms.md`, `arms.csv` and `arms.tex`."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def table_texts(table: Any) -> dict[str, str]:
+    """The table of arms as Markdown, CSV and LaTeX, by the files' endings.
+
+    No cell is a formula in a spreadsheet, or markup in Markdown or LaTeX.
+
+    Args:
+        table: `pandas.DataFrame`, the table of arms.
+    """
     shown = table.reset_index()
-    texts = {
-        "md": shown.to_markdown(index=False, floatfmt=".4g") + "\n",
-        "csv": shown.to_csv(index=False),
+    words = ("task", "arm", "settings")
+
+    def with_words(change: Callable[[str], str]) -> Any:
+        return shown.assign(**{name: shown[name].map(change) for name in words})
+
+    return {
+        "md": with_words(spreadsheets.escape_markdown).to_markdown(
+            index=False,
+            floatfmt=".4g",
+            # A task named 007 is not the number 7.
+            disable_numparse=list(range(len(words))),
+        )
+        + "\n",
+        "csv": with_words(spreadsheets.escape_formula).to_csv(index=False),
         "tex": shown.rename(columns=lambda c: c.replace("_", " ")).to_latex(
             index=False, float_format="%.4g", escape=True
         ),
     }
-    for ending in TABLE_FORMATS:
-        files.write_text(folder / f"arms.{ending}", texts[ending])
 
 
-def write_figures(sections: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Writes `<task>-curves.svg`, and for several rates `<task>-rates.svg`.
+def _table_files(
+    folder: Path, output: Callable[[Path, bytes], Output]
+) -> dict[str, Output]:
+    """Makes a folder; returns its files for `table_texts`, by their endings."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        ending: output(folder / f"arms.{ending}", mark)
+        for ending, mark in TABLE_MARKS.items()
+    }
 
-    Args:
-        sections: list of what the page shows of each task.
-        folder: path.
+
+def _figure_files(
+    sections: Sequence[Mapping[str, Any]],
+    folder: Path,
+    output: Callable[[Path, bytes], Output],
+) -> dict[tuple[int, str], Output]:
+    """Makes a folder; returns its files, by their section and figure.
+
+    They are `<task>-curves.svg`, and for several rates `<task>-rates.svg`.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for section in sections:
-        for name in ("curves", "rates"):
-            if section[name]:
-                path = folder / f"{section['name']}-{name}.svg"
-                files.write_text(path, section[name])
+    found: dict[tuple[int, str], Output] = {}
+    used: set[str] = set()
+    for index, section in enumerate(sections):
+        name = files.safe_name(section["name"])
+        if name in used:  # Of a task whose name differs in other characters.
+            name = f"{name}-{index + 1}"
+        used.add(name)
+        for figure in ("curves", "rates"):
+            if section[figure]:
+                path = folder / f"{name}-{figure}.svg"
+                found[index, figure] = output(path, plots.MARK)
+    return found
 
 
 def _section(

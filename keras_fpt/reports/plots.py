@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.files import outputs, pictures
 from keras_fpt.results import read_history
 from keras_fpt.runs import arms
 
+# What tells these files from others'.
+MARK = rb"<dc:title>keras-fpt</dc:title>"
 _MORE_COLORS = (
     "darkslateblue",
     "teal",
@@ -113,7 +116,7 @@ def _figure(title: str) -> tuple[Any, Any]:
     figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.subplots()
-    axes.set_title(title, fontsize=10, parse_math=False)
+    axes.set_title(pictures.printable(title), fontsize=10, parse_math=False)
     axes.set_ylabel("validation accuracy")
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
@@ -130,5 +133,6 @@ def _svg(figure: Any, axes: Any) -> str:
     # is stored as text, not as outlines.
     settings: Any = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
     with matplotlib.rc_context(settings):
-        figure.savefig(text, format="svg", metadata={"Date": None})
+        metadata: Any = {"Date": None, "Creator": outputs.SOFTWARE}
+        figure.savefig(text, format="svg", metadata=metadata)
     return text.getvalue()[text.getvalue().index("<svg") :]

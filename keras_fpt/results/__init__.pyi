@@ -8,6 +8,7 @@ from .run_labels import describe as describe
 from .run_table import finished_final as finished_final
 from .run_table import load_runs as load_runs
 from .run_table import read_history as read_history
+from .run_table import run_folders as run_folders
 from .summary import by_learning_rate as by_learning_rate
 from .summary import summarize as summarize
 from .verdicts import arm_verdicts as arm_verdicts

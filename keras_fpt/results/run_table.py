@@ -1,15 +1,19 @@
 """All runs in a folder as one table."""
 
-import csv
+import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt.files import json_files
+from keras_fpt.files import json_files, pictures
 from keras_fpt.results import run_labels
+from keras_fpt.runs import RunConfig, recorder
 from keras_fpt.runs import folder as run_folder
 
 Path = str | os.PathLike[str]
+
+read_history = recorder.read_history
 
 # Columns that exist even if no run is finished.
 MEASURED = (
@@ -42,12 +46,14 @@ def load_runs(*folders: Path) -> Any:
     """
     import pandas as pd
 
-    run_folders = {
-        path.parent
-        for folder in folders
-        for path in pathlib.Path(folder).rglob(run_folder.CONFIG)
-    }
-    rows = [_row(folder) for folder in sorted(run_folders)]
+    # pandas holds UTF-8 alone, and names of files may be other bytes.
+    rows = [
+        {
+            name: pictures.printable(value) if isinstance(value, str) else value
+            for name, value in _row(folder).items()
+        }
+        for folder in run_folders(*folders)
+    ]
     if not rows:
         shown = ", ".join(f"`{folder}`" for folder in folders)
         raise FileNotFoundError(f"There is no run in {shown}.")
@@ -56,36 +62,77 @@ def load_runs(*folders: Path) -> Any:
     return runs.assign(settings=run_labels.label(runs))
 
 
+def run_folders(*folders: Path) -> list[pathlib.Path]:
+    """The folders of runs among some folders and those within them, sorted."""
+    return sorted(
+        {
+            path.parent
+            for folder in folders
+            for path in pathlib.Path(folder).rglob(run_folder.CONFIG)
+        }
+    )
+
+
 def _row(folder: pathlib.Path) -> dict[str, Any]:
-    config = run_folder.read_config(folder)
+    if pictures.printable(str(folder)) != str(folder):
+        raise ValueError(
+            f"The name of the run's folder `{folder}` is not UTF-8. Rename it."
+        )
     row: dict[str, Any] = {
         "folder": str(folder),
         "status": "unfinished",
         "final": False,
-        **config.settings(),
+        **run_folder.read_config(folder).settings(),
     }
     if (folder / run_folder.DIVERGED).is_file():
-        row |= json_files.read_object(folder / run_folder.DIVERGED)
-        row["status"] = "diverged"
+        path = folder / run_folder.DIVERGED
+        diverged = json_files.from_dict(
+            _Diverged, json_files.read_object(path), f"`{path}`"
+        )
+        row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):
-        row |= json_files.read_object(folder / run_folder.METRICS)
-        row["status"], row["final"] = "finished", "test_accuracy" in row
+        # Its columns above stay as they are, whatever the file says.
+        metrics = _read_metrics(folder / run_folder.METRICS, row)
+        final = "test_accuracy" in metrics
+        row = {**row, **metrics, "status": "finished", "final": final}
+        row["folder"] = str(folder)
     return row
+
+
+@dataclasses.dataclass(frozen=True)
+class _Diverged:
+    """The file of a run whose loss became infinite or NaN."""
+
+    error: str
+    final: bool
+
+
+def _read_metrics(
+    path: pathlib.Path, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A run's `metrics.json`, whose values are checked.
+
+    Args:
+        path: the file.
+        settings: dict that has the settings in the run's `config.json`.
+    """
+    metrics, where = json_files.read_object(path), f"`{path}`"
+    names = RunConfig("").settings().keys()
+    RunConfig.from_settings(
+        {name: metrics.get(name, settings[name]) for name in names}, where
+    )
+    for name, value in metrics.items():
+        is_measured = name in MEASURED or name.endswith(("_accuracy", "_loss"))
+        if name == "steps_to_accuracy":  # A dict.
+            continue
+        is_number = isinstance(value, int | float) and value is not True
+        if is_measured and value is not None and not is_number:
+            raise ValueError(
+                f"{where}: expected {name} to be a number but found {value!r}."
+            )
+    return metrics
 
 
 def finished_final(runs: Any) -> Any:
     """The rows of `load_runs` whose runs have read the test split."""
     return runs[runs["final"] & (runs["status"] == "finished")]
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The rows in a run's `history.csv`, as dicts of numbers.
-
-    Raises:
-        FileNotFoundError: the run has not been evaluated yet.
-    """
-    with pathlib.Path(folder, run_folder.HISTORY).open() as file:
-        return [
-            {k: int(v) if k == "step" else float(v) for k, v in row.items()}
-            for row in csv.DictReader(file)
-        ]

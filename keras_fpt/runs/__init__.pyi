@@ -9,6 +9,7 @@ from .finishing import train_subset_size as train_subset_size
 from .loaded_tasks import load_task as load_task
 from .model import build_model as build_model
 from .prediction import predict as predict
+from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun
 from .resolved import resolve as resolve
 from .run_store import get_or_train as get_or_train

@@ -25,6 +25,7 @@ class Arm:
         preset: string, the preset unless a run sets another.
         learned_positions: bool, whether the input always gets learned
             positions, as many as the task's longest sequence has tokens.
+        draws_weights: bool, whether the weights follow from the run's seed.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Arm:
     description: str
     preset: str = "gpt2_tiny_en"
     learned_positions: bool = False
+    draws_weights: bool = False
 
 
 def _pretrained(
@@ -98,13 +100,20 @@ ARMS = {
     arm.name: arm
     for arm in (
         Arm("fpt", _pretrained, "fpt", "pretrained on language, frozen"),
-        Arm("random", _random, "fpt", "never pretrained, frozen"),
+        Arm(
+            "random",
+            _random,
+            "fpt",
+            "never pretrained, frozen",
+            draws_weights=True,
+        ),
         Arm(
             "statistics",
             _statistics,
             "fpt",
             "drawn anew with each pretrained tensor's mean and standard "
             "deviation, frozen",
+            draws_weights=True,
         ),
         Arm("bit", _bit, "fpt", "pretrained on bit memory, frozen"),
         Arm(
@@ -121,13 +130,26 @@ ARMS = {
             "full",
             "pretrained on language, all trained",
         ),
-        Arm("full", _random, "full", "never pretrained, all trained"),
-        Arm("lstm", _lstm(), "full", "an LSTM of 3 layers, all trained"),
+        Arm(
+            "full",
+            _random,
+            "full",
+            "never pretrained, all trained",
+            draws_weights=True,
+        ),
+        Arm(
+            "lstm",
+            _lstm(),
+            "full",
+            "an LSTM of 3 layers, all trained",
+            draws_weights=True,
+        ),
         Arm(
             "random_lstm",
             _lstm(),
             "fpt",
             "an LSTM of 3 layers with a frozen recurrent core",
+            draws_weights=True,
         ),
         Arm(
             "random_lstm_deep",
@@ -135,6 +157,7 @@ ARMS = {
             "fpt",
             "an LSTM of 12 residual layers with positions and a frozen "
             "recurrent core",
+            draws_weights=True,
         ),
     )
 }

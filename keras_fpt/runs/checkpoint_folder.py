@@ -1,18 +1,22 @@
 """The folder of a run's checkpoints: the last two, named by their step."""
 
+import contextlib
 import logging
 import pathlib
+import re
 from typing import Any
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.files import atomic, checkpoints
 
 LOGGER = logging.getLogger(__name__)
 
 # One more than is needed, in case the last one is damaged.
 MAX_CHECKPOINTS = 2
-_PATTERN = "*.safetensors"
+_NAME = re.compile(r"\d{9,}\.safetensors")
+_TEMPORARY = re.compile(rf"{_NAME.pattern}\.\w+{re.escape(atomic.SUFFIX)}")
 
 
 def write(
@@ -32,32 +36,70 @@ def write(
     folder.mkdir(exist_ok=True)
     path = folder / f"{step:09d}.safetensors"
     checkpoints.save_state(path, model, metadata, metrics)
-    for old in sorted(folder.glob(_PATTERN))[:-MAX_CHECKPOINTS]:
+    for old in _named(folder, _NAME)[:-MAX_CHECKPOINTS]:
         old.unlink()
 
 
 def newest(
     folder: pathlib.Path,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Reads the newest intact checkpoint, and removes damaged ones.
+    """Reads the newest intact checkpoint, and renames damaged ones.
 
     Args:
         folder: `pathlib.Path`; it need not exist.
 
     Returns:
         A tuple `(arrays, metadata)`, or `None` if no checkpoint is intact.
+
+    Raises:
+        ValueError: a later version of keras-fpt wrote the newest one.
     """
-    for leftover in folder.glob(f"*{atomic.SUFFIX}"):
+    for leftover in _named(folder, _TEMPORARY):
         leftover.unlink()
-    paths = sorted(folder.glob(_PATTERN), reverse=True)
+    paths = _named(folder, _NAME)[::-1]
     for path in paths:
         try:
             return checkpoints.read_arrays(path)
         except ValueError as error:
-            LOGGER.warning(f"Warning: skipping a checkpoint. {error}")
-            path.unlink()
+            if _is_of_later_version(path):
+                raise ValueError(
+                    f"{error} Continue the run with that version. To train "
+                    "from an older checkpoint or from the beginning, move the "
+                    "file away first."
+                ) from error
+            kept = files.set_aside(path)
+            LOGGER.warning(
+                f"Warning: skipping a checkpoint. {error} Kept as `{kept}`."
+            )
     if paths:
         LOGGER.warning(
             "Warning: no checkpoint is intact. Starting from the beginning."
         )
     return None
+
+
+def _is_of_later_version(path: pathlib.Path) -> bool:
+    try:
+        return checkpoints.is_of_later_version(path)
+    except ValueError:
+        return False
+
+
+def remove(folder: pathlib.Path) -> None:
+    """Removes the checkpoints, and the folder if it holds nothing else."""
+    for pattern in (_TEMPORARY, _NAME):
+        for path in _named(folder, pattern):
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _named(folder: pathlib.Path, pattern: re.Pattern) -> list[pathlib.Path]:
+    """The files in a folder with names that this module gives, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if pattern.fullmatch(path.name) and not path.is_dir()
+    )

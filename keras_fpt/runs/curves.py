@@ -3,6 +3,9 @@
 import os
 from collections.abc import Mapping, Sequence
 
+from keras_fpt import files
+from keras_fpt.files import pictures
+
 
 def draw_curves(
     rows: Sequence[Mapping[str, float]],
@@ -22,7 +25,7 @@ def draw_curves(
     # Not pyplot, which would need a display or a global switch.
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(pictures.printable(title), parse_math=False)
     steps = [row["step"] for row in rows]
     for axes, name in zip(
         figure.subplots(1, 2), ("loss", "accuracy"), strict=True
@@ -37,4 +40,4 @@ def draw_curves(
         axes.legend()
     figure.axes[0].set_ylim(bottom=0)
     figure.axes[1].set_ylim(0, 1.02)
-    figure.savefig(path, dpi=120)
+    files.write_bytes(path, pictures.to_png(figure))

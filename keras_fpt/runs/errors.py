@@ -2,11 +2,13 @@
 
 import contextlib
 import errno
+import logging
 import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator
 
+LOGGER = logging.getLogger(__name__)
 # Keras prints the first error in bold within its own.
 _TERMINAL_CODES = re.compile(r"\x1b\[\d+m")
 # Libraries that are not Python's own, such as safetensors and TensorFlow,
@@ -42,10 +44,25 @@ def translate_out_of_memory() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def translate_full_disk(
+def warn_instead(what: str) -> Iterator[None]:
+    """Turns an error about something that a run can do without into a warning.
+
+    Args:
+        what: string, what could not be done, for the message.
+    """
+    try:
+        yield
+    except Exception as error:
+        LOGGER.warning(f"Warning: could not {what}: {error}")
+
+
+@contextlib.contextmanager
+def translate_disk_errors(
     folder: pathlib.Path, describe_saved_state: Callable[[], str]
 ) -> Iterator[None]:
-    """Turns every library's lack of disk space into one `OSError`.
+    """Says how to continue a run whose files could not be written or read.
+
+    Every library's lack of disk space becomes one `OSError`.
 
     Args:
         folder: path of the run's folder.
@@ -55,13 +72,17 @@ def translate_full_disk(
     try:
         yield
     except Exception as error:
-        if not _is_disk_full(error):
+        if _is_disk_full(error):
+            what = f"No space to write the run in `{folder}`"
+            remedy = "Free some space and continue"
+        elif type(error) is OSError:  # Others, e.g. of a network, are clear.
+            what = f"Could not use the files of the run in `{folder}`"
+            remedy = "Continue"
+        else:
             raise
         raise OSError(
-            f"No space to write the run in `{folder}`: "
-            f"{_line(error, _DISK_FULL)}. "
-            "Free some space and continue with --resume, which starts from "
-            f"{describe_saved_state()}."
+            f"{what}: {_line(error, _DISK_FULL)}. {remedy} with --resume, "
+            f"which starts from {describe_saved_state()}."
         ) from error
 
 

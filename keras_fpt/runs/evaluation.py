@@ -1,6 +1,7 @@
 """Evaluates models and finished runs on the splits of a task."""
 
 import json
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from typing import Any
 
 from keras_fpt import files, logs, tasks
 from keras_fpt.models import FPTClassifier
-from keras_fpt.runs import data_description, folder
+from keras_fpt.runs import data_description, folder, manifest
+from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 
@@ -16,7 +18,10 @@ Path = str | os.PathLike[str]
 
 
 def evaluate(
-    run_folder: Path, split: str = "test", data_dir: Path | None = None
+    run_folder: Path,
+    split: str = "test",
+    data_dir: Path | None = None,
+    preset: Path | None = None,
 ) -> dict[str, float]:
     """Evaluates a finished run again, from its adapter.
 
@@ -25,7 +30,10 @@ def evaluate(
         split: string, `"validation"`, `"test"` or another held-out split of
             the task.
         data_dir: path of the task's data, or of the user's own file or
-            folder, if it has moved; `None` means where it was.
+            folder, if it has moved; `None` means where it was, as seen from
+            the run's folder or, if nothing is there, as an absolute path.
+        preset: name or path of the run's preset, if it has moved; `None`
+            likewise.
 
     Returns:
         A dict of `loss`, `accuracy` and the task's other metrics.
@@ -33,28 +41,32 @@ def evaluate(
     Raises:
         FileNotFoundError: the folder holds no finished run.
         ValueError: the split is unknown, the adapter does not fit, or the
-            user's own data has changed.
+            data or the configuration has changed.
+        FloatingPointError: the loss is not finite.
     """
-    run, model = load_trained(run_folder, data_dir)
-    return evaluate_model(model, run.task.held_out(split, run.batch_size))
+    run, model = load_trained(run_folder, data_dir, preset)
+    result = evaluate_model(model, run.task.held_out(split, run.batch_size))
+    return _require_finite(result, split)
 
 
 def load_trained(
-    run_folder: Path, data_dir: Path | None = None
+    run_folder: Path,
+    data_dir: Path | None = None,
+    preset: Path | None = None,
 ) -> tuple[ResolvedRun, FPTClassifier]:
     """A finished run and its trained model.
 
     Args:
         run_folder: path of the run's folder.
-        data_dir: as for `evaluate`.
+        data_dir, preset: as for `evaluate`.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
-        ValueError: the adapter does not fit, or the user's own data has
-            changed.
+        ValueError: the adapter does not fit, or the data or the configuration
+            has changed.
     """
-    config = folder.read_config(run_folder)
-    adapter = folder.finished_adapter(run_folder)
+    config = read_moved_config(run_folder, preset)
+    folder.finished_adapter(run_folder)
     if data_dir is not None:
         name = "data_dir" if config.source is None else "source"
         config = config.with_settings(**{name: str(data_dir)})
@@ -62,9 +74,50 @@ def load_trained(
         run = resolve(config)
     if run.task.reader is not None:
         data_description.check_same_data(run.task, run_folder)
+    saved = manifest.read(run_folder)
+    if saved is not None:
+        manifest.check_data(saved, run.task.data.fingerprint, run_folder)
+    return run, load_model(run, run_folder)
+
+
+def read_moved_config(
+    run_folder: Path, preset: Path | None = None
+) -> RunConfig:
+    """The configuration of a run, with its paths where they are now.
+
+    Args:
+        run_folder: path of the run's folder.
+        preset: as for `evaluate`.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: the configuration has changed since the run started.
+    """
+    config = folder.read_config(run_folder)
+    saved = manifest.read(run_folder)
+    if saved is not None:
+        current = manifest.configuration(config.identity())
+        manifest.check_configuration(saved, current, run_folder)
+    config = manifest.locate(config, run_folder)
+    return (
+        config if preset is None else config.with_settings(preset=str(preset))
+    )
+
+
+def load_model(run: ResolvedRun, run_folder: Path) -> FPTClassifier:
+    """The trained model of a finished run, from its adapter.
+
+    Raises:
+        FileNotFoundError: the folder holds no finished run.
+        ValueError: the adapter does not fit, or is that of another run.
+    """
+    adapter = folder.finished_adapter(run_folder)
     model = build_model(run)
-    model.load_adapter(adapter)
-    return run, model
+    header = model.load_adapter(adapter)
+    saved = manifest.read(run_folder)
+    if saved is not None:
+        manifest.check_adapter(saved, header, adapter)
+    return model
 
 
 def evaluate_model(model: FPTClassifier, dataset: Any) -> dict[str, float]:
@@ -83,15 +136,28 @@ def test_metrics(run: ResolvedRun, model: FPTClassifier) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for name in run.task.held_out_splits[1:]:
         dataset = run.task.held_out(name, run.batch_size)
-        metrics |= with_prefix(name, evaluate_model(model, dataset))
+        result = _require_finite(evaluate_model(model, dataset), name)
+        metrics |= with_prefix(name, result)
     return metrics
 
 
-def add_test(run_folder: Path) -> dict[str, Any]:
+def _require_finite(result: dict[str, float], split: str) -> dict[str, float]:
+    if not math.isfinite(result["loss"]):
+        raise FloatingPointError(
+            f"The loss on {split} is {result['loss']}: the model's answers to "
+            "some examples are not finite. Look for extreme values in the "
+            "data, or train with a lower learning rate."
+        )
+    return result
+
+
+def add_test(run_folder: Path, take_over: bool = False) -> dict[str, Any]:
     """Evaluates a run that was trained with `test=False` on the test split.
 
     Args:
         run_folder: path of the finished run's folder.
+        take_over: bool, whether to take the folder from a process that holds
+            it and is known to be silent.
 
     Returns:
         The dict in `metrics.json`, with the new metrics.
@@ -101,9 +167,11 @@ def add_test(run_folder: Path) -> dict[str, Any]:
         BlockingIOError: another process is writing to the folder.
     """
     run_folder = pathlib.Path(run_folder)
-    with folder.lock(run_folder):
+    folder.check_links(run_folder)
+    with folder.lock(run_folder, take_over=take_over) as held:
         run, model = load_trained(run_folder)
         metrics = folder.read_metrics(run_folder) | test_metrics(run, model)
+        held.check()
         write_metrics(run_folder, metrics)
     return metrics
 

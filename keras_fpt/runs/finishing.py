@@ -3,8 +3,9 @@
 import importlib.metadata
 import logging
 import math
+import pathlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ import keras
 import keras_fpt
 from keras_fpt import distribution, freezing
 from keras_fpt.models import FPTClassifier
-from keras_fpt.runs import folder
+from keras_fpt.runs import errors, folder, manifest
 from keras_fpt.runs.curves import draw_curves
 from keras_fpt.runs.evaluation import (
     evaluate_model,
@@ -20,7 +21,7 @@ from keras_fpt.runs.evaluation import (
     with_prefix,
     write_metrics,
 )
-from keras_fpt.runs.recorder import Recorder
+from keras_fpt.runs.recorder import Recorder, read_history
 from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.tasks import Task
 
@@ -47,7 +48,7 @@ def finish(
     LOGGER.info(f"Evaluating on {names}.")
     metrics = _measure(run, model, recorder.rows, test)
     if distribution.is_first_process():
-        _write(run, model, recorder, metrics, test)
+        _write(run, model, recorder, metrics)
     return metrics
 
 
@@ -88,27 +89,54 @@ def _write(
     model: FPTClassifier,
     recorder: Recorder,
     metrics: dict[str, Any],
-    test: bool,
 ) -> None:
     run_folder = recorder.folder
-    header = ("task", "arm", "preset", "seed", "depth", "quantize")
-    model.save_adapter(
-        run_folder / folder.ADAPTER, {name: metrics[name] for name in header}
-    )
-    split = "test" if test else "validation"
-    draw_curves(
-        recorder.rows,
-        f"{metrics['task']}, arm {metrics['arm']}, {metrics['preset']}, seed "
-        f"{run.seed}: {split} accuracy {metrics[f'{split}_accuracy']:.1%}",
-        run_folder / folder.CURVES,
-    )
+    recorder.check_lock()
+    names = ("task", "arm", "preset", "seed", "depth", "quantize")
+    header = {name: metrics[name] for name in names}
+    made_of = manifest.read(run_folder)
+    if made_of is not None:
+        header["run"] = made_of.digest
+    model.save_adapter(run_folder / folder.ADAPTER, header)
+    # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
-    folder.remove_checkpoints(run_folder)
-    (run_folder / folder.FEATURES).unlink(missing_ok=True)
+    _draw(run_folder, metrics, recorder.rows)
+    clean_up(run_folder)
     LOGGER.info(
         f"Written to {run_folder}: {folder.METRICS}, {folder.HISTORY}, "
         f"{folder.CURVES}, {folder.ADAPTER}, {folder.TENSORBOARD}/"
     )
+
+
+def draw_missing_curves(run_folder: pathlib.Path) -> None:
+    """Draws the curves of a finished run that was broken off before them."""
+    if not (run_folder / folder.CURVES).exists():
+        with errors.warn_instead(f"draw {folder.CURVES}"):
+            rows = read_history(run_folder)
+            _draw(run_folder, folder.read_metrics(run_folder), rows)
+
+
+def _draw(
+    run_folder: pathlib.Path,
+    metrics: Mapping[str, Any],
+    rows: Sequence[dict[str, Any]],
+) -> None:
+    split = "test" if "test_accuracy" in metrics else "validation"
+    with errors.warn_instead(f"draw {folder.CURVES}"):
+        draw_curves(
+            rows,
+            f"{metrics['task']}, arm {metrics['arm']}, {metrics['preset']}, "
+            f"seed {metrics['seed']}: {split} accuracy "
+            f"{metrics[f'{split}_accuracy']:.1%}",
+            run_folder / folder.CURVES,
+        )
+
+
+def clean_up(run_folder: pathlib.Path) -> None:
+    """Removes what a finished run no longer needs."""
+    with errors.warn_instead(f"remove the checkpoints in `{run_folder}`"):
+        folder.remove_checkpoints(run_folder)
+        (run_folder / folder.FEATURES).unlink(missing_ok=True)
 
 
 def train_subset_size(task: Task) -> int:

@@ -4,19 +4,14 @@ Folders of runs in a study are named by `run_store.run_name`.
 """
 
 import contextlib
-import json
 import os
 import pathlib
-import re
-import shutil
-import tempfile
-from collections.abc import Iterator
 from typing import Any
 
-import filelock
-
 from keras_fpt import files
-from keras_fpt.files import atomic
+from keras_fpt.files import atomic, folder_lock, json_files, outputs
+from keras_fpt.presets import Preset
+from keras_fpt.runs import checkpoint_folder
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.resolved import ResolvedRun
 
@@ -31,8 +26,10 @@ CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
 FEATURES = "features.npy"
 DATA = "data.json"
+MANIFEST = "manifest.json"
 TENSORBOARD = "tensorboard"
-LOCK = ".lock"
+LOCK = folder_lock.LOCK
+lock = folder_lock.lock
 # When a run is removed, the metrics are removed first, since they show that it
 # is finished, and the configuration last: as long as it exists, the folder is
 # known to hold a run.
@@ -45,6 +42,7 @@ _ALL = (
     CHECKPOINTS,
     FEATURES,
     DATA,
+    MANIFEST,
     TENSORBOARD,
     CONFIG,
 )
@@ -52,8 +50,7 @@ _ALL = (
 
 def new_folder(task: str, arm: str) -> pathlib.Path:
     """Makes `runs/<task>-<arm>-<n>`, with the first n that is free."""
-    # Without characters that some file systems refuse or that separate folders.
-    name = re.sub(r"[^\w.-]", "-", task)
+    name = files.safe_name(task)
     number = 1
     while True:
         folder = pathlib.Path("runs", f"{name}-{arm}-{number}")
@@ -64,42 +61,37 @@ def new_folder(task: str, arm: str) -> pathlib.Path:
             number += 1
 
 
-def check_output(folder: Path, resume: bool, overwrite: bool) -> None:
+def check_output(
+    folder: Path, resume: bool, overwrite: bool, take_over: bool = False
+) -> None:
     """Checks, before any work is done, that a run may be written to a folder.
 
     Args:
         folder: path.
         resume: bool, whether an existing run is to be resumed.
         overwrite: bool, whether an existing run is to be replaced.
+        take_over: bool, whether another process may be writing to it.
 
     Raises:
-        FileExistsError: the folder holds something that must not be touched.
+        FileExistsError: the folder holds something that must not be touched,
+            or links to other folders.
         BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
     """
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
-    _check_writable(folder)
-    if (folder / LOCK).exists():
+    outputs.check_writable(folder)
+    check_links(folder)
+    if (folder / LOCK).exists() and not take_over:
         with lock(folder):
             pass
     _check_content(folder, resume, overwrite)
 
 
-def _check_writable(folder: pathlib.Path) -> None:
-    nearest = folder.absolute()
-    while not nearest.exists():
-        nearest = nearest.parent
-    try:
-        # Asking for permissions is not enough: root has them on a disk that
-        # is mounted read-only.
-        tempfile.TemporaryFile(dir=nearest).close()
-    except OSError as error:
-        raise PermissionError(
-            f"Cannot write to the output folder `{folder}`: "
-            f"{error.strerror or error}."
-        ) from error
+def check_links(folder: Path) -> None:
+    """Raises `FileExistsError` where a run's files are links to others."""
+    files.refuse_links(folder, (*_ALL, LOCK))
 
 
 def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
@@ -125,42 +117,6 @@ def _is_leftover(path: pathlib.Path) -> bool:
     return path.name == LOCK or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
 
 
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Creates a folder, and keeps other processes from writing a run there.
-
-    The lock is the operating system's, which releases it however the process
-    ends. The lock file is removed at the end of the block; a lock file that a
-    killed process leaves behind has no effect.
-
-    Raises:
-        BlockingIOError: another process holds it.
-    """
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / LOCK
-    file_lock = filelock.FileLock(path, timeout=0)
-    try:
-        file_lock.acquire()
-    except filelock.Timeout as error:
-        raise BlockingIOError(
-            f"Another process is writing a run to `{folder}` (pid "
-            f"{path.read_text().strip()}). Wait until it has ended, or choose "
-            "another folder."
-        ) from error
-    # Where a file system has no such locks, filelock falls back to its own
-    # kind, whose file only it may write and remove.
-    is_native = isinstance(file_lock, filelock.FileLock)
-    try:
-        if is_native:
-            path.write_text(f"{os.getpid()}\n")
-        yield
-    finally:
-        if is_native:
-            path.unlink(missing_ok=True)
-        file_lock.release()
-
-
 def initialize(
     folder: Path, run: ResolvedRun, resume: bool, overwrite: bool
 ) -> None:
@@ -183,7 +139,7 @@ def initialize(
 
 def remove_checkpoints(folder: Path) -> None:
     """Removes the checkpoints, which a finished run no longer needs."""
-    shutil.rmtree(pathlib.Path(folder, CHECKPOINTS), ignore_errors=True)
+    checkpoint_folder.remove(pathlib.Path(folder, CHECKPOINTS))
 
 
 def _clear_leftovers(folder: pathlib.Path) -> None:
@@ -197,8 +153,13 @@ def clear(folder: Path) -> None:
     """Removes a run's files and nothing else."""
     for name in _ALL:
         path = pathlib.Path(folder, name)
-        if path.is_dir():
-            shutil.rmtree(path)
+        if name == CHECKPOINTS:
+            checkpoint_folder.remove(path)
+        elif name == TENSORBOARD:
+            for events in path.glob("events.out.tfevents.*"):
+                events.unlink()
+            with contextlib.suppress(OSError):  # It holds other files.
+                path.rmdir()
         else:
             path.unlink(missing_ok=True)
 
@@ -239,22 +200,37 @@ def is_finished(folder: Path) -> bool:
 
 def read_metrics(folder: Path) -> dict[str, Any]:
     """The dict in a run's `metrics.json`."""
-    return json.loads(pathlib.Path(folder, METRICS).read_text())
+    return json_files.read_object(pathlib.Path(folder, METRICS))
 
 
 def check_same_config(folder: Path, run: ResolvedRun) -> None:
     """Checks that the run in a folder has the same configuration as another.
 
-    The paths of the data may differ.
+    The paths of the data may differ, and so may that of the preset where a
+    manifest tells whether its weights are the same.
 
     Raises:
         ValueError: it has another configuration.
     """
-    saved = read_config(folder).settings()
-    for name, value in run.settings().items():
-        if name not in ("data_dir", "source") and saved[name] != value:
+    saved, current = read_config(folder).settings(), run.settings()
+    ignored = {"data_dir", "source"}
+    if pathlib.Path(folder, MANIFEST).is_file():
+        presets = saved["preset"], current["preset"]
+        if all(map(is_preset_path, presets)):
+            ignored.add("preset")
+        for settings in (saved, current):
+            settings["options"] = {
+                k: v for k, v in settings["options"].items() if k != "labels"
+            }
+    for name, value in current.items():
+        if name not in ignored and saved[name] != value:
             raise ValueError(
                 f"The run in `{folder}` has {name}={saved[name]} but received "
                 f"{name}={value}. Resume it with the same settings, or choose "
                 "another folder."
             )
+
+
+def is_preset_path(preset: str) -> bool:
+    """Whether a preset is a file or folder, rather than a name."""
+    return Preset.parse(preset).kind in ("local", "gguf")

@@ -1,6 +1,7 @@
 """Builds the compiled model of a resolved run."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -8,17 +9,32 @@ from keras_fpt.models import FPTClassifier, default_dropout, paper_optimizer
 from keras_fpt.runs.resolved import ResolvedRun
 
 
-def build_model(run: ResolvedRun) -> FPTClassifier:
-    """The compiled `FPTClassifier` of a run, before training.
+def make_backbone(run: ResolvedRun) -> Any:
+    """The backbone of a run, with weights as they were loaded or drawn.
 
     Args:
         run: a `ResolvedRun`.
 
     Raises:
+        FileNotFoundError, ValueError: the preset cannot be loaded.
+    """
+    return run.arm.make_backbone(
+        run.preset, run.task, run.seed, run.model.dtype
+    )
+
+
+def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
+    """The compiled `FPTClassifier` of a run, before training.
+
+    Args:
+        run: a `ResolvedRun`.
+        backbone: the run's backbone; `None` makes it.
+
+    Raises:
         ValueError: the preset cannot be loaded, or has too few positions.
     """
     task, options = run.task, run.model
-    backbone = run.arm.make_backbone(run.preset, task, run.seed, options.dtype)
+    backbone = make_backbone(run) if backbone is None else backbone
     if run.config.model.dropout is None:
         rate = default_dropout(backbone, options.dropout)
         options = dataclasses.replace(options, dropout=rate)

@@ -7,22 +7,37 @@ import keras
 import numpy as np
 
 from keras_fpt import files
-from keras_fpt.runs import data_description, folder
-from keras_fpt.runs.model import build_model
+from keras_fpt.files import pictures, spreadsheets
+from keras_fpt.runs import data_description, folder, manifest
+from keras_fpt.runs.evaluation import load_model, read_moved_config
 from keras_fpt.runs.resolved import resolve
 from keras_fpt.tasks import Stored, sequences
 
 Path = str | os.PathLike[str]
 
 
-def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
+# The beginning of a file of predictions.
+MARK = rb"\Aexample,prediction,probability_"
+
+
+def predict(
+    run_folder: Path,
+    path: Path,
+    output: Path | None = None,
+    overwrite: bool = False,
+    preset: Path | None = None,
+) -> Any:
     """Predicts the classes of new examples.
 
     Args:
         run_folder: path of a finished run on the user's own data.
         path: a file or folder of the kind that the run was trained on;
             labels are not needed.
-        output: path of the `.csv` file to write, or `None`.
+        output: path of the `.csv` file to write, or `None`. Earlier
+            predictions there are replaced.
+        overwrite: bool, whether an existing file that keras-fpt did not write
+            may be replaced.
+        preset: name or path of the run's preset, if it has moved.
 
     Returns:
         A `pandas.DataFrame` with one row per example: `example` (the row,
@@ -30,25 +45,38 @@ def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
         `probability_<class>` for each class.
 
     Raises:
+        FileExistsError: `output` is the new data, or another file that may
+            not be replaced.
         FileNotFoundError: the run, the new data or a preset does not exist.
-        ValueError: the new data does not fit what the run was trained on.
+        ValueError: the new data does not fit what the run was trained on, or
+            a file of the run has changed.
+        FloatingPointError: an answer is not finite.
     """
     import pandas as pd
 
-    config = folder.read_config(run_folder)
-    adapter = folder.finished_adapter(run_folder)
+    file = None
+    if output is not None:
+        file = files.Output(output, MARK, (path, run_folder), overwrite)
+        file.check()
+    config = read_moved_config(run_folder, preset)
+    folder.finished_adapter(run_folder)
+    saved = manifest.read(run_folder)
+    if saved is not None:
+        manifest.check_description(saved, run_folder)
     task = data_description.read_description(run_folder)
     x, names = task.reader.read(path)
-    classes = task.class_names or ()
+    # pandas holds UTF-8 alone, and names of files may be other bytes.
+    names = list(map(pictures.printable, names))
+    classes = [pictures.printable(name) for name in task.class_names or ()]
     run = resolve(config, task)
-    model = build_model(run)
-    model.load_adapter(adapter)
+    model = load_model(run, run_folder)
     _check_lengths(x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, run.batch_size)
     logits = np.empty((len(names), task.num_classes), np.float32)
     logits[order] = model.predict(batches, verbose=0)
+    _check_finite(logits, names, path)
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     frame = pd.DataFrame(
         {
@@ -60,9 +88,32 @@ def predict(run_folder: Path, path: Path, output: Path | None = None) -> Any:
             },
         }
     )
-    if output is not None:
-        files.write_text(output, frame.to_csv(index=False, float_format="%.6f"))
+    if file is not None:
+        file.write(to_csv(frame))
     return frame
+
+
+def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if bad.size:
+        raise FloatingPointError(
+            f"`{path}`, {names[bad[0]]}: the model's answer is not finite, as "
+            f"for {bad.size:,} of {len(names):,} examples. Look for extreme "
+            "values there, or train the run with a lower learning rate."
+        )
+
+
+def to_csv(predictions: Any) -> str:
+    """Predictions as CSV text, in which no cell begins a formula.
+
+    Args:
+        predictions: `pandas.DataFrame` of `predict`.
+    """
+    cells = {
+        name: predictions[name].map(spreadsheets.escape_formula)
+        for name in ("example", "prediction")
+    }
+    return predictions.assign(**cells).to_csv(index=False, float_format="%.6f")
 
 
 def _check_lengths(

@@ -4,6 +4,7 @@ import csv
 import functools
 import io
 import math
+import os
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,13 @@ from typing import Any
 import keras
 
 from keras_fpt import distribution, files
-from keras_fpt.files import checkpoints
-from keras_fpt.runs import checkpoint_folder
+from keras_fpt.files import checkpoints, folder_lock
+from keras_fpt.runs import checkpoint_folder, errors
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.runs.signals import StopSignals
+from keras_fpt.runs.stop_agreement import StopAgreement
 
 EVALUATIONS = 20
 MIN_STEPS_BETWEEN_EVALUATIONS = 25
@@ -42,6 +44,8 @@ class Recorder(keras.callbacks.Callback):
         run: the `ResolvedRun`.
         stop_signals: a `StopSignals`.
         checkpoint_seconds: float, see `CheckpointInterval`.
+        lock: `FolderLock` of the folder; `None` in processes that do not
+            write.
     """
 
     def __init__(
@@ -50,11 +54,13 @@ class Recorder(keras.callbacks.Callback):
         run: ResolvedRun,
         stop_signals: StopSignals,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        lock: folder_lock.FolderLock | None = None,
     ) -> None:
         super().__init__()
         self.folder = folder
         self.run = run
         self.stop_signals = stop_signals
+        self.lock = lock
         self.interval = CheckpointInterval(checkpoint_seconds)
         self.steps_per_segment = steps_between_evaluations(run.steps)
         self.segments = math.ceil(run.steps / self.steps_per_segment)
@@ -67,6 +73,7 @@ class Recorder(keras.callbacks.Callback):
         self._check_processes(saved.get("processes"))
         self.rows = saved.get("history", [])
         self.step = self.saved_step = saved.get("step", 0)
+        self.agreement = StopAgreement(self.step)
         self.seconds_before = saved.get("seconds", 0.0)
         # Means of a segment that has ended and is not evaluated yet.
         self.train_logs = saved.get("train_logs")
@@ -148,7 +155,13 @@ class Recorder(keras.callbacks.Callback):
             is_single and (is_stopping or self.interval.is_due())
         ):
             self.checkpoint()
-        if is_segment_end or is_stopping:
+        if not is_single:
+            if self.agreement.is_reached(
+                self.step, is_stopping, is_segment_end
+            ):
+                distribution.agree_to_stop()
+                self.stop_signals.stop()
+        elif is_segment_end or is_stopping:
             self.stop_signals.deliver()
         if is_last:
             self.model.stop_training = True
@@ -159,7 +172,17 @@ class Recorder(keras.callbacks.Callback):
             self._write_checkpoint()
         self.saved_step = self.step
 
+    def check_lock(self) -> None:
+        """Checks that the run is still this process's to write.
+
+        Raises:
+            TakenOver: another process has taken it over.
+        """
+        if self.lock is not None:
+            self.lock.check()
+
     def _write_checkpoint(self) -> None:
+        self.check_lock()
         with self.interval.writing():
             if keras.backend.backend() == "jax":
                 # Within an epoch the variables are empty there.
@@ -221,16 +244,20 @@ class Recorder(keras.callbacks.Callback):
         self.train_logs = None
         if not distribution.is_first_process():
             return
+        self.check_lock()
         write_history(self.folder, self.rows)
         self._write_tensorboard(row)
 
     def _write_tensorboard(self, row: Mapping[str, float]) -> None:
         import tensorflow as tf
 
-        with self._writer.as_default(step=self.step):
+        with (
+            errors.warn_instead("write the files of TensorBoard"),
+            self._writer.as_default(step=self.step),
+        ):
             for name, value in row.items():
                 tf.summary.scalar(name, value)
-        self._writer.flush()
+            self._writer.flush()
 
     @functools.cached_property
     def _writer(self) -> Any:
@@ -239,6 +266,32 @@ class Recorder(keras.callbacks.Callback):
         return tf.summary.create_file_writer(
             str(self.folder / run_folder.TENSORBOARD)
         )
+
+
+def read_history(
+    folder: str | os.PathLike[str],
+) -> list[dict[str, Any]]:
+    """The rows in a run's `history.csv`, as dicts of numbers.
+
+    Raises:
+        FileNotFoundError: the run has not been evaluated yet.
+        ValueError: the file is damaged.
+    """
+    path = pathlib.Path(folder, run_folder.HISTORY)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [
+                {k: int(v) if k == "step" else float(v) for k, v in row.items()}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"`{path}` is damaged: {error}") from error
+    if not rows or not {"step", "validation_accuracy"} <= rows[0].keys():
+        raise ValueError(
+            f"`{path}` is damaged: expected rows with the columns step and "
+            "validation_accuracy."
+        )
+    return rows
 
 
 def write_history(

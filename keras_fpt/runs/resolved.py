@@ -55,6 +55,16 @@ class ResolvedRun:
         """The run's seed."""
         return self.config.seed
 
+    @property
+    def named_data(self) -> str | None:
+        """The fingerprint of data that the user has named.
+
+        It is `None` for the data that a task finds by itself, which is not
+        read before it is needed.
+        """
+        is_named = self.source is not None or self.config.data_dir is not None
+        return self.task.data.fingerprint if is_named else None
+
     def settings(self) -> dict[str, Any]:
         """All options in one flat dict, as in `config.json`."""
         return self._filled().settings()

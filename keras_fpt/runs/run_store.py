@@ -6,13 +6,14 @@ import logging
 import os
 import pathlib
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from keras_fpt import files
 from keras_fpt.files import json_files
-from keras_fpt.runs import folder
+from keras_fpt.runs import folder, manifest
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import add_test
 from keras_fpt.runs.resolved import ResolvedRun, resolve
@@ -32,7 +33,10 @@ def run_name(run: ResolvedRun) -> str:
 
 
 def get_or_train(
-    config: RunConfig, runs_folder: str | os.PathLike[str], test: bool
+    config: RunConfig,
+    runs_folder: str | os.PathLike[str],
+    test: bool,
+    may_take_over: Callable[[], bool] = lambda: False,
 ) -> tuple[pathlib.Path, dict[str, Any] | None]:
     """Trains a run in a folder of runs, unless it is finished there.
 
@@ -44,41 +48,58 @@ def get_or_train(
         runs_folder: path of the folder of runs.
         test: bool, whether the test split is read, too; for runs after which no
             more choices are made.
+        may_take_over: function without arguments, called while another
+            process holds the run: whether that one is known to be silent, so
+            that the run can be taken from it. It may raise to give up.
 
     Returns:
         Tuple of the run's folder and the dict in its `metrics.json`, which is
         `None` if the run diverged.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is invalid.
+        ValueError, FileNotFoundError: something in `config` is invalid; or the
+            data or weights differ from those of a run in the folder.
     """
     run = resolve(config)
     run_folder = pathlib.Path(runs_folder, run_name(run))
+    take_over = False
     while True:
         try:
-            return run_folder, _get_or_train(run, run_folder, test)
+            metrics = _get_or_train(run, run_folder, test, take_over)
+            return run_folder, metrics
         except BlockingIOError:
             time.sleep(BUSY_SECONDS)
+            take_over = may_take_over()
 
 
 def _get_or_train(
-    run: ResolvedRun, run_folder: pathlib.Path, test: bool
+    run: ResolvedRun, run_folder: pathlib.Path, test: bool, take_over: bool
 ) -> dict[str, Any] | None:
-    if (run_folder / folder.DIVERGED).is_file():
+    is_diverged = (run_folder / folder.DIVERGED).is_file()
+    if is_diverged or folder.is_finished(run_folder):
+        manifest.check_files(run, run_folder)
+    if is_diverged:
         diverged = json_files.read_object(run_folder / folder.DIVERGED)
         final = test or diverged["final"]
         _write_diverged(run_folder, diverged["error"], final)
         return None
     if not folder.is_finished(run_folder):
         try:
-            train(run, run_folder, resume=True, test=test)
+            train(
+                run,
+                run_folder,
+                resume=True,
+                test=test,
+                take_over=take_over,
+                in_study=True,
+            )
         except FloatingPointError as error:
             LOGGER.info(str(error))
             _write_diverged(run_folder, str(error), test)
             return None
     metrics = folder.read_metrics(run_folder)
     if test and "test_accuracy" not in metrics:
-        metrics = add_test(run_folder)
+        metrics = add_test(run_folder, take_over)
     return metrics
 
 

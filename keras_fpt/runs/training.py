@@ -10,22 +10,30 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fpt import distribution, freezing
+from keras_fpt import backbones, distribution, freezing
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 from keras_fpt.runs import (
+    agreement,
     data_description,
     errors,
     feature_data,
     folder,
+    manifest,
 )
+from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import evaluate_model
-from keras_fpt.runs.finishing import finish, first_batches
-from keras_fpt.runs.model import build_model
+from keras_fpt.runs.finishing import (
+    clean_up,
+    draw_missing_curves,
+    finish,
+    first_batches,
+)
+from keras_fpt.runs.model import build_model, make_backbone
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve
-from keras_fpt.runs.signals import Preempted, StopSignals
+from keras_fpt.runs.signals import AGREEMENT_SECONDS, Preempted, StopSignals
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
@@ -42,6 +50,8 @@ def train(
     overwrite: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     test: bool = True,
+    take_over: bool = False,
+    in_study: bool = False,
 ) -> dict[str, Any]:
     """Trains a run and records it in a folder.
 
@@ -63,12 +73,19 @@ def train(
             It is longer if writing one takes over a twentieth of it.
         test: bool, whether the test split, and further held-out ones, are
             read at the end. `add_test` reads them later.
+        take_over: bool, whether to take the folder from a process that is
+            writing the run and is known to be silent, such as a suspended
+            one. When it wakes up, it stops with `TakenOver`.
+        in_study: bool, whether the run is compared with those beside its
+            folder, which must have the same data and weights.
 
     Returns:
         The dict in `metrics.json`.
 
     Raises:
-        ValueError, FileNotFoundError: something in `config` is invalid.
+        ValueError, FileNotFoundError: something in `config` is invalid; or the
+            data, the preset's weights or the configuration have changed since
+            the run started.
         FileExistsError: the folder already holds a run.
         ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
@@ -86,9 +103,11 @@ def train(
         raise ValueError(
             "In several processes, give an output folder that they all share."
         )
+    CheckpointInterval(checkpoint_seconds)  # Checks it.
     if output is not None:
-        folder.check_output(output, resume, overwrite)
-    stop_signals = StopSignals()
+        folder.check_output(output, resume, overwrite, take_over)
+    is_alone = distribution.num_processes() == 1
+    stop_signals = StopSignals(None if is_alone else AGREEMENT_SECONDS)
     with stop_signals.watched(), errors.translate_out_of_memory():
         run = config if isinstance(config, ResolvedRun) else resolve(config)
         if resume and output is not None and folder.is_finished(output):
@@ -96,9 +115,18 @@ def train(
 
         # Everything that bad input can break is made before the folder is.
         _check_batch_size(run.batch_size)
+        # Before anything is on several processes' devices, where JAX would
+        # fail in words of its own. By then, all have checked the folder.
+        agreement.require(manifest.parts(run))
         keras.utils.set_random_seed(run.seed)
-        model = build_model(run)
+        backbone = make_backbone(run)
+        weights = backbones.digest(backbone)
+        agreement.require({"weights": weights})
+        model = build_model(run, backbone)
         run = run.as_built(model)
+        made_of = manifest.Manifest.of(run, weights)
+        if in_study and output is not None:
+            manifest.check_study(run, output, weights)
         if run.config.cache_features:
             feature_data.check_cacheable(run.task, model)
         run_folder = pathlib.Path(
@@ -110,13 +138,15 @@ def train(
             Recorder, run_folder, run, stop_signals, checkpoint_seconds
         )
         with contextlib.ExitStack() as stack:
-            distribution.barrier()  # All have checked the folder.
             if distribution.is_first_process():
-                stack.enter_context(folder.lock(run_folder))
+                held = stack.enter_context(
+                    folder.lock(run_folder, take_over=take_over)
+                )
                 folder.initialize(run_folder, run, resume, overwrite)
                 if run.task.reader is not None:
                     data_description.save_description(run.task, run_folder)
-                recorder = make_recorder()
+                manifest.save_or_check(run, made_of, run_folder)
+                recorder = make_recorder(lock=held)
             distribution.barrier()  # The first has prepared it.
             if not distribution.is_first_process():
                 recorder = make_recorder()
@@ -152,7 +182,9 @@ def _read_finished(
         # The rate of a run that chose none depends on its backbone.
         run = run.as_built(build_model(run))
     folder.check_same_config(run_folder, run)
-    folder.remove_checkpoints(run_folder)
+    manifest.check_files(run, run_folder)
+    draw_missing_curves(pathlib.Path(run_folder))
+    clean_up(pathlib.Path(run_folder))
     LOGGER.info(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
     )
@@ -170,7 +202,7 @@ def _train(
         LOGGER.info(f"Resuming after step {recorder.step:,}.")
     _log_start(run, model, recorder.folder)
     try:
-        with errors.translate_full_disk(
+        with errors.translate_disk_errors(
             recorder.folder, recorder.describe_saved_state
         ):
             _fit(run, model, recorder)

@@ -153,7 +153,7 @@ def run_comparison(
     output = pathlib.Path(output)
     described = {**vars(comparison), "run": comparison.run.identity()}
     text = json.dumps(described, indent=2) + "\n"
-    study_folder.initialize(output, CONFIG, text, "comparison")
+    study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
 
     fitted, missing = _fit_baselines(run.task, output, deadline)
     missing += _train(comparison, run, output, deadline)

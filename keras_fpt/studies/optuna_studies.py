@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_fpt.studies import database_address
+from keras_fpt.studies.patience import Patience
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
 # The number of the trial whose worker is known to have started; a trial that is
@@ -14,32 +16,71 @@ _STARTED = "begun"
 MAX_RETRIES = 3
 
 
-def open_storage(url: str, takeover_seconds: int) -> Any:
-    """The storage that workers share.
+def open_storage(
+    url: str, takeover_seconds: int, is_known: bool = False
+) -> Any:
+    """The storage that workers share, which waits if it is away for a while.
 
     Args:
         url: string, of a database as SQLAlchemy takes it.
         takeover_seconds: int, how long a trial's worker may be silent before
             the trial is given to another.
+        is_known: bool, whether the database has answered before, so that it is
+            worth waiting for.
+
+    Raises:
+        ValueError: the address is none of a database, or the database cannot
+            be used.
+        ImportError: the driver of the database is not installed.
+        ConnectionError: the database does not answer.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    is_file = url.startswith("sqlite")
-    with warnings.catch_warnings():
-        # Heartbeats have been experimental since 2021.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.storages.RDBStorage(
-            url,
-            engine_kwargs={"connect_args": {"timeout": 60}}
-            if is_file
-            else {"pool_pre_ping": True},
-            heartbeat_interval=max(1, takeover_seconds // 4),
-            grace_period=takeover_seconds,
-            heartbeat_stale_trial_callback=(
-                optuna.storages.RetryHeartbeatStaleTrialCallback(MAX_RETRIES)
-            ),
-        )
+    address = database_address.parse(url)
+
+    def connect() -> Any:
+        with warnings.catch_warnings():
+            # Heartbeats have been experimental since 2021.
+            warnings.simplefilter(
+                "ignore", optuna.exceptions.ExperimentalWarning
+            )
+            return optuna.storages.RDBStorage(
+                url,
+                engine_kwargs=address.engine_arguments(),
+                heartbeat_interval=max(1, takeover_seconds // 4),
+                grace_period=takeover_seconds,
+                heartbeat_stale_trial_callback=(
+                    optuna.storages.RetryHeartbeatStaleTrialCallback(
+                        MAX_RETRIES
+                    )
+                ),
+            )
+
+    patience = Patience(address.shown)
+    with address.clear_errors():
+        storage = patience.call(connect) if is_known else connect()
+        return patience.give_to(optuna.storages.get_storage(storage))
+
+
+def is_running(trial: Any) -> bool:
+    """Whether a trial is still its worker's, and not given to another."""
+    return any(other.number == trial.number for other in _running(trial.study))
+
+
+def is_tried_elsewhere(trial: Any) -> bool:
+    """Whether another worker tries the same settings as this trial now."""
+    return any(
+        other.number != trial.number and other.params == trial.params
+        for other in _running(trial.study)
+    )
+
+
+def _running(study: Any) -> list[Any]:
+    import optuna
+
+    states = (optuna.trial.TrialState.RUNNING,)
+    return study.get_trials(deepcopy=False, states=states)
 
 
 def search_studies(
@@ -100,9 +141,8 @@ def send_missing_heartbeats(study: Any, storage: Any) -> None:
     """
     import optuna
 
-    states = (optuna.trial.TrialState.RUNNING,)
     study_id = storage.get_study_id_from_name(study.study_name)
-    for trial in study.get_trials(deepcopy=False, states=states):
+    for trial in _running(study):
         if trial.user_attrs.get(_STARTED) == trial.number:
             continue
         trial_id = storage.get_trial_id_from_study_id_trial_number(

@@ -107,7 +107,7 @@ def load_question(name: str) -> Question:
             f"Unknown question '{name}'. Expected one of {', '.join(names())}."
         )
     path = FOLDER / f"{key}.toml"
-    entry = tomllib.loads(path.read_text())
+    entry = tomllib.loads(path.read_text(encoding="utf-8"))
     budgets = {
         budget: json_files.from_dict(
             Budget, entry.pop(budget), f"{path.name}, {budget}"

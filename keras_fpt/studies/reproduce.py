@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from keras_fpt import files
 from keras_fpt.reports import attention_map, write_report
 from keras_fpt.results import describe, finished_final, load_runs, not_run
 from keras_fpt.runs import folder, resolve
@@ -96,9 +97,9 @@ def _draw_attention(output: pathlib.Path) -> dict[str, pathlib.Path]:
     final = finished_final(load_runs(output))
     pictures = {}
     for task, group in final.groupby("task", sort=False):
-        path = output / f"attention-{task}.png"
+        path = output / f"attention-{files.safe_name(task)}.png"
         run = group.iloc[0]
-        attention_map(run["folder"], path)
+        attention_map(run["folder"], path, overwrite=True)
         caption = f"Attention on {task}: the run `{run['folder']}`"
         pictures[caption] = path
     return pictures

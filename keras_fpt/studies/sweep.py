@@ -15,14 +15,23 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt import logs, results, tasks
+import keras_fpt
+from keras_fpt import results
 from keras_fpt.runs import StopSignals, resolve
-from keras_fpt.studies import optuna_studies, study_folder, sweep_worker
+from keras_fpt.studies import (
+    checking,
+    database_address,
+    optuna_studies,
+    study_folder,
+    sweep_worker,
+)
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 LOGGER = logging.getLogger(__name__)
 DATABASE = "study.db"
 TAKEOVER_SECONDS = 60
+# How long workers that are asked to stop may take to save a checkpoint.
+STOP_SECONDS = 30.0
 _POLL_SECONDS = 1.0
 
 
@@ -68,13 +77,17 @@ def run_sweep(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
-    _resolve_all(config)
+    checking.check(config)
     folder = pathlib.Path(folder)
     study_folder.initialize(
-        folder, sweep_worker.CONFIG, config.to_json(), "sweep"
+        folder,
+        sweep_worker.CONFIG,
+        config.to_json(),
+        "sweep",
+        resolve(config.run).named_data,
     )
     name = study_name(folder / sweep_worker.CONFIG)
-    storage_url = storage_url or f"sqlite:///{folder.absolute() / DATABASE}"
+    storage_url = storage_url or database_address.of_file(folder / DATABASE)
     storage = optuna_studies.open_storage(storage_url, takeover_seconds)
     searches = optuna_studies.search_studies(name, config, storage)
     environment = {
@@ -108,14 +121,6 @@ def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
     return results.arm_verdicts(runs, config.arms)
 
 
-def _resolve_all(config: SweepConfig) -> None:
-    """Raises, before anything is started, the errors that runs would raise."""
-    for settings in [{}] if config.is_sampled else config.points:
-        for run in config.configs(settings).values():
-            with logs.only_warnings(tasks.__name__):  # Workers describe it.
-                resolve(run)
-
-
 class _Processes:
     """Worker processes, each with a log file for what it prints."""
 
@@ -127,13 +132,17 @@ class _Processes:
         self.logs = [folder / f"{name}-{i + 1}.log" for i in range(count)]
         self.running: dict[pathlib.Path, subprocess.Popen] = {}
         for path in self.logs:
-            with path.open("a") as file:
+            with path.open("ab") as file:
                 self.running[path] = subprocess.Popen(
                     [
-                        *(sys.executable, "-m", sweep_worker.__name__),
-                        str(folder),
+                        # Without the current folder in its path: `-m` would run
+                        # a file there that is named like a package.
+                        *(sys.executable, "-P", "-c", sweep_worker.PROGRAM),
+                        *(_import_path(), str(folder)),
                     ],
                     env=environment,
+                    # The worker ends when this process does, which closes it.
+                    stdin=subprocess.PIPE,
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     # So that Ctrl-C reaches it only once, through `stop`.
@@ -148,15 +157,34 @@ class _Processes:
             if (code := process.poll()) is not None
         ]
         for path, _ in ended:
-            del self.running[path]
+            self.running.pop(path).stdin.close()  # type: ignore[union-attr]
         return ended
 
     def stop(self) -> None:
-        """Lets running workers save a checkpoint and end."""
+        """Lets running workers save a checkpoint and end.
+
+        One that does not end in time, such as one that waits for a disk, is
+        killed; its run can be resumed from its last checkpoint.
+        """
         for process in self.running.values():
             process.send_signal(signal.SIGTERM)
-        for process in self.running.values():
-            process.wait()
+            if hasattr(signal, "SIGCONT"):  # It may be suspended.
+                process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + STOP_SECONDS
+        for path, process in self.running.items():
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                LOGGER.warning(
+                    f"A worker did not end within {STOP_SECONDS:g} seconds "
+                    f"and is killed (pid {process.pid}, log `{path}`)."
+                )
+                process.kill()
+
+
+def _import_path() -> str:
+    """The folder that holds this package, which need not be installed."""
+    return str(pathlib.Path(keras_fpt.__file__).parents[1])
 
 
 def _watch(
@@ -170,6 +198,7 @@ def _watch(
     phases, lost = [searches], 0
     seen: set[tuple[str, str]] = set()
     total = len(config.arms) * (config.num_search_trials + config.seeds)
+    finished_at = None
     while processes.running:
         time.sleep(_POLL_SECONDS)
         ended = processes.pop_ended()
@@ -186,7 +215,8 @@ def _watch(
                         LOGGER.info(f"{count} {arm}, {_describe(trial)}")
         for path, code in ended:
             if code == sweep_worker.FAILED:
-                *_, last = path.read_text().splitlines() or ["nothing"]
+                text = path.read_text(encoding="utf-8", errors="replace")
+                *_, last = text.splitlines() or ["nothing"]
                 raise ChildProcessError(
                     f"A worker failed: {last} All that it printed is in "
                     f"`{path}`."
@@ -197,6 +227,16 @@ def _watch(
                     f"A worker was lost (exit code {code}). Another takes over "
                     "its run, if there is one."
                 )
+        if len(phases) == 2 and not any(
+            sweep_worker.is_unfinished(study) for study in phases[1].values()
+        ):
+            finished_at = finished_at or time.monotonic()
+            if time.monotonic() - finished_at > STOP_SECONDS:
+                LOGGER.warning(
+                    "All runs are finished, but a worker is silent. It is "
+                    "stopped."
+                )
+                return
     if lost == len(processes.logs):
         raise ChildProcessError(
             "All workers were lost. Repeat the command to continue from what "

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import os
 import pathlib
 import types
@@ -131,7 +132,7 @@ def study_name(path: str | os.PathLike[str]) -> str:
     Args:
         path: the file that `SweepConfig.to_json` was written to.
     """
-    text = pathlib.Path(path).read_text()
+    text = pathlib.Path(path).read_text(encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{json.loads(text)['run']['task']}-{digest}"
 
@@ -150,9 +151,9 @@ class Range:
     high: float
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(
-                "Expected a range from a lower to a higher number but "
+                "Expected a range from a lower to a higher finite number but "
                 f"received {self.low:g}:{self.high:g}."
             )
 

@@ -1,24 +1,28 @@
 """A worker process, which trains a sweep's runs alongside others.
 
-    KERAS_FPT_STORAGE=URL python -m keras_fpt.studies.sweep_worker FOLDER
-
-`keras_fpt.studies.sweep` starts it. It ends when all runs have ended.
+`keras_fpt.studies.sweep` starts it. It ends when all runs have ended, or when
+the process that started it has.
 """
 
 import functools
+import logging
 import math
 import os
 import pathlib
+import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from keras_fpt.files import folder_lock
 from keras_fpt.runs import Preempted, RunConfig, get_or_train
 from keras_fpt.studies import optuna_studies
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
+LOGGER = logging.getLogger(__name__)
 STORAGE = "KERAS_FPT_STORAGE"
 TAKEOVER = "KERAS_FPT_TAKEOVER_SECONDS"
 CONFIG = "sweep.json"
@@ -26,6 +30,16 @@ RUNS = "runs"
 FAILED = 1
 STOPPED = 75  # As the exit status of `keras-fpt train`.
 _POLL_SECONDS = 1.0
+# How long it may take to save a checkpoint once its parent has ended.
+_STOP_SECONDS = 60.0
+# What Python runs, with the folder to import this package from and the folder
+# of the sweep as arguments. The former comes last in the path, and is needed
+# only if the package is not installed.
+PROGRAM = (
+    "import sys; sys.path.append(sys.argv.pop(1)); "
+    "from keras_fpt.studies import sweep_worker; "
+    "sweep_worker.stop_with_parent(sys.stdin.fileno()); sweep_worker.main()"
+)
 
 
 def work(
@@ -54,7 +68,15 @@ def work(
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
     def train(trial: Any, config: RunConfig, test: bool) -> float:
-        path, metrics = get_or_train(config, runs, test)
+        def may_take_over() -> bool:
+            if not optuna_studies.is_running(trial):
+                raise folder_lock.TakenOver(
+                    f"Another worker has taken over trial {trial.number}."
+                )
+            _fail_silent(trial.study, storage)
+            return not optuna_studies.is_tried_elsewhere(trial)
+
+        path, metrics = get_or_train(config, runs, test, may_take_over)
         trial.set_user_attr("run", path.name)
         if metrics is None:
             metrics = {"validation_accuracy": 0.0, "validation_loss": math.inf}
@@ -83,23 +105,59 @@ def _work_through(
         storage: `optuna.storages.RDBStorage` of the studies.
         trials: int, how many to choose. `None` means only those in the queue.
     """
-    import optuna
-
     while True:
         for arm, study in studies.items():
             one = functools.partial(_objective, objective, arm, trials)
             while _is_open(study, trials):
-                study.optimize(one, n_trials=1)
+                _run_trial(study, one)
         if not any(_count(study, "RUNNING") for study in studies.values()):
             return
         time.sleep(_POLL_SECONDS)
         for study in studies.values():
-            optuna_studies.send_missing_heartbeats(study, storage)
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", optuna.exceptions.ExperimentalWarning
-                )
-                optuna.storages.fail_stale_trials(study)
+            _fail_silent(study, storage)
+
+
+def _fail_silent(study: Any, storage: Any) -> None:
+    """Gives up trials whose workers are silent; they are queued again."""
+    import optuna
+
+    optuna_studies.send_missing_heartbeats(study, storage)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
+
+
+def _run_trial(study: Any, objective: Callable[[Any], float]) -> None:
+    """Runs one trial, unless it is taken over by another worker meanwhile.
+
+    That happens to a worker that was suspended; the trial is no longer its to
+    report.
+    """
+    taken_over: list[BaseException | None] = []
+
+    def checked(trial: Any) -> float:
+        try:
+            value = objective(trial)
+        except (Exception, KeyboardInterrupt) as error:
+            if not optuna_studies.is_running(trial):
+                taken_over.append(error)
+            raise
+        if not optuna_studies.is_running(trial):
+            taken_over.append(None)
+        return value
+
+    try:
+        study.optimize(checked, n_trials=1)
+    except Exception:
+        # Optuna's own, since the trial has ended.
+        if not taken_over:
+            raise
+        if isinstance(taken_over[0], KeyboardInterrupt):
+            raise taken_over[0] from None
+        LOGGER.info(
+            "This worker was silent for a while, so another one has taken over "
+            "its run. It goes on with the runs that are left."
+        )
 
 
 def _objective(
@@ -118,7 +176,8 @@ def _objective(
     try:
         return objective(arm, trial)
     except Preempted as error:
-        trial.study.enqueue_trial(trial.params, trial.user_attrs)
+        if optuna_studies.is_running(trial):
+            trial.study.enqueue_trial(trial.params, trial.user_attrs)
         # Optuna, which does not know Preempted, would leave it running.
         raise KeyboardInterrupt from error
     finally:
@@ -145,6 +204,37 @@ def _count(study: Any, *states: str) -> int:
     return len(study.get_trials(deepcopy=False, states=wanted))
 
 
+def stop_with_parent(
+    pipe: int, stop: Callable[[], None] | None = None
+) -> threading.Thread:
+    """Stops this process, as SIGTERM does, when its parent has ended.
+
+    Args:
+        pipe: int, the file descriptor of a pipe whose other end only the
+            parent has, and never writes to.
+        stop: function without arguments that stops this process; for tests.
+
+    Returns:
+        The thread that waits for it.
+    """
+
+    def wait() -> None:
+        # It returns once the other end is closed. Not through a stream of
+        # Python, whose lock would be held when the interpreter ends.
+        os.read(pipe, 1)
+        (stop or _stop)()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_STOP_SECONDS)
+    os._exit(STOPPED)
+
+
 def main() -> None:
     """Works on the sweep of the folder given, and exits with a status."""
     (folder,) = sys.argv[1:]
@@ -152,7 +242,7 @@ def main() -> None:
     takeover_seconds = int(os.environ[TAKEOVER])
     try:
         storage = optuna_studies.open_storage(
-            os.environ[STORAGE], takeover_seconds
+            os.environ[STORAGE], takeover_seconds, is_known=True
         )
         work(sweep, folder, storage)
     except KeyboardInterrupt:

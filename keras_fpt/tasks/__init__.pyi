@@ -1,4 +1,5 @@
 from .drawing import draw_examples as draw_examples
+from .drawing import picture_output as picture_output
 from .images import patches as patches
 from .registry import get as get
 from .registry import is_user_data as is_user_data

@@ -6,13 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.files import Output, outputs, pictures
 from keras_fpt.tasks.task import Task
 
 COLUMNS, ROWS = 4, 2
 LETTERS_PER_LINE, MAX_LINES = 24, 18
 
 
-def draw_examples(task: Task, path: str | os.PathLike) -> None:
+def picture_output(path: str | os.PathLike, overwrite: bool = False) -> Output:
+    """The file of a task's picture, which can be checked early.
+
+    Args:
+        path: the PNG file to write.
+        overwrite: bool, whether a picture of other origin may be replaced.
+    """
+    return Output(path, outputs.PNG_MARK, overwrite=overwrite)
+
+
+def draw_examples(
+    task: Task, path: str | os.PathLike, overwrite: bool = False
+) -> None:
     """Draws a few validation examples of a task.
 
     Images are reassembled from their patches. Other float tokens are shown as
@@ -22,7 +35,18 @@ def draw_examples(task: Task, path: str | os.PathLike) -> None:
     Args:
         task: a `Task`.
         path: the PNG file to write.
+        overwrite: bool, whether an existing file that keras-fpt did not write
+            may be replaced.
+
+    Raises:
+        FileExistsError: such a file exists.
     """
+    picture = picture_output(path, overwrite)
+    picture.check()
+    picture.write(pictures.to_png(_draw_figure(task)))
+
+
+def _draw_figure(task: Task) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -30,16 +54,19 @@ def draw_examples(task: Task, path: str | os.PathLike) -> None:
     figure = Figure(figsize=(2.6 * COLUMNS, 2.7 * ROWS), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(
-        f"{task.name}: {task.description}", wrap=True, parse_math=False
+        pictures.printable(f"{task.name}: {task.description}"),
+        wrap=True,
+        parse_math=False,
     )
     axes = figure.subplots(ROWS, COLUMNS).ravel()
     for panel in axes:
         panel.set_axis_off()
     examples = _examples(task, len(axes))
     for panel, (tokens, label) in zip(axes, examples, strict=False):
-        panel.set_title(_label_text(task, label), fontsize=9, parse_math=False)
+        title = pictures.printable(_label_text(task, label))
+        panel.set_title(title, fontsize=9, parse_math=False)
         _draw(task, tokens, panel)
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def _examples(task: Task, count: int) -> list[tuple[np.ndarray, Any]]:
@@ -64,7 +91,7 @@ def _draw(task: Task, tokens: np.ndarray, axes: Any) -> None:
         axes.text(
             0.5,
             0.98,
-            _text(task, tokens),
+            pictures.printable(_text(task, tokens)),
             family="monospace",
             fontsize=8,
             ha="center",

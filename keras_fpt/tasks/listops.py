@@ -7,10 +7,10 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
 from rich.progress import Progress
 
 from keras_fpt.files import cache
+from keras_fpt.progress import stderr_console
 from keras_fpt.tasks import listops_trees
 from keras_fpt.tasks.listops_trees import CLOSE, SYMBOLS, Expressions
 from keras_fpt.tasks.stored import Examples, Stored
@@ -145,7 +145,7 @@ def _generated() -> dict[str, Expressions]:
 
 
 def _generate(count: int) -> Expressions:
-    with Progress(console=Console(stderr=True)) as bar:
+    with Progress(console=stderr_console()) as bar:
         row = bar.add_task("Generating ListOps", total=count)
         return listops_trees.generate(
             count, SEED, report=lambda done: bar.update(row, completed=done)

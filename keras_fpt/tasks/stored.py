@@ -7,6 +7,7 @@ pipeline can begin at any batch at no cost.
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -74,6 +75,23 @@ class Stored:
     def splits(self) -> Mapping[str, Examples]:
         """The examples of all splits, by name."""
         return self.read()
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash of all examples of all splits, a hexadecimal string.
+
+        It follows from what the examples are, and not from where the files
+        lie that they were read from.
+        """
+        digest = hashlib.sha256()
+        for split, (x, y, names) in self.splits.items():
+            digest.update(repr((split, names)).encode())
+            if isinstance(x, tf.RaggedTensor):
+                digest.update(x.row_lengths().numpy().tobytes())
+                x = x.flat_values.numpy()
+            digest.update(np.ascontiguousarray(x).data)
+            digest.update(np.ascontiguousarray(y).data)
+        return digest.hexdigest()
 
     def train(
         self, batch_size: int, seed: int, first_batch: int

@@ -1,3 +1,5 @@
+from concurrent import futures
+
 import keras
 import numpy as np
 import pytest
@@ -47,7 +49,7 @@ def test_weights_are_restored(method, bad):
     before = model.get_weights()
     with (
         pytest.raises(tf.errors.InvalidArgumentError),
-        jax_lost_state.restored(model, batches(bad)),
+        jax_lost_state.restored(model),
     ):
         getattr(model, method)(batches(bad), verbose=0)
     after = model.get_weights()
@@ -56,3 +58,30 @@ def test_weights_are_restored(method, bad):
     else:
         for old, new in zip(before, after, strict=True):
             np.testing.assert_array_equal(old, new)
+
+
+def test_a_step_that_cannot_be_traced_loses_nothing():
+    model = trained_model()
+    before = model.get_weights()
+    with (
+        pytest.raises((ValueError, TypeError)),
+        jax_lost_state.restored(model),
+    ):
+        weights = np.ones((4, 3))
+        model.fit(np.ones((4, 2)), np.ones(4), sample_weight=weights, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_threads_wait_for_one_another():
+    model = trained_model()
+    x = np.arange(8.0).reshape(4, 2)
+    right = model.predict(x, verbose=0)
+
+    def predict(_):
+        with jax_lost_state.restored(model):
+            return model.predict(x, verbose=0)
+
+    with futures.ThreadPoolExecutor(4) as threads:
+        for answer in threads.map(predict, range(12)):
+            np.testing.assert_array_equal(answer, right)

@@ -1,9 +1,13 @@
+import concurrent.futures
+import threading
+
 import numpy as np
 import pytest
 from conftest import gpt2_backbone
 from families import numpy
 
 from keras_fpt import AdapterSet, FPTClassifier
+from keras_fpt.files import checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,90 @@ def test_an_adapter_that_does_not_fit_is_refused_and_the_others_work(
         shared.activate("other")
     logits = shared.activate("vectors").predict(x, verbose=0)
     np.testing.assert_allclose(logits, expected, atol=1e-6)
+
+
+@pytest.mark.backend_free
+def test_a_refused_adapter_leaves_the_set_as_it_was(preset, adapters, tmp_path):
+    shared = AdapterSet.from_preset(preset)
+    path, x, expected = adapters["vectors"]
+    shared.load("vectors", path)
+    arrays, header = checkpoints.read_arrays(path)
+    arrays["attention/0"] = np.full((16, 2, 8), 3, "float32")
+    stray = tmp_path / "stray.safetensors"
+    checkpoints.write_arrays(stray, arrays, header)
+    # The low-rank weights that it asks for have another rank than those of the
+    # adapter that is loaded after it.
+    arrays, header = checkpoints.read_arrays(adapters["low_rank"][0])
+    arrays["layer_norm/0"] = np.ones(7, "float32")
+    header["model"]["lora_rank"] = 4
+    for name, array in arrays.items():
+        if name.startswith("low_rank/"):
+            shape = [4 if size == 2 else size for size in array.shape]
+            arrays[name] = np.ones(shape, "float32")
+    other_rank = tmp_path / "rank.safetensors"
+    checkpoints.write_arrays(other_rank, arrays, header)
+    quantized = FPTClassifier.from_preset(preset, input_dim=3, quantize="int8")
+    quantized.save_adapter(tmp_path / "int8.safetensors")
+    for bad, message in (
+        (stray, "holds `attention/0`"),
+        (other_rank, "does not fit"),
+        (tmp_path / "int8.safetensors", "would change the answers of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            shared.load("bad", bad)
+        assert shared.active == "vectors" and shared.names == ["vectors"]
+        logits = shared.activate("vectors").predict(x, verbose=0)
+        np.testing.assert_allclose(logits, expected, atol=1e-6)
+    path, x, expected = adapters["low_rank"]
+    shared.load("low_rank", path)
+    logits = shared.activate("low_rank").predict(x, verbose=0)
+    np.testing.assert_allclose(logits, expected, atol=1e-6)
+
+
+@pytest.mark.backend_free
+def test_a_set_of_quantized_adapters(preset, data, tmp_path):
+    model = FPTClassifier.from_preset(preset, input_dim=3, quantize="int8")
+    model.save_adapter(tmp_path / "int8.safetensors")
+    shared = AdapterSet.from_preset(preset)
+    shared.load("one", tmp_path / "int8.safetensors")
+    shared.load("other", tmp_path / "int8.safetensors")
+    np.testing.assert_allclose(
+        shared.activate("one").predict(data[0], verbose=0),
+        model.predict(data[0], verbose=0),
+        atol=1e-5,
+    )
+
+
+def test_threads_get_the_answers_of_their_own_adapters(preset, adapters):
+    shared = AdapterSet.from_preset(preset)
+    for name, (path, x, _) in adapters.items():
+        shared.load(name, path)
+        shared.activate(name).predict(x, verbose=0)  # Compiles it.
+    models = {name: shared.activate(name) for name in adapters}
+    began = threading.Barrier(4, timeout=60)
+
+    def answers(name):
+        """Of the classifier that `activate` returns, and of one kept."""
+        _, x, expected = adapters[name]
+        began.wait()
+        for _ in range(4):
+            for model in (shared.activate(name), models[name]):
+                logits = model.predict(x, verbose=0)
+                np.testing.assert_allclose(logits, expected, atol=1e-6)
+                logits = numpy(model(x))
+                np.testing.assert_allclose(logits, expected, atol=1e-6)
+
+    names = ("vectors", "low_rank", "integers", "vectors")
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
+        list(threads.map(answers, names))
+
+
+@pytest.mark.backend_free
+def test_a_classifier_whose_adapter_was_replaced_says_so(preset, adapters):
+    shared = AdapterSet.from_preset(preset)
+    path, x, _ = adapters["vectors"]
+    shared.load("one", path)
+    old = shared.activate("one")
+    shared.load("one", path)
+    with pytest.raises(ValueError, match="replaced by another one"):
+        old(x)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from conftest import gpt2_backbone
 
-from keras_fpt import FPTClassifier
+from keras_fpt import AdapterSet, FPTClassifier
 from keras_fpt.files import checkpoints
 
 
@@ -165,3 +165,111 @@ def test_unbuilt_model_has_nothing_to_save(backbone, tmp_path):
         model.save_adapter(tmp_path / "adapter.safetensors")
     with pytest.raises(ValueError, match="fit it first"):
         model.save_to_preset(str(tmp_path / "preset"))
+
+
+def without(name):
+    return lambda arrays: arrays.pop(name)
+
+
+def filled(value, dtype="float32"):
+    return lambda arrays: arrays.update(
+        {"output/0": np.full((16, 3), value, dtype)}
+    )
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without("output/0"), "is not complete: it lacks `output/0`"),
+        (without("layer_norm/2"), "is not complete: it lacks `layer_norm/2`"),
+        (without("input/0"), "is not complete: .* `input/0`"),
+        (lambda arrays: arrays.clear(), "is not complete"),
+        (
+            lambda arrays: arrays.update({"attention/0": np.ones((16, 2, 8))}),
+            "holds `attention/0`, which its policy does not train",
+        ),
+        (
+            lambda arrays: arrays.update({"low_rank/0": np.ones((16, 2, 8))}),
+            "holds `low_rank/0`, which its policy does not train",
+        ),
+        (
+            lambda arrays: arrays.update({"output/2": np.ones(3)}),
+            "holds `output/2`",
+        ),
+        (
+            lambda arrays: arrays.update({"layer_norm/0": np.ones(8)}),
+            r"`layer_norm/0` has shape \(8,\)",
+        ),
+        (filled(np.nan), "`output/0` .* hold NaN or infinity"),
+        (filled(-np.inf), "`output/0` .* hold NaN or infinity"),
+        (filled(1e300, "float64"), "too large for float32"),
+        (filled(1, "int64"), "expected `output/0` to hold floating-point"),
+        (filled(1, "bool"), "expected `output/0` to hold floating-point"),
+        (filled(1, "complex64"), "expected `output/0` to hold floating-point"),
+    ],
+)
+def test_only_what_the_policy_trains_is_loaded(
+    trained, tmp_path, change, message
+):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    arrays, header = checkpoints.read_arrays(path)
+    change(arrays)
+    checkpoints.write_arrays(path, arrays, header)
+    before = trained.get_weights()
+    with pytest.raises(ValueError, match=message) as error:
+        trained.load_adapter(path)
+    assert str(path) in str(error.value)
+    for old, new in zip(before, trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_classes", 10**12),
+        ("labels_per_token", 10**9),
+        ("input_dim", 10**11),
+        ("learned_positions", 10**12),
+    ],
+)
+def test_a_header_cannot_ask_for_more_than_the_file_holds(
+    trained, tmp_path, preset, name, value
+):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    arrays, header = checkpoints.read_arrays(path)
+    header["model"][name] = value
+    checkpoints.write_arrays(path, arrays, header)
+    with pytest.raises(ValueError, match="is not complete: its header says"):
+        AdapterSet.from_preset(preset).load("huge", path)
+
+
+@pytest.mark.backend_free
+def test_weights_that_are_not_finite_are_not_saved(preset, tmp_path):
+    model = FPTClassifier.from_preset(preset, input_dim=3)
+    model.output_layer.bias.assign([np.nan, 0])
+    path = tmp_path / "adapter.safetensors"
+    with pytest.raises(ValueError, match="`output/1` .* hold NaN"):
+        model.save_adapter(path)
+    assert not path.exists()
+
+
+@pytest.mark.backend_free
+def test_an_adapter_without_low_rank_weights_answers_without_them(
+    trained, preset, data, tmp_path
+):
+    path = tmp_path / "adapter.safetensors"
+    trained.save_adapter(path)
+    model = FPTClassifier.from_preset(
+        preset, num_classes=3, policy="fpt+low_rank"
+    )
+    model.fit(*data, verbose=0)
+    model.load_adapter(path)
+    np.testing.assert_allclose(
+        model.predict(data[0], verbose=0),
+        trained.predict(data[0], verbose=0),
+        atol=1e-6,
+    )

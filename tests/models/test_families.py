@@ -179,10 +179,11 @@ class TestGroups:
 
     @pytest.mark.backend_free
     def test_norms_are_the_weights_of_norm_layers(self, case):
-        groups = freezing.parameter_groups(FPTClassifier(case.backbone))
+        model = FPTClassifier(case.backbone)
+        groups = freezing.parameter_groups(model)
         norms = [
             variable
-            for layer in case.backbone._flatten_layers()
+            for layer in model.backbone._flatten_layers()
             if "norm" in type(layer).__name__.lower()
             for variable in layer.weights
         ]

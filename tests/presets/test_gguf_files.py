@@ -400,6 +400,53 @@ class TestErrors:
         match = f"`llama.{key}` is 8, but KerasHub's backbone uses 16"
         self.check(path, parts, match, metadata={key: 8})
 
+    @pytest.mark.parametrize(
+        ("fields", "match"),
+        [
+            (
+                {"general.architecture": ["gpt2", "x"]},
+                "`general.architecture` is .*Expected text",
+            ),
+            ({"general.architecture": 3}, "`general.architecture` is 3"),
+            ({"llama.attention.head_count": []}, r"head_count` is \[\]"),
+            ({"llama.attention.head_count": [[4], [4, 4]]}, "head_count` is"),
+        ],
+    )
+    def test_metadata_of_another_type(
+        self, fields, match, parts, path, monkeypatch
+    ):
+        preset = write(path, *parts)
+        contents = gguf.ReaderField.contents
+
+        def changed(field, *arguments):
+            return fields.get(field.name, contents(field, *arguments))
+
+        monkeypatch.setattr(gguf.ReaderField, "contents", changed)
+        with pytest.raises(ValueError, match=f"{path.name}.*{match}"):
+            presets.load_backbone(preset)
+
+    @pytest.mark.parametrize("count", ["many", [1, 2]])
+    def test_number_of_parts_of_another_type(
+        self, count, parts, path, monkeypatch
+    ):
+        write(path, *parts, split_max_tensors=12)
+        next(path.parent.glob("model-00001-of-*.gguf")).rename(path)
+        contents = gguf.ReaderField.contents
+
+        def changed(field, *arguments):
+            is_count = field.name == "split.count"
+            return count if is_count else contents(field, *arguments)
+
+        monkeypatch.setattr(gguf.ReaderField, "contents", changed)
+        with pytest.raises(ValueError, match="`split.count` is .*whole number"):
+            presets.load_backbone(f"gguf:{path}")
+
+    def test_weights_that_are_not_finite(self, parts, path):
+        name = "blk.0.ffn_norm.weight"
+        broken = np.full(64, np.nan, "float32"), None
+        match = f"`{name}` holds NaN"
+        self.check(path, parts, match, tensors={name: broken})
+
     @pytest.mark.parametrize("kind", ["linear", "yarn"])
     def test_scaled_positions(self, kind, parts, path):
         metadata = {"rope.scaling.type": kind, "rope.scaling.factor": 4.0}

@@ -1,4 +1,5 @@
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -6,11 +7,14 @@ import pytest
 from pretraining.test_text import write_corpus
 
 from keras_fpt import FPTClassifier
+from keras_fpt.files import folder_lock
 from keras_fpt.pretraining import (
+    BitMemoryConfig,
     LanguageModelConfig,
     language_model,
     model_card,
     next_token,
+    pretrain_bit_memory,
     pretrain_language_model,
 )
 from keras_fpt.pretraining.schedule import WarmupStableDecay
@@ -121,6 +125,18 @@ def test_resume_with_other_settings_is_refused(finished, corpus):
 
 
 @pytest.mark.backend_free
+def test_two_runs_never_write_to_one_folder(finished, corpus, tmp_path):
+    config = LanguageModelConfig((corpus,), **SMALL)
+    for output, resume in ((finished[0], True), (str(tmp_path), False)):
+        with (
+            folder_lock.lock(output, "a pretraining run"),
+            pytest.raises(BlockingIOError, match="writing a pretraining run"),
+        ):
+            pretrain_language_model(config, output, resume)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.backend_free
 def test_too_little_text_is_refused(corpus, tmp_path):
     config = LanguageModelConfig(
         (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}
@@ -137,6 +153,46 @@ def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
     with pytest.raises(FileExistsError, match="holds no pretraining run"):
         pretrain_language_model(config, str(tmp_path), True)
     assert (tmp_path / "README.md").read_text() == "mine"
+
+
+@pytest.mark.backend_free
+def test_a_folder_of_that_name_is_not_removed(corpus, tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "precious.txt").write_text("mine")
+    config = LanguageModelConfig((corpus,), **SMALL)
+    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+        pretrain_language_model(config, str(tmp_path))
+    assert (tmp_path / "training" / "precious.txt").read_text() == "mine"
+
+
+@pytest.mark.backend_free
+def test_a_pretraining_run_with_links_is_not_resumed(
+    finished, corpus, tmp_path
+):
+    shutil.copytree(finished[0], tmp_path / "run")
+    (tmp_path / "bashrc").write_text("mine")
+    state = tmp_path / "run" / "training" / "history.csv"
+    state.unlink()
+    state.symlink_to(tmp_path / "bashrc")
+    config = LanguageModelConfig((corpus,), **SMALL)
+    with pytest.raises(FileExistsError, match=r"history.csv` is a link"):
+        pretrain_language_model(config, str(tmp_path / "run"), resume=True)
+    assert (tmp_path / "bashrc").read_text() == "mine"
+
+
+@pytest.mark.backend_free
+def test_bit_memory_checks_its_folder_before_it_trains(
+    preset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail())
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("file", "full", "link"):
+        with pytest.raises(FileExistsError, match=name):
+            pretrain_bit_memory(BitMemoryConfig(preset), tmp_path / name)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_schedule_warms_up_stays_and_decays():
@@ -189,3 +245,59 @@ def test_count_models_on_a_case_by_hand():
 def test_bad_configuration(change, message):
     with pytest.raises(ValueError, match=message):
         LanguageModelConfig(("x",), **{**SMALL, **change})
+
+
+@pytest.fixture
+def broken_off(corpus, tmp_path, monkeypatch):
+    """A run that has ended before its first step, and its configuration."""
+    text = tmp_path / "text.txt"
+    shutil.copy(corpus, text)
+    config = LanguageModelConfig((str(text),), **SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(language_model, "_build", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pretrain_language_model(config, str(tmp_path / "lm"))
+    return config, tmp_path / "lm"
+
+
+def change_text(config, work):
+    with open(config.texts[0], "a") as file:
+        file.write("another line\n")
+
+
+def cut_tokens(config, work):
+    path = work / "tokens.bin"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 4 * 2])
+
+
+def change_tokenizer(config, work):
+    path = work / "merges.txt"
+    path.write_text(path.read_text() + "a b\n")
+
+
+@pytest.mark.backend_free
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (change_text, "The text has changed since the run in"),
+        (cut_tokens, "tokens.bin` is damaged"),
+        (change_tokenizer, "merges.txt` is damaged"),
+    ],
+)
+def test_changed_text_and_damaged_tokens_are_not_resumed(
+    broken_off, change, message
+):
+    config, output = broken_off
+    change(config, output / "training")
+    with pytest.raises(ValueError, match=message):
+        pretrain_language_model(config, str(output), resume=True)
+
+
+@pytest.mark.backend_free
+def test_the_same_text_may_have_moved(broken_off, tmp_path, monkeypatch):
+    config, output = broken_off
+    moved = (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
+    config = LanguageModelConfig((str(moved),), **SMALL)
+    monkeypatch.setattr(language_model, "_build", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):  # It goes on.
+        pretrain_language_model(config, str(output), resume=True)

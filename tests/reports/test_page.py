@@ -1,4 +1,5 @@
 import html.parser
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from written_runs import write_run
 
 from keras_fpt import cli
 from keras_fpt.reports import write_report
+from keras_fpt.results import load_runs
 
 pytestmark = pytest.mark.backend_free
 
@@ -98,6 +100,99 @@ def test_names_are_no_html(tmp_path):
     page = Page(path.read_text())
     assert str(tmp_path / "<b>&amp;") in page.cells
     assert "b" not in page.tags
+
+
+def test_names_are_no_paths_and_tables_hold_no_markup(tmp_path):
+    tasks = [
+        "l\udce9gende",
+        "../../outside",
+        "..|..|outside",
+        "=1+1|<b>\\input{x}",
+    ]
+    for index, task in enumerate(tasks):
+        folder = tmp_path / "runs" / str(index)
+        write_run(folder)
+        for name in ("config.json", "metrics.json"):
+            entry = json.loads((folder / name).read_text())
+            (folder / name).write_text(json.dumps({**entry, "task": task}))
+    out = tmp_path / "a" / "b"
+    out.mkdir(parents=True)
+    write_report([tmp_path / "runs"], out / "r.html", out, figures=out)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "-1-1--b--input-x--curves.svg",
+        "..-..-outside-3-curves.svg",
+        "..-..-outside-curves.svg",
+        "arms.csv",
+        "arms.md",
+        "arms.tex",
+        "l-udce9gende-curves.svg",
+        "r.html",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "runs"]
+    assert "\n'=1+1|<b>" in (out / "arms.csv").read_text()
+    assert r"=1+1\|&lt;b&gt;\\input{x}" in (out / "arms.md").read_text()
+    assert "input\\{x\\}" in (out / "arms.tex").read_text()
+
+
+def test_reports_replace_reports_alone(runs, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for _ in range(2):
+        write_report([runs], out / "r.html", out, figures=out)
+    for name in ("r.html", "arms.csv", "arms.md", "arms.tex"):
+        before = (out / name).read_text()
+        (out / name).write_text("mine")
+        with pytest.raises(FileExistsError, match=name):
+            write_report([runs], out / "r.html", out, figures=out)
+        assert (out / name).read_text() == "mine"
+        (out / name).write_text(before)
+    figure = out / "bit_xor-curves.svg"
+    figure.write_text("mine")
+    with pytest.raises(FileExistsError, match="curves.svg"):
+        write_report([runs], out / "r.html", figures=out)
+    write_report([runs], out / "r.html", figures=out, overwrite=True)
+    assert figure.read_text().startswith("<svg")
+    with pytest.raises(FileExistsError, match="the input"):
+        write_report([runs], runs / "fpt0" / "metrics.json", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "entry", "words"),
+    [
+        ("metrics.json", {"learning_rate": "fast"}, "learning_rate"),
+        ("metrics.json", {"steps": {}}, "steps"),
+        ("metrics.json", {"task": ["x"]}, "task"),
+        ("metrics.json", {"preset": {"a": 1}}, "preset"),
+        ("metrics.json", {"wall_seconds": "x"}, "wall_seconds"),
+        ("metrics.json", {"test_accuracy": [1]}, "test_accuracy"),
+        ("metrics.json", {"validation_loss": True}, "validation_loss"),
+        ("history.csv", "", "damaged"),
+        ("history.csv", "step,validation_accuracy\nx,y\n", "damaged"),
+        ("history.csv", "step,seconds\n25,1\n", "validation_accuracy"),
+        ("history.csv", "step,validation_accuracy\n1\n", "damaged"),
+        ("diverged.json", {"error": 3}, "error|final"),
+    ],
+)
+def test_hostile_files_of_runs_are_named(tmp_path, file, entry, words):
+    write_run(tmp_path / "run")
+    path = tmp_path / "run" / file
+    if isinstance(entry, dict):
+        before = json.loads(path.read_text()) if path.exists() else {}
+        entry = json.dumps({**before, **entry})
+    path.write_text(entry)
+    with pytest.raises(ValueError, match=f"{file}`.*({words})"):
+        write_report([tmp_path], tmp_path / "r.html")
+
+
+def test_a_run_does_not_say_where_it_lies(tmp_path):
+    write_run(tmp_path / "run")
+    path = tmp_path / "run" / "metrics.json"
+    entry = json.loads(path.read_text())
+    for name, value in (("folder", "/etc"), ("status", "x"), ("final", "x")):
+        path.write_text(json.dumps({**entry, name: value}))
+        (row,) = load_runs(tmp_path).to_dict("records")
+        assert row["folder"] == str(tmp_path / "run")
+        assert (row["status"], row["final"]) == ("finished", True)
 
 
 def test_tables_in_three_formats(runs, tmp_path):

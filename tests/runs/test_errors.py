@@ -80,7 +80,7 @@ def test_a_disk_that_is_full_for_tensorflow_is_no_lack_of_memory(tmp_path):
     with (
         pytest.raises(OSError, match="the checkpoint of step 3"),
         errors.translate_out_of_memory(),
-        errors.translate_full_disk(
+        errors.translate_disk_errors(
             tmp_path, lambda: "the checkpoint of step 3"
         ),
     ):

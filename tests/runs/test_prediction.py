@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_fpt.runs import RunConfig, evaluate, predict, train
+from keras_fpt.runs import RunConfig, evaluate, predict, to_csv, train
 
 pytestmark = pytest.mark.backend_free
 
@@ -71,6 +71,17 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
     assert written.columns.tolist() == ["example", "prediction", *columns]
     assert written["prediction"].tolist() == frame["prediction"].tolist()
 
+    # Written again, but not over what it reads, nor over another's file.
+    predict(folder, new, output)
+    rows, other = new.read_bytes(), tmp_path / "notes.csv"
+    other.write_text("mine")
+    for path in (new, other, folder / "adapter.safetensors"):
+        with pytest.raises(FileExistsError, match=path.name):
+            predict(folder, new, path)
+    with pytest.raises(FileExistsError, match="the input"):
+        predict(folder, new, new, overwrite=True)
+    assert new.read_bytes() == rows and other.read_text() == "mine"
+
     long = "group,value\n" + "a,1\n" * 200
     (tmp_path / "long.csv").write_text(long)
     with pytest.raises(ValueError, match="group a: 200 tokens are more than"):
@@ -78,6 +89,20 @@ def test_new_groups_get_names_classes_and_probabilities(finished, tmp_path):
     (tmp_path / "other.csv").write_text("group,speed\na,1\n")
     with pytest.raises(ValueError, match="other.csv` has no column 'value'"):
         predict(folder, tmp_path / "other.csv")
+
+
+def test_predictions_hold_no_formulas(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "example": ["=cmd()", "row 2"],
+            "prediction": ["-1", "@x"],
+            "probability_-1": [1.0, 0.0],
+        }
+    )
+    assert to_csv(frame).splitlines()[1:] == [
+        "'=cmd(),-1,1.000000",
+        "row 2,'@x,0.000000",
+    ]
 
 
 def test_runs_that_cannot_predict(preset, tmp_path):

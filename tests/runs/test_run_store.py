@@ -4,13 +4,16 @@ import threading
 
 import pytest
 
+from keras_fpt.files.folder_lock import TakenOver
 from keras_fpt.results import load_runs, read_history
 from keras_fpt.runs import (
     RunConfig,
     evaluate,
     get_or_train,
+    recorder,
     resolve,
     run_store,
+    train,
 )
 from keras_fpt.runs import (
     folder as run_folder,
@@ -113,6 +116,51 @@ def test_a_run_that_is_being_trained_is_waited_for(
     monkeypatch.setattr(run_store.time, "sleep", sleep)
     found, _ = get_or_train(config, runs, test=False)
     assert found == folder and waited.is_set()
+
+
+def test_a_run_of_a_silent_process_is_taken_over(
+    config, searched, tmp_path, monkeypatch
+):
+    asked = []
+
+    def may_take_over():
+        asked.append(None)
+        return len(asked) == 2
+
+    def train(config, folder, take_over, **kwargs):
+        with run_folder.lock(folder, take_over=take_over):
+            (folder / "metrics.json").write_text(searched[2])
+
+    monkeypatch.setattr(run_store, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(run_store, "train", train)
+    folder = tmp_path / run_store.run_name(resolve(config))
+    with run_folder.lock(folder) as suspended:
+        _, metrics = get_or_train(config, tmp_path, False, may_take_over)
+        assert len(asked) == 2 and metrics == json.loads(searched[2])
+        with run_folder.lock(folder), pytest.raises(TakenOver):
+            suspended.check()
+
+
+def test_who_wakes_up_writes_nothing_to_a_run_that_was_taken_over(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(recorder.CheckpointInterval, "is_due", lambda _: True)
+    write, written = recorder.checkpoint_folder.write, []
+
+    def lose_the_lock(folder, step, *arguments, **keywords):
+        write(folder, step, *arguments, **keywords)
+        written.append(step)
+        if step == 2:
+            lock = tmp_path / run_folder.LOCK
+            lock.rename(tmp_path / "suspended")
+            lock.write_text("1\n")
+
+    monkeypatch.setattr(recorder.checkpoint_folder, "write", lose_the_lock)
+    with pytest.raises(TakenOver, match="taken over a run"):
+        train(config, tmp_path)
+    assert written == [1, 2]
+    assert not (tmp_path / "history.csv").exists()
+    assert (tmp_path / run_folder.LOCK).read_text() == "1\n"
 
 
 def test_a_run_that_diverges_stays_as_it_is(config, tmp_path, no_training):

@@ -1,6 +1,7 @@
 """Sweeps, with real workers, some of which are killed."""
 
 import concurrent.futures
+import dataclasses
 import json
 import os
 import pathlib
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import optuna
@@ -15,9 +17,14 @@ import pytest
 from launching import free_ports
 
 from keras_fpt import cli
+from keras_fpt.files.folder_lock import TakenOver
 from keras_fpt.results import load_runs
 from keras_fpt.runs import RunConfig
-from keras_fpt.studies import optuna_studies, sweep_worker
+from keras_fpt.studies import (
+    database_address,
+    optuna_studies,
+    sweep_worker,
+)
 from keras_fpt.studies import sweep as sweeps
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
@@ -101,6 +108,9 @@ def test_a_killed_workers_run_is_taken_over(
 ):
     folder = tmp_path / "sweep"
     arguments = command(config, folder, "--workers", "2")
+    # Workers must not run what lies in the current folder.
+    (tmp_path / "optuna.py").write_text("raise SystemExit('ran a stranger')")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["keras-fpt", *arguments])
     with concurrent.futures.ThreadPoolExecutor() as threads:
         killing = threads.submit(kill_a_worker, folder)
@@ -240,6 +250,19 @@ def test_another_sweeps_folder_is_left_alone(config, tmp_path):
     ("changes", "message"),
     [
         ({"search": {"learning_rate": (1e-3, -1.0)}}, "learning rate above 0"),
+        (
+            {"search": {"learning_rate": Range(-1.0, 1e-3)}, "trials": 2},
+            "learning rate above 0",
+        ),
+        ({"search": {"dropout": (0.1, 5.0)}}, "arm fpt with .*dropout=5.0"),
+        (
+            {"search": {"dropout": Range(0, 2)}, "trials": 2},
+            "arm fpt with .*dropout=2",
+        ),
+        ({"search": {"depth": (1, 99)}}, "depth=99 cannot be built"),
+        ({"search": {"quantize": ("int3",)}}, "quantize=int3"),
+        ({"search": {"readout": ("middle",)}}, "readout=middle"),
+        ({"search": {"dtype": ("float7",)}}, "dtype=float7"),
         ({"run": RunConfig("bit_xo")}, "Unknown task 'bit_xo'"),
     ],
 )
@@ -266,6 +289,175 @@ def test_a_worker_that_fails_says_why(config, tmp_path, monkeypatch, capsys):
     assert stop.value.code == sweep_worker.FAILED
     *_, last = capsys.readouterr().err.splitlines()
     assert last.startswith("ValueError: ") and "config.json" in last
+
+
+def test_a_worker_ends_with_its_parent():
+    read, held_by_parent = os.pipe()
+    stopped = threading.Event()
+    waiting = sweep_worker.stop_with_parent(read, stopped.set)
+    assert not stopped.wait(0.1)
+    os.close(held_by_parent)  # As the system does, however the parent ends.
+    assert stopped.wait(5)
+    waiting.join()
+    os.close(read)
+
+
+class Stuck:
+    """A worker's process that does not end when it is asked to."""
+
+    pid = 1
+
+    def __init__(self):
+        self.signals, self.is_killed = [], False
+
+    def send_signal(self, number):
+        self.signals.append(number)
+
+    def wait(self, timeout):
+        raise subprocess.TimeoutExpired("worker", timeout)
+
+    def kill(self):
+        self.is_killed = True
+
+
+def test_a_worker_that_is_stuck_is_not_waited_for(monkeypatch, messages):
+    monkeypatch.setattr(sweeps, "STOP_SECONDS", 0.0)
+    processes = sweeps._Processes.__new__(sweeps._Processes)
+    stuck = Stuck()
+    processes.running = {pathlib.Path("worker.log"): stuck}
+    processes.stop()
+    # A suspended one is woken up, so that it can save a checkpoint.
+    assert stuck.signals == [signal.SIGTERM, signal.SIGCONT]
+    assert stuck.is_killed and "did not end within" in messages[0]
+
+
+@pytest.fixture
+def trials(tmp_path):
+    """Two workers' views of a study with one trial."""
+    url = database_address.of_file(tmp_path / "study.db")
+    storages = [optuna_studies.open_storage(url, 4) for _ in range(2)]
+    first, second = (
+        optuna.create_study(
+            storage=storage, study_name="a", load_if_exists=True
+        )
+        for storage in storages
+    )
+    first.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
+    return first, second, storages[1]
+
+
+def give_up(study, storage):
+    """What another worker does with the trial of a silent one."""
+    (running,) = study.get_trials(states=[optuna.trial.TrialState.RUNNING])
+    state = optuna.trial.TrialState.FAIL
+    storage.set_trial_state_values(running._trial_id, state)
+    retry = storage.get_heartbeat_stale_trial_callback()
+    retry(study, storage.get_trial(running._trial_id))
+
+
+@pytest.mark.parametrize("error", [None, TakenOver("lost"), KeyboardInterrupt])
+def test_a_worker_that_wakes_up_leaves_its_trial_to_another(trials, error):
+    first, second, storage = trials
+
+    def objective(trial):
+        trial.suggest_categorical("x", (1, 2))
+        give_up(second, storage)
+        if error is not None:
+            raise error
+        return 1.0
+
+    if error is KeyboardInterrupt:  # It was asked to stop as well.
+        with pytest.raises(KeyboardInterrupt):
+            sweep_worker._run_trial(first, objective)
+    else:
+        sweep_worker._run_trial(first, objective)
+    states = [trial.state.name for trial in second.trials]
+    assert states == ["FAIL", "WAITING"]
+
+
+def test_other_errors_of_a_trial_are_raised(trials):
+    def objective(trial):
+        raise ValueError("no good")
+
+    with pytest.raises(ValueError, match="no good"):
+        sweep_worker._run_trial(trials[0], objective)
+
+
+def test_a_run_is_taken_over_only_if_no_worker_tries_it(trials):
+    first, second, storage = trials
+    second.enqueue_trial({"x": 1})
+    ours, others = first.ask(), second.ask()
+    for trial in (ours, others):
+        trial.suggest_categorical("x", (1, 2))
+    assert optuna_studies.is_running(ours)
+    assert optuna_studies.is_tried_elsewhere(ours)
+    second.tell(others, state=optuna.trial.TrialState.FAIL)
+    assert not optuna_studies.is_tried_elsewhere(ours)
+    give_up(second, storage)
+    assert not optuna_studies.is_running(ours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_workers_end_when_the_sweep_does(config, tmp_path, number):
+    folder = tmp_path / "sweep"
+    config = dataclasses.replace(
+        config, run=config.run.with_settings(steps=5000)
+    )
+    process = start(config, folder)
+    pid, name = worker(folder)
+    process.send_signal(number)
+    process.wait(TIMEOUT)
+    wait_until(lambda: not is_alive(pid))
+    # It has saved a checkpoint, if it had begun to train.
+    assert not (folder / "runs" / name / ".lock").exists()
+
+
+@pytest.mark.slow
+def test_a_suspended_workers_run_is_taken_over(config, tmp_path):
+    folder = tmp_path / "sweep"
+    config = dataclasses.replace(
+        config, run=config.run.with_settings(steps=400)
+    )
+    process = start(config, folder, "--workers", "2")
+    pid, name = worker(folder)
+    os.kill(pid, signal.SIGSTOP)
+    metrics = folder / "runs" / name / "metrics.json"
+    wait_until(metrics.is_file)
+    os.kill(pid, signal.SIGCONT)
+    output, _ = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, output
+    check(config, folder)
+
+
+@pytest.mark.slow
+def test_a_suspended_worker_does_not_hold_up_a_sweep(config, tmp_path):
+    folder = tmp_path / "sweep"
+    config = dataclasses.replace(
+        config, run=config.run.with_settings(steps=5000)
+    )
+    process = start(config, folder)
+    pid, _ = worker(folder)
+    os.kill(pid, signal.SIGSTOP)
+    process.terminate()
+    process.communicate(timeout=3 * sweeps.STOP_SECONDS)
+    assert process.returncode == 75 and not is_alive(pid)
+
+
+def wait_until(condition):
+    for _ in range(20 * TIMEOUT):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"It did not happen within {TIMEOUT} seconds.")
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_worker_that_fails_ends_the_sweep(config, tmp_path, monkeypatch):

@@ -224,6 +224,12 @@ def as_sequences(x: Any) -> Any:
     Raises:
         ValueError: `x` does not hold sequences, or holds NaN or infinity.
     """
+    if isinstance(x, np.ndarray) and x.ndim > 1 and not x.size:
+        # Its shape alone may promise more rows than fit into memory.
+        raise ValueError(
+            "Expected sequences of at least one token but received an array "
+            f"of shape {x.shape}."
+        )
     # Iterating over a pandas.DataFrame would give its columns.
     rows = [np.asarray(row) for row in getattr(x, "to_numpy", lambda: x)()]
     if not rows:

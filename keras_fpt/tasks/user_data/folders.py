@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
+from keras_fpt import progress
 from keras_fpt.tasks.user_data import classes, splitting
 
 SPLIT_FOLDERS = {"train", "validation", "valid", "val", "test"}
@@ -126,7 +125,5 @@ def read_all(
     """Applies `read` to each file, with a progress bar on stderr."""
     return [
         read(file)
-        for file in track(
-            files, f"Reading {what}", console=Console(stderr=True)
-        )
+        for file in progress.track(files, f"Reading {what}", len(files))
     ]

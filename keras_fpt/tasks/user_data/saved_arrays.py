@@ -56,8 +56,10 @@ def read_arrays(
         try:
             return list(batches.collect_examples(_load_dataset(path), rank))
         except tf.errors.OpError as error:
+            # Without the names of TensorFlow's own functions and operations.
+            reason = error.message.rpartition("}} ")[2].partition(" [Op:")[0]
             raise ValueError(
-                f"The data set in `{path}` is damaged: {error.message}"
+                f"The data set in `{path}` is damaged or not complete: {reason}"
             ) from error
     if zipfile.is_zipfile(path):
         _check_archive_size(path)
@@ -99,7 +101,7 @@ def _load_dataset(path: str | os.PathLike) -> Any:
 
     TensorFlow waits forever for a data set that is still being written, reads
     from any folder that the metadata names, and crashes if two files contradict
-    each other.
+    each other. Of a file that is cut off, it reads what is left.
     """
     import tensorflow as tf
     from google.protobuf import message
@@ -141,4 +143,8 @@ def _load_dataset(path: str | os.PathLike) -> Any:
             f"The data set in `{path}` is damaged: `{file.name}` contradicts "
             "dataset_spec.pb."
         )
+    if record.num_elements > 0:  # Early versions of TensorFlow count nothing.
+        # A file that is cut off between two records reads as a shorter one.
+        count = tf.data.experimental.assert_cardinality(record.num_elements)
+        dataset = dataset.apply(count)
     return dataset

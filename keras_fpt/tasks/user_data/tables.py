@@ -22,6 +22,8 @@ from keras_fpt.tasks.user_data import (
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
+# Of the numbers in a column.
+MAGNITUDES = (1e-140, 1e140)
 IGNORE_ADVICE = " To leave a column out, use ignore_column (--ignore-column)."
 
 
@@ -54,6 +56,11 @@ class TableReader:
                 f"Expected a mean and a scale for each of {len(self.columns)} "
                 f"columns but received {len(self.mean)} and {len(self.scale)}."
             )
+        is_usable = np.isfinite(self.mean) & np.isfinite(self.scale)
+        if not (is_usable & (np.array(self.scale) > 0)).all():
+            raise ValueError(
+                "Expected finite means and scales above 0 for the columns."
+            )
 
     def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
         """Reads the sequences of a new file, and their names.
@@ -63,7 +70,7 @@ class TableReader:
         """
         frame = table_files.read_table(path)
         values = self.standardized(
-            table_files.numbers(frame, self.columns, path)
+            table_files.numbers(frame, self.columns, path), path
         )
         parts = table_layout.group_rows(frame, self.group_column, path)
         if self.window is not None and self.stride is not None:
@@ -91,9 +98,25 @@ class TableReader:
         """Whether each row is a sequence, and each of its cells a token."""
         return self.group_column is None and self.window is None
 
-    def standardized(self, values: np.ndarray) -> np.ndarray:
-        """Scales rows `(rows, columns)` as the training rows were scaled."""
-        return sequences.standardized(values, self.mean, self.scale)
+    def standardized(
+        self, values: np.ndarray, path: str | os.PathLike
+    ) -> np.ndarray:
+        """Scales rows `(rows, columns)` as the training rows were scaled.
+
+        Raises:
+            ValueError: a number is too far from those of training.
+        """
+        with np.errstate(over="ignore"):
+            scaled = sequences.standardized(values, self.mean, self.scale)
+        wrong = np.argwhere(~np.isfinite(scaled))
+        if len(wrong):
+            row, index = wrong[0]
+            raise ValueError(
+                f"`{path}`, row {row + 1}, column '{self.columns[index]}': "
+                f"{values[row, index]:g} is too large. In training, the "
+                f"column's standard deviation is {self.scale[index]:g}."
+            )
+        return scaled
 
 
 @prefix_errors_with_path
@@ -199,6 +222,7 @@ def from_csv(
     train_rows = np.unique(
         np.concatenate([rows_of[i] for i in layout.splits["train"]])
     )
+    _check_magnitudes(values[train_rows], columns, path)
     mean, scale = sequences.statistics(values[train_rows])
     reader = TableReader(
         columns,
@@ -212,7 +236,7 @@ def from_csv(
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         table_layout.cut(
-            reader.standardized(values), rows_of, reader.is_by_row
+            reader.standardized(values, path), rows_of, reader.is_by_row
         ),
         y,
         class_names,
@@ -227,6 +251,26 @@ def from_csv(
         ],
         verbose=verbose,
     )
+
+
+def _check_magnitudes(
+    values: np.ndarray, columns: Sequence[str], path: str | os.PathLike
+) -> None:
+    """Checks that float64 can hold the squares of a table's numbers.
+
+    Without them there is no standard deviation, and a column would become
+    zeros.
+    """
+    low, high = MAGNITUDES
+    largest = np.abs(values).max(axis=0)
+    wrong = np.flatnonzero((largest > high) | ((largest > 0) & (largest < low)))
+    if len(wrong):
+        raise ValueError(
+            f"`{path}`, column '{columns[wrong[0]]}': its largest number is "
+            f"{largest[wrong[0]]:g} in magnitude, which cannot be "
+            f"standardized. Expected one from {low:g} to {high:g}. Rescale the "
+            f"column.{IGNORE_ADVICE}"
+        )
 
 
 def _check_window(window: int | None, stride: int | None) -> None:

@@ -233,3 +233,26 @@ def test_damaged_saved_arrays_are_refused(x, tmp_path):
     np.savez(tmp_path / "objects.npz", x=np.array([{}], object), y=[0])
     with pytest.raises(ValueError, match="objects.npz"):
         tasks.get(tmp_path / "objects.npz")
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_a_saved_data_set_that_is_cut_off_is_refused(tmp_path, batch_size):
+    x = np.random.default_rng(0).normal(size=(70, 5, 3)).astype("float32")
+    y = (x.sum((1, 2)) > 0).astype("int32")
+    dataset = tf.data.Dataset.from_tensor_slices((x, y))
+    if batch_size is not None:
+        dataset = dataset.batch(batch_size)
+    folder = tmp_path / "saved"
+    dataset.save(str(folder))
+    assert sum(len(y) for _, y, _ in splits_of(tasks.get(folder))) == 70
+    (file,) = folder.rglob("*.snapshot")
+    content = file.read_bytes()
+    # At the end of a record, and within one.
+    for length in (len(content) // 2, len(content) // 2 - 9, 0):
+        file.write_bytes(content[:length])
+        with pytest.raises(ValueError, match="damaged or not complete"):
+            tasks.get(folder)
+
+
+def splits_of(task):
+    return task.data.splits.values()

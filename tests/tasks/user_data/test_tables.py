@@ -197,6 +197,50 @@ def test_a_constant_column_stays_small(tmp_path):
     assert abs(x[0, 0, 0] - 0.1) < 1e-3
 
 
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_a_column_that_cannot_be_standardized_is_named(table, factor):
+    lines = table.read_text().splitlines()
+    cells = [line.split(",") for line in lines[1:]]
+    rows = [(float(a) * factor, b, label) for a, b, label in cells]
+    write(table, ("a", "b", "level"), rows)
+    with pytest.raises(ValueError, match="table.csv`, column 'a': its largest"):
+        tasks.from_csv(table, "level", verbose=False)
+    task = tasks.from_csv(table, "level", ignore_column="a", verbose=False)
+    assert task.sequence_length == 1
+
+
+def test_a_new_number_far_from_those_of_training_is_named(table, tmp_path):
+    reader = tasks.from_csv(table, "level", verbose=False).reader
+    new = write(tmp_path / "new.csv", ("a", "b"), [(1, 2), (1, 1e60)])
+    with pytest.raises(ValueError, match="new.csv`, row 2, column 'b': 1e"):
+        reader.read(new)
+
+
+def test_a_bare_carriage_return_ends_a_row(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'a,b\r1,"x\ry"\r\r2,z\r')
+    read = table_files.read_table(path)
+    assert read.to_numpy().tolist() == [["1", "x\ry"], ["2", "z"]]
+    path.write_bytes(b"a,b\n1\r2,z\n")
+    with pytest.raises(ValueError, match="row 1: expected 2 cells"):
+        table_files.read_table(path)
+
+
+def test_a_wide_table_is_parsed_by_blocks(tmp_path, monkeypatch):
+    names = [f"c{i}" for i in range(50)]
+    rows = np.arange(100.0).reshape(2, 50).tolist()
+    path = write(tmp_path / "wide.csv", names, rows)
+    monkeypatch.setattr(table_files, "CELLS_AT_ONCE", 14)
+    frame = table_files.read_table(path)
+    assert table_files.numbers(frame, names[::-1], path).tolist() == [
+        row[::-1] for row in rows
+    ]
+    rows[1][30] = "x"
+    frame = table_files.read_table(write(path, names, rows))
+    with pytest.raises(ValueError, match="row 2, column 'c30': .*'x'"):
+        table_files.numbers(frame, names, path)
+
+
 def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
     task = tasks.from_csv(
         series,

@@ -1,0 +1,34 @@
+"""On TensorFlow, `layer.trainable = True` does nothing where it is `True`.
+
+The fault: on TensorFlow, an assignment of the value that an attribute of a
+Keras 3.15 layer has already returns at once. The setter of `trainable` is not
+called, so the frozen layers within a layer whose own flag is `True` stay
+frozen. No upstream issue was found.
+"""
+
+from typing import Any
+
+import keras
+
+
+def repair() -> None:
+    """Lets assignments to `trainable` reach the setter, for every layer.
+
+    It does nothing on other backends.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
+
+    original = KerasAutoTrackable.__setattr__
+    if getattr(original, "reaches_trainable", False):
+        return
+
+    def assign(layer: Any, name: str, value: Any) -> None:
+        if name == "trainable":
+            type(layer).trainable.fset(layer, value)
+        else:
+            original(layer, name, value)
+
+    assign.reaches_trainable = True  # type: ignore[attr-defined]
+    KerasAutoTrackable.__setattr__ = assign

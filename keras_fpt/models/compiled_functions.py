@@ -1,0 +1,62 @@
+"""Drops compiled functions of a model that no longer compute what it does.
+
+Keras keeps the steps of training, evaluation and prediction that it has
+compiled, and the optimizer's state, until `compile` is called again. Where a
+policy, a `trainable` flag, LoRA, quantization or an adapter has changed the
+model, they belong to the model that it was before.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_fpt.compat import optimizer_settings
+
+
+class CompiledFunctions:
+    """What the compiled functions of a model were made for."""
+
+    def __init__(self) -> None:
+        self.made_for: tuple | None = None
+
+    def drop_stale(self, model: Any) -> None:
+        """Drops functions, and the optimizer's state, that are out of date.
+
+        Args:
+            model: the `FPTClassifier` whose functions these are.
+        """
+        now = (
+            model.options,
+            *((id(v), v.trainable, v.dtype) for v in model.variables),
+        )
+        if now != self.made_for:
+            self.made_for = now
+            model.train_function = None
+            model.test_function = None
+            model.predict_function = None
+        optimizer = model.optimizer
+        if optimizer is None or not optimizer.built:
+            return
+        known = [id(v) for v in optimizer_settings.trained_by(optimizer)]
+        if known != [id(v) for v in model.trainable_variables]:
+            model.optimizer = optimizer_settings.without_state(optimizer)
+
+
+@contextlib.contextmanager
+def changed_within(model: Any) -> Iterator[None]:
+    """Within it, a model may be changed, also by a callback during `fit`.
+
+    Args:
+        model: an `FPTClassifier`.
+    """
+    if keras.backend.backend() == "jax":
+        # During an epoch, the values are not in the variables.
+        model.jax_state_sync()
+    is_fitting = model.train_function is not None
+    yield
+    if model.compiled:
+        model.compiled_functions.drop_stale(model)
+        if is_fitting:  # Perhaps; then `fit` calls it in its next step.
+            model.make_train_function()

@@ -1,0 +1,187 @@
+"""Checks of labels and sample weights, by what the compiled loss takes."""
+
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.models import arrays
+from keras_fpt.models.label_rules import LabelRule
+
+
+def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
+    """Checks labels.
+
+    Args:
+        expected: an `Expected`, for the sizes of the model.
+        rule: `LabelRule`, what its loss takes.
+        y: array of labels.
+        rows: int, the number of examples.
+
+    Raises:
+        ValueError: their type, shape or values are not what the loss takes.
+    """
+    if rule.kind == "unknown":
+        _check_unknown(y, "labels", rows)
+        return
+    labels = arrays.as_array(y, "labels")
+    if labels.dtype.kind not in "biuf" and "float" not in labels.dtype.name:
+        raise ValueError(
+            f"Expected integer labels but received {labels.dtype}. Number the "
+            "classes from 0, for instance with np.unique(y, "
+            "return_inverse=True)."
+        )
+    check_label_shape(expected, rule, labels.shape)
+    _check_rows(labels, "labels", rows)
+    if is_classes(expected, rule, labels.shape):
+        _check_classes(expected, rule, labels)
+    else:
+        _check_numbers(rule, labels)
+
+
+def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
+    """Checks the shape of labels, with `None` for unknown sizes.
+
+    Raises:
+        ValueError: it is not what the loss takes.
+    """
+    if rule.kind == "unknown":
+        return
+    answers, classes = expected.num_answers, expected.num_classes
+    per_example = () if answers == 1 else (answers,)
+    sizes = tuple(shape[1:])
+    if is_classes(expected, rule, shape):
+        count = int(np.prod([n or 1 for n in sizes]))
+        if len(shape) not in (1, 2) or count != answers:
+            remedy = ""
+            if _fits(sizes, (*per_example, classes)):
+                remedy = (
+                    " For labels of one number per class, compile the model "
+                    "with keras.losses.CategoricalCrossentropy("
+                    "from_logits=True) or BinaryCrossentropy(from_logits=True)."
+                )
+            raise ValueError(
+                f"Expected integer labels of shape {_batch(per_example)} but "
+                f"received shape {tuple(shape)}.{remedy}"
+            )
+        return
+    allowed = [(*per_example, classes)]
+    if classes == 1:
+        allowed.append(per_example)
+    if not any(_fits(sizes, other) for other in allowed):
+        raise ValueError(
+            f"Expected labels of shape {_batch(allowed[0])}, since the loss "
+            f"{rule.loss} takes a number for each class, but received shape "
+            f"{tuple(shape)}. For integer labels, compile the model with "
+            "keras.losses.SparseCategoricalCrossentropy(from_logits=True), or "
+            "convert them with keras.utils.to_categorical."
+        )
+
+
+def is_classes(expected: Any, rule: LabelRule, shape: Any) -> bool:
+    """Whether labels of a shape are classes, not numbers for each class."""
+    if rule.kind != "by_shape":
+        return rule.kind == "classes"
+    rank = 2 if expected.num_answers == 1 else 3
+    return len(shape) < rank or shape[-1] == 1
+
+
+def check_weights(expected: Any, rule: LabelRule, weights: Any, n: int) -> None:
+    """Checks sample weights.
+
+    Args:
+        expected: an `Expected`, for the sizes of the model.
+        rule: `LabelRule`, what its loss takes.
+        weights: array of weights.
+        n: int, the number of examples.
+
+    Raises:
+        ValueError: their shape does not fit, or they are not finite numbers.
+    """
+    if rule.kind == "unknown":
+        _check_unknown(weights, "sample_weight", n)
+        return
+    array = arrays.as_numbers(weights, "sample_weight")
+    _check_weights_shape(expected, array.shape)
+    _check_rows(array, "sample_weight", n)
+    _check_finite(array, "sample_weight")
+
+
+def _check_weights_shape(expected: Any, shape: tuple[int, ...]) -> None:
+    answers = expected.num_answers
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] in (1, answers)):
+        return
+    also = "" if answers == 1 else f" or (batch, {answers})"
+    raise ValueError(
+        f"Expected sample_weight of shape (batch,){also} but received shape "
+        f"{shape}."
+    )
+
+
+def _check_unknown(values: Any, name: str, rows: int) -> None:
+    """What is certain whatever the loss: as many rows, of finite numbers."""
+    if not hasattr(values, "__array__"):
+        return
+    array = arrays.as_array(values, name)
+    if array.ndim:
+        _check_rows(array, name, rows)
+    if array.dtype.kind == "f":
+        _check_finite(array, name)
+
+
+def _check_rows(array: np.ndarray, name: str, rows: int) -> None:
+    if len(array) != rows:
+        raise ValueError(
+            f"Expected {name} for each of {rows} examples but received "
+            f"{len(array)}."
+        )
+
+
+def _check_finite(array: np.ndarray, name: str) -> None:
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = np.argwhere(~finite)[0]
+        raise ValueError(
+            f"Expected finite numbers as {name} but received "
+            f"{array[tuple(first)]} in example {first[0]}."
+        )
+
+
+def _check_classes(expected: Any, rule: LabelRule, labels: np.ndarray) -> None:
+    used = labels
+    if rule.ignore_class is not None:
+        used = labels[labels != rule.ignore_class]
+    if used.dtype.kind not in "biu":
+        wrong = used != np.round(used)
+        if wrong.any():
+            raise ValueError(
+                f"Expected integer labels but received {used[wrong].flat[0]}. "
+                "keras-fpt classifies; it does not do regression."
+            )
+    wrong = (used < 0) | (used >= expected.num_classes)
+    if wrong.any():
+        raise ValueError(
+            f"Expected labels from 0 to {expected.num_classes - 1} but "
+            f"received {used[wrong].flat[0]}. The model was built with "
+            f"num_classes={expected.num_classes}."
+        )
+
+
+def _check_numbers(rule: LabelRule, labels: np.ndarray) -> None:
+    _check_finite(labels, "labels")
+    if rule.is_probability:
+        wrong = (labels < 0) | (labels > 1)
+        if wrong.any():
+            raise ValueError(
+                "Expected labels from 0 to 1, as the loss "
+                f"{rule.loss} takes them, but received {labels[wrong].flat[0]}."
+            )
+
+
+def _fits(sizes: tuple, other: tuple) -> bool:
+    return len(sizes) == len(other) and all(
+        a is None or a == b for a, b in zip(sizes, other, strict=True)
+    )
+
+
+def _batch(sizes: tuple[int, ...]) -> str:
+    return f"(batch, {', '.join(map(str, sizes))})" if sizes else "(batch,)"

@@ -1,0 +1,47 @@
+"""The mask that a Keras layer upstream, such as `Masking`, gives to tokens."""
+
+from typing import Any
+
+from keras import ops
+
+
+def move_to_front(tokens: Any, mask: Any) -> tuple[Any, Any]:
+    """Moves the tokens that a mask keeps to the front, in their order.
+
+    A token that is masked is left out, wherever it is, as Keras's recurrent
+    layers skip it. The model itself has its padding on the right.
+
+    Args:
+        tokens: float tensor `(batch, tokens, dim)` or int tensor
+            `(batch, tokens)`.
+        mask: bool tensor `(batch, tokens)`, `False` where a token is left
+            out.
+
+    Returns:
+        Tuple of the tokens in their new order and their `padding_mask`, an
+        int tensor `(batch, tokens)`.
+    """
+    mask = ops.cast(mask, "int32")
+    length = ops.shape(mask)[1]
+    steps = ops.arange(length, dtype="int32")[None]
+    order = ops.argsort(steps + (1 - mask) * length, axis=1)
+    index = order[..., None] if len(tokens.shape) == 3 else order
+    return (
+        ops.take_along_axis(tokens, index, axis=1),
+        ops.take_along_axis(mask, order, axis=1),
+    )
+
+
+def nan_where_too_few(embeddings: Any, mask: Any, minimum: int) -> Any:
+    """NaN for sequences of which too few tokens are left.
+
+    A compiled step cannot raise an error for values that it computes. Without
+    this, it would answer from tokens that are masked.
+
+    Args:
+        embeddings: float tensor `(batch, tokens, dim)`.
+        mask: int tensor `(batch, tokens)`, 1 where a token is real.
+        minimum: int, how many tokens the model reads.
+    """
+    too_few = ops.sum(mask, axis=1) < minimum
+    return ops.where(too_few[:, None, None], float("nan"), embeddings)

@@ -1,0 +1,297 @@
+"""What a run is made of, by content and not by name: `manifest.json`.
+
+A preset, a table or a folder can change while its name stays. So a run's
+folder holds digests of the weights and the data that it started with. They are
+compared whenever the run is resumed, evaluated or used.
+
+Folders of earlier versions have no manifest, and nothing is compared.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+from keras_fpt import files
+from keras_fpt.files import json_files
+from keras_fpt.presets import GGUF_SCHEME
+from keras_fpt.runs import arms
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.folder import DATA, MANIFEST, Path, is_preset_path
+from keras_fpt.runs.resolved import ResolvedRun
+
+_REMEDY = "Put the earlier {what} back, or train again in another folder."
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a run is made of.
+
+    Args:
+        configuration: dict, the run's settings apart from paths.
+        weights: string, the digest of the backbone's weights as they were
+            loaded or drawn, before any training.
+        data: string, the digest of all examples; `None` for tasks that
+            generate them.
+        description: string, the digest of `data.json`, or `None`.
+        paths: dict from settings that are paths to paths relative to the
+            run's folder, so that a run that was moved with its preset and data
+            finds them.
+    """
+
+    configuration: dict[str, Any]
+    weights: str
+    data: str | None = None
+    description: str | None = None
+    paths: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: ResolvedRun, weights: str) -> "Manifest":
+        """The manifest of a run, which is in no folder yet.
+
+        Args:
+            run: a `ResolvedRun`.
+            weights: string, the `backbones.digest` of its backbone.
+        """
+        return cls(
+            configuration(run.identity()), weights, run.task.data.fingerprint
+        )
+
+    @property
+    def digest(self) -> str:
+        """A hash of the configuration, weights and data, wherever they are."""
+        parts = [self.configuration, self.weights, self.data]
+        return _digest(json.dumps(parts, sort_keys=True).encode())
+
+    @property
+    def source_of_weights(self) -> str:
+        """What decides the weights, as text, apart from their content."""
+        names = ["preset", "arm", "dtype"]
+        if arms.get(str(self.configuration.get("arm"))).draws_weights:
+            names.append("seed")
+        parts = [self.configuration.get(name) for name in names]
+        return json.dumps([*parts, self.paths.get("preset")])
+
+    @property
+    def source_of_data(self) -> str:
+        """What decides the data, as text, apart from its content."""
+        names = ("task", "options")
+        return json.dumps([self.configuration.get(name) for name in names])
+
+
+def parts(run: ResolvedRun) -> dict[str, Any]:
+    """A run's settings apart from paths, and the digest of its data."""
+    return {
+        **configuration(run.identity()),
+        "data": run.task.data.fingerprint,
+    }
+
+
+def configuration(settings: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings without paths, as JSON values.
+
+    Args:
+        settings: dict, the `identity()` of a run.
+    """
+    settings = json.loads(json.dumps(settings))
+    for name in ("data_dir", "source"):
+        settings.pop(name, None)
+    settings.get("options", {}).pop("labels", None)
+    if is_preset_path(settings["preset"]):
+        settings["preset"] = None
+    return settings
+
+
+def save_or_check(run: ResolvedRun, manifest: Manifest, folder: Path) -> None:
+    """Writes a run's manifest, or checks that it is as when the run started.
+
+    Args:
+        run: the `ResolvedRun`.
+        manifest: its `Manifest`.
+        folder: path of its folder, which may hold `data.json`.
+
+    Raises:
+        ValueError: the configuration, weights or data have changed.
+    """
+    saved = read(folder)
+    if saved is None:
+        whole = dataclasses.replace(
+            manifest,
+            description=_digest_of_file(pathlib.Path(folder, DATA)),
+            paths=_relative_paths(run, folder),
+        )
+        text = json.dumps(dataclasses.asdict(whole), indent=2) + "\n"
+        files.write_text(pathlib.Path(folder, MANIFEST), text)
+        return
+    check_configuration(saved, manifest.configuration, folder)
+    check_data(saved, manifest.data, folder)
+    if saved.weights != manifest.weights:
+        raise ValueError(
+            f"The weights of the preset '{run.preset.text}' have changed since "
+            f"the run in `{folder}` started. {_REMEDY.format(what='preset')}"
+        )
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest in a run's folder; `None` if there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    path = pathlib.Path(folder, MANIFEST)
+    if not path.is_file():
+        return None
+    return json_files.from_dict(
+        Manifest, json_files.read_object(path), f"`{path}`"
+    )
+
+
+def check_configuration(
+    saved: Manifest, current: dict[str, Any], folder: Path
+) -> None:
+    """Raises `ValueError` where a setting is not the one in a manifest."""
+    for name in sorted(current.keys() | saved.configuration.keys()):
+        before, now = saved.configuration.get(name), current.get(name)
+        if before != now:
+            raise ValueError(
+                f"The run in `{folder}` was started with {name}={before}, but "
+                f"its configuration now says {name}={now}. "
+                f"{_REMEDY.format(what='configuration')}"
+            )
+
+
+def check_data(saved: Manifest, data: str | None, folder: Path) -> None:
+    """Raises `ValueError` where data is not that of a manifest."""
+    if saved.data != data:
+        raise ValueError(
+            f"The data has changed since the run in `{folder}` started, so "
+            f"its splits would differ. {_REMEDY.format(what='data')}"
+        )
+
+
+def check_files(run: ResolvedRun, folder: Path) -> None:
+    """Checks a finished run whose model is not built, nor its data needed.
+
+    Args:
+        run: the `ResolvedRun`.
+        folder: path of its folder.
+
+    Raises:
+        ValueError: the user's own data, or files of a folder that the user
+            has named, have changed.
+    """
+    saved, data = read(folder), run.named_data
+    if saved is not None and data is not None:
+        check_data(saved, data, folder)
+
+
+def check_description(saved: Manifest, folder: Path) -> None:
+    """Raises `ValueError` where `data.json` is not that of a manifest."""
+    path = pathlib.Path(folder, DATA)
+    if saved.description not in (None, _digest_of_file(path)):
+        raise ValueError(
+            f"`{path}` has changed since the run started, so classes or units "
+            "could be taken for others. Put the earlier file back, or train "
+            "again in another folder."
+        )
+
+
+def check_adapter(saved: Manifest, header: dict[str, Any], path: Path) -> None:
+    """Raises `ValueError` where an adapter is that of another run.
+
+    Args:
+        saved: the run's `Manifest`.
+        header: dict, the header of the adapter; those of earlier versions do
+            not say which run they are of.
+        path: path of the adapter.
+    """
+    if header.get("run") not in (None, saved.digest):
+        raise ValueError(
+            f"The adapter `{path}` was trained by another run: on other data, "
+            "from other weights, or with another configuration. Put the "
+            "folder's own adapter back, or train again."
+        )
+
+
+def check_study(run: ResolvedRun, folder: Path, weights: str) -> None:
+    """Checks a run against the other runs of its study, beside its folder.
+
+    Args:
+        run: the `ResolvedRun`.
+        folder: path of the run's folder.
+        weights: string, the `backbones.digest` of its backbone.
+
+    Raises:
+        ValueError: another run was trained on other data of the same name, or
+            from other weights of the same name.
+    """
+    folder = pathlib.Path(folder)
+    mine = dataclasses.replace(
+        Manifest.of(run, weights), paths=_relative_paths(run, folder)
+    )
+    open_checks = {"data", "weights"}
+    for path in sorted(folder.parent.glob(f"*/{MANIFEST}")):
+        other = None if path.parent == folder else read(path.parent)
+        if other is None:
+            continue
+        for what in sorted(open_checks):
+            source = f"source_of_{what}"
+            if getattr(other, source) != getattr(mine, source):
+                continue
+            if getattr(other, what) != getattr(mine, what):
+                raise ValueError(
+                    f"The {what} changed since the run in `{path.parent}` was "
+                    "trained, so the runs of this study could not be "
+                    f"compared. Put the earlier {what} back, or choose "
+                    "another output folder."
+                )
+            open_checks.remove(what)
+        if not open_checks:
+            return
+
+
+def locate(config: RunConfig, folder: Path) -> RunConfig:
+    """A run's configuration, with its paths where they are now.
+
+    Paths that exist relative to the run's folder, as when the run started, are
+    taken before those that the configuration names.
+
+    Args:
+        config: the `RunConfig` in the folder.
+        folder: path of the run's folder.
+    """
+    saved = read(folder)
+    found: dict[str, Any] = {
+        name: os.path.abspath(os.path.join(folder, relative))
+        for name, relative in (saved.paths if saved else {}).items()
+        if os.path.exists(os.path.join(folder, relative))
+    }
+    if "labels" in found:
+        found["options"] = {**config.options, "labels": found.pop("labels")}
+    if str(config.preset).startswith(GGUF_SCHEME) and "preset" in found:
+        found["preset"] = GGUF_SCHEME + found["preset"]
+    return config.with_settings(**found)
+
+
+def _relative_paths(run: ResolvedRun, folder: Path) -> dict[str, str]:
+    settings = run.settings()
+    paths = {name: settings[name] for name in ("data_dir", "source")}
+    paths["labels"] = run.options.get("labels")
+    if is_preset_path(run.preset.text):
+        paths["preset"] = run.preset.text.removeprefix(GGUF_SCHEME)
+    start = os.path.realpath(folder)
+    return {
+        name: os.path.relpath(os.path.realpath(path), start)
+        for name, path in paths.items()
+        if path is not None
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of_file(path: pathlib.Path) -> str | None:
+    return _digest(path.read_bytes()) if path.is_file() else None

@@ -1,0 +1,61 @@
+"""Checks a sweep before any worker is started."""
+
+import dataclasses
+import itertools
+from typing import Any
+
+import keras
+
+from keras_fpt import logs, tasks
+from keras_fpt.models import ModelOptions
+from keras_fpt.runs import ResolvedRun, build_model, resolve
+from keras_fpt.studies.sweep_config import Range, SweepConfig
+
+
+def check(config: SweepConfig) -> None:
+    """Raises the errors that the sweep's runs would raise at their start.
+
+    Every point of a grid is checked, and the ends of each range. Where options
+    of the model are set or searched, models are built, too, since whether a
+    value fits depends on the backbone.
+
+    Raises:
+        ValueError, FileNotFoundError: something in `config` is invalid.
+    """
+    built: set[ModelOptions] = set()
+    with logs.only_warnings(tasks.__name__):  # Workers describe the task.
+        for number, settings in enumerate(_points(config)):
+            for arm, run_config in config.configs(settings).items():
+                run = resolve(run_config)
+                is_known = run_config.model in built and number
+                if run_config.model != ModelOptions() and not is_known:
+                    _check_model(run, arm)
+                    built.add(run_config.model)
+
+
+def _points(config: SweepConfig) -> list[dict[str, Any]]:
+    """The grid, with a range's ends in place of what lies between."""
+    values = [
+        (v.low, v.high) if isinstance(v, Range) else v
+        for v in config.search.values()
+    ]
+    return [
+        dict(zip(config.search, point, strict=True))
+        for point in itertools.product(*values)
+    ]
+
+
+def _check_model(run: ResolvedRun, arm: str) -> None:
+    try:
+        build_model(run)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        changed = ", ".join(
+            f"{field.name}={getattr(run.config.model, field.name)}"
+            for field in dataclasses.fields(ModelOptions)
+            if getattr(run.config.model, field.name) != field.default
+        )
+        raise ValueError(
+            f"The model of arm {arm} with {changed} cannot be built: {error}"
+        ) from error
+    finally:
+        keras.utils.clear_session()

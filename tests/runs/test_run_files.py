@@ -1,0 +1,112 @@
+"""What is written to a run's folder, and what is removed from it."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from written_runs import write_run
+
+from keras_fpt.files import checkpoints, json_files
+from keras_fpt.runs import RunConfig, checkpoint_folder, errors, finishing
+from keras_fpt.runs import folder as run_folder
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's folder with two checkpoints, and files of somebody else."""
+    folder = tmp_path / "run"
+    write_run(folder)
+    for step in (1, 2):
+        name = f"{step:09d}.safetensors"
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        checkpoints.write_arrays(
+            folder / "checkpoints" / name, {"a": np.ones(3)}, {"step": step}
+        )
+    (folder / "tensorboard").mkdir()
+    (folder / "tensorboard" / "events.out.tfevents.1").touch()
+    for place in ("notes.txt", "checkpoints/my_llm.safetensors"):
+        (folder / place).write_text("mine")
+    return folder
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_overwriting_removes_the_runs_files_alone(run):
+    (run / "checkpoints" / "000000003.safetensors.1f.tmp").touch()
+    run_folder.clear(run)
+    assert names(run) == ["checkpoints", "notes.txt"]
+    assert names(run / "checkpoints") == ["my_llm.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "place", ["curves.png", "checkpoints", ".lock", "tensorboard/x"]
+)
+def test_a_run_folder_with_links_is_not_written_to(run, tmp_path, place):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    if place == "checkpoints":
+        (run / place).rename(tmp_path / "away")
+    (run / place).symlink_to(victim)
+    for flags in ((True, False), (False, True)):
+        with pytest.raises(FileExistsError, match=f"{place}` is a link"):
+            run_folder.check_output(run, *flags)
+    assert victim.read_text() == "mine"
+
+
+def test_a_checkpoint_of_a_later_version_is_kept_and_named(run):
+    newest = run / "checkpoints" / "000000002.safetensors"
+    header = {checkpoints.METADATA_KEY: json.dumps(["x", {"step": 2}, "new"])}
+    save_file({"a": np.ones(3)}, newest, header)
+    before = names(run / "checkpoints")
+    with pytest.raises(ValueError, match=r"0002.safetensors.*later version"):
+        checkpoint_folder.newest(run / "checkpoints")
+    assert names(run / "checkpoints") == before
+
+
+def test_a_damaged_checkpoint_is_renamed_and_kept(run, messages):
+    newest = run / "checkpoints" / "000000002.safetensors"
+    content = newest.read_bytes()[:-1]
+    newest.write_bytes(content)
+    assert checkpoint_folder.newest(run / "checkpoints")[1] == {"step": 1}
+    (kept,) = (run / "checkpoints").glob("*.damaged-*")
+    assert kept.read_bytes() == content and kept.name in messages[0]
+    checkpoint_folder.remove(run / "checkpoints")
+    assert names(run / "checkpoints") == [kept.name, "my_llm.safetensors"]
+
+
+@pytest.mark.parametrize("task", ["a $ b_$", "l\udce9gende", r"\frac{", "🤖\n"])
+def test_any_name_is_drawn(run, monkeypatch, task):
+    rows = [
+        {
+            **{f"train_{name}": 0.5 for name in ("loss", "accuracy")},
+            **{f"validation_{name}": 0.5 for name in ("loss", "accuracy")},
+            "step": step,
+        }
+        for step in (1, 2)
+    ]
+    monkeypatch.setattr(finishing, "read_history", lambda folder: rows)
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps({**metrics, "task": task}))
+    finishing.draw_missing_curves(run)
+    assert (run / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_what_decorates_a_run_only_warns(messages):
+    with errors.warn_instead("draw curves.png"):
+        raise ValueError("no such font")
+    assert messages == ["Warning: could not draw curves.png: no such font"]
+    with pytest.raises(KeyboardInterrupt), errors.warn_instead("draw"):
+        raise KeyboardInterrupt
+
+
+def test_names_that_are_not_utf_8_are_read_back(tmp_path):
+    config = RunConfig("l\udce9gende", source="/data/l\udce9gende.csv")
+    (tmp_path / "config.json").write_text(config.to_json())
+    assert RunConfig.read(tmp_path / "config.json") == config
+    with pytest.raises(ValueError, match="steps"):
+        json_files.from_dict(RunConfig, {"task": "\udce9", "steps": "x"}, "x")
