@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_fpt import data_errors, distribution
-from keras_fpt.compat import jax_lost_state
+from keras_fpt.compat import jax_lost_state, tensorflow_kept_gradients
 from keras_fpt.models import arrays, batch_sources, input_checks
 from keras_fpt.models.batch_sources import Admission
 from keras_fpt.models.input_checks import Expected
@@ -108,7 +108,10 @@ class _Gate:
         """
         token = _has_passed.set(True)
         try:
-            with jax_lost_state.restored(self.model):
+            with (
+                jax_lost_state.restored(self.model),
+                tensorflow_kept_gradients.forgotten_with(self.model),
+            ):
                 yield
         except Exception as error:
             clear = self._refusal(error) or data_errors.clear_error(error)

@@ -1,0 +1,59 @@
+"""Gradients that TensorFlow keeps for ever.
+
+The fault: TensorFlow 2.21 registers the gradient of each `tf.custom_gradient`,
+and of each `tf.function` within another, under a name of its own, and never
+removes it. The graphs of every model that was trained stay in memory, some
+13 MB for a small one.
+
+Upstream: https://github.com/tensorflow/tensorflow/issues/27492 and
+https://github.com/tensorflow/tensorflow/issues/97697, of which newer releases
+may mend a part; https://github.com/keras-team/tf-keras/pull/898 removes such
+entries as well.
+"""
+
+import contextlib
+import weakref
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
+
+import keras
+
+_PREFIXES = ("CustomGradient-", "PartitionedCall-")
+
+
+@contextlib.contextmanager
+def forgotten_with(model: Any) -> Iterator[None]:
+    """Within it, what TensorFlow registers is removed when the model is.
+
+    It does nothing on other backends.
+
+    Args:
+        model: the `keras.Model` whose functions are traced.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    registry = registered()
+    before = set(registry)
+    try:
+        yield
+    finally:
+        new = [
+            name
+            for name in registry.keys() - before
+            if name.startswith(_PREFIXES)
+        ]
+        if new:
+            weakref.finalize(model, _forget, registry, new).atexit = False
+
+
+def registered() -> MutableMapping[str, Any]:
+    """TensorFlow's gradient functions, by name."""
+    from tensorflow.python.framework import ops
+
+    return ops.gradient_registry._registry
+
+
+def _forget(registry: MutableMapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        registry.pop(name, None)
