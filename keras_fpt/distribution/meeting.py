@@ -371,7 +371,7 @@ def _exit(text: str, status: int) -> None:
     """Ends the process, whose main thread may wait for ever."""
     with contextlib.suppress(OSError, ValueError):
         if text:
-            print(text, file=sys.stderr)
+            sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
         sys.stdout.flush()
     os._exit(status)

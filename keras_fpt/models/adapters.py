@@ -98,13 +98,20 @@ def read(
         FileNotFoundError: the file does not exist.
         ValueError: the file is damaged, or not an adapter.
     """
+    arrays, header = _read(path)
+    _check_sizes(arrays, header["model"], path)
+    return arrays, header
+
+
+def _read(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
     header["model"] = model_settings.check_settings(header.get("model"), path)
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
-    _check_sizes(arrays, header["model"], path)
     return arrays, header
 
 
@@ -178,9 +185,10 @@ def prepare(
     Raises:
         FileNotFoundError, ValueError: see `load_adapter`.
     """
-    arrays, header = read(path)
+    arrays, header = _read(path)
     settings = header["model"]
     _require_same_model(model, path, header)
+    _check_sizes(arrays, settings, path)
     policy = settings["policy"]
     if not model.built:
         model.build((None, None, settings["input_dim"]))

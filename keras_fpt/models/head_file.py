@@ -22,9 +22,13 @@ def require_built(model: Any) -> None:
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str], exact: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays, which are finite floats, and the header of a file.
+
+    Args:
+        path: the file.
+        exact: string, how the names of arrays begin that may be integers too.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -32,7 +36,13 @@ def read(
     """
     with _errors_name(path):
         arrays, header = checkpoints.read_arrays(path)
-    require_finite(arrays, path)
+    floats = {
+        name: array
+        for name, array in arrays.items()
+        if array.dtype.kind not in "iu"
+        or not (exact and name.startswith(exact))
+    }
+    require_finite(floats, path)
     return arrays, header if isinstance(header, dict) else {}
 
 

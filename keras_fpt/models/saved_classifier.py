@@ -42,7 +42,7 @@ def from_preset(
     if not has_head:
         return cls(backbone, **arguments)
 
-    arrays, header = head_file.read(path)
+    arrays, header = head_file.read(path, exact=_LOW_RANK)
     saved = model_settings.check_settings(header.get("model"), path)
     for name, value in arguments.items():
         if name in saved and name != "policy" and saved[name] != value:

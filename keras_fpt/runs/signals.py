@@ -108,14 +108,13 @@ def _bounded(seconds: float) -> Iterator[None]:
     def wait() -> None:
         while number := read.recv(1):
             if number[0] in _RAISED and not has_ended.wait(seconds):
-                print(
+                sys.stderr.write(
                     f"The process was asked to stop {seconds:g} seconds ago, "
                     "but waits for another one. It ends now; start all of "
                     "them again with --resume to continue from the last "
-                    "checkpoint.",
-                    file=sys.stderr,
-                    flush=True,
+                    "checkpoint.\n"
                 )
+                sys.stderr.flush()
                 os._exit(PREEMPTED_STATUS)
 
     thread = threading.Thread(target=wait, daemon=True)

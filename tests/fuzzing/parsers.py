@@ -220,7 +220,8 @@ def _adapter_file(path):
         "model": settings,
         "fingerprint": "0",
     }
-    checkpoints.write_arrays(path, {"input/0": np.ones((3, 4))}, header)
+    arrays = {"input/0": np.ones((3, 4)), "output/1": np.ones(2)}
+    checkpoints.write_arrays(path, arrays, header)
 
 
 def _text(content):

@@ -46,6 +46,7 @@ def test_a_run_leaves_its_record(finished, preset):
         "config.json",
         "curves.png",
         "history.csv",
+        "manifest.json",
         "metrics.json",
         "tensorboard",
     ]

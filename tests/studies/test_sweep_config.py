@@ -33,7 +33,10 @@ def test_what_to_search_is_read_from_text(text, expected):
         ("learning_rate=fast", "learning_rate to be float .*'fast'"),
         ("depth=1.5", "depth to be int .*'1.5'"),
         ("learned_positions=1", "learned_positions to be bool"),
-        ("dropout=0.5:0.1", "a lower to a higher number but received 0.5:0.1"),
+        (
+            "dropout=0.5:0.1",
+            "a lower to a higher finite number but received 0.5:0.1",
+        ),
     ],
 )
 def test_text_that_says_nothing_to_search(text, message):
