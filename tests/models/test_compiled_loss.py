@@ -24,6 +24,8 @@ def make(loss=SPARSE, metrics=None, weighted_metrics=None, **kwargs):
         loss,
         metrics=metrics,
         weighted_metrics=weighted_metrics,
+        # XLA, which Keras would use on TensorFlow, takes seconds to compile.
+        jit_compile=keras.backend.backend() == "jax",
     )
     return model
 
