@@ -7,6 +7,7 @@ command line shows them through rich.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -59,12 +60,15 @@ class StandardStream:
     def _drop_if_lost(self, stream: Any) -> Iterator[None]:
         try:
             yield
-        except OSError:
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return  # The reader is slow, not gone.
             # What the stream still holds is written once more when Python
             # ends, which would fail again.
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, stream.fileno())
-            os.close(null)
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
 
 
 class _StandardOutput(logging.StreamHandler):

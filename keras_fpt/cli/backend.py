@@ -7,6 +7,7 @@ import tempfile
 BACKENDS = ("tensorflow", "jax", "torch")
 # Variables that Keras and its backends read as they are imported.
 _PREFIXES = ("KERAS_", "JAX_", "XLA_", "CUDA_")
+_OWN = "KERAS_FPT_"  # They do not matter there, and one may hold a password.
 
 
 def load_backend() -> None:
@@ -62,7 +63,7 @@ def _describe(error: Exception) -> str:
     variables = ", ".join(
         f"{name}={value[:80]!r}"
         for name, value in sorted(os.environ.items())
-        if name.startswith(_PREFIXES)
+        if name.startswith(_PREFIXES) and not name.startswith(_OWN)
     )
     return (
         f"Keras and its backend cannot be loaded: {line.rstrip('.')}. Look at "

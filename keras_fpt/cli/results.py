@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from keras_fpt import logs
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import console, print_plain
@@ -67,7 +68,8 @@ def predict(
     from keras_fpt import runs
 
     if output == Path("-"):
-        frame = runs.predict(run_dir, data, preset=preset)
+        with logs.only_warnings():  # Only the table goes to the output.
+            frame = runs.predict(run_dir, data, preset=preset)
         console.file.write(runs.to_csv(frame))
         return
     frame = runs.predict(run_dir, data, output, overwrite, preset=preset)

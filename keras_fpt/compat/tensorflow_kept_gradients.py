@@ -18,17 +18,20 @@ from typing import Any
 
 import keras
 
-_PREFIXES = ("CustomGradient-", "PartitionedCall-")
+# Of a `tf.custom_gradient`, and of a `tf.function`.
+OPERATIONS, FUNCTIONS = "CustomGradient-", "PartitionedCall-"
 
 
 @contextlib.contextmanager
-def forgotten_with(model: Any) -> Iterator[None]:
-    """Within it, what TensorFlow registers is removed when the model is.
+def forgotten_with(owner: Any, *kinds: str) -> Iterator[None]:
+    """Within it, what TensorFlow registers is removed when its owner is.
 
     It does nothing on other backends.
 
     Args:
-        model: the `keras.Model` whose functions are traced.
+        owner: the object whose operations are traced.
+        *kinds: `OPERATIONS`, and `FUNCTIONS` where no code of users runs, whose
+            functions may outlive the owner.
     """
     if keras.backend.backend() != "tensorflow":
         yield
@@ -39,12 +42,10 @@ def forgotten_with(model: Any) -> Iterator[None]:
         yield
     finally:
         new = [
-            name
-            for name in registry.keys() - before
-            if name.startswith(_PREFIXES)
+            name for name in registry.keys() - before if name.startswith(kinds)
         ]
         if new:
-            weakref.finalize(model, _forget, registry, new).atexit = False
+            weakref.finalize(owner, _forget, registry, new).atexit = False
 
 
 def registered() -> MutableMapping[str, Any]:

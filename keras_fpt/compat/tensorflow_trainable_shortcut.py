@@ -21,14 +21,15 @@ def repair() -> None:
     from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
 
     original = KerasAutoTrackable.__setattr__
-    if getattr(original, "reaches_trainable", False):
+    if hasattr(original, "repaired"):
         return
 
     def assign(layer: Any, name: str, value: Any) -> None:
-        if name == "trainable":
-            type(layer).trainable.fset(layer, value)
+        setter = getattr(type(layer), name, None)
+        if name == "trainable" and isinstance(setter, property):
+            setter.__set__(layer, value)
         else:
             original(layer, name, value)
 
-    assign.reaches_trainable = True  # type: ignore[attr-defined]
+    assign.repaired = original  # type: ignore[attr-defined]
     KerasAutoTrackable.__setattr__ = assign

@@ -6,7 +6,6 @@ the engine of process 0 will listen, and stay connected while they train: the
 operating system closes a connection when a process ends, in whatever way.
 """
 
-import atexit
 import contextlib
 import errno
 import json
@@ -359,12 +358,13 @@ def _bound_exit(status: int) -> None:
     JAX waits there for the other processes, which may never come.
     """
 
-    def start() -> None:
-        timer = threading.Timer(GRACE_SECONDS, _exit, ("", status))
-        timer.daemon = True
-        timer.start()
+    def wait() -> None:
+        threading.main_thread().join()  # Until the interpreter begins to end.
+        time.sleep(GRACE_SECONDS)
+        _exit("", status)
 
-    atexit.register(start)
+    # It is started now: a Python that ends starts no more threads.
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _exit(text: str, status: int) -> None:

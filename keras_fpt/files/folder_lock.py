@@ -41,9 +41,10 @@ class FolderLock:
 
     def is_held(self) -> bool:
         """Whether it is still this process's."""
+        # A process that took the folder over may have ended already, and
+        # removed its file.
         found = self._find()
-        # Whoever removes the file by hand has not taken the folder over.
-        return found is None or found == self._identity
+        return found is not None and found == self._identity
 
     def _find(self) -> tuple[int, int] | None:
         try:

@@ -18,7 +18,10 @@ _COMPUTING = (
     *("call", "predict", "predict_on_batch", "evaluate", "test_on_batch"),
     *("get_weights", "save", "save_weights", "save_adapter", "save_to_preset"),
     *("export", "embed", "read_states", "answers"),
+    *("attention_scores", "frozen_features"),
 )
+# Those that would change what the adapters share.
+_CHANGING = ("fit", "train_on_batch", "load_adapter", "set_policy", "quantize")
 
 
 class AdapterSet:
@@ -180,6 +183,8 @@ class AdapterSet:
         """Lets a model compute only with its own adapter, one at a time."""
         for name in _COMPUTING:
             setattr(model, name, self._guarded(model, getattr(model, name)))
+        for name in _CHANGING:
+            setattr(model, name, _refuse)
 
     def _guarded(self, model: FPTClassifier, method: Callable) -> Callable:
         @functools.wraps(method)
@@ -201,6 +206,14 @@ class AdapterSet:
         if self.active is not None:
             _assign(self._original[self.active])
             self.active = None
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise ValueError(
+        "An AdapterSet is for inference: its classifiers share one backbone. "
+        "Change or train a classifier of its own, from FPTClassifier."
+        "from_preset."
+    )
 
 
 def _values(variables: list[Any]) -> list[tuple[Any, Any]]:

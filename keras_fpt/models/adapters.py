@@ -70,13 +70,15 @@ def save_adapter(
             and `seed`.
 
     Raises:
-        ValueError: the input layer is not built yet, or a weight is NaN or
-            infinite.
+        ValueError: the input layer is not built yet, a weight is NaN or
+            infinite, or more trains than the policy says.
     """
     head_file.require_built(model)
+    stored = _stored_weights(model, model.policy)
+    _require_all_stored(model, stored)
     arrays = {
         name: ops.convert_to_numpy(variable)
-        for name, variable in _stored_weights(model, model.policy).items()
+        for name, variable in stored.items()
     }
     head_file.require_finite(arrays, path)
     header = {
@@ -87,6 +89,18 @@ def save_adapter(
         "fingerprint": fingerprint(model, model.policy),
     }
     checkpoints.write_arrays(path, arrays, header)
+
+
+def _require_all_stored(model: Any, stored: dict[str, Any]) -> None:
+    """Raises a `ValueError` where an adapter would leave out what trains."""
+    ids = {id(variable) for variable in stored.values()}
+    left_out = [v for v in model.trainable_variables if id(v) not in ids]
+    if left_out:
+        raise ValueError(
+            f"An adapter holds what the policy '{model.policy}' trains, but "
+            f"`{left_out[0].path}` trains as well. Name its group in "
+            "set_policy, or save the whole model with model.save."
+        )
 
 
 def read(

@@ -16,28 +16,32 @@ from keras_fpt.compat import optimizer_settings
 
 
 class CompiledFunctions:
-    """What the compiled functions of a model were made for."""
+    """What each compiled function of a model was made for."""
 
     def __init__(self) -> None:
-        self.made_for: tuple | None = None
+        self.made_for: dict[str, tuple] = {}
 
-    def drop_stale(self, model: Any) -> None:
-        """Drops functions, and the optimizer's state, that are out of date.
+    def drop_stale(self, model: Any, name: str) -> None:
+        """Drops a function that was made for the model as it was before.
+
+        With the function that trains, an optimizer whose state belongs to
+        other weights gives way to a new one.
 
         Args:
             model: the `FPTClassifier` whose functions these are.
+            name: string, `"train_function"`, `"test_function"` or
+                `"predict_function"`. `fit` holds on to the first while it
+                validates with the second.
         """
         now = (
             model.options,
             *((id(v), v.trainable, v.dtype) for v in model.variables),
         )
-        if now != self.made_for:
-            self.made_for = now
-            model.train_function = None
-            model.test_function = None
-            model.predict_function = None
+        if self.made_for.get(name) != now:
+            self.made_for[name] = now
+            setattr(model, name, None)
         optimizer = model.optimizer
-        if optimizer is None or not optimizer.built:
+        if name != "train_function" or optimizer is None or not optimizer.built:
             return
         known = [id(v) for v in optimizer_settings.trained_by(optimizer)]
         if known != [id(v) for v in model.trainable_variables]:
@@ -57,6 +61,6 @@ def changed_within(model: Any) -> Iterator[None]:
     is_fitting = model.train_function is not None
     yield
     if model.compiled:
-        model.compiled_functions.drop_stale(model)
+        model.compiled_functions.drop_stale(model, "train_function")
         if is_fitting:  # Perhaps; then `fit` calls it in its next step.
             model.make_train_function()

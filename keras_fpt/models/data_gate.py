@@ -108,9 +108,10 @@ class _Gate:
         """
         token = _has_passed.set(True)
         try:
+            kept = tensorflow_kept_gradients
             with (
                 jax_lost_state.restored(self.model),
-                tensorflow_kept_gradients.forgotten_with(self.model),
+                kept.forgotten_with(self.model, kept.OPERATIONS),
             ):
                 yield
         except Exception as error:

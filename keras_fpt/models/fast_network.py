@@ -8,7 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fpt.compat import keras_hub_internals, keras_internals
+from keras_fpt.compat import (
+    keras_hub_internals,
+    keras_internals,
+    tensorflow_kept_gradients,
+)
 from keras_fpt.models import fast_attention, fast_ops
 
 
@@ -48,6 +52,13 @@ class FastNetwork:
         padding_mask: Any,
         read: Any = None,
         training: bool | None = None,
+    ) -> Any:
+        kept = tensorflow_kept_gradients
+        with kept.forgotten_with(self, kept.OPERATIONS, kept.FUNCTIONS):
+            return self._compute(inputs, padding_mask, read, training)
+
+    def _compute(
+        self, inputs: list, padding_mask: Any, read: Any, training: bool | None
     ) -> Any:
         x = self.prefix(inputs, training=training)
         *blocks, last = self.blocks

@@ -369,20 +369,20 @@ class FPTClassifier(keras.Model):
             optimizer = paper_recipe.paper_optimizer()
             if self.variable_dtype == "float16":
                 optimizer.epsilon = 1e-7  # 1e-8 is 0 there.
-        if metrics == "auto":
-            is_paper = loss == "auto"
-            metrics = (
-                paper_recipe.paper_metrics(self.num_classes)
-                if is_paper
-                else None
-            )
+        is_paper = metrics == "auto" and loss == "auto"
+        if is_paper:
+            metrics = paper_recipe.paper_metrics(self.num_classes)
+        elif metrics == "auto":
+            metrics = None
         if loss == "auto":
             loss = paper_recipe.paper_loss(self.num_classes)
             kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
         label_rules.check_loss(loss, self.num_classes)
         metrics = label_rules.metrics_on_logits(metrics, self.num_classes)
-        self.has_only_keras_metrics = several_answers.are_keras_metrics(
-            metrics, weighted_metrics
+        # The paper's accuracy needs no answers as examples, which would add
+        # up in another order.
+        self.has_only_keras_metrics = not is_paper and (
+            several_answers.are_keras_metrics(metrics, weighted_metrics)
         )
         keras_stale_compile.forget(self)
         super().compile(
@@ -473,7 +473,7 @@ class FPTClassifier(keras.Model):
     get_metrics_result = several_answers.get_metrics_result
 
     def make_train_function(self, force: bool = False) -> None:
-        self.compiled_functions.drop_stale(self)
+        self.compiled_functions.drop_stale(self, "train_function")
         # On TensorFlow, Keras lets the first step make the optimizer's slots,
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
@@ -482,11 +482,11 @@ class FPTClassifier(keras.Model):
             return super().make_train_function(force)
 
     def make_test_function(self, force: bool = False) -> Any:
-        self.compiled_functions.drop_stale(self)
+        self.compiled_functions.drop_stale(self, "test_function")
         return super().make_test_function(force)
 
     def make_predict_function(self, force: bool = False) -> Any:
-        self.compiled_functions.drop_stale(self)
+        self.compiled_functions.drop_stale(self, "predict_function")
         return super().make_predict_function(force)
 
     # === Readings ===

@@ -27,7 +27,6 @@ from keras_fpt.progress import StepProgress
 
 LOGGER = logging.getLogger(__name__)
 WORK_FOLDER = "training"
-TOKENS = "tokens.bin"
 STEPS_PER_CHECKPOINT = 200
 QUICK_VALIDATION_TOKENS = 32_768
 

@@ -70,7 +70,8 @@ class Manifest:
         """What decides the weights, as text, apart from their content."""
         names = ["preset", "arm", "dtype"]
         if arms.get(str(self.configuration.get("arm"))).draws_weights:
-            names.append("seed")
+            # Some of these arms are as large as the task's sequences need.
+            names += ["seed", "task", "options"]
         parts = [self.configuration.get(name) for name in names]
         return json.dumps([*parts, self.paths.get("preset")])
 

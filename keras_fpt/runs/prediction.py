@@ -17,7 +17,7 @@ Path = str | os.PathLike[str]
 
 
 # The beginning of a file of predictions.
-MARK = rb"\Aexample,prediction,probability_"
+MARK = rb'\Aexample,prediction,"?probability_'
 
 
 def predict(

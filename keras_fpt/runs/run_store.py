@@ -83,8 +83,8 @@ def _get_or_train(
         final = test or diverged["final"]
         _write_diverged(run_folder, diverged["error"], final)
         return None
-    if not folder.is_finished(run_folder):
-        try:
+    try:
+        if not folder.is_finished(run_folder):
             train(
                 run,
                 run_folder,
@@ -93,14 +93,14 @@ def _get_or_train(
                 take_over=take_over,
                 in_study=True,
             )
-        except FloatingPointError as error:
-            LOGGER.info(str(error))
-            _write_diverged(run_folder, str(error), test)
-            return None
-    metrics = folder.read_metrics(run_folder)
-    if test and "test_accuracy" not in metrics:
-        metrics = add_test(run_folder, take_over)
-    return metrics
+        metrics = folder.read_metrics(run_folder)
+        if test and "test_accuracy" not in metrics:
+            metrics = add_test(run_folder, take_over)
+        return metrics
+    except FloatingPointError as error:
+        LOGGER.info(str(error))
+        _write_diverged(run_folder, str(error), test)
+        return None
 
 
 def _write_diverged(run_folder: pathlib.Path, error: str, final: bool) -> None:

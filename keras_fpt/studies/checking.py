@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 from typing import Any
 
 import keras
@@ -10,6 +11,13 @@ from keras_fpt import logs, tasks
 from keras_fpt.models import ModelOptions
 from keras_fpt.runs import ResolvedRun, build_model, resolve
 from keras_fpt.studies.sweep_config import Range, SweepConfig
+
+# The accelerator's memory is for the workers: this process takes only what it
+# needs, where its backend has not started yet.
+_MEMORY_FOR_WORKERS = {
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+}
 
 
 def check(config: SweepConfig) -> None:
@@ -22,15 +30,17 @@ def check(config: SweepConfig) -> None:
     Raises:
         ValueError, FileNotFoundError: something in `config` is invalid.
     """
-    built: set[ModelOptions] = set()
+    built: set[tuple[str, ModelOptions]] = set()
+    for name, value in _MEMORY_FOR_WORKERS.items():
+        os.environ.setdefault(name, value)
     with logs.only_warnings(tasks.__name__):  # Workers describe the task.
-        for number, settings in enumerate(_points(config)):
+        for settings in _points(config):
             for arm, run_config in config.configs(settings).items():
                 run = resolve(run_config)
-                is_known = run_config.model in built and number
-                if run_config.model != ModelOptions() and not is_known:
+                model = arm, run_config.model
+                if run_config.model != ModelOptions() and model not in built:
                     _check_model(run, arm)
-                    built.add(run_config.model)
+                    built.add(model)
 
 
 def _points(config: SweepConfig) -> list[dict[str, Any]]:

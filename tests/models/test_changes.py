@@ -107,6 +107,21 @@ class TestCompiledFunctions:
         assert len(model.trainable_variables) == trained
         assert len(moved(model)) >= trained / 2  # Half of low rank waits.
 
+    def test_a_flag_set_during_fit_waits_for_the_next(self):
+        def freeze(model):
+            model.backbone.get_layer("layer_norm").trainable = False
+
+        model = new_model()
+        model.fit(
+            X,
+            Y,
+            epochs=3,
+            validation_data=(X, Y),
+            verbose=0,
+            callbacks=[Changes(freeze)],
+        )
+        assert len(moved(model)) == len(model.trainable_variables) == 9
+
     def test_weights_spared_from_decay_stay_spared(self):
         model = new_model()
         optimizer = keras.optimizers.AdamW(0.0, weight_decay=100.0)
