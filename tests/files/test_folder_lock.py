@@ -6,13 +6,13 @@ pytestmark = pytest.mark.backend_free
 
 
 def test_one_process_at_a_time(tmp_path):
-    with (
-        folder_lock.lock(tmp_path / "run") as held,
-        pytest.raises(BlockingIOError, match="is writing a run to .*pid"),
-        folder_lock.lock(tmp_path / "run"),
-    ):
-        pass
-    held.check()
+    with folder_lock.lock(tmp_path / "run") as held:
+        with (
+            pytest.raises(BlockingIOError, match="is writing a run to .*pid"),
+            folder_lock.lock(tmp_path / "run"),
+        ):
+            pass
+        held.check()
     assert not (tmp_path / "run" / folder_lock.LOCK).exists()
 
 
@@ -23,6 +23,8 @@ def test_a_silent_process_loses_the_folder_and_notices(tmp_path):
                 suspended.check()
             taker.check()
         # The taker has ended and removed its file; nobody else holds it.
+        with pytest.raises(folder_lock.TakenOver):
+            suspended.check()
         with folder_lock.lock(tmp_path) as third:
             third.check()
             with pytest.raises(folder_lock.TakenOver):
