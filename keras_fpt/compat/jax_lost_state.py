@@ -5,7 +5,9 @@ variables and passes them from step to step. Where the data set or a step
 then raises an error, `evaluate` and `predict` leave the variables empty, and so
 does `fit` where it raises for the first batch of an epoch. For later batches,
 `fit` has been repaired: https://github.com/keras-team/keras/pull/21019. While
-the values are out, other threads find none. Seen with Keras 3.15.
+the values are out, other threads find none; and where a callback changes a
+`trainable` flag, Keras puts them back into other variables. Seen with Keras
+3.15.
 """
 
 import contextlib
@@ -40,13 +42,28 @@ def restored(model: Any) -> Iterator[None]:
         model.jax_state_sync()
         model._jax_state = None
         taken: list[tuple[Any, Any]] = []
-        outer = vars(model).get("_purge_model_variables")
+        order: dict[str, list] = {}
 
         def purge(**kinds: bool) -> None:
             taken[:] = [(v, v._value) for v in _variables(model)]
+            for kind in ("trainable_variables", "non_trainable_variables"):
+                order[kind] = list(getattr(model, kind))
             type(model)._purge_model_variables(model, **kinds)
 
-        model._purge_model_variables = purge
+        def sync() -> None:
+            if model._jax_state and not model._jax_state_synced:
+                state = dict(model._jax_state)
+                for kind, variables in order.items():
+                    values = state.pop(kind, ())
+                    for variable, value in zip(variables, values, strict=True):
+                        variable.assign(value)
+                model._jax_state = state
+            type(model).jax_state_sync(model)
+
+        replaced = {"_purge_model_variables": purge, "jax_state_sync": sync}
+        outer = {name: vars(model).get(name) for name in replaced}
+        for name, function in replaced.items():
+            setattr(model, name, function)
         try:
             yield
         except BaseException:  # An interruption too.
@@ -57,10 +74,11 @@ def restored(model: Any) -> Iterator[None]:
                     variable._value = value
             raise
         finally:
-            if outer is None:
-                del model._purge_model_variables
-            else:
-                model._purge_model_variables = outer
+            for name, function in outer.items():
+                if function is None:
+                    delattr(model, name)
+                else:
+                    setattr(model, name, function)
 
 
 def _variables(model: Any) -> list:
