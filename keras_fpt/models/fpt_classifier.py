@@ -126,7 +126,7 @@ class FPTClassifier(keras.Model):
 
     optimizer: Any  # Keras sets it in `compile`.
     # Whether no metric is the user's own.
-    has_only_keras_metrics = True
+    metrics_take_examples = True
 
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")
@@ -369,20 +369,16 @@ class FPTClassifier(keras.Model):
             optimizer = paper_recipe.paper_optimizer()
             if self.variable_dtype == "float16":
                 optimizer.epsilon = 1e-7  # 1e-8 is 0 there.
-        is_paper = metrics == "auto" and loss == "auto"
-        if is_paper:
-            metrics = paper_recipe.paper_metrics(self.num_classes)
-        elif metrics == "auto":
-            metrics = None
+        if metrics == "auto":
+            accuracy = paper_recipe.paper_metrics(self.num_classes)
+            metrics = accuracy if loss == "auto" else None
         if loss == "auto":
             loss = paper_recipe.paper_loss(self.num_classes)
             kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
         label_rules.check_loss(loss, self.num_classes)
         metrics = label_rules.metrics_on_logits(metrics, self.num_classes)
-        # The paper's accuracy needs no answers as examples, which would add
-        # up in another order.
-        self.has_only_keras_metrics = not is_paper and (
-            several_answers.are_keras_metrics(metrics, weighted_metrics)
+        self.metrics_take_examples = several_answers.metrics_take_examples(
+            metrics, weighted_metrics
         )
         keras_stale_compile.forget(self)
         super().compile(

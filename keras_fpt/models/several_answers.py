@@ -40,7 +40,7 @@ def compute_metrics(
     y, sample_weight = _per_answer(model, y, y_pred, sample_weight)
     if (
         model.num_answers > 1
-        and model.has_only_keras_metrics
+        and model.metrics_take_examples
         and _rank(y) > 1
         and _rank(y_pred) == 3
     ):
@@ -62,14 +62,22 @@ def get_metrics_result(model: Any) -> dict[str, Any]:
     return keras.Model.get_metrics_result(model)
 
 
-def are_keras_metrics(*metrics: Any) -> bool:
-    """Whether all metrics that `compile` received are Keras's own."""
-    return all(
+def metrics_take_examples(*metrics: Any) -> bool:
+    """Whether metrics are to receive each answer as an example.
+
+    Keras's own are. The accuracy of integer labels takes answers as they are,
+    and adds them up in another order, so where it is alone it receives them.
+
+    Args:
+        *metrics: what `compile` received.
+    """
+    given = [m for m in keras.tree.flatten(metrics) if m is not None]
+    accuracy = keras.metrics.SparseCategoricalAccuracy
+    return not all(type(metric) is accuracy for metric in given) and all(
         isinstance(metric, str)
         or type(metric).__module__.partition(".")[0] == "keras"
         or getattr(keras.metrics, getattr(metric, "__name__", ""), 0) is metric
-        for metric in keras.tree.flatten(metrics)
-        if metric is not None
+        for metric in given
     )
 
 
