@@ -102,8 +102,13 @@ def test_a_process_that_was_not_asked_stops_with_the_others():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
 def test_a_closed_terminal_stops_as_a_scheduler_does():
-    with StopSignals().watched(), pytest.raises(Preempted):
-        signal.raise_signal(signal.SIGHUP)
+    # `nohup` starts processes that ignore it, and they go on doing so.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with StopSignals().watched(), pytest.raises(Preempted):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_signal_ends_a_process_that_waits_for_ever(monkeypatch, capfd):
