@@ -25,12 +25,15 @@ def test_the_reader_of_a_stream_may_go(monkeypatch):
         progress.on_train_batch_end(0, {"loss": 1.0})
     logs.LOGGER.info("three")
     pipe.write("What Python would flush when it ends.")
+    pipe.flush()  # It would raise BrokenPipeError into the pipe.
+    assert os.fstat(writer).st_rdev == os.stat(os.devnull).st_rdev
     pipe.close()
 
 
 def test_a_full_disk_behind_a_stream_ends_nothing(monkeypatch):
     class Full(io.StringIO):
         def flush(self):
+            self.flushed = True
             raise OSError(28, "No space left on device")
 
         def fileno(self):
@@ -38,6 +41,7 @@ def test_a_full_disk_behind_a_stream_ends_nothing(monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", Full())
     print_plain("one")
+    assert sys.stdout.flushed
 
 
 def test_a_stream_may_be_closed(monkeypatch):

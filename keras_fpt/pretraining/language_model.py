@@ -160,6 +160,7 @@ def _check_output(
         ValueError: the run in `output` has another configuration.
     """
     outputs.check_writable(output)
+    files.refuse_links(output, (folder_lock.LOCK, WORK_FOLDER))
     path = os.path.join(work, "config.json")
     if not os.path.exists(path):
         if os.path.lexists(output) and not (

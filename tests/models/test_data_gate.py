@@ -84,6 +84,7 @@ WITH_LABELS = {
     "train_on_batch": lambda model, x, y: model.train_on_batch(x, y),
     "test_on_batch": lambda model, x, y: model.test_on_batch(x, y),
 }
+EVALUATING = ("PyDataset", "data loader", "test_on_batch")
 WITHOUT_LABELS = {
     "predict": lambda model, x: model.predict(x, verbose=0),
     "predict a PyDataset": lambda model, x: model.predict(
@@ -120,7 +121,14 @@ def test_bad_tokens_are_refused_without_labels(model, road, kind):
 
 @pytest.mark.parametrize("road", WITH_LABELS)
 def test_good_data_passes_each_road(model, road):
+    before = model.get_weights()
     WITH_LABELS[road](model, *bad("nothing"))
+    after = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    has_trained = any(
+        (old != new).any() for old, new in zip(before, after, strict=True)
+    )
+    assert has_trained == (road not in EVALUATING)
 
 
 @pytest.mark.backend_free

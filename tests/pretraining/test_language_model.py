@@ -181,6 +181,17 @@ def test_a_pretraining_run_with_links_is_not_resumed(
 
 
 @pytest.mark.backend_free
+def test_a_linked_lock_is_not_written_to(corpus, tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".lock").symlink_to(tmp_path / "mine")
+    config = LanguageModelConfig((corpus,), **SMALL)
+    with pytest.raises(FileExistsError, match=r".lock` is a link"):
+        pretrain_language_model(config, str(tmp_path / "run"))
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.backend_free
 def test_bit_memory_checks_its_folder_before_it_trains(
     preset, tmp_path, monkeypatch
 ):
