@@ -110,12 +110,9 @@ def check_loss(loss: Any, num_classes: int) -> None:
     loss = _only_one(loss)
     if _is_by_shape(loss):
         # Keras takes the function of that name, on probabilities.
-        name = (
-            "BinaryCrossentropy"
-            if num_classes == 1
-            else ("SparseCategoricalCrossentropy")
-        )
-        _warn_of_probabilities(f"loss='{loss}'", f"keras.losses.{name}")
+        kind = "Binary" if num_classes == 1 else "SparseCategorical"
+        remedy = f"keras.losses.{kind}Crossentropy"
+        _warn_of_probabilities(f"loss='{loss}'", remedy)
         return
     known = _keras_name(loss)
     if known is None:

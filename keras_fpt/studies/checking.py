@@ -1,8 +1,10 @@
 """Checks a sweep before any worker is started."""
 
+import contextlib
 import dataclasses
 import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,8 +14,7 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.runs import ResolvedRun, build_model, resolve
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
-# The accelerator's memory is for the workers: this process takes only what it
-# needs, where its backend has not started yet.
+# The accelerator's memory is for the workers.
 _MEMORY_FOR_WORKERS = {
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",
@@ -31,9 +32,8 @@ def check(config: SweepConfig) -> None:
         ValueError, FileNotFoundError: something in `config` is invalid.
     """
     built: set[tuple[str, ModelOptions]] = set()
-    for name, value in _MEMORY_FOR_WORKERS.items():
-        os.environ.setdefault(name, value)
-    with logs.only_warnings(tasks.__name__):  # Workers describe the task.
+    # Workers describe the task.
+    with _little_memory(), logs.only_warnings(tasks.__name__):
         for settings in _points(config):
             for arm, run_config in config.configs(settings).items():
                 run = resolve(run_config)
@@ -41,6 +41,18 @@ def check(config: SweepConfig) -> None:
                 if run_config.model != ModelOptions() and model not in built:
                     _check_model(run, arm)
                     built.add(model)
+
+
+@contextlib.contextmanager
+def _little_memory() -> Iterator[None]:
+    """Within it, a backend that starts takes no more memory than it needs."""
+    added = _MEMORY_FOR_WORKERS.keys() - os.environ.keys()
+    os.environ.update({name: _MEMORY_FOR_WORKERS[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:  # Workers start as without the check.
+            del os.environ[name]
 
 
 def _points(config: SweepConfig) -> list[dict[str, Any]]:
