@@ -1,9 +1,10 @@
 """The systems that `training_steps.py` compares.
 
-Each system is a function of a shape that returns a function `train(steps)`.
-That function trains for the given number of steps and returns the seconds of
-each step, until its loss is available. If several steps are executed at once,
-each step counts as its share of the execution.
+Each system is a function of a shape that returns a function
+`train(steps, reading=1)`. That function trains for the given number of steps,
+waits for the loss after every `reading` of them, and returns the seconds per
+step of each such stretch. If several steps are executed at once, each counts as
+its share of the execution.
 
 All systems train the same network on the same shapes: GPT-2 with frozen
 attention and feedforward layers, read at the last token, with Adam and
@@ -12,6 +13,7 @@ backend finds one.
 """
 
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -91,10 +93,11 @@ def reference(shape):
     x, y = (torch.from_numpy(array).to(device) for array in examples(shape))
     size = shape.batch_size
 
-    def train(steps):
+    def train(steps, reading=1):
         seconds = []
-        for step in range(steps):
-            began = time.perf_counter()
+        for step in range(-(-steps // reading) * reading):
+            if step % reading == 0:
+                began = time.perf_counter()
             start = step % NUM_BATCHES * size
             rows = slice(start, start + size)
             with torch.autocast(device, torch.bfloat16, enabled=is_mixed):
@@ -104,8 +107,9 @@ def reference(shape):
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()
-            loss.item()
-            seconds.append(time.perf_counter() - began)
+            if step % reading == reading - 1:
+                loss.item()
+                seconds.append((time.perf_counter() - began) / reading)
         return seconds
 
     return train
@@ -170,35 +174,46 @@ def keras_fpt(shape):
 
 def fit(model, shape):
     import keras
-    import tensorflow as tf
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self, count):
+            super().__init__()
+            self.count = count
+
+        @property
+        def num_batches(self):
+            return self.count
+
+        def __getitem__(self, index):
+            start = index % NUM_BATCHES * shape.batch_size
+            rows = slice(start, start + shape.batch_size)
+            return x[rows], y[rows]
 
     class Clock(keras.callbacks.Callback):
-        def __init__(self):
+        def __init__(self, reading):
             super().__init__()
-            self.seconds = []
+            self.reading, self.steps, self.seconds = reading, 0, []
 
         def on_train_batch_begin(self, batch, logs=None):
-            self.began = time.perf_counter()
+            if not self.steps:
+                self.began = time.perf_counter()
 
         def on_train_batch_end(self, batch, logs=None):
-            float(logs["loss"])  # Waits for the loss.
-            seconds = time.perf_counter() - self.began
-            self.seconds.append(seconds / steps_per_call)
+            self.steps += steps_per_call
+            if self.steps >= self.reading:
+                float(logs["loss"])  # Waits for the loss.
+                seconds = time.perf_counter() - self.began
+                self.seconds.append(seconds / self.steps)
+                self.steps = 0
 
+    x, y = examples(shape)
     # Each call of the compiled function trains this many steps.
     steps_per_call = model.steps_per_execution = shape.steps_per_execution
-    data = tf.data.Dataset.from_tensor_slices(examples(shape)).repeat()
-    data = data.batch(shape.batch_size, drop_remainder=True)
 
-    def train(steps):
-        clock = Clock()
-        model.fit(
-            data,
-            steps_per_epoch=-(-steps // steps_per_call) * steps_per_call,
-            shuffle=False,
-            verbose=0,
-            callbacks=[clock],
-        )
+    def train(steps, reading=1):
+        clock, stretch = Clock(reading), math.lcm(reading, steps_per_call)
+        data = Batches(-(-steps // stretch) * stretch)
+        model.fit(data, shuffle=False, verbose=0, callbacks=[clock])
         return clock.seconds
 
     return train
