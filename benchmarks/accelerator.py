@@ -175,20 +175,23 @@ def measure_all(cells, path, deadline, smoke=False):
     started = collections.deque()
     try:
         while waiting or started:
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
+                print("The time is over; repeat the command to go on.")
+                return
             while waiting and len(started) <= STARTED_AHEAD:
                 started.append((waiting[0], start(waiting.popleft(), smoke)))
             cell, process = started.popleft()
-            seconds = deadline - time.monotonic()
             if known_too_large(cell, rows):
                 end(process)
-                row = {"error": OUT_OF_MEMORY}
-            elif seconds > 0:
-                row = result_of(process, min(seconds, CELL_SECONDS))
-            if seconds <= 0 or (row is None and seconds < CELL_SECONDS):
-                end(process)
-                print("The time is over; repeat the command to go on.")
-                return
-            row = {"cell": dataclasses.asdict(cell), **(row or timed_out())}
+                result = {"error": OUT_OF_MEMORY}
+            else:
+                result = result_of(process, min(seconds, CELL_SECONDS))
+            if result is None:
+                if seconds < CELL_SECONDS:
+                    continue  # Not the cell's fault.
+                result = {"error": f"not finished in {CELL_SECONDS} s"}
+            row = {"cell": dataclasses.asdict(cell), **result}
             rows.append(row)
             with path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -233,10 +236,6 @@ def result_of(process, seconds):
         last = errors.strip().splitlines()[-1:] or [""]
         return {"error": f"exit status {process.returncode}: {last[0][:300]}"}
     return json.loads(output.splitlines()[-1])
-
-
-def timed_out():
-    return {"error": f"not finished in {CELL_SECONDS} s"}
 
 
 def end(process):
