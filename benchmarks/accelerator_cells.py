@@ -11,6 +11,7 @@ use the accelerator at the same time.
 import dataclasses
 import importlib
 import json
+import os
 import statistics
 import sys
 import time
@@ -99,6 +100,7 @@ def measure(cell, smoke=False):
         "gibibytes": gibibytes,
         "device": device_name(cell.backend),
         "version": importlib.import_module(cell.backend).__version__,
+        "flags": os.environ.get("XLA_FLAGS", "") * (cell.backend == "jax"),
     }
 
 

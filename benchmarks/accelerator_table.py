@@ -60,9 +60,10 @@ def tables(rows):
 
 
 def machine(rows):
-    """A sentence with the devices and the versions of the backends."""
+    """A sentence with the devices, and the backends' versions and flags."""
     found = {
         f"{row['cell']['backend']} {row['version']} on {row['device']}"
+        + (f" (`XLA_FLAGS={row['flags']}`)" if row["flags"] else "")
         for row in rows
         if "device" in row
     }
