@@ -26,7 +26,13 @@ from keras_fpt.runs import (
 )
 
 OLD = pathlib.Path(__file__).parent / "old_version"
-VERDICT = "fpt is above random by 8.4 points (95% interval 4.6 to 12.2)."
+VERDICT = (
+    "Whether fpt is above random cannot be told: the best learning rate is at "
+    "the edge: that of fpt, 0.01, is the highest of those tried and that of "
+    "random, 0.001, is the lowest of those tried, so a better one may lie "
+    "beyond. At the rates tried, the difference is 8.4 points (95% interval "
+    "4.6 to 12.2 over seeds, p = 0.011)."
+)
 
 
 @pytest.fixture
@@ -71,7 +77,12 @@ def test_reports_give_the_same_tables(old, tmp_path):
     folders = [old / name for name in ("run", "walks", "sweep")]
     write_report(folders, tmp_path / "report.html", tmp_path / "tables")
     ours = pd.read_csv(tmp_path / "tables" / "arms.csv")
-    pd.testing.assert_frame_equal(ours, pd.read_csv(OLD / "tables/arms.csv"))
+    theirs = pd.read_csv(OLD / "tables/arms.csv")
+    # Since then there are rows for simple rules, and one threshold for all.
+    ours = ours[ours["settings"] != "simple rule"].reset_index(drop=True)
+    theirs = theirs.drop(columns="steps_to_converge")
+    ours = ours[list(theirs)].astype(theirs.dtypes)
+    pd.testing.assert_frame_equal(ours, theirs)
 
 
 @pytest.mark.backend_free
@@ -88,7 +99,7 @@ def test_a_finished_sweep_is_still_finished(old, messages):
     table = studies.run_sweep(config, sweep)
     assert messages == ["All runs of the sweep are finished."]
     assert sorted(sweep.glob("runs/*/*")) == before
-    assert list(table["n"]) == [2, 2]
+    assert list(table["n"]) == [2, 2, 1]
     assert studies.sweep_verdicts(sweep) == [VERDICT]
 
 

@@ -26,6 +26,7 @@ def write_run(folder, accuracy=0.9, test=True, error=None, **config):
         "validation_accuracy": accuracy,
         "wall_seconds": 2.0,
         "trainable_parameters": 100,
+        "validation_majority_accuracy": 0.5,
         "test_majority_accuracy": 0.5,
         "backend": "torch",
     }

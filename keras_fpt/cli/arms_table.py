@@ -6,6 +6,8 @@ from rich.table import Table
 
 from keras_fpt.cli.console import cell, console
 
+_EDGES = {"highest": "↑", "lowest": "↓"}
+
 
 def print_arms(summary: Any) -> None:
     """Prints the table of `keras_fpt.results.summarize`, one part per task.
@@ -23,7 +25,8 @@ def print_arms(summary: Any) -> None:
                 runs += f" of {row['n'] + row['diverged']}"
             table.add_row(
                 cell(f"{arm}\n{settings}" if settings else arm),
-                _format(row["learning_rate"], "g"),
+                _format(row["learning_rate"], "g")
+                + _EDGES.get(row["edge"], ""),
                 runs,
                 _mean(row, "validation_accuracy"),
                 _mean(row, "test_accuracy"),
@@ -32,7 +35,9 @@ def print_arms(summary: Any) -> None:
         console.print(table)
     console.print(
         "Accuracies are means over seeds, ± half of a 95% interval. Steps: the "
-        "median to 95% of the arm's best validation accuracy."
+        "median to a validation accuracy that is the same for all arms. Rates "
+        "with ↑ or ↓ are the highest or lowest tried, so a better one may lie "
+        "beyond."
     )
 
 

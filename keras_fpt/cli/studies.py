@@ -63,8 +63,24 @@ def sweep(
     seeds: Annotated[
         int,
         typer.Option(
-            help="Number of runs of each arm at its best settings, the first "
-            "with --seed."
+            help="Number of runs of each arm at its best settings, with the "
+            "seeds after --seed, which is that of the search."
+        ),
+    ] = 3,
+    share_seed: Annotated[
+        bool,
+        typer.Option(
+            "--share-seed",
+            help="Count the search's best run as the first of the seeds, as "
+            "earlier versions did. It saves a run, but its accuracy is too "
+            "good, since it was chosen.",
+        ),
+    ] = False,
+    extensions: Annotated[
+        int,
+        typer.Option(
+            help="How many learning rates to try beyond the grid, with every "
+            "arm, while the best of an arm is the lowest or the highest."
         ),
     ] = 3,
     setting: Annotated[
@@ -116,6 +132,8 @@ def sweep(
         searched or sweep_config.DEFAULT_SEARCH,
         trials,
         seeds,
+        share_seed,
+        extensions,
     )
     with exit_if_stopped():
         table = studies.run_sweep(

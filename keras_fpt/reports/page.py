@@ -12,6 +12,7 @@ from keras_fpt.files import Output, spreadsheets
 from keras_fpt.reports import plots
 from keras_fpt.results import (
     Baseline,
+    Claim,
     arms_table,
     baselines,
     by_learning_rate,
@@ -29,9 +30,12 @@ Path = str | os.PathLike[str]
 # The beginnings of the files, which tell them from others'.
 _HTML_MARK = rb"<title>keras-fpt: "
 TABLE_MARKS = {
-    "md": rb"\A\| task +\| arm +\| settings +\| +n \|",
-    "csv": rb"\Atask,arm,settings,n,diverged,",
-    "tex": rb"\A\\begin\{tabular\}.*\s+\\toprule\s+task & arm & settings & n &",
+    "arms.md": rb"\A\| task +\| arm +\| settings +\| +n \|",
+    "arms.csv": rb"\Atask,arm,settings,n,diverged,",
+    "arms.tex": (
+        rb"\A\\begin\{tabular\}.*\s+\\toprule\s+task & arm & settings & n &"
+    ),
+    "claims.csv": rb"\Atask,claim,above,below,status,",
 }
 TITLE = "What the runs found"
 
@@ -80,8 +84,10 @@ def write_report(
     for file in (html, *table_files.values()):
         file.check()
     runs, fitted = load_runs(*folders), baselines.read(*folders)
-    table = arms_table.with_baselines(summarize(runs), fitted)
+    table = arms_table.with_floors(summarize(runs), runs)
+    table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
+    judged = claims(runs)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.reports", "."),
         autoescape=True,
@@ -91,7 +97,7 @@ def write_report(
     )
     template = environment.get_template("page.html.jinja")
     sections = [
-        _section(task, runs, table, fitted)
+        _section(task, runs, table, fitted, judged)
         for task in dict.fromkeys(table.index.get_level_values("task"))
     ]
     pages = {} if figures is None else _figure_files(sections, figures, output)
@@ -109,16 +115,17 @@ def write_report(
         runs=_run_rows(runs),
     )
     html.write(page)
-    texts = table_texts(table) if table_files else {}
-    for ending, file in table_files.items():
-        file.write(texts[ending])
+    if table_files:
+        texts = table_texts(table) | {"claims.csv": claims_csv(judged)}
+        for name, file in table_files.items():
+            file.write(texts[name])
     for (index, name), file in pages.items():
         file.write(sections[index][name])
     return table
 
 
 def table_texts(table: Any) -> dict[str, str]:
-    """The table of arms as Markdown, CSV and LaTeX, by the files' endings.
+    """The table of arms as Markdown, CSV and LaTeX, by the files' names.
 
     No cell is a formula in a spreadsheet, or markup in Markdown or LaTeX.
 
@@ -132,29 +139,59 @@ def table_texts(table: Any) -> dict[str, str]:
         return shown.assign(**{name: shown[name].map(change) for name in words})
 
     return {
-        "md": with_words(spreadsheets.escape_markdown).to_markdown(
+        "arms.md": with_words(spreadsheets.escape_markdown).to_markdown(
             index=False,
             floatfmt=".4g",
             # A task named 007 is not the number 7.
             disable_numparse=list(range(len(words))),
         )
         + "\n",
-        "csv": with_words(spreadsheets.escape_formula).to_csv(index=False),
-        "tex": shown.rename(columns=lambda c: c.replace("_", " ")).to_latex(
-            index=False, float_format="%.4g", escape=True
-        ),
+        "arms.csv": with_words(spreadsheets.escape_formula).to_csv(index=False),
+        "arms.tex": shown.rename(
+            columns=lambda c: c.replace("_", " ")
+        ).to_latex(index=False, float_format="%.4g", escape=True),
     }
+
+
+def claims_csv(judged: Sequence[Claim]) -> str:
+    """Claims as CSV, with raw and adjusted p-values side by side.
+
+    Args:
+        judged: list of `Claim`.
+    """
+    import pandas as pd
+
+    columns = "task,claim,above,below,status,difference,low,high,p_value,"
+    columns += "adjusted_p_value,interval_covers,paired"
+    rows = [
+        (
+            *map(
+                spreadsheets.escape_formula,
+                (claim.task, claim.text, claim.ours, claim.theirs),
+            ),
+            claim.status,
+            claim.difference.gain,
+            claim.difference.low,
+            claim.difference.high,
+            claim.difference.p_value,
+            claim.adjusted_p_value,
+            claim.difference.covers,
+            claim.difference.is_paired,
+        )
+        for claim in judged
+    ]
+    frame = pd.DataFrame(rows, columns=columns.split(","))
+    return frame.to_csv(index=False)
 
 
 def _table_files(
     folder: Path, output: Callable[[Path, bytes], Output]
 ) -> dict[str, Output]:
-    """Makes a folder; returns its files for `table_texts`, by their endings."""
+    """Makes a folder; returns the files of its tables, by their names."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return {
-        ending: output(folder / f"arms.{ending}", mark)
-        for ending, mark in TABLE_MARKS.items()
+        name: output(folder / name, mark) for name, mark in TABLE_MARKS.items()
     }
 
 
@@ -184,10 +221,15 @@ def _figure_files(
 
 
 def _section(
-    task: str, runs: Any, table: Any, fitted: Sequence[Baseline]
+    task: str,
+    runs: Any,
+    table: Any,
+    fitted: Sequence[Baseline],
+    judged: Sequence[Claim],
 ) -> dict[str, Any]:
     """What the page shows of one task."""
     task_runs = runs[runs["task"] == task]
+    final = task_runs[task_runs["final"]]
     has_rates = task_runs["learning_rate"].nunique() > 1
     fitted = [baseline for baseline in fitted if baseline.task == task]
     return {
@@ -198,10 +240,9 @@ def _section(
             for (name, arm, settings), row in table.iterrows()
             if name == task
         ],
-        "majority": task_runs["test_majority_accuracy"].dropna().max(),
-        "claims": claims(task_runs),
+        "claims": [claim for claim in judged if claim.task == task],
         "curves": plots.learning_curves(
-            task_runs[task_runs["final"]], f"{task}: runs at the best settings"
+            final, f"{task}: runs at the best settings"
         ),
         "rates": plots.learning_rate_sensitivity(task_runs, f"{task}: all runs")
         if has_rates
@@ -215,24 +256,19 @@ def _by_rate(runs: Any) -> dict[str, Any]:
 
     Returns:
         Dict of the `arms`; `rows`, a learning rate and the accuracies there;
-        `best`, an accuracy for each arm; `at_edge`, the arms whose best rate
-        is the lowest or the highest of theirs.
+        `best`, an accuracy for each arm.
     """
     table = by_learning_rate(runs)
-    tried = {arm: table[arm].dropna() for arm in table}
     return {
         "arms": list(table),
         "rows": [(rate, row.to_list()) for rate, row in table.iterrows()],
         "best": table.max().to_list(),
-        "at_edge": [
-            arm
-            for arm, column in tried.items()
-            if len(column) > 1 and not (column.iloc[1:-1] == column.max()).any()
-        ],
     }
 
 
 def _description(arm: str, settings: str) -> str:
+    if settings == arms_table.SIMPLE_RULE:
+        return settings
     if arm in baselines.DESCRIPTIONS:
         description = baselines.DESCRIPTIONS[arm]
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.files import outputs, pictures
-from keras_fpt.results import read_history
+from keras_fpt.results import floors, read_history
 from keras_fpt.runs import arms
 
 # What tells these files from others'.
@@ -56,6 +56,7 @@ def learning_curves(runs: Any, title: str) -> str:
             alpha=0.2,
             lw=0,
         )
+    _draw_floors(axes, runs)
     axes.set_xlabel("gradient steps")
     return _svg(figure, axes)
 
@@ -84,12 +85,25 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
         )
         diverged = group[group["status"] == "diverged"]["learning_rate"]
         axes.scatter(diverged, 0 * diverged, color=color, marker="x")
+    _draw_floors(axes, runs)
     axes.set_xscale("log")
     rates = sorted(runs["learning_rate"].unique())
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
     axes.set_xlabel("learning rate")
     return _svg(figure, axes)
+
+
+def _draw_floors(axes: Any, runs: Any) -> None:
+    """Draws the task's simple rules as dotted lines."""
+    for number, floor in enumerate(floors(runs)):
+        if floor.validation_accuracy == floor.validation_accuracy:
+            axes.axhline(
+                floor.validation_accuracy,
+                color="gray",
+                linestyle=(":", "-.")[number % 2],
+                label=floor.name,
+            )
 
 
 def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:

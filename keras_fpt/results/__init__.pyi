@@ -1,6 +1,8 @@
 from . import arms_table as arms_table
 from . import baselines as baselines
 from . import not_run as not_run
+from . import rates as rates
+from .arm_results import floors as floors
 from .baselines import Baseline as Baseline
 from .conclusion import conclude as conclude
 from .not_run import NotRun as NotRun
@@ -11,5 +13,6 @@ from .run_table import read_history as read_history
 from .run_table import run_folders as run_folders
 from .summary import by_learning_rate as by_learning_rate
 from .summary import summarize as summarize
+from .verdicts import Claim as Claim
 from .verdicts import arm_verdicts as arm_verdicts
 from .verdicts import claims as claims

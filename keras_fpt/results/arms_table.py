@@ -1,10 +1,13 @@
-"""Adds the paper's figures and the baselines to the table of arms."""
+"""Adds the paper's figures, simple rules and baselines to the table of arms."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from keras_fpt.results import published_figures, summary
-from keras_fpt.results.baselines import Baseline
+from keras_fpt.results.arm_results import floors
+from keras_fpt.results.baselines import MAJORITY, Baseline
+
+SIMPLE_RULE = "simple rule"
 
 
 def with_paper(table: Any) -> Any:
@@ -20,6 +23,29 @@ def with_paper(table: Any) -> Any:
     return table.assign(paper_test_accuracy=figures)
 
 
+def with_floors(table: Any, runs: Any) -> Any:
+    """The table of arms with one more row for each simple rule of a task.
+
+    Args:
+        table: `pandas.DataFrame` of `summarize`.
+        runs: `pandas.DataFrame` of `load_runs`.
+    """
+    rows = [
+        {
+            "task": task,
+            "arm": floor.name,
+            "settings": SIMPLE_RULE,
+            "n": 1,
+            "diverged": 0,
+            "validation_accuracy": floor.validation_accuracy,
+            "test_accuracy": floor.accuracies.mean,
+        }
+        for task, group in runs[runs["final"]].groupby("task", sort=False)
+        for floor in floors(group)
+    ]
+    return _with_rows(table, rows)
+
+
 def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
     """The table of arms with one more row per baseline.
 
@@ -27,10 +53,6 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         baselines: list of `Baseline`.
     """
-    import pandas as pd
-
-    if not baselines:
-        return table
     rows = [
         {
             "task": baseline.task,
@@ -44,6 +66,16 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
             "wall_seconds": baseline.seconds,
         }
         for baseline in baselines
+        # It is one of the simple rules.
+        if baseline.name != MAJORITY
     ]
+    return _with_rows(table, rows)
+
+
+def _with_rows(table: Any, rows: Sequence[dict[str, Any]]) -> Any:
+    import pandas as pd
+
+    if not rows:
+        return table
     added = pd.DataFrame(rows).set_index(summary.INDEX)
     return pd.concat([table, added.reindex(columns=table.columns)])

@@ -1,13 +1,20 @@
 """Baselines: what models without gradient steps have reached, as records."""
 
 import dataclasses
+import io
 import os
 import pathlib
+import zipfile
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from keras_fpt import files
 from keras_fpt.results import records
 
 FILE = "baselines.json"
+EXAMPLES = "baselines_test_examples.npz"
 MAJORITY = "majority"
 LOGISTIC_REGRESSION = "logistic_regression"
 GRADIENT_BOOSTING = "gradient_boosting"
@@ -32,6 +39,9 @@ class Baseline:
         seconds: float, for fitting and for choosing the settings.
         train_examples: int, how many it was fitted to.
         test_examples: int.
+        right: float array `(test_examples,)`, the share of each test
+            example's answers that is right, in the order of the test split;
+            `None` if it was not kept.
     """
 
     task: str
@@ -43,15 +53,42 @@ class Baseline:
     seconds: float
     train_examples: int
     test_examples: int
+    right: Any = dataclasses.field(default=None, compare=False, repr=False)
 
 
 def write(
     baselines: Sequence[Baseline], folder: str | os.PathLike[str]
 ) -> None:
     """Saves baselines beside a folder's runs."""
-    records.write(baselines, pathlib.Path(folder, FILE))
+    buffer = io.BytesIO()
+    right = {b.name: b.right for b in baselines if b.right is not None}
+    np.savez_compressed(buffer, **right)
+    files.write_bytes(pathlib.Path(folder, EXAMPLES), buffer.getvalue())
+    described = [dataclasses.replace(b, right=None) for b in baselines]
+    records.write(described, pathlib.Path(folder, FILE))
 
 
 def read(*folders: str | os.PathLike[str]) -> list[Baseline]:
-    """The baselines in some folders, and in folders within them."""
-    return records.read(Baseline, FILE, folders)
+    """The baselines in some folders, and in folders within them.
+
+    Raises:
+        ValueError: a file is damaged.
+    """
+    found: list[Baseline] = []
+    for path in records.paths(FILE, folders):
+        right = _read_examples(path.with_name(EXAMPLES))
+        found += [
+            dataclasses.replace(baseline, right=right.get(baseline.name))
+            for baseline in records.read(Baseline, path)
+        ]
+    return found
+
+
+def _read_examples(path: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:  # Of an earlier version.
+        return {}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`{path}` is damaged: {error}") from error

@@ -1,6 +1,7 @@
 """How many gradient steps runs take to converge."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,21 +70,46 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
     return StepsToConverge(int(row["step"]), not len(reached))
 
 
-def steps_to_share_of_best(
-    histories: Sequence[Rows], share: float = 0.95
-) -> list[StepsToConverge]:
-    """For each run of an arm, when it came close to the best accuracy.
+def common_threshold(
+    arms: Sequence[Sequence[Rows]], floor: float, share: float = 0.9
+) -> float:
+    """The validation accuracy at which arms that are compared have converged.
+
+    It is the same for all of them, and above every simple rule, so that an arm
+    that learns nothing is not the first to get there.
 
     Args:
-        histories: list of runs' rows, as in `history.csv`.
-        share: float in (0, 1], of the arm's highest smoothed accuracy.
+        arms: list of arms, each a list of runs' rows as in `history.csv`.
+        floor: float, the validation accuracy of the best simple rule.
+        share: float in (0, 1], how far it lies on the way from the floor to
+            the highest smoothed accuracy of any arm.
 
     Returns:
-        List of `StepsToConverge`. A run that stays below is censored, not
-        left out.
+        Float; infinity if no arm is above the floor.
     """
-    best = max(smoothed_accuracy(rows).max() for rows in histories)
-    return [steps_to_converge(rows, share * best) for rows in histories]
+    best = max(
+        (smoothed_accuracy(rows).max() for runs in arms for rows in runs),
+        default=0.0,
+    )
+    return floor + share * (best - floor) if best > floor else math.inf
+
+
+def area_under_curve(rows: Rows) -> float:
+    """The mean validation accuracy over a run's steps.
+
+    Args:
+        rows: list of dicts as in `history.csv`, at least one.
+
+    Returns:
+        Float, the area under the curve of accuracy, by the trapezoidal rule,
+        relative to that of a run whose accuracy is 1 from the first evaluation
+        to the last.
+    """
+    steps = np.array([row["step"] for row in rows], float)
+    accuracy = np.array([row["validation_accuracy"] for row in rows], float)
+    if len(rows) < 2:
+        return float(accuracy[0])
+    return float(np.trapezoid(accuracy, steps) / (steps[-1] - steps[0]))
 
 
 def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:

@@ -32,4 +32,8 @@ def write(entries: Sequence[NotRun], folder: str | os.PathLike[str]) -> None:
 
 def read(*folders: str | os.PathLike[str]) -> list[NotRun]:
     """Every `NotRun` in some folders, and in folders within them."""
-    return records.read(NotRun, FILE, folders)
+    return [
+        entry
+        for path in records.paths(FILE, folders)
+        for entry in records.read(NotRun, path)
+    ]

@@ -24,22 +24,26 @@ def write(entries: Sequence[Any], path: str | os.PathLike[str]) -> None:
     files.write_text(path, json.dumps({"entries": rows}, indent=2) + "\n")
 
 
-def read(
-    cls: type[Record], name: str, folders: Iterable[str | os.PathLike[str]]
-) -> list[Record]:
-    """All that `write` has saved under a name, in folders and within them.
+def paths(
+    name: str, folders: Iterable[str | os.PathLike[str]]
+) -> list[pathlib.Path]:
+    """The files of a name in some folders, and in folders within them."""
+    return sorted(
+        {p for folder in folders for p in pathlib.Path(folder).rglob(name)}
+    )
+
+
+def read(cls: type[Record], path: pathlib.Path) -> list[Record]:
+    """What `write` has saved in a file.
 
     Args:
         cls: the dataclass.
-        name: string, the files' name.
-        folders: paths.
+        path: the file.
 
     Raises:
-        ValueError: a file is damaged.
+        ValueError: the file is damaged.
     """
-    paths = {p for folder in folders for p in pathlib.Path(folder).rglob(name)}
     return [
         json_files.from_dict(cls, entry, f"`{path}`")
-        for path in sorted(paths)
         for entry in json_files.read_object(path).get("entries", [])
     ]

@@ -20,6 +20,7 @@ MEASURED = (
     "train_accuracy",
     "validation_accuracy",
     "test_accuracy",
+    "validation_majority_accuracy",
     "test_majority_accuracy",
     "wall_seconds",
     "trainable_parameters",

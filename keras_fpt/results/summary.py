@@ -1,21 +1,22 @@
 """The table of arms: means over seeds, intervals, steps to converge."""
 
-import json
 from typing import Any
 
 import numpy as np
 
+from keras_fpt.results.arm_results import ArmResult, arm_results, floors
 from keras_fpt.results.convergence import (
     StepsToConverge,
+    area_under_curve,
+    common_threshold,
     median_steps,
-    steps_to_share_of_best,
+    steps_to_converge,
 )
 from keras_fpt.results.run_table import read_history
 from keras_fpt.results.statistics import mean_and_interval
-from keras_fpt.runs import RunConfig, arms
+from keras_fpt.runs import arms
 
 INDEX = ["task", "arm", "settings"]
-_SETTINGS = [name for name in RunConfig("").settings() if name != "seed"]
 
 
 def summarize(runs: Any) -> Any:
@@ -34,10 +35,16 @@ def summarize(runs: Any) -> Any:
         `validation_accuracy` and `test_accuracy`, means over finished runs;
         `..._interval` for each, half the width of its 95% interval by
         Student's t over seeds (NaN for one run);
-        `steps_to_converge`, text, the median steps to 95% of the arm's best
-        validation accuracy, which a diverged run never reaches;
+        `learned`, whether the arm is shown to be above every simple rule;
+        `edge`, `"lowest"` or `"highest"` if its learning rate is that of those
+        tried, so that a better one may lie beyond;
+        `steps_to_converge`, text, the median steps to a validation accuracy
+        that is the same for all arms of a task, see
+        `convergence.common_threshold`, which a diverged run never reaches;
+        `area_under_curve`, the mean validation accuracy over the steps;
         `wall_seconds`, the mean; `trainable_parameters`. Runs of one arm with
-        different settings, apart from the seed, have one row each.
+        different settings, apart from the seed, have one row each. A diverged
+        run has the validation and test accuracy of the majority class.
 
     Raises:
         ValueError: no run is final.
@@ -47,46 +54,77 @@ def summarize(runs: Any) -> Any:
     final = runs[runs["final"]]
     if final.empty:
         raise ValueError("None of the runs has read the test split.")
-    settings = [
-        json.dumps({name: row[name] for name in _SETTINGS})
-        for row in final.to_dict("records")
-    ]
-    groups = [group for _, group in final.groupby(settings, sort=False)]
     tasks, order = list(final["task"].unique()), list(arms.ARMS)
+    rows, index = [], []
+    for task in tasks:
+        of_task = runs[runs["task"] == task]
+        threshold = _threshold(of_task[of_task["final"]])
+        found = sorted(
+            arm_results(of_task),
+            key=lambda result: (order.index(result.arm), result.settings),
+        )
+        rows += [_row(result, threshold) for result in found]
+        index += [(task, result.arm, result.settings) for result in found]
+    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(index, names=INDEX))
 
-    def position(group: Any) -> tuple[int, int, str]:
-        task, arm, words = group[INDEX].iloc[0]
-        return tasks.index(task), order.index(arm), words
 
-    groups.sort(key=position)
-    index = [tuple(group[INDEX].iloc[0]) for group in groups]
-    return pd.DataFrame(
-        map(_row, groups), pd.MultiIndex.from_tuples(index, names=INDEX)
+def _threshold(final: Any) -> float:
+    """The validation accuracy at which a task's runs have converged."""
+    finished = final[final["status"] == "finished"]
+    histories = [read_history(folder) for folder in finished["folder"]]
+    floor = max(
+        [
+            each.validation_accuracy
+            for each in floors(final)
+            if each.validation_accuracy == each.validation_accuracy
+        ],
+        default=0.0,
     )
+    return common_threshold([histories], floor)
 
 
-def _row(group: Any) -> dict[str, Any]:
+def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
+    group = result.rows
     finished = group[group["status"] == "finished"]
+    diverged = len(group) - len(finished)
     row: dict[str, Any] = {
         "n": len(finished),
-        "diverged": len(group) - len(finished),
-        "learning_rate": group["learning_rate"].iloc[0],
+        "diverged": diverged,
+        "learning_rate": result.learning_rate,
+        "edge": result.edge or "",
+        "learned": result.has_learned,
     }
-    for split in ("train", "validation", "test"):
+    majority = group["validation_majority_accuracy"].dropna()
+    values = {
+        "train": list(finished["train_accuracy"]),
+        "validation": [
+            *finished["validation_accuracy"],
+            *([majority.iloc[0] if len(majority) else np.nan] * diverged),
+        ],
+        "test": list(result.accuracies.seeds),
+    }
+    for split, accuracies in values.items():
         name = f"{split}_accuracy"
-        row[name], row[f"{name}_interval"] = mean_and_interval(
-            finished[name] if len(finished) else []
-        )
-    for name in ("steps_to_converge", "wall_seconds", "trainable_parameters"):
+        row[name], row[f"{name}_interval"] = mean_and_interval(accuracies)
+    for name in (
+        "steps_to_converge",
+        "area_under_curve",
+        "wall_seconds",
+        "trainable_parameters",
+    ):
         row[name] = np.nan
     if finished.empty:
         return row
     histories = [read_history(folder) for folder in finished["folder"]]
-    diverged = StepsToConverge(int(group["steps"].iloc[0]), True)
+    never = StepsToConverge(int(group["steps"].iloc[0]), True)
     row["steps_to_converge"] = str(
         median_steps(
-            steps_to_share_of_best(histories) + row["diverged"] * [diverged]
+            [steps_to_converge(rows, threshold) for rows in histories]
+            + diverged * [never]
         )
+    )
+    row["area_under_curve"] = np.mean(
+        [area_under_curve(rows) for rows in histories]
     )
     row["wall_seconds"] = finished["wall_seconds"].mean()
     row["trainable_parameters"] = int(finished["trainable_parameters"].iloc[0])

@@ -9,9 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.results import run_table
-from keras_fpt.results.statistics import difference
+from keras_fpt.results.arm_results import (
+    ArmResult,
+    arm_results,
+    at_best_rates,
+)
+from keras_fpt.results.statistics import (
+    CONFIDENCE,
+    Difference,
+    adjusted,
+    difference,
+)
 
+HOLDS = "holds"
+DOES_NOT_HOLD = "does not hold"
+CANNOT_BE_TOLD = "cannot be told"
+AT_EDGE = "cannot be told: best rate at the edge"
 _OURS = "fpt"
 _CLAIMS = {
     "random": "Pretraining on language helps",
@@ -26,65 +39,64 @@ _CLAIMS = {
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """A claim of the paper or its critics, and the evidence on it.
+    """That one arm is above another, and the evidence on it.
 
     Args:
-        text: string.
-        status: string, `holds`, `does not hold` or `cannot be told`.
+        task: string.
+        text: string, the claim.
+        ours: string, the arm that is said to be above.
+        theirs: string, the other one.
+        difference: `Difference` of their test accuracies.
+        adjusted_p_value: float, by Holm's method over all claims that are
+            shown together.
+        status: string: `holds`, `does not hold`, `cannot be told`, or
+            `cannot be told: best rate at the edge`.
         evidence: string, a sentence with the numbers.
     """
 
+    task: str
     text: str
+    ours: str
+    theirs: str
+    difference: Difference
+    adjusted_p_value: float
     status: str
     evidence: str
 
 
-def status(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Whether one arm is above another.
+def judge(
+    pairs: Sequence[tuple[str, str, ArmResult, ArmResult]],
+) -> list[Claim]:
+    """Judges claims that are made together, each that one arm is above another.
 
     Args:
-        ours: sequence of its accuracies, one per seed.
-        theirs: sequence of the other's.
+        pairs: list of tuples of a task, the claim's text, the arm that is said
+            to be above, and the other one.
 
     Returns:
-        String: `holds`, `does not hold` or `cannot be told`.
+        List of `Claim`. A claim holds, or does not hold, if the p-value of the
+        difference is below 0.05 after Holm's correction for the number of
+        claims, if neither arm's best learning rate is at the edge of those
+        tried, and if the arm that is above has learned anything at all, so
+        that it is above every simple rule of the task.
     """
-    _, low, high = difference(ours, theirs)
-    if low > 0:
-        return "holds"
-    return "does not hold" if high < 0 else "cannot be told"
-
-
-def verdict(
-    name: str, ours: Sequence[float], other: str, theirs: Sequence[float]
-) -> str:
-    """A sentence on two arms' accuracies that the numbers support.
-
-    Args:
-        name: string, an arm.
-        ours: sequence of its accuracies, one per seed.
-        other: string, another arm.
-        theirs: sequence of that one's.
-
-    >>> verdict("fpt", [0.90, 0.91, 0.92], "random", [0.80, 0.81, 0.82])
-    'fpt is above random by 10.0 points (95% interval 7.7 to 12.3).'
-    """
-    gain, low, high = (100 * x for x in difference(ours, theirs))
-    if np.isnan(low):
-        return (
-            f"Whether {name} is above {other} cannot be told from "
-            f"{len(ours)} and {len(theirs)} runs: the difference is "
-            f"{gain:.1f} points, and no interval can be given."
+    found = [difference(a.accuracies, b.accuracies) for *_, a, b in pairs]
+    p_values = adjusted([each.p_value for each in found])
+    return [
+        Claim(
+            task,
+            text,
+            ours.name,
+            theirs.name,
+            gain,
+            float(p_value),
+            _status(ours, theirs, gain, p_value),
+            _sentence(ours, theirs, gain, p_value, len(pairs)),
         )
-    interval = f"(95% interval {low:.1f} to {high:.1f})"
-    if low > 0:
-        return f"{name} is above {other} by {gain:.1f} points {interval}."
-    if high < 0:
-        return f"{name} is below {other} by {-gain:.1f} points {interval}."
-    return (
-        f"Whether {name} is above {other} cannot be told at this budget: the "
-        f"difference is {gain:.1f} points {interval}."
-    )
+        for (task, text, ours, theirs), gain, p_value in zip(
+            pairs, found, p_values, strict=True
+        )
+    ]
 
 
 def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
@@ -97,47 +109,147 @@ def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
     Returns:
         List of sentences about test accuracy.
     """
-    accuracies = _test_accuracies(run_table.finished_final(runs))
     first, *others = arms
-    return [
-        verdict(first, accuracies[first], other, accuracies[other])
-        for other in others
-        if first in accuracies and other in accuracies
+    pairs = [
+        pair
+        for pair in _pairs(runs, first)
+        if pair[-2].arm == first and pair[-1].arm in others
     ]
+    pairs.sort(key=lambda pair: others.index(pair[-1].arm))
+    return [claim.evidence for claim in judge(pairs)]
 
 
 def claims(runs: Any) -> list[Claim]:
-    """What one task's final runs say about the paper's claims.
+    """What final runs say about the claims of the paper and its critics.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`.
+        runs: `pandas.DataFrame` of `load_runs`, of all tasks that are shown
+            together, since the claims are corrected for their number.
 
     Returns:
-        List of `Claim`, for arms that have finished runs with the same
-        settings as those of `fpt`.
+        List of `Claim`, for arms whose final runs have the same settings,
+        steps and batch size as those of `fpt`.
     """
-    judged = []
-    final = run_table.finished_final(runs)
-    for settings, group in final.groupby("settings", sort=False):
-        accuracies = _test_accuracies(group)
-        if _OURS not in accuracies:
-            continue
-        ours = accuracies[_OURS]
-        judged += [
-            Claim(
-                f"{text} ({settings})" if settings else text,
-                status(ours, accuracies[arm]),
-                verdict(_OURS, ours, arm, accuracies[arm]),
+    pairs = []
+    for _, group in runs.groupby("task", sort=False):
+        found = [p for p in _pairs(group, _OURS) if p[-1].arm in _CLAIMS]
+        found.sort(key=lambda pair: list(_CLAIMS).index(pair[-1].arm))
+        pairs += found
+    return judge(pairs)
+
+
+def _pairs(
+    runs: Any, first: str
+) -> list[tuple[str, str, ArmResult, ArmResult]]:
+    """An arm with each of the others of the same settings and steps."""
+    results = at_best_rates(arm_results(runs))
+    return [
+        (
+            str(runs["task"].iloc[0]),
+            _text(ours, theirs),
+            ours,
+            theirs,
+        )
+        for ours in results
+        for theirs in results
+        if ours.arm == first
+        and theirs.arm != first
+        and (ours.settings, ours.steps, ours.batch_size)
+        == (theirs.settings, theirs.steps, theirs.batch_size)
+    ]
+
+
+def _text(ours: ArmResult, theirs: ArmResult) -> str:
+    text = f"{ours.arm} is above {theirs.arm}"
+    if ours.arm == _OURS:
+        text = _CLAIMS.get(theirs.arm, text)
+    return f"{text} ({ours.settings})" if ours.settings else text
+
+
+def _status(
+    ours: ArmResult, theirs: ArmResult, gain: Difference, p_value: float
+) -> str:
+    if ours.edge or theirs.edge:
+        return AT_EDGE
+    better = ours if gain.gain > 0 else theirs
+    if not p_value < 1 - CONFIDENCE or not better.has_learned:
+        return CANNOT_BE_TOLD
+    return HOLDS if gain.gain > 0 else DOES_NOT_HOLD
+
+
+def _sentence(
+    ours: ArmResult,
+    theirs: ArmResult,
+    gain: Difference,
+    p_value: float,
+    count: int,
+) -> str:
+    status = _status(ours, theirs, gain, p_value)
+    points = 100 * gain.gain
+    if status in (HOLDS, DOES_NOT_HOLD):
+        side = "above" if status == HOLDS else "below"
+        sentence = (
+            f"{ours.name} is {side} {theirs.name} by {abs(points):.1f} points "
+            f"({describe(gain, p_value, count)})."
+        )
+        unsearched = [arm.name for arm in (ours, theirs) if arm.edge is None]
+        if unsearched:
+            sentence += (
+                f" No other learning rate was tried for "
+                f"{' and '.join(unsearched)}."
             )
-            for arm, text in _CLAIMS.items()
-            if arm in accuracies
-        ]
-    return judged
+        return sentence
+    begin = f"Whether {ours.name} is above {theirs.name} cannot be told"
+    numbers = (
+        f"the difference is {points:.1f} points "
+        f"({describe(gain, p_value, count)})."
+    )
+    if status == AT_EDGE:
+        where = " and ".join(
+            f"that of {arm.name}, {arm.learning_rate:g}, is the {arm.edge} of "
+            "those tried"
+            for arm in (ours, theirs)
+            if arm.edge
+        )
+        return (
+            f"{begin}: the best learning rate is at the edge: {where}, so a "
+            f"better one may lie beyond. At the rates tried, {numbers}"
+        )
+    if np.isnan(gain.low):
+        seeds = f"{len(ours.accuracies.seeds)} and "
+        seeds += f"{len(theirs.accuracies.seeds)} runs"
+        return (
+            f"{begin} from {seeds}: the difference is {points:.1f} points, and "
+            "no interval can be given."
+        )
+    better = ours if gain.gain > 0 else theirs
+    if p_value < 1 - CONFIDENCE and better.floor is not None:
+        return (
+            f"{begin}: neither is shown to have learned the task, since the "
+            f"rule '{better.floor.name}' reaches "
+            f"{better.floor.accuracies.mean:.1%}. Between the two, {numbers}"
+        )
+    return f"{begin} at this budget: {numbers}"
 
 
-def _test_accuracies(runs: Any) -> dict[str, list[float]]:
-    """Dict from arms to test accuracies, one per run."""
-    return {
-        arm: rows["test_accuracy"].to_list()
-        for arm, rows in runs.groupby("arm")
-    }
+def describe(gain: Difference, p_value: float, count: int) -> str:
+    """A difference's interval and p-values in words.
+
+    Args:
+        gain: `Difference`.
+        p_value: float, adjusted.
+        count: int, the number of claims that it is adjusted for.
+    """
+    if np.isnan(gain.low):
+        return "no interval can be given"
+    text = (
+        f"95% interval {100 * gain.low:.1f} to {100 * gain.high:.1f} over "
+        f"{gain.covers}, p {_p(gain.p_value)}"
+    )
+    if count > 1:
+        text += f", {_p(p_value)} adjusted for {count} claims"
+    return text
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"= {value:.2g}"

@@ -1,6 +1,7 @@
 from . import arms as arms
 from . import folder as folder
 from . import recorder as recorder
+from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
 from .evaluation import add_test as add_test
 from .evaluation import evaluate as evaluate
@@ -13,6 +14,7 @@ from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun
 from .resolved import resolve as resolve
 from .run_store import get_or_train as get_or_train
+from .run_store import is_tested as is_tested
 from .signals import Preempted as Preempted
 from .signals import StopSignals as StopSignals
 from .training import VALIDATION_SUBSET_SIZE as VALIDATION_SUBSET_SIZE

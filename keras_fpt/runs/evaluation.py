@@ -7,12 +7,15 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from keras_fpt import files, logs, tasks
 from keras_fpt.models import FPTClassifier
-from keras_fpt.runs import data_description, folder, manifest
+from keras_fpt.runs import data_description, folder, manifest, test_examples
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
+from keras_fpt.runs.test_examples import RightAnswers
 
 Path = str | os.PathLike[str]
 
@@ -131,14 +134,28 @@ def with_prefix(split: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{split}_{name}": value for name, value in values.items()}
 
 
-def test_metrics(run: ResolvedRun, model: FPTClassifier) -> dict[str, float]:
-    """Metrics on the test split, and on further held-out ones."""
-    metrics: dict[str, float] = {}
+def test_metrics(
+    run: ResolvedRun, model: FPTClassifier
+) -> tuple[dict[str, Any], RightAnswers]:
+    """Metrics on the test split, and on further held-out ones.
+
+    Returns:
+        Tuple of a dict, and which test examples were right.
+    """
+    metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
         dataset = run.task.held_out(name, run.batch_size)
         result = _require_finite(evaluate_model(model, dataset), name)
         metrics |= with_prefix(name, result)
-    return metrics
+    examples = test_examples.measure(run.task, model, run.batch_size)
+    metrics["test_examples"] = len(examples.run)
+    metrics["test_floors"] = mean_floors(examples.rules)
+    return metrics, examples
+
+
+def mean_floors(rules: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The accuracy of each of `Task.floors`."""
+    return {name: float(right.mean()) for name, right in rules.items()}
 
 
 def _require_finite(result: dict[str, float], split: str) -> dict[str, float]:
@@ -170,8 +187,10 @@ def add_test(run_folder: Path, take_over: bool = False) -> dict[str, Any]:
     folder.check_links(run_folder)
     with folder.lock(run_folder, take_over=take_over) as held:
         run, model = load_trained(run_folder)
-        metrics = folder.read_metrics(run_folder) | test_metrics(run, model)
+        tested, examples = test_metrics(run, model)
+        metrics = folder.read_metrics(run_folder) | tested
         held.check()
+        examples.write(run_folder)
         write_metrics(run_folder, metrics)
     return metrics
 

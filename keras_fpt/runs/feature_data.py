@@ -57,7 +57,7 @@ def train_features(
     Returns:
         Array `(n, num_output_tokens, dim)`, in the order of the split.
     """
-    x, y, _ = task.data.splits["train"]
+    x, y, *_ = task.data.splits["train"]
     order = task.data.order("train")
     width = model.readout_layer.num_tokens * model.cut.hidden_dim
     num_bytes = len(y) * width * np.dtype("float32").itemsize

@@ -17,12 +17,14 @@ from keras_fpt.runs import errors, folder, manifest
 from keras_fpt.runs.curves import draw_curves
 from keras_fpt.runs.evaluation import (
     evaluate_model,
+    mean_floors,
     test_metrics,
     with_prefix,
     write_metrics,
 )
 from keras_fpt.runs.recorder import Recorder, read_history
 from keras_fpt.runs.resolved import ResolvedRun
+from keras_fpt.runs.test_examples import RightAnswers
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
@@ -46,15 +48,15 @@ def finish(
     """
     names = "train, validation and test" if test else "train and validation"
     LOGGER.info(f"Evaluating on {names}.")
-    metrics = _measure(run, model, recorder.rows, test)
+    metrics, examples = _measure(run, model, recorder.rows, test)
     if distribution.is_first_process():
-        _write(run, model, recorder, metrics)
+        _write(run, model, recorder, metrics, examples)
     return metrics
 
 
 def _measure(
     run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], RightAnswers | None]:
     splits = run.task.datasets(run.batch_size, run.seed)
     train = first_batches(
         splits.train, train_subset_size(run.task), run.batch_size
@@ -69,19 +71,24 @@ def _measure(
         **with_prefix("train", evaluate_model(model, train)),
         **with_prefix("validation", evaluate_model(model, splits.validation)),
     }
+    floors = mean_floors(run.task.floors("validation"))
+    metrics["validation_floors"] = floors
+    examples = None
     if test:
-        metrics |= test_metrics(run, model)
+        tested, examples = test_metrics(run, model)
+        metrics |= tested
     metrics |= {
         f"{name}_majority_accuracy": run.task.majority_accuracy(name)
         for name in run.task.held_out_splits
     }
     engine = distribution.current()
-    return metrics | {
+    metrics |= {
         "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
+    return metrics, examples
 
 
 def _write(
@@ -89,6 +96,7 @@ def _write(
     model: FPTClassifier,
     recorder: Recorder,
     metrics: dict[str, Any],
+    examples: RightAnswers | None,
 ) -> None:
     run_folder = recorder.folder
     recorder.check_lock()
@@ -98,6 +106,8 @@ def _write(
     if made_of is not None:
         header["run"] = made_of.digest
     model.save_adapter(run_folder / folder.ADAPTER, header)
+    if examples is not None:
+        examples.write(run_folder)
     # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
     _draw(run_folder, metrics, recorder.rows)

@@ -27,6 +27,7 @@ CHECKPOINTS = "checkpoints"
 FEATURES = "features.npy"
 DATA = "data.json"
 MANIFEST = "manifest.json"
+TEST_EXAMPLES = "test_examples.npz"
 TENSORBOARD = "tensorboard"
 LOCK = folder_lock.LOCK
 lock = folder_lock.lock
@@ -36,6 +37,7 @@ lock = folder_lock.lock
 _ALL = (
     METRICS,
     DIVERGED,
+    TEST_EXAMPLES,
     HISTORY,
     ADAPTER,
     CURVES,

@@ -72,6 +72,17 @@ def get_or_train(
             take_over = may_take_over()
 
 
+def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
+    """Whether a run in a folder of runs has read its test split."""
+    run_folder = pathlib.Path(runs_folder, run_name(resolve(config)))
+    if (run_folder / folder.DIVERGED).is_file():
+        path = run_folder / folder.DIVERGED
+        return bool(json_files.read_object(path)["final"])
+    return folder.is_finished(
+        run_folder
+    ) and "test_accuracy" in folder.read_metrics(run_folder)
+
+
 def _get_or_train(
     run: ResolvedRun, run_folder: pathlib.Path, test: bool, take_over: bool
 ) -> dict[str, Any] | None:

@@ -84,11 +84,14 @@ class Plan:
             promising first.
         seeds: int, number of runs of each at its best rate.
         steps: int, gradient steps of a run.
+        shares_seed: bool, whether the run that was chosen is also the first of
+            those at the best rate, as in plans of earlier versions.
     """
 
     learning_rates: tuple[float, ...]
     seeds: int
     steps: int
+    shares_seed: bool = True
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "Plan":
@@ -104,10 +107,11 @@ class Plan:
 # The learning rates and seeds to plan, each with the minimum share of the
 # recipe's steps that every run must then have.
 _PLANS = (
-    (1.0, (1e-3, 3e-3, 3e-4, 1e-2, 1e-4), 5),
-    (0.25, (1e-3, 3e-3, 3e-4), 3),
-    # Intervals from two seeds would be three times as wide.
-    (0.0, (1e-3, 3e-3), 3),
+    (1.0, (3e-3, 1e-3, 1e-2, 3e-4, 1e-4), 5),
+    (0.25, (3e-3, 1e-3, 1e-2, 3e-4), 3),
+    # Of two rates the best would always be at the edge, and intervals from two
+    # seeds would be three times as wide.
+    (0.0, (3e-3, 1e-3, 1e-2), 3),
 )
 
 
@@ -197,7 +201,6 @@ def _train(
             "The budget is too small to measure the time per step. Give a "
             "larger --budget, a smaller --preset, or a smaller --batch-size."
         ) from error
-    test_seconds = sum(each.test_seconds(task, batch_size) for each in costs)
     if (output / PLAN).is_file():
         plan = Plan.read(output / PLAN)
     else:
@@ -211,13 +214,20 @@ def _train(
         f"{len(variants)} arms, each at learning rates {rates}, then with "
         f"{plan.seeds} seeds at its best; {plan.steps:,} steps per run."
     )
+    reserve = sum(
+        each.test_seconds(task, batch_size)
+        if plan.shares_seed
+        else each.seconds(task, batch_size, plan.steps, test=True)
+        for each in costs
+    )
     missing = run_variants(
         [dataclasses.replace(each, steps=plan.steps) for each in variants],
         plan.learning_rates,
         plan.seeds,
         output / RUNS,
         deadline.earlier(_REPORT_SECONDS),
-        test_seconds,
+        reserve,
+        plan.shares_seed,
     )
     if len(missing) == len(variants):
         raise ValueError(f"Nothing could be trained: {missing[0].reason}")
@@ -257,8 +267,7 @@ def make_plan(
     def total(rates: tuple[float, ...], seeds: int, steps: int) -> float:
         return sum(
             len(rates) * each.seconds(task, batch_size, steps, test=False)
-            + each.test_seconds(task, batch_size)
-            + (seeds - 1) * each.seconds(task, batch_size, steps, test=True)
+            + seeds * each.seconds(task, batch_size, steps, test=True)
             for each in costs
         )
 
@@ -268,7 +277,7 @@ def make_plan(
         if steps >= max(
             share * max_steps, recorder.MIN_STEPS_BETWEEN_EVALUATIONS
         ):
-            return Plan(rates, seeds, steps)
+            return Plan(rates, seeds, steps, shares_seed=False)
     ratio = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
     raise ValueError(
         "The budget is too small to compare anything: runs of "

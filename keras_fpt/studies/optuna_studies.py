@@ -1,10 +1,12 @@
 """A sweep's Optuna studies: two per arm, of its settings and of its seeds."""
 
 import contextlib
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_fpt.results import rates
 from keras_fpt.studies import database_address
 from keras_fpt.studies.patience import Patience
 from keras_fpt.studies.sweep_config import Range, SweepConfig
@@ -12,6 +14,11 @@ from keras_fpt.studies.sweep_config import Range, SweepConfig
 # The number of the trial whose worker is known to have started; a trial that is
 # retried keeps the number of the first.
 _STARTED = "begun"
+# The settings of a trial that was queued.
+_POINT = "point"
+_RATE = "learning_rate"
+# Whether a running trial is queued again already.
+_GIVEN_BACK = "given_back"
 # How often a run is taken over after its worker died.
 MAX_RETRIES = 3
 
@@ -71,7 +78,7 @@ def is_running(trial: Any) -> bool:
 def is_tried_elsewhere(trial: Any) -> bool:
     """Whether another worker tries the same settings as this trial now."""
     return any(
-        other.number != trial.number and other.params == trial.params
+        other.number != trial.number and chosen(other) == chosen(trial)
         for other in _running(trial.study)
     )
 
@@ -96,8 +103,7 @@ def search_studies(
 
 def seed_studies(name: str, sweep: SweepConfig, storage: Any) -> dict[str, Any]:
     """Dict from each arm to the study of its seeds."""
-    first = sweep.run.seed
-    points = [{"seed": first + i} for i in range(sweep.seeds)]
+    points = [{"seed": sweep.first_seed + i} for i in range(sweep.seeds)]
     return {
         arm: _study(f"{name}/{arm}/seeds", storage, points)
         for arm in sweep.arms
@@ -115,17 +121,23 @@ def _study(name: str, storage: Any, points: Sequence[dict[str, Any]]) -> Any:
         direction="maximize",
         load_if_exists=True,
     )
+    _enqueue(study, points)
+    return study
+
+
+def _enqueue(study: Any, points: Sequence[dict[str, Any]]) -> None:
+    """Queues a trial of each point that is not queued, running or done."""
+    import optuna
+
     state = optuna.trial.TrialState
     trials = study.get_trials(
         deepcopy=False, states=(state.WAITING, state.RUNNING, state.COMPLETE)
     )
-    queued = [trial.user_attrs.get("point") for trial in trials]
+    queued = [trial.user_attrs.get(_POINT) for trial in trials]
     for point in points:
         if point not in queued:
-            # Two workers may both do this. That costs nothing, since an
-            # existing run is not trained again.
-            study.enqueue_trial(point, user_attrs={"point": point})
-    return study
+            # Two workers may both do this; one trial of them is surplus.
+            study.enqueue_trial(point, user_attrs={_POINT: point})
 
 
 def mark_started(trial: Any) -> None:
@@ -154,6 +166,98 @@ def send_missing_heartbeats(study: Any, storage: Any) -> None:
             storage.set_trial_user_attr(trial_id, _STARTED, trial.number)
 
 
+def is_surplus(trial: Any, trials: int | None) -> bool:
+    """Whether a trial is not needed, since an earlier one does the same.
+
+    Workers may queue or choose a trial at the same time. All of them agree on
+    which ones are too many, since trials are numbered.
+
+    Args:
+        trial: `optuna.Trial`.
+        trials: int, how many trials to choose from a range; `None` for a grid.
+    """
+    import optuna
+
+    state = optuna.trial.TrialState
+    earlier = [
+        other
+        for other in trial.study.get_trials(
+            deepcopy=False,
+            states=(state.WAITING, state.RUNNING, state.COMPLETE),
+        )
+        if other.number < trial.number and not other.user_attrs.get(_GIVEN_BACK)
+    ]
+    if trials is not None:
+        return len(earlier) >= trials
+    return any(chosen(other) == chosen(trial) for other in earlier)
+
+
+def give_back(trial: Any) -> None:
+    """Queues a running trial again, which its worker is about to leave."""
+    attributes = dict(trial.user_attrs)
+    trial.set_user_attr(_GIVEN_BACK, True)
+    trial.study.enqueue_trial(chosen(trial), attributes)
+
+
+def next_points(
+    sweep: SweepConfig, studies: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Points beyond a grid that all arms are to try next.
+
+    Args:
+        sweep: `SweepConfig`.
+        studies: dict from arms to the studies of their settings, whose trials
+            have ended.
+
+    Returns:
+        List of dicts of settings with a learning rate that is lower or higher
+        than all others, if that of an arm's best is; otherwise, or if there
+        were `sweep.extensions` of them, an empty list.
+    """
+    if sweep.is_sampled or _RATE not in sweep.search:
+        return []
+    grid, tried = sweep.points, {}
+    for arm, study in studies.items():
+        by_rate: dict[float, float] = {}
+        for trial in completed(study):
+            rate = chosen(trial)[_RATE]
+            by_rate[rate] = max(trial.value, by_rate.get(rate, 0.0))
+        if not by_rate:
+            return []
+        tried[arm] = by_rate
+    known = {rate for by_rate in tried.values() for rate in by_rate}
+    known |= {point[_RATE] for point in grid}
+    if len(known) - len(set(sweep.search[_RATE])) >= sweep.extensions:
+        return []
+    edges = {
+        rates.edge(by_rate, chosen(best(studies[arm]))[_RATE])
+        for arm, by_rate in tried.items()
+    }
+    for side, outermost in ((rates.HIGHEST, max), (rates.LOWEST, min)):
+        if side in edges:
+            rate = rates.beyond(outermost(known), side)
+            others = {**sweep.search, _RATE: (rate,)}
+            return dataclasses.replace(sweep, search=others).points
+    return []
+
+
+def extend(sweep: SweepConfig, studies: Mapping[str, Any]) -> bool:
+    """Queues the `next_points` of each arm; returns whether there are any."""
+    points = next_points(sweep, studies)
+    for study in studies.values():
+        _enqueue(study, points)
+    return bool(points)
+
+
+def reseed(trial: Any, seed: int) -> None:
+    """Makes what Optuna chooses for a trial depend on its number and a seed."""
+    import optuna
+
+    trial.study.sampler = optuna.samplers.TPESampler(
+        constant_liar=True, seed=seed + trial.number
+    )
+
+
 def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a trial tries.
 
@@ -161,9 +265,16 @@ def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
         trial: `optuna.Trial`.
         search: dict from names to tuples of values, or to `Range`s.
     """
+    if _POINT in trial.user_attrs:
+        return dict(trial.user_attrs[_POINT])
     return {
         name: _suggest(trial, name, values) for name, values in search.items()
     }
+
+
+def chosen(trial: Any) -> dict[str, Any]:
+    """The settings of a trial that was started."""
+    return dict(trial.user_attrs.get(_POINT, trial.params))
 
 
 def _suggest(trial: Any, name: str, values: Any) -> Any:

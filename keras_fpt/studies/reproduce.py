@@ -130,8 +130,7 @@ def plan(
 ) -> list[PlannedRuns]:
     """The `PlannedRuns` of a question at a budget."""
     chosen = question.budget(budget)
-    # The best rate's first seed has been run by then.
-    count = len(chosen.learning_rates) + chosen.seeds - 1
+    count = len(chosen.learning_rates) + chosen.seeds
     planned = []
     for config in question.configs(budget, data_dir):
         run = resolve(config)

@@ -44,8 +44,11 @@ def run_sweep(
 ) -> Any:
     """Searches each arm's settings, then trains the best with several seeds.
 
-    Settings are chosen by validation accuracy, at the sweep's first seed. The
-    test split is read only for the runs at the best settings.
+    Settings are chosen by validation accuracy, at the sweep's first seed. All
+    arms try the same ones, or as many. While an arm's best learning rate is
+    the lowest or the highest of a grid, all try one beyond it, `extensions`
+    times at most. The test split is read only for the runs at the best
+    settings, whose seeds are others than that of the search.
 
     Runs are saved in `runs/` of the folder. Repeat the call to continue, or
     to read the results of a finished sweep. Several machines can work on one
@@ -77,8 +80,9 @@ def run_sweep(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
-    checking.check(config)
     folder = pathlib.Path(folder)
+    config = config.as_started(folder / sweep_worker.CONFIG)
+    checking.check(config)
     study_folder.initialize(
         folder,
         sweep_worker.CONFIG,
@@ -104,7 +108,8 @@ def run_sweep(
                 _watch(name, config, storage, searches, processes)
             finally:
                 processes.stop()
-    return results.summarize(results.load_runs(folder / sweep_worker.RUNS))
+    runs = results.load_runs(folder / sweep_worker.RUNS)
+    return results.arms_table.with_floors(results.summarize(runs), runs)
 
 
 def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
@@ -196,8 +201,7 @@ def _watch(
 ) -> None:
     """Reports the trials that end, until all workers have ended."""
     phases, lost = [searches], 0
-    seen: set[tuple[str, str]] = set()
-    total = len(config.arms) * (config.num_search_trials + config.seeds)
+    seen: set[tuple[str, int]] = set()
     finished_at = None
     while processes.running:
         time.sleep(_POLL_SECONDS)
@@ -207,10 +211,9 @@ def _watch(
         for phase in phases:
             for arm, study in phase.items():
                 for trial in optuna_studies.completed(study):
-                    # Two workers may have queued the same point.
-                    point = trial.user_attrs.get("point", trial.number)
-                    if (study.study_name, str(point)) not in seen:
-                        seen.add((study.study_name, str(point)))
+                    if (study.study_name, trial.number) not in seen:
+                        seen.add((study.study_name, trial.number))
+                        total = _num_trials(config, searches)
                         count = f"[{len(seen)}/{total}]"
                         LOGGER.info(f"{count} {arm}, {_describe(trial)}")
         for path, code in ended:
@@ -247,6 +250,16 @@ def _watch(
 def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:
     return all(
         len(optuna_studies.completed(study)) >= config.num_search_trials
+        and not sweep_worker.is_unfinished(study)
+        for study in searches.values()
+    ) and not optuna_studies.next_points(config, searches)
+
+
+def _num_trials(config: SweepConfig, searches: Mapping[str, Any]) -> int:
+    """The trials of a sweep, as far as they are known."""
+    return sum(
+        config.seeds
+        + max(config.num_search_trials, sweep_worker.num_trials(study))
         for study in searches.values()
     )
 
@@ -263,7 +276,7 @@ def _is_finished(
 def _describe(trial: Any) -> str:
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in trial.params.items()
+        for name, value in optuna_studies.chosen(trial).items()
     )
     if trial.user_attrs.get("diverged"):
         return f"{settings}: diverged"

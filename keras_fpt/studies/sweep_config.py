@@ -19,6 +19,8 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
+# What sweeps did before they could be told.
+_BEFORE = {"shares_seed": True, "extensions": 0}
 # These have their own arguments.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
 
@@ -29,13 +31,20 @@ class SweepConfig:
 
     Args:
         run: `RunConfig`, what all runs have in common. Its seed is that of
-            the search, and the first of the seeds at the best settings.
+            the search.
         arms: tuple of strings, keys of `keras_fpt.runs.arms.ARMS`.
         search: dict from names of a run's settings to a tuple of the values
             to try, or to a `Range`. Several tuples make a grid.
         trials: int, number of runs in each arm's search if there is a range;
             Optuna chooses them. `None` otherwise.
-        seeds: int, number of runs of each arm at its best settings.
+        seeds: int, number of runs of each arm at its best settings. Their
+            seeds follow that of the search.
+        shares_seed: bool, whether the first of them has the seed of the
+            search, and so is the run that was chosen. Its accuracy is then
+            higher than another seed's.
+        extensions: int, how many learning rates may be tried beyond those of
+            a grid, by all arms, while an arm's best is the lowest or the
+            highest tried.
     """
 
     run: RunConfig
@@ -45,6 +54,8 @@ class SweepConfig:
     )
     trials: int | None = None
     seeds: int = 3
+    shares_seed: bool = False
+    extensions: int = 3
 
     def __post_init__(self) -> None:
         names = tuple(arm.replace("-", "_") for arm in self.arms)
@@ -58,6 +69,11 @@ class SweepConfig:
         if self.seeds < 1:
             raise ValueError(
                 f"Expected at least 1 seed but received {self.seeds}."
+            )
+        if self.extensions < 0:
+            raise ValueError(
+                "Expected at least 0 extensions but received "
+                f"{self.extensions}."
             )
         for name in self.search:
             _types(name)
@@ -90,6 +106,29 @@ class SweepConfig:
         """Number of runs in each arm's search."""
         return len(self.points) if self.trials is None else self.trials
 
+    def as_started(self, path: str | os.PathLike[str]) -> Self:
+        """This sweep as an earlier version has started it.
+
+        Args:
+            path: the file that `to_json` was written to, if there is one.
+
+        Returns:
+            A `SweepConfig` with the options of that version, if the file is
+            its; otherwise this one.
+        """
+        before = dataclasses.replace(self, shares_seed=True, extensions=0)
+        path = pathlib.Path(path)
+        if path.is_file() and json_files.read_object(path) == json.loads(
+            before.to_json()
+        ):
+            return before
+        return self
+
+    @property
+    def first_seed(self) -> int:
+        """The first seed of the runs at the best settings."""
+        return self.run.seed + (not self.shares_seed)
+
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
         """For each arm, its `RunConfig` with some settings."""
         return {
@@ -100,6 +139,10 @@ class SweepConfig:
     def to_json(self) -> str:
         """The configuration as JSON text."""
         entry = {**dataclasses.asdict(self), "run": self.run.identity()}
+        # Sweeps of earlier versions do not have these, and stay as they were.
+        for name, before in _BEFORE.items():
+            if entry[name] == before:
+                del entry[name]
         return json.dumps(entry, indent=2) + "\n"
 
     @classmethod
@@ -122,7 +165,7 @@ class SweepConfig:
             name: _searched(values, f"{where}, {name}")
             for name, values in search.items()
         }
-        entry |= {"run": run, "search": searched}
+        entry = _BEFORE | entry | {"run": run, "search": searched}
         return json_files.from_dict(cls, entry, where)
 
 

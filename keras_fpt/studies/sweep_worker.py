@@ -56,15 +56,13 @@ def work(
     name = study_name(pathlib.Path(folder, CONFIG))
 
     def try_settings(arm: str, trial: Any) -> float:
+        optuna_studies.reseed(trial, sweep.run.seed)
         chosen = optuna_studies.settings(trial, sweep.search)
         return train(trial, sweep.configs(chosen)[arm], test=False)
 
     def try_seed(best: Mapping[str, Any], arm: str, trial: Any) -> float:
-        first = sweep.run.seed
-        seeds = tuple(range(first, first + sweep.seeds))
-        chosen = best[arm].params | optuna_studies.settings(
-            trial, {"seed": seeds}
-        )
+        chosen = optuna_studies.chosen(best[arm])
+        chosen |= optuna_studies.settings(trial, {})
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
     def train(trial: Any, config: RunConfig, test: bool) -> float:
@@ -86,6 +84,8 @@ def work(
 
     searches = optuna_studies.search_studies(name, sweep, storage)
     _work_through(searches, try_settings, storage, sweep.trials)
+    while optuna_studies.extend(sweep, searches):
+        _work_through(searches, try_settings, storage)
     best = {arm: optuna_studies.best(s) for arm, s in searches.items()}
     seeds = optuna_studies.seed_studies(name, sweep, storage)
     _work_through(seeds, functools.partial(try_seed, best), storage)
@@ -173,11 +173,13 @@ def _objective(
     if trials is None and "point" not in trial.user_attrs:
         # Another worker has taken the last one of the queue.
         raise optuna.TrialPruned
+    if optuna_studies.is_surplus(trial, trials):
+        raise optuna.TrialPruned
     try:
         return objective(arm, trial)
     except Preempted as error:
         if optuna_studies.is_running(trial):
-            trial.study.enqueue_trial(trial.params, trial.user_attrs)
+            optuna_studies.give_back(trial)
         # Optuna, which does not know Preempted, would leave it running.
         raise KeyboardInterrupt from error
     finally:
@@ -190,11 +192,15 @@ def is_unfinished(study: Any) -> bool:
     return _count(study, "WAITING", "RUNNING") > 0
 
 
+def num_trials(study: Any) -> int:
+    """How many trials are queued, running or completed."""
+    return _count(study, "WAITING", "RUNNING", "COMPLETE")
+
+
 def _is_open(study: Any, trials: int | None) -> bool:
     if trials is None:
         return _count(study, "WAITING") > 0
-    started = ("WAITING", "RUNNING", "COMPLETE")
-    return _count(study, "WAITING") > 0 or _count(study, *started) < trials
+    return _count(study, "WAITING") > 0 or num_trials(study) < trials
 
 
 def _count(study: Any, *states: str) -> int:

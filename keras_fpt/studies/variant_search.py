@@ -7,17 +7,20 @@ import dataclasses
 import logging
 import os
 import time
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_fpt import logs
-from keras_fpt.results import NotRun, describe
-from keras_fpt.runs import RunConfig, get_or_train
+from keras_fpt.results import NotRun, describe, rates
+from keras_fpt.runs import RunConfig, get_or_train, is_tested
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
+# How many rates are tried beyond those that are asked for, at most.
+MAX_EXTENSIONS = 3
 # The logger of the runs' own messages, which are many.
 RUN_MESSAGES = "keras_fpt.runs"
 
@@ -29,78 +32,143 @@ def run_variants(
     folder: str | os.PathLike[str],
     deadline: Deadline,
     test_reserve: float,
+    shares_seed: bool = False,
 ) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with more seeds.
 
-    Rates are chosen by validation accuracy at the first seed. The test split
-    is read only for the runs at the best rates. Variants take turns at each
-    rate, and at each seed, so if time runs out, all have had the same trials.
-    Runs in the folder are not trained again.
+    Rates are chosen by validation accuracy at the variants' seed. Variants
+    take turns at each rate, and at each seed, so if time runs out, all have
+    had the same trials. While the best rate of one is the lowest or the
+    highest, all try one beyond it, if there is time. The test split is read
+    only for the runs at the best rates, which have other seeds. Runs in the
+    folder are not trained again.
 
     Args:
         variants: list of `RunConfig`, of any tasks. Their learning rates are
-            replaced; their seeds are the first ones.
+            replaced; their seeds are those of the search.
         learning_rates: sequence of floats to try, the most promising first.
         seeds: int, number of runs of each at its best rate.
         folder: path of a folder of runs.
         deadline: a `Deadline`.
-        test_reserve: float, seconds to leave for the test split and for what
-            comes after.
+        test_reserve: float, seconds to leave for the first run of each variant
+            at its best rate, and for what comes after.
+        shares_seed: bool, whether that run is the one that was chosen.
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
         and those for which time was too short.
     """
     turns = _Turns(folder, deadline)
-    trained: dict[int, list[tuple[Any, RunConfig]]] = {
-        number: [] for number in range(len(variants))
-    }
+    search = _Search(variants, turns, seeds, test_reserve, shares_seed)
     try:
-        for rate in learning_rates:
-            for number, variant in enumerate(variants):
-                config = dataclasses.replace(variant, learning_rate=rate)
-                score = turns.train(number, config, False, test_reserve)
-                if score is not None:
-                    trained[number].append((score, config))
+        for number, rate in enumerate(learning_rates):
+            if number and not search.has_time():
+                raise OutOfTime
+            search.try_rate(rate)
+        for _ in range(MAX_EXTENSIONS):
+            further = search.rate_beyond()
+            if further is None or not search.has_time(all_seeds=True):
+                break
+            search.try_rate(further)
     except OutOfTime:
         LOGGER.info(
             "Time was too short for all learning rates. Each variant's is "
             "chosen among those that were tried."
         )
-    best = {}
-    for number, variant in enumerate(variants):
-        if trained[number]:
-            # The first of those that are equally good.
-            best[number] = max(trained[number], key=lambda pair: pair[0])[1]
-        elif number not in turns.failed:
-            turns.failed[number] = NotRun(
-                variant.task,
-                describe(variant),
-                "Time was too short to train it. Give a larger budget.",
-            )
-    _train_seeds(turns, best, seeds)
+    search.train_seeds()
     return list(turns.failed.values())
 
 
-def _train_seeds(
-    turns: "_Turns", best: dict[int, RunConfig], seeds: int
-) -> None:
-    for offset in range(seeds):
+class _Search:
+    """The search of variants' learning rates, and the runs at the best ones."""
+
+    def __init__(
+        self,
+        variants: Sequence[RunConfig],
+        turns: "_Turns",
+        seeds: int,
+        test_reserve: float,
+        shares_seed: bool,
+    ) -> None:
+        self.variants, self.turns, self.seeds = variants, turns, seeds
+        self.test_reserve, self.shares_seed = test_reserve, shares_seed
+        self.trained: dict[int, dict[float, Any]] = {
+            number: {} for number in range(len(variants))
+        }
+
+    def try_rate(self, rate: float) -> None:
+        """Trains every variant at one learning rate."""
+        for number, variant in enumerate(self.variants):
+            config = dataclasses.replace(variant, learning_rate=rate)
+            score = self.turns.train(number, config, False, self.test_reserve)
+            if score is not None:
+                is_chosen = self.turns.is_tested(self._final(config, 0))
+                self.trained[number][rate] = is_chosen, *score
+
+    def has_time(self, all_seeds: bool = False) -> bool:
+        """Whether another rate leaves time for runs at the best ones."""
+        runs = 1 + (self.seeds if all_seeds else 1)
+        needed = runs * sum(self.turns.seconds.values())
+        return self.turns.deadline.left > needed
+
+    def rate_beyond(self) -> float | None:
+        """The next rate outward, if a variant's best is the outermost."""
+        edges = {
+            rates.edge(
+                {rate: score[1] for rate, score in tried.items()},
+                self._best(number),
+            )
+            for number, tried in self.trained.items()
+            # One that was chosen by an earlier call stays.
+            if tried and not any(score[0] for score in tried.values())
+        }
+        known = {rate for tried in self.trained.values() for rate in tried}
+        for side, outermost in ((rates.HIGHEST, max), (rates.LOWEST, min)):
+            if side in edges:
+                return rates.beyond(outermost(known), side)
+        return None
+
+    def train_seeds(self) -> None:
+        """Trains each variant at its best rate, and reads the test split."""
+        turns = self.turns
+        tested: set[int] = set()
         is_short = False
-        for number, config in best.items():
-            if offset and turns.deadline.left < turns.seconds[number]:
-                is_short = True
-                continue
-            seed = config.seed + offset
-            try:
-                turns.train(
-                    number, dataclasses.replace(config, seed=seed), True, 0.0
+        for offset in range(self.seeds):
+            for number, variant in enumerate(self.variants):
+                if number in turns.failed or not self.trained[number]:
+                    continue
+                if offset and turns.deadline.left < turns.seconds[number]:
+                    is_short = True
+                    continue
+                best = dataclasses.replace(
+                    variant, learning_rate=self._best(number)
                 )
-            except OutOfTime:
-                is_short = True
-        if is_short:
-            LOGGER.info(f"Time was too short for {seeds} seeds of each.")
-            return
+                try:
+                    turns.train(number, self._final(best, offset), True, 0.0)
+                    tested.add(number)
+                except OutOfTime:
+                    is_short = True
+            if is_short:
+                LOGGER.info(f"Time was too short for {self.seeds} seeds each.")
+                break
+        for number, variant in enumerate(self.variants):
+            if number not in tested and number not in turns.failed:
+                turns.failed[number] = NotRun(
+                    variant.task,
+                    describe(variant),
+                    "Time was too short to train and test it. Give a larger "
+                    "budget.",
+                )
+
+    def _best(self, number: int) -> float:
+        """The best rate of a variant, the first of those that are as good."""
+        tried = self.trained[number]
+        return max(tried, key=lambda rate: tried[rate])
+
+    def _final(self, config: RunConfig, offset: int) -> RunConfig:
+        """A run at a rate that may be the best, with one of the seeds."""
+        seed = config.seed + offset + (not self.shares_seed)
+        return dataclasses.replace(config, seed=seed)
 
 
 class _Turns:
@@ -119,13 +187,12 @@ class _Turns:
 
     def train(
         self, number: int, config: RunConfig, test: bool, reserve: float
-    ) -> tuple[bool, float, float] | None:
+    ) -> tuple[float, float] | None:
         """Trains a variant's run, unless it has failed before.
 
         Returns:
-            Tuple to compare runs by, or `None` if it could not be run. A run
-            whose test split was read by an earlier call, which ran out of
-            time, ranks above all others, since it was chosen then.
+            Tuple to compare runs by, validation accuracy first, or `None` if
+            it could not be run.
         """
         if number in self.failed:
             return None
@@ -137,6 +204,8 @@ class _Turns:
             ):
                 _, metrics = get_or_train(config, self.folder, test)
         except (ValueError, OSError, ImportError, MemoryError) as error:
+            if isinstance(error, ValueError) and not _is_explained(error):
+                raise
             what = describe(config)
             LOGGER.info(f"Not run: {config.task}, {what}: {error}")
             self.failed[number] = NotRun(config.task, what, str(error))
@@ -152,11 +221,24 @@ class _Turns:
         )
         if metrics is None:
             LOGGER.info(f"{shown}: diverged")
-            return False, 0.0, -float("inf")
+            return 0.0, -float("inf")
         accuracy = metrics["validation_accuracy"]
         tested = (
             f", test accuracy {metrics['test_accuracy']:.2%}" if test else ""
         )
         LOGGER.info(f"{shown}: validation accuracy {accuracy:.2%}{tested}")
-        is_chosen = "test_accuracy" in metrics
-        return is_chosen, accuracy, -metrics["validation_loss"]
+        return accuracy, -metrics["validation_loss"]
+
+    def is_tested(self, config: RunConfig) -> bool:
+        """Whether a run was chosen before, by a call that ran out of time."""
+        return is_tested(config, self.folder)
+
+
+def _is_explained(error: BaseException) -> bool:
+    """Whether an error was raised by this package, which says what to do.
+
+    An error of Keras or a backend within a run is no reason to leave the run
+    out, but a fault to be seen.
+    """
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("keras_fpt.")

@@ -1,5 +1,6 @@
 """Bit memory: recall a string of bits from a part of it."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks.generated import PAPER_ORIGIN, Generated
@@ -30,7 +31,20 @@ def task(data_dir: str | None = None) -> Task:
         input_dim=BITS_PER_TOKEN,
         num_output_tokens=TOKENS_PER_STRING,
         labels_per_token=BITS_PER_TOKEN,
+        simple_rules={"copying the shown bits": copy_shown_bits},
     )
+
+
+def copy_shown_bits(x: np.ndarray) -> np.ndarray:
+    """Answers each bit that is shown, and 0 for each that is masked.
+
+    Args:
+        x: float array `(batch, 120, 50)`, see `make_batch`.
+
+    Returns:
+        int array `(batch, 1000)`.
+    """
+    return (x[:, -TOKENS_PER_STRING:] > 0).reshape(len(x), NUM_BITS).astype(int)
 
 
 def make_batch(batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

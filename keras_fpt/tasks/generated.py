@@ -67,6 +67,13 @@ class Generated:
         batches = self.held_out(split, BLOCK_SIZE).as_numpy_iterator()
         return np.concatenate([y for _, y in batches])
 
+    def order(self, split: str) -> np.ndarray:
+        """The order of a held-out split's examples in one pass, as indices."""
+        return np.arange(SIZES[split])
+
+    def groups(self, split: str) -> None:
+        """`None`: each example stands alone."""
+
     def _maker(self, size: int, seed: int, split: str) -> Callable:
         stream = tf.constant([seed, STREAMS[split]], tf.int32)
         return lambda number: self.make_batch(

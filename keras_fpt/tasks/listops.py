@@ -2,8 +2,10 @@
 
 import functools
 import itertools
+import logging
 import os
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -12,10 +14,17 @@ from rich.progress import Progress
 from keras_fpt.files import cache
 from keras_fpt.progress import stderr_console
 from keras_fpt.tasks import listops_trees
-from keras_fpt.tasks.listops_trees import CLOSE, SYMBOLS, Expressions
+from keras_fpt.tasks.listops_trees import (
+    CLOSE,
+    SYMBOLS,
+    Expressions,
+    Limits,
+)
+from keras_fpt.tasks.listops_trees import LONG_RANGE_ARENA as LIMITS
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Origin, Recipe, Task
 
+LOGGER = logging.getLogger(__name__)
 SIZES = {"train": 96_000, "validation": 2_000, "test": 2_000}
 FILES = {
     "train": "basic_train.tsv",
@@ -25,7 +34,10 @@ FILES = {
 SEED = 0
 # Raise this number if a change makes the generator draw other expressions.
 GENERATION = 1
-BRACKETLESS = "bracketless"
+BRACKETLESS, WHOLE, SHORT = "bracketless", "whole", "short"
+_LENGTHS = {None: 512, BRACKETLESS: 512, WHOLE: 2000, SHORT: 40}
+# Of 10 tokens in the median, so that a small model can learn them.
+SHORT_LIMITS = Limits(depth=3, arguments=5, shortest=4, longest=40)
 BRACKETLESS_SYMBOLS = tuple(
     symbol.lstrip("[") for symbol in SYMBOLS if symbol != SYMBOLS[CLOSE]
 )
@@ -33,14 +45,15 @@ BRACKETLESS_SYMBOLS = tuple(
 
 def task(
     data_dir: str | os.PathLike | None = None,
-    max_length: int = 512,
+    max_length: int | None = None,
     variant: str | None = None,
 ) -> Task:
     """Expressions such as `[MAX 4 [SM 7 8 ] 3 ]`, to evaluate.
 
-    Expressions have 501 to 1,999 tokens, of which the first `max_length` are
-    given, as in the reference code, so the label does not always follow from
-    the input. Parentheses in the published files are not tokens.
+    Expressions have 501 to 1,999 tokens, of which the first 512 are given, as
+    in the reference code. This cuts 98% of them, so that their values do not
+    follow from what is given. Parentheses in the published files are not
+    tokens.
 
     Args:
         data_dir: folder with the published `basic_train.tsv`,
@@ -48,35 +61,51 @@ def task(
             2,000 and 2,000 expressions from the same distribution, once, and
             keeps them in `KERAS_FPT_HOME` (`~/.cache/keras_fpt`).
         max_length: int, the number of tokens of an expression that are given.
+            `None` means 512, and all of them for `"whole"` and `"short"`.
         variant: `None`, or `"bracketless"` for the tokens of the reference
             code, whose tokenizer drops the closing brackets, so that
-            expressions with different values can have the same tokens.
+            expressions with different values can have the same tokens;
+            `"whole"` for expressions that are not cut, up to 2,000 tokens;
+            `"short"` for generated expressions of 4 to 40 tokens, with at
+            most three levels and five arguments, none of them cut.
 
     Raises:
-        ValueError: `max_length` is below 1 or `variant` is unknown; or, when
-            the data is first needed, a file has a malformed line.
+        ValueError: `max_length` is below 1, `variant` is unknown, or there
+            are no files of it; or, when the data is first needed, a file has
+            a malformed line.
         FileNotFoundError: a file is missing, when the data is first needed.
 
     Source: Nangia and Bowman, 2018; Tay et al., 2020, section 2.2.1; Lu et
     al., 2021, section 2.2.
     """
-    if variant not in (None, BRACKETLESS):
+    if variant not in _LENGTHS:
+        known = ", ".join(f"'listops:{name}'" for name in _LENGTHS if name)
         raise ValueError(
             f"Unknown variant '{variant}' of listops. Expected 'listops' or "
-            f"'listops:{BRACKETLESS}'."
+            f"one of {known}."
         )
+    if variant == SHORT and data_dir is not None:
+        raise ValueError(
+            "The expressions of 'listops:short' are generated, so data_dir "
+            "does not apply."
+        )
+    if max_length is None:
+        max_length = _LENGTHS[variant]
     if max_length < 1:
         raise ValueError(
             f"Expected a max_length of at least 1 but received {max_length}."
         )
-    symbols = BRACKETLESS_SYMBOLS if variant else SYMBOLS
-    brackets = "without closing brackets " if variant else ""
+    symbols = BRACKETLESS_SYMBOLS if variant == BRACKETLESS else SYMBOLS
+    brackets = "without closing brackets " * (variant == BRACKETLESS)
+    is_cut = max_length < (SHORT_LIMITS if variant == SHORT else LIMITS).longest
+    cut = f"cut to {max_length:,} tokens " * is_cut
+    data = Stored(functools.partial(_read, data_dir, max_length, variant))
     return Task(
         name=f"listops:{variant}" if variant else "listops",
-        description=f"nested list operations {brackets}-> 10 digits",
+        description=f"nested list operations {brackets}{cut}-> 10 digits",
         num_classes=10,
         sequence_length=max_length,
-        data=Stored(functools.partial(_read, data_dir, max_length, variant)),
+        data=data,
         recipe=Recipe(steps=2000, batch_size=32),
         vocabulary_size=len(symbols),
         origin=Origin(
@@ -94,13 +123,42 @@ def task(
             "Range Arena, arXiv:2011.04006",
         ),
         symbols=symbols,
+        simple_rules={
+            "first operator": functools.partial(_by_first_operator, data)
+        },
     )
+
+
+def _by_first_operator(data: Stored, x: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Answers with the most common value of train's same first operator."""
+    return _most_common_values(data)[x["tokens"][:, 0]]
+
+
+@functools.cache
+def _most_common_values(data: Stored) -> np.ndarray:
+    """For each token, the most common value where it is the first."""
+    train = data.splits["train"]
+    counts = np.zeros((len(SYMBOLS), 10), int)
+    first = tf.gather(train.x.flat_values, train.x.row_starts()).numpy()
+    np.add.at(counts, (first, train.y), 1)
+    return counts.argmax(axis=1)
 
 
 def _read(
     data_dir: str | os.PathLike | None, max_length: int, variant: str | None
 ) -> dict[str, Examples]:
-    splits = _generated() if data_dir is None else _published(data_dir)
+    if data_dir is None:
+        splits = _generated(SHORT_LIMITS if variant == SHORT else LIMITS)
+    else:
+        splits = _published(data_dir)
+    lengths = np.concatenate([np.diff(e.offsets) for e in splits.values()])
+    if (share := np.mean(lengths > max_length)) > 0:
+        LOGGER.info(
+            f"listops: {share:.1%} of the expressions have more than "
+            f"{max_length:,} tokens and are cut, so that their values do not "
+            "follow from what is given. listops:whole and listops:short are "
+            "not cut."
+        )
     return {
         name: _examples(expressions, max_length, variant)
         for name, expressions in splits.items()
@@ -122,12 +180,13 @@ def _examples(
     return Examples(x, expressions.answers.astype(np.int32))
 
 
-def _generated() -> dict[str, Expressions]:
+def _generated(limits: Limits) -> dict[str, Expressions]:
     """The expressions of each split, from the cache or generated now."""
     count = sum(SIZES.values())
+    short = "" if limits == LIMITS else "-short"
     arrays = cache.cached(
-        f"listops-v{GENERATION}-seed{SEED}-{count}",
-        lambda: _generate(count)._asdict(),
+        f"listops-v{GENERATION}{short}-seed{SEED}-{count}",
+        lambda: _generate(count, limits)._asdict(),
     )
     tokens, offsets, answers = (arrays[key] for key in Expressions._fields)
     bounds = itertools.accumulate(SIZES.values(), initial=0)
@@ -144,11 +203,14 @@ def _generated() -> dict[str, Expressions]:
     return splits
 
 
-def _generate(count: int) -> Expressions:
+def _generate(count: int, limits: Limits) -> Expressions:
     with Progress(console=stderr_console()) as bar:
         row = bar.add_task("Generating ListOps", total=count)
         return listops_trees.generate(
-            count, SEED, report=lambda done: bar.update(row, completed=done)
+            count,
+            SEED,
+            report=lambda done: bar.update(row, completed=done),
+            limits=limits,
         )
 
 

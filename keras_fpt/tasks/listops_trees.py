@@ -16,15 +16,38 @@ import numpy as np
 
 SYMBOLS = (*"0123456789", "[MIN", "[MAX", "[MED", "[SM", "]")
 MIN, MAX, MED, SM, CLOSE = range(10, 15)
-MAX_DEPTH = 10
-MAX_ARGUMENTS = 10
-MIN_LENGTH, MAX_LENGTH = 501, 1999
 ROOTS_IN_CHUNK = 1024
-# One node in four is an operator, with 2 to 10 arguments, all equally likely:
-# 9 of 36 draws. The other nodes are digits, without arguments.
-ARGUMENTS_OF_DRAW = np.array(
-    [0] * 27 + list(range(2, MAX_ARGUMENTS + 1)), np.uint8
-)
+# An operator has at least this many arguments.
+_MIN_ARGUMENTS = 2
+
+
+class Limits(NamedTuple):
+    """How large the trees are.
+
+    Args:
+        depth: int, the levels of a tree at most.
+        arguments: int, the arguments of an operator at most.
+        shortest: int, the tokens of an expression at least.
+        longest: int, the tokens of an expression at most.
+    """
+
+    depth: int
+    arguments: int
+    shortest: int
+    longest: int
+
+    @property
+    def arguments_of_draw(self) -> np.ndarray:
+        """The arguments of a node, for each of equally likely draws.
+
+        One node in four is an operator, with 2 or more arguments, all numbers
+        equally likely. The other nodes are digits, without arguments.
+        """
+        counts = list(range(_MIN_ARGUMENTS, self.arguments + 1))
+        return np.array([0] * 3 * len(counts) + counts, np.uint8)
+
+
+LONG_RANGE_ARENA = Limits(10, 10, 501, 1999)
 
 
 class Expressions(NamedTuple):
@@ -61,13 +84,14 @@ def generate(
     seed: int = 0,
     workers: int | None = None,
     report: Callable[[int], object] | None = None,
+    limits: Limits = LONG_RANGE_ARENA,
 ) -> Expressions:
     """Draws different expressions as Long Range Arena's generator does.
 
     A node is a digit with probability 3/4, and always at depth 10; otherwise
     it is an operator with 2 to 10 arguments. Digits, operators and numbers of
     arguments are uniformly distributed. A tree is kept if it has more than
-    500 and fewer than 2,000 tokens.
+    500 and fewer than 2,000 tokens. These are the default limits.
 
     Args:
         count: int, the number of expressions.
@@ -76,6 +100,7 @@ def generate(
         workers: int, the number of threads; `None` is one per core.
         report: function of the number of expressions so far, called from time
             to time.
+        limits: `Limits` of the trees.
 
     Returns:
         `Expressions`.
@@ -88,7 +113,8 @@ def generate(
     3
     """
     answers: dict[bytes, int] = {}
-    for chunk in _chunks_in_order(seed, workers or os.cpu_count() or 1):
+    workers = workers or os.cpu_count() or 1
+    for chunk in _chunks_in_order(seed, workers, limits):
         text = chunk.tokens.tobytes()
         ends = itertools.pairwise(chunk.offsets.tolist())
         for (start, end), answer in zip(ends, chunk.answers, strict=True):
@@ -118,24 +144,28 @@ def join(texts: Collection[bytes], answers: Collection[int]) -> Expressions:
     )
 
 
-def _chunks_in_order(seed: int, workers: int) -> Iterator[Expressions]:
+def _chunks_in_order(
+    seed: int, workers: int, limits: Limits
+) -> Iterator[Expressions]:
     """Yields chunk 0, chunk 1 and so on, which threads make in advance."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         ahead: collections.deque = collections.deque()
         try:
             for number in itertools.count():
-                ahead.append(pool.submit(make_chunk, seed, number))
+                ahead.append(pool.submit(make_chunk, seed, number, limits))
                 if len(ahead) > 2 * workers:
                     yield ahead.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def make_chunk(seed: int, number: int) -> Expressions:
+def make_chunk(
+    seed: int, number: int, limits: Limits = LONG_RANGE_ARENA
+) -> Expressions:
     """Draws a chunk of random trees; keeps those of the right length."""
     generator = np.random.default_rng([seed, number])
     levels = []
-    for arguments in _draw_arguments(generator):
+    for arguments in _draw_arguments(generator, limits):
         symbols = generator.integers(0, 10, len(arguments), np.uint8)
         is_operator = arguments > 0
         symbols[is_operator] = generator.integers(
@@ -145,32 +175,36 @@ def make_chunk(seed: int, number: int) -> Expressions:
     return write(levels)
 
 
-def _draw_arguments(generator: np.random.Generator) -> list[np.ndarray]:
+def _draw_arguments(
+    generator: np.random.Generator, limits: Limits
+) -> list[np.ndarray]:
     """Draws trees of the right length: `Level.arguments` of each level."""
+    arguments_of_draw = limits.arguments_of_draw
     # A tree of a single digit is too short, so all roots are operators.
     arguments = generator.integers(
-        2, MAX_ARGUMENTS + 1, ROOTS_IN_CHUNK, np.uint8
+        _MIN_ARGUMENTS, limits.arguments + 1, ROOTS_IN_CHUNK, np.uint8
     )
     nodes = np.ones(ROOTS_IN_CHUNK, np.int64)
     levels, nodes_by_level = [arguments], [nodes]
     # Each tree's length if all nodes of deeper levels were digits.
     length = np.ones(ROOTS_IN_CHUNK, np.int64)
-    for depth in range(1, MAX_DEPTH):
+    for depth in range(1, limits.depth):
         next_nodes = _segment_sums(arguments, nodes)
         length = length + next_nodes + _segment_sums(arguments > 0, nodes)
         nodes = next_nodes
         nodes_by_level.append(nodes)
-        is_last = depth + 1 == MAX_DEPTH
+        is_last = depth + 1 == limits.depth
         if is_last:
             arguments = np.zeros(nodes.sum(), np.uint8)
         else:
             draws = generator.integers(
-                0, len(ARGUMENTS_OF_DRAW), nodes.sum(), np.uint8
+                0, len(arguments_of_draw), nodes.sum(), np.uint8
             )
-            arguments = ARGUMENTS_OF_DRAW[draws]
+            arguments = arguments_of_draw[draws]
         levels.append(arguments)
         may_grow = (nodes > 0) & (not is_last)
-        kept = (length <= MAX_LENGTH) & (may_grow | (length >= MIN_LENGTH))
+        is_long = length >= limits.shortest
+        kept = (length <= limits.longest) & (may_grow | is_long)
         levels = [
             level[np.repeat(kept, counts)]
             for level, counts in zip(levels, nodes_by_level, strict=True)

@@ -110,4 +110,14 @@ def _examples(records: list[tape.Protein], max_length: int) -> Examples:
         tf.RaggedTensor.from_row_splits(flat, splits),
         np.array([records[n].fold for n in kept], np.int32),
         [records[n].name for n in kept],
+        _superfamilies([records[n] for n in kept]),
     )
+
+
+def _superfamilies(records: list[tape.Protein]) -> np.ndarray | None:
+    """The number of each protein's superfamily; `None` if one is unknown."""
+    names = [(record.fold, record.superfamily) for record in records]
+    if any(superfamily is None for _, superfamily in names):
+        return None
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.int32)

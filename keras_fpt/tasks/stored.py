@@ -36,11 +36,15 @@ class Examples(NamedTuple):
         y: int32 array `(n,)` or `(n, answers)`.
         names: list of n strings that say where each example is from (a file,
             a row), or `None`.
+        groups: int array `(n,)`, the number of the group that each example
+            belongs to, such as the recording of a window, so that examples of
+            one group are alike; `None` if each stands alone.
     """
 
     x: Any
     y: np.ndarray
     names: list[str] | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Stored:
         lie that they were read from.
         """
         digest = hashlib.sha256()
-        for split, (x, y, names) in self.splits.items():
+        for split, (x, y, names, _) in self.splits.items():
             digest.update(repr((split, names)).encode())
             if isinstance(x, tf.RaggedTensor):
                 digest.update(x.row_lengths().numpy().tobytes())
@@ -97,7 +101,7 @@ class Stored:
         self, batch_size: int, seed: int, first_batch: int
     ) -> tf.data.Dataset:
         """Endless batches, from batch number `first_batch`."""
-        x, y, _ = self.splits["train"]
+        x, y, *_ = self.splits["train"]
         y = tf.constant(y)
         is_ragged = isinstance(x, tf.RaggedTensor)
         x = x if is_ragged else tf.constant(x)
@@ -126,7 +130,7 @@ class Stored:
             An endless `tf.data.Dataset` of pairs of int64: a batch's number,
             and the indices of its examples, `(batch_size,)`.
         """
-        x, y, _ = self.splits["train"]
+        x, y, *_ = self.splits["train"]
         size = len(y)
         choose = (
             _choose_similar_lengths
@@ -140,7 +144,7 @@ class Stored:
 
     def held_out(self, split: str, batch_size: int) -> tf.data.Dataset:
         """One pass over a held-out split, in the order of `order`."""
-        x, y, _ = self.splits[split]
+        x, y, *_ = self.splits[split]
         return self.in_order(x, self.order(split), batch_size, y)
 
     def order(self, split: str) -> np.ndarray:
@@ -148,7 +152,7 @@ class Stored:
 
         Sequences of different lengths are sorted by length.
         """
-        x, y, _ = self.splits[split]
+        x, y, *_ = self.splits[split]
         if isinstance(x, tf.RaggedTensor):
             return np.argsort(x.row_lengths().numpy(), kind="stable")
         return np.arange(len(y))
@@ -187,6 +191,10 @@ class Stored:
     def labels(self, split: str) -> np.ndarray:
         """The labels of a split."""
         return self.splits[split].y
+
+    def groups(self, split: str) -> np.ndarray | None:
+        """The groups of a split's examples, see `Examples`."""
+        return self.splits[split].groups
 
     def _tokens(self, x):
         return self.encode(x) if self.encode else x

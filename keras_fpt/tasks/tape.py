@@ -21,7 +21,7 @@ import numpy as np
 NUM_FOLDS = 1195
 # `Any`, since its attributes are not in the type stubs of the library.
 _PythonUnpickler: Any = pickle._Unpickler
-_FIELDS = ("primary", "fold_label", "id")
+_FIELDS = ("primary", "fold_label", "superfamily_label", "id")
 
 
 class Protein(NamedTuple):
@@ -32,12 +32,15 @@ class Protein(NamedTuple):
         sequence: string of amino acids.
         fold: int, below `NUM_FOLDS`.
         where: string, the file and the record, for errors.
+        superfamily: int, the superfamily within the fold, whose proteins have
+            a common ancestor; `None` if the record does not tell.
     """
 
     name: str
     sequence: str
     fold: int
     where: str
+    superfamily: int | None = None
 
 
 def read_split(data_dir: str | os.PathLike, split: str) -> list[Protein]:
@@ -99,7 +102,13 @@ def _protein(record: Any, where: str, number: str) -> Protein:
             f"{where}: expected fold_label to be an integer from 0 to "
             f"{NUM_FOLDS - 1} but found {_shorten(fold)}."
         )
-    return Protein(name, sequence, fold, where)
+    superfamily = values.get("superfamily_label")
+    if superfamily is not None and type(superfamily) is not int:
+        raise ValueError(
+            f"{where}: expected superfamily_label to be an integer but found "
+            f"{_shorten(superfamily)}."
+        )
+    return Protein(name, sequence, fold, where, superfamily)
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,17 @@
 """`Task`: labeled sequences and what a model needs to know about them."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+# The simple rule that every task has.
+MAJORITY = "majority class"
+# The number of examples that are counted at a time.
+_COUNTED = 1000
 
 
 class Splits(NamedTuple):
@@ -76,6 +82,9 @@ class Task:
             were cut from, `(height, width)` or `(height, width, 3)` in
             [0, 1]; `None` if they were not cut from an image.
         symbols: tuple of strings that integer tokens stand for, or `None`.
+        simple_rules: dict from names to functions of a batch of inputs (as
+            in `datasets`, in NumPy) that return answers in the shape of the
+            labels: how one may answer without learning the task.
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
     """
@@ -95,6 +104,9 @@ class Task:
     origin: Origin | None = None
     picture: Callable | None = None
     symbols: tuple[str, ...] | None = None
+    simple_rules: Mapping[str, Callable] = dataclasses.field(
+        default_factory=dict
+    )
     reader: Any = None
 
     @property
@@ -162,18 +174,70 @@ class Task:
             return None
         return np.bincount(labels.ravel(), minlength=self.num_classes)
 
+    @functools.cached_property
+    def majority_class(self) -> int:
+        """The most common class of train.
+
+        If train is endless, it is that of its first examples.
+        """
+        counts = self.class_counts("train")
+        if counts is None:
+            batches = self.data.train(_COUNTED, 0, 0).take(1)
+            ((_, y),) = batches.as_numpy_iterator()
+            counts = np.bincount(y.ravel(), minlength=self.num_classes)
+        return int(np.argmax(counts))
+
     def majority_accuracy(self, split: str) -> float:
         """The accuracy of always predicting the majority class of train.
 
         Args:
-            split: string, one of `held_out_splits`.
+            split: string, `"train"` or one of `held_out_splits`.
         """
-        counts = self.class_counts(split)
-        if counts is None:
+        labels = self.data.labels(split)
+        if labels is None:
             raise ValueError(f"The split '{split}' is endless.")
-        train = self.class_counts("train")
-        majority_class = np.argmax(counts if train is None else train)
-        return float(counts[majority_class] / counts.sum())
+        return float(np.mean(labels == self.majority_class))
+
+    def floors(self, split: str) -> dict[str, np.ndarray]:
+        """What simple rules get right, which a model must do better than.
+
+        Args:
+            split: string, one of `held_out_splits`.
+
+        Returns:
+            Dict from names, `"majority class"` and those of `simple_rules`,
+            to float arrays `(examples,)`: the share of each example's answers
+            that is right, in the order of `held_out`.
+        """
+        right: dict[str, list[np.ndarray]] = {MAJORITY: []}
+        right |= {name: [] for name in self.simple_rules}
+        for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
+            answers: dict[str, Any] = {MAJORITY: self.majority_class}
+            answers |= {
+                name: rule(x) for name, rule in self.simple_rules.items()
+            }
+            for name, answer in answers.items():
+                is_right = (answer == y).reshape(len(y), -1)
+                right[name].append(is_right.mean(axis=1))
+        return {name: np.concatenate(parts) for name, parts in right.items()}
+
+    def test_labels(self) -> np.ndarray:
+        """The labels of the test examples, in the order of `held_out`.
+
+        Returns:
+            int array `(examples, answers)`.
+        """
+        labels = self.data.labels("test")[self.data.order("test")]
+        return labels.reshape(len(labels), -1)
+
+    def test_groups(self) -> np.ndarray | None:
+        """The groups of the test examples, in the order of `held_out`.
+
+        Returns:
+            int array `(examples,)`; `None` if each example stands alone.
+        """
+        groups = self.data.groups("test")
+        return None if groups is None else groups[self.data.order("test")]
 
     def model_arguments(self) -> dict[str, Any]:
         """The arguments of `FPTClassifier` that fit this task."""

@@ -65,15 +65,20 @@ def test_a_page_with_everything_in_it(runs, tmp_path):
     assert "82.00 ± 12.71" in page.cells  # of 0.81 and 0.83
     assert "100.00" in page.cells  # the paper's bit XOR
     assert "5 finished runs, 1 diverged." in text
-    assert 'class="holds">holds' in text
-    assert "fpt is above random by 20.0 points" in text
+    assert '"cannot-be-told">cannot be told: best rate at the edge<' in text
+    assert "0.001 (highest tried)" in page.cells
+    assert "the difference is 20.0 points" in text
+    simple_rule = page.cells.index("majority class")
+    assert page.cells[simple_rule + 1 : simple_rule + 3] == [
+        "simple rule",
+        "50.00",
+    ]
     start = page.cells.index("one learning rate for all")
     assert page.cells[start : start + 9] == [
         *("one learning rate for all", "fpt", "random"),
         *("0.0001", "60.00", ""),
         *("0.001", "91.00", "71.00"),
     ]
-    assert "the lowest or the highest tried for fpt:" in text
 
 
 def test_runs_of_which_none_has_finished(tmp_path):
@@ -125,6 +130,7 @@ def test_names_are_no_paths_and_tables_hold_no_markup(tmp_path):
         "arms.csv",
         "arms.md",
         "arms.tex",
+        "claims.csv",
         "l-udce9gende-curves.svg",
         "r.html",
     ]
@@ -198,10 +204,15 @@ def test_a_run_does_not_say_where_it_lies(tmp_path):
 def test_tables_in_three_formats(runs, tmp_path):
     table = write_report([runs], tmp_path / "report.html", tmp_path / "tables")
     read = pd.read_csv(tmp_path / "tables" / "arms.csv")
-    assert list(read["arm"]) == ["fpt", "random"]
+    assert list(read["arm"]) == ["fpt", "random", "majority class"]
+    claims = pd.read_csv(tmp_path / "tables" / "claims.csv")
+    (claim,) = claims.to_dict("records")
+    assert claim["status"] == "cannot be told: best rate at the edge"
+    assert claim["difference"] == pytest.approx(0.2)
+    assert claim["adjusted_p_value"] == claim["p_value"]
     assert read["test_accuracy"].to_list() == table["test_accuracy"].to_list()
     markdown = (tmp_path / "tables" / "arms.md").read_text().splitlines()
-    assert len(markdown) == 4 and markdown[2].startswith("| bit_xor")
+    assert len(markdown) == 5 and markdown[2].startswith("| bit_xor")
     latex = (tmp_path / "tables" / "arms.tex").read_text()
     assert latex.startswith("\\begin{tabular}") and "bit\\_xor" in latex
 

@@ -3,6 +3,7 @@ import json
 import shutil
 
 import keras
+import numpy as np
 import pytest
 
 from keras_fpt import tasks
@@ -12,8 +13,10 @@ from keras_fpt.runs import (
     StopSignals,
     evaluate,
     finishing,
+    load_trained,
     recorder,
     resolve,
+    test_examples,
     train,
 )
 from keras_fpt.runs import folder as run_folder
@@ -49,6 +52,7 @@ def test_a_run_leaves_its_record(finished, preset):
         "manifest.json",
         "metrics.json",
         "tensorboard",
+        "test_examples.npz",
     ]
     assert json.loads((folder / "metrics.json").read_text()) == metrics
     assert {
@@ -67,6 +71,33 @@ def test_a_run_leaves_its_record(finished, preset):
 
 
 @pytest.mark.backend_free
+def test_a_run_keeps_which_test_examples_were_right(finished):
+    folder, metrics = finished
+    kept = test_examples.read(folder)
+    assert kept.run.mean() == pytest.approx(metrics["test_accuracy"])
+    task = resolve(run_folder.read_config(folder)).task
+    assert len(kept.run) == metrics["test_examples"] == task.data.size("test")
+    assert kept.groups is None
+    floors = {name: right.mean() for name, right in kept.rules.items()}
+    assert floors == pytest.approx(metrics["test_floors"])
+    majority = metrics["test_majority_accuracy"]
+    assert floors == pytest.approx({"majority class": majority})
+    # In the order of the test split.
+    (batch,) = task.held_out("test", len(kept.run)).as_numpy_iterator()
+    model = load_trained(folder)[1]
+    answers = model.predict(batch[0], verbose=0).argmax(axis=-1)
+    right = (answers == batch[1]).mean(axis=1)
+    np.testing.assert_allclose(kept.run, right, atol=1e-6)
+
+
+def test_a_damaged_file_of_test_examples_is_named(finished, tmp_path):
+    content = (finished[0] / "test_examples.npz").read_bytes()
+    (tmp_path / "test_examples.npz").write_bytes(content[:200])
+    with pytest.raises(ValueError, match=r"test_examples.npz` is damaged"):
+        test_examples.read(tmp_path)
+    assert test_examples.read(tmp_path / "none") is None
+
+
 def test_train_is_evaluated_no_more_than_once(monkeypatch):
     digits, endless = tasks.get("digits"), tasks.get("bit_xor")
     monkeypatch.setattr(finishing, "TRAIN_SUBSET_SIZE", 2048)

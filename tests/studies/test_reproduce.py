@@ -6,7 +6,7 @@ import pytest
 from keras_fpt import cli, freezing
 from keras_fpt.results import load_runs, not_run
 from keras_fpt.runs import resolve
-from keras_fpt.studies import question
+from keras_fpt.studies import question, variant_search
 from keras_fpt.studies import reproduce as reproduction
 from keras_fpt.studies.question import Budget
 
@@ -73,12 +73,15 @@ def small(preset):
     )
 
 
-def test_what_can_be_had_is_run_and_the_rest_is_listed(small, tmp_path):
+def test_what_can_be_had_is_run_and_the_rest_is_listed(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
     folder = tmp_path / "modality"
     _, table = reproduction.run_question(small, "minutes", folder)
-    assert list(table["n"]) == [2, 2]
+    assert list(table["n"]) == [2, 2, 1]
     runs = load_runs(folder)
-    assert len(runs) == 6 and (runs["steps"] == 25).all()
+    assert len(runs) == 8 and (runs["steps"] == 25).all()
     (missing,) = not_run.read(folder)
     assert missing.what == "fpt (preset at_all)"
     assert "There is no preset folder `nowhere/at_all`" in missing.reason
@@ -112,14 +115,14 @@ def test_a_dry_run_lists_runs_and_their_cost(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "reproduce", "size", "--dry-run") == 0
     output = capsys.readouterr().out
-    assert "gpt2_base_en" in output and "6 runs, 240 steps" in output
+    assert "gpt2_base_en" in output and "8 runs, 320 steps" in output
     assert "floating-point operations" in output
     assert "9.0 minutes at the latest" in output
     assert not any(tmp_path.iterdir())
     options = ("reproduce", "size", "--dry-run", "--budget", "paper")
     assert run(monkeypatch, *options) == 0
     output = capsys.readouterr().out
-    assert "15 runs, 6,000,000 steps" in output and "days or more" in output
+    assert "18 runs, 7,200,000 steps" in output and "days or more" in output
 
 
 def test_the_command_line_names_what_is_wrong(monkeypatch, capsys):

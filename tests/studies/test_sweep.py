@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -36,12 +37,12 @@ TIMEOUT = 300
 
 @pytest.fixture
 def config(sums_file, preset):
-    """Two arms at two rates, then two seeds each: eight runs, two twice."""
+    """Two arms at two rates, then two seeds each: eight runs."""
     run = RunConfig(sums_file, preset).with_settings(
         depth=1, steps=20, batch_size=20
     )
     rates = {"learning_rate": (1e-3, 1e-2)}
-    return SweepConfig(run, search=rates, seeds=2)
+    return SweepConfig(run, search=rates, seeds=2, extensions=0)
 
 
 def worker(folder):
@@ -69,6 +70,7 @@ def command(config, folder, *options):
         *("sweep", run.task, "--preset", run.preset, "--set", "depth=1"),
         *("--set", f"batch_size={run.batch_size}"),
         *("--steps", str(run.steps), "--seeds", str(config.seeds)),
+        *("--extensions", str(config.extensions)),
         *("--search", f"learning_rate={rates}", "--output", str(folder)),
         *("--takeover-seconds", str(TAKEOVER_SECONDS), *options),
     ]
@@ -98,9 +100,9 @@ def check(config, folder):
             ["validation_accuracy", "validation_loss"], ascending=[False, True]
         ).iloc[0]
         final = own[own["final"]]
-        assert sorted(final["seed"]) == [0, 1]
+        assert sorted(final["seed"]) == [1, 2]
         assert set(final["learning_rate"]) == {best["learning_rate"]}
-    assert len(runs) == 6
+    assert len(runs) == 8
 
 
 def test_a_killed_workers_run_is_taken_over(
@@ -130,7 +132,7 @@ def test_a_killed_workers_run_is_taken_over(
     table = sweeps.run_sweep(config, folder)
     assert messages == ["All runs of the sweep are finished."]
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
-    assert list(table["n"]) == [2, 2]
+    assert list(table["n"]) == [2, 2, 1]  # The last is the majority class.
     for accuracy in table["test_accuracy"]:
         assert f"{accuracy:.2%}" in output
 
@@ -226,8 +228,15 @@ def test_two_machines_on_postgresql(config, tmp_path, postgresql):
 @pytest.mark.slow
 def test_a_range_is_searched_by_optuna(config, preset, tmp_path):
     search = {"learning_rate": Range(1e-4, 1e-1), "depth": Range(1, 2)}
-    config = SweepConfig(config.run, ("fpt",), search=search, trials=3, seeds=1)
-    (row,) = sweeps.run_sweep(config, tmp_path / "sweep").to_dict("records")
+    config = SweepConfig(
+        config.run,
+        ("fpt",),
+        search=search,
+        trials=3,
+        seeds=1,
+        shares_seed=True,
+    )
+    row, _ = sweeps.run_sweep(config, tmp_path / "sweep").to_dict("records")
     runs = load_runs(tmp_path / "sweep" / "runs")
     rates = runs["learning_rate"]
     assert len(runs) == 3 and rates.between(1e-4, 1e-1).all()
@@ -468,6 +477,96 @@ def test_a_worker_that_fails_ends_the_sweep(config, tmp_path, monkeypatch):
     message = "A worker failed: ValueError: no good .*-1.log"
     with pytest.raises(ChildProcessError, match=message):
         sweeps.run_sweep(config, tmp_path / "sweep")
+
+
+def tried_in(folder, config, accuracy):
+    """What a sweep's workers try if no run is trained, by arm."""
+    url = f"sqlite:///{pathlib.Path(folder, 'study.db')}"
+    storage = optuna_studies.open_storage(url, TAKEOVER_SECONDS)
+    studies = optuna_studies.search_studies("a", config, storage)
+    tried = {arm: [] for arm in config.arms}
+
+    def objective(arm, trial):
+        optuna_studies.reseed(trial, 0)
+        settings = optuna_studies.settings(trial, config.search)
+        tried[arm].append(settings)
+        trial.set_user_attr("loss", 1.0)
+        return accuracy(arm, settings["learning_rate"])
+
+    trials = config.trials
+    sweep_worker._work_through(studies, objective, storage, trials)
+    while optuna_studies.extend(config, studies):
+        sweep_worker._work_through(studies, objective, storage)
+    assert optuna_studies.next_points(config, studies) == []
+    return tried, studies
+
+
+def test_all_arms_go_on_outward_while_a_best_rate_is_at_the_edge(
+    config, tmp_path
+):
+    """The best of fpt is 0.03, and that of random lies within the grid."""
+    config = dataclasses.replace(
+        config, search={"learning_rate": (3e-4, 1e-3, 3e-3)}, extensions=4
+    )
+    best = {"fpt": 0.03, "random": 1e-3}
+
+    def accuracy(arm, rate):
+        return 1 / (2 + abs(math.log(rate / best[arm])))
+
+    tried, studies = tried_in(tmp_path, config, accuracy)
+    rates = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
+    for arm in config.arms:
+        assert [point["learning_rate"] for point in tried[arm]] == rates
+        chosen = optuna_studies.chosen(optuna_studies.best(studies[arm]))
+        assert chosen == {"learning_rate": best[arm]}
+
+
+def test_a_search_outward_ends(config, tmp_path):
+    config = dataclasses.replace(config, extensions=2)
+    tried, _ = tried_in(tmp_path, config, lambda arm, rate: 1e-3 / (1 + rate))
+    rates = [point["learning_rate"] for point in tried["fpt"]]
+    assert rates == [1e-3, 1e-2, 3e-4, 1e-4]
+
+
+def test_what_optuna_chooses_follows_from_the_seed(config, tmp_path):
+    config = SweepConfig(
+        config.run, ("fpt",), {"learning_rate": Range(1e-4, 1e-1)}, trials=12
+    )
+    found = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        tried, _ = tried_in(tmp_path / name, config, lambda arm, rate: rate)
+        found.append(tried["fpt"])
+    assert found[0] == found[1] and len(found[0]) == 12
+    assert len({point["learning_rate"] for point in found[0]}) == 12
+
+
+def test_of_two_trials_of_one_point_the_later_one_is_surplus(trials):
+    first, second, _ = trials
+    second.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
+    second.enqueue_trial({"x": 2}, user_attrs={"point": {"x": 2}})
+    ours, same, other = first.ask(), second.ask(), second.ask()
+    surplus = [optuna_studies.is_surplus(t, None) for t in (ours, same, other)]
+    assert surplus == [False, True, False]
+    # Of a range, those are surplus that are more than was asked for.
+    surplus = [optuna_studies.is_surplus(t, 2) for t in (ours, same, other)]
+    assert surplus == [False, False, True]
+    # The worker of the first is about to leave it to another.
+    optuna_studies.give_back(ours)
+    again = second.ask()
+    assert again.user_attrs == {"point": {"x": 1}}
+    assert not optuna_studies.is_surplus(same, None)
+
+
+def test_a_sweep_of_an_earlier_version_stays_as_it_was(config, tmp_path):
+    before = dataclasses.replace(config, shares_seed=True, extensions=0)
+    path = tmp_path / "sweep.json"
+    assert "shares_seed" not in before.to_json()
+    path.write_text(before.to_json())
+    now = dataclasses.replace(config, extensions=3)
+    assert now.as_started(path) == before == SweepConfig.read(path)
+    path.write_text(now.to_json())
+    assert now.as_started(path) == now == SweepConfig.read(path)
 
 
 def test_points_are_queued_once_and_again_where_they_failed(config, tmp_path):

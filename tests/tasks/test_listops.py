@@ -169,7 +169,7 @@ class TestGenerate:
         monkeypatch.setattr(
             listops_trees,
             "make_chunk",
-            lambda seed, number: make_chunk(seed, number // 2),
+            lambda seed, number, limits: make_chunk(seed, number // 2, limits),
         )
         twice = listops_trees.generate(1000, workers=1)
         monkeypatch.undo()
@@ -389,7 +389,7 @@ class TestPublishedFiles:
     def test_make_a_task(self, folder):
         splits = tasks.get("listops", folder).data.splits
         assert list(splits) == ["train", "validation", "test"]
-        for x, y, _ in splits.values():
+        for x, y, *_ in splits.values():
             assert x.row_lengths().numpy().tolist() == [4, 12, 7]
             assert x[0].numpy().tolist() == [11, 2, 9, 14]
             assert y.tolist() == ANSWERS and y.dtype == np.int32

@@ -27,6 +27,7 @@ def make_task(
     encode: Callable | None = None,
     vocabulary_size: int | None = None,
     notes: Sequence[str] = (),
+    groups: Sequence[int] | None = None,
     verbose: bool = True,
     **more: Any,
 ) -> Task:
@@ -45,6 +46,7 @@ def make_task(
         encode: function from a batch of `x` to tokens, or `None`.
         vocabulary_size: int for integer tokens, else `None`.
         notes: strings, more lines of the description.
+        groups: sequence of n ints, see `Examples`, or `None`.
         verbose: bool, whether to log a description of the data.
         **more: other fields of the `Task`.
 
@@ -60,6 +62,7 @@ def make_task(
             sequences.select(x, indices),
             y[indices],
             None if names is None else [names[i] for i in indices],
+            None if groups is None else np.asarray(groups)[indices],
         )
         for split, indices in splits.items()
     }

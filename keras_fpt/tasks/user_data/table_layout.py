@@ -23,12 +23,16 @@ class Layout(NamedTuple):
         splits: dict from splits to int arrays of indices in `parts`.
         split_by: string, how the sequences were split, in words.
         notes: list of strings, what else the user should know.
+        groups: list of ints, the group that each sequence was cut from, or
+            with whose other sequences it shares rows; `None` if each stands
+            alone.
     """
 
     parts: list[Part]
     splits: dict[str, np.ndarray]
     split_by: str
     notes: Sequence[str] = ()
+    groups: Sequence[int] | None = None
 
     @property
     def rows(self) -> list[list[int]]:
@@ -112,7 +116,12 @@ def windows_by_time(
             len(parts), len(parts) + len(windows_of_split)
         )
         parts += windows_of_split
-    return Layout(parts, splits, "by time")
+    # Overlapping windows share rows with those up to a window further on.
+    together = -(-window // stride)
+    groups = [number // together for number in range(len(parts))]
+    return Layout(
+        parts, splits, "by time", groups=groups if together > 1 else None
+    )
 
 
 def split_groups(
@@ -155,11 +164,13 @@ def windows_of_groups(
         group_column: string.
     """
     parts: list[Part] = []
+    groups: list[int] = []
     splits = {}
     for split, group_indices in layout.splits.items():
         start = len(parts)
         for index in group_indices:
             parts += windows(layout.parts[index], window, stride)
+            groups += [int(index)] * (len(parts) - len(groups))
         splits[split] = np.arange(start, len(parts))
     num_short = sum(len(rows) < window for rows in layout.rows)
     notes = [f"left out: {num_short:,} groups shorter than a window"]
@@ -168,6 +179,7 @@ def windows_of_groups(
         splits,
         f"seeded, by {group_column}",
         notes if num_short else [],
+        groups,
     )
 
 

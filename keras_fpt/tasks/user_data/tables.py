@@ -249,6 +249,7 @@ def from_csv(
             f"{listed}, standardized",
             *layout.notes,
         ],
+        groups=layout.groups,
         verbose=verbose,
     )
 

@@ -244,7 +244,7 @@ def test_a_saved_data_set_that_is_cut_off_is_refused(tmp_path, batch_size):
         dataset = dataset.batch(batch_size)
     folder = tmp_path / "saved"
     dataset.save(str(folder))
-    assert sum(len(y) for _, y, _ in splits_of(tasks.get(folder))) == 70
+    assert sum(len(y) for _, y, *_ in splits_of(tasks.get(folder))) == 70
     (file,) = folder.rglob("*.snapshot")
     content = file.read_bytes()
     # At the end of a record, and within one.

@@ -24,7 +24,7 @@ def test_records_meet_their_labels(files):
     assert task.vocabulary_size == 25
     seen = 0
     for examples in task.data.splits.values():
-        for tokens, label, name in zip(*examples, strict=True):
+        for tokens, label, name in zip(*examples[:3], strict=True):
             text = "".join(task.symbols[token] for token in tokens.numpy())
             assert text == SEQUENCES[name]
             assert task.class_names[label] == "ab"[len(text) % 2]

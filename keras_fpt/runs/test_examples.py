@@ -1,0 +1,101 @@
+"""Which test examples a run got right, and which simple rules did."""
+
+import dataclasses
+import io
+import os
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fpt import files
+from keras_fpt.models import FPTClassifier
+from keras_fpt.runs.folder import TEST_EXAMPLES
+from keras_fpt.tasks import Task
+
+_RUN, _GROUPS, _RULE = "run", "groups", "rule: "
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RightAnswers:
+    """What is right on each test example, in the order of the test split.
+
+    Args:
+        run: float array `(examples,)`, the share of each example's answers
+            that the run got right.
+        rules: dict from the names of simple rules to such arrays, see
+            `keras_fpt.tasks.Task.floors`.
+        groups: int array `(examples,)`, the group of each example; `None` if
+            each stands alone.
+    """
+
+    run: np.ndarray
+    rules: Mapping[str, np.ndarray]
+    groups: np.ndarray | None = None
+
+    def write(self, folder: str | os.PathLike[str]) -> None:
+        """Writes the file of a run's folder."""
+        arrays = {_RUN: self.run}
+        arrays |= {f"{_RULE}{name}": x for name, x in self.rules.items()}
+        if self.groups is not None:
+            arrays[_GROUPS] = self.groups
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+        files.write_bytes(
+            pathlib.Path(folder, TEST_EXAMPLES), buffer.getvalue()
+        )
+
+
+def measure(task: Task, model: FPTClassifier, batch_size: int) -> RightAnswers:
+    """Predicts the test examples, and compares with their labels.
+
+    Args:
+        task: a `Task`.
+        model: its trained `FPTClassifier`.
+        batch_size: int.
+    """
+    dataset = task.held_out("test", batch_size)
+    logits = model.predict(dataset.map(lambda x, y: x), verbose=0)
+    labels = task.test_labels()
+    answers = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
+    is_right = answers.reshape(len(labels), -1) == labels
+    return RightAnswers(
+        is_right.mean(axis=1),
+        task.floors("test"),
+        task.test_groups(),
+    )
+
+
+def read(folder: str | os.PathLike[str]) -> RightAnswers | None:
+    """Reads the file of a run's folder.
+
+    Returns:
+        `RightAnswers`; `None` if the run has not read its test split, or was
+        trained by a version that did not write the file.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    path = pathlib.Path(folder, TEST_EXAMPLES)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            values: dict[str, Any] = dict(arrays)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"`{path}` is damaged: {error}") from error
+    run, groups = values.pop(_RUN, None), values.pop(_GROUPS, None)
+    arrays = [x for x in (run, groups, *values.values()) if x is not None]
+    if run is None or any(x.shape != (len(run),) for x in arrays):
+        raise ValueError(
+            f"`{path}` is damaged: expected arrays of one number for each "
+            "test example."
+        )
+    return RightAnswers(
+        run,
+        {name.removeprefix(_RULE): x for name, x in values.items()},
+        groups,
+    )
