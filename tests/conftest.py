@@ -51,6 +51,16 @@ def gpt2_backbone(**overrides):
     return keras_hub.models.GPT2Backbone(**arguments)
 
 
+def jit_compile():
+    """Whether a test that compiles a model itself compiles it with XLA.
+
+    By default Keras does on TensorFlow as well, where it takes seconds.
+    """
+    import keras
+
+    return keras.backend.backend() == "jax"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def little_garbage():
     """Keeps the garbage collector from scanning permanent objects repeatedly.
