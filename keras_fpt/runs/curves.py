@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from keras_fpt import files
 from keras_fpt.files import pictures
 
 # matplotlib measures all texts, and makes room for them.
-LAYOUT = "constrained"
+LAYOUT: Literal["constrained"] | None = "constrained"
 
 
 def draw_curves(
