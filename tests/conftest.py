@@ -7,6 +7,7 @@ one more process, which runs no test, before it starts those that do.
 import gc
 import os
 import pathlib
+import re
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,6 +35,25 @@ hypothesis.settings.register_profile("keras_fpt", deadline=None)
 hypothesis.settings.load_profile("keras_fpt")
 
 
+WHOLE_FILE_IS_BACKEND_FREE = re.compile(
+    r"^pytestmark = \[?\s*pytest\.mark\.backend_free", re.MULTILINE
+)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Whether `-m` leaves out a whole file, which then need not be imported.
+
+    `None` leaves the decision to others.
+    """
+    if (
+        "not backend_free" in config.option.markexpr
+        and collection_path.suffix == ".py"
+        and WHOLE_FILE_IS_BACKEND_FREE.search(collection_path.read_text())
+    ):
+        return True
+    return None
+
+
 def gpt2_backbone(**overrides):
     """A random GPT-2 of 2 layers, 2 heads and width 16."""
     import keras_hub
@@ -51,6 +71,16 @@ def gpt2_backbone(**overrides):
     return keras_hub.models.GPT2Backbone(**arguments)
 
 
+def jit_compile():
+    """Whether a test that compiles a model itself compiles it with XLA.
+
+    By default Keras does on TensorFlow as well, where it takes seconds.
+    """
+    import keras
+
+    return keras.backend.backend() == "jax"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def little_garbage():
     """Keeps the garbage collector from scanning permanent objects repeatedly.
@@ -60,6 +90,18 @@ def little_garbage():
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_curves():
+    """Draws the curves of the many runs without a layout, which takes longer
+    than drawing them; with one, they are drawn in tests/runs/test_run_files.py.
+    """
+    from keras_fpt.runs import curves
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curves, "LAYOUT", None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,26 @@
-"""Starts the processes of tests that need several, or virtual devices."""
+"""Starts the processes of tests that need several, or virtual devices.
+
+They are forked from a server that has imported what takes seconds, and has
+started nothing: each is new, and begins at once.
+"""
 
 import json
+import multiprocessing
 import os
 import pathlib
+import runpy
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 TESTS = pathlib.Path(__file__).parent
 TIMEOUT = 300
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(
+    ["keras_hub", "keras_fpt.cli.app", "keras_fpt.runs.training"]
+)
 
 
 def free_ports(count):
@@ -28,7 +40,6 @@ def environments(backend, num_processes, virtual_devices=1):
     base = {
         **os.environ,
         "KERAS_BACKEND": backend,
-        "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
         "OMP_NUM_THREADS": "1",
     }
     if backend == "jax" and virtual_devices > 1:
@@ -65,19 +76,75 @@ def _of_process(backend, addresses, index):
     }
 
 
-def start(command, environments, cwd=None):
-    """Starts a command once in each environment; returns the processes."""
-    return [
-        subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            env=environment,
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+class Process:
+    """A forked process, with what tests need of `subprocess.Popen`."""
+
+    def __init__(self, command, environment):
+        self.folder = tempfile.TemporaryDirectory()
+        self.outputs = [
+            pathlib.Path(self.folder.name, name) for name in ("out", "err")
+        ]
+        arguments = [str(each) for each in command]
+        self.process = FORKING.Process(
+            target=_run, args=(arguments, environment, self.outputs)
         )
-        for environment in environments
-    ]
+        self.process.start()
+
+    @property
+    def returncode(self):
+        return self.process.exitcode
+
+    poll = returncode.fget
+
+    def send_signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        if self.poll() is None:
+            self.send_signal(signal.SIGKILL)
+
+    def wait(self, timeout):
+        self.process.join(timeout)
+        if self.poll() is None:
+            raise subprocess.TimeoutExpired(self.process.name, timeout)
+
+    def communicate(self, timeout):
+        """Waits for the process; what it wrote to stdout and stderr."""
+        self.wait(timeout)
+        return [path.read_text() for path in self.outputs]
+
+
+def _run(arguments, environment, outputs):
+    """Within the process: runs a command as `python` does."""
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate(outputs, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    kind, *rest = arguments
+    if kind == "-c":
+        program, *rest = rest
+        sys.argv = ["-c", *rest]
+        exec(program, {"__name__": "__main__"})
+    elif kind == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        runpy.run_path(kind, run_name="__main__")
+
+
+def start(command, environments):
+    """Starts a command once in each environment.
+
+    Args:
+        command: the arguments of `python`: a path, `-m` and a module, or `-c`
+            and a program, and what follows.
+        environments: list of dicts, as of `environments`.
+
+    Returns:
+        A list of `Process`.
+    """
+    return [Process(command, environment) for environment in environments]
 
 
 def finish(processes):

@@ -2,9 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from keras_fpt import files
 from keras_fpt.files import pictures
+
+# matplotlib measures all texts, and makes room for them.
+LAYOUT: Literal["constrained"] | None = "constrained"
 
 
 def draw_curves(
@@ -23,7 +27,7 @@ def draw_curves(
     from matplotlib.figure import Figure
 
     # Not pyplot, which would need a display or a global switch.
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout=LAYOUT)
     FigureCanvasAgg(figure)
     figure.suptitle(pictures.printable(title), parse_math=False)
     steps = [row["step"] for row in rows]

@@ -57,10 +57,13 @@ def finish(
 def _measure(
     run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
 ) -> tuple[dict[str, Any], RightAnswers | None]:
-    splits = run.task.datasets(run.batch_size, run.seed)
+    task, batch_size = run.task, run.batch_size
     train = first_batches(
-        splits.train, train_subset_size(run.task), run.batch_size
+        task.data.train(batch_size, run.seed, first_batch=0),
+        train_subset_size(task),
+        batch_size,
     )
+    validation = task.held_out("validation", batch_size)
     metrics = {
         **run.settings(),
         "backend": keras.backend.backend(),
@@ -69,17 +72,17 @@ def _measure(
         ),
         "total_parameters": freezing.count_parameters(model.weights),
         **with_prefix("train", evaluate_model(model, train)),
-        **with_prefix("validation", evaluate_model(model, splits.validation)),
+        **with_prefix("validation", evaluate_model(model, validation)),
     }
-    floors = mean_floors(run.task.floors("validation"))
+    floors = mean_floors(task.floors("validation"))
     metrics["validation_floors"] = floors
     examples = None
     if test:
         tested, examples = test_metrics(run, model)
         metrics |= tested
     metrics |= {
-        f"{name}_majority_accuracy": run.task.majority_accuracy(name)
-        for name in run.task.held_out_splits
+        f"{name}_majority_accuracy": task.majority_accuracy(name)
+        for name in task.held_out_splits
     }
     engine = distribution.current()
     metrics |= {

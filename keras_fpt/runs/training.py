@@ -226,13 +226,13 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
     """Trains from the recorder's step to the last one."""
     task, batch_size, seed = run.task, run.batch_size, run.seed
     validation = first_batches(
-        task.datasets(batch_size, seed).validation,
+        task.held_out("validation", batch_size),
         VALIDATION_SUBSET_SIZE,
         batch_size,
     )
 
     def make_train(first_batch: int) -> Any:
-        return task.datasets(batch_size, seed, first_batch).train
+        return task.data.train(batch_size, seed, first_batch)
 
     if run.config.cache_features:
         model, make_train, validation = _cache_features(

@@ -8,7 +8,11 @@ from launching import TESTS, environments, finish, json_lines, start
 
 BACKEND = keras.backend.backend()
 WORKER = TESTS / "distribution" / "worker.py"
-DEVICES = {"jax": 8, "tensorflow": 4}
+# On TensorFlow each device takes seconds to start.
+DEVICES = {
+    "jax": [8],
+    "tensorflow": [2, pytest.param(4, marks=pytest.mark.slow)],
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +40,8 @@ def assert_same(result, alone):
 
 
 @pytest.mark.skipif(BACKEND == "torch", reason="PyTorch has a process a device")
-def test_virtual_devices(alone):
-    devices = DEVICES[BACKEND]
+@pytest.mark.parametrize("devices", DEVICES.get(BACKEND, [1]))
+def test_virtual_devices(alone, devices):
     kinds = ["data_parallel"]
     if BACKEND == "jax":
         kinds.append("model_parallel")

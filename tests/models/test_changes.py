@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conftest import gpt2_backbone, snapshot
+from conftest import gpt2_backbone, jit_compile, snapshot
 from keras import ops
 
 from keras_fpt.models import FPTClassifier
@@ -23,10 +23,8 @@ def new_model(backbone=None, **options):
 
 
 def compile_model(model, optimizer=None, loss=LOSS):
-    # XLA, which Keras would use on TensorFlow, takes seconds to compile.
-    jit = keras.backend.backend() == "jax"
     optimizer = optimizer or keras.optimizers.Adam(0.01)
-    model.compile(optimizer, loss, jit_compile=jit)
+    model.compile(optimizer, loss, jit_compile=jit_compile())
 
 
 def new_backbone(**options):

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fpt import FPTClassifier
-from tests.conftest import gpt2_backbone
+from tests.conftest import gpt2_backbone, jit_compile
 
 losses = keras.losses
 SPARSE = losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -24,8 +24,7 @@ def make(loss=SPARSE, metrics=None, weighted_metrics=None, **kwargs):
         loss,
         metrics=metrics,
         weighted_metrics=weighted_metrics,
-        # XLA, which Keras would use on TensorFlow, takes seconds to compile.
-        jit_compile=keras.backend.backend() == "jax",
+        jit_compile=jit_compile(),
     )
     return model
 

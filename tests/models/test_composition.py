@@ -11,7 +11,8 @@ from tests.conftest import gpt2_backbone
 @pytest.fixture(scope="module")
 def classifier():
     keras.utils.set_random_seed(0)
-    return FPTClassifier(gpt2_backbone(), num_classes=2, input_dim=3)
+    backbone = gpt2_backbone(num_layers=1)
+    return FPTClassifier(backbone, num_classes=2, input_dim=3)
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def x():
 @pytest.mark.parametrize("limit", [16, 128])
 def test_inputs_of_any_length(x, limit):
     classifier = FPTClassifier(
-        gpt2_backbone(max_sequence_length=limit), num_classes=2
+        gpt2_backbone(num_layers=1, max_sequence_length=limit), num_classes=2
     )
     tokens = keras.Input((None, 3))
     model = keras.Model(tokens, classifier(tokens))

@@ -12,7 +12,8 @@ from tests.conftest import gpt2_backbone
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    return FPTClassifier(gpt2_backbone(), num_classes=2, input_dim=3)
+    backbone = gpt2_backbone(num_layers=1, hidden_dim=8)
+    return FPTClassifier(backbone, num_classes=2, input_dim=3)
 
 
 class Batches(keras.utils.PyDataset):

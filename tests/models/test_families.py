@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from conftest import jit_compile
 from families import FAMILIES, draw_weights, make_inputs, numpy, run_uncut
 from keras import ops
 
@@ -479,6 +480,7 @@ class TestQuantization:
             each.compile(
                 keras.optimizers.SGD(0.1),
                 keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                jit_compile=jit_compile(),
             )
             each.train_on_batch(x, data[2])
         for old, new in zip(

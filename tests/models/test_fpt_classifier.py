@@ -5,11 +5,17 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import gpt2_backbone, snapshot
+from conftest import gpt2_backbone, jit_compile, snapshot
 
 import keras_fpt
 from keras_fpt import FPTClassifier, freezing
 from keras_fpt.models import ModelOptions, paper_optimizer
+
+
+@pytest.fixture
+def one_block():
+    """For what does not depend on the number of blocks."""
+    return gpt2_backbone(num_layers=1)
 
 
 def logits(model, x):
@@ -79,8 +85,8 @@ def test_paper_optimizer_takes_another_rate_and_accumulation(backbone):
 class TestCompile:
     """Arguments that are left out are the paper's."""
 
-    def test_once_by_the_user(self, backbone, data):
-        model = FPTClassifier(backbone, input_dim=3, compile=False)
+    def test_once_by_the_user(self, one_block, data):
+        model = FPTClassifier(one_block, input_dim=3, compile=False)
         assert not model.compiled
         with pytest.raises(ValueError, match="compile"):
             model.fit(*data, verbose=0)
@@ -89,8 +95,8 @@ class TestCompile:
         history = model.fit(*data, verbose=0).history
         assert history.keys() == {"accuracy", "loss"}
 
-    def test_another_loss_brings_no_metrics(self, backbone, data):
-        model = FPTClassifier(backbone, input_dim=3, compile=False)
+    def test_another_loss_brings_no_metrics(self, one_block, data):
+        model = FPTClassifier(one_block, input_dim=3, compile=False)
         model.compile("sgd", "sparse_categorical_crossentropy")
         assert isinstance(model.optimizer, keras.optimizers.SGD)
         assert model.fit(*data, verbose=0).history.keys() == {"loss"}
@@ -122,15 +128,18 @@ class TestCompile:
         assert model.jit_compile is False
 
     def test_a_saved_model_is_compiled_as_it_was(
-        self, backbone, data, tmp_path
+        self, one_block, data, tmp_path
     ):
-        model = FPTClassifier(backbone, input_dim=3)
-        model.compile("sgd", "sparse_categorical_crossentropy")
+        model = FPTClassifier(one_block, input_dim=3)
+        model.compile(
+            "sgd", "sparse_categorical_crossentropy", jit_compile=jit_compile()
+        )
         model.fit(*data, verbose=0)
         model.save(tmp_path / "model.keras")
         loaded = keras.saving.load_model(tmp_path / "model.keras")
         assert isinstance(loaded.optimizer, keras.optimizers.SGD)
         assert loaded.loss == "sparse_categorical_crossentropy"
+        assert loaded.jit_compile == model.jit_compile
         assert int(loaded.optimizer.iterations) == 1
         history = loaded.fit(*data, verbose=0).history
         assert history.keys() == {"loss"}
@@ -213,8 +222,8 @@ def test_frozen_stay_identical_and_trained_move(backbone, data):
     keras.backend.backend() != "tensorflow",
     reason="Keras makes the optimizer's slots before the first step elsewhere",
 )
-def test_a_step_is_traced_once(backbone, data, monkeypatch):
-    model = FPTClassifier(backbone, input_dim=3)
+def test_a_step_is_traced_once(one_block, data, monkeypatch):
+    model = FPTClassifier(one_block, input_dim=3)
     train_step, traces = model.train_step, []
 
     def counted(batch):
@@ -233,7 +242,7 @@ def test_accumulated_gradients_move_weights_as_one_batch_does():
     predictions = []
     for steps, batch_size in ((None, 12), (3, 4)):
         keras.utils.set_random_seed(0)
-        model = FPTClassifier(gpt2_backbone(), input_dim=3)
+        model = FPTClassifier(gpt2_backbone(num_layers=1), input_dim=3)
         model.compile(paper_optimizer(gradient_accumulation_steps=steps))
         model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
         predictions.append(model.predict(x, verbose=0))
@@ -266,8 +275,8 @@ class TestSetPolicy:
         after = snapshot(model.weights)
         return {p for p in before if (before[p] != after[p]).any()}
 
-    def test_takes_effect_at_the_next_fit(self, backbone, data):
-        model = FPTClassifier(backbone, input_dim=3)
+    def test_takes_effect_at_the_next_fit(self, one_block, data):
+        model = FPTClassifier(one_block, input_dim=3)
         groups = {
             variable.path: group
             for group, variables in freezing.parameter_groups(model).items()
@@ -290,8 +299,8 @@ class TestSetPolicy:
             "token_embedding/embeddings"
         }
 
-    def test_keeps_the_optimizers_settings(self, backbone, data):
-        model = FPTClassifier(backbone, input_dim=3)
+    def test_keeps_the_optimizers_settings(self, one_block, data):
+        model = FPTClassifier(one_block, input_dim=3)
         model.optimizer.learning_rate = 0.02
         model.set_policy("output_only")
         assert float(model.optimizer.learning_rate) == pytest.approx(0.02)
@@ -328,8 +337,8 @@ def test_weights_of_samples_and_classes(backbone, data):
     assert history.history["loss"][0] == pytest.approx(only, rel=1e-4)
 
 
-def test_keras_file_gives_back_the_model(backbone, data, tmp_path):
-    model = FPTClassifier(backbone, num_classes=3, policy="output_only")
+def test_keras_file_gives_back_the_model(one_block, data, tmp_path):
+    model = FPTClassifier(one_block, num_classes=3, policy="output_only")
     model.fit(*data, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")

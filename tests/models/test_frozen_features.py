@@ -6,7 +6,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from conftest import gpt2_backbone
+from conftest import gpt2_backbone, jit_compile
 from families import draw_weights, numpy
 
 from keras_fpt import FPTClassifier
@@ -72,7 +72,12 @@ def test_training_on_features_trains_the_model_alike(arguments):
 def test_a_head_is_compiled_as_the_model_is():
     model = make_model()
     top_2 = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top_2")
-    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[top_2])
+    model.compile(
+        "sgd",
+        "sparse_categorical_crossentropy",
+        metrics=[top_2],
+        jit_compile=jit_compile(),
+    )
     head = model.feature_head()
     assert head.optimizer is model.optimizer
     assert head.loss == "sparse_categorical_crossentropy"

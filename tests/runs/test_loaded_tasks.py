@@ -62,7 +62,7 @@ def test_runs_tests_and_evaluations_read_a_table_once(
 def test_a_comparison_reads_a_table_once(
     table, preset, tmp_path, reads, monkeypatch, messages
 ):
-    plan = compare.Plan((1e-3, 1e-2), 2, 1)
+    plan = compare.Plan((1e-3,), 2, 1)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     comparison = compare.Comparison(config_of(table, preset))
     compare.run_comparison(comparison, tmp_path / "compared", 300)

@@ -4,10 +4,9 @@ import dataclasses
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 
+import launching
 import numpy as np
 import pytest
 from interrupting import (
@@ -262,20 +261,15 @@ COMMAND = (
 
 def start(config, folder):
     """The command line in its own process."""
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-c", COMMAND, "train", config.task),
-            *("--preset", config.preset, "--steps", str(config.steps)),
-            *("--batch-size", str(config.batch_size)),
-            *("--depth", str(config.model.depth)),
-            *("--dropout", str(config.model.dropout), "--output", str(folder)),
-            *("--checkpoint-seconds", "0"),
-        ],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    command = [
+        *("-c", COMMAND, "train", config.task),
+        *("--preset", config.preset, "--steps", config.steps),
+        *("--batch-size", config.batch_size, "--depth", config.model.depth),
+        *("--dropout", config.model.dropout, "--output", folder),
+        *("--checkpoint-seconds", 0),
+    ]
+    (process,) = launching.start(command, [dict(os.environ)])
+    return process
 
 
 def test_a_killed_process_is_resumed_by_another(
@@ -288,7 +282,7 @@ def test_a_killed_process_is_resumed_by_another(
     while process.poll() is None and 5 not in steps_kept(folder):
         time.sleep(0.001)
     process.kill()
-    output = process.communicate(timeout=300)[0]
+    output = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, output
     assert (folder / ".lock").exists()
     resume(config, folder)

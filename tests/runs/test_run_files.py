@@ -8,10 +8,17 @@ from safetensors.numpy import save_file
 from written_runs import write_run
 
 from keras_fpt.files import checkpoints, json_files
-from keras_fpt.runs import RunConfig, checkpoint_folder, errors, finishing
+from keras_fpt.runs import (
+    RunConfig,
+    checkpoint_folder,
+    curves,
+    errors,
+    finishing,
+)
 from keras_fpt.runs import folder as run_folder
 
 pytestmark = pytest.mark.backend_free
+LAYOUT = curves.LAYOUT
 
 
 @pytest.fixture
@@ -89,6 +96,7 @@ def test_any_name_is_drawn(run, monkeypatch, task):
         }
         for step in (1, 2)
     ]
+    monkeypatch.setattr(curves, "LAYOUT", LAYOUT)
     monkeypatch.setattr(finishing, "read_history", lambda folder: rows)
     metrics = json.loads((run / "metrics.json").read_text())
     (run / "metrics.json").write_text(json.dumps({**metrics, "task": task}))
