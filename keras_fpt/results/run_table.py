@@ -92,10 +92,14 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):
         # Its columns above stay as they are, whatever the file says.
+        known = {"folder": str(folder)}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
         final = "test_accuracy" in metrics
-        row = {**row, **metrics, "status": "finished", "final": final}
-        row["folder"] = str(folder)
+        if final or row["status"] != "diverged":  # On the test split alone.
+            known |= {"status": "finished", "final": final}
+        else:
+            known |= {name: row[name] for name in ("status", "final")}
+        row |= metrics | known
     return row
 
 

@@ -43,18 +43,28 @@ def finish(
 
     Returns:
         The dict in `metrics.json`.
+
+    Raises:
+        FloatingPointError: the loss on the test split is not finite. The files
+            are written, without metrics of it.
     """
     names = "train, validation and test" if test else "train and validation"
     LOGGER.info(f"Evaluating on {names}.")
-    metrics = _measure(run, model, recorder.rows, test)
+    metrics, error = _measure(run, model, recorder.rows, test)
     if distribution.is_first_process():
         _write(run, model, recorder, metrics)
+    if error is not None:
+        raise FloatingPointError(
+            f"{error} The adapter, and the metrics on train and validation, "
+            f"are in `{recorder.folder}`."
+        ) from error
     return metrics
 
 
 def _measure(
     run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], FloatingPointError | None]:
+    """The metrics, and the error of a test split that has none."""
     splits = run.task.datasets(run.batch_size, run.seed)
     train = first_batches(
         splits.train, train_subset_size(run.task), run.batch_size
@@ -69,19 +79,23 @@ def _measure(
         **with_prefix("train", evaluate_model(model, train)),
         **with_prefix("validation", evaluate_model(model, splits.validation)),
     }
-    if test:
-        metrics |= test_metrics(run, model)
+    error = None
+    try:
+        metrics |= test_metrics(run, model) if test else {}
+    except FloatingPointError as not_finite:
+        error = not_finite
     metrics |= {
         f"{name}_majority_accuracy": run.task.majority_accuracy(name)
         for name in run.task.held_out_splits
     }
     engine = distribution.current()
-    return metrics | {
+    metrics |= {
         "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
+    return metrics, error
 
 
 def _write(
