@@ -212,6 +212,9 @@ def evaluate(
     if "_use_cached_eval_dataset" not in kwargs:
         x, y, sample_weight = gate.admit(x, y, sample_weight)
         if engine is not None:
+            if steps is not None and batch_sources.is_dataset(x):
+                # Of all processes together.
+                x, steps = x.take(steps), None
             x = engine.held_out_data(model, x)
     with gate.passed():
         if engine is not None:

@@ -13,6 +13,7 @@ from keras import ops
 from keras_fpt import backbones, freezing, options
 from keras_fpt.compat import (
     jax_compiler_options,
+    jax_lost_state,
     keras_internals,
     keras_stale_compile,
     llama_tied_embeddings,
@@ -262,7 +263,9 @@ class FPTClassifier(keras.Model):
         self.built = True
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(data_gate.called_with(self, x), *args, **kwargs)
+        x = data_gate.called_with(self, x)
+        with jax_lost_state.waiting(self):
+            return super().__call__(x, *args, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         return self.answers(self.read_states(x, training))
