@@ -134,6 +134,10 @@ def _read_metrics(
             raise ValueError(
                 f"{where}: expected {name} to be a number but found {value!r}."
             )
+        if is_number and name.endswith("_accuracy") and not 0 <= value <= 1:
+            raise ValueError(
+                f"{where}: expected {name} from 0 to 1 but found {value}."
+            )
     return metrics
 
 
