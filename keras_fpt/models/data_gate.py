@@ -324,6 +324,11 @@ def called_with(model: Any, x: Any) -> Any:
     return x
 
 
+def is_checked(mask: Any) -> bool:
+    """Whether the values of a mask have been checked, here or at the gate."""
+    return _has_passed.get() or arrays.are_known(mask)
+
+
 def check_upstream_mask(model: Any, mask: Any) -> None:
     """Checks the mask of a layer upstream, where its values are known.
 

@@ -316,8 +316,9 @@ class FPTClassifier(keras.Model):
             data_gate.check_upstream_mask(self, kept)
             x, mask = upstream_mask.move_to_front(x, kept)
         embeddings = self.input_layer(x)
-        if upstream is not None:
-            embeddings = upstream_mask.nan_where_too_few(
+        is_checked = mask is None or data_gate.is_checked(mask)
+        if upstream is not None or not is_checked:
+            embeddings = upstream_mask.nan_where_wrong(
                 embeddings, mask, self.num_output_tokens
             )
         if self.position_layer is not None:
