@@ -67,7 +67,11 @@ class Recorder(keras.callbacks.Callback):
         self.segments = math.ceil(run.steps / self.steps_per_segment)
         self.started = time.perf_counter()
         self.checkpoints = folder / run_folder.CHECKPOINTS
-        read = functools.partial(SavedProgress.of, steps=run.steps)
+        read = functools.partial(
+            SavedProgress.of,
+            steps=run.steps,
+            steps_per_row=self.steps_per_segment,
+        )
         newest = checkpoint_folder.newest(self.checkpoints, read)
         saved = SavedProgress(0, keras.backend.backend())
         self.arrays = None

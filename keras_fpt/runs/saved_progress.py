@@ -34,12 +34,15 @@ class SavedProgress:
     train_logs: dict[str, float] | None = None
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any], steps: int) -> Self:
+    def of(
+        cls, metadata: Mapping[str, Any], steps: int, steps_per_row: int
+    ) -> Self:
         """Reads a checkpoint's metadata.
 
         Args:
             metadata: dict.
             steps: int, the number of steps of the run.
+            steps_per_row: int, how many of them each row of its history is of.
 
         Raises:
             ValueError: it is none of such a run.
@@ -51,17 +54,18 @@ class SavedProgress:
         rows, logs = progress.history, progress.train_logs
         is_complete = all(row.keys() >= _ROW for row in rows)
         is_complete &= logs is None or logs.keys() >= _TRAIN_LOGS
-        trained = [0, *(row.get("step", 0) for row in rows), progress.step]
+        ended = (progress.step - (logs is not None)) // steps_per_row
+        expected = [steps_per_row * (i + 1) for i in range(min(ended, steps))]
         values = [progress.seconds, *(logs or {}).values()]
         values += itertools.chain(*(row.values() for row in rows))
         if not (
             is_complete
-            and trained == sorted(trained)
             and 0 < progress.step <= steps
+            and [row["step"] for row in rows] == expected
             and all(map(math.isfinite, values))
         ):
             raise ValueError(
-                f"{where}: expected a step from 1 to {steps:,}, after the "
-                "steps of its history, and finite numbers."
+                f"{where}: expected a step from 1 to {steps:,}, the history "
+                "before it, and finite numbers."
             )
         return progress

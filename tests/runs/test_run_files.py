@@ -92,6 +92,8 @@ ROW = {"step": 2, "validation_accuracy": 0.5}
         {"step": True},
         {"history": ["x"]},
         {"history": [{"step": 2}]},
+        {"history": []},
+        {"train_logs": None},
         {"history": [{**ROW, "step": 4}]},
         {"history": [{**ROW, "validation_accuracy": "x"}]},
         {"seconds": np.nan},
@@ -104,10 +106,10 @@ def test_a_checkpoint_that_does_not_fit_the_run_is_damaged(
     run, changes, messages
 ):
     def read(metadata):
-        return SavedProgress.of(metadata, steps=5)
+        return SavedProgress.of(metadata, steps=5, steps_per_row=2)
 
     good = {
-        "step": 3,
+        "step": 4,
         "backend": "torch",
         "processes": 1,
         "seconds": 1,
