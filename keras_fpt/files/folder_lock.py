@@ -100,7 +100,7 @@ def lock(
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK
-    file_lock = filelock.FileLock(path, timeout=0)
+    file_lock: filelock.BaseFileLock = filelock.FileLock(path, timeout=0)
     try:
         file_lock.acquire()
     except filelock.Timeout as error:

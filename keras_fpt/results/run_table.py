@@ -92,7 +92,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):
         # Its columns above stay as they are, whatever the file says.
-        known = {"folder": str(folder)}
+        known: dict[str, Any] = {"folder": str(folder)}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
         final = "test_accuracy" in metrics
         if final or row["status"] != "diverged":  # On the test split alone.
