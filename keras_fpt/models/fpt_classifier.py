@@ -70,8 +70,8 @@ class FPTClassifier(keras.Model):
     dtype policy, except for the output layer, whose logits are at least
     float32.
 
-    Threads may share a model for inference. On JAX they wait for one another,
-    so data for `fit` must not come from a thread that calls the same model.
+    On JAX, threads that use one model wait for one another, so data for `fit`
+    must not come from a thread that calls the same model.
 
     Args:
         backbone: a KerasHub text backbone, e.g.
