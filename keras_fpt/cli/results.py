@@ -121,11 +121,14 @@ def attention(
     ] = None,
     data_dir: DataDir = None,
     overwrite: Overwrite = False,
+    preset: MovedPreset = None,
 ) -> None:
     """Draw which tokens the tokens of an example attend to."""
     load_backend()
     from keras_fpt.reports import attention_map
 
-    panels = attention_map(run_dir, output, example, block, data_dir, overwrite)
+    panels = attention_map(
+        run_dir, output, example, block, data_dir, overwrite, preset
+    )
     drawn = "blocks" if block is None else f"heads of block {block}"
     print_plain(f"Attention of {len(panels)} {drawn}, drawn to {output}.")

@@ -122,12 +122,15 @@ def sweep(
     from keras_fpt import studies
     from keras_fpt.studies import sweep_config
 
-    fixed = dict(map(sweep_config.parse_setting, setting or []))
-    searched = dict(map(sweep_config.parse_search, search or []))
+    flags = given(settings)
+    fixed = flags | sweep_config.parse_each(
+        setting or [], sweep_config.parse_setting, flags
+    )
+    searched = sweep_config.parse_each(
+        search or [], sweep_config.parse_search, fixed
+    )
     config = studies.SweepConfig(
-        RunConfig(task, options=given(options)).with_settings(
-            **fixed | given(settings)
-        ),
+        RunConfig(task, options=given(options)).with_settings(**fixed),
         tuple(arm or ("fpt", "random")),
         searched or sweep_config.DEFAULT_SEARCH,
         trials,

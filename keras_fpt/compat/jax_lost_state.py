@@ -23,6 +23,25 @@ _MAKING_LOCKS = threading.Lock()
 
 
 @contextlib.contextmanager
+def waiting(model: Any) -> Iterator[None]:
+    """Within it, a thread has a model for itself, with the values it has.
+
+    It waits for a thread that is within it, or within `restored`, and does
+    nothing on other backends than JAX.
+
+    Args:
+        model: a `keras.Model`.
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    with _MAKING_LOCKS:
+        lock = _LOCKS.setdefault(model, threading.RLock())
+    with lock:
+        yield
+
+
+@contextlib.contextmanager
 def restored(model: Any) -> Iterator[None]:
     """Within it, a model keeps its weights when Keras's loop over data fails.
 
@@ -35,9 +54,7 @@ def restored(model: Any) -> Iterator[None]:
     if keras.backend.backend() != "jax":
         yield
         return
-    with _MAKING_LOCKS:
-        lock = _LOCKS.setdefault(model, threading.RLock())
-    with lock:
+    with waiting(model):
         # Keras keeps the state of the last step that ended, of whichever call.
         model.jax_state_sync()
         model._jax_state = None

@@ -52,6 +52,17 @@ def stored_matrix(layer: Any) -> Any:
     return layer._kernel if hasattr(layer, "_kernel") else layer._embeddings
 
 
+def remove_lora(layer: Any) -> None:
+    """Takes the low-rank weights of a layer away again.
+
+    Args:
+        layer: a `Dense` or `EinsumDense` after `enable_lora`.
+    """
+    del layer.lora_kernel_a, layer.lora_kernel_b
+    layer.lora_enabled = False
+    layer.lora_rank = layer.lora_alpha = None
+
+
 def named_inputs(model: Any) -> dict[str, Any]:
     """The inputs of a functional model that takes a dict, by name.
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import keras
+
 from keras_fpt.data_errors import MARK
 
 
@@ -67,11 +69,17 @@ def own_batches(dataset: Any, index: int, count: int) -> Any:
     return dataset.shard(count, index)
 
 
-def as_dataset(x: Any, y: Any, batch_size: int | None) -> Any:
+def as_dataset(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    steps: int | None = None,
+) -> Any:
     """A `tf.data.Dataset` of the arguments of Keras's `evaluate`."""
     import tensorflow as tf
 
-    if is_dataset(x):
-        return x
-    batch = (x,) if y is None else (x, y)
-    return tf.data.Dataset.from_tensor_slices(batch).batch(batch_size or 32)
+    if not is_dataset(x):
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        x = tf.data.Dataset.from_tensor_slices(data).batch(batch_size or 32)
+    return x if steps is None else x.take(steps)

@@ -130,17 +130,31 @@ class JaxMesh:
         yield
 
     def evaluate(
-        self, model: Any, evaluate: Callable, x: Any, y: Any, **kwargs: Any
+        self,
+        model: Any,
+        evaluate: Callable,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
     ) -> Any:
         """Evaluates batches of any size, which Keras cannot divide."""
-        dataset = batches.as_dataset(x, y, kwargs.get("batch_size"))
+        dataset = batches.as_dataset(x, y, sample_weight, batch_size, steps)
+        called = _callbacks(model, callbacks)
+        called.on_test_begin()
         outputs, labels, weights = [], [], []
-        for batch in dataset.as_numpy_iterator():
+        for step, batch in enumerate(dataset.as_numpy_iterator()):
+            called.on_test_batch_begin(step)
             x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
             outputs.append(self._logits(model, x))
             labels.append(y)
             if weight is not None:
                 weights.append(weight)
+            called.on_test_batch_end(step)
         y, y_pred = np.concatenate(labels), np.concatenate(outputs)
         weight = np.concatenate(weights) if weights else None
         model.reset_metrics()
@@ -149,21 +163,33 @@ class JaxMesh:
             y=y, y_pred=y_pred, sample_weight=weight, training=False
         )
         result = {name: float(value) for name, value in result.items()}
-        if kwargs.get("return_dict"):
+        called.on_test_end(result)
+        if return_dict:
             return result
         return [result[name] for name in model.metrics_names]
 
     def predict(
-        self, model: Any, predict: Callable, x: Any, **kwargs: Any
+        self,
+        model: Any,
+        predict: Callable,
+        x: Any,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        **kwargs: Any,
     ) -> np.ndarray:
         """Predicts for batches of any size, which Keras cannot divide."""
-        dataset = batches.as_dataset(x, None, kwargs.get("batch_size"))
-        return np.concatenate(
-            [
-                self._logits(model, keras.utils.unpack_x_y_sample_weight(b)[0])
-                for b in dataset.as_numpy_iterator()
-            ]
-        )
+        dataset = batches.as_dataset(x, batch_size=batch_size, steps=steps)
+        called = _callbacks(model, callbacks)
+        called.on_predict_begin()
+        outputs = []
+        for step, batch in enumerate(dataset.as_numpy_iterator()):
+            called.on_predict_batch_begin(step)
+            x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            outputs.append(self._logits(model, x))
+            called.on_predict_batch_end(step, {"outputs": outputs[-1]})
+        called.on_predict_end()
+        return np.concatenate(outputs)
 
     def _logits(self, model: Any, x: Any) -> np.ndarray:
         """The logits of a whole batch, in every process."""
@@ -210,6 +236,13 @@ class JaxMesh:
                 call, static_argnums=0, out_shardings=everywhere
             )
         return model.replicated_logits
+
+
+def _callbacks(model: Any, callbacks: Any) -> Any:
+    """A `CallbackList`; within `fit`, Keras gives its own."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks
+    return keras.callbacks.CallbackList(callbacks, model=model)
 
 
 def _sharded_weights(mesh: Any) -> Any:

@@ -3,11 +3,28 @@
 import contextlib
 import os
 import pathlib
+import socket
 from collections.abc import Iterator
 
 import filelock
 
 LOCK = ".lock"
+# Held while the lock is taken from a silent process.
+TAKING = ".lock.taking"
+FILES = (LOCK, TAKING)
+
+
+class Busy(BlockingIOError):
+    """Another process holds the lock on a folder.
+
+    Args:
+        message: string.
+        holder: string, that process, as `process_name` names it there.
+    """
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class TakenOver(BlockingIOError):
@@ -58,7 +75,7 @@ class FolderLock:
 def lock(
     folder: str | os.PathLike[str],
     what: str = "a run",
-    take_over: bool = False,
+    take_over: str | None = None,
 ) -> Iterator[FolderLock]:
     """Creates a folder, and keeps other processes from writing there.
 
@@ -69,39 +86,34 @@ def lock(
     Args:
         folder: path.
         what: string, what is written there, for errors.
-        take_over: bool, whether to take the lock from a process that holds it
-            and is known to be silent, such as a suspended one. When that one
-            wakes up, its `FolderLock.check` fails.
+        take_over: string, the `Busy.holder` of a process that is known to be
+            silent, such as a suspended one, from which to take the lock. Of
+            several processes that try, one gets it. When the silent one wakes
+            up, its `FolderLock.check` fails.
 
     Yields:
         A `FolderLock`.
 
     Raises:
-        BlockingIOError: another process holds it.
+        Busy: another process holds it.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK
-    file_lock = filelock.FileLock(path, timeout=0)
+    file_lock: filelock.BaseFileLock = filelock.FileLock(path, timeout=0)
     try:
         file_lock.acquire()
     except filelock.Timeout as error:
         if not take_over:
             raise _busy(path, what) from error
-        # The holder keeps its lock on a file that has no name any more.
-        path.unlink(missing_ok=True)
-        file_lock = filelock.FileLock(path, timeout=0)
-        try:
-            file_lock.acquire()
-        except filelock.Timeout as error:
-            raise _busy(path, what) from error
+        file_lock = _take(path, what, take_over)
     # Where a file system has no such locks, filelock falls back to its own
     # kind, whose file only it may write and remove.
     is_native = isinstance(file_lock, filelock.FileLock)
     held = FolderLock(path, what)
     try:
         if is_native:
-            path.write_text(f"{os.getpid()}\n", encoding="utf-8")
+            path.write_text(f"{process_name()}\n", encoding="utf-8")
         yield held
     finally:
         if is_native and held.is_held():
@@ -109,12 +121,44 @@ def lock(
         file_lock.release()
 
 
-def _busy(path: pathlib.Path, what: str) -> BlockingIOError:
-    holder = ""
-    with contextlib.suppress(OSError):
-        holder = path.read_text(encoding="utf-8").strip()
-    by = f" (pid {holder})" if holder else ""
-    return BlockingIOError(
+def process_name() -> str:
+    """The name of this process in lock files: its pid and its machine."""
+    return f"{os.getpid()}\n{socket.gethostname()}"
+
+
+def _take(path: pathlib.Path, what: str, holder: str) -> filelock.BaseFileLock:
+    """Takes a lock from a process, unless another one has been faster."""
+    taking = path.with_name(TAKING)
+    try:
+        with filelock.FileLock(taking, timeout=0):
+            try:
+                if _holder(path) != holder:
+                    raise _busy(path, what)
+                # The holder keeps its lock on a file that has no name any more.
+                path.unlink(missing_ok=True)
+                file_lock = filelock.FileLock(path, timeout=0)
+                file_lock.acquire()
+                return file_lock
+            finally:
+                taking.unlink(missing_ok=True)
+    except filelock.Timeout as error:
+        raise _busy(path, what) from error
+
+
+def _holder(path: pathlib.Path) -> str:
+    """What a lock file says about its holder, or "" if it says nothing."""
+    with contextlib.suppress(OSError, ValueError):
+        # A file system without locks has a third line, of filelock's own.
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return "\n".join(lines[:2])
+    return ""
+
+
+def _busy(path: pathlib.Path, what: str) -> Busy:
+    holder = _holder(path)
+    by = f" (pid {holder.splitlines()[0]})" if holder else ""
+    return Busy(
         f"Another process is writing {what} to `{path.parent}`{by}. Wait until "
-        "it has ended, or choose another folder."
+        "it has ended, or choose another folder.",
+        holder,
     )

@@ -13,10 +13,12 @@ import hashlib
 import os
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_fpt import backbones, freezing
+from keras_fpt.compat import jax_lost_state, keras_internals
 from keras_fpt.files import checkpoints
 from keras_fpt.models import head_file, model_settings
 from keras_fpt.models.compiled_functions import changed_within
@@ -74,20 +76,21 @@ def save_adapter(
             infinite, or more trains than the policy says.
     """
     head_file.require_built(model)
-    stored = _stored_weights(model, model.policy)
-    _require_all_stored(model, stored)
-    arrays = {
-        name: ops.convert_to_numpy(variable)
-        for name, variable in stored.items()
-    }
-    head_file.require_finite(arrays, path)
-    header = {
-        **(metadata or {}),
-        "format": FORMAT,
-        "model": model.head_config(),
-        "backbone": type(model.backbone).__name__,
-        "fingerprint": fingerprint(model, model.policy),
-    }
+    with jax_lost_state.waiting(model):
+        stored = _stored_weights(model, model.policy)
+        _require_all_stored(model, stored)
+        arrays = {
+            name: ops.convert_to_numpy(variable)
+            for name, variable in stored.items()
+        }
+        head_file.require_finite(arrays, path)
+        header = {
+            **(metadata or {}),
+            "format": FORMAT,
+            "model": model.head_config(),
+            "backbone": type(model.backbone).__name__,
+            "fingerprint": fingerprint(model, model.policy),
+        }
     checkpoints.write_arrays(path, arrays, header)
 
 
@@ -185,8 +188,8 @@ def prepare(
 ) -> tuple[list[tuple[Any, np.ndarray]], dict[str, Any]]:
     """Checks an adapter file against a model, and changes no weight.
 
-    The model's input layer is built, and low-rank weights, which have no
-    effect yet, are added if the adapter has them.
+    Where it fits, the model's input layer is built, and low-rank weights, which
+    have no effect yet, are added if the adapter has them.
 
     Args:
         model: an `FPTClassifier`.
@@ -204,24 +207,23 @@ def prepare(
     _require_same_model(model, path, header)
     _check_sizes(arrays, settings, path)
     policy = settings["policy"]
+    has_low_rank = "low_rank" in freezing.parse_policy(policy)
+    flags = [(v, v.trainable) for v in model.backbone.weights]
+    added = add_low_rank(model, settings["lora_rank"]) if has_low_rank else []
+    try:
+        weights = _stored_weights(model, policy) | _unbuilt(model, settings)
+        _check_fits(weights, arrays, path)
+    except ValueError:
+        for layer in added:
+            keras_internals.remove_lora(layer)
+        for variable, flag in flags if added else ():
+            variable.trainable = flag  # LoRA freezes the layer's matrix.
+        raise
     if not model.built:
         model.build((None, None, settings["input_dim"]))
-    low_rank = {k: v for k, v in arrays.items() if k.startswith("low_rank/")}
-    others = {k: v for k, v in arrays.items() if k not in low_rank}
-    groups = freezing.parse_policy(policy)
-    # What has no low-rank weights yet gets them only for a file that fits.
-    fixed = "+".join(sorted(groups - {"low_rank"})) or "output_only"
-    pairs = _paired(_stored_weights(model, fixed), others, path)
-    if "low_rank" in groups:
-        add_low_rank(model, settings["lora_rank"])
-        weights = {
-            name: variable
-            for name, variable in _stored_weights(model, policy).items()
-            if name.startswith("low_rank/")
-        }
-        pairs += _paired(weights, low_rank, path)
-    else:
-        _paired({}, low_rank, path)
+        weights = _stored_weights(model, policy)
+    pairs = [(weights[name], array) for name, array in arrays.items()]
+    if not has_low_rank:
         # The model may have trained low-rank weights that the adapter's did
         # not have: with one factor of zeros they have no effect.
         pairs += [
@@ -232,12 +234,32 @@ def prepare(
     return pairs, header
 
 
-def _paired(
+def _unbuilt(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    """What the input layer will hold for an adapter, if it is not built yet.
+
+    A model of any width must stay one where the adapter is refused.
+    """
+    if model.built:
+        return {}
+    layer = model.input_layer
+    twin = keras.layers.Dense(layer.units, dtype=layer.dtype_policy)
+    twin.kernel_initializer = keras.initializers.Zeros()  # It draws nothing.
+    twin.build((None, None, settings["input_dim"]))
+    return {f"input/{i}": v for i, v in enumerate(twin.weights)}
+
+
+def _check_fits(
     weights: dict[str, Any],
     arrays: dict[str, np.ndarray],
     path: str | os.PathLike[str],
-) -> list[tuple[Any, np.ndarray]]:
-    """Pairs of a variable and its array, if all arrays are as expected."""
+) -> None:
+    """Raises a `ValueError` unless a file has each weight's array, and no more.
+
+    Args:
+        weights: dict from names in the file to variables.
+        arrays: dict of the arrays in the file.
+        path: the file.
+    """
     missing = weights.keys() - arrays.keys()
     if missing:
         raise ValueError(
@@ -260,7 +282,6 @@ def _paired(
             )
         # A number too large for the model's type would become infinite.
         head_file.require_finite({name: array}, path, weights[name].dtype)
-    return [(weights[name], array) for name, array in arrays.items()]
 
 
 def _stored_weights(model: Any, policy: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from keras_fpt.compat import optimizer_settings
+from keras_fpt.compat import jax_lost_state, optimizer_settings
 
 
 class CompiledFunctions:
@@ -55,12 +55,13 @@ def changed_within(model: Any) -> Iterator[None]:
     Args:
         model: an `FPTClassifier`.
     """
-    if keras.backend.backend() == "jax":
-        # During an epoch, the values are not in the variables.
-        model.jax_state_sync()
-    is_fitting = model.train_function is not None
-    yield
-    if model.compiled:
-        model.compiled_functions.drop_stale(model, "train_function")
-        if is_fitting:  # Perhaps; then `fit` calls it in its next step.
-            model.make_train_function()
+    with jax_lost_state.waiting(model):
+        if keras.backend.backend() == "jax":
+            # During an epoch, the values are not in the variables.
+            model.jax_state_sync()
+        is_fitting = model.train_function is not None
+        yield
+        if model.compiled:
+            model.compiled_functions.drop_stale(model, "train_function")
+            if is_fitting:  # Perhaps; then `fit` calls it in its next step.
+                model.make_train_function()

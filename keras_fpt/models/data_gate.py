@@ -212,6 +212,9 @@ def evaluate(
     if "_use_cached_eval_dataset" not in kwargs:
         x, y, sample_weight = gate.admit(x, y, sample_weight)
         if engine is not None:
+            if steps is not None and batch_sources.is_dataset(x):
+                # Of all processes together.
+                x, steps = x.take(steps), None
             x = engine.held_out_data(model, x)
     with gate.passed():
         if engine is not None:
@@ -319,6 +322,11 @@ def called_with(model: Any, x: Any) -> Any:
         expected = Expected.of(model)
         input_checks.check_batch(expected, x, can_be_empty=True)
     return x
+
+
+def is_checked(mask: Any) -> bool:
+    """Whether the values of a mask have been checked, here or at the gate."""
+    return _has_passed.get() or arrays.are_known(mask)
 
 
 def check_upstream_mask(model: Any, mask: Any) -> None:

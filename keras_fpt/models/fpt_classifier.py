@@ -13,6 +13,7 @@ from keras import ops
 from keras_fpt import backbones, freezing, options
 from keras_fpt.compat import (
     jax_compiler_options,
+    jax_lost_state,
     keras_internals,
     keras_stale_compile,
     llama_tied_embeddings,
@@ -68,6 +69,9 @@ class FPTClassifier(keras.Model):
     one model never changes another. Everything computes in the backbone's
     dtype policy, except for the output layer, whose logits are at least
     float32.
+
+    On JAX, threads that use one model wait for one another, so data for `fit`
+    must not come from a thread that calls the same model.
 
     Args:
         backbone: a KerasHub text backbone, e.g.
@@ -262,7 +266,9 @@ class FPTClassifier(keras.Model):
         self.built = True
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(data_gate.called_with(self, x), *args, **kwargs)
+        x = data_gate.called_with(self, x)
+        with jax_lost_state.waiting(self):
+            return super().__call__(x, *args, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         return self.answers(self.read_states(x, training))
@@ -313,8 +319,9 @@ class FPTClassifier(keras.Model):
             data_gate.check_upstream_mask(self, kept)
             x, mask = upstream_mask.move_to_front(x, kept)
         embeddings = self.input_layer(x)
-        if upstream is not None:
-            embeddings = upstream_mask.nan_where_too_few(
+        is_checked = mask is None or data_gate.is_checked(mask)
+        if upstream is not None or not is_checked:
+            embeddings = upstream_mask.nan_where_wrong(
                 embeddings, mask, self.num_output_tokens
             )
         if self.position_layer is not None:

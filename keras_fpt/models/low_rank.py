@@ -7,7 +7,7 @@ from keras_fpt import backbones, freezing
 from keras_fpt.compat import keras_internals, lora_merged_on_save
 
 
-def add_low_rank(model: Any, rank: int) -> None:
+def add_low_rank(model: Any, rank: int) -> list[Any]:
     """Adds Keras's LoRA to the dense layers of attention and feedforward.
 
     Layers that have it already stay as they are. Before training, it does not
@@ -17,10 +17,14 @@ def add_low_rank(model: Any, rank: int) -> None:
         model: an `FPTClassifier`.
         rank: int.
 
+    Returns:
+        List of the layers that it was added to.
+
     Source: Hu et al., 2021, "LoRA: Low-Rank Adaptation of Large Language
     Models", arXiv 2106.09685.
     """
     used = {id(v) for v in model.cut.weights}
+    added = []
     for layer in lora_merged_on_save.dense_layers(model.backbone):
         if layer.lora_enabled:
             continue
@@ -28,6 +32,8 @@ def add_low_rank(model: Any, rank: int) -> None:
         group = freezing.backbone_group(matrix.path)
         if id(matrix) in used and group in ("attention", "feedforward"):
             layer.enable_lora(rank)
+            added.append(layer)
+    return added
 
 
 def enabled(backbone: Any) -> dict[str, list]:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_fpt.compat import jax_lost_state
 from keras_fpt.models import attention_scores as attention_recording
 from keras_fpt.models import data_gate
 from keras_fpt.models import frozen_features as features
@@ -41,9 +42,12 @@ def attention_scores(
     """
     x = data_gate.checked(model, x)
     x = keras.tree.map_structure(ops.convert_to_tensor, x)
-    embeddings, mask, _ = model.embed(x)
     plain = dataclasses.replace(model.cut, fast=None)
-    with attention_recording.recorded() as recorded:
+    with (
+        jax_lost_state.waiting(model),
+        attention_recording.recorded() as recorded,
+    ):
+        embeddings, mask, _ = model.embed(x)
         plain(embeddings, mask, training=False)
     if not recorded:
         raise ValueError(
@@ -94,7 +98,8 @@ def frozen_features(
     x = data_gate.checked(model, x)
     batches = features.batched(x, batch_size)
     count = len(keras.tree.flatten(x)[0])
-    return features.compute(model, batches, np.arange(count), path)
+    with jax_lost_state.waiting(model):
+        return features.compute(model, batches, np.arange(count), path)
 
 
 def feature_head(model: Any) -> keras.Model:

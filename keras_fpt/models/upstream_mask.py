@@ -32,16 +32,20 @@ def move_to_front(tokens: Any, mask: Any) -> tuple[Any, Any]:
     )
 
 
-def nan_where_too_few(embeddings: Any, mask: Any, minimum: int) -> Any:
-    """NaN for sequences of which too few tokens are left.
+def nan_where_wrong(embeddings: Any, mask: Any, minimum: int) -> Any:
+    """NaN for sequences whose mask has too few tokens, or padding elsewhere.
 
     A compiled step cannot raise an error for values that it computes. Without
     this, it would answer from tokens that are masked.
 
     Args:
         embeddings: float tensor `(batch, tokens, dim)`.
-        mask: int tensor `(batch, tokens)`, 1 where a token is real.
+        mask: int tensor `(batch, tokens)`, 1 where a token is real. Padding
+            is on the right.
         minimum: int, how many tokens the model reads.
     """
-    too_few = ops.sum(mask, axis=1) < minimum
-    return ops.where(too_few[:, None, None], float("nan"), embeddings)
+    count = ops.sum(mask, axis=1, keepdims=True)
+    steps = ops.arange(ops.shape(mask)[1], dtype=mask.dtype)[None]
+    differs = ops.any(mask != ops.cast(steps < count, mask.dtype), axis=1)
+    wrong = differs | (count[:, 0] < minimum)
+    return ops.where(wrong[:, None, None], float("nan"), embeddings)

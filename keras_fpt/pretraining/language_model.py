@@ -6,7 +6,6 @@ import json
 import logging
 import math
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -17,8 +16,9 @@ import numpy as np
 
 from keras_fpt import files, random_weights
 from keras_fpt.files import checkpoints, folder_lock, json_files, outputs
-from keras_fpt.pretraining import text, token_files
+from keras_fpt.pretraining import leftovers, text, token_files
 from keras_fpt.pretraining.config import LanguageModelConfig
+from keras_fpt.pretraining.leftovers import CONFIG, STATE, WORK_FOLDER
 from keras_fpt.pretraining.model_card import measure, write_model_card
 from keras_fpt.pretraining.next_token import token_losses, with_logits
 from keras_fpt.pretraining.schedule import WarmupStableDecay
@@ -26,7 +26,6 @@ from keras_fpt.pretraining.token_blocks import TokenBlocks
 from keras_fpt.progress import StepProgress
 
 LOGGER = logging.getLogger(__name__)
-WORK_FOLDER = "training"
 STEPS_PER_CHECKPOINT = 200
 QUICK_VALIDATION_TOKENS = 32_768
 
@@ -69,14 +68,16 @@ def _pretrain(
 ) -> dict[str, Any]:
     """Trains and writes the preset, in a folder that is locked."""
     # Again, since another process may have ended in the meantime.
-    if _check_output(config, output, work, resume):
+    is_new = _check_output(config, output, work, resume)
+    leftovers.remove(output)
+    if is_new:
         _start(config, work)
     else:
         token_files.check(work, config.texts)
     train_tokens, validation_tokens = _map_tokens(config, work)
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
     backbone, model = _build(config, steps)
-    state_path = os.path.join(work, "state.safetensors")
+    state_path = os.path.join(work, STATE)
     step = 0
     if os.path.exists(state_path):
         step = checkpoints.load_state(state_path, model)["step"]
@@ -161,7 +162,7 @@ def _check_output(
     """
     outputs.check_writable(output)
     files.refuse_links(output, (folder_lock.LOCK, WORK_FOLDER))
-    path = os.path.join(work, "config.json")
+    path = os.path.join(work, CONFIG)
     if not os.path.exists(path):
         if os.path.lexists(output) and not (
             os.path.isdir(output) and all(map(_is_leftover, os.listdir(output)))
@@ -213,8 +214,7 @@ def _start(config: LanguageModelConfig, work: str) -> None:
 
 def _is_leftover(name: str) -> bool:
     """Whether a process left a file or folder when it started a run."""
-    is_start = re.fullmatch(rf"{WORK_FOLDER}\.\w+\.tmp", name) is not None
-    return is_start or name == folder_lock.LOCK
+    return leftovers.is_start(name) or name == folder_lock.LOCK
 
 
 def _fixed_settings(config: LanguageModelConfig) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _fixed_settings(config: LanguageModelConfig) -> dict[str, Any]:
 
 def _write_config(config: LanguageModelConfig, work: str) -> None:
     settings = json.dumps(_fixed_settings(config), indent=2)
-    files.write_text(os.path.join(work, "config.json"), settings)
+    files.write_text(os.path.join(work, CONFIG), settings)
 
 
 def _write_tokens(config: LanguageModelConfig, work: str) -> None:

@@ -22,6 +22,7 @@ def attention_map(
     block: int | None = None,
     data_dir: Path | None = None,
     overwrite: bool = False,
+    preset: Path | None = None,
 ) -> np.ndarray:
     """Draws how much each token of an example attends to each other token.
 
@@ -34,6 +35,7 @@ def attention_map(
         data_dir: as for `keras_fpt.runs.evaluate`.
         overwrite: bool, whether an existing file that keras-fpt did not write
             may be replaced.
+        preset: as for `keras_fpt.runs.evaluate`.
 
     Returns:
         Float array of what is drawn, `(panels, queries, keys)`: blocks, or
@@ -49,7 +51,7 @@ def attention_map(
     """
     output = Output(path, outputs.PNG_MARK, (run_folder,), overwrite)
     output.check()
-    run, model = load_trained(run_folder, data_dir)
+    run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
     tokens = _example(task, example)
     scores = model.attention_scores(tokens[None], average_heads=block is None)

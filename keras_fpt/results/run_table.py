@@ -93,10 +93,14 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):
         # Its columns above stay as they are, whatever the file says.
+        known: dict[str, Any] = {"folder": str(folder)}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
         final = "test_accuracy" in metrics
-        row = {**row, **metrics, "status": "finished", "final": final}
-        row["folder"] = str(folder)
+        if final or row["status"] != "diverged":  # On the test split alone.
+            known |= {"status": "finished", "final": final}
+        else:
+            known |= {name: row[name] for name in ("status", "final")}
+        row |= metrics | known
     return row
 
 
@@ -130,6 +134,10 @@ def _read_metrics(
         if is_measured and value is not None and not is_number:
             raise ValueError(
                 f"{where}: expected {name} to be a number but found {value!r}."
+            )
+        if is_number and name.endswith("_accuracy") and not 0 <= value <= 1:
+            raise ValueError(
+                f"{where}: expected {name} from 0 to 1 but found {value}."
             )
     return metrics
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import pathlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,11 +43,14 @@ def write(
 
 def newest(
     folder: pathlib.Path,
+    check: Callable[[dict[str, Any]], object] = lambda metadata: None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Reads the newest intact checkpoint, and renames damaged ones.
 
     Args:
         folder: `pathlib.Path`; it need not exist.
+        check: function of a checkpoint's metadata, which raises `ValueError`
+            where they are damaged.
 
     Returns:
         A tuple `(arrays, metadata)`, or `None` if no checkpoint is intact.
@@ -59,7 +63,9 @@ def newest(
     paths = _named(folder, _NAME)[::-1]
     for path in paths:
         try:
-            return checkpoints.read_arrays(path)
+            arrays, metadata = checkpoints.read_arrays(path)
+            check(metadata)
+            return arrays, metadata
         except ValueError as error:
             if _is_of_later_version(path):
                 raise ValueError(

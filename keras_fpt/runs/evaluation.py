@@ -168,13 +168,13 @@ def _require_finite(result: dict[str, float], split: str) -> dict[str, float]:
     return result
 
 
-def add_test(run_folder: Path, take_over: bool = False) -> dict[str, Any]:
+def add_test(run_folder: Path, take_over: str | None = None) -> dict[str, Any]:
     """Evaluates a run that was trained with `test=False` on the test split.
 
     Args:
         run_folder: path of the finished run's folder.
-        take_over: bool, whether to take the folder from a process that holds
-            it and is known to be silent.
+        take_over: string, a process that holds the folder and is known to be
+            silent, as for `keras_fpt.runs.train`.
 
     Returns:
         The dict in `metrics.json`, with the new metrics.

@@ -45,18 +45,28 @@ def finish(
 
     Returns:
         The dict in `metrics.json`.
+
+    Raises:
+        FloatingPointError: the loss on the test split is not finite. The files
+            are written, without metrics of it.
     """
     names = "train, validation and test" if test else "train and validation"
     LOGGER.info(f"Evaluating on {names}.")
-    metrics, examples = _measure(run, model, recorder.rows, test)
+    metrics, examples, error = _measure(run, model, recorder.rows, test)
     if distribution.is_first_process():
         _write(run, model, recorder, metrics, examples)
+    if error is not None:
+        raise FloatingPointError(
+            f"{error} The adapter, and the metrics on train and validation, "
+            f"are in `{recorder.folder}`."
+        ) from error
     return metrics
 
 
 def _measure(
     run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
-) -> tuple[dict[str, Any], RightAnswers | None]:
+) -> tuple[dict[str, Any], RightAnswers | None, FloatingPointError | None]:
+    """The metrics, the right answers, and the error of a test without any."""
     task, batch_size = run.task, run.batch_size
     train = first_batches(
         task.data.train(batch_size, run.seed, first_batch=0),
@@ -76,10 +86,13 @@ def _measure(
     }
     floors = mean_floors(task.floors("validation"))
     metrics["validation_floors"] = floors
-    examples = None
+    examples = error = None
     if test:
-        tested, examples = test_metrics(run, model)
-        metrics |= tested
+        try:
+            tested, examples = test_metrics(run, model)
+            metrics |= tested
+        except FloatingPointError as not_finite:
+            error = not_finite
     metrics |= {
         f"{name}_majority_accuracy": task.majority_accuracy(name)
         for name in task.held_out_splits
@@ -91,7 +104,7 @@ def _measure(
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
-    return metrics, examples
+    return metrics, examples, error
 
 
 def _write(

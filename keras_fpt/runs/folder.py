@@ -64,7 +64,10 @@ def new_folder(task: str, arm: str) -> pathlib.Path:
 
 
 def check_output(
-    folder: Path, resume: bool, overwrite: bool, take_over: bool = False
+    folder: Path,
+    resume: bool,
+    overwrite: bool,
+    take_over: str | None = None,
 ) -> None:
     """Checks, before any work is done, that a run may be written to a folder.
 
@@ -72,7 +75,8 @@ def check_output(
         folder: path.
         resume: bool, whether an existing run is to be resumed.
         overwrite: bool, whether an existing run is to be replaced.
-        take_over: bool, whether another process may be writing to it.
+        take_over: string, the process that may be writing to it, or `None`;
+            see `lock`.
 
     Raises:
         FileExistsError: the folder holds something that must not be touched,
@@ -85,7 +89,7 @@ def check_output(
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
     outputs.check_writable(folder)
     check_links(folder)
-    if (folder / LOCK).exists() and not take_over:
+    if (folder / LOCK).exists() and take_over is None:
         with lock(folder):
             pass
     _check_content(folder, resume, overwrite)
@@ -93,7 +97,7 @@ def check_output(
 
 def check_links(folder: Path) -> None:
     """Raises `FileExistsError` where a run's files are links to others."""
-    files.refuse_links(folder, (*_ALL, LOCK))
+    files.refuse_links(folder, (*_ALL, *folder_lock.FILES))
 
 
 def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
@@ -116,7 +120,8 @@ def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
 
 def _is_leftover(path: pathlib.Path) -> bool:
     """Whether a path was left by a run that was killed as it started."""
-    return path.name == LOCK or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
+    is_lock = path.name in folder_lock.FILES
+    return is_lock or path.match(f"{CONFIG}.*{atomic.SUFFIX}")
 
 
 def initialize(

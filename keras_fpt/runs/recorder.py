@@ -18,6 +18,7 @@ from keras_fpt.runs import checkpoint_folder, errors
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.resolved import ResolvedRun
+from keras_fpt.runs.saved_progress import SavedProgress
 from keras_fpt.runs.signals import StopSignals
 from keras_fpt.runs.stop_agreement import StopAgreement
 
@@ -66,17 +67,24 @@ class Recorder(keras.callbacks.Callback):
         self.segments = math.ceil(run.steps / self.steps_per_segment)
         self.started = time.perf_counter()
         self.checkpoints = folder / run_folder.CHECKPOINTS
-        newest = checkpoint_folder.newest(self.checkpoints)
-        saved: dict[str, Any] = newest[1] if newest else {}
-        self.arrays = newest[0] if newest else None
-        self._check_backend(saved.get("backend", keras.backend.backend()))
-        self._check_processes(saved.get("processes"))
-        self.rows = saved.get("history", [])
-        self.step = self.saved_step = saved.get("step", 0)
+        read = functools.partial(
+            SavedProgress.of,
+            steps=run.steps,
+            steps_per_row=self.steps_per_segment,
+        )
+        newest = checkpoint_folder.newest(self.checkpoints, read)
+        saved = SavedProgress(0, keras.backend.backend())
+        self.arrays = None
+        if newest is not None:
+            self.arrays, saved = newest[0], read(newest[1])
+        self._check_backend(saved.backend)
+        self._check_processes(saved.processes)
+        self.rows = list(saved.history)
+        self.step = self.saved_step = saved.step
         self.agreement = StopAgreement(self.step)
-        self.seconds_before = saved.get("seconds", 0.0)
+        self.seconds_before = saved.seconds
         # Means of a segment that has ended and is not evaluated yet.
-        self.train_logs = saved.get("train_logs")
+        self.train_logs = saved.train_logs
 
     def _check_backend(self, backend: str) -> None:
         if backend != keras.backend.backend():

@@ -36,7 +36,7 @@ def get_or_train(
     config: RunConfig,
     runs_folder: str | os.PathLike[str],
     test: bool,
-    may_take_over: Callable[[], bool] = lambda: False,
+    may_take_over: Callable[[str], bool] = lambda holder: False,
 ) -> tuple[pathlib.Path, dict[str, Any] | None]:
     """Trains a run in a folder of runs, unless it is finished there.
 
@@ -48,9 +48,9 @@ def get_or_train(
         runs_folder: path of the folder of runs.
         test: bool, whether the test split is read, too; for runs after which no
             more choices are made.
-        may_take_over: function without arguments, called while another
-            process holds the run: whether that one is known to be silent, so
-            that the run can be taken from it. It may raise to give up.
+        may_take_over: function of the name of another process, called while
+            that one holds the run: whether it is known to be silent, so that
+            the run can be taken from it. It may raise to give up.
 
     Returns:
         Tuple of the run's folder and the dict in its `metrics.json`, which is
@@ -62,14 +62,15 @@ def get_or_train(
     """
     run = resolve(config)
     run_folder = pathlib.Path(runs_folder, run_name(run))
-    take_over = False
+    take_over = None
     while True:
         try:
             metrics = _get_or_train(run, run_folder, test, take_over)
             return run_folder, metrics
-        except BlockingIOError:
+        except BlockingIOError as error:
+            holder = getattr(error, "holder", "")
             time.sleep(BUSY_SECONDS)
-            take_over = may_take_over()
+            take_over = holder if may_take_over(holder) else None
 
 
 def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
@@ -84,7 +85,10 @@ def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
 
 
 def _get_or_train(
-    run: ResolvedRun, run_folder: pathlib.Path, test: bool, take_over: bool
+    run: ResolvedRun,
+    run_folder: pathlib.Path,
+    test: bool,
+    take_over: str | None,
 ) -> dict[str, Any] | None:
     is_diverged = (run_folder / folder.DIVERGED).is_file()
     if is_diverged or folder.is_finished(run_folder):

@@ -23,7 +23,12 @@ from keras_fpt.runs import (
 )
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.config import RunConfig
-from keras_fpt.runs.evaluation import evaluate_model
+from keras_fpt.runs.evaluation import (
+    evaluate_model,
+    load_model,
+    test_metrics,
+    write_metrics,
+)
 from keras_fpt.runs.finishing import (
     clean_up,
     draw_missing_curves,
@@ -50,7 +55,7 @@ def train(
     overwrite: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     test: bool = True,
-    take_over: bool = False,
+    take_over: str | None = None,
     in_study: bool = False,
 ) -> dict[str, Any]:
     """Trains a run and records it in a folder.
@@ -73,9 +78,10 @@ def train(
             It is longer if writing one takes over a twentieth of it.
         test: bool, whether the test split, and further held-out ones, are
             read at the end. `add_test` reads them later.
-        take_over: bool, whether to take the folder from a process that is
-            writing the run and is known to be silent, such as a suspended
-            one. When it wakes up, it stops with `TakenOver`.
+        take_over: string, a process that is writing the run and is known to
+            be silent, such as a suspended one, from which to take the folder:
+            the `holder` of the `BlockingIOError`. When it wakes up, it stops
+            with `TakenOver`.
         in_study: bool, whether the run is compared with those beside its
             folder, which must have the same data and weights.
 
@@ -90,7 +96,9 @@ def train(
         ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
         OSError: the folder cannot be written to, or the disk is full.
-        FloatingPointError: the loss or a weight became NaN or infinite.
+        FloatingPointError: the loss or a weight became NaN or infinite. If it
+            is the loss on the test split alone, the run's files are written,
+            without metrics of it.
         MemoryError: there is not enough memory.
         Preempted: SIGTERM asked the process to stop. Like `KeyboardInterrupt`,
             it leaves a run that can be resumed.
@@ -111,7 +119,7 @@ def train(
     with stop_signals.watched(), errors.translate_out_of_memory():
         run = config if isinstance(config, ResolvedRun) else resolve(config)
         if resume and output is not None and folder.is_finished(output):
-            return _read_finished(run, output)
+            return _read_finished(run, output, test)
 
         # Everything that bad input can break is made before the folder is.
         _check_batch_size(run.batch_size)
@@ -175,7 +183,7 @@ def _check_same_step(recorder: Recorder) -> None:
 
 
 def _read_finished(
-    run: ResolvedRun, run_folder: str | os.PathLike[str]
+    run: ResolvedRun, run_folder: str | os.PathLike[str], test: bool
 ) -> dict[str, Any]:
     saved_dropout = folder.read_config(run_folder).model.dropout
     if run.config.model.dropout is None and saved_dropout == 0:
@@ -188,7 +196,14 @@ def _read_finished(
     LOGGER.info(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
     )
-    return folder.read_metrics(run_folder)
+    metrics = folder.read_metrics(run_folder)
+    if test and "test_accuracy" not in metrics:
+        LOGGER.info("Evaluating on test.")
+        metrics |= test_metrics(run, load_model(run, run_folder))
+        if distribution.is_first_process():
+            with folder.lock(run_folder):
+                write_metrics(run_folder, metrics)
+    return metrics
 
 
 def _train(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_fpt.files import folder_lock
 from keras_fpt.results import rates
 from keras_fpt.studies import database_address
 from keras_fpt.studies.patience import Patience
@@ -14,6 +15,8 @@ from keras_fpt.studies.sweep_config import Range, SweepConfig
 # The number of the trial whose worker is known to have started; a trial that is
 # retried keeps the number of the first.
 _STARTED = "begun"
+# The process of that worker, as lock files name it.
+_PROCESS = "process"
 # The settings of a trial that was queued.
 _POINT = "point"
 _RATE = "learning_rate"
@@ -75,12 +78,21 @@ def is_running(trial: Any) -> bool:
     return any(other.number == trial.number for other in _running(trial.study))
 
 
-def is_tried_elsewhere(trial: Any) -> bool:
-    """Whether another worker tries the same settings as this trial now."""
-    return any(
-        other.number != trial.number and chosen(other) == chosen(trial)
-        for other in _running(trial.study)
-    )
+def is_silent(process: str, study: Any) -> bool:
+    """Whether the trials of a worker have all ended or been given up.
+
+    Args:
+        process: string, the worker's process, as a lock file names it.
+        study: the study of the trials.
+    """
+    import optuna
+
+    states = [
+        trial.state
+        for trial in study.get_trials(deepcopy=False)
+        if trial.user_attrs.get(_PROCESS) == process
+    ]
+    return bool(states) and optuna.trial.TrialState.RUNNING not in states
 
 
 def _running(study: Any) -> list[Any]:
@@ -141,7 +153,8 @@ def _enqueue(study: Any, points: Sequence[dict[str, Any]]) -> None:
 
 
 def mark_started(trial: Any) -> None:
-    """Records that a trial's worker has sent a heartbeat."""
+    """Records that this process works on a trial and has sent a heartbeat."""
+    trial.set_user_attr(_PROCESS, folder_lock.process_name())
     trial.set_user_attr(_STARTED, trial.number)
 
 

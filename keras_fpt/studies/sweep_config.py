@@ -12,6 +12,7 @@ import os
 import pathlib
 import types
 import typing
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from keras_fpt.files import json_files
@@ -229,7 +230,10 @@ def parse_search(text: str) -> tuple[str, tuple[Any, ...] | Range]:
     if ":" in values:
         low, _, high = values.partition(":")
         return name, Range(_value(name, low), _value(name, high))
-    return name, tuple(_value(name, value) for value in values.split(","))
+    found = tuple(_value(name, value) for value in values.split(","))
+    if len(set(found)) < len(found):
+        raise ValueError(f"Expected different values but received {text}.")
+    return name, found
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -240,6 +244,36 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, value = _split(text, "depth=2")
     return name, _value(name, value)
+
+
+def parse_each(
+    texts: Iterable[str],
+    parse: Callable[[str], tuple[str, Any]],
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Reads settings from several texts, each of which names another one.
+
+    Args:
+        texts: strings.
+        parse: `parse_setting` or `parse_search`.
+        known: dict of settings that have a value already.
+
+    Returns:
+        Dict from names to what `parse` returned for them.
+
+    Raises:
+        ValueError: a text cannot be read, or names a setting again.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, value = parse(text)
+        if name in found or name in known:
+            raise ValueError(
+                f"Received {name} twice, the second time as {text}. Give it "
+                "once."
+            )
+        found[name] = value
+    return found
 
 
 def _split(text: str, example: str) -> tuple[str, str]:

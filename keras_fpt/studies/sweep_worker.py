@@ -66,13 +66,13 @@ def work(
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
     def train(trial: Any, config: RunConfig, test: bool) -> float:
-        def may_take_over() -> bool:
+        def may_take_over(holder: str) -> bool:
             if not optuna_studies.is_running(trial):
                 raise folder_lock.TakenOver(
                     f"Another worker has taken over trial {trial.number}."
                 )
             _fail_silent(trial.study, storage)
-            return not optuna_studies.is_tried_elsewhere(trial)
+            return optuna_studies.is_silent(holder, trial.study)
 
         path, metrics = get_or_train(config, runs, test, may_take_over)
         trial.set_user_attr("run", path.name)

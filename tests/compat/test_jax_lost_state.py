@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import gpt2_backbone
 
+from keras_fpt import FPTClassifier
 from keras_fpt.compat import jax_lost_state
 
 pytestmark = pytest.mark.skipif(
@@ -85,3 +87,21 @@ def test_threads_wait_for_one_another():
     with futures.ThreadPoolExecutor(4) as threads:
         for answer in threads.map(predict, range(12)):
             np.testing.assert_array_equal(answer, right)
+
+
+def test_a_classifier_answers_while_other_threads_predict(tmp_path):
+    model = FPTClassifier(gpt2_backbone(num_layers=1), input_dim=3)
+    x = np.random.default_rng(0).normal(size=(6, 4, 3)).astype("float32")
+    right = model.predict(x, verbose=0)
+
+    def answer(number):
+        if number % 3 == 0:
+            model.save_adapter(tmp_path / f"{number}.safetensors")
+        if number % 3 == 1:
+            return np.asarray(model(x))
+        return model.predict(x, batch_size=1, verbose=0)
+
+    with futures.ThreadPoolExecutor(4) as threads:
+        for found in threads.map(answer, range(18)):
+            np.testing.assert_allclose(found, right, atol=1e-5)
+    assert len(list(tmp_path.iterdir())) == 6

@@ -273,3 +273,35 @@ def test_an_adapter_without_low_rank_weights_answers_without_them(
         trained.predict(data[0], verbose=0),
         atol=1e-6,
     )
+
+
+def test_a_refused_adapter_leaves_a_model_as_it_was(preset, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    FPTClassifier.from_preset(
+        preset, num_classes=3, input_dim=3, policy="fpt+low_rank"
+    ).save_adapter(path)
+    arrays, header = checkpoints.read_arrays(path)
+    arrays["low_rank/1"] = arrays["low_rank/1"][:, :-1]
+    checkpoints.write_arrays(path, arrays, header)
+    model = FPTClassifier.from_preset(
+        preset, num_classes=3, policy="fpt+attention"
+    )
+    before = [(v.path, v.trainable) for v in model.weights]
+    with pytest.raises(ValueError, match="`low_rank/1` has shape"):
+        model.load_adapter(path)
+    assert [(v.path, v.trainable) for v in model.weights] == before
+    assert not model.built
+    # Tokens of another width still fit, and all matrices train.
+    x = np.random.default_rng(0).normal(size=(8, 4, 5)).astype("float32")
+    model.fit(x, np.arange(8) % 3, verbose=0)
+    assert len(model.trainable_variables) == 2 + sum(t for _, t in before)
+    # One that fits is loaded afterwards, as if nothing had happened.
+    whole = FPTClassifier.from_preset(
+        preset, num_classes=3, input_dim=5, policy="fpt+low_rank"
+    )
+    whole.save_adapter(path)
+    model = FPTClassifier.from_preset(preset, num_classes=3, input_dim=5)
+    model.load_adapter(path)
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), whole.predict(x, verbose=0), atol=1e-6
+    )

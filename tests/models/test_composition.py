@@ -57,6 +57,29 @@ def test_a_mask_from_upstream_leaves_tokens_out(classifier, x, left_out):
     )
 
 
+def test_a_padding_mask_within_a_larger_model_is_checked(classifier, x):
+    inputs = {
+        "tokens": keras.Input((6, 3)),
+        "padding_mask": keras.Input((6,), dtype="int32"),
+    }
+    model = keras.Model(inputs, classifier(inputs))
+    right = np.array([[1] * 6, [1] * 4 + [0] * 2, [1] + [0] * 5, [1] * 6])
+    data = {"tokens": x, "padding_mask": right.astype("int32")}
+    np.testing.assert_allclose(
+        model.predict(data, verbose=0),
+        classifier.predict(data, verbose=0),
+        atol=1e-5,
+    )
+    for wrong in ([0, 1, 1, 1, 1, 1], [1, 0, 1, 1, 1, 1], [0] * 6, [2] * 6):
+        data["padding_mask"][1] = wrong
+        if keras.backend.backend() == "torch":  # It computes no graph.
+            with pytest.raises(ValueError, match="padding"):
+                model.predict(data, verbose=0)
+        else:
+            missing = np.isnan(model.predict(data, verbose=0)).all(1)
+            assert missing.tolist() == [False, True, False, False]
+
+
 def test_a_row_that_is_masked_altogether_has_no_answer(classifier, x):
     x[1] = 0
     masking = keras.layers.Masking()

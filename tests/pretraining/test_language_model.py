@@ -137,6 +137,38 @@ def test_two_runs_never_write_to_one_folder(finished, corpus, tmp_path):
 
 
 @pytest.mark.backend_free
+def test_what_a_killed_start_left_is_removed(corpus, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise SystemExit("killed")
+
+    config = LanguageModelConfig((corpus,), **SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(language_model, "_write_config", killed)
+        patch.setattr(language_model.shutil, "rmtree", lambda _: None)
+        with pytest.raises(SystemExit):
+            pretrain_language_model(config, str(tmp_path))
+    (left,) = tmp_path.glob("training.*.tmp")
+    (left / "training" / "config.json.0123abcd.tmp").write_text("{")
+    others = {
+        "training.one.tmp/mine.txt",
+        "training.two.tmp/training/tokens.bin/mine.txt",
+        "training.three.tmp/training/mine.txt",
+    }
+    for name in others:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "training.four.tmp").mkdir()
+    (tmp_path / "training.four.tmp" / "training").symlink_to(left / "training")
+    # Another start, which does not come far, either.
+    monkeypatch.setattr(language_model, "_start", killed)
+    with pytest.raises(SystemExit):
+        pretrain_language_model(config, str(tmp_path))
+    assert not left.exists()
+    assert (tmp_path / "training.four.tmp" / "training").is_symlink()
+    assert all((tmp_path / name).read_text() == "mine" for name in others)
+
+
+@pytest.mark.backend_free
 def test_too_little_text_is_refused(corpus, tmp_path):
     config = LanguageModelConfig(
         (corpus,), **{**SMALL, "batch_tokens": 32_000, "tokens": None}

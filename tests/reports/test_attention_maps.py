@@ -1,3 +1,4 @@
+import pathlib
 import sys
 
 import numpy as np
@@ -46,12 +47,20 @@ def test_what_is_not_there(folder, arguments, message, tmp_path):
         attention_maps.attention_map(folder, tmp_path / "a.png", **arguments)
 
 
-def test_the_command_line_draws_it(folder, tmp_path, monkeypatch, capsys):
+def test_the_command_line_draws_it(
+    folder, preset, tmp_path, monkeypatch, capsys
+):
     path = tmp_path / "heads.png"
+    # Its preset has moved.
+    moved = pathlib.Path(preset).rename(tmp_path / "moved")
     arguments = ["attention", folder, "-o", path, "--block", 0]
+    arguments += ["--preset", moved]
     monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        moved.rename(preset)
     assert stop.value.code == 0 and path.is_file()
     assert (
         "Attention of 2 heads of block 0, drawn to" in capsys.readouterr().out

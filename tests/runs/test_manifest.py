@@ -12,6 +12,7 @@ from conftest import gpt2_backbone
 from interrupting import fail_at
 
 from keras_fpt.files import checkpoints
+from keras_fpt.results import load_runs
 from keras_fpt.runs import (
     RunConfig,
     checkpoint_folder,
@@ -230,6 +231,34 @@ def test_answers_that_are_not_finite_are_refused(project, monkeypatch):
         evaluate(project / "run")
     with pytest.raises(FloatingPointError, match="row 1.* is not finite"):
         predict(project / "run", project / "rows.csv")
+
+
+def test_a_run_whose_test_loss_is_not_finite_keeps_what_it_learned(
+    project, monkeypatch, tmp_path
+):
+    config = config_of(project / "rows.csv", project / "preset")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "keras_fpt.runs.evaluation.evaluate_model",
+            lambda model, data: {"loss": np.inf, "accuracy": 0.5},
+        )
+        message = "loss on test is inf.* validation, are in"
+        with pytest.raises(FloatingPointError, match=message):
+            train(config, tmp_path / "run")
+        with pytest.raises(FloatingPointError, match="loss on test is inf"):
+            train(config, tmp_path / "run", resume=True)
+        assert get_or_train(config, tmp_path / "study", True)[1] is None
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert np.isfinite(metrics["validation_loss"])
+    assert "test_loss" not in metrics and "test_accuracy" not in metrics
+    assert len(predict(tmp_path / "run", project / "rows.csv")) == 60
+    runs = load_runs(tmp_path / "run", tmp_path / "study")
+    assert runs["status"].tolist() == ["finished", "diverged"]
+    assert runs["final"].tolist() == [False, True]
+    # The test split can be read once its data is in order.
+    metrics = train(config, tmp_path / "run", resume=True)
+    assert np.isfinite(metrics["test_loss"])
+    assert load_runs(tmp_path / "run")["final"].all()
 
 
 def test_runs_of_one_study_have_the_same_data_and_weights(project, tmp_path):

@@ -16,6 +16,7 @@ from keras_fpt.runs import (
     finishing,
 )
 from keras_fpt.runs import folder as run_folder
+from keras_fpt.runs.saved_progress import SavedProgress
 
 pytestmark = pytest.mark.backend_free
 LAYOUT = curves.LAYOUT
@@ -84,6 +85,54 @@ def test_a_damaged_checkpoint_is_renamed_and_kept(run, messages):
     assert kept.read_bytes() == content and kept.name in messages[0]
     checkpoint_folder.remove(run / "checkpoints")
     assert names(run / "checkpoints") == [kept.name, "my_llm.safetensors"]
+
+
+ROW = {"step": 2, "validation_accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 10**9},
+        {"step": "x"},
+        {"step": 0},
+        {"step": True},
+        {"history": ["x"]},
+        {"history": [{"step": 2}]},
+        {"history": []},
+        {"train_logs": None},
+        {"history": [{**ROW, "step": 4}]},
+        {"history": [{**ROW, "validation_accuracy": "x"}]},
+        {"seconds": np.nan},
+        {"train_logs": {"loss": "x", "accuracy": 1}},
+        {"train_logs": {}},
+        {"backend": None},
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_the_run_is_damaged(
+    run, changes, messages
+):
+    def read(metadata):
+        return SavedProgress.of(metadata, steps=5, steps_per_row=2)
+
+    good = {
+        "step": 4,
+        "backend": "torch",
+        "processes": 1,
+        "seconds": 1,
+        "history": [ROW],
+        "train_logs": {"loss": 1, "accuracy": 0.5},
+        "of a later version": 1,
+    }
+    assert read(good).history == (ROW,)
+    folder = run / "checkpoints"
+    newest = folder / "000000002.safetensors"
+    checkpoints.write_arrays(newest, {}, good | changes)
+    older = folder / "000000001.safetensors"
+    checkpoints.write_arrays(older, {}, good)
+    assert checkpoint_folder.newest(folder, read)[1] == good
+    assert "header does not fit the run" in messages[0]
+    assert not newest.exists() and len(list(folder.glob("*.damaged-*"))) == 1
 
 
 @pytest.mark.parametrize("task", ["a $ b_$", "l\udce9gende", r"\frac{", "🤖\n"])

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from keras_fpt.files.folder_lock import TakenOver
+from keras_fpt.files.folder_lock import TakenOver, process_name
 from keras_fpt.results import load_runs, read_history
 from keras_fpt.runs import (
     RunConfig,
@@ -123,8 +123,8 @@ def test_a_run_of_a_silent_process_is_taken_over(
 ):
     asked = []
 
-    def may_take_over():
-        asked.append(None)
+    def may_take_over(holder):
+        asked.append(holder)
         return len(asked) == 2
 
     def train(config, folder, take_over, **kwargs):
@@ -136,7 +136,8 @@ def test_a_run_of_a_silent_process_is_taken_over(
     folder = tmp_path / run_store.run_name(resolve(config))
     with run_folder.lock(folder) as suspended:
         _, metrics = get_or_train(config, tmp_path, False, may_take_over)
-        assert len(asked) == 2 and metrics == json.loads(searched[2])
+        assert asked == [process_name()] * 2
+        assert metrics == json.loads(searched[2])
         with run_folder.lock(folder), pytest.raises(TakenOver):
             suspended.check()
 

@@ -18,6 +18,7 @@ import pytest
 from launching import free_ports
 
 from keras_fpt import cli
+from keras_fpt.files import folder_lock
 from keras_fpt.files.folder_lock import TakenOver
 from keras_fpt.results import load_runs
 from keras_fpt.runs import RunConfig
@@ -51,7 +52,7 @@ def worker(folder):
         for lock in folder.glob("runs/*/.lock"):
             text = lock.read_text() if lock.exists() else ""
             if text.strip():
-                return int(text), lock.parent.name
+                return int(text.split()[0]), lock.parent.name
         time.sleep(0.05)
     raise TimeoutError(f"No run began within {TIMEOUT} seconds.")
 
@@ -392,18 +393,27 @@ def test_other_errors_of_a_trial_are_raised(trials):
         sweep_worker._run_trial(trials[0], objective)
 
 
-def test_a_run_is_taken_over_only_if_no_worker_tries_it(trials):
+def test_a_run_is_taken_over_only_if_its_workers_trials_are_given_up(
+    trials, monkeypatch
+):
     first, second, storage = trials
     second.enqueue_trial({"x": 1})
     ours, others = first.ask(), second.ask()
-    for trial in (ours, others):
+    for trial, process in ((ours, "1\na"), (others, "2\nb")):
+        monkeypatch.setattr(folder_lock, "process_name", lambda p=process: p)
         trial.suggest_categorical("x", (1, 2))
+        optuna_studies.mark_started(trial)
     assert optuna_studies.is_running(ours)
-    assert optuna_studies.is_tried_elsewhere(ours)
+    # The others' is tried; who else holds a run is none of the sweep's.
+    assert not optuna_studies.is_silent("2\nb", first)
+    assert not optuna_studies.is_silent("3\na", first)
     second.tell(others, state=optuna.trial.TrialState.FAIL)
-    assert not optuna_studies.is_tried_elsewhere(ours)
+    assert optuna_studies.is_silent("2\nb", first)
+    assert not optuna_studies.is_silent("1\na", first)
     give_up(second, storage)
     assert not optuna_studies.is_running(ours)
+    # Its trial waits for another worker, with all that it had recorded.
+    assert optuna_studies.is_silent("1\na", second)
 
 
 @pytest.mark.slow

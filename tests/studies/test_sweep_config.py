@@ -33,6 +33,7 @@ def test_what_to_search_is_read_from_text(text, expected):
         ("learning_rate=fast", "learning_rate to be float .*'fast'"),
         ("depth=1.5", "depth to be int .*'1.5'"),
         ("learned_positions=1", "learned_positions to be bool"),
+        ("learning_rate=1e-3,0.001", "different values .*1e-3,0.001"),
         (
             "dropout=0.5:0.1",
             "a lower to a higher finite number but received 0.5:0.1",
@@ -42,6 +43,17 @@ def test_what_to_search_is_read_from_text(text, expected):
 def test_text_that_says_nothing_to_search(text, message):
     with pytest.raises(ValueError, match=message):
         sweep_config.parse_search(text)
+
+
+def test_a_setting_is_given_once():
+    parse = sweep_config.parse_setting
+    read = sweep_config.parse_each(["depth=2", "dropout=0"], parse, {"seed": 0})
+    assert read == {"depth": 2, "dropout": 0}
+    for texts, known in ((["depth=2", "depth=3"], {}), (["depth=2"], read)):
+        with pytest.raises(ValueError, match="Received depth twice"):
+            sweep_config.parse_each(texts, parse, known)
+    with pytest.raises(ValueError, match="Received depth twice"):
+        sweep_config.parse_each(["depth=1,2"], sweep_config.parse_search, read)
 
 
 def test_a_grid_has_all_combinations():

@@ -179,6 +179,7 @@ def read_wav(file: str | os.PathLike, max_seconds: float) -> Sound:
     from scipy.io import wavfile
 
     try:
+        _check_whole(file)
         with warnings.catch_warnings():
             # The warnings are about chunks that are not sound.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
@@ -204,6 +205,32 @@ def read_wav(file: str | os.PathLike, max_seconds: float) -> Sound:
     if not np.isfinite(samples).all():
         raise ValueError(f"`{file}` holds samples that are not finite.")
     return Sound(rate, samples, is_cut)
+
+
+def _check_whole(file: str | os.PathLike) -> None:
+    """Raises `ValueError` where a file ends before its samples do.
+
+    SciPy returns those that it finds.
+    """
+    size = os.path.getsize(file)
+    with open(file, "rb") as stream:
+        form = stream.read(12)[:4]
+        order = ">" if form == b"RIFX" else "<"
+        large = None  # A file above 4 GB states its size elsewhere.
+        while len(head := stream.read(8)) == 8:
+            name, length = struct.unpack(f"{order}4sI", head)
+            start = stream.tell()
+            if name == b"ds64" and form == b"RF64":
+                _, large = struct.unpack("<QQ", stream.read(16))
+            elif name == b"data":
+                length = length if large is None else large
+                if start + length > size:
+                    raise ValueError(
+                        f"it is cut off. Its header says {length:,} bytes of "
+                        f"samples, but {size - start:,} are there. Copy the "
+                        "file again"
+                    )
+            stream.seek(start + length + length % 2)
 
 
 def resample(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 from scipy.io import wavfile
@@ -98,6 +100,31 @@ def test_a_sound_cut_off_in_its_header_is_named(tmp_path, size):
     save(path, tone(300, 0.1))
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match="cut.wav` "):
+        wav_folders.read_wav(path, 1)
+
+
+@pytest.mark.parametrize("form", [b"RIFF", b"RIFX", b"RF64"])
+def test_a_sound_that_ends_before_its_samples_do_is_named(tmp_path, form):
+    order = ">" if form == b"RIFX" else "<"
+    samples = np.arange(800, dtype=f"{order}i2").tobytes()
+    length = len(samples)
+    parts = [form, struct.pack(f"{order}I", 36 + length), b"WAVE"]
+    if form == b"RF64":
+        sizes = 36 + 36 + length, length, length // 2
+        parts += [b"ds64", struct.pack("<IQQQI", 28, *sizes, 0)]
+        length = 2**32 - 1
+    layout = (16, 1, 1, 8000, 16000, 2, 16)
+    parts += [b"fmt ", struct.pack(f"{order}IHHIIHH", *layout)]
+    parts += [b"data", struct.pack(f"{order}I", length), samples]
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"".join(parts))
+    assert len(wav_folders.read_wav(path, 1).samples) == 800
+    # What comes after the samples may be missing, or was never counted.
+    path.write_bytes(b"".join(parts) + b"LIST\xff\x00\x00\x00")
+    assert len(wav_folders.read_wav(path, 1).samples) == 800
+    path.write_bytes(b"".join(parts)[:-100])
+    message = "a.wav` .* says 1,600 bytes of samples, but 1,500 are there"
+    with pytest.raises(ValueError, match=message):
         wav_folders.read_wav(path, 1)
 
 
