@@ -39,6 +39,10 @@ class RunConfig:
         learning_rate: float, Adam learning rate.
         seed: int, seed of the new layers, the random arm's weights, the order
             of the training data, and dropout.
+        init_scale: float, for arms whose weights are drawn at random a factor
+            on their standard deviation; see `keras_fpt.random_weights.Draw`.
+        random_init: string, how such weights are drawn; see `Draw`. `None` is
+            `"gpt2"`.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
         options: dict, options of the task itself; see `keras_fpt.tasks.get`.
         source: string, path of the user's own data, of which `task` is then
@@ -87,6 +91,21 @@ class RunConfig:
     )
     seed: int = option(
         0, "Random seed of new layers, random weights, data order and dropout."
+    )
+    init_scale: float = option(
+        1.0,
+        "Factor on the standard deviation of weights that are drawn at "
+        "random; for the arms random, full, lstm and those like them.",
+        describes_run=True,
+        since="0.2.0",
+    )
+    random_init: str | None = option(
+        None,
+        "How such weights are drawn: gpt2; flat, which does not scale residual "
+        "projections down, as in transformers 4.1.1; or uniform.",
+        default_text="gpt2",
+        describes_run=True,
+        since="0.2.0",
     )
     data_dir: str | None = option(
         None, "Folder of the task's data.", default_text="the task's own"

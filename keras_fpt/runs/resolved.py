@@ -9,6 +9,7 @@ from typing import Any, Self
 from keras_fpt import freezing, options, tasks
 from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
+from keras_fpt.random_weights import Draw
 from keras_fpt.runs import arms
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.loaded_tasks import load_task
@@ -54,6 +55,14 @@ class ResolvedRun:
     def seed(self) -> int:
         """The run's seed."""
         return self.config.seed
+
+    @property
+    def draw(self) -> Draw:
+        """How the arm draws weights, if it does."""
+        config = self.config
+        return Draw(
+            config.seed, config.init_scale, config.random_init or "gpt2"
+        )
 
     @property
     def named_data(self) -> str | None:
@@ -157,6 +166,13 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
+    if not run.arm.takes_init and run.draw != Draw(run.seed):
+        drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]
+        raise ValueError(
+            "init_scale and random_init are for weights that are drawn at "
+            f"random, which the arm '{run.arm.name}' does not have. Leave them "
+            f"out, or use one of the arms {', '.join(drawn)}."
+        )
     for name, default in _PYTHON_ONLY.items():
         if getattr(run.model, name) != default:
             raise ValueError(

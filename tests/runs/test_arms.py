@@ -115,7 +115,7 @@ def test_lstms_have_the_width_of_the_preset(preset):
 
 @pytest.mark.backend_free
 def test_the_seed_changes_what_is_drawn(preset):
-    for arm in ("random", "statistics", "lstm"):
+    for arm in ("random", "statistics", "permuted", "spectrum", "lstm"):
         first, second = (make(arm, preset, seed=s)[0] for s in (0, 1))
         same = [
             np.array_equal(a, b)
@@ -126,6 +126,21 @@ def test_the_seed_changes_what_is_drawn(preset):
             )
         ]
         assert not all(same), arm
+
+
+@pytest.mark.backend_free
+def test_a_draw_is_for_arms_that_draw(preset):
+    usual, wide, flat = (
+        make("random", preset, **changes)[0].backbone.get_weights()
+        for changes in ({}, {"init_scale": 2.0}, {"random_init": "flat"})
+    )
+    assert any((a != b).any() for a, b in zip(usual, wide, strict=True))
+    assert any((a != b).any() for a, b in zip(usual, flat, strict=True))
+    for arm in ("fpt", "permuted"):
+        with pytest.raises(ValueError, match=f"'{arm}' does not.*random, full"):
+            make(arm, preset, init_scale=2.0)
+    with pytest.raises(ValueError, match="Unknown random_init 'flatter'"):
+        make("random", preset, random_init="flatter")
 
 
 @pytest.mark.backend_free
