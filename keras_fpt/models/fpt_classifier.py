@@ -516,6 +516,7 @@ class FPTClassifier(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         # Backbones are registered with Keras when they are imported.
+        import keras_fpt.models.attention_backbone
         import keras_fpt.models.lstm_backbone  # noqa: F401
 
         config["backbone"] = keras.saving.deserialize_keras_object(

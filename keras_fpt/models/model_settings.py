@@ -71,9 +71,9 @@ def settled(given: ModelOptions) -> ModelOptions:
         policy="fpt" if given.policy is None else given.policy,
         learned_positions=None if positions is False else positions,
     )
+    _require_integers(0, depth=filled.depth)
     _require_integers(
         1,
-        depth=filled.depth,
         learned_positions=filled.learned_positions,
         lora_rank=filled.lora_rank,
     )

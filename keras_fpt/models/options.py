@@ -19,8 +19,9 @@ class ModelOptions:
         policy: string, which parameter groups train; see
             `keras_fpt.freezing.parse_policy`. `None` is `"fpt"`, and in a run
             the arm's own.
-        depth: int, use the first `depth` blocks of the backbone. `None` uses
-            all of them.
+        depth: int, use the first `depth` blocks of the backbone; with 0, only
+            positions and the final norm are left of it. `None` uses all of
+            them, and in a run means the arm's own.
         readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
             positions, zero at first, are added to the input; for backbones

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from keras_fpt import random_weights
+from keras_fpt import backbones, random_weights
 from keras_fpt.presets import Preset
 from keras_fpt.random_weights import Draw
 from keras_fpt.tasks import Task
@@ -25,6 +25,8 @@ class Arm:
         policy: string, what trains unless a run sets another policy.
         description: string, one line.
         preset: string, the preset unless a run sets another.
+        depth: int, the number of blocks unless a run sets another; `None` uses
+            all of the preset's.
         learned_positions: bool, whether the input always gets learned
             positions, as many as the task's longest sequence has tokens.
         draws_weights: bool, whether the weights follow from the run's seed.
@@ -37,6 +39,7 @@ class Arm:
     policy: str
     description: str
     preset: str = "gpt2_tiny_en"
+    depth: int | None = None
     learned_positions: bool = False
     draws_weights: bool = False
     takes_init: bool = False
@@ -106,6 +109,23 @@ def _lstm(num_layers: int = 3, deep: bool = False) -> MakeBackbone:
     return make_backbone
 
 
+def _attention(
+    preset: Preset, task: Task, draw: Draw, dtype: str | None
+) -> Any:
+    from keras_fpt.models import AttentionBackbone
+
+    # Only the preset's sizes are used, not its weights.
+    sizes = preset.load_backbone(load_weights=False)
+    backbone = AttentionBackbone(
+        hidden_dim=sizes.hidden_dim,
+        num_heads=backbones.num_heads(sizes),
+        max_sequence_length=task.sequence_length,
+        dtype=dtype,
+    )
+    random_weights.randomize(backbone, draw)
+    return backbone
+
+
 ARMS = {
     arm.name: arm
     for arm in (
@@ -161,6 +181,34 @@ ARMS = {
             _random,
             "full",
             "never pretrained, all trained",
+            draws_weights=True,
+            takes_init=True,
+        ),
+        # Source of these three: Tan et al., 2024, arXiv 2406.16964.
+        Arm(
+            "no_blocks",
+            _random,
+            "full",
+            "no blocks at all: input, positions, final norm and output, all "
+            "trained",
+            depth=0,
+            draws_weights=True,
+            takes_init=True,
+        ),
+        Arm(
+            "one_attention",
+            _attention,
+            "full",
+            "one layer of attention, never pretrained, all trained",
+            draws_weights=True,
+            takes_init=True,
+        ),
+        Arm(
+            "one_block",
+            _random,
+            "full",
+            "one block, never pretrained, all trained",
+            depth=1,
             draws_weights=True,
             takes_init=True,
         ),

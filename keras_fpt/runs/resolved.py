@@ -142,6 +142,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         model=dataclasses.replace(
             given,
             policy=given.policy or arm.policy,
+            depth=_or(given.depth, arm.depth),
             dropout=_or(given.dropout, task.recipe.dropout),
             learned_positions=given.learned_positions or arm.learned_positions,
         ),

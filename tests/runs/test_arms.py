@@ -188,7 +188,10 @@ def test_the_vit_arm_wants_a_vit(preset, vit):
 def test_a_depth_that_is_too_large(preset):
     model, _ = make("fpt", preset, depth=1)
     assert model.backbone.num_layers == 1
-    with pytest.raises(ValueError, match="depth from 1 to 2.*received 3"):
+    bare, _ = make("no_blocks", preset)
+    assert bare.options.depth == bare.backbone.num_layers == 0
+    assert make("no_blocks", preset, depth=1)[0].backbone.num_layers == 1
+    with pytest.raises(ValueError, match="depth from 0 to 2.*received 3"):
         make("fpt", preset, depth=3)
 
 
