@@ -29,7 +29,9 @@ QUICK = [
 @pytest.fixture(autouse=True)
 def home(small_evaluations, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
-    small = functools.partial(BitMemoryConfig, steps=2, batch_size=8)
+    small = functools.partial(
+        BitMemoryConfig, steps=2, batch_size=8, target_accuracy=0.0
+    )
     monkeypatch.setattr(bit_memory, "BitMemoryConfig", small)
 
 
@@ -160,6 +162,21 @@ def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
             first.backbone.get_weights(), of_preset, strict=True
         )
     )
+
+
+@pytest.mark.backend_free
+def test_bit_refuses_what_did_not_solve_bit_memory(preset, monkeypatch):
+    monkeypatch.setattr(bit_memory, "STEPS_BETWEEN_TESTS", 1)
+    config = BitMemoryConfig(preset, steps=5, batch_size=4, target_accuracy=0.2)
+    # Guessing is right half of the time, so it ends after the first test.
+    record = bit_memory.pretrain_bit_memory(config)
+    assert record["steps"] == 1
+    monkeypatch.setattr(bit_memory, "BitMemoryConfig", BitMemoryConfig)
+    expected = (
+        r"after 1 steps.*of 99% that.*bit-memory --preset .* --steps 2000"
+    )
+    with pytest.raises(ValueError, match=expected):
+        make("bit", preset)
 
 
 @pytest.mark.backend_free
