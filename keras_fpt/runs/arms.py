@@ -32,6 +32,7 @@ class Arm:
         draws_weights: bool, whether the weights follow from the run's seed.
         takes_init: bool, whether they also follow from the run's `init_scale`
             and `random_init`.
+        is_lstm: bool.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Arm:
     learned_positions: bool = False
     draws_weights: bool = False
     takes_init: bool = False
+    is_lstm: bool = False
 
 
 def _pretrained(
@@ -219,6 +221,7 @@ ARMS = {
             "an LSTM of 3 layers, all trained",
             draws_weights=True,
             takes_init=True,
+            is_lstm=True,
         ),
         Arm(
             "random_lstm",
@@ -227,6 +230,7 @@ ARMS = {
             "an LSTM of 3 layers with a frozen recurrent core",
             draws_weights=True,
             takes_init=True,
+            is_lstm=True,
         ),
         Arm(
             "random_lstm_deep",
@@ -236,6 +240,7 @@ ARMS = {
             "recurrent core",
             draws_weights=True,
             takes_init=True,
+            is_lstm=True,
         ),
     )
 }

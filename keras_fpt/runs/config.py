@@ -43,6 +43,8 @@ class RunConfig:
             on their standard deviation; see `keras_fpt.random_weights.Draw`.
         random_init: string, how such weights are drawn; see `Draw`. `None` is
             `"gpt2"`.
+        recipe: string, a key of `keras_fpt.runs.recipes.RECIPES`, which holds
+            defaults of other options. `None` is this package's own recipe.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
         options: dict, options of the task itself; see `keras_fpt.tasks.get`.
         source: string, path of the user's own data, of which `task` is then
@@ -104,6 +106,14 @@ class RunConfig:
         "How such weights are drawn: gpt2; flat, which does not scale residual "
         "projections down, as in transformers 4.1.1; or uniform.",
         default_text="gpt2",
+        describes_run=True,
+        since="0.2.0",
+    )
+    recipe: str | None = option(
+        None,
+        "Defaults of other options, also for how the task is encoded: "
+        "reference, which does what the reference code of Lu et al. does.",
+        default_text="this package's own",
         describes_run=True,
         since="0.2.0",
     )

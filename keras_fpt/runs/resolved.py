@@ -10,7 +10,7 @@ from keras_fpt import freezing, options, tasks
 from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
 from keras_fpt.random_weights import Draw
-from keras_fpt.runs import arms
+from keras_fpt.runs import arms, recipes
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
@@ -27,7 +27,8 @@ class ResolvedRun:
     """Everything that decides a run's result, apart from versions.
 
     Args:
-        config: the `RunConfig` that was resolved.
+        config: the `RunConfig` that was resolved, with the defaults of its
+            recipe.
         task: the `Task`.
         preset: the `Preset`.
         arm: the `Arm`.
@@ -124,6 +125,8 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         ValueError: a value is out of range or unknown.
         FileNotFoundError: the task's data does not exist.
     """
+    arm = arms.get(config.arm)
+    config = recipes.apply(config, arm)
     own = json.loads(json.dumps(config.options))  # tuples become lists
     if "labels" in own:
         own["labels"] = _absolute(own["labels"])
@@ -132,7 +135,6 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         source = str(pathlib.Path(config.task).resolve())
     if task is None:
         task = load_task(config.task, config.data_dir, own, source)
-    arm = arms.get(config.arm)
     given = config.model
     run = ResolvedRun(
         config=config,
@@ -143,7 +145,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
             given,
             policy=given.policy or arm.policy,
             depth=_or(given.depth, arm.depth),
-            dropout=_or(given.dropout, task.recipe.dropout),
+            dropout=_or(given.dropout, recipes.dropout(config, task)),
             learned_positions=given.learned_positions or arm.learned_positions,
         ),
         steps=_or(config.steps, task.recipe.steps),
