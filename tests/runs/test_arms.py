@@ -19,7 +19,7 @@ from keras_fpt.runs import (
 
 # Twelve layers take long. What freezes and trains one of the others does so for
 # all, on every backend.
-MARKS = {"random_lstm_deep": pytest.mark.slow, "fpt": ()}
+MARKS = {"random_lstm_deep": pytest.mark.slow, "fpt": (), "one_attention": ()}
 QUICK = [
     pytest.param(name, marks=MARKS.get(name, pytest.mark.backend_free))
     for name in arms.ARMS
