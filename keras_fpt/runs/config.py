@@ -67,8 +67,9 @@ class RunConfig:
     )
     arm: str = option(
         "fpt",
-        "Where the weights come from: fpt, random, statistics, bit, vit, "
-        "finetune, full, lstm, random_lstm or random_lstm_deep.",
+        "Where the weights come from: fpt, random, statistics, permuted, "
+        "spectrum, bit, vit, finetune, full, no_blocks, one_attention, "
+        "one_block, lstm, random_lstm or random_lstm_deep.",
     )
     model: ModelOptions = ModelOptions()
     cache_features: bool = option(

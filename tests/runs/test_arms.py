@@ -68,6 +68,8 @@ def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     trained = freezing.parse_policy(model.policy)
     groups = freezing.parameter_groups(model)
     frozen = [v for g, vs in groups.items() if g not in trained for v in vs]
+    assert sum(map(len, groups.values())) == len(model.weights)
+    assert arm == "vit" or groups["other"] == []
     before = snapshot(frozen)
     changing = snapshot(model.trainable_variables)
     model.fit(task.datasets(8).train, steps_per_epoch=5, verbose=0)
