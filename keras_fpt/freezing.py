@@ -134,14 +134,12 @@ def names_weight(backbone: Any, policy: str) -> Callable[[str], bool]:
         ValueError: the backbone has no block of an index that is named.
     """
     named = parse_policy(policy)
-    numbers = sorted(
-        {
-            _block_number(backbone, variable.path)
-            for variable in backbone.weights
-            if backbone_group(variable.path) in _BLOCK_GROUPS
-        }
-        - {None}
-    )
+    found = {
+        _block_number(backbone, variable.path)
+        for variable in backbone.weights
+        if backbone_group(variable.path) in _BLOCK_GROUPS
+    }
+    numbers = sorted(number for number in found if number is not None)
     of_one_block = set()
     for match in filter(None, map(_OF_ONE_BLOCK.fullmatch, named)):
         group, index = match[1], int(match[2])

@@ -47,7 +47,7 @@ class Draw:
             `"flat"`: 0.02 everywhere, as in transformers 4.1.1, which the
             reference code uses. `"uniform"`: every weight, norms and biases
             too, from -1/sqrt(n) to 1/sqrt(n), where n is the size of its
-            first axis.
+            first axis; LSTMs of the arms also begin from random states.
 
     Raises:
         ValueError: the scale is not above 0, or the style is unknown.

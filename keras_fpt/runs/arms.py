@@ -103,6 +103,7 @@ def _lstm(num_layers: int = 3, deep: bool = False) -> MakeBackbone:
             hidden_dim=width,
             residual=deep,
             max_sequence_length=task.sequence_length if deep else None,
+            random_states=draw.style == "uniform",
             dtype=dtype,
         )
         random_weights.randomize(backbone, draw)

@@ -12,7 +12,7 @@ STILL = {"dropout": 0.0, "input_dropout": 0.0}
 # Keras's Adam adds its epsilon before it corrects the bias, which at the first
 # step is as if it were 3e-7. With this seed, no gradient of the step on vectors
 # is so small that it matters; the step on tokens has many more.
-SEED = 5
+SEED = 12
 EPSILON = {"vectors": 1e-8, "tokens": 1e-8 / (1 - 0.999) ** 0.5}
 
 
@@ -157,10 +157,11 @@ def test_a_step_is_that_of_pytorch_and_transformers(kind, preset):
         x, y = next(iter(run.task.datasets(8).train.as_numpy_iterator()))
         assert set(np.unique(x)) == {0, 1}
     model = build_model(run)
-    for variable in model.backbone.weights:
-        # Of a size at which gradients are not tiny either.
-        noise = generator.normal(0, 0.5, variable.shape)
-        variable.assign(numpy(variable) + noise.astype("float32"))
+    for variable in model.weights:
+        # The same on every backend, and of a size at which gradients are not
+        # tiny either.
+        value = generator.normal(0, 0.5, variable.shape)
+        variable.assign(value.astype("float32"))
     before = by_name(model)
     expected_loss, expected = reference_step(
         as_reference(before), x, y, run.task.num_output_tokens, EPSILON[kind]
