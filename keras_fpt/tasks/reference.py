@@ -22,12 +22,12 @@ from keras_fpt.tasks import (
     cifar10,
     images,
     proteins,
-    registry,
 )
 from keras_fpt.tasks.generated import Generated
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Task
 
+VARIANT = "reference"
 _PAD = 0
 # Of TAPE's vocabulary: five special tokens, then every letter but J.
 _SPECIAL = ("<pad>", "<mask>", "<cls>", "<sep>", "<unk>")
@@ -163,11 +163,17 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def make(name: str, data_dir: Any, options: dict[str, Any]) -> Task:
+def make(
+    name: str,
+    get: Callable[..., Task],
+    data_dir: Any,
+    options: dict[str, Any],
+) -> Task:
     """Makes a task as the reference code does.
 
     Args:
         name: string, the name of the task.
+        get: `keras_fpt.tasks.get`.
         data_dir: as for `keras_fpt.tasks.get`.
         options: dict, options of the task.
 
@@ -176,13 +182,13 @@ def make(name: str, data_dir: Any, options: dict[str, Any]) -> Task:
     """
     if name not in _CHANGES:
         raise ValueError(
-            f"The task '{name}' has no variant '{registry.REFERENCE}': the "
+            f"The task '{name}' has no variant '{VARIANT}': the "
             "reference code makes it in the same way, or not at all. Those "
             f"that have it are {', '.join(_CHANGES)}."
         )
-    task = registry.get(name, data_dir, **{**_OPTIONS.get(name, {}), **options})
+    task = get(name, data_dir, **{**_OPTIONS.get(name, {}), **options})
     return dataclasses.replace(
         _CHANGES[name](task),
-        name=f"{name}:{registry.REFERENCE}",
+        name=f"{name}:{VARIANT}",
         description=f"{task.description}, encoded as in the reference code",
     )

@@ -25,8 +25,6 @@ _MODULES = {
     )
 }
 
-REFERENCE = "reference"  # The variant of most tasks, see `reference.py`.
-
 
 def names() -> list[str]:
     """The names of all tasks, sorted."""
@@ -87,11 +85,11 @@ def get(
     make = importlib.import_module(_MODULES[key]).task
     if variant:
         options["variant"] = variant
-    if options.get("variant") == REFERENCE:
+    if options.get("variant") == "reference":
         from keras_fpt.tasks import reference
 
         del options["variant"]
-        return reference.make(key, data_dir, options)
+        return reference.make(key, get, data_dir, options)
     unknown = options.keys() - inspect.signature(make).parameters.keys()
     if unknown:
         raise ValueError(
