@@ -64,15 +64,16 @@ class ModelOptions:
 
     policy: str | None = option(
         None,
-        "Parameter groups that train, e.g. fpt+attention.",
+        "Parameter groups that train, e.g. fpt+attention, or "
+        "fpt+attention:-1 for the last block's alone.",
         default_text="the arm's own",
         describes_run=True,
         stored=True,
     )
     depth: int | None = option(
         None,
-        "Number of blocks to use, from the first.",
-        default_text="all",
+        "Number of blocks to use, from the first; 0 uses none.",
+        default_text="the arm's own, mostly all",
         describes_run=True,
     )
     readout: str = option(
