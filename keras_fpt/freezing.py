@@ -153,14 +153,9 @@ def names_weight(backbone: Any, policy: str) -> Callable[[str], bool]:
 
     def is_named(path: str) -> bool:
         group = backbone_group(path)
-        return (
-            group in named
-            or (
-                group,
-                _block_number(backbone, path),
-            )
-            in of_one_block
-        )
+        if group in named:
+            return True
+        return (group, _block_number(backbone, path)) in of_one_block
 
     return is_named
 

@@ -89,7 +89,8 @@ def apply(config: RunConfig, arm: Arm) -> RunConfig:
         defaults |= recipe.lstm
     given = config.settings()
     options = dict(config.options)
-    if task in recipe.variants and not variant:
+    is_own = config.source is not None
+    if task in recipe.variants and not variant and not is_own:
         options.setdefault("variant", recipe.variants[task])
     return config.with_settings(
         options=options,

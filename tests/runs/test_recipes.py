@@ -230,3 +230,5 @@ def test_tasks_that_the_reference_code_lacks_keep_their_encoding(sums_file):
         run = resolve(RunConfig(name, recipe="reference"))
         assert run.options == {} and ":" not in run.task.name
         assert run.learning_rate == 1e-3
+    named = RunConfig("mnist", recipe="reference", source=sums_file)
+    assert resolve(named).options == {}
