@@ -16,6 +16,7 @@ _NUMBERED = re.compile(
     r"(?<![^/])(t5_layer_norm|rms_normalization|\w+_sparse_moe_block)_\d+/"
 )
 _DEPTH_NAMES = ("num_layers", "encoder_num_layers")
+_HEADS_NAMES = ("num_heads", "num_query_heads")
 _DROPOUT_NAMES = (
     "dropout",
     "dropout_rate",
@@ -44,12 +45,16 @@ def weights_by_name(backbone: Any) -> dict[str, Any]:
     named: dict[str, Any] = {}
     counts: collections.Counter[str] = collections.Counter()
     for variable in variables.values():
-        path = variable.path.removeprefix(f"{backbone.name}/")
-        path = _NUMBERED.sub(r"\1/", path)
+        path = stable_path(backbone, variable.path)
         counts[path] += 1
         suffix = f"#{counts[path]}" if counts[path] > 1 else ""
         named[path + suffix] = variable
     return named
+
+
+def stable_path(backbone: Any, path: str) -> str:
+    """A weight's path without the parts that change from process to process."""
+    return _NUMBERED.sub(r"\1/", path.removeprefix(f"{backbone.name}/"))
 
 
 def parameters_by_name(backbone: Any) -> dict[str, Any]:
@@ -124,6 +129,13 @@ def depth_name(backbone: Any) -> str:
 def num_blocks(backbone: Any) -> int:
     """The number of blocks of a backbone, or of its encoder."""
     return getattr(backbone, depth_name(backbone))
+
+
+def num_heads(backbone: Any) -> int:
+    """The number of attention heads of a backbone, 1 where it says none."""
+    return next(
+        (getattr(backbone, n) for n in _HEADS_NAMES if hasattr(backbone, n)), 1
+    )
 
 
 def dropout_names(backbone: Any) -> list[str]:

@@ -1,11 +1,11 @@
 """Which weights of a model train: parameter groups and policies.
 
-A policy is a set: the groups that train.
+A policy is a set: the groups that train, and the groups of single blocks.
 """
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from keras_fpt import backbones
@@ -34,6 +34,11 @@ NAMED_POLICIES = {
     "full": frozenset(GROUPS) - {"token_embedding", "low_rank"},
 }
 _TRAINABLE_GROUPS = tuple(g for g in GROUPS if g != "token_embedding")
+
+# Of these, a policy can name the part that is in one block.
+_BLOCK_GROUPS = ("layer_norm", "attention", "feedforward", "recurrent")
+_OF_ONE_BLOCK = re.compile(rf"({'|'.join(_BLOCK_GROUPS)}):(-?\d+)")
+_BLOCK_NUMBER = re.compile(r"(?:^|/)\w*?_(\d+)/")
 
 # The group of a backbone's weight follows from its path: the first rule that
 # matches decides, and weights that match none are `other`. Norms come early,
@@ -73,10 +78,13 @@ def parse_policy(policy: str) -> frozenset[str]:
     Args:
         policy: string, a named policy (`"fpt"`, `"output_only"`, `"full"`)
             or groups joined by `+`, e.g. `"output+layer_norm"`. Both may be
-            mixed: `"fpt+attention"`.
+            mixed: `"fpt+attention"`. Of layer norms, attention, feedforward
+            and recurrent layers, one block's are named by its index, from 0,
+            or from -1 backwards: `"fpt+attention:-1"` also trains the
+            attention of the last block.
 
     Returns:
-        A frozenset of group names.
+        A frozenset of names of groups, some with an index.
 
     Raises:
         ValueError: a part is neither a policy nor a group that can train.
@@ -86,10 +94,11 @@ def parse_policy(policy: str) -> frozenset[str]:
     """
     groups: set[str] = set()
     for part in str(policy).split("+"):
-        name = part.strip().replace("-", "_")
+        group, colon, index = part.strip().partition(":")
+        name = group.replace("-", "_") + colon + index
         if name in NAMED_POLICIES:
             groups |= NAMED_POLICIES[name]
-        elif name in _TRAINABLE_GROUPS:
+        elif name in _TRAINABLE_GROUPS or _OF_ONE_BLOCK.fullmatch(name):
             groups.add(name)
         else:
             raise ValueError(
@@ -97,7 +106,8 @@ def parse_policy(policy: str) -> frozenset[str]:
                 f"'{policy}'. Expected one of "
                 f"{', '.join(NAMED_POLICIES)}, or a sum of the groups "
                 f"{', '.join(_TRAINABLE_GROUPS)}, "
-                "such as 'fpt+attention'."
+                "such as 'fpt+attention', or those of one block, such as "
+                "'fpt+attention:-1'."
             )
     return frozenset(groups)
 
@@ -108,6 +118,52 @@ def backbone_group(path: str) -> str:
         if rule.search(path):
             return group
     return "other"
+
+
+def names_weight(backbone: Any, policy: str) -> Callable[[str], bool]:
+    """A function that tells whether a policy names a weight of a backbone.
+
+    Args:
+        backbone: a KerasHub backbone.
+        policy: string. See `parse_policy`.
+
+    Returns:
+        A function of the weight's path.
+
+    Raises:
+        ValueError: the backbone has no block of an index that is named.
+    """
+    named = parse_policy(policy)
+    found = {
+        _block_number(backbone, variable.path)
+        for variable in backbone.weights
+        if backbone_group(variable.path) in _BLOCK_GROUPS
+    }
+    numbers = sorted(number for number in found if number is not None)
+    of_one_block = set()
+    for match in filter(None, map(_OF_ONE_BLOCK.fullmatch, named)):
+        group, index = match[1], int(match[2])
+        if not -len(numbers) <= index < len(numbers):
+            raise ValueError(
+                f"The policy '{policy}' names block {index}, but this "
+                f"{type(backbone).__name__} has {len(numbers)} blocks, which "
+                "count from 0, or from -1 backwards."
+            )
+        of_one_block.add((group, numbers[index]))
+
+    def is_named(path: str) -> bool:
+        group = backbone_group(path)
+        if group in named:
+            return True
+        return (group, _block_number(backbone, path)) in of_one_block
+
+    return is_named
+
+
+def _block_number(backbone: Any, path: str) -> int | None:
+    """The number that a weight's path gives its block, if it is in one."""
+    match = _BLOCK_NUMBER.search(backbones.stable_path(backbone, path))
+    return int(match[1]) if match else None
 
 
 def parameter_groups(model: Any) -> dict[str, list]:
@@ -167,7 +223,9 @@ def policy_weights(model: Any, policy: str) -> list:
         List of variables, in the order of `parameter_groups`.
     """
     trained = parse_policy(policy)
-    fixed = {id(v) for v in model.backbone.weights}
+    is_named = names_weight(model.backbone, policy)
+    in_backbone = {id(v) for v in model.backbone.weights}
+    fixed = set(in_backbone)
     used = {id(v) for v in model.cut.weights}
     for variable in backbones.parameters_by_name(model.backbone).values():
         if id(variable) in used:
@@ -176,7 +234,12 @@ def policy_weights(model: Any, policy: str) -> list:
         variable
         for group, variables in parameter_groups(model).items()
         for variable in variables
-        if group in trained and id(variable) not in fixed
+        if id(variable) not in fixed
+        and (
+            is_named(variable.path)
+            if id(variable) in in_backbone
+            else group in trained
+        )
     ]
 
 

@@ -124,8 +124,8 @@ LIBRARY = [
     Case("readout", classifier(readout="lst"), ValueError, ("'lst'", "last")),
     Case("no pooler", classifier(readout="pooled"), ValueError, ("pooled",)),
     Case("dropout", classifier(dropout=1.0), ValueError, ("1.0",)),
-    Case("depth 0", classifier(depth=0), ValueError, ("depth", "0")),
-    Case("depth 9", classifier(depth=9), ValueError, ("1 to 2", "9")),
+    Case("depth -1", classifier(depth=-1), ValueError, ("depth", "-1")),
+    Case("depth 9", classifier(depth=9), ValueError, ("0 to 2", "9")),
     Case("quantize", classifier(quantize="int3"), ValueError, ("int3", "int8")),
     Case("rank", classifier(lora_rank=0), ValueError, ("lora_rank", "0")),
     Case(

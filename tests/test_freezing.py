@@ -1,5 +1,6 @@
+import numpy as np
 import pytest
-from conftest import gpt2_backbone
+from conftest import gpt2_backbone, snapshot
 
 from keras_fpt import FPTClassifier, freezing
 
@@ -34,6 +35,8 @@ ABLATIONS = (
     "fpt+attention",
     "fpt+feedforward+attention",
     "fpt+low_rank",
+    # Norms frozen, as in the paper's table 16.
+    "input+positions+output",
 )
 
 
@@ -95,3 +98,54 @@ def test_report_adds_up():
 def test_report_before_the_first_batch_lacks_the_input():
     report = FPTClassifier(gpt2_backbone()).parameter_report()
     assert "input" not in report.index
+
+
+@pytest.mark.parametrize(
+    ("policy", "part"),
+    [
+        ("fpt+attention:-1", "transformer_layer_1/self_attention/"),
+        ("fpt+feedforward:0", "transformer_layer_0/feedforward_"),
+        ("output+layer_norm:1", "transformer_layer_1/"),
+    ],
+)
+def test_a_part_of_one_block_trains_and_nothing_beside_it(policy, part, data):
+    x, y = data
+    model = FPTClassifier(gpt2_backbone(), input_dim=3, policy=policy)
+    named = freezing.parse_policy(policy)
+    (of_block,) = {name.split(":")[0] for name in named if ":" in name}
+    expected = {
+        variable.path
+        for group, variables in freezing.parameter_groups(model).items()
+        for variable in variables
+        if group in named or (group == of_block and part in variable.path)
+    }
+    assert {v.path for v in model.trainable_variables} == expected
+    before = snapshot(model.weights)
+    model.train_on_batch(x, y)
+    for path, value in snapshot(model.weights).items():
+        assert (value != before[path]).any() == (path in expected), path
+
+
+def test_an_adapter_holds_the_part_of_one_block(data, tmp_path):
+    x, y = data
+    policy = "fpt+attention:-1"
+    trained, other = (
+        FPTClassifier(gpt2_backbone(), input_dim=3, policy=policy)
+        for _ in range(2)
+    )
+    other.backbone.set_weights(trained.backbone.get_weights())
+    trained.train_on_batch(x, y)
+    trained.save_adapter(tmp_path / "a.safetensors")
+    other.load_adapter(tmp_path / "a.safetensors")
+    for one, two in zip(
+        trained.get_weights(), other.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.backend_free
+def test_a_block_that_does_not_exist():
+    with pytest.raises(ValueError, match="names block 2, but.*has 2 blocks"):
+        FPTClassifier(gpt2_backbone(), policy="fpt+attention:2")
+    with pytest.raises(ValueError, match="attention:-1"):
+        freezing.parse_policy("fpt+positions:0")

@@ -30,9 +30,14 @@ def bit_memory(
 
     record = pretrain_bit_memory(BitMemoryConfig(**settings), output)
     print_plain(
-        f"{record['accuracy']:.1%} of bit memory's bits are right. Written to "
-        f"{record['folder']}."
+        f"{record['accuracy']:.1%} of bit memory's bits are right after "
+        f"{record['steps']:,} steps. Written to {record['folder']}."
     )
+    if record["accuracy"] < record["target_accuracy"]:
+        print_plain(
+            "Bit memory is not solved. Repeat the command with more --steps or "
+            "another --learning-rate."
+        )
 
 
 @with_flags(settings=FlagsOf(LanguageModelConfig))

@@ -57,6 +57,8 @@ class LayerNormLSTM(keras.layers.Layer):
 
     Args:
         units: int, width of the state and the output.
+        random_states: bool, whether the first h and c of each sequence are
+            drawn anew in every call, and not zero.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`.
@@ -68,9 +70,14 @@ class LayerNormLSTM(keras.layers.Layer):
     to 22, arXiv 1607.06450.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(
+        self, units: int, random_states: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.units = units
+        self.seed_generator = None
+        if random_states:
+            self.seed_generator = keras.random.SeedGenerator()
         # One product for all tokens, computed before the steps.
         self.projection = keras.layers.Dense(
             4 * units,
@@ -95,7 +102,21 @@ class LayerNormLSTM(keras.layers.Layer):
         self.rnn.build(gates)
 
     def call(self, x: Any) -> Any:
-        return self.rnn(self.input_norm(self.projection(x)))
+        states = None
+        if self.seed_generator is not None:
+            # As https://github.com/seba-1511/lstms.pth does.
+            deviation = (2 / (x.shape[-1] + self.units)) ** 0.5
+            states = [
+                keras.random.normal(
+                    (ops.shape(x)[0], self.units),
+                    stddev=deviation,
+                    dtype=self.compute_dtype,
+                    seed=self.seed_generator,
+                )
+                for _ in range(2)
+            ]
+        x = self.input_norm(self.projection(x))
+        return self.rnn(x, initial_state=states)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         # Without it, Keras on PyTorch runs all steps to find the shape.

@@ -1,5 +1,6 @@
 from . import frozen_features as frozen_features
 from .adapter_set import AdapterSet as AdapterSet
+from .attention_backbone import AttentionBackbone as AttentionBackbone
 from .fpt_classifier import FPTClassifier as FPTClassifier
 from .lstm_backbone import LSTMBackbone as LSTMBackbone
 from .options import ModelOptions as ModelOptions

@@ -40,15 +40,15 @@ def fingerprint(model: Any, policy: str) -> str:
     Returns:
         A hexadecimal string, the same on every backend.
     """
-    trained = freezing.parse_policy(policy)
+    trains = freezing.names_weight(model.backbone, policy)
     digest = hashlib.sha256()
     in_backbone = {id(v) for v in model.backbone.weights}
     for group, variables in freezing.parameter_groups(model).items():
         # Low-rank weights belong to an adapter, never to the backbone.
-        if group in trained or group == "low_rank":
+        if group == "low_rank":
             continue
         for variable in variables:
-            if id(variable) not in in_backbone:
+            if id(variable) not in in_backbone or trains(variable.path):
                 continue
             value = backbones.to_float32(variable)
             digest.update(f"{variable.path}{value.shape}".encode())

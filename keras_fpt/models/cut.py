@@ -126,7 +126,7 @@ def cut_at_embedding(
         return _cut_vit(backbone, pooled)
     if "embeddings" in keras_internals.named_inputs(
         backbone
-    ):  # an `LSTMBackbone`
+    ):  # an `LSTMBackbone` or `AttentionBackbone`
         inputs = backbone.input
         tensors = [inputs["embeddings"], inputs["padding_mask"]]
         network = keras.Model(tensors, _output(backbone, pooled))

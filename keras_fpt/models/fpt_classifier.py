@@ -95,7 +95,8 @@ class FPTClassifier(keras.Model):
             see `compile`.
         **kwargs: the other options of `keras_fpt.models.ModelOptions`
             (`depth`, `learned_positions`, `lora_rank`, `quantize`, `fast`,
-            `rematerialize`), and arguments of `keras.Model`, e.g. `name`.
+            `rematerialize`, `embedding_init`, `input_scale`, `output_init`,
+            `input_dropout`), and arguments of `keras.Model`, e.g. `name`.
             `dtype` is the backbone's, and may only repeat it.
 
     Call arguments:
@@ -202,6 +203,9 @@ class FPTClassifier(keras.Model):
                 "OPT, BERT or those like it, and a readout of tokens; "
                 f"received a {type(backbone).__name__}."
             )
+        norm = None
+        if self.options.input_scale is not None:
+            norm = input_layers.embedding_norm(backbone, self.cut.width)
         if self.quantize_mode is not None:
             quantization.quantize_frozen(self, self.quantize_mode)
         quantization.check_policy(backbone, self.policy)
@@ -209,17 +213,25 @@ class FPTClassifier(keras.Model):
         if "low_rank" in trained:
             low_rank.add_low_rank(self, self.lora_rank)
         width, dtype = self.cut.width, backbone.dtype_policy
-        self.input_layer = input_layers.project_tokens(shape, width, dtype)
+        self.input_layer = input_layers.project_tokens(
+            shape, width, dtype, self.options.embedding_init, norm
+        )
+        self.input_dropout_layer = None
+        if self.options.input_dropout and vocabulary_size is None:
+            self.input_dropout_layer = keras.layers.Dropout(
+                self.options.input_dropout, dtype=dtype, name="input_dropout"
+            )
         self.position_layer = None
         if self.learned_positions is not None:
             self.position_layer = input_layers.add_positions(
                 self.learned_positions, width, dtype
             )
         self.readout_layer = Readout(readout, num_output_tokens, dtype=dtype)
-        self.output_layer = keras.layers.Dense(
+        self.output_layer = input_layers.project_states(
             labels_per_token * num_classes,
-            dtype=input_layers.output_dtype(dtype),
-            name="output",
+            self.cut.hidden_dim,
+            input_layers.output_dtype(dtype),
+            self.options.output_init,
         )
 
         # === Config ===
@@ -234,7 +246,6 @@ class FPTClassifier(keras.Model):
         )
         self.max_sequence_length = min(filter(None, limits), default=None)
 
-        self.output_layer.build((None, None, self.cut.hidden_dim))
         freezing.apply_policy(self, self.policy)
         if not trainable:
             self.trainable = False
@@ -300,12 +311,14 @@ class FPTClassifier(keras.Model):
         Returns:
             Float tensor `(batch, num_output_tokens, dim)`.
         """
-        embeddings, mask, real = self.embed(x)
+        embeddings, mask, real = self.embed(x, training)
         read = self.readout_layer.token_indices(real)
         hidden = self.cut(embeddings, mask, read, training)
         return self.readout_layer(hidden, real) if read is None else hidden
 
-    def embed(self, x: Any) -> tuple[Any, Any, Any]:
+    def embed(
+        self, x: Any, training: bool | None = None
+    ) -> tuple[Any, Any, Any]:
         """Embeddings, the `padding_mask` or `None`, and 1 per real token."""
         x, mask = input_checks.unpack(x)
         upstream = keras_internals.mask_of(x)
@@ -319,6 +332,8 @@ class FPTClassifier(keras.Model):
             data_gate.check_upstream_mask(self, kept)
             x, mask = upstream_mask.move_to_front(x, kept)
         embeddings = self.input_layer(x)
+        if self.input_dropout_layer is not None:
+            embeddings = self.input_dropout_layer(embeddings, training=training)
         is_checked = mask is None or data_gate.is_checked(mask)
         if upstream is not None or not is_checked:
             embeddings = upstream_mask.nan_where_wrong(
@@ -523,6 +538,7 @@ class FPTClassifier(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> Self:
         config = dict(config)
         # Backbones are registered with Keras when they are imported.
+        import keras_fpt.models.attention_backbone
         import keras_fpt.models.lstm_backbone  # noqa: F401
 
         config["backbone"] = keras.saving.deserialize_keras_object(

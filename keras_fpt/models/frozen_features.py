@@ -18,7 +18,7 @@ def check_constant(model: Any) -> None:
 
     Raises:
         ValueError: the output layer is not the only one that trains, or the
-            backbone has dropout.
+            backbone or the input has dropout.
     """
     output = {id(variable) for variable in model.output_layer.weights}
     if any(id(v) not in output for v in model.trainable_variables):
@@ -34,6 +34,11 @@ def check_constant(model: Any) -> None:
         raise ValueError(
             "Features stay the same only without dropout, but the backbone's "
             f"rate is {rate}. Use dropout=0."
+        )
+    if model.input_dropout_layer is not None:
+        raise ValueError(
+            "Features stay the same only without dropout, but the model has "
+            f"input_dropout={model.options.input_dropout}. Leave it out."
         )
 
 

@@ -3,29 +3,48 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from keras_fpt import freezing
+from keras_fpt.compat import keras_internals
 from keras_fpt.models.model_settings import TaskShape
 
 
-def project_tokens(shape: TaskShape, width: int, dtype: Any) -> Any:
+def project_tokens(
+    shape: TaskShape,
+    width: int,
+    dtype: Any,
+    embedding_init: str | None = None,
+    norm: float | None = None,
+) -> Any:
     """A layer that projects tokens to the width of the backbone.
 
     Args:
         shape: a `TaskShape`, which says what tokens are.
         width: int, the width of the backbone's token embedding.
         dtype: a Keras dtype policy.
+        embedding_init: string, as of `ModelOptions`.
+        norm: float, the norm that embedded tokens begin with, as
+            `input_scale` of `ModelOptions` says; `None` for the initializer's.
     """
-    # Orthogonal with gain sqrt(2), as the reference code initializes its
-    # layer for vectors. For integers the reference draws an embedding from
-    # N(0, 1); here they get the same initial layer as one-hot vectors would.
-    orthogonal = keras.initializers.Orthogonal(gain=2**0.5)
+    is_embedding = shape.vocabulary_size is not None
+    # Orthogonal with gain sqrt(2), which for vectors is the reference code's
+    # (1.41). For integers it is what one-hot vectors would get, while the
+    # reference code draws them from N(0, 1).
+    initializer: Any = keras.initializers.Orthogonal(gain=2**0.5)
+    if is_embedding and embedding_init == "normal":
+        initializer = keras.initializers.RandomNormal(stddev=1.0)
 
     def initialize(shape: Any, dtype: Any) -> Any:
-        # Its decomposition exists in float32 only, on some backends.
-        return ops.cast(orthogonal(shape, "float32"), dtype)
+        # The orthogonal decomposition exists in float32 only, on some backends.
+        value = initializer(shape, "float32")
+        if norm is not None:
+            rows = shape[0] if is_embedding else 1
+            value = value * (norm * rows**0.5 / ops.norm(value))
+        return ops.cast(value, dtype)
 
-    if shape.vocabulary_size is None:
+    if not is_embedding:
         return keras.layers.Dense(
             width, kernel_initializer=initialize, dtype=dtype, name="input"
         )
@@ -35,6 +54,30 @@ def project_tokens(shape: TaskShape, width: int, dtype: Any) -> Any:
         embeddings_initializer=initialize,
         dtype=dtype,
         name="input",
+    )
+
+
+def embedding_norm(backbone: Any, width: int) -> float:
+    """The root mean square norm of the rows of a backbone's token embedding.
+
+    Args:
+        backbone: a KerasHub backbone.
+        width: int, the width of its token embedding.
+
+    Raises:
+        ValueError: it has no token embedding.
+    """
+    for layer in keras_internals.flatten_layers(backbone):
+        if isinstance(layer, keras.layers.Embedding):
+            path = keras_internals.stored_matrix(layer).path
+            is_tokens = freezing.backbone_group(path) == "token_embedding"
+            if is_tokens and layer.output_dim == width:
+                rows = layer(ops.arange(layer.input_dim, dtype="int32"))
+                rows = ops.convert_to_numpy(ops.cast(rows, "float32"))
+                return float(np.linalg.norm(rows) / layer.input_dim**0.5)
+    raise ValueError(
+        "input_scale='pretrained' needs a backbone with a token embedding, "
+        f"which a {type(backbone).__name__} does not have. Leave it out."
     )
 
 
@@ -50,6 +93,29 @@ def add_positions(num_positions: int, width: int, dtype: Any) -> Any:
 
     layer = keras_hub.layers.PositionEmbedding(
         num_positions, initializer="zeros", dtype=dtype, name="positions"
+    )
+    layer.build((None, None, width))
+    return layer
+
+
+def project_states(
+    units: int, width: int, dtype: Any, output_init: str | None
+) -> Any:
+    """The output layer, from hidden states to logits.
+
+    Args:
+        units: int, the number of logits.
+        width: int, the width of the hidden states.
+        dtype: a Keras dtype policy.
+        output_init: string, as of `ModelOptions`.
+    """
+    initializers = {}
+    if output_init == "pytorch":
+        limit = width**-0.5
+        for name in ("kernel_initializer", "bias_initializer"):
+            initializers[name] = keras.initializers.RandomUniform(-limit, limit)
+    layer = keras.layers.Dense(
+        units, dtype=dtype, name="output", **initializers
     )
     layer.build((None, None, width))
     return layer

@@ -23,6 +23,8 @@ class LSTMBackbone(keras_hub.models.Backbone):
         max_sequence_length: int, the number of learned positions that are
             added to the input. `None` adds none.
         dropout: float, the rate of dropout before and after each layer.
+        random_states: bool, whether each layer's first states are drawn anew
+            in every call, also in evaluation, and not zero.
         dtype: Keras dtype or policy.
 
     Call arguments:
@@ -49,6 +51,7 @@ class LSTMBackbone(keras_hub.models.Backbone):
         residual: bool = False,
         max_sequence_length: int | None = None,
         dropout: float = 0.0,
+        random_states: bool = False,
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -59,7 +62,9 @@ class LSTMBackbone(keras_hub.models.Backbone):
                 max_sequence_length, dtype=dtype, name="position_embedding"
             )
         self.lstm_layers = [
-            LayerNormLSTM(hidden_dim, dtype=dtype, name=f"lstm_layer_{i}")
+            LayerNormLSTM(
+                hidden_dim, random_states, dtype=dtype, name=f"lstm_layer_{i}"
+            )
             for i in range(num_layers)
         ]
         self.dropout_layers = [
@@ -95,6 +100,7 @@ class LSTMBackbone(keras_hub.models.Backbone):
         self.residual = residual
         self.max_sequence_length = max_sequence_length
         self.dropout = dropout
+        self.random_states = random_states
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -104,5 +110,6 @@ class LSTMBackbone(keras_hub.models.Backbone):
             residual=self.residual,
             max_sequence_length=self.max_sequence_length,
             dropout=self.dropout,
+            random_states=self.random_states,
         )
         return config

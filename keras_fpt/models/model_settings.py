@@ -59,21 +59,41 @@ class TaskShape:
             )
 
 
+_CHOICES = {
+    "embedding_init": ("orthogonal", "normal"),
+    "input_scale": ("pretrained",),
+    "output_init": ("glorot", "pytorch"),
+}
+
+
 def settled(given: ModelOptions) -> ModelOptions:
     """Options with every default filled in.
 
     Raises:
-        ValueError: a number is not an integer, or too small.
+        ValueError: a number is not an integer, or out of range; or a word is
+            unknown.
     """
+    for name, allowed in _CHOICES.items():
+        value = getattr(given, name)
+        if value is not None and value not in allowed:
+            raise ValueError(
+                f"Unknown {name} '{value}'. Expected one of "
+                f"{', '.join(allowed)}."
+            )
+    rate = given.input_dropout or 0.0
+    if not 0 <= rate < 1:
+        raise ValueError(
+            f"Expected an input_dropout from 0 to below 1 but received {rate}."
+        )
     positions = given.learned_positions
     filled = dataclasses.replace(
         given,
         policy="fpt" if given.policy is None else given.policy,
         learned_positions=None if positions is False else positions,
     )
+    _require_integers(0, depth=filled.depth)
     _require_integers(
         1,
-        depth=filled.depth,
         learned_positions=filled.learned_positions,
         lora_rank=filled.lora_rank,
     )

@@ -19,8 +19,9 @@ class ModelOptions:
         policy: string, which parameter groups train; see
             `keras_fpt.freezing.parse_policy`. `None` is `"fpt"`, and in a run
             the arm's own.
-        depth: int, use the first `depth` blocks of the backbone. `None` uses
-            all of them.
+        depth: int, use the first `depth` blocks of the backbone; with 0, only
+            positions and the final norm are left of it. `None` uses all of
+            them, and in a run means the arm's own.
         readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
             positions, zero at first, are added to the input; for backbones
@@ -39,6 +40,22 @@ class ModelOptions:
             for.
         dropout: float, dropout rate of the backbone. `None` keeps the
             backbone's own, and in a run means the task's.
+        embedding_init: string, how the input layer of integer tokens begins:
+            `"orthogonal"`, or `"normal"` for N(0, 1), as in PyTorch and the
+            reference code. `None` is `"orthogonal"`. The input layer of vectors
+            is always orthogonal.
+        input_scale: string. `"pretrained"` scales the initial input layer to
+            the backbone's own token embedding: the root mean square norm of
+            its rows becomes that of the rows of an embedding of integers, and
+            the norm (Frobenius) of the kernel for vectors, so that a vector
+            whose entries are uncorrelated with mean square 1 is projected to
+            that norm. `None` leaves the layer as it is.
+        output_init: string, how the output layer begins: `"glorot"`, Keras's
+            own with zero biases, or `"pytorch"`, kernel and bias uniform from
+            -1/sqrt(n) to 1/sqrt(n) for hidden states of width n. `None` is
+            `"glorot"`.
+        input_dropout: float, dropout rate after the input layer of vectors.
+            `None` is 0.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
             those like it with fewer and larger operations than KerasHub.
             Results differ only by rounding and by which entries dropout
@@ -47,15 +64,16 @@ class ModelOptions:
 
     policy: str | None = option(
         None,
-        "Parameter groups that train, e.g. fpt+attention.",
+        "Parameter groups that train, e.g. fpt+attention, or "
+        "fpt+attention:-1 for the last block's alone.",
         default_text="the arm's own",
         describes_run=True,
         stored=True,
     )
     depth: int | None = option(
         None,
-        "Number of blocks to use, from the first.",
-        default_text="all",
+        "Number of blocks to use, from the first; 0 uses none.",
+        default_text="the arm's own, mostly all",
         describes_run=True,
     )
     readout: str = option(
@@ -93,6 +111,35 @@ class ModelOptions:
     )
     dropout: float | None = option(
         None, "Dropout rate.", default_text="the task's own"
+    )
+    embedding_init: str | None = option(
+        None,
+        "How the input layer of integer tokens begins: orthogonal or normal.",
+        default_text="orthogonal",
+        describes_run=True,
+        since="0.2.0",
+    )
+    input_scale: str | None = option(
+        None,
+        "Scale the initial input layer to the token embedding of the backbone: "
+        "pretrained.",
+        default_text="unscaled",
+        describes_run=True,
+        since="0.2.0",
+    )
+    output_init: str | None = option(
+        None,
+        "How the output layer begins: glorot or pytorch.",
+        default_text="glorot",
+        describes_run=True,
+        since="0.2.0",
+    )
+    input_dropout: float | None = option(
+        None,
+        "Dropout rate after the input layer of vectors.",
+        default_text="0",
+        describes_run=True,
+        since="0.2.0",
     )
     fast: bool = option(
         True, "Compute blocks with fewer operations.", python_only=True

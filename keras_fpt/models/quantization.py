@@ -51,11 +51,11 @@ def quantize_frozen(model: Any, mode: str) -> None:
     """
     if mode not in CONFIGS:
         raise _unknown(mode)
-    trained = freezing.parse_policy(model.policy)
+    trains = freezing.names_weight(model.backbone, model.policy)
     used = {id(v) for v in model.cut.weights}
     num_used = 0
-    for layer, matrix, group in _quantizable(model.backbone):
-        if group in trained:
+    for layer, matrix in _quantizable(model.backbone):
+        if trains(matrix.path):
             continue
         num_used += id(matrix) in used
         if layer.quantization_mode is None:
@@ -77,7 +77,7 @@ def quantize_frozen(model: Any, mode: str) -> None:
 
 def resolve_policies(backbone: Any) -> None:
     """Lets a backbone that was loaded quantized be saved again."""
-    for layer, _, _ in _quantizable(backbone):
+    for layer, _ in _quantizable(backbone):
         if layer.quantization_mode is not None:
             quantized_save_again.resolve_policy(layer)
 
@@ -91,10 +91,10 @@ def compute_alike(backbone: Any, copy: Any) -> None:
     """
     kept = {
         matrix.path
-        for layer, matrix, _ in _quantizable(backbone)
+        for layer, matrix in _quantizable(backbone)
         if layer.quantization_mode and layer.inputs_quantizer is None
     }
-    for layer, matrix, _ in _quantizable(copy):
+    for layer, matrix in _quantizable(copy):
         if matrix.path in kept:
             _keep_activations(layer)
 
@@ -108,9 +108,10 @@ def _keep_activations(layer: Any) -> None:
 
 def check_policy(backbone: Any, policy: str) -> None:
     """Raises `ValueError` if a policy trains quantized weights."""
-    trained = freezing.parse_policy(policy)
-    for layer, _, group in _quantizable(backbone):
-        if layer.quantization_mode is not None and group in trained:
+    trains = freezing.names_weight(backbone, policy)
+    for layer, matrix in _quantizable(backbone):
+        if layer.quantization_mode is not None and trains(matrix.path):
+            group = freezing.backbone_group(matrix.path)
             raise ValueError(
                 f"The policy '{policy}' trains the group '{group}', whose "
                 f"weights are quantized ({layer.quantization_mode}) and cannot "
@@ -155,26 +156,26 @@ def is_quantized(backbone: Any) -> bool:
     """Whether a layer of a backbone has quantized weights."""
     return any(
         layer.quantization_mode is not None
-        for layer, _, _ in _quantizable(backbone)
+        for layer, _ in _quantizable(backbone)
     )
 
 
 def is_unquantized(backbone: Any, policy: str) -> bool:
     """Whether a matrix that a policy freezes is not quantized yet."""
-    trained = freezing.parse_policy(policy)
+    trains = freezing.names_weight(backbone, policy)
     return any(
         layer.quantization_mode is None
-        for layer, _, group in _quantizable(backbone)
-        if group not in trained
+        for layer, matrix in _quantizable(backbone)
+        if not trains(matrix.path)
     )
 
 
-def _quantizable(backbone: Any) -> Iterator[tuple[Any, Any, str]]:
-    """Layers that can be quantized, with their matrix and its group."""
+def _quantizable(backbone: Any) -> Iterator[tuple[Any, Any]]:
+    """Layers that can be quantized, with their matrix."""
     for layer in keras_internals.flatten_layers(backbone, include_self=False):
         if type(layer) in _QUANTIZABLE and layer.built:
             matrix = keras_internals.stored_matrix(layer)
-            yield layer, matrix, freezing.backbone_group(matrix.path)
+            yield layer, matrix
 
 
 def _quantize(layer: Any, path: str, mode: str) -> None:

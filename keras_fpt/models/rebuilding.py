@@ -75,16 +75,17 @@ def with_depth(backbone: Any, depth: int) -> Any:
         backbone: a KerasHub backbone. It is returned unchanged if it has
             `depth` blocks already. A T5 loses blocks of both stacks; a
             backbone whose stacks have separate depths, only of its encoder.
-        depth: int, from 1 to the backbone's own number of blocks.
+        depth: int, from 0 to the backbone's own number of blocks. With 0,
+            positions and the final norm are left.
 
     Raises:
         ValueError: the backbone has fewer blocks, or is an ALBERT whose
             blocks share weights in several groups.
     """
     total = backbones.num_blocks(backbone)
-    if not 1 <= depth <= total:
+    if not 0 <= depth <= total:
         raise ValueError(
-            f"Expected a depth from 1 to {total}, the blocks of "
+            f"Expected a depth from 0 to {total}, the blocks of "
             f"this {type(backbone).__name__}, but received {depth}."
         )
     if depth == total:

@@ -3,9 +3,12 @@
 import dataclasses
 import os
 import pathlib
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from keras_fpt.presets import packaged
+
+if TYPE_CHECKING:
+    from keras_fpt import random_weights
 
 GGUF_SCHEME = "gguf:"
 HUB_SCHEMES = ("hf://", "kaggle://", "modelscope://")
@@ -81,14 +84,17 @@ class Preset:
         return self.text.rstrip("/").rpartition("/")[-1]
 
     def load_backbone(
-        self, load_weights: bool = True, seed: int = 0, dtype: Any = None
+        self,
+        load_weights: bool = True,
+        seed: "int | random_weights.Draw" = 0,
+        dtype: Any = None,
     ) -> Any:
         """Loads the KerasHub backbone.
 
         Args:
             load_weights: bool. `False` draws fresh weights instead; see
                 `keras_fpt.random_weights`.
-            seed: int, of the fresh weights.
+            seed: int, of the fresh weights, or a `Draw` that says more.
             dtype: Keras dtype or policy of the backbone; `None` is the global
                 one.
 

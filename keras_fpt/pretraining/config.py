@@ -10,13 +10,17 @@ from keras_fpt.options import option
 class BitMemoryConfig:
     """The options of pretraining on bit memory.
 
-    The defaults are a small budget. The arm `bit` pretrains with them if no
-    pretrained weights exist yet.
+    The arm `bit` pretrains with the defaults if no pretrained weights exist
+    yet.
 
     Args:
         preset: string, the preset whose architecture is pretrained, from
             fresh weights.
-        steps: int, training steps.
+        steps: int, the most training steps: it ends earlier once bit memory
+            is solved.
+        target_accuracy: float, the share of right bits, on strings that are
+            not trained on, from which on bit memory counts as solved. Copying
+            the bits that are shown gives 0.75.
         batch_size: int, examples per step.
         learning_rate: float, Adam learning rate.
         seed: int, seed of the fresh weights and of the examples.
@@ -26,7 +30,15 @@ class BitMemoryConfig:
         "gpt2_tiny_en",
         "Preset whose architecture is pretrained: a name or a folder.",
     )
-    steps: int = option(200, "Training steps.")
+    steps: int = option(
+        2000, "Most training steps; fewer if bit memory is solved before."
+    )
+    target_accuracy: float = option(
+        0.99,
+        "Share of right bits, on held-out strings, at which bit memory is "
+        "solved.",
+        since="0.2.0",
+    )
     batch_size: int = option(64, "Batch size.")
     learning_rate: float = option(1e-3, "Adam learning rate.")
     seed: int = option(0, "Seed of the fresh weights and of the examples.")
@@ -38,6 +50,11 @@ class BitMemoryConfig:
                     f"Expected {name} to be at least 1 but received "
                     f"{getattr(self, name)}."
                 )
+        if not 0 <= self.target_accuracy <= 1:
+            raise ValueError(
+                "Expected a target_accuracy from 0 to 1 but received "
+                f"{self.target_accuracy}."
+            )
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(
                 "Expected a learning rate above 0 but received "

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from keras_fpt import random_weights
+from keras_fpt import backbones, random_weights
 from keras_fpt.presets import Preset
+from keras_fpt.random_weights import Draw
 from keras_fpt.tasks import Task
 
-# Makes a backbone from a preset, a task, a seed and a dtype policy or `None`.
-MakeBackbone = Callable[[Preset, Task, int, str | None], Any]
+# Makes a backbone from a preset, a task, how random weights are drawn, and a
+# dtype policy or `None`.
+MakeBackbone = Callable[[Preset, Task, Draw, str | None], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,14 +20,19 @@ class Arm:
 
     Args:
         name: string.
-        make_backbone: function of a `Preset`, a `Task`, a seed and a dtype
+        make_backbone: function of a `Preset`, a `Task`, a `Draw` and a dtype
             policy (or `None`) that returns a KerasHub backbone.
         policy: string, what trains unless a run sets another policy.
         description: string, one line.
         preset: string, the preset unless a run sets another.
+        depth: int, the number of blocks unless a run sets another; `None` uses
+            all of the preset's.
         learned_positions: bool, whether the input always gets learned
             positions, as many as the task's longest sequence has tokens.
         draws_weights: bool, whether the weights follow from the run's seed.
+        takes_init: bool, whether they also follow from the run's `init_scale`
+            and `random_init`.
+        is_lstm: bool.
     """
 
     name: str
@@ -33,39 +40,47 @@ class Arm:
     policy: str
     description: str
     preset: str = "gpt2_tiny_en"
+    depth: int | None = None
     learned_positions: bool = False
     draws_weights: bool = False
+    takes_init: bool = False
+    is_lstm: bool = False
 
 
 def _pretrained(
-    preset: Preset, task: Task, seed: int, dtype: str | None
+    preset: Preset, task: Task, draw: Draw, dtype: str | None
 ) -> Any:
     return preset.load_backbone(dtype=dtype)
 
 
-def _random(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
-    return preset.load_backbone(load_weights=False, seed=seed, dtype=dtype)
+def _random(preset: Preset, task: Task, draw: Draw, dtype: str | None) -> Any:
+    return preset.load_backbone(load_weights=False, seed=draw, dtype=dtype)
 
 
-def _statistics(
-    preset: Preset, task: Task, seed: int, dtype: str | None
-) -> Any:
-    backbone = _pretrained(preset, task, seed, dtype)
-    random_weights.match_statistics(backbone, seed)
-    return backbone
+def _changed(change: Callable[[Any, int], None]) -> MakeBackbone:
+    """Pretrained weights, of which a function keeps some property alone."""
+
+    def make_backbone(
+        preset: Preset, task: Task, draw: Draw, dtype: str | None
+    ) -> Any:
+        backbone = _pretrained(preset, task, draw, dtype)
+        change(backbone, draw.seed)
+        return backbone
+
+    return make_backbone
 
 
-def _bit(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
+def _bit(preset: Preset, task: Task, draw: Draw, dtype: str | None) -> Any:
     from keras_fpt.pretraining import bit_memory
 
     pretrained = Preset.parse(bit_memory.cached_preset(preset.text))
     return pretrained.load_backbone(dtype=dtype)
 
 
-def _vit(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
+def _vit(preset: Preset, task: Task, draw: Draw, dtype: str | None) -> Any:
     import keras_hub
 
-    backbone = _pretrained(preset, task, seed, dtype)
+    backbone = _pretrained(preset, task, draw, dtype)
     if not isinstance(backbone, keras_hub.models.ViTBackbone):
         raise ValueError(
             "The arm 'vit' needs a ViT, but the preset "
@@ -77,7 +92,7 @@ def _vit(preset: Preset, task: Task, seed: int, dtype: str | None) -> Any:
 
 def _lstm(num_layers: int = 3, deep: bool = False) -> MakeBackbone:
     def make_backbone(
-        preset: Preset, task: Task, seed: int, dtype: str | None
+        preset: Preset, task: Task, draw: Draw, dtype: str | None
     ) -> Any:
         from keras_fpt.models import LSTMBackbone
 
@@ -88,12 +103,30 @@ def _lstm(num_layers: int = 3, deep: bool = False) -> MakeBackbone:
             hidden_dim=width,
             residual=deep,
             max_sequence_length=task.sequence_length if deep else None,
+            random_states=draw.style == "uniform",
             dtype=dtype,
         )
-        random_weights.randomize(backbone, seed)
+        random_weights.randomize(backbone, draw)
         return backbone
 
     return make_backbone
+
+
+def _attention(
+    preset: Preset, task: Task, draw: Draw, dtype: str | None
+) -> Any:
+    from keras_fpt.models import AttentionBackbone
+
+    # Only the preset's sizes are used, not its weights.
+    sizes = preset.load_backbone(load_weights=False)
+    backbone = AttentionBackbone(
+        hidden_dim=sizes.hidden_dim,
+        num_heads=backbones.num_heads(sizes),
+        max_sequence_length=task.sequence_length,
+        dtype=dtype,
+    )
+    random_weights.randomize(backbone, draw)
+    return backbone
 
 
 ARMS = {
@@ -106,13 +139,29 @@ ARMS = {
             "fpt",
             "never pretrained, frozen",
             draws_weights=True,
+            takes_init=True,
         ),
         Arm(
             "statistics",
-            _statistics,
+            _changed(random_weights.match_statistics),
             "fpt",
             "drawn anew with each pretrained tensor's mean and standard "
             "deviation, frozen",
+            draws_weights=True,
+        ),
+        Arm(
+            "permuted",
+            _changed(random_weights.permute),
+            "fpt",
+            "each pretrained tensor's entries shuffled, frozen",
+            draws_weights=True,
+        ),
+        Arm(
+            "spectrum",
+            _changed(random_weights.keep_spectrum),
+            "fpt",
+            "each pretrained matrix's singular values with random singular "
+            "vectors, frozen",
             draws_weights=True,
         ),
         Arm("bit", _bit, "fpt", "pretrained on bit memory, frozen"),
@@ -136,6 +185,35 @@ ARMS = {
             "full",
             "never pretrained, all trained",
             draws_weights=True,
+            takes_init=True,
+        ),
+        # Source of these three: Tan et al., 2024, arXiv 2406.16964.
+        Arm(
+            "no_blocks",
+            _random,
+            "full",
+            "no blocks at all: input, positions, final norm and output, all "
+            "trained",
+            depth=0,
+            draws_weights=True,
+            takes_init=True,
+        ),
+        Arm(
+            "one_attention",
+            _attention,
+            "full",
+            "one layer of attention, never pretrained, all trained",
+            draws_weights=True,
+            takes_init=True,
+        ),
+        Arm(
+            "one_block",
+            _random,
+            "full",
+            "one block, never pretrained, all trained",
+            depth=1,
+            draws_weights=True,
+            takes_init=True,
         ),
         Arm(
             "lstm",
@@ -143,6 +221,8 @@ ARMS = {
             "full",
             "an LSTM of 3 layers, all trained",
             draws_weights=True,
+            takes_init=True,
+            is_lstm=True,
         ),
         Arm(
             "random_lstm",
@@ -150,6 +230,8 @@ ARMS = {
             "fpt",
             "an LSTM of 3 layers with a frozen recurrent core",
             draws_weights=True,
+            takes_init=True,
+            is_lstm=True,
         ),
         Arm(
             "random_lstm_deep",
@@ -158,9 +240,15 @@ ARMS = {
             "an LSTM of 12 residual layers with positions and a frozen "
             "recurrent core",
             draws_weights=True,
+            takes_init=True,
+            is_lstm=True,
         ),
     )
 }
+
+
+# The settings of a run that only arms with `takes_init` have.
+INIT_SETTINGS = ("init_scale", "random_init")
 
 
 def get(name: str) -> Arm:

@@ -39,6 +39,12 @@ class RunConfig:
         learning_rate: float, Adam learning rate.
         seed: int, seed of the new layers, the random arm's weights, the order
             of the training data, and dropout.
+        init_scale: float, for arms whose weights are drawn at random a factor
+            on their standard deviation; see `keras_fpt.random_weights.Draw`.
+        random_init: string, how such weights are drawn; see `Draw`. `None` is
+            `"gpt2"`.
+        recipe: string, a key of `keras_fpt.runs.recipes.RECIPES`, which holds
+            defaults of other options. `None` is this package's own recipe.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
         options: dict, options of the task itself; see `keras_fpt.tasks.get`.
         source: string, path of the user's own data, of which `task` is then
@@ -61,8 +67,9 @@ class RunConfig:
     )
     arm: str = option(
         "fpt",
-        "Where the weights come from: fpt, random, statistics, bit, vit, "
-        "finetune, full, lstm, random_lstm or random_lstm_deep.",
+        "Where the weights come from: fpt, random, statistics, permuted, "
+        "spectrum, bit, vit, finetune, full, no_blocks, one_attention, "
+        "one_block, lstm, random_lstm or random_lstm_deep.",
     )
     model: ModelOptions = ModelOptions()
     cache_features: bool = option(
@@ -87,6 +94,29 @@ class RunConfig:
     )
     seed: int = option(
         0, "Random seed of new layers, random weights, data order and dropout."
+    )
+    init_scale: float = option(
+        1.0,
+        "Factor on the standard deviation of weights that are drawn at "
+        "random; for the arms random, full, lstm and those like them.",
+        describes_run=True,
+        since="0.2.0",
+    )
+    random_init: str | None = option(
+        None,
+        "How such weights are drawn: gpt2; flat, which does not scale residual "
+        "projections down, as in transformers 4.1.1; or uniform.",
+        default_text="gpt2",
+        describes_run=True,
+        since="0.2.0",
+    )
+    recipe: str | None = option(
+        None,
+        "Defaults of other options, also for how the task is encoded: "
+        "reference, which does what the reference code of Lu et al. does.",
+        default_text="this package's own",
+        describes_run=True,
+        since="0.2.0",
     )
     data_dir: str | None = option(
         None, "Folder of the task's data.", default_text="the task's own"

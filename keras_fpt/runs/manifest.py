@@ -71,7 +71,7 @@ class Manifest:
         names = ["preset", "arm", "dtype"]
         if arms.get(str(self.configuration.get("arm"))).draws_weights:
             # Some of these arms are as large as the task's sequences need.
-            names += ["seed", "task", "options"]
+            names += ["seed", "task", "options", *arms.INIT_SETTINGS]
         parts = [self.configuration.get(name) for name in names]
         return json.dumps([*parts, self.paths.get("preset")])
 

@@ -19,7 +19,7 @@ def make_backbone(run: ResolvedRun) -> Any:
         FileNotFoundError, ValueError: the preset cannot be loaded.
     """
     return run.arm.make_backbone(
-        run.preset, run.task, run.seed, run.model.dtype
+        run.preset, run.task, run.draw, run.model.dtype
     )
 
 

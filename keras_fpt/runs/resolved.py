@@ -9,7 +9,8 @@ from typing import Any, Self
 from keras_fpt import freezing, options, tasks
 from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
-from keras_fpt.runs import arms
+from keras_fpt.random_weights import Draw
+from keras_fpt.runs import arms, recipes
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
@@ -26,7 +27,8 @@ class ResolvedRun:
     """Everything that decides a run's result, apart from versions.
 
     Args:
-        config: the `RunConfig` that was resolved.
+        config: the `RunConfig` that was resolved, with the defaults of its
+            recipe.
         task: the `Task`.
         preset: the `Preset`.
         arm: the `Arm`.
@@ -54,6 +56,14 @@ class ResolvedRun:
     def seed(self) -> int:
         """The run's seed."""
         return self.config.seed
+
+    @property
+    def draw(self) -> Draw:
+        """How the arm draws weights, if it does."""
+        config = self.config
+        return Draw(
+            config.seed, config.init_scale, config.random_init or "gpt2"
+        )
 
     @property
     def named_data(self) -> str | None:
@@ -115,6 +125,8 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         ValueError: a value is out of range or unknown.
         FileNotFoundError: the task's data does not exist.
     """
+    arm = arms.get(config.arm)
+    config = recipes.apply(config, arm)
     own = json.loads(json.dumps(config.options))  # tuples become lists
     if "labels" in own:
         own["labels"] = _absolute(own["labels"])
@@ -123,7 +135,6 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         source = str(pathlib.Path(config.task).resolve())
     if task is None:
         task = load_task(config.task, config.data_dir, own, source)
-    arm = arms.get(config.arm)
     given = config.model
     run = ResolvedRun(
         config=config,
@@ -133,7 +144,8 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         model=dataclasses.replace(
             given,
             policy=given.policy or arm.policy,
-            dropout=_or(given.dropout, task.recipe.dropout),
+            depth=_or(given.depth, arm.depth),
+            dropout=_or(given.dropout, recipes.dropout(config, task)),
             learned_positions=given.learned_positions or arm.learned_positions,
         ),
         steps=_or(config.steps, task.recipe.steps),
@@ -157,6 +169,13 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
+    if not run.arm.takes_init and run.draw != Draw(run.seed):
+        drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]
+        raise ValueError(
+            "init_scale and random_init are for weights that are drawn at "
+            f"random, which the arm '{run.arm.name}' does not have. Leave them "
+            f"out, or use one of the arms {', '.join(drawn)}."
+        )
     for name, default in _PYTHON_ONLY.items():
         if getattr(run.model, name) != default:
             raise ValueError(

@@ -199,9 +199,11 @@ def _read_finished(
     metrics = folder.read_metrics(run_folder)
     if test and "test_accuracy" not in metrics:
         LOGGER.info("Evaluating on test.")
-        metrics |= test_metrics(run, load_model(run, run_folder))
+        tested, examples = test_metrics(run, load_model(run, run_folder))
+        metrics |= tested
         if distribution.is_first_process():
             with folder.lock(run_folder):
+                examples.write(run_folder)
                 write_metrics(run_folder, metrics)
     return metrics
 

@@ -131,11 +131,20 @@ class SweepConfig:
         return self.run.seed + (not self.shares_seed)
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
-        """For each arm, its `RunConfig` with some settings."""
-        return {
-            arm: self.run.with_settings(arm=arm, **settings)
-            for arm in self.arms
-        }
+        """For each arm, its `RunConfig` with some settings.
+
+        Arms whose weights are not drawn at random go without the settings of
+        the draw, so that one search of both kinds of arms is possible.
+        """
+        configs = {}
+        for arm in self.arms:
+            config = self.run.with_settings(arm=arm, **settings)
+            if not arms.get(arm).takes_init:
+                config = config.with_settings(
+                    **{n: getattr(RunConfig, n) for n in arms.INIT_SETTINGS}
+                )
+            configs[arm] = config
+        return configs
 
     def to_json(self) -> str:
         """The configuration as JSON text."""

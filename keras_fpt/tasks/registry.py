@@ -51,8 +51,9 @@ def get(
 
     Args:
         name: string; `-` may stand for `_`. A variant follows a colon:
-            `"listops:bracketless"`. Or the path of your own file or folder,
-            see `keras_fpt.tasks.user_data.from_path`.
+            `"listops:bracketless"`, or `"mnist:reference"` for the encoding
+            of the reference code of Lu et al. Or the path of your own file or
+            folder, see `keras_fpt.tasks.user_data.from_path`.
         data_dir: folder of the task's data, for tasks that read files.
             `None` is the task's default folder.
         **options: options of the task, such as `max_length` of `listops` and
@@ -84,6 +85,11 @@ def get(
     make = importlib.import_module(_MODULES[key]).task
     if variant:
         options["variant"] = variant
+    if options.get("variant") == "reference":
+        from keras_fpt.tasks import reference
+
+        del options["variant"]
+        return reference.make(key, get, data_dir, options)
     unknown = options.keys() - inspect.signature(make).parameters.keys()
     if unknown:
         raise ValueError(

@@ -63,12 +63,16 @@ class Stored:
             returns another `x` for training; `None` for no augmentation.
         more_splits: tuple of the names of held-out splits other than
             validation and test.
+        pad_token: int, sequences are padded with this token to the longest of
+            their batch, without a mask. `None` pads them to one of a few
+            lengths, with a mask.
     """
 
     read: Callable[[], Mapping[str, Examples]]
     encode: Callable | None = None
     augment: Callable | None = None
     more_splits: tuple[str, ...] = ()
+    pad_token: int | None = None
 
     @property
     def held_out_splits(self) -> tuple[str, ...]:
@@ -110,7 +114,7 @@ class Stored:
         def make(number, indices):
             rows = tf.gather(x, indices)
             if is_ragged:
-                return _pad(rows, longest), tf.gather(y, indices)
+                return self._pad(rows, longest), tf.gather(y, indices)
             if self.augment:
                 stream = tf.constant([seed, AUGMENTATION], tf.int32)
                 rows = self.augment(
@@ -179,7 +183,9 @@ class Stored:
 
         def make(indices):
             rows = tf.gather(x, indices)
-            tokens = _pad(rows, longest) if is_ragged else self._tokens(rows)
+            tokens = (
+                self._pad(rows, longest) if is_ragged else self._tokens(rows)
+            )
             return tokens if y is None else (tokens, tf.gather(y, indices))
 
         return batches.map(make).prefetch(2)
@@ -195,6 +201,11 @@ class Stored:
     def groups(self, split: str) -> np.ndarray | None:
         """The groups of a split's examples, see `Examples`."""
         return self.splits[split].groups
+
+    def _pad(self, x, longest):
+        if self.pad_token is None:
+            return _pad(x, longest)
+        return x.to_tensor(self.pad_token)
 
     def _tokens(self, x):
         return self.encode(x) if self.encode else x

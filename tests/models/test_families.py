@@ -179,6 +179,26 @@ class TestGroups:
         assert counts == case.family.groups
 
     @pytest.mark.backend_free
+    def test_each_block_has_its_part_of_a_group(self, case):
+        shared = case.name == "albert"  # Its blocks are one.
+        parts = []
+        for index in (0, -1 if shared else 1):
+            trains = freezing.names_weight(
+                case.backbone, f"feedforward:{index}"
+            )
+            parts.append(
+                {v.path for v in case.backbone.weights if trains(v.path)}
+            )
+        assert parts[0] and parts[1]
+        assert (parts[0] == parts[1]) == shared
+        groups = freezing.parameter_groups(
+            FPTClassifier(case.backbone, input_dim=3)
+        )
+        assert parts[0] | parts[1] == {v.path for v in groups["feedforward"]}
+        with pytest.raises(ValueError, match="names block 2"):
+            freezing.names_weight(case.backbone, "feedforward:2")
+
+    @pytest.mark.backend_free
     def test_norms_are_the_weights_of_norm_layers(self, case):
         model = FPTClassifier(case.backbone)
         groups = freezing.parameter_groups(model)

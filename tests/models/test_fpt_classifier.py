@@ -436,7 +436,7 @@ def test_bert_with_every_readout(data, readout):
         ({"num_classes": 0}, "num_classes to be an integer of at least 1"),
         ({"input_dim": True}, "input_dim to be an integer .* received True"),
         ({"learned_positions": True}, "learned_positions to be an integer"),
-        ({"depth": 1.5}, "depth to be an integer of at least 1"),
+        ({"depth": 1.5}, "depth to be an integer of at least 0"),
         ({"input_dim": 0}, "input_dim to be an integer of at least 1"),
         ({"input_dim": 3, "vocabulary_size": 5}, "not both"),
         ({"dropout": 1.0}, "dropout rate from 0 to below 1"),

@@ -92,3 +92,18 @@ def test_mixed_precision(data):
     losses = model.fit(*data, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert {v.dtype for v in model.weights} == {"float32"}
+
+
+def test_random_states_are_drawn_in_every_call(data):
+    outputs = {}
+    for random_states in (False, True):
+        backbone = LSTMBackbone(8, 1, random_states=random_states)
+        model = FPTClassifier(backbone, input_dim=3)
+        outputs[random_states] = [
+            keras.ops.convert_to_numpy(model(data[0], training=False))
+            for _ in range(2)
+        ]
+    np.testing.assert_array_equal(*outputs[False])
+    assert (outputs[True][0] != outputs[True][1]).any()
+    again = LSTMBackbone.from_config(backbone.get_config())
+    assert again.random_states

@@ -19,7 +19,7 @@ from keras_fpt.runs import (
 
 # Twelve layers take long. What freezes and trains one of the others does so for
 # all, on every backend.
-MARKS = {"random_lstm_deep": pytest.mark.slow, "fpt": ()}
+MARKS = {"random_lstm_deep": pytest.mark.slow, "fpt": (), "one_attention": ()}
 QUICK = [
     pytest.param(name, marks=MARKS.get(name, pytest.mark.backend_free))
     for name in arms.ARMS
@@ -29,7 +29,9 @@ QUICK = [
 @pytest.fixture(autouse=True)
 def home(small_evaluations, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
-    small = functools.partial(BitMemoryConfig, steps=2, batch_size=8)
+    small = functools.partial(
+        BitMemoryConfig, steps=2, batch_size=8, target_accuracy=0.0
+    )
     monkeypatch.setattr(bit_memory, "BitMemoryConfig", small)
 
 
@@ -66,6 +68,8 @@ def test_what_an_arm_freezes_stays_bit_identical(arm, preset, vit):
     trained = freezing.parse_policy(model.policy)
     groups = freezing.parameter_groups(model)
     frozen = [v for g, vs in groups.items() if g not in trained for v in vs]
+    assert sum(map(len, groups.values())) == len(model.weights)
+    assert arm == "vit" or groups["other"] == []
     before = snapshot(frozen)
     changing = snapshot(model.trainable_variables)
     model.fit(task.datasets(8).train, steps_per_epoch=5, verbose=0)
@@ -115,7 +119,7 @@ def test_lstms_have_the_width_of_the_preset(preset):
 
 @pytest.mark.backend_free
 def test_the_seed_changes_what_is_drawn(preset):
-    for arm in ("random", "statistics", "lstm"):
+    for arm in ("random", "statistics", "permuted", "spectrum", "lstm"):
         first, second = (make(arm, preset, seed=s)[0] for s in (0, 1))
         same = [
             np.array_equal(a, b)
@@ -126,6 +130,21 @@ def test_the_seed_changes_what_is_drawn(preset):
             )
         ]
         assert not all(same), arm
+
+
+@pytest.mark.backend_free
+def test_a_draw_is_for_arms_that_draw(preset):
+    usual, wide, flat = (
+        make("random", preset, **changes)[0].backbone.get_weights()
+        for changes in ({}, {"init_scale": 2.0}, {"random_init": "flat"})
+    )
+    assert any((a != b).any() for a, b in zip(usual, wide, strict=True))
+    assert any((a != b).any() for a, b in zip(usual, flat, strict=True))
+    for arm in ("fpt", "permuted"):
+        with pytest.raises(ValueError, match=f"'{arm}' does not.*random, full"):
+            make(arm, preset, init_scale=2.0)
+    with pytest.raises(ValueError, match="Unknown random_init 'flatter'"):
+        make("random", preset, random_init="flatter")
 
 
 @pytest.mark.backend_free
@@ -145,6 +164,21 @@ def test_bit_pretrains_once_and_then_takes_what_is_there(preset, capsys):
             first.backbone.get_weights(), of_preset, strict=True
         )
     )
+
+
+@pytest.mark.backend_free
+def test_bit_refuses_what_did_not_solve_bit_memory(preset, monkeypatch):
+    monkeypatch.setattr(bit_memory, "STEPS_BETWEEN_TESTS", 1)
+    config = BitMemoryConfig(preset, steps=5, batch_size=4, target_accuracy=0.2)
+    # Guessing is right half of the time, so it ends after the first test.
+    record = bit_memory.pretrain_bit_memory(config)
+    assert record["steps"] == 1
+    monkeypatch.setattr(bit_memory, "BitMemoryConfig", BitMemoryConfig)
+    expected = (
+        r"after 1 steps.*of 99% that.*bit-memory --preset .* --steps 2000"
+    )
+    with pytest.raises(ValueError, match=expected):
+        make("bit", preset)
 
 
 @pytest.mark.backend_free
@@ -173,7 +207,10 @@ def test_the_vit_arm_wants_a_vit(preset, vit):
 def test_a_depth_that_is_too_large(preset):
     model, _ = make("fpt", preset, depth=1)
     assert model.backbone.num_layers == 1
-    with pytest.raises(ValueError, match="depth from 1 to 2.*received 3"):
+    bare, _ = make("no_blocks", preset)
+    assert bare.options.depth == bare.backbone.num_layers == 0
+    assert make("no_blocks", preset, depth=1)[0].backbone.num_layers == 1
+    with pytest.raises(ValueError, match="depth from 0 to 2.*received 3"):
         make("fpt", preset, depth=3)
 
 

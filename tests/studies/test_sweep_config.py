@@ -115,3 +115,16 @@ def test_files_that_are_no_sweep(text, tmp_path):
     path.write_text(text)
     with pytest.raises(ValueError, match="sweep.json"):
         SweepConfig.read(path)
+
+
+def test_a_search_of_the_draw_leaves_other_arms_as_they_are():
+    run = RunConfig("bit_xor").with_settings(random_init="flat")
+    sweep = SweepConfig(run, search={"init_scale": (0.5, 1.0)})
+    configs = sweep.configs({"init_scale": 0.5})
+    assert configs["random"].init_scale == 0.5
+    assert configs["random"].random_init == "flat"
+    assert configs["fpt"] == RunConfig("bit_xor", arm="fpt")
+    assert sweep_config.parse_search("init-scale=0.5:4") == (
+        "init_scale",
+        sweep_config.Range(0.5, 4),
+    )
