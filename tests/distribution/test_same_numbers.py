@@ -11,7 +11,7 @@ WORKER = TESTS / "distribution" / "worker.py"
 # On TensorFlow each device takes seconds to start.
 DEVICES = {
     "jax": [8],
-    "tensorflow": [2, pytest.param(4, marks=pytest.mark.slow)],
+    "tensorflow": [4],
 }
 
 
