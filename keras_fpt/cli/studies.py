@@ -205,8 +205,9 @@ def reproduce(
         str,
         typer.Argument(
             help="transfer, modality, architecture, efficiency, attention, "
-            "fit, size, statistics, linear-probe, depth, train-more, groups or "
-            "language-models."
+            "fit, size, statistics, linear-probe, depth, train-more, groups, "
+            "language-models, layer-norm, input-init, no-language-model or "
+            "recipe."
         ),
     ],
     budget: Annotated[

@@ -11,16 +11,28 @@ SIMPLE_RULE = "simple rule"
 
 
 def with_paper(table: Any) -> Any:
-    """The table of arms with a column for the paper's test accuracy.
+    """The table of arms with columns for published test accuracies.
 
     Args:
         table: `pandas.DataFrame` of `summarize`.
+
+    Returns:
+        The table with `paper_test_accuracy` and `paper_source`, of Lu et al.,
+        and `rothermel_test_accuracy`. Variants of a task that reproduce the
+        reference code have the figures of the task.
     """
-    figures = [
-        None if settings else published_figures.TEST_ACCURACY.get((task, arm))
-        for task, arm, settings in table.index
-    ]
-    return table.assign(paper_test_accuracy=figures)
+    paper, rothermel = [], []
+    for task, arm, settings in table.index:
+        name = task.removesuffix(":reference")
+        paper.append(published_figures.PAPER.get((name, arm, settings)))
+        rothermel.append(
+            None if settings else published_figures.ROTHERMEL.get((task, arm))
+        )
+    return table.assign(
+        paper_test_accuracy=[f and f.accuracy for f in paper],
+        paper_source=[f.source if f else "" for f in paper],
+        rothermel_test_accuracy=[f and f.accuracy for f in rothermel],
+    )
 
 
 def with_floors(table: Any, runs: Any) -> Any:

@@ -69,7 +69,9 @@ def _measure(
     """The metrics, the right answers, and the error of a test without any."""
     task, batch_size = run.task, run.batch_size
     train = first_batches(
-        task.data.train(batch_size, run.seed, first_batch=0),
+        task.data.train(
+            batch_size, run.seed, first_batch=0, is_augmented=False
+        ),
         train_subset_size(task),
         batch_size,
     )

@@ -1,4 +1,7 @@
-"""The paper's questions as data: reads the files in `questions/`."""
+"""The paper's questions as data: reads the files in `questions/`.
+
+What they share is in `questions/defaults.toml`.
+"""
 
 import dataclasses
 import pathlib
@@ -9,6 +12,8 @@ from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig
 
 FOLDER = pathlib.Path(__file__).parent / "questions"
+_DEFAULTS = "defaults"
+BUDGETS = ("minutes", "hours", "paper")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Budget:
         seeds: int, number of runs of each variant at its best rate.
         steps: dict from the tasks' names to the gradient steps of a run.
         variants: tuple of dicts, used in place of the question's.
+        batch_size: int, or `None` for that of each task.
     """
 
     preset: str
@@ -29,6 +35,7 @@ class Budget:
     seeds: int
     steps: dict[str, int]
     variants: tuple[dict[str, Any], ...] = ()
+    batch_size: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +82,12 @@ class Question:
         """
         chosen = self.budget(budget)
         return [
-            RunConfig(task, steps=steps, data_dir=data_dir).with_settings(
+            RunConfig(
+                task,
+                steps=steps,
+                batch_size=chosen.batch_size,
+                data_dir=data_dir,
+            ).with_settings(
                 # A ViT has a preset of another kind.
                 **_preset(variant, chosen.preset),
                 **variant,
@@ -92,7 +104,8 @@ def _preset(variant: dict[str, Any], preset: str) -> dict[str, str]:
 
 def names() -> list[str]:
     """The names of all questions."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    found = {path.stem for path in FOLDER.glob("*.toml")}
+    return sorted(found - {_DEFAULTS})
 
 
 def load_question(name: str) -> Question:
@@ -106,14 +119,28 @@ def load_question(name: str) -> Question:
         raise ValueError(
             f"Unknown question '{name}'. Expected one of {', '.join(names())}."
         )
-    path = FOLDER / f"{key}.toml"
-    entry = tomllib.loads(path.read_text(encoding="utf-8"))
+    entry, defaults = _read(key), _read(_DEFAULTS)
     budgets = {
-        budget: json_files.from_dict(
-            Budget, entry.pop(budget), f"{path.name}, {budget}"
+        budget: _budget(
+            entry.pop(budget), defaults[budget], f"{key}.toml, {budget}"
         )
-        for budget in ("minutes", "hours", "paper")
+        for budget in BUDGETS
     }
     entry |= {"budgets": {}, "name": key}
-    question = json_files.from_dict(Question, entry, path.name)
+    question = json_files.from_dict(Question, entry, f"{key}.toml")
     return dataclasses.replace(question, budgets=budgets)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _budget(
+    entry: dict[str, Any], defaults: dict[str, Any], where: str
+) -> Budget:
+    """A budget of a question, with the steps of the tasks that it names."""
+    if "tasks" in entry:
+        entry["steps"] = {
+            task: defaults["steps"][task] for task in entry.pop("tasks")
+        }
+    return json_files.from_dict(Budget, {**defaults, **entry}, where)

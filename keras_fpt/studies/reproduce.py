@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 import time
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_fpt import files
-from keras_fpt.reports import attention_map, write_report
+from keras_fpt.reports import attention_map, attention_share, write_report
 from keras_fpt.results import describe, finished_final, load_runs, not_run
 from keras_fpt.runs import folder, resolve
 from keras_fpt.studies import study_folder
@@ -17,6 +18,7 @@ from keras_fpt.studies.deadline import Deadline
 from keras_fpt.studies.question import Question
 from keras_fpt.studies.variant_search import run_variants
 
+LOGGER = logging.getLogger(__name__)
 CONFIG = "question.json"
 RUNS = "runs"
 REPORT = "report.html"
@@ -93,14 +95,23 @@ def run_question(
 
 
 def _draw_attention(output: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Attention maps of each task's first final run, by their captions."""
+    """Attention maps of the first final run of each arm, by their captions.
+
+    The arm `fpt` gives `attention-TASK.png`, another one
+    `attention-TASK-ARM.png`.
+    """
     final = finished_final(load_runs(output))
     pictures = {}
-    for task, group in final.groupby("task", sort=False):
-        path = output / f"attention-{files.safe_name(task)}.png"
+    for (task, arm), group in final.groupby(["task", "arm"], sort=False):
+        name = files.safe_name(task) + (f"-{arm}" if arm != "fpt" else "")
+        path = output / f"attention-{name}.png"
         run = group.iloc[0]
         attention_map(run["folder"], path, overwrite=True)
-        caption = f"Attention on {task}: the run `{run['folder']}`"
+        caption = f"Attention of {arm} on {task}: the run `{run['folder']}`"
+        share = attention_share(run["folder"])
+        if share is not None:
+            caption += f". {share}"
+            LOGGER.info(f"{task}, {arm}: {share}.")
         pictures[caption] = path
     return pictures
 

@@ -32,7 +32,23 @@ def task(data_dir: str | None = None) -> Task:
         num_output_tokens=TOKENS_PER_STRING,
         labels_per_token=BITS_PER_TOKEN,
         simple_rules={"copying the shown bits": copy_shown_bits},
+        answer_tokens=recalled_tokens,
     )
+
+
+def recalled_tokens(x: np.ndarray) -> np.ndarray:
+    """The positions of the tokens that hold the bits of the masked string.
+
+    Args:
+        x: float array `(batch, 120, 50)`, see `make_batch`.
+
+    Returns:
+        int array `(batch, 20)`.
+    """
+    strings = x.reshape(len(x), NUM_STRINGS + 1, NUM_BITS)
+    agreement = np.einsum("bsn,bn->bs", strings[:, :-1], strings[:, -1])
+    first = agreement.argmax(axis=1)[:, None] * TOKENS_PER_STRING
+    return first + np.arange(TOKENS_PER_STRING)
 
 
 def copy_shown_bits(x: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Bit XOR: the elementwise exclusive or of two strings of bits."""
 
+import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks.generated import PAPER_ORIGIN, Generated
@@ -26,7 +27,20 @@ def task(data_dir: str | None = None) -> Task:
         recipe=Recipe(steps=500, dropout=0.0),
         input_dim=1,
         num_output_tokens=NUM_BITS,
+        answer_tokens=other_bits,
     )
+
+
+def other_bits(x: np.ndarray) -> np.ndarray:
+    """The positions of the bits with which those of the output are combined.
+
+    Args:
+        x: float array `(batch, 10, 1)`, see `make_batch`.
+
+    Returns:
+        int array `(batch, 5)`.
+    """
+    return np.tile(np.arange(NUM_BITS), (len(x), 1))
 
 
 def make_batch(batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -39,9 +39,20 @@ class Generated:
     fingerprint = None
 
     def train(
-        self, batch_size: int, seed: int, first_batch: int
+        self,
+        batch_size: int,
+        seed: int,
+        first_batch: int,
+        is_augmented: bool = True,
     ) -> tf.data.Dataset:
-        """Endless batches, from batch number `first_batch`."""
+        """Endless batches, from batch number `first_batch`.
+
+        Args:
+            batch_size: int.
+            seed: int.
+            first_batch: int.
+            is_augmented: ignored: no example is changed.
+        """
         numbers = tf.data.Dataset.counter(first_batch)
         return numbers.map(self._maker(batch_size, seed, "train")).prefetch(2)
 

@@ -102,9 +102,20 @@ class Stored:
         return digest.hexdigest()
 
     def train(
-        self, batch_size: int, seed: int, first_batch: int
+        self,
+        batch_size: int,
+        seed: int,
+        first_batch: int,
+        is_augmented: bool = True,
     ) -> tf.data.Dataset:
-        """Endless batches, from batch number `first_batch`."""
+        """Endless batches, from batch number `first_batch`.
+
+        Args:
+            batch_size: int.
+            seed: int.
+            first_batch: int.
+            is_augmented: bool, whether examples are changed by `augment`.
+        """
         x, y, *_ = self.splits["train"]
         y = tf.constant(y)
         is_ragged = isinstance(x, tf.RaggedTensor)
@@ -115,7 +126,7 @@ class Stored:
             rows = tf.gather(x, indices)
             if is_ragged:
                 return self._pad(rows, longest), tf.gather(y, indices)
-            if self.augment:
+            if self.augment and is_augmented:
                 stream = tf.constant([seed, AUGMENTATION], tf.int32)
                 rows = self.augment(
                     rows, tf.random.fold_in(stream, number, alg="philox")

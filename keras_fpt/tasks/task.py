@@ -85,6 +85,9 @@ class Task:
         simple_rules: dict from names to functions of a batch of inputs (as
             in `datasets`, in NumPy) that return answers in the shape of the
             labels: how one may answer without learning the task.
+        answer_tokens: function from a batch of inputs to an int array
+            `(batch, num_output_tokens)`, the position of the token that holds
+            the answer of each output token; `None` if no single one does.
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
     """
@@ -107,6 +110,7 @@ class Task:
     simple_rules: Mapping[str, Callable] = dataclasses.field(
         default_factory=dict
     )
+    answer_tokens: Callable | None = None
     reader: Any = None
 
     @property

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_fpt import cli, tasks
-from keras_fpt.reports import attention_maps
+from keras_fpt.reports import attention_maps, attention_share
 from keras_fpt.runs import RunConfig, load_trained, train
 
 pytestmark = pytest.mark.backend_free
@@ -31,6 +31,20 @@ def test_it_draws_what_the_model_attends_to(folder, block, panels, tmp_path):
     scores = model.attention_scores(x, average_heads=block is None)[:, 3]
     expected = scores if block is None else scores[block]
     np.testing.assert_allclose(drawn, expected, atol=1e-6)
+
+
+def test_the_share_of_attention_on_the_answer(folder):
+    share = attention_share(folder)
+    run, model = load_trained(folder)
+    (x, _), *_ = run.task.held_out("validation", 50).as_numpy_iterator()
+    scores = model.attention_scores(x)
+    expected = [
+        np.mean([block[:, 5 + i, i] for i in range(5)]) for block in scores
+    ]
+    np.testing.assert_allclose(share.blocks, expected, rtol=1e-5)
+    # The tokens that answer see themselves and all before them.
+    assert share.uniform == pytest.approx(np.mean(1 / np.arange(6, 11)))
+    assert f"uniform attention would be {share.uniform:.1%}" in str(share)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_page_with_everything_in_it(runs, tmp_path):
     assert page.loaded == [] and "script" not in page.tags
     assert page.tags.count("svg") == 2
     assert "82.00 ± 12.71" in page.cells  # of 0.81 and 0.83
-    assert "100.00" in page.cells  # the paper's bit XOR
+    assert "100.00 (table 1)" in page.cells  # the paper's bit XOR
     assert "5 finished runs, 1 diverged." in text
     assert '"cannot-be-told">cannot be told: best rate at the edge<' in text
     assert "0.001 (highest tried)" in page.cells

@@ -18,12 +18,40 @@ pytestmark = [
 NAMES = {
     *("transfer", "modality", "architecture", "efficiency", "attention"),
     *("fit", "size", "statistics", "linear-probe", "depth", "train-more"),
-    *("groups", "language-models"),
+    *("groups", "language-models", "layer-norm", "input-init"),
+    *("no-language-model", "recipe"),
 }
 
 
-def test_all_thirteen_questions_are_there():
-    assert set(question.names()) == NAMES and len(NAMES) == 13
+def test_all_questions_are_there():
+    assert set(question.names()) == NAMES and len(NAMES) == 17
+
+
+def test_questions_share_their_defaults():
+    loaded = question.load_question("transfer")
+    rates = loaded.budget("paper").learning_rates
+    assert (min(rates), max(rates)) == (1e-5, 1e-2)
+    assert loaded.budget("paper").batch_size == 2
+    assert all(c.batch_size == 2 for c in loaded.configs("paper"))
+    assert all(c.batch_size is None for c in loaded.configs("hours"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["size", "depth", "groups", "attention", "layer-norm", "language-models"],
+)
+@pytest.mark.parametrize("budget", ["minutes", "paper"])
+def test_pretrained_arms_are_paired_with_random_ones(name, budget):
+    configs = question.load_question(name).configs(budget)
+    kinds = {
+        arm: {
+            dataclasses.replace(c, arm="").identity().__repr__()
+            for c in configs
+            if c.arm == arm
+        }
+        for arm in ("fpt", "random")
+    }
+    assert kinds["fpt"] == kinds["random"] != set()
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -115,14 +143,14 @@ def test_a_dry_run_lists_runs_and_their_cost(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "reproduce", "size", "--dry-run") == 0
     output = capsys.readouterr().out
-    assert "gpt2_base_en" in output and "8 runs, 320 steps" in output
+    assert "gpt2_base_en" in output and "20 runs, 800 steps" in output
     assert "floating-point operations" in output
     assert "9.0 minutes at the latest" in output
     assert not any(tmp_path.iterdir())
     options = ("reproduce", "size", "--dry-run", "--budget", "paper")
     assert run(monkeypatch, *options) == 0
     output = capsys.readouterr().out
-    assert "18 runs, 7,200,000 steps" in output and "days or more" in output
+    assert "60 runs, 24,000,000 steps" in output and "days or more" in output
 
 
 def test_the_command_line_names_what_is_wrong(monkeypatch, capsys):

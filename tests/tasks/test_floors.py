@@ -142,3 +142,16 @@ def test_proteins_of_one_superfamily_hang_together():
     assert groups.tolist() == [0, 1, 0]
     unknown = [*records, tape.Protein("3", "MKV", 0, "where")]
     assert remote_homology._superfamilies(unknown) is None
+
+
+def test_which_token_holds_an_answer():
+    (batch,) = tasks.get("bit_memory").held_out("test", 20).take(1)
+    x, y = batch[0].numpy(), batch[1].numpy()
+    holding = tasks.get("bit_memory").answer_tokens(x)
+    found = x[np.arange(20)[:, None], holding].reshape(20, -1) > 0
+    np.testing.assert_array_equal(found, y)
+    (batch,) = tasks.get("bit_xor").held_out("test", 20).take(1)
+    x, y = batch[0].numpy()[..., 0], batch[1].numpy()
+    other = tasks.get("bit_xor").answer_tokens(batch[0].numpy())
+    bits = np.take_along_axis(x, other, 1)
+    np.testing.assert_array_equal(bits != x[:, 5:], y)
