@@ -43,7 +43,7 @@ def print_arms(summary: Any) -> None:
 
 def _mean(row: Any, name: str) -> str:
     half = _format(100 * row[f"{name}_interval"], ".2f")
-    return f"{row[name]:.2%}" + (f" ± {half}" if half else "")
+    return _format(row[name], ".2%") + (f" ± {half}" if half else "")
 
 
 def _format(value: Any, form: str) -> str:

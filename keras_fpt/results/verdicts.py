@@ -135,7 +135,44 @@ def claims(runs: Any) -> list[Claim]:
         found = [p for p in _pairs(group, _OURS) if p[-1].arm in _CLAIMS]
         found.sort(key=lambda pair: list(_CLAIMS).index(pair[-1].arm))
         pairs += found
-    return judge(pairs)
+    return judge(pairs) + _not_comparable(runs, pairs)
+
+
+def _not_comparable(
+    runs: Any, pairs: Sequence[tuple[str, str, ArmResult, ArmResult]]
+) -> list[Claim]:
+    """Claims on arms that were only trained for other steps or batch sizes."""
+    compared = {(task, b.arm, b.settings) for task, _, _, b in pairs}
+    found = []
+    for task, group in runs.groupby("task", sort=False):
+        results = at_best_rates(arm_results(group))
+        for ours in results:
+            for theirs in results:
+                key = (task, theirs.arm, theirs.settings)
+                if (
+                    ours.arm != _OURS
+                    or theirs.arm not in _CLAIMS
+                    or ours.settings != theirs.settings
+                    or key in compared
+                ):
+                    continue
+                compared.add(key)
+                found.append(
+                    Claim(
+                        str(task),
+                        _text(ours, theirs),
+                        ours.name,
+                        theirs.name,
+                        Difference(np.nan, np.nan, np.nan, np.nan, "", False),
+                        np.nan,
+                        CANNOT_BE_TOLD,
+                        f"{ours.name} had {ours.steps:,} steps of "
+                        f"{ours.batch_size} examples and {theirs.name} "
+                        f"{theirs.steps:,} of {theirs.batch_size}, which are "
+                        "not comparable.",
+                    )
+                )
+    return found
 
 
 def _pairs(

@@ -85,7 +85,11 @@ def test_arms_of_other_steps_are_not_compared(tmp_path):
             write_run(
                 folder, accuracy + seed / 100, arm=arm, seed=seed, steps=steps
             )
-    assert verdicts.claims(load_runs(tmp_path)) == []
+    (claim,) = verdicts.claims(load_runs(tmp_path))
+    assert claim.status == "cannot be told" and np.isnan(claim.difference.gain)
+    assert "fpt had 30 steps" in claim.evidence
+    assert "random 60" in claim.evidence
+    assert "not comparable" in claim.evidence
 
 
 def test_claims_of_all_tasks_are_corrected_together(tmp_path):
