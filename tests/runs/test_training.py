@@ -244,7 +244,7 @@ def test_resume_on_another_backend_is_refused(config, tmp_path):
     checkpoints.write_arrays(
         tmp_path / "checkpoints" / "000000003.safetensors",
         {},
-        {"backend": "mlx"},
+        {"backend": "mlx", "step": 3},
     )
     with pytest.raises(ValueError, match="KERAS_BACKEND=mlx"):
         recorder.Recorder(tmp_path, resolve(config), StopSignals())
