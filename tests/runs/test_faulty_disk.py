@@ -9,11 +9,13 @@ import os
 import pathlib
 import re
 
+import numpy as np
 import pytest
 from interrupting import config, result, small_evaluations
 
 from keras_fpt.files import checkpoints
-from keras_fpt.runs import finishing, recorder, train, training
+from keras_fpt.runs import finishing, recorder, test_examples, train, training
+from keras_fpt.runs.test_examples import RightAnswers
 
 pytestmark = pytest.mark.backend_free
 # The functions through which files are written, read, renamed and removed,
@@ -109,7 +111,9 @@ def fit_in_no_time(run, model, recorder):
 
 def measure_in_no_time(run, model, rows, test):
     measured = {"test_accuracy": 0.75, "wall_seconds": rows[-1]["seconds"]}
-    return {**run.settings(), **measured}
+    right = np.array([1.0, 1.0, 1.0, 0.0])
+    examples = RightAnswers(right, {"majority class": 1 - right})
+    return {**run.settings(), **measured}, examples, None
 
 
 def test_each_operation_on_files_may_fail(
@@ -136,7 +140,9 @@ def test_each_operation_on_files_may_fail(
             assert max(steps, default=0) >= kept
             kept = max(steps, default=0)
     assert result(folder) == result(tmp_path / "expected")
-    for name in ("checkpoint", "adapter", "config", "history", "metrics"):
+    assert test_examples.read(folder).run.tolist() == [1, 1, 1, 0]
+    names = ("checkpoint", "adapter", "config", "history", "metrics")
+    for name in (*names, "test_examples"):
         for operation in ("open", "fsync", "replace"):
             assert any(
                 failed == operation and file.startswith(name)
