@@ -95,7 +95,7 @@ def small(preset):
         {"arm": "random"},
         {"arm": "fpt", "preset": "nowhere/at_all"},
     )
-    budget = Budget(preset, (1e-3, 1e-2), 2, {"bit_xor": 25}, variants)
+    budget = Budget(preset, (1e-3, 1e-2), 1, {"bit_xor": 10}, variants)
     return dataclasses.replace(
         asked, budgets={"minutes": budget}, draws_attention=True
     )
@@ -107,9 +107,9 @@ def test_what_can_be_had_is_run_and_the_rest_is_listed(
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
     folder = tmp_path / "modality"
     _, table = reproduction.run_question(small, "minutes", folder)
-    assert list(table["n"]) == [2, 2, 1]
+    assert list(table["n"]) == [1, 1, 1]
     runs = load_runs(folder)
-    assert len(runs) == 8 and (runs["steps"] == 25).all()
+    assert len(runs) == 6 and (runs["steps"] == 10).all()
     (missing,) = not_run.read(folder)
     assert missing.what == "fpt (preset at_all)"
     assert "There is no preset folder `nowhere/at_all`" in missing.reason
