@@ -70,10 +70,14 @@ def read_runs(folder: pathlib.Path = FOLDER) -> pd.DataFrame:
         i for i, row in enumerate(parser.rows) if row[:2] == ["folder", "task"]
     )
     header, *rows = parser.rows[start:]
-    tasks = json.loads((folder / "floors.json").read_text())["tasks"]
+    tasks = _read_floors(folder)["tasks"]
     return pd.DataFrame(
         [_run(dict(zip(header, row, strict=True)), tasks) for row in rows]
     )
+
+
+def _read_floors(folder: pathlib.Path) -> dict[str, Any]:
+    return json.loads((folder / "floors.json").read_text(encoding="utf-8"))
 
 
 def _run(shown: dict[str, str], tasks: dict[str, Any]) -> dict[str, Any]:
@@ -178,8 +182,11 @@ def arms_with_floors(
     )
 
 
-def arms_markdown(runs: pd.DataFrame, table: pd.DataFrame) -> str:
+def arms_markdown(
+    runs: pd.DataFrame, table: pd.DataFrame, folder: pathlib.Path = FOLDER
+) -> str:
     """Test accuracies: one row for each task and preset, one column an arm."""
+    linear = _read_floors(folder)["logistic_regression"]
     results = arms_of(runs)
     rows = []
     for task, settings in dict.fromkeys((k[0], k[2]) for k in results):
@@ -191,6 +198,9 @@ def arms_markdown(runs: pd.DataFrame, table: pd.DataFrame) -> str:
             "steps": f"{first.steps:,}",
             "best simple rule": (
                 f"{floor.name} {100 * floor.accuracies.mean:.1f}"
+            ),
+            "linear model": (
+                f"{100 * linear[task]['test']:.1f}" if task in linear else ""
             ),
         }
         for arm in ARMS:
@@ -240,13 +250,13 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def with_tables(page_text: str, tables: dict[str, str]) -> str:
+def with_tables(text: str, tables: dict[str, str]) -> str:
     """A page with its tables replaced, each between comments that name it."""
     for name, table in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
-        before, rest = page_text.split(begin)
-        page_text = before + begin + table + end + rest.split(end)[1]
-    return page_text
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}{table}\n{end}{rest.split(end)[1]}"
+    return text
 
 
 def outputs(folder: pathlib.Path = FOLDER) -> dict[str, str]:
@@ -255,7 +265,7 @@ def outputs(folder: pathlib.Path = FOLDER) -> dict[str, str]:
     arms = arms_with_floors(runs, folder)
     judged = claims_table(runs, first_verdicts(folder))
     tables = {
-        "arms": arms_markdown(runs, arms),
+        "arms": arms_markdown(runs, arms, folder),
         "claims": claims_markdown(judged),
     }
     readme = (folder / "README.md").read_text(encoding="utf-8")
