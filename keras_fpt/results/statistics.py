@@ -223,7 +223,9 @@ def _interval(
         # Seeds that do not vary, with nothing known of the examples: there is
         # no chance in these numbers that could be computed.
         return np.nan, np.nan, np.nan
-    freedom = variance**2 / sum(part**2 / df for part, df in parts)
+    # Zero where nothing but the examples of known variance is drawn.
+    spread = sum(part**2 / df for part, df in parts)
+    freedom = variance**2 / spread if spread else np.inf
     error = np.sqrt(variance)
     half = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
     p_value = 2 * stats.t.sf(abs(gain) / error, freedom)

@@ -201,3 +201,13 @@ def test_swapping_arms_mirrors_their_difference(ours, theirs, groups):
         (-back.gain, -back.high, -back.low, back.p_value),
         atol=1e-12,
     )
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_arms_that_do_not_vary_differ_by_their_examples_alone():
+    ours, theirs = (
+        Accuracies(np.full(3, mean), num_examples=1000) for mean in (0.9, 0.8)
+    )
+    found = difference(ours, theirs)
+    normal = stats.norm.ppf(0.975) * np.sqrt((0.9 * 0.1 + 0.8 * 0.2) / 1000)
+    assert found.high - found.gain == pytest.approx(normal, rel=0.01)
