@@ -339,6 +339,8 @@ class FPTClassifier(keras.Model):
             embeddings = upstream_mask.nan_where_wrong(
                 embeddings, mask, self.num_output_tokens
             )
+            # Other numbers would count as tokens that are not there.
+            mask = ops.cast(mask != 0, "int32")
         if self.position_layer is not None:
             embeddings = embeddings + self.position_layer(embeddings)
         real = mask
