@@ -41,6 +41,20 @@ def waiting(model: Any) -> Iterator[None]:
         yield
 
 
+def use_lock(model: Any, lock: Any) -> None:
+    """Makes threads wait for a model with a lock that is there already.
+
+    With two locks, a thread that has one of them could wait for another
+    thread that has the other one.
+
+    Args:
+        model: a `keras.Model`.
+        lock: a `threading.RLock`.
+    """
+    with _MAKING_LOCKS:
+        _LOCKS[model] = lock
+
+
 @contextlib.contextmanager
 def restored(model: Any) -> Iterator[None]:
     """Within it, a model keeps its weights when Keras's loop over data fails.

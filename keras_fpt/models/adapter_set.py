@@ -9,6 +9,7 @@ from typing import Any, Self
 from keras import ops
 
 from keras_fpt import freezing
+from keras_fpt.compat import jax_lost_state
 from keras_fpt.models import adapters, quantization, rebuilding
 from keras_fpt.models.fpt_classifier import FPTClassifier
 from keras_fpt.presets import Preset
@@ -181,6 +182,7 @@ class AdapterSet:
 
     def _guard(self, model: FPTClassifier) -> None:
         """Lets a model compute only with its own adapter, one at a time."""
+        jax_lost_state.use_lock(model, self._lock)
         for name in _COMPUTING:
             setattr(model, name, self._guarded(model, getattr(model, name)))
         for name in _CHANGING:
