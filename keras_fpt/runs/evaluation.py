@@ -136,20 +136,24 @@ def with_prefix(split: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_metrics(
     run: ResolvedRun, model: FPTClassifier
-) -> tuple[dict[str, Any], RightAnswers]:
+) -> tuple[dict[str, Any], RightAnswers | None]:
     """Metrics on the test split, and on further held-out ones.
 
     Returns:
-        Tuple of a dict, and which test examples were right.
+        Tuple of a dict, and which test examples were right, as `measure` in
+        `test_examples` does.
     """
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
         dataset = run.task.held_out(name, run.batch_size)
         result = _require_finite(evaluate_model(model, dataset), name)
         metrics |= with_prefix(name, result)
-    examples = test_examples.measure(run.task, model, run.batch_size)
-    metrics["test_examples"] = len(examples.run)
-    metrics["test_floors"] = mean_floors(examples.rules)
+    examples = test_examples.measure(
+        run.task, model, run.batch_size, metrics["test_accuracy"]
+    )
+    metrics["test_examples"] = run.task.data.size("test")
+    floors = run.task.floors("test") if examples is None else examples.rules
+    metrics["test_floors"] = mean_floors(floors)
     return metrics, examples
 
 
@@ -190,7 +194,8 @@ def add_test(run_folder: Path, take_over: str | None = None) -> dict[str, Any]:
         tested, examples = test_metrics(run, model)
         metrics = folder.read_metrics(run_folder) | tested
         held.check()
-        examples.write(run_folder)
+        if examples is not None:
+            examples.write(run_folder)
         write_metrics(run_folder, metrics)
     return metrics
 

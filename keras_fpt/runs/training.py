@@ -203,7 +203,8 @@ def _read_finished(
         metrics |= tested
         if distribution.is_first_process():
             with folder.lock(run_folder):
-                examples.write(run_folder)
+                if examples is not None:
+                    examples.write(run_folder)
                 write_metrics(run_folder, metrics)
     return metrics
 

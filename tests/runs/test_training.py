@@ -90,6 +90,28 @@ def test_a_run_keeps_which_test_examples_were_right(finished):
     np.testing.assert_allclose(kept.run, right, atol=1e-6)
 
 
+def test_predictions_that_are_not_those_of_the_test_split_are_not_kept(
+    finished,
+):
+    """As where processes share the batches, or in another order."""
+    task = resolve(run_folder.read_config(finished[0])).task
+    labels = task.test_labels()
+    logits = np.eye(2)[labels]
+
+    class Model:
+        def predict(self, x, verbose):
+            return self.logits
+
+    model = Model()
+    for model.logits, accuracy, is_kept in (
+        (logits, 1.0, True),
+        (logits[::2], 1.0, False),
+        (logits[::-1], 1.0, False),
+    ):
+        found = test_examples.measure(task, model, 50, accuracy)
+        assert (found is not None) == is_kept
+
+
 def test_a_damaged_file_of_test_examples_is_named(finished, tmp_path):
     content = (finished[0] / "test_examples.npz").read_bytes()
     (tmp_path / "test_examples.npz").write_bytes(content[:200])
