@@ -29,11 +29,16 @@ _OURS = "fpt"
 _CLAIMS = {
     "random": "Pretraining on language helps",
     "statistics": "It is not only the statistics of the pretrained weights",
+    "permuted": "It is not only the entries of the pretrained weights",
+    "spectrum": "It is not only their singular values",
     "bit": "Language is better to pretrain on than bit memory",
     "vit": "Language is better to pretrain on than images",
     "finetune": "Frozen is better than finetuned",
     "full": "Frozen is better than trained from scratch",
     "lstm": "It is better than an LSTM trained from scratch",
+    "no_blocks": "The frozen blocks help at all",
+    "one_attention": "It is better than one attention layer that trains",
+    "one_block": "It is better than one block that trains",
 }
 
 
