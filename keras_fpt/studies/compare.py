@@ -109,9 +109,10 @@ class Plan:
 _PLANS = (
     (1.0, (3e-3, 1e-3, 1e-2, 3e-4, 1e-4), 5),
     (0.25, (3e-3, 1e-3, 1e-2, 3e-4), 3),
-    # Of two rates the best would always be at the edge, and intervals from two
-    # seeds would be three times as wide.
+    # Of two rates the best would always be at the edge.
     (0.0, (3e-3, 1e-3, 1e-2), 3),
+    # Intervals from two seeds are three times as wide.
+    (0.0, (3e-3, 1e-3, 1e-2), 2),
 )
 
 
