@@ -3,6 +3,7 @@ from . import cache as cache
 from . import checkpoints as checkpoints
 from . import folder_lock as folder_lock
 from . import json_files as json_files
+from . import npz as npz
 from . import outputs as outputs
 from . import pictures as pictures
 from . import spreadsheets as spreadsheets

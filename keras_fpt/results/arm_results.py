@@ -9,8 +9,8 @@ import numpy as np
 from keras_fpt.results import rates, run_labels
 from keras_fpt.results.statistics import Accuracies, difference
 from keras_fpt.runs import RunConfig, test_examples
+from keras_fpt.tasks import MAJORITY
 
-_MAJORITY = "majority class"
 # The arm and its learning rate are what is compared.
 _COMMON = ("settings", "steps", "batch_size")
 
@@ -161,7 +161,7 @@ def floors(runs: Any) -> list[Floor]:
     test = _first_dict(finished, "test_floors")
     majority = finished["test_majority_accuracy"].dropna()
     if not test and len(majority):
-        test = {_MAJORITY: majority.iloc[0]}
+        test = {MAJORITY: majority.iloc[0]}
     count = _num_examples(finished)
     return [
         Floor(
@@ -210,7 +210,8 @@ def _accuracies(
         rows += [majority] * diverged
     if not rows:
         return Accuracies(np.array(means))
-    groups = kept[0].groups if kept else None
+    # Also for an arm of which every seed diverged.
+    groups = next((x.groups for x in examples.values() if x is not None), None)
     return Accuracies(np.array(means), np.stack(rows), groups, len(rows[0]))
 
 
@@ -219,9 +220,9 @@ def _majority(
 ) -> np.ndarray:
     """What the majority class gets right, or its accuracy, or nothing."""
     for kept in examples.values():
-        if kept is not None and _MAJORITY in kept.rules:
-            return kept.rules[_MAJORITY]
-    if floor is not None and floor.name == _MAJORITY:
+        if kept is not None and MAJORITY in kept.rules:
+            return kept.rules[MAJORITY]
+    if floor is not None and floor.name == MAJORITY:
         return floor.accuracies.seeds
     known = group["test_majority_accuracy"].dropna()
     return known.to_numpy()[:1]

@@ -1,16 +1,12 @@
 """Baselines: what models without gradient steps have reached, as records."""
 
 import dataclasses
-import io
 import os
 import pathlib
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from keras_fpt import files
+from keras_fpt.files import npz
 from keras_fpt.results import records
 
 FILE = "baselines.json"
@@ -60,10 +56,8 @@ def write(
     baselines: Sequence[Baseline], folder: str | os.PathLike[str]
 ) -> None:
     """Saves baselines beside a folder's runs."""
-    buffer = io.BytesIO()
     right = {b.name: b.right for b in baselines if b.right is not None}
-    np.savez_compressed(buffer, **right)
-    files.write_bytes(pathlib.Path(folder, EXAMPLES), buffer.getvalue())
+    npz.write(pathlib.Path(folder, EXAMPLES), right)
     described = [dataclasses.replace(b, right=None) for b in baselines]
     records.write(described, pathlib.Path(folder, FILE))
 
@@ -76,19 +70,10 @@ def read(*folders: str | os.PathLike[str]) -> list[Baseline]:
     """
     found: list[Baseline] = []
     for path in records.paths(FILE, folders):
-        right = _read_examples(path.with_name(EXAMPLES))
+        # Earlier versions did not write this file.
+        right = npz.read(path.with_name(EXAMPLES)) or {}
         found += [
             dataclasses.replace(baseline, right=right.get(baseline.name))
             for baseline in records.read(Baseline, path)
         ]
     return found
-
-
-def _read_examples(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except FileNotFoundError:  # Of an earlier version.
-        return {}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`{path}` is damaged: {error}") from error

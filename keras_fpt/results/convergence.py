@@ -71,7 +71,7 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
 
 
 def common_threshold(
-    arms: Sequence[Sequence[Rows]], floor: float, share: float = 0.9
+    histories: Sequence[Rows], floor: float, share: float = 0.9
 ) -> float:
     """The validation accuracy at which arms that are compared have converged.
 
@@ -79,7 +79,7 @@ def common_threshold(
     that learns nothing is not the first to get there.
 
     Args:
-        arms: list of arms, each a list of runs' rows as in `history.csv`.
+        histories: list of the rows of all arms' runs, as in `history.csv`.
         floor: float, the validation accuracy of the best simple rule.
         share: float in (0, 1], how far it lies on the way from the floor to
             the highest smoothed accuracy of any arm.
@@ -88,8 +88,7 @@ def common_threshold(
         Float; infinity if no arm is above the floor.
     """
     best = max(
-        (smoothed_accuracy(rows).max() for runs in arms for rows in runs),
-        default=0.0,
+        (smoothed_accuracy(rows).max() for rows in histories), default=0.0
     )
     return floor + share * (best - floor) if best > floor else math.inf
 

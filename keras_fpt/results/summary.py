@@ -80,7 +80,7 @@ def _threshold(final: Any) -> float:
         ],
         default=0.0,
     )
-    return common_threshold([histories], floor)
+    return common_threshold(histories, floor)
 
 
 def _row(result: ArmResult, threshold: float) -> dict[str, Any]:

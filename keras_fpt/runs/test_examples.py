@@ -1,17 +1,14 @@
 """Which test examples a run got right, and which simple rules did."""
 
 import dataclasses
-import io
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
-from keras_fpt import files
+from keras_fpt.files import npz
 from keras_fpt.models import FPTClassifier
 from keras_fpt.runs.folder import TEST_EXAMPLES
 from keras_fpt.tasks import Task
@@ -45,11 +42,7 @@ class RightAnswers:
         arrays |= {f"{_RULE}{name}": x for name, x in self.rules.items()}
         if self.groups is not None:
             arrays[_GROUPS] = self.groups
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-        files.write_bytes(
-            pathlib.Path(folder, TEST_EXAMPLES), buffer.getvalue()
-        )
+        npz.write(pathlib.Path(folder, TEST_EXAMPLES), arrays)
 
 
 def measure(
@@ -95,13 +88,9 @@ def read(folder: str | os.PathLike[str]) -> RightAnswers | None:
         ValueError: the file is damaged.
     """
     path = pathlib.Path(folder, TEST_EXAMPLES)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            values: dict[str, Any] = dict(arrays)
-    except FileNotFoundError:
+    values = npz.read(path)
+    if values is None:
         return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"`{path}` is damaged: {error}") from error
     run, groups = values.pop(_RUN, None), values.pop(_GROUPS, None)
     arrays = [x for x in (run, groups, *values.values()) if x is not None]
     if run is None or any(x.shape != (len(run),) for x in arrays):

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_fpt.results import Baseline, NotRun, baselines
 from keras_fpt.studies.deadline import Deadline, OutOfTime
-from keras_fpt.tasks import Stored, Task
+from keras_fpt.tasks import MAJORITY, Stored, Task
 
 LOGGER = logging.getLogger(__name__)
 # The most numbers that a model is fitted to. If there are more, fewer examples
@@ -44,7 +44,7 @@ def majority(task: Task) -> Baseline:
         0.0,
         task.data.size("train") or 0,
         task.data.size("test"),
-        task.floors("test")["majority class"],
+        task.floors("test")[MAJORITY],
     )
 
 

@@ -6,6 +6,7 @@ from .registry import is_user_data as is_user_data
 from .registry import names as names
 from .stored import Examples as Examples
 from .stored import Stored as Stored
+from .task import MAJORITY as MAJORITY
 from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits

@@ -35,7 +35,7 @@ def test_a_run_that_does_not_get_there_is_censored():
 
 def test_all_arms_have_one_threshold_above_the_floor():
     good, bad = rows(0.2, 0.9, 0.9, 0.9), rows(0.5, 0.5, 0.5, 0.5)
-    threshold = convergence.common_threshold([[good], [bad]], floor=0.5)
+    threshold = convergence.common_threshold([good, bad], floor=0.5)
     assert threshold == pytest.approx(0.86)
     found = [convergence.steps_to_converge(r, threshold) for r in (good, bad)]
     # The arm that learns nothing is never there, however early it stops.
@@ -43,7 +43,7 @@ def test_all_arms_have_one_threshold_above_the_floor():
 
 
 def test_below_the_floor_nothing_converges():
-    threshold = convergence.common_threshold([[rows(0.3, 0.4)]], floor=0.5)
+    threshold = convergence.common_threshold([rows(0.3, 0.4)], floor=0.5)
     assert convergence.steps_to_converge(rows(0.3, 0.4), threshold).censored
 
 
