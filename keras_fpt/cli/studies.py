@@ -16,6 +16,7 @@ from keras_fpt.cli.task_options import (
     DataDir,
     TaskArgument,
     given,
+    given_options,
 )
 from keras_fpt.cli.train import exit_if_stopped
 from keras_fpt.runs import RunConfig
@@ -130,7 +131,7 @@ def sweep(
         search or [], sweep_config.parse_search, fixed
     )
     config = studies.SweepConfig(
-        RunConfig(task, options=given(options)).with_settings(**fixed),
+        RunConfig(task, options=given_options(options)).with_settings(**fixed),
         tuple(arm or ("fpt", "random")),
         searched or sweep_config.DEFAULT_SEARCH,
         trials,
@@ -188,7 +189,9 @@ def compare(
     load_backend()
     from keras_fpt import studies
 
-    run = RunConfig(task, options=given(options)).with_settings(**settings)
+    run = RunConfig(task, options=given_options(options)).with_settings(
+        **settings
+    )
     with exit_if_stopped():
         folder, table, sentence = studies.run_comparison(
             studies.Comparison(run, finetune), output, seconds, began

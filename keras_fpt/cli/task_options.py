@@ -35,8 +35,14 @@ class TaskOptions:
     label_column: str | None = option(
         None, "Column of the labels; tables need it."
     )
-    group_column: str | None = option(
-        None, "Column that groups rows: equal values make one sequence."
+    group_column: list[str] | None = option(
+        None,
+        "Column that groups rows: equal values make one sequence. Several "
+        "columns make one key.",
+    )
+    time_column: str | None = option(
+        None,
+        "Column of times: rows are sorted by it, and no window holds a gap.",
     )
     ignore_column: list[str] | None = option(
         None, "Column to leave out; may be repeated."
@@ -49,8 +55,46 @@ class TaskOptions:
         "Number of rows from one window to the next.",
         default_text="the window",
     )
+    min_label_share: float | None = option(
+        None,
+        "Least share of a window's rows that have its label.",
+        default_text="more than any other label",
+    )
+    within_label: bool = option(
+        False, "Start windows anew where the label changes."
+    )
     split_column: str | None = option(
         None, "Column that holds train, validation or test."
+    )
+    split_group: list[str] | None = option(
+        None,
+        "Column of groups, such as people, that stay in one split. Several "
+        "columns make one key.",
+    )
+    folds: int | None = option(None, "Number of folds of a cross-validation.")
+    fold: int | None = option(
+        None, "The fold that is for testing, from 1.", default_text="all"
+    )
+    validation: str | None = option(
+        None, "File or folder of the validation examples."
+    )
+    test: str | None = option(None, "File or folder of the test examples.")
+    missing: list[str] | None = option(
+        None, "Cell that marks a missing value; may be repeated."
+    )
+    drop_missing: bool = option(
+        False, "Leave out examples whose label or cells are missing."
+    )
+    fill: str | None = option(
+        None,
+        "Fill missing cells: median (of train) or forward (from the row "
+        "before). A further channel says which cells were filled.",
+    )
+    header: bool | None = option(
+        None, "Whether the first row of a table names its columns."
+    )
+    file_column: str | None = option(
+        None, "Column of a table that names files, each an example."
     )
     text_column: str | None = option(
         None, "Column of strings, whose characters are the tokens."
@@ -74,6 +118,17 @@ class TaskOptions:
     max_seconds: float | None = option(
         None, "Sounds are cut to this many seconds.", default_text="10"
     )
+    max_hertz: float | None = option(
+        None, "Highest frequency of sounds that is read.", default_text="8000"
+    )
+    background: str | None = option(
+        None,
+        "Color behind transparent pixels, such as white or #808080.",
+        default_text="white",
+    )
+    strict: bool = option(
+        False, "Treat a leak that the audit of your data finds as an error."
+    )
 
 
 TASK_FLAGS = FlagsOf(TaskOptions, panel="Your own data")
@@ -82,3 +137,15 @@ TASK_FLAGS = FlagsOf(TaskOptions, panel="Your own data")
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Those options that have a value."""
     return {k: v for k, v in values.items() if v not in (None, [])}
+
+
+def given_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Those options of a task that differ from their defaults.
+
+    A single group column is a string, as in the runs of version 0.1.0.
+    """
+    defaults = {f.name: f.default for f in dataclasses.fields(TaskOptions)}
+    chosen = {k: v for k, v in given(values).items() if v != defaults[k]}
+    if len(chosen.get("group_column", ())) == 1:
+        (chosen["group_column"],) = chosen["group_column"]
+    return chosen

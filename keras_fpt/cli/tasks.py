@@ -15,7 +15,7 @@ from keras_fpt.cli.task_options import (
     TASK_FLAGS,
     DataDir,
     TaskArgument,
-    given,
+    given_options,
 )
 
 CLASSES_SHOWN = 12
@@ -70,7 +70,7 @@ def show_task(
 
     if output is not None:
         tasks.picture_output(output, overwrite).check()
-    shown = tasks.get(task, data_dir, **given(options))
+    shown = tasks.get(task, data_dir, **given_options(options))
     output = output or Path(f"{files.safe_name(shown.name)}.png")
     tasks.picture_output(output, overwrite).check()
     table = Table(title=cell(shown.name), show_header=False)

@@ -11,7 +11,7 @@ from rich.table import Table
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
-from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given
+from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given_options
 from keras_fpt.runs import RunConfig
 
 INTERRUPTED = 130  # 128 + SIGINT, as in shells
@@ -63,7 +63,9 @@ def train(
     from keras_fpt import distribution as distributions
     from keras_fpt import runs
 
-    config = RunConfig(task, options=given(options)).with_settings(**settings)
+    config = RunConfig(task, options=given_options(options)).with_settings(
+        **settings
+    )
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)

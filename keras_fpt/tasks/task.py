@@ -90,6 +90,7 @@ class Task:
             the answer of each output token; `None` if no single one does.
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
+        findings: tuple of what the audit of the user's own data found.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Task:
     )
     answer_tokens: Callable | None = None
     reader: Any = None
+    findings: tuple[Any, ...] = ()
 
     @property
     def held_out_splits(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
-from keras_fpt.tasks.user_data import sequences, splitting
+from keras_fpt.tasks.user_data import audit, sequences, splitting
 
 LOGGER = logging.getLogger(__name__)
 RECIPE = Recipe(steps=1000)
@@ -28,6 +28,8 @@ def make_task(
     vocabulary_size: int | None = None,
     notes: Sequence[str] = (),
     groups: Sequence[int] | None = None,
+    findings: Sequence[audit.Finding] = (),
+    strict: bool = False,
     verbose: bool = True,
     **more: Any,
 ) -> Task:
@@ -47,6 +49,8 @@ def make_task(
         vocabulary_size: int for integer tokens, else `None`.
         notes: strings, more lines of the description.
         groups: sequence of n ints, see `Examples`, or `None`.
+        findings: what the reader found suspicious.
+        strict: bool, whether a leak is an error.
         verbose: bool, whether to log a description of the data.
         **more: other fields of the `Task`.
 
@@ -54,7 +58,8 @@ def make_task(
         A `Task`.
 
     Raises:
-        ValueError: a split is empty, or a class has no training example.
+        ValueError: a split is empty; a class has no training example; or a
+            leak was found, and `strict` is true.
     """
     splitting.check_splits(splits, y, class_names)
     examples = {
@@ -78,10 +83,13 @@ def make_task(
         vocabulary_size=vocabulary_size,
         class_names=tuple(class_names),
         reader=reader,
+        findings=tuple(findings),
         **more,
     )
     if verbose:
+        notes = [*notes, *(f"note: {finding}" for finding in findings)]
         LOGGER.info("\n".join(describe_task(task, split_by, notes)))
+    audit.check(findings, strict)
     return task
 
 

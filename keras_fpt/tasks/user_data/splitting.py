@@ -1,6 +1,8 @@
 """Fixed splits of the user's data into train, validation and test."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +10,52 @@ SPLITS = ("train", "validation", "test")
 TEST_PART = 5  # a fifth
 VALIDATION_PART = 10  # a tenth of the rest
 SEED = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitRequest:
+    """How examples are to be split.
+
+    Args:
+        names: sequence of n strings, the split of each example, or `None`.
+        names_from: string, where the names are from, in words.
+        groups: sequence of n values, or `None`. Examples with equal values
+            stay in one split.
+        groups_from: string, where the groups are from, in words.
+        folds: int, the number of folds of a cross-validation, or `None`.
+        fold: int, from 1 to `folds`, the fold that is for testing.
+    """
+
+    names: Sequence[str] | None = None
+    names_from: str = "as given"
+    groups: Sequence[Any] | None = None
+    groups_from: str = "group"
+    folds: int | None = None
+    fold: int = 1
+
+
+def split_examples(
+    y: np.ndarray, where: Callable[[int], str], request: SplitRequest
+) -> tuple[dict[str, np.ndarray], str]:
+    """Splits examples into train, validation and test.
+
+    Args:
+        y: int array `(n,)` of classes.
+        where: function from an example's index to words that say where it
+            is, for errors.
+        request: a `SplitRequest`.
+
+    Returns:
+        A tuple: a dict as `stratified` returns, and a string that says how
+        the examples were split.
+
+    Raises:
+        ValueError: names are unknown, or the request contradicts itself.
+    """
+    if request.names is not None:
+        names = list(request.names)
+        return from_names(names, y, where), request.names_from
+    return stratified(y), "seeded, stratified"
 
 
 def stratified(y: np.ndarray) -> dict[str, np.ndarray]:
