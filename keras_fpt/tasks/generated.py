@@ -1,6 +1,7 @@
 """Examples that are generated on the fly as tf.data pipelines."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -73,10 +74,16 @@ class Generated:
 
     def labels(self, split: str) -> np.ndarray | None:
         """The labels of a split; `None` if it is endless."""
-        if split not in SIZES:
-            return None
-        batches = self.held_out(split, BLOCK_SIZE).as_numpy_iterator()
-        return np.concatenate([y for _, y in batches])
+        return self._labels.get(split)
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, np.ndarray]:
+        """The labels of each held-out split, which are asked for often."""
+        labels = {}
+        for split in SIZES:
+            batches = self.held_out(split, BLOCK_SIZE).as_numpy_iterator()
+            labels[split] = np.concatenate([y for _, y in batches])
+        return labels
 
     def order(self, split: str) -> np.ndarray:
         """The order of a held-out split's examples in one pass, as indices."""

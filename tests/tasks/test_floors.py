@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from keras_fpt import tasks
-from keras_fpt.tasks import listops_trees, remote_homology, tape
+from keras_fpt.tasks import listops, listops_trees, remote_homology, tape
 
 pytestmark = pytest.mark.backend_free
 
@@ -50,7 +50,7 @@ def few_expressions(monkeypatch, tmp_path):
     """ListOps of 2,000 + 200 + 500 generated expressions."""
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path))
     sizes = {"train": 2000, "validation": 200, "test": 500}
-    monkeypatch.setattr(tasks.listops, "SIZES", sizes)
+    monkeypatch.setattr(listops, "SIZES", sizes)
 
 
 def firsts(examples):
