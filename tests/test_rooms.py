@@ -18,7 +18,7 @@ LEVELS = (
     ("studies",),
     ("reports",),
     ("results",),
-    ("runs",),
+    ("runs", "sklearn"),
     ("pretraining", "models", "tasks"),
     (
         *("distribution", "presets", "layers", "freezing", "random_weights"),
