@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from keras_fpt.cli.backend import load_backend
+from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given_options
@@ -112,6 +113,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
                 *("" if v is None else format(v, form) for v in values),
             )
     console.print(table)
+    print_classes(metrics)
     trained, total = (
         metrics["trainable_parameters"],
         metrics["total_parameters"],

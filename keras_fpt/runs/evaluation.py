@@ -8,10 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from keras_fpt import files, logs, tasks
 from keras_fpt.models import FPTClassifier
-from keras_fpt.runs import data_description, folder, manifest, test_examples
+from keras_fpt.runs import (
+    class_results,
+    data_description,
+    folder,
+    manifest,
+    test_examples,
+)
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
@@ -148,13 +155,41 @@ def test_metrics(
         dataset = run.task.held_out(name, run.batch_size)
         result = _require_finite(evaluate_model(model, dataset), name)
         metrics |= with_prefix(name, result)
-    examples = test_examples.measure(
+    logits = test_examples.predict(
         run.task, model, run.batch_size, metrics["test_accuracy"]
     )
+    examples = None
+    if logits is not None:
+        examples = test_examples.measure(run.task, logits)
+        if logits.shape[1] == 1:
+            metrics |= _by_class(run, model, logits[:, 0])
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules
     metrics["test_floors"] = mean_floors(floors)
     return metrics, examples
+
+
+def _by_class(
+    run: ResolvedRun, model: FPTClassifier, logits: np.ndarray
+) -> dict[str, Any]:
+    """Metrics of the test examples' classes and probabilities."""
+    task = run.task
+    labels = task.test_labels()[:, 0]
+    validation = task.data.labels("validation")[task.data.order("validation")]
+    temperature = class_results.fit_temperature(
+        test_examples.predict_split(task, "validation", model, run.batch_size),
+        validation.reshape(-1),
+    )
+    scaled = special.softmax(logits / temperature, axis=1)
+    return {
+        **with_prefix(
+            "test", class_results.measure(logits, labels, task.class_names)
+        ),
+        "temperature": temperature,
+        "test_scaled_calibration_error": class_results.calibration_error(
+            scaled, labels
+        ),
+    }
 
 
 def mean_floors(rules: Mapping[str, np.ndarray]) -> dict[str, float]:

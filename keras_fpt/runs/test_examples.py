@@ -45,10 +45,10 @@ class RightAnswers:
         npz.write(pathlib.Path(folder, TEST_EXAMPLES), arrays)
 
 
-def measure(
+def predict(
     task: Task, model: FPTClassifier, batch_size: int, accuracy: float
-) -> RightAnswers | None:
-    """Predicts the test examples, and compares with their labels.
+) -> np.ndarray | None:
+    """Predicts the test examples.
 
     Args:
         task: a `Task`.
@@ -57,19 +57,36 @@ def measure(
         accuracy: float, what the model's evaluation found.
 
     Returns:
-        `RightAnswers`; `None` if the predictions are not those of all test
-        examples in their order, as where processes of TensorFlow share the
-        batches.
+        Float array `(examples, answers, classes)` of logits; `None` if they
+        are not those of all test examples in their order, as where processes
+        of TensorFlow share the batches.
     """
-    dataset = task.held_out("test", batch_size)
-    logits = model.predict(dataset.map(lambda x, y: x), verbose=0)
+    logits = predict_split(task, "test", model, batch_size)
     labels = task.test_labels()
-    answers = keras.ops.convert_to_numpy(logits).argmax(axis=-1)
-    if answers.size != labels.size:
+    if logits.size != labels.size * task.num_classes:
         return None
-    is_right = answers.reshape(len(labels), -1) == labels
-    if abs(is_right.mean() - accuracy) > _TOLERANCE:
-        return None
+    logits = logits.reshape(*labels.shape, task.num_classes)
+    is_right = logits.argmax(axis=-1) == labels
+    return None if abs(is_right.mean() - accuracy) > _TOLERANCE else logits
+
+
+def predict_split(
+    task: Task, split: str, model: FPTClassifier, batch_size: int
+) -> np.ndarray:
+    """The logits of a held-out split's examples."""
+    dataset = task.held_out(split, batch_size)
+    logits = model.predict(dataset.map(lambda x, y: x), verbose=0)
+    return keras.ops.convert_to_numpy(logits)
+
+
+def measure(task: Task, logits: np.ndarray) -> RightAnswers:
+    """Compares answers with the labels of the test examples.
+
+    Args:
+        task: a `Task`.
+        logits: what `predict` returned.
+    """
+    is_right = logits.argmax(axis=-1) == task.test_labels()
     return RightAnswers(
         is_right.mean(axis=1),
         task.floors("test"),

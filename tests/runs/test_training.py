@@ -108,7 +108,7 @@ def test_predictions_that_are_not_those_of_the_test_split_are_not_kept(
         (logits[::2], 1.0, False),
         (logits[::-1], 1.0, False),
     ):
-        found = test_examples.measure(task, model, 50, accuracy)
+        found = test_examples.predict(task, model, 50, accuracy)
         assert (found is not None) == is_kept
 
 

@@ -1,0 +1,64 @@
+"""How a run does on each class, as a table for the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from keras_fpt.cli.console import cell, console
+
+_CLASSES_SHOWN = 12
+_MISTAKES_SHOWN = 3
+
+
+def print_classes(metrics: Mapping[str, Any]) -> None:
+    """Prints precision, recall and F1 of each class, and common mistakes.
+
+    Args:
+        metrics: what is in `metrics.json`.
+    """
+    classes = metrics.get("test_classes")
+    if classes is None:
+        return
+    names = classes["names"]
+    if len(names) <= _CLASSES_SHOWN:
+        table = Table("class (test)")
+        for heading in ("precision", "recall", "F1", "examples"):
+            table.add_column(heading, justify="right")
+        for number, name in enumerate(names):
+            shares = (classes[key][number] for key in ("precision", "recall"))
+            table.add_row(
+                cell(name),
+                *(f"{share:.1%}" for share in shares),
+                f"{classes['f1'][number]:.1%}",
+                f"{classes['examples'][number]:,}",
+            )
+        console.print(table)
+    auroc = metrics["test_auroc"]
+    console.print(
+        f"Balanced accuracy {metrics['test_balanced_accuracy']:.2%}, "
+        f"macro F1 {metrics['test_macro_f1']:.2%}"
+        + (f", AUROC {auroc:.3f}" if auroc is not None else "")
+        + f", calibration error {metrics['test_calibration_error']:.3f} "
+        f"({metrics['test_scaled_calibration_error']:.3f} at temperature "
+        f"{metrics['temperature']:.2f})."
+    )
+    mistakes = _mistakes(classes["confusion"], names)
+    if mistakes:
+        console.print(cell(f"Most common mistakes: {'; '.join(mistakes)}."))
+
+
+def _mistakes(
+    confusion: Sequence[Sequence[int]], names: Sequence[str]
+) -> list[str]:
+    wrong = [
+        (number, names[label], names[answer])
+        for label, row in enumerate(confusion)
+        for answer, number in enumerate(row)
+        if number and label != answer
+    ]
+    wrong.sort(key=lambda mistake: -mistake[0])
+    return [
+        f"{label} taken for {answer} ({number:,})"
+        for number, label, answer in wrong[:_MISTAKES_SHOWN]
+    ]
