@@ -520,6 +520,26 @@ FILES = [
     Case("csv, no text", csv(b"a,y\n\xff,u\n"), ValueError, ("UTF-8",)),
     Case("csv, NUL", csv(b"a,y\n\0,u\n\0,v\n"), ValueError, ("table.csv",)),
     Case("csv, quote", csv('a,y\n"1,u\n'), ValueError, ("table.csv",)),
+    Case("csv, no header", csv("1,2\n3,4\n"), ValueError, ("--no-header",)),
+    Case(
+        "csv, missing",
+        csv(TABLE + ",2,u\n"),
+        ValueError,
+        ("row 3", "--fill", "--drop-missing"),
+    ),
+    Case("csv, fill", csv(TABLE, fill="mean"), ValueError, ("--fill", "mean")),
+    Case(
+        "csv, fraction",
+        csv("a,y\n1,0.5\n2,1.5\n"),
+        ValueError,
+        ("row 1", "0.5"),
+    ),
+    Case(
+        "csv, two numbers",
+        csv("a;y\n1,234;u\n2,345;v\n"),
+        ValueError,
+        ("row 1", "1.234", "1234"),
+    ),
     Case("csv, window", csv(TABLE, window=0), ValueError, ("window", "0")),
     Case("csv, option", csv(TABLE, patch_size=4), ValueError, ("--patch",)),
     Case(

@@ -1,14 +1,15 @@
 """`keras-fpt evaluate`, `predict`, `report` and `attention`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from keras_fpt import logs
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import DataDir
 
@@ -24,17 +25,47 @@ MovedPreset = Annotated[
 
 def evaluate(
     run_dir: FinishedRun,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="New data of the same kind, with labels, for runs on your "
+            "own data.",
+            show_default="a split of the run's data",
+        ),
+    ] = None,
     split: Annotated[
         str,
         typer.Option(help="validation, test, or another split of the task."),
     ] = "test",
     data_dir: DataDir = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels of the new data, if in another file."),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the labels in the new data.",
+            show_default="that of the training",
+        ),
+    ] = None,
     preset: MovedPreset = None,
 ) -> None:
-    """Evaluate a finished run again, from its adapter."""
+    """Evaluate a finished run again, or on new data with labels."""
     load_backend()
     from keras_fpt import runs
 
+    if data is not None:
+        _print_scores(
+            data,
+            runs.evaluate_file(run_dir, data, labels, label_column, preset),
+        )
+        return
+    if labels is not None or label_column is not None:
+        raise ValueError(
+            "--labels and --label-column are about new data: give its path "
+            "after the run's folder."
+        )
     result = runs.evaluate(run_dir, split, data_dir, preset)
     accuracies = ", ".join(
         f"{name.replace('_', ' ')} {value:.2%}"
@@ -44,13 +75,39 @@ def evaluate(
     print_plain(f"{split} {accuracies}, loss {result['loss']:.4f}")
 
 
+def _print_scores(data: Path, scores: dict[str, Any]) -> None:
+    print_plain(
+        f"{data}: accuracy {scores['accuracy']:.2%} on {scores['examples']:,} "
+        f"examples, loss {scores['loss']:.4f}; the most common class there, "
+        f"{scores['majority']}, scores {scores['majority_accuracy']:.2%}."
+    )
+    by_class = scores.get("classes")
+    if by_class is None:
+        return
+    table = Table("class", "examples", "found", "precision", "F1")
+    for row in zip(
+        *(
+            by_class[key]
+            for key in ("names", "examples", "recall", "precision", "f1")
+        ),
+        strict=True,
+    ):
+        name, count, *values = row
+        table.add_row(
+            cell(name), f"{count:,}", *(f"{value:.2%}" for value in values)
+        )
+    console.print(table)
+
+
 def predict(
     run_dir: Annotated[
         Path, typer.Argument(help="Folder of a finished run on your own data.")
     ],
     data: Annotated[
         Path,
-        typer.Argument(help="New data of the same kind, without labels."),
+        typer.Argument(
+            help="New data of the same kind; labels are not needed."
+        ),
     ],
     output: Annotated[
         Path,
@@ -76,6 +133,13 @@ def predict(
     counts = frame["prediction"].value_counts()
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
+    if "label" in frame:
+        is_labeled = frame["label"] != ""
+        right = (frame["prediction"] == frame["label"])[is_labeled]
+        print_plain(
+            f"The data has labels: {right.mean():.2%} of {len(right):,} "
+            "predictions agree."
+        )
 
 
 def report(

@@ -12,7 +12,9 @@ TaskArgument = Annotated[
     str,
     typer.Argument(
         help="A name (see `keras-fpt tasks`), or a file or folder of your own: "
-        ".csv, .tsv, .fasta, .npz, a folder of images or of .wav files."
+        "a table (.csv, .tsv, .txt, .parquet, .feather, .xlsx, .arff, also "
+        "compressed), .fasta, .npz, a folder with one subfolder of images, "
+        "sounds or tables per class, or a table of files (--file-column)."
     ),
 ]
 DataDir = Annotated[
@@ -91,10 +93,14 @@ class TaskOptions:
         "before). A further channel says which cells were filled.",
     )
     header: bool | None = option(
-        None, "Whether the first row of a table names its columns."
+        None,
+        "Whether the first row of a table names its columns; otherwise they "
+        "are column_1, column_2, ...",
     )
     file_column: str | None = option(
-        None, "Column of a table that names files, each an example."
+        None,
+        "Column of a table that names files, each an example: images, sounds "
+        "or tables. A name is looked for in the table's folder and below.",
     )
     text_column: str | None = option(
         None, "Column of strings, whose characters are the tokens."

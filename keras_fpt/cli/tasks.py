@@ -62,24 +62,46 @@ def show_task(
             show_default="<task>.png",
         ),
     ] = None,
+    write_splits: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .csv file to write, which says of each example its split, "
+            "label and group.",
+            show_default="none",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Show a task's data, and draw a few examples as a PNG."""
     load_backend()
-    from keras_fpt import files, tasks
+    from keras_fpt import files, logs, tasks
 
+    inputs = [task] if tasks.is_user_data(task) else []
+    inputs += [options[name] for name in tasks.PATH_OPTIONS if options[name]]
     if output is not None:
-        tasks.picture_output(output, overwrite).check()
-    shown = tasks.get(task, data_dir, **given_options(options))
+        tasks.picture_output(output, overwrite, inputs).check()
+    splits = None
+    if write_splits is not None:
+        splits = tasks.split_output(write_splits, inputs, overwrite)
+        splits.check()
+    with logs.only_warnings(tasks.log_findings.__module__):
+        shown = tasks.get(task, data_dir, **given_options(options))
     output = output or Path(f"{files.safe_name(shown.name)}.png")
-    tasks.picture_output(output, overwrite).check()
+    tasks.picture_output(output, overwrite, inputs).check()
     table = Table(title=cell(shown.name), show_header=False)
     for row in _facts(shown):
         table.add_row(*map(cell, row))
     console.print(table)
     console.print(_class_table(shown))
+    if shown.findings:
+        print_plain("Notes on the data, see docs/audit.md:")
+    for finding in shown.findings:
+        print_plain(f"- {finding.kind}: {finding}")
     tasks.draw_examples(shown, output, overwrite)
     print_plain(f"Examples drawn to {output}.")
+    if splits is not None:
+        splits.write(tasks.splits_to_csv(shown.split_table()))
+        print_plain(f"Splits written to {write_splits}.")
 
 
 def _kind_of_token(task: Any) -> str:

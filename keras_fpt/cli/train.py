@@ -62,7 +62,7 @@ def train(
         raise ValueError("Say with --output which run to resume or overwrite.")
     load_backend()
     from keras_fpt import distribution as distributions
-    from keras_fpt import runs
+    from keras_fpt import runs, studies
 
     config = RunConfig(task, options=given_options(options)).with_settings(
         **settings
@@ -71,12 +71,20 @@ def train(
     if distribution is not None:
         scope = distributions.scope(distribution)
     with exit_if_stopped(), scope:
-        metrics = runs.train(
-            config, output, resume, overwrite, checkpoint_seconds
+        is_one = not studies.needs_folds(config.options)
+        train_all: Any = runs.train if is_one else studies.train_folds
+        found = train_all(
+            config,
+            output,
+            resume,
+            overwrite,
+            checkpoint_seconds=checkpoint_seconds,
         )
         is_first = distributions.is_first_process()
-    if is_first:
-        _print_summary(metrics)
+    if is_first and is_one:
+        _print_summary(found)
+    elif is_first:
+        _print_folds(found)
 
 
 @contextlib.contextmanager
@@ -90,6 +98,31 @@ def exit_if_stopped() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
     except Preempted:
         raise typer.Exit(PREEMPTED) from None
+
+
+def _print_folds(validation: Any) -> None:
+    """Prints a `CrossValidation`."""
+    names = ("validation_accuracy", "test_accuracy", "test_majority_accuracy")
+    title = f"{len(validation.metrics)} folds in {validation.folder}"
+    table = Table("fold", title=cell(title))
+    for heading in ("validation", "test", "majority class", "test examples"):
+        table.add_column(heading, justify="right")
+    for number, metrics in enumerate(validation.metrics, start=1):
+        shares = [f"{metrics[n]:.2%}" if n in metrics else "" for n in names]
+        count = f"{metrics['test_examples']:,}"
+        table.add_row(str(number), *shares, count)
+    summary = [validation.mean_and_deviation(name) for name in names]
+    table.add_section()
+    table.add_row("mean", *(f"{mean:.2%}" for mean, _ in summary), "")
+    table.add_row(
+        "standard deviation", *(f"{spread:.2%}" for _, spread in summary), ""
+    )
+    console.print(table)
+    total = int(validation.values("test_examples").sum())
+    console.print(
+        f"Accuracy on all {total:,} test examples, each tested in one fold: "
+        f"{validation.pooled_accuracy:.2%}."
+    )
 
 
 def _print_summary(metrics: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from . import keras_stale_compile as keras_stale_compile
 from . import llama_tied_embeddings as llama_tied_embeddings
 from . import lora_merged_on_save as lora_merged_on_save
 from . import optimizer_settings as optimizer_settings
+from . import pillow_turned_tiff as pillow_turned_tiff
 from . import quantized_preset_dtypes as quantized_preset_dtypes
 from . import quantized_save_again as quantized_save_again
 from . import roformer_key_mask as roformer_key_mask

@@ -7,6 +7,7 @@ from .evaluation import add_test as add_test
 from .evaluation import evaluate as evaluate
 from .evaluation import load_trained as load_trained
 from .finishing import train_subset_size as train_subset_size
+from .labeled_files import evaluate_file as evaluate_file
 from .loaded_tasks import load_task as load_task
 from .model import build_model as build_model
 from .prediction import predict as predict

@@ -11,6 +11,9 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.options import option
 
 MODEL_OPTIONS = options.names(ModelOptions, python_only=False)
+# Options of tasks that only check the data. They change neither it nor a run,
+# so they are not kept, and a run may resume with others.
+CHECKS = ("strict",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +151,7 @@ class RunConfig:
                 flat |= {k: getattr(self.model, k) for k in MODEL_OPTIONS}
             else:
                 flat[field.name] = getattr(self, field.name)
+        flat["options"] = without_checks(self.options)
         return flat
 
     def identity(self) -> dict[str, Any]:
@@ -195,3 +199,8 @@ class RunConfig:
         """
         where = f"This is not a run's configuration: `{path}`"
         return cls.from_settings(json_files.read_object(path), where)
+
+
+def without_checks(task_options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a task that decide what its data is."""
+    return {k: v for k, v in task_options.items() if k not in CHECKS}

@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import Any
 
-from keras_fpt import files
+from keras_fpt import files, tasks
 from keras_fpt.files import atomic, folder_lock, json_files, outputs
 from keras_fpt.presets import Preset
 from keras_fpt.runs import checkpoint_folder
@@ -26,6 +26,7 @@ CURVES = "curves.png"
 CHECKPOINTS = "checkpoints"
 FEATURES = "features.npy"
 DATA = "data.json"
+AUDIT = "audit.json"
 MANIFEST = "manifest.json"
 TEST_EXAMPLES = "test_examples.npz"
 TENSORBOARD = "tensorboard"
@@ -44,6 +45,7 @@ _ALL = (
     CHECKPOINTS,
     FEATURES,
     DATA,
+    AUDIT,
     MANIFEST,
     TENSORBOARD,
     CONFIG,
@@ -227,7 +229,9 @@ def check_same_config(folder: Path, run: ResolvedRun) -> None:
             ignored.add("preset")
         for settings in (saved, current):
             settings["options"] = {
-                k: v for k, v in settings["options"].items() if k != "labels"
+                k: v
+                for k, v in settings["options"].items()
+                if k not in tasks.PATH_OPTIONS
             }
     for name, value in current.items():
         if name not in ignored and saved[name] != value:

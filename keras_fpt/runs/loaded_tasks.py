@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from keras_fpt import tasks
+from keras_fpt.runs.config import CHECKS, without_checks
 from keras_fpt.tasks import Task
 
 _Stamp = list[tuple[str, int, int]]
@@ -28,17 +29,20 @@ def load_task(
     Args:
         name: string, as for `keras_fpt.tasks.get`.
         data_dir: path, likewise.
-        options: dict of the task's own options.
+        options: dict of the task's own options, and of those that only
+            check its data.
         source: string, path of the user's own data; `None` for a task of the
             package.
 
     Raises:
         ValueError, FileNotFoundError: see `keras_fpt.tasks.get`.
+        ValueError: `strict` is among the options, and a leak was found.
     """
-    options = options or {}
+    checks = {k: v for k, v in (options or {}).items() if k in CHECKS}
+    options = without_checks(options or {})
     source, data_dir = _absolute(source), _absolute(data_dir)
     key = json.dumps([source or name, data_dir, options], sort_keys=True)
-    paths = [source, data_dir, options.get("labels")]
+    paths = [source, data_dir, *map(options.get, sorted(tasks.PATH_OPTIONS))]
     stamp = [entry for path in paths if path for entry in _stamp(path)]
     loaded = _loaded.pop(key, None)
     if loaded is None or loaded[0] != stamp:
@@ -46,6 +50,8 @@ def load_task(
     _loaded[key] = loaded
     if len(_loaded) > _MOST:
         del _loaded[next(iter(_loaded))]
+    if checks:
+        tasks.check_findings(loaded[1].findings, **checks)
     return loaded[1]
 
 

@@ -14,7 +14,7 @@ import os
 import pathlib
 from typing import Any
 
-from keras_fpt import files
+from keras_fpt import files, tasks
 from keras_fpt.files import json_files
 from keras_fpt.presets import GGUF_SCHEME
 from keras_fpt.runs import arms
@@ -99,7 +99,8 @@ def configuration(settings: dict[str, Any]) -> dict[str, Any]:
     settings = json.loads(json.dumps(settings))
     for name in ("data_dir", "source"):
         settings.pop(name, None)
-    settings.get("options", {}).pop("labels", None)
+    for name in tasks.PATH_OPTIONS:
+        settings.get("options", {}).pop(name, None)
     if is_preset_path(settings["preset"]):
         settings["preset"] = None
     return settings
@@ -269,8 +270,9 @@ def locate(config: RunConfig, folder: Path) -> RunConfig:
         for name, relative in (saved.paths if saved else {}).items()
         if os.path.exists(os.path.join(folder, relative))
     }
-    if "labels" in found:
-        found["options"] = {**config.options, "labels": found.pop("labels")}
+    own = {name: found.pop(name) for name in tasks.PATH_OPTIONS & found.keys()}
+    if own:
+        found["options"] = {**config.options, **own}
     if str(config.preset).startswith(GGUF_SCHEME) and "preset" in found:
         found["preset"] = GGUF_SCHEME + found["preset"]
     return config.with_settings(**found)
@@ -279,7 +281,7 @@ def locate(config: RunConfig, folder: Path) -> RunConfig:
 def _relative_paths(run: ResolvedRun, folder: Path) -> dict[str, str]:
     settings = run.settings()
     paths = {name: settings[name] for name in ("data_dir", "source")}
-    paths["labels"] = run.options.get("labels")
+    paths |= {name: run.options.get(name) for name in tasks.PATH_OPTIONS}
     if is_preset_path(run.preset.text):
         paths["preset"] = run.preset.text.removeprefix(GGUF_SCHEME)
     start = os.path.realpath(folder)

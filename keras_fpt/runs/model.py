@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from keras_fpt.models import FPTClassifier, default_dropout, paper_optimizer
+from keras_fpt.runs import lengths
 from keras_fpt.runs.resolved import ResolvedRun
 
 
@@ -52,7 +53,7 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
         raise ValueError(
             f"The task '{task.name}' has sequences of {task.sequence_length} "
             f"tokens, but the preset '{run.preset.text}' has {limit} "
-            "positions."
+            f"positions. {lengths.advice(task)}"
         )
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if task.top_5:

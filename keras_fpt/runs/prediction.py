@@ -1,17 +1,18 @@
 """Predictions of a finished run on new files."""
 
+import contextlib
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
-import keras
 import numpy as np
+from scipy import special
 
 from keras_fpt import files
 from keras_fpt.files import pictures, spreadsheets
-from keras_fpt.runs import data_description, folder, manifest
+from keras_fpt.runs import data_description, folder, lengths, manifest
 from keras_fpt.runs.evaluation import load_model, read_moved_config
 from keras_fpt.runs.resolved import resolve
-from keras_fpt.tasks import Stored, sequences
+from keras_fpt.tasks import Stored, Task, read_new_labels, sequences
 
 Path = str | os.PathLike[str]
 
@@ -42,7 +43,8 @@ def predict(
     Returns:
         A `pandas.DataFrame` with one row per example: `example` (the row,
         group, file or record), `prediction` (a class name) and
-        `probability_<class>` for each class.
+        `probability_<class>` for each class; and `label`, if the new data
+        has labels.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -58,6 +60,54 @@ def predict(
     if output is not None:
         file = files.Output(output, MARK, (path, run_folder), overwrite)
         file.check()
+    answers = answer(run_folder, path, preset)
+    probabilities = special.softmax(answers.logits, axis=1)
+    frame = pd.DataFrame(
+        {
+            "example": answers.names,
+            "prediction": [
+                answers.class_names[i] for i in probabilities.argmax(axis=1)
+            ],
+            **{
+                f"probability_{name}": probabilities[:, i]
+                for i, name in enumerate(answers.class_names)
+            },
+        }
+    )
+    # Labels are not needed, whatever they lack.
+    with contextlib.suppress(ValueError):
+        labels = read_labels(answers, path)
+        if {*labels} & {*answers.class_names}:
+            frame["label"] = labels
+    if file is not None:
+        file.write(to_csv(frame))
+    return frame
+
+
+class Answers(NamedTuple):
+    """What a finished run answers to new examples.
+
+    Args:
+        task: the run's `Task`, without data.
+        options: dict of the options that the task was made with.
+        class_names: list of strings, as they are printed.
+        names: list of n strings, the examples' names.
+        logits: float array `(n, classes)`.
+    """
+
+    task: Task
+    options: dict[str, Any]
+    class_names: list[str]
+    names: list[str]
+    logits: np.ndarray
+
+
+def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
+    """Reads new examples, and lets a finished run answer them.
+
+    Args:
+        run_folder, path, preset: as for `predict`.
+    """
     config = read_moved_config(run_folder, preset)
     folder.finished_adapter(run_folder)
     saved = manifest.read(run_folder)
@@ -70,27 +120,35 @@ def predict(
     classes = [pictures.printable(name) for name in task.class_names or ()]
     run = resolve(config, task)
     model = load_model(run, run_folder)
-    _check_lengths(x, names, model.max_sequence_length, path)
+    _check_lengths(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, run.batch_size)
     logits = np.empty((len(names), task.num_classes), np.float32)
     logits[order] = model.predict(batches, verbose=0)
     _check_finite(logits, names, path)
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    frame = pd.DataFrame(
-        {
-            "example": names,
-            "prediction": [classes[i] for i in probabilities.argmax(axis=1)],
-            **{
-                f"probability_{name}": probabilities[:, i]
-                for i, name in enumerate(classes)
-            },
-        }
+    return Answers(task, config.options, classes, names, logits)
+
+
+def read_labels(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: str | None = None,
+) -> list[str]:
+    """The labels of a new file's examples, as `read_new_labels` reads them."""
+    options = dict(answers.options)
+    if label_column is not None:
+        options["label_column"] = label_column
+    found = read_new_labels(
+        answers.task.reader,
+        path,
+        answers.names,
+        answers.task.class_names or (),
+        options,
+        labels,
     )
-    if file is not None:
-        file.write(to_csv(frame))
-    return frame
+    return list(map(pictures.printable, found))
 
 
 def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
@@ -111,18 +169,20 @@ def to_csv(predictions: Any) -> str:
     """
     cells = {
         name: predictions[name].map(spreadsheets.escape_formula)
-        for name in ("example", "prediction")
+        for name in ("example", "prediction", "label")
+        if name in predictions
     }
     return predictions.assign(**cells).to_csv(index=False, float_format="%.6f")
 
 
 def _check_lengths(
-    x: Any, names: list[str], limit: int | None, path: Path
+    task: Task, x: Any, names: list[str], limit: int | None, path: Path
 ) -> None:
-    lengths = sequences.lengths(x)
-    longest = int(np.argmax(lengths))
-    if limit is not None and lengths[longest] > limit:
+    found = sequences.lengths(x)
+    longest = int(np.argmax(found))
+    if limit is not None and found[longest] > limit:
         raise ValueError(
-            f"`{path}`, {names[longest]}: {lengths[longest]:,} tokens are more "
-            f"than the {limit:,} positions of the run's preset."
+            f"`{path}`, {names[longest]}: {found[longest]:,} tokens are more "
+            f"than the {limit:,} positions of the run's preset. "
+            f"{lengths.advice(task)}"
         )

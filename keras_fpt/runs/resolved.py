@@ -11,7 +11,7 @@ from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
 from keras_fpt.random_weights import Draw
 from keras_fpt.runs import arms, recipes
-from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.config import RunConfig, without_checks
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
 
@@ -128,8 +128,8 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     arm = arms.get(config.arm)
     config = recipes.apply(config, arm)
     own = json.loads(json.dumps(config.options))  # tuples become lists
-    if "labels" in own:
-        own["labels"] = _absolute(own["labels"])
+    for name in tasks.PATH_OPTIONS & own.keys():
+        own[name] = _absolute(own[name])
     source = config.source
     if source is None and tasks.is_user_data(config.task):
         source = str(pathlib.Path(config.task).resolve())
@@ -151,7 +151,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         steps=_or(config.steps, task.recipe.steps),
         batch_size=_or(config.batch_size, task.recipe.batch_size),
         learning_rate=_or(config.learning_rate, task.recipe.learning_rate),
-        options=own,
+        options=without_checks(own),
         source=source,
     )
     _check_ranges(run)

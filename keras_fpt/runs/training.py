@@ -15,6 +15,7 @@ from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 from keras_fpt.runs import (
     agreement,
+    audit_file,
     data_description,
     errors,
     feature_data,
@@ -153,13 +154,17 @@ def train(
                 folder.initialize(run_folder, run, resume, overwrite)
                 if run.task.reader is not None:
                     data_description.save_description(run.task, run_folder)
+                    audit_file.save_findings(run.task, run_folder)
                 manifest.save_or_check(run, made_of, run_folder)
                 recorder = make_recorder(lock=held)
             distribution.barrier()  # The first has prepared it.
             if not distribution.is_first_process():
                 recorder = make_recorder()
             _check_same_step(recorder)
-            return _train(run, model, recorder, test)
+            metrics = _train(run, model, recorder, test)
+            if not in_study and distribution.is_first_process():
+                audit_file.log_count(run.task, run_folder)
+            return metrics
 
 
 def _check_batch_size(batch_size: int) -> None:

@@ -3,6 +3,9 @@ from . import sweep_config as sweep_config
 from .compare import Comparison as Comparison
 from .compare import run_comparison as run_comparison
 from .deadline import parse_seconds as parse_seconds
+from .folds import CrossValidation as CrossValidation
+from .folds import needs_folds as needs_folds
+from .folds import train_folds as train_folds
 from .question import load_question as load_question
 from .reproduce import run_question as run_question
 from .sweep import run_sweep as run_sweep

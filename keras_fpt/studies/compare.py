@@ -25,6 +25,7 @@ from keras_fpt.results import (
 from keras_fpt.runs import ResolvedRun, RunConfig, folder, recorder, resolve
 from keras_fpt.studies import cost, rivals, study_folder
 from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.folds import refuse_all_folds
 from keras_fpt.studies.variant_search import run_variants
 from keras_fpt.tasks import Stored, Task
 
@@ -151,6 +152,7 @@ def run_comparison(
         FileExistsError: the folder holds something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
+    refuse_all_folds(comparison.run.options, "keras-fpt compare")
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
     if output is None:

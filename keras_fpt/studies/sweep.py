@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras_fpt
-from keras_fpt import results
+from keras_fpt import results, tasks
 from keras_fpt.runs import StopSignals, resolve
 from keras_fpt.studies import (
     checking,
@@ -25,6 +25,7 @@ from keras_fpt.studies import (
     study_folder,
     sweep_worker,
 )
+from keras_fpt.studies.folds import refuse_all_folds
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 LOGGER = logging.getLogger(__name__)
@@ -80,9 +81,11 @@ def run_sweep(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
+    refuse_all_folds(config.run.options, "keras-fpt sweep")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
     checking.check(config)
+    tasks.log_findings(resolve(config.run).task.findings)
     study_folder.initialize(
         folder,
         sweep_worker.CONFIG,

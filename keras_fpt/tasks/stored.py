@@ -1,4 +1,4 @@
-"""Examples that are held in memory, as tf.data pipelines.
+"""Examples that are held in memory or on disk, as tf.data pipelines.
 
 Pipelines have no hidden random state: a batch depends only on the seed and its
 number, so it is the same on every backend and in every run, and a
@@ -8,13 +8,15 @@ pipeline can begin at any batch at no cost.
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fpt.compat import tensorflow_index_shuffle
+from keras_fpt.tasks import sequence_store
 
 # This many batches are drawn together and sorted by length, so that a batch
 # holds sequences of similar lengths.
@@ -32,10 +34,11 @@ class Examples(NamedTuple):
     Args:
         x: array `(n, ...)` with examples of one shape, or a `tf.RaggedTensor`
             of `n` sequences of different lengths: int32 tokens, or float32
-            tokens of one width.
-        y: int32 array `(n,)` or `(n, answers)`.
+            tokens of one width. Either may be on disk, in a `SequenceStore`.
+        y: int array `(n,)` or `(n, answers)`. Batches hold at least int32.
         names: list of n strings that say where each example is from (a file,
-            a row), or `None`.
+            a row), or something else that gives them one after the other, or
+            `None`.
         groups: int array `(n,)`, the number of the group that each example
             belongs to, such as the recording of a window, so that examples of
             one group are alike; `None` if each stands alone.
@@ -43,13 +46,13 @@ class Examples(NamedTuple):
 
     x: Any
     y: np.ndarray
-    names: list[str] | None = None
+    names: Iterable[str] | None = None
     groups: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """Examples in memory, read when they are first needed.
+    """Examples in memory or on disk, read when they are first needed.
 
     Each training epoch is another permutation of all examples.
 
@@ -93,12 +96,16 @@ class Stored:
         """
         digest = hashlib.sha256()
         for split, (x, y, names, _) in self.splits.items():
-            digest.update(repr((split, names)).encode())
+            _hash_names(digest, split, names)
+            if _is_ragged(x):
+                digest.update(_lengths(x).astype(np.int64).data)
             if isinstance(x, tf.RaggedTensor):
-                digest.update(x.row_lengths().numpy().tobytes())
-                x = x.flat_values.numpy()
-            digest.update(np.ascontiguousarray(x).data)
-            digest.update(np.ascontiguousarray(y).data)
+                x = x.flat_values
+            for part in sequence_store.chunks(_as_array(x)):
+                digest.update(np.ascontiguousarray(part).data)
+            for part in sequence_store.chunks(y):
+                part = part.astype(_label_type(y))
+                digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     def train(
@@ -117,21 +124,18 @@ class Stored:
             is_augmented: bool, whether examples are changed by `augment`.
         """
         x, y, *_ = self.splits["train"]
-        y = tf.constant(y)
-        is_ragged = isinstance(x, tf.RaggedTensor)
-        x = x if is_ragged else tf.constant(x)
-        longest = _longest(x) if is_ragged else None
+        longest = _longest(x) if _is_ragged(x) else None
 
         def make(number, indices):
-            rows = tf.gather(x, indices)
-            if is_ragged:
-                return self._pad(rows, longest), tf.gather(y, indices)
+            rows, labels = _gather(x, y, indices)
+            if longest is not None:
+                return self._pad(rows, longest), labels
             if self.augment and is_augmented:
                 stream = tf.constant([seed, AUGMENTATION], tf.int32)
                 rows = self.augment(
                     rows, tf.random.fold_in(stream, number, alg="philox")
                 )
-            return self._tokens(rows), tf.gather(y, indices)
+            return self._tokens(rows), labels
 
         indices = self.train_indices(batch_size, seed, first_batch)
         return indices.map(make).prefetch(2)
@@ -147,14 +151,14 @@ class Stored:
         """
         x, y, *_ = self.splits["train"]
         size = len(y)
-        choose = (
-            _choose_similar_lengths
-            if isinstance(x, tf.RaggedTensor)
-            else _choose
-        )
+        lengths = _lengths(x) if _is_ragged(x) else None
+        choose = _choose if lengths is None else _choose_similar_lengths
         numbers = tf.data.Dataset.counter(first_batch)
         return numbers.map(
-            lambda number: (number, choose(x, number, batch_size, size, seed))
+            lambda number: (
+                number,
+                choose(lengths, number, batch_size, size, seed),
+            )
         )
 
     def held_out(self, split: str, batch_size: int) -> tf.data.Dataset:
@@ -168,8 +172,8 @@ class Stored:
         Sequences of different lengths are sorted by length.
         """
         x, y, *_ = self.splits[split]
-        if isinstance(x, tf.RaggedTensor):
-            return np.argsort(x.row_lengths().numpy(), kind="stable")
+        if _is_ragged(x):
+            return np.argsort(_lengths(x), kind="stable")
         return np.arange(len(y))
 
     def in_order(
@@ -187,17 +191,18 @@ class Stored:
             batch_size: int.
             y: as in `Examples`; if `None`, batches hold only `x`.
         """
-        is_ragged = isinstance(x, tf.RaggedTensor)
-        x = x if is_ragged else tf.constant(x)
-        longest = _longest(x) if is_ragged else None
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        longest = _longest(x) if _is_ragged(x) else None
+        batches = tf.data.Dataset.range(len(order)).batch(batch_size)
 
-        def make(indices):
-            rows = tf.gather(x, indices)
+        def make(places):
+            (indices,) = _take([order], places)
+            rows, labels = _gather(x, y, indices)
             tokens = (
-                self._pad(rows, longest) if is_ragged else self._tokens(rows)
+                self._tokens(rows)
+                if longest is None
+                else self._pad(rows, longest)
             )
-            return tokens if y is None else (tokens, tf.gather(y, indices))
+            return tokens if y is None else (tokens, labels)
 
         return batches.map(make).prefetch(2)
 
@@ -222,6 +227,81 @@ class Stored:
         return self.encode(x) if self.encode else x
 
 
+def _hash_names(digest, split, names):
+    """Hashes `repr((split, names))`, of which names may not fit into memory."""
+    if names is None:
+        digest.update(repr((split, None)).encode())
+        return
+    digest.update(f"({split!r}, [".encode())
+    separator = ""
+    names = iter(names)
+    while some := ", ".join(map(repr, itertools.islice(names, 10_000))):
+        digest.update(f"{separator}{some}".encode())
+        separator = ", "
+    digest.update(b"])")
+
+
+def _is_ragged(x):
+    if sequence_store.is_on_disk(x):
+        return x.lengths is not None
+    return isinstance(x, tf.RaggedTensor)
+
+
+def _lengths(x):
+    """The lengths of sequences of different lengths."""
+    if sequence_store.is_on_disk(x):
+        return x.lengths
+    return x.row_lengths().numpy()
+
+
+def _as_array(x):
+    return x if sequence_store.is_on_disk(x) else np.asarray(x)
+
+
+def _label_type(y):
+    """The type of the labels in batches, which may be stored as a smaller one.
+
+    Losses take int32, which also is what fingerprints are computed from.
+    """
+    return np.result_type(y.dtype, np.int32)
+
+
+def _take(arrays, indices):
+    """Rows of arrays, which TensorFlow's graph then holds no copy of."""
+    if not arrays:
+        return []
+
+    def read(indices):
+        return [array[indices] for array in arrays]
+
+    types = [tf.as_dtype(array.dtype) for array in arrays]
+    rows = tf.numpy_function(read, [indices], types)
+    for row, array in zip(rows, arrays, strict=True):
+        row.set_shape([*indices.shape, *array.shape[1:]])
+    return rows
+
+
+def _gather(x, y, indices):
+    """The examples with some indices: rows of `x` and of `y`.
+
+    Labels are `None` if `y` is.
+    """
+    arrays = [] if y is None else [np.asarray(y)]
+    if not _is_ragged(x):
+        rows, *labels = _take([_as_array(x), *arrays], indices)
+    elif isinstance(x, tf.RaggedTensor):
+        rows = tf.gather(x, indices)
+        labels = _take(arrays, indices)
+    else:
+        # All tokens of the batch, which are more or fewer than its lengths.
+        rows = tf.numpy_function(x.__getitem__, [indices], x.dtype)
+        rows.set_shape([None, *x.shape[2:]])
+        lengths, *labels = _take([x.lengths, *arrays], indices)
+        rows = tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False)
+    labels = [tf.cast(each, _label_type(y)) for each in labels]
+    return rows, labels[0] if labels else None
+
+
 def _shuffled(positions, size, seed):
     """The examples at some positions in an endless row of shuffled epochs."""
     keys = tf.stack(
@@ -236,20 +316,20 @@ def _shuffled(positions, size, seed):
     return tensorflow_index_shuffle.index_shuffle(positions % size, keys, last)
 
 
-def _choose(x, number, batch_size, size, seed):
+def _choose(lengths, number, batch_size, size, seed):
     positions = number * batch_size + tf.range(batch_size, dtype=tf.int64)
     return _shuffled(positions, size, seed)
 
 
-def _choose_similar_lengths(x, number, batch_size, size, seed):
+def _choose_similar_lengths(lengths, number, batch_size, size, seed):
     together = BATCHES_SORTED_TOGETHER
     window = number // together
     positions = window * together * batch_size + tf.range(
         together * batch_size, dtype=tf.int64
     )
     indices = _shuffled(positions, size, seed)
-    lengths = tf.gather(x.row_lengths(), indices)
-    indices = tf.gather(indices, tf.argsort(lengths, stable=True))
+    (chosen,) = _take([lengths], indices)
+    indices = tf.gather(indices, tf.argsort(chosen, stable=True))
     # Batches of short sequences must not always come first.
     key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])
     last = tf.constant(together - 1, tf.int64)
@@ -258,6 +338,8 @@ def _choose_similar_lengths(x, number, batch_size, size, seed):
 
 
 def _longest(x):
+    if sequence_store.is_on_disk(x):
+        return x.shape[1]
     return int(x.bounding_shape()[1])
 
 

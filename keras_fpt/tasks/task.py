@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_fpt.tasks import sequence_store
+
 # The simple rule that every task has.
 MAJORITY = "majority class"
 # The number of examples that are counted at a time.
@@ -178,7 +180,10 @@ class Task:
         labels = self.data.labels(split)
         if labels is None:
             return None
-        return np.bincount(labels.ravel(), minlength=self.num_classes)
+        counts = np.zeros(self.num_classes, int)
+        for part in sequence_store.chunks(labels):
+            counts += np.bincount(part.ravel(), minlength=self.num_classes)
+        return counts
 
     @functools.cached_property
     def majority_class(self) -> int:
@@ -244,6 +249,17 @@ class Task:
         """
         groups = self.data.groups("test")
         return None if groups is None else groups[self.data.order("test")]
+
+    def split_table(self) -> Any:
+        """Which example is in which split; see `split_tables.split_table`.
+
+        Returns:
+            `pandas.DataFrame` with the columns `example`, `split`, `label` and
+            `group`.
+        """
+        from keras_fpt.tasks import split_tables
+
+        return split_tables.split_table(self)
 
     def model_arguments(self) -> dict[str, Any]:
         """The arguments of `FPTClassifier` that fit this task."""

@@ -18,13 +18,19 @@ EXPECTED = (ValueError, OSError)
 
 
 def _csv(path):
-    from keras_fpt.tasks.user_data import tables
+    from keras_fpt.tasks.user_data.tables import tables
 
     tables.from_csv(path, "y", verbose=False)
 
 
+def _table(path):
+    from keras_fpt.tasks.user_data.tables import table_files
+
+    table_files.read_table(path)
+
+
 def _strings(path):
-    from keras_fpt.tasks.user_data import strings
+    from keras_fpt.tasks.user_data.strings import strings
 
     strings.from_string_table(path, "a", "y", verbose=False)
 
@@ -37,22 +43,22 @@ def _fasta(path):
 
 
 def _arrays(path):
-    from keras_fpt.tasks.user_data import arrays
+    from keras_fpt.tasks.user_data.arrays import arrays
 
     arrays.from_saved(path, verbose=False)
 
 
 def _image(path):
-    from keras_fpt.tasks.user_data import image_folders
+    from keras_fpt.tasks.user_data.media import image_files, image_folders
 
-    image_folders._size_and_mode(path)
-    image_folders.ImageReader(8, 8, 3, 4)._load(path)
+    image_files.read_header(path)
+    image_folders.ImageReader(8, 8, 3, 4).load(path)
 
 
 def _wav(path):
-    from keras_fpt.tasks.user_data import wav_folders
+    from keras_fpt.tasks.user_data.media import sound_files
 
-    wav_folders.read_wav(path, 1.0)
+    sound_files.read_sound(path, 1.0)
 
 
 def _tape_json(path):
@@ -140,13 +146,26 @@ def _snapshot(path):
 
 
 def _dataset(path, name):
-    from keras_fpt.tasks.user_data import arrays
+    from keras_fpt.tasks.user_data.arrays import arrays
 
     with tempfile.TemporaryDirectory() as folder:
         target = pathlib.Path(folder, "saved")
         shutil.copytree(_saved_dataset(), target)
         shutil.copy(path, target / name)
         arrays.from_saved(str(target), verbose=False)
+
+
+def _arrow(path):
+    from keras_fpt.tasks.user_data.arrays import arrays
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name, "saved")
+        folder.mkdir()
+        shutil.copy(path, folder / "a.arrow")
+        state = {"_data_files": [{"filename": "a.arrow"}]}
+        (folder / "state.json").write_text(json.dumps(state))
+        (folder / "dataset_info.json").write_text("{}")
+        arrays.from_saved(folder, verbose=False)
 
 
 @functools.cache
@@ -165,6 +184,28 @@ def _saved_dataset():
 def _npz_file(path):
     with open(path, "wb") as file:
         np.savez_compressed(file, x=np.ones((20, 2, 2)), y=np.arange(20) % 2)
+
+
+def _frame_file(write):
+    def write_file(path):
+        import io
+
+        import pandas as pd
+
+        write(pd.read_csv(io.StringIO(_TABLE)), path)
+
+    return write_file
+
+
+def _arrow_file(path):
+    import pyarrow as pa
+
+    table = pa.table({"x": [[[0.5, 2.0]] * 2] * 20, "y": ["a", "b"] * 10})
+    with (
+        pa.OSFile(str(path), "wb") as sink,
+        pa.ipc.new_stream(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
 
 
 def _image_file(kind):
@@ -252,11 +293,65 @@ _DATA = {
 }
 
 # From names to a file's extension, a writer of a valid file, and the parser.
+_CASES = "@dimensions 2\n@classLabel true a b\n@data\n" + (
+    "1,2,3:4,5,6:a\n1,2:4,5:b\n" * 10
+)
 PARSERS = {
     "csv": (".csv", _text(_TABLE), _csv),
     "tsv": (".tsv", _text(_TABLE.replace(",", "\t")), _strings),
+    "decimal_commas": (
+        ".csv",
+        _text("a;b;y\n" + "1,5;2;u\n3,25;4;v\n" * 8),
+        _table,
+    ),
+    "utf_16": (
+        ".csv",
+        lambda path: path.write_text(_TABLE, encoding="utf-16"),
+        _table,
+    ),
+    "white_space": (".dat", _text(_TABLE.replace(",", "  ")), _table),
+    "gzip": (
+        ".csv.gz",
+        _frame_file(lambda frame, path: frame.to_csv(path, index=False)),
+        _table,
+    ),
+    "zip": (
+        ".csv.zip",
+        _frame_file(lambda frame, path: frame.to_csv(path, index=False)),
+        _table,
+    ),
+    "xz": (
+        ".csv.xz",
+        _frame_file(lambda frame, path: frame.to_csv(path, index=False)),
+        _table,
+    ),
+    "arff": (
+        ".arff",
+        _text(
+            "@relation r\n@attribute a real\n@attribute 'b c' {u,v}\n"
+            "@data\n1,u\n?,v\n"
+        ),
+        _table,
+    ),
+    "parquet": (
+        ".parquet",
+        _frame_file(lambda frame, path: frame.to_parquet(path)),
+        _table,
+    ),
+    "feather": (
+        ".feather",
+        _frame_file(lambda frame, path: frame.to_feather(path)),
+        _table,
+    ),
+    "workbook": (
+        ".xlsx",
+        _frame_file(lambda frame, path: frame.to_excel(path, index=False)),
+        _table,
+    ),
     "fasta": (".fa", _text(">a b\nMKV\n;c\n>d\nACJ*\n"), _fasta),
     "npz": (".npz", _npz_file, _arrays),
+    "ts": (".ts", _text(_CASES), _arrays),
+    "arrow": (".arrow", _arrow_file, _arrow),
     "png": (".png", _image_file("PNG"), _image),
     "gif": (".gif", _image_file("GIF"), _image),
     "tiff": (".tiff", _image_file("TIFF"), _image),

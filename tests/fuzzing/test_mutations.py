@@ -55,4 +55,5 @@ def test_a_changed_file_is_read_or_refused(name, tmp_path_factory):
 
     run()
     # Nothing but the file that was read.
-    assert [p.stem for p in pathlib.Path(folder).iterdir()] == ["file"]
+    (file,) = pathlib.Path(folder).iterdir()
+    assert file.name == "file" + parsers.PARSERS[name][0]

@@ -13,7 +13,7 @@ from keras_fpt.runs import (
     resolve,
 )
 from keras_fpt.studies import compare
-from keras_fpt.tasks.user_data import table_files
+from keras_fpt.tasks.user_data.tables import table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -82,6 +82,18 @@ def test_a_table_that_has_changed_is_read_again(table, preset, reads):
         for task in (first, second)
     ]
     assert sizes == [60, 70] and len(reads) == 2
+
+
+def test_test_examples_that_have_changed_are_read_again(table, preset, reads):
+    test = table.with_name("test.csv")
+    test.write_text(table.read_text())
+    options = {"label_column": "kind", "test": str(test)}
+    config = RunConfig(str(table), preset, options=options)
+    assert resolve(config).task.data.size("test") == 60
+    assert len(reads) == 2
+    test.write_text(table.read_text() + "1,1,a\n" * 10)
+    os.utime(test, ns=(1, 1))
+    assert resolve(config).task.data.size("test") == 70
 
 
 def test_other_options_are_another_task(table, preset, reads):

@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
 from keras_fpt.tasks.user_data import audit, sequences, splitting
+from keras_fpt.tasks.user_data.audit import audit_examples
 
 LOGGER = logging.getLogger(__name__)
 RECIPE = Recipe(steps=1000)
 CLASSES_SHOWN = 8
+# Of examples on disk, a sample of this size is audited.
+AUDITED_BYTES = 2**25
+# How descriptions of splits begin that are not the user's own.
+DRAWN = ("seeded", "by time", "fold")
 
 
 def make_task(
@@ -27,7 +33,7 @@ def make_task(
     encode: Callable | None = None,
     vocabulary_size: int | None = None,
     notes: Sequence[str] = (),
-    groups: Sequence[int] | None = None,
+    groups: Any = None,
     findings: Sequence[audit.Finding] = (),
     strict: bool = False,
     verbose: bool = True,
@@ -62,6 +68,24 @@ def make_task(
             leak was found, and `strict` is true.
     """
     splitting.check_splits(splits, y, class_names)
+    checked = audit_examples.Checked(
+        x,
+        y,
+        splits,
+        None if groups is None else np.asarray(groups),
+        is_given=not split_by.startswith(DRAWN),
+        is_by_row=getattr(reader, "is_by_row", False),
+        is_image=encode is not None,
+        known=frozenset(finding.kind for finding in findings),
+    )
+    if sequence_store.is_on_disk(x):
+        checked = _sample(checked)
+        notes = [
+            *notes,
+            "kept on disk while the process runs; audited: a sample of "
+            f"{len(checked.y):,} examples",
+        ]
+    findings = [*findings, *audit_examples.find_in_examples(checked)]
     examples = {
         split: Examples(
             sequences.select(x, indices),
@@ -71,6 +95,44 @@ def make_task(
         )
         for split, indices in splits.items()
     }
+    return task_of_examples(
+        name,
+        x,
+        examples,
+        class_names,
+        split_by,
+        reader,
+        encode,
+        vocabulary_size,
+        notes,
+        findings,
+        strict,
+        verbose,
+        **more,
+    )
+
+
+def task_of_examples(
+    name: str,
+    x: Any,
+    examples: dict[str, Examples],
+    class_names: Sequence[str],
+    split_by: str,
+    reader: Any,
+    encode: Callable | None = None,
+    vocabulary_size: int | None = None,
+    notes: Sequence[str] = (),
+    findings: Sequence[audit.Finding] = (),
+    strict: bool = False,
+    verbose: bool = True,
+    **more: Any,
+) -> Task:
+    """Makes a task from examples that are split; see `make_task`.
+
+    Args:
+        x: as in `Examples`, all examples, or some if all have one length.
+        examples: dict from splits to `Examples`.
+    """
     sample = encode(x[:1]) if encode else x
     task = Task(
         name=name,
@@ -87,17 +149,32 @@ def make_task(
         **more,
     )
     if verbose:
-        notes = [*notes, *(f"note: {finding}" for finding in findings)]
         LOGGER.info("\n".join(describe_task(task, split_by, notes)))
-    audit.check(findings, strict)
+        audit.log_findings(findings)
+    audit.check_findings(findings, strict)
     return task
+
+
+def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
+    """As many examples on disk as fit into memory."""
+    size = max(1, int(AUDITED_BYTES // sequences.mean_bytes(checked.x)))
+    rng = np.random.default_rng(splitting.SEED)
+    chosen = np.sort(rng.permutation(len(checked.y))[:size])
+    place = np.full(len(checked.y), -1)
+    place[chosen] = np.arange(len(chosen))
+    places = {name: place[rows] for name, rows in checked.splits.items()}
+    return checked._replace(
+        x=sequences.load(sequences.select(checked.x, chosen)),
+        y=checked.y[chosen],
+        splits={name: rows[rows >= 0] for name, rows in places.items()},
+        groups=None if checked.groups is None else checked.groups[chosen],
+    )
 
 
 def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     """Lines that describe a task's data: sizes, classes and splits."""
     sizes = {split: task.data.size(split) for split in splitting.SPLITS}
-    labels = [task.data.labels(split) for split in sizes]
-    counts = np.bincount(np.concatenate(labels), minlength=task.num_classes)
+    counts = np.sum([task.class_counts(split) for split in sizes], axis=0)
     parts = [
         f"{name} {count / counts.sum():.1%}"
         for name, count in zip(task.class_names or (), counts, strict=True)

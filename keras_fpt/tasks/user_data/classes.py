@@ -5,17 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks.user_data.tables import cells
+
 # With fewer examples per class, numbers are assumed to be measurements.
 MIN_EXAMPLES_PER_CLASS = 2
-MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
+MISSING = cells.MISSING
 
 
 def encode_labels(
     labels: Any,
     where: Callable[[int], str],
     class_names: Sequence[str] | None = None,
+    missing: Sequence[str] = (),
+    are_names: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Encodes labels as integers.
+
+    Numbers that are equal, such as `"1"` and `"1.0"`, are one class, named by
+    the shortest spelling.
 
     Args:
         labels: sequence of n labels: strings, integers or booleans.
@@ -24,6 +31,10 @@ def encode_labels(
         class_names: sequence of strings, the classes in their order, if they
             are known; labels are then names of classes or indices. `None`
             takes the classes from the labels, sorted.
+        missing: sequence of strings, what marks missing labels beside
+            `cells.MISSING`.
+        are_names: bool, whether labels are names of folders, which are taken
+            as they stand: never missing, and never numbers.
 
     Returns:
         A tuple: int32 array `(n,)`, and a tuple of the classes' names.
@@ -44,9 +55,15 @@ def encode_labels(
         )
     if not len(labels):
         raise ValueError("Expected labeled examples but received none.")
-    _check_values(labels, where)
+    distinct, first, y = np.unique(
+        labels, return_index=True, return_inverse=True
+    )
+    if not are_names:
+        _check_values(distinct, first, where, missing)
     if class_names is None:
-        distinct, y = np.unique(labels, return_inverse=True)
+        if distinct.dtype.kind == "U" and not are_names:
+            _check_fractions(distinct, first, where)
+            y, distinct = _merge_spellings(y, distinct)
         y, names = _sort_numerically(y, distinct)
         _check_not_measured(names, labels)
     else:
@@ -64,6 +81,27 @@ def encode_labels(
             "two classes."
         )
     return y.astype(np.int32), tuple(names)
+
+
+def spelling_notes(labels: Any, class_names: Sequence[str]) -> list[str]:
+    """Says which spellings of a number `encode_labels` made one class.
+
+    Args:
+        labels: sequence of n strings.
+        class_names: sequence of strings, the classes.
+
+    Returns:
+        A list of no or one string.
+    """
+    distinct = np.unique(np.asarray(labels, str)).tolist()
+    others = sorted(set(distinct) - set(class_names))
+    known = {cells.as_number(name): name for name in class_names}
+    equal = [
+        f"{text} is {known[value]}"
+        for text in others
+        if (value := cells.as_number(text)) is not None and value in known
+    ]
+    return [f"equal labels: {_shorten(equal)}"] if equal else []
 
 
 def _as_text_or_numbers(labels: np.ndarray) -> np.ndarray:
@@ -85,21 +123,75 @@ def _as_text_or_numbers(labels: np.ndarray) -> np.ndarray:
     return np.array(flat, str).reshape(labels.shape)
 
 
-def _check_values(labels: np.ndarray, where: Callable) -> None:
-    if np.issubdtype(labels.dtype, np.floating):
-        is_measured = ~np.isfinite(labels) | (labels != np.round(labels))
+def _check_values(
+    distinct: np.ndarray,
+    first: np.ndarray,
+    where: Callable,
+    missing: Sequence[str],
+) -> None:
+    """Checks the distinct labels, of which each is first seen somewhere."""
+    if np.issubdtype(distinct.dtype, np.floating):
+        is_measured = ~np.isfinite(distinct) | (distinct != np.round(distinct))
         if is_measured.any():
-            index = np.argmax(is_measured)
+            index = np.flatnonzero(is_measured)
+            raise _measured(distinct, index, first, where)
+    if distinct.dtype.kind == "U":
+        is_missing = cells.is_missing(distinct, missing)
+        if is_missing.any():
             raise ValueError(
-                f"{where(index)}: the label {labels[index]} is not a class. "
-                "keras-fpt classifies; it does not do regression."
+                f"{where(first[is_missing].min())}: the label is missing."
             )
-    if labels.dtype.kind == "U":
-        missing = np.isin(np.char.lower(np.char.strip(labels)), MISSING)
-        if missing.any():
-            raise ValueError(
-                f"{where(np.argmax(missing))}: the label is missing."
-            )
+
+
+def _check_fractions(
+    distinct: np.ndarray, first: np.ndarray, where: Callable
+) -> None:
+    """Checks that labels that are all numbers are whole numbers."""
+    values = [cells.as_number(text) for text in distinct.tolist()]
+    fractions = [
+        index
+        for index, value in enumerate(values)
+        if value is not None and value != value.to_integral_value()
+    ]
+    if fractions and None not in values:
+        raise _measured(distinct, fractions, first, where)
+
+
+def _measured(
+    distinct: np.ndarray, indices: Any, first: np.ndarray, where: Callable
+) -> ValueError:
+    index = min(indices, key=first.__getitem__)
+    return ValueError(
+        f"{where(first[index])}: the label {distinct[index]} is not a class. "
+        "keras-fpt classifies; it does not do regression."
+    )
+
+
+def _merge_spellings(
+    y: np.ndarray, distinct: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Makes numbers that are equal one class."""
+    texts = distinct.tolist()
+    keys = [cells.as_number(text) for text in texts]
+    spellings: dict[Any, list[str]] = {}
+    for text, value in zip(texts, keys, strict=True):
+        key = text if value is None else value
+        spelling = text if value is None else text.strip()
+        spellings.setdefault(key, []).append(spelling)
+    if len(spellings) == len(texts):
+        return y, distinct
+    names = np.array(
+        [min(group, key=lambda t: (len(t), t)) for group in spellings.values()]
+    )
+    index_of = {key: index for index, key in enumerate(spellings)}
+    merged = np.array(
+        [
+            index_of[text if value is None else value]
+            for text, value in zip(texts, keys, strict=True)
+        ]
+    )
+    order = np.argsort(names, kind="stable")
+    return np.argsort(order)[merged[y]], names[order]
 
 
 def _sort_numerically(
@@ -143,6 +235,13 @@ def _find_classes(
     index_of: dict[Any, int] = {name: i for i, name in enumerate(names)}
     if labels.dtype.kind in "iubf":
         index_of = {i: i for i in range(len(names))}
+    elif not index_of.keys() >= set(labels.tolist()):
+        # Other spellings of a class that is a number.
+        of_number = {cells.as_number(name): i for i, name in enumerate(names)}
+        for label in set(labels.tolist()) - index_of.keys():
+            number = cells.as_number(label)
+            if number is not None and number in of_number:
+                index_of[label] = of_number[number]
     y = np.array([index_of.get(label, -1) for label in labels.tolist()])
     if (y < 0).any():
         index = np.argmax(y < 0)

@@ -9,33 +9,48 @@ from typing import Any
 
 from keras_fpt.files import json_files
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import (
+from keras_fpt.tasks.user_data.arrays import (
+    array_reader,
     arrays,
-    fasta,
+    arrow_folders,
+    saved_arrays,
+)
+from keras_fpt.tasks.user_data.media import (
+    file_kinds,
+    file_tables,
     folders,
     image_folders,
-    saved_arrays,
-    strings,
+    recordings,
+    sound_folders,
+)
+from keras_fpt.tasks.user_data.strings import fasta, strings
+from keras_fpt.tasks.user_data.tables import (
+    columns,
     table_files,
+    table_folders,
     tables,
-    wav_folders,
 )
 
 READERS = {
     reader.__name__: reader
     for reader in (
-        arrays.ArrayReader,
+        array_reader.ArrayReader,
         fasta.FastaReader,
         image_folders.ImageReader,
         strings.StringReader,
         tables.TableReader,
-        wav_folders.SoundReader,
+        sound_folders.SoundReader,
+        recordings.RecordingReader,
     )
 }
-FASTA = ("fasta", "fa", "faa")
+FASTA = ("fasta", "fa", "faa", "fas", "fna", "ffn", "frn")
 KINDS = (
-    ".csv or .tsv (a table), .fasta, .fa or .faa (proteins), .npz (arrays x "
-    "and y), or a folder with one subfolder of images or .wav files per class"
+    ".csv, .tsv, .txt, .data, .parquet, .feather, .arrow, .xlsx or .arff (a "
+    "table, also as .gz, .bz2, .xz or .zip), a folder of .parquet files (one "
+    "table), .fasta, .fa, .faa or .fna (proteins, DNA, RNA), .npz (arrays x "
+    "and y), .npy (sequences; their labels are in another file), .ts (time "
+    "series of the UCR/UEA archive), a saved data set, or a folder with one "
+    "subfolder of images, sounds or tables per class"
 )
 
 
@@ -59,9 +74,10 @@ def from_path(
         path: file or folder of one of the `KINDS`.
         verbose: bool, whether to log a description of the data.
         **options: arguments of the function that reads such a file:
-            `from_csv`, or `from_string_table` if `text_column` is given;
-            `from_fasta`, `from_image_folder`, `from_wav_folder` or
-            `from_saved`.
+            `from_csv`, or `from_string_table` if `text_column` is given, or
+            `from_file_table` if `file_column` is; `from_fasta`,
+            `from_image_folder`, `from_sound_folder`, `from_recording_folder`
+            or `from_saved`.
 
     Returns:
         A `Task`.
@@ -83,9 +99,14 @@ def from_path(
         )
     for name, parameter in list(parameters.items())[1:]:
         if parameter.default is parameter.empty and name not in options:
+            frame = (
+                arrow_folders.read_frame(path)[0]
+                if path.is_dir()
+                else next(table_files.read_chunks(path, options.get("header")))
+            )
             raise ValueError(
                 f"`{path}`: say which column with {_flag(name)}. It has "
-                f"{', '.join(table_files.read_table(path).columns)}."
+                f"{', '.join(frame.columns)}."
             )
     return make(path, verbose=verbose, **options)
 
@@ -95,13 +116,21 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
     if path.is_dir():
         if saved_arrays.is_saved_dataset(path):
             return arrays.from_saved
-        endings = {
-            file.suffix.lower() for file in folders.visible_files(path, "**/*")
-        }
-        if ".wav" in endings:
-            return wav_folders.from_wav_folder
+        if table_folders.is_table_folder(path):
+            return tables.from_csv
+        if arrow_folders.is_saved_dataset(path):
+            if "text_column" in options:
+                return strings.from_string_table
+            return arrays.from_saved
+        kind = file_kinds.most_common_kind(folders.visible_files(path, "**/*"))
+        if kind == file_kinds.SOUNDS:
+            return sound_folders.from_sound_folder
+        if kind == file_kinds.TABLES:
+            return recordings.from_recording_folder
         return image_folders.from_image_folder
-    if suffix in ("csv", "tsv"):
+    if "file_column" in options:
+        return file_tables.from_file_table
+    if table_files.is_table(path):
         if "text_column" in options:
             return strings.from_string_table
         return tables.from_csv
@@ -111,7 +140,7 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
             suffix = "gz"
     if suffix in FASTA:
         return fasta.from_fasta
-    if suffix == "npz":
+    if suffix in ("npz", "npy", "ts"):
         return arrays.from_saved
     raise ValueError(f"Cannot read `{path}`. Expected {KINDS}.")
 
@@ -139,6 +168,11 @@ def reader_from_json(entry: Any, where: str = "The reader") -> Any:
         raise ValueError(f"{where}: there is no field 'kind'.")
     entry = dict(entry)
     kind = entry.pop("kind")
+    if isinstance(entry.get("kinds"), list):
+        entry["kinds"] = [
+            json_files.from_dict(columns.Column, column, where)
+            for column in entry["kinds"]
+        ]
     if kind not in READERS:
         raise ValueError(
             f"{where}: unknown kind '{kind}'. Expected one of "

@@ -73,3 +73,37 @@ def test_known_classes_take_names_and_places():
 def test_labels_that_cannot_be_used(labels, names, message):
     with pytest.raises(ValueError, match=message):
         classes.encode_labels(labels, where, names)
+
+
+def test_equal_numbers_are_one_class_with_the_shortest_name():
+    labels = ["1.0", "10", "1", "2.00", "1 ", "2", "+1"]
+    y, names = classes.encode_labels(labels, where)
+    assert names == ("1", "2", "10")
+    assert y.tolist() == [0, 2, 0, 1, 0, 1, 0]
+    (note,) = classes.spelling_notes(labels, names)
+    assert "1.0 is 1" in note and "2.00 is 2" in note
+    # Numbers beyond float64 are still compared exactly.
+    large = ["9007199254740993", "9007199254740992"]
+    assert len(classes.encode_labels(large, where)[1]) == 2
+    assert classes.encode_labels([1, 1.0, "a"], where)[1] == ("1", "a")
+    y, _ = classes.encode_labels(["2.0", "1"], where, ["1", "2"])
+    assert y.tolist() == [1, 0]
+
+
+def test_fractions_in_text_are_no_classes():
+    labels = ["1", "0.0", "-0.0", "0.5", "-0.3"]
+    with pytest.raises(ValueError, match=r"row 4: the label 0.5 is not a cl"):
+        classes.encode_labels(labels, where)
+    # Names are not numbers only because one of them looks like one.
+    y, names = classes.encode_labels(["0.5", "low", "high"], where)
+    assert names == ("0.5", "high", "low")
+
+
+def test_missing_labels_and_names_of_folders():
+    with pytest.raises(ValueError, match="row 2: the label is missing"):
+        classes.encode_labels(["1", "-9.0", "2"], where, missing=["-9"])
+    with pytest.raises(ValueError, match="row 3: the label is missing"):
+        classes.encode_labels(["a", "b", "?"], where, missing=["?"])
+    labels = ["none", "01", "1", "0.5"]
+    names = classes.encode_labels(labels, where, are_names=True)[1]
+    assert names == ("0.5", "01", "1", "none")

@@ -1,0 +1,160 @@
+"""Measure the peak memory of training on data of two sizes.
+
+    KERAS_BACKEND=torch python benchmarks/large_data.py --kinds parquet images
+
+The data is made in a temporary folder below `--folder`: a CSV file or a folder
+of Parquet files with 4 columns of numbers and a label, or a folder with PNG
+images of 32 x 32 pixels. Each size is made, and trained on, in its own
+processes. A training process makes the task, computes its fingerprint, trains
+`gpt2_tiny_en` for a few steps and evaluates a few batches. Its peak is that of
+its resident memory from its start to its end.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+SIZES = {
+    "csv": (5_000_000, 50_000_000),
+    "parquet": (5_000_000, 50_000_000),
+    "images": (10_000, 100_000),
+}
+COLUMNS = 4
+ROWS_AT_ONCE = 500_000
+IMAGE_SIDE = 32
+CLASSES = ("no", "yes")
+EVALUATED_BATCHES = 5
+
+
+def main():
+    arguments = parse()
+    if arguments.make:
+        make(arguments.make, arguments.kinds[0], arguments.sizes[0])
+        return
+    if arguments.train:
+        print(json.dumps(train(arguments)))
+        return
+    print("| data | examples | seconds to read | ms per step | peak (GB) |")
+    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+    for kind in arguments.kinds:
+        peaks = []
+        for size in arguments.sizes or SIZES[kind]:
+            row = measure(kind, size, arguments)
+            peaks.append(row["peak"])
+            print(
+                f"| {kind} | {size:,} | {row['read']:.0f} | "
+                f"{1000 * row['step']:.0f} | {row['peak']:.2f} |",
+                flush=True,
+            )
+        print(f"\n{kind}: ratio of the peaks {peaks[-1] / peaks[0]:.2f}\n")
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--kinds", nargs="+", choices=SIZES, default=[*SIZES])
+    parser.add_argument("--sizes", nargs="+", type=int)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--folder", help="where the data is made for a while")
+    parser.add_argument("--make", help=argparse.SUPPRESS)
+    parser.add_argument("--train", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure(kind, size, arguments):
+    """The result of `train` with data of one size."""
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        path = pathlib.Path(folder, "data.csv" if kind == "csv" else "data")
+        options = ["--kinds", kind, "--sizes", str(size)]
+        options += ["--steps", str(arguments.steps)]
+        run([*options, "--make", str(path)])
+        printed = run([*options, "--train", str(path)])
+        return json.loads(printed.splitlines()[-1])
+
+
+def run(options):
+    """What this program prints in its own process."""
+    command = [sys.executable, __file__, *options]
+    result = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return result.stdout
+
+
+def make(path, kind, size):
+    path = pathlib.Path(path)
+    if kind == "images":
+        make_images(path, size)
+        return
+    if kind == "parquet":
+        path.mkdir()
+    for number, start in enumerate(range(0, size, ROWS_AT_ONCE)):
+        rows = random_rows(number, min(ROWS_AT_ONCE, size - start))
+        if kind == "parquet":
+            rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
+        else:
+            rows.to_csv(
+                path,
+                mode="a",
+                header=not number,
+                index=False,
+                float_format="%.4f",
+            )
+
+
+def random_rows(seed, count):
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, COLUMNS)).astype(np.float32)
+    is_yes = x[:, 0] + rng.normal(size=count) > 0
+    rows = {f"x{i}": x[:, i] for i in range(COLUMNS)}
+    return pd.DataFrame({**rows, "label": np.where(is_yes, *CLASSES[::-1])})
+
+
+def make_images(path, size):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name in CLASSES:
+        (path / name).mkdir(parents=True)
+    for i in range(size):
+        label = i % len(CLASSES)
+        shape = (IMAGE_SIDE, IMAGE_SIDE, 3)
+        pixels = rng.integers(0, 200 + 55 * label, shape, np.uint8)
+        Image.fromarray(pixels).save(path / CLASSES[label] / f"{i}.png")
+
+
+def train(arguments):
+    import keras_fpt
+    from keras_fpt.tasks.user_data import from_path
+
+    started = time.perf_counter()
+    kind = arguments.kinds[0]
+    options = {} if kind == "images" else {"label_column": "label"}
+    task = from_path(arguments.train, **options)
+    task.data.fingerprint  # noqa: B018
+    read = time.perf_counter() - started
+    model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
+    data = task.datasets()
+    model.fit(data.train, steps_per_epoch=2, verbose=0)
+    started = time.perf_counter()
+    model.fit(data.train, steps_per_epoch=arguments.steps, verbose=0)
+    step = (time.perf_counter() - started) / arguments.steps
+    for split in (data.validation, data.test):
+        model.evaluate(split.take(EVALUATED_BATCHES), verbose=0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"read": read, "step": step, "peak": peak}
+
+
+if __name__ == "__main__":
+    main()

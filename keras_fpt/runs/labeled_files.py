@@ -1,0 +1,75 @@
+"""Scores of a finished run on labeled files that it has not seen."""
+
+import os
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from keras_fpt.runs import class_results
+from keras_fpt.runs.prediction import answer, read_labels
+
+Path = str | os.PathLike[str]
+
+
+def evaluate_file(
+    run_folder: Path,
+    path: Path,
+    labels: Path | None = None,
+    label_column: str | None = None,
+    preset: Path | None = None,
+) -> dict[str, Any]:
+    """Scores a finished run on a labeled file or folder.
+
+    Args:
+        run_folder: path of a finished run on the user's own data.
+        path: a file or folder of the kind that the run was trained on: a
+            table with the column of labels, an `.npz` file with `x` and `y`,
+            a folder with one subfolder per class, and so on.
+        labels: path of the labels, if they are in another file, as for a
+            FASTA file.
+        label_column: string, the column of labels, if it has another name than
+            in training.
+        preset: name or path of the run's preset, if it has moved.
+
+    Returns:
+        A dict of `examples`, `accuracy`, `loss`, `majority` (the most common
+        class of the file), `majority_accuracy`, and what
+        `keras_fpt.runs.train` measures of classes.
+
+    Raises:
+        FileNotFoundError: the run, a file or a preset does not exist.
+        ValueError: the file does not fit what the run was trained on, has no
+            labels, or has others than the run's classes.
+        FloatingPointError: an answer is not finite.
+    """
+    answers = answer(run_folder, path, preset)
+    found = read_labels(answers, path, labels, label_column)
+    names = answers.class_names
+    is_unknown = ~np.isin(found, names)
+    if is_unknown.any():
+        index = int(np.argmax(is_unknown))
+        unknown = sorted({label for label in found if label not in names})
+        if not found[index]:
+            raise ValueError(
+                f"`{path}`, {answers.names[index]}: the label is missing."
+            )
+        raise ValueError(
+            f"`{path}`, {answers.names[index]}: the label '{found[index]}' is "
+            f"not a class of the run. {len(unknown)} of the file's labels are "
+            f"not: {', '.join(unknown[:8])}. The classes are "
+            f"{', '.join(names[:8])}{', ...' * (len(names) > 8)}."
+        )
+    index_of = {name: i for i, name in enumerate(names)}
+    y = np.array([index_of[label] for label in found])
+    counts = np.bincount(y, minlength=len(names))
+    right = answers.logits.argmax(axis=1) == y
+    logs = special.log_softmax(answers.logits.astype(np.float64), axis=1)
+    return {
+        "examples": len(y),
+        "accuracy": float(right.mean()),
+        "loss": float(-logs[np.arange(len(y)), y].mean()),
+        "majority": names[int(counts.argmax())],
+        "majority_accuracy": float(counts.max() / len(y)),
+        **class_results.measure(answers.logits, y, names),
+    }

@@ -1,0 +1,34 @@
+"""What to do about sequences with more tokens than a backbone has positions."""
+
+from keras_fpt.tasks import Task
+
+# By the name of the reader of the user's own data.
+_ADVICE = {
+    "TableReader": "Cut them into windows (--window, --stride), or leave out "
+    "rows, e.g. every second one (down-sampling).",
+    "RecordingReader": "Cut them into windows (--window, --stride), or leave "
+    "out rows, e.g. every second one (down-sampling).",
+    "ArrayReader": "Cut them into windows, leave out tokens, e.g. every "
+    "second one (down-sampling), or make one token of several by joining "
+    "their values.",
+    "StringReader": "Leave longer strings out with --max-length, or cut them.",
+    "FastaReader": "Leave longer sequences out with --max-length, or cut them.",
+    "ImageReader": "Give smaller images (--image-size) or larger patches "
+    "(--patch-size).",
+    "SoundReader": "Cut the sounds with --max-seconds: a second has 100 "
+    "tokens.",
+}
+
+
+def advice(task: Task) -> str:
+    """What to do, by the kind of the task's data."""
+    by_row = getattr(task.reader, "is_by_row", False)
+    if by_row:
+        return (
+            "Leave out columns (--ignore-column), or use a preset with more "
+            "positions (--preset)."
+        )
+    shorter = _ADVICE.get(
+        type(task.reader).__name__, "Put more into each token."
+    )
+    return f"{shorter} A preset with more positions (--preset) reads them all."

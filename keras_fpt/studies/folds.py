@@ -1,0 +1,136 @@
+"""Cross-validation: one run for each fold of a task."""
+
+import dataclasses
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_fpt import distribution, files, runs
+from keras_fpt.runs import RunConfig
+
+LOGGER = logging.getLogger(__name__)
+SUMMARY = "folds.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class CrossValidation:
+    """The runs of a cross-validation, each tested on a fold of its own.
+
+    Args:
+        folder: string, which holds the runs in `fold-1`, `fold-2`, ...
+        metrics: list of the dict in each run's `metrics.json`.
+    """
+
+    folder: str
+    metrics: list[dict[str, Any]]
+
+    def values(self, name: str) -> np.ndarray:
+        """One metric of every fold, NaN where a run lacks it."""
+        return np.array(
+            [metrics.get(name, np.nan) for metrics in self.metrics], float
+        )
+
+    def mean_and_deviation(self, name: str) -> tuple[float, float]:
+        """The mean of a metric over folds, and its standard deviation."""
+        values = self.values(name)
+        return float(values.mean()), float(values.std(ddof=1))
+
+    @property
+    def pooled_accuracy(self) -> float:
+        """The share of all test examples that are right, each tested once."""
+        counts = self.values("test_examples")
+        return float(np.average(self.values("test_accuracy"), weights=counts))
+
+    def to_json(self) -> str:
+        """The accuracies of the folds as JSON text."""
+        mean, deviation = self.mean_and_deviation("test_accuracy")
+        summary = {
+            "folds": len(self.metrics),
+            "test_examples": self.values("test_examples").astype(int).tolist(),
+            "test_accuracy": self.values("test_accuracy").tolist(),
+            "mean_test_accuracy": mean,
+            "standard_deviation": deviation,
+            "pooled_test_accuracy": self.pooled_accuracy,
+        }
+        return json.dumps(summary, indent=2) + "\n"
+
+
+def needs_folds(options: Mapping[str, Any]) -> bool:
+    """Whether a task's options ask for all folds, and not for one of them."""
+    return options.get("folds") is not None and options.get("fold") is None
+
+
+def refuse_all_folds(options: Mapping[str, Any], command: str) -> None:
+    """Refuses options that ask for all folds.
+
+    The intervals of a study compare arms on the same test examples, which
+    differ between folds.
+
+    Args:
+        options: dict, a task's options.
+        command: string, the command that was called.
+
+    Raises:
+        ValueError: they ask for all folds.
+    """
+    if needs_folds(options):
+        raise ValueError(
+            f"`{command}` compares all runs on the same test examples, so it "
+            "takes one fold: give fold (--fold 1) beside folds, and repeat it "
+            "for others. `keras-fpt train --folds` trains all of them."
+        )
+
+
+def train_folds(
+    config: RunConfig,
+    output: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    **options: Any,
+) -> CrossValidation:
+    """Trains one run for each fold, in `fold-1`, `fold-2`, ... of a folder.
+
+    Args:
+        config: a `RunConfig` whose task has the option `folds`.
+        output: path of the folder. `None` makes a new one,
+            `runs/<task>-<arm>-<n>`.
+        resume: bool, whether to go on after a call that was interrupted: runs
+            that are finished are kept.
+        overwrite: bool, whether to replace existing runs.
+        **options: further arguments of `keras_fpt.runs.train`.
+
+    Returns:
+        A `CrossValidation`, whose accuracies `folds.json` holds as well.
+
+    Raises:
+        ValueError: the folds cannot be made.
+        Exception: see `keras_fpt.runs.train`.
+    """
+    count = config.options["folds"]
+    configs = [
+        dataclasses.replace(config, options={**config.options, "fold": fold})
+        for fold in range(1, count + 1)
+    ]
+    # Bad options are errors before there is a folder.
+    first = runs.resolve(configs[0] if configs else config)
+    if output is None:
+        output = runs.folder.new_folder(first.task.name, first.arm.name)
+    folder = pathlib.Path(output)
+    metrics = []
+    for number, each in enumerate(configs, start=1):
+        path = folder / f"fold-{number}"
+        if not (resume and runs.folder.is_finished(path)):
+            LOGGER.info(f"Fold {number} of {count}: `{path}`")
+        metrics.append(
+            runs.train(each, path, resume and path.exists(), overwrite,
+                       **options)
+        )  # fmt: skip
+    validation = CrossValidation(str(folder), metrics)
+    if distribution.is_first_process():
+        files.write_text(folder / SUMMARY, validation.to_json())
+    return validation

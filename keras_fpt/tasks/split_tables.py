@@ -1,0 +1,85 @@
+"""Which example is in which split, as a table."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_fpt.files import Output, spreadsheets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from keras_fpt.tasks.task import Task
+
+COLUMNS = ("example", "split", "label", "group")
+_MARK = rb"\A(\xef\xbb\xbf)?example,split,label,group\r?\n"
+
+
+def split_table(task: "Task") -> "pd.DataFrame":
+    """A row for each example of a task that is stored.
+
+    Args:
+        task: a `Task`.
+
+    Returns:
+        `pandas.DataFrame` with the columns `example` (its name, or its number
+        in the split), `split`, `label` and `group` (the number of the group
+        that it hangs together with, empty if it stands alone).
+
+    Raises:
+        ValueError: the task generates its examples.
+    """
+    import pandas as pd
+
+    splits = getattr(task.data, "splits", None)
+    if splits is None:
+        raise ValueError(
+            f"The task '{task.name}' generates its examples, so there is no "
+            "table of splits."
+        )
+    parts = []
+    for split, examples in splits.items():
+        count = len(examples.y)
+        names = examples.names
+        if names is None:
+            names = [f"{split} {number + 1}" for number in range(count)]
+        groups = [""] * count if examples.groups is None else examples.groups
+        cells = (names, split, _labels(task, examples.y), groups)
+        parts.append(pd.DataFrame(dict(zip(COLUMNS, cells, strict=True))))
+    return pd.concat(parts, ignore_index=True)
+
+
+def split_output(
+    path: str | os.PathLike,
+    inputs: Sequence[str | os.PathLike] = (),
+    overwrite: bool = False,
+) -> Output:
+    """The file of a table of splits, which can be checked early.
+
+    Args:
+        path: the CSV file to write.
+        inputs: paths of files and folders that are read.
+        overwrite: bool, whether a file of other origin may be replaced.
+    """
+    return Output(path, _MARK, inputs, overwrite)
+
+
+def splits_to_csv(table: "pd.DataFrame") -> bytes:
+    """A table of splits as CSV text, in which no cell begins a formula."""
+    cells = {
+        name: table[name].map(spreadsheets.escape_formula)
+        for name in ("example", "label")
+    }
+    return table.assign(**cells).to_csv(index=False).encode()
+
+
+def _labels(task: "Task", y: np.ndarray) -> Any:
+    """The names of classes; several answers have spaces between them."""
+    names = np.array(
+        task.class_names or list(map(str, range(task.num_classes))), object
+    )
+    if y.ndim == 1:
+        return names[y]
+    return [" ".join(row) for row in names[y.reshape(len(y), -1)]]

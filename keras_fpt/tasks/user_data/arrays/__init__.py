@@ -1,0 +1,1 @@
+"""Arrays, data sets and the files that hold them."""

@@ -1,0 +1,162 @@
+"""How saved arrays become sequences, in training and for predictions."""
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.arrays import number_sequences, saved_arrays
+
+FILLS = ("median", "forward")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayReader:
+    """How saved arrays become sequences.
+
+    Args:
+        input_dim: int, width of float tokens, or `None`.
+        vocabulary_size: int, for integer tokens, or `None`.
+        mean: tuple of floats, the mean of each channel in the training
+            examples, if floats are standardized; otherwise empty.
+        scale: tuple of floats, the standard deviations likewise.
+        fill: string, one of `FILLS`, or `None`.
+        median: tuple of floats, the median of each channel in the training
+            examples, if what is missing is filled; otherwise empty.
+        flagged: tuple of ints, the channels of which a further channel says
+            where values were missing: those where any was in training.
+    """
+
+    input_dim: int | None
+    vocabulary_size: int | None
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    fill: str | None = None
+    median: tuple[float, ...] = ()
+    flagged: tuple[int, ...] = ()
+
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the sequences of a new file, and their names.
+
+        Args:
+            path: as for `saved_arrays.read`.
+
+        Raises:
+            ValueError: the sequences are not like those that the task was
+                made from.
+        """
+        rank = 1 if self.input_dim is None else 2
+        may_lack = self.fill is not None
+        saved = saved_arrays.read(path, None, rank=rank, may_lack=may_lack)
+        x, _ = number_sequences.as_sequences(saved.x, may_lack)
+        values = sequences.concatenate(x)
+        if (values.ndim == 1) != (self.input_dim is None):
+            raise ValueError(
+                f"`{path}` holds a different kind of tokens: expected "
+                f"{self._expected()}."
+            )
+        if values.ndim == 2 and values.shape[1] != self._width:
+            raise ValueError(
+                f"`{path}` holds tokens of width {values.shape[1]}: expected "
+                f"{self._expected()}."
+            )
+        if values.ndim == 1 and values.max() >= self.vocabulary_size:
+            raise ValueError(
+                f"`{path}` holds the token {values.max()}: expected "
+                f"{self._expected()}."
+            )
+        names = saved.names or [f"example {i + 1}" for i in range(x.shape[0])]
+        return self.encode(x), names
+
+    @property
+    def _width(self) -> int:
+        """The width of tokens in files."""
+        return (self.input_dim or 0) - len(self.flagged)
+
+    def _expected(self) -> str:
+        if self.input_dim is None:
+            return f"integers below {self.vocabulary_size}"
+        return f"floats of width {self._width}"
+
+    def encode(self, x: Any) -> Any:
+        """Fills in and standardizes sequences of floats.
+
+        Args:
+            x: as `number_sequences.as_sequences` returns.
+        """
+        if self.fill is not None:
+            x = self._filled(x)
+        if not self.mean:
+            return x
+        # Channels that say what was missing stay 0 and 1.
+        same = len(self.flagged)
+        return sequences.standardized(
+            x, [*self.mean, *[0.0] * same], [*self.scale, *[1.0] * same]
+        )
+
+    def _filled(self, x: Any) -> Any:
+        lengths = sequences.lengths(x)
+        values = sequences.concatenate(x)
+        is_missing = np.isnan(values)
+        source = np.where(is_missing, -1, np.arange(len(values))[:, None])
+        if self.fill == "forward":
+            source = np.maximum.accumulate(source, axis=0)
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        # Nothing came before in the same sequence.
+        is_median = source < starts[:, None]
+        filled = np.take_along_axis(values, np.maximum(source, 0), axis=0)
+        filled = np.where(is_median, np.asarray(self.median), filled)
+        channels = np.concatenate(
+            [filled, is_missing[:, list(self.flagged)]], axis=1
+        ).astype(np.float32)
+        return sequences.stack(np.split(channels, np.cumsum(lengths)[:-1]))
+
+
+def learn(
+    x: Any, train: np.ndarray, fill: str | None, is_raw: bool
+) -> ArrayReader:
+    """Makes the reader of float sequences from the training examples.
+
+    Args:
+        x: as `number_sequences.as_sequences` returns.
+        train: int array, indices of the training examples.
+        fill: string, one of `FILLS`, or `None`.
+        is_raw: bool, whether values are to be standardized.
+
+    Raises:
+        ValueError: `fill` is unknown, or a channel has no value at all.
+    """
+    values = sequences.concatenate(sequences.select(x, train))
+    reader = ArrayReader(values.shape[1], None)
+    if fill is not None:
+        if fill not in FILLS:
+            raise ValueError(
+                f"Expected fill (--fill) to be one of {', '.join(FILLS)} but "
+                f"received '{fill}'."
+            )
+        is_missing = np.isnan(values)
+        empty = np.flatnonzero(is_missing.all(axis=0))
+        if len(empty):
+            raise ValueError(
+                f"Channel {empty[0]} has no value in any training example."
+            )
+        flagged = np.flatnonzero(is_missing.any(axis=0))
+        reader = dataclasses.replace(
+            reader,
+            fill=fill,
+            median=tuple(np.nanmedian(values, axis=0).tolist()),
+            flagged=tuple(flagged.tolist()),
+            input_dim=values.shape[1] + len(flagged),
+        )
+    if is_raw:
+        width = values.shape[1]
+        filled = sequences.concatenate(
+            reader.encode(sequences.select(x, train))
+        )
+        mean, scale = sequences.statistics(filled[:, :width])
+        reader = dataclasses.replace(
+            reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
+        )
+    return reader

@@ -1,0 +1,364 @@
+"""Tasks from arrays, or from an iterable of batches."""
+
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks.task import Task
+from keras_fpt.tasks.user_data import (
+    audit,
+    build,
+    classes,
+    given_labels,
+    sequences,
+    splitting,
+)
+from keras_fpt.tasks.user_data.arrays import (
+    array_reader,
+    batches,
+    number_sequences,
+    overlaps,
+    saved_arrays,
+)
+from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
+
+# The value of `split` for a random split in any case.
+STRATIFIED = "stratified"
+# With so many times more numbers per token than tokens, they may be swapped.
+CHANNELS_FIRST_RATIO = 4
+
+
+def from_arrays(
+    x: Any,
+    y: Any,
+    class_names: Sequence[str] | None = None,
+    split: Sequence[str] | None = None,
+    name: str = "arrays",
+    verbose: bool = True,
+    groups: Sequence[Any] | None = None,
+    folds: int | None = None,
+    fold: int = 1,
+    strict: bool = False,
+) -> Task:
+    """Makes a task from arrays of sequences and labels.
+
+    Values are not changed. Networks train best on values with mean 0 and
+    standard deviation 1: standardize yours with the mean and the standard
+    deviation of your training examples. Rows at the end of a sequence that
+    are all NaN are padding, and are cut off.
+
+    A fixed, seeded fifth of the examples is for testing and a tenth of the
+    rest for validation, and each split has the same share of each class.
+    Successive windows of a time series that have rows in common are split by
+    time instead, and those that share rows with a window of another split
+    are dropped.
+
+    Args:
+        x: float array `(n, tokens, dim)`; float array `(n, tokens)`, whose
+            tokens have width 1; integer array `(n, tokens)`; or a list of n
+            such sequences, `(tokens, dim)` or `(tokens,)`, of any lengths.
+        y: n labels: integers or strings.
+        class_names: sequence of strings, the classes in their order; each
+            label is then one of them, or its index. `None` takes the classes
+            from the labels, sorted.
+        split: n strings, `train`, `validation` or `test`; or `"stratified"`,
+            for a random split even of windows that have rows in common.
+            `None` splits as above.
+        name: string, the task's name.
+        verbose: bool, whether to log a description of the data.
+        groups: n values, such as people, or `None`. Examples with equal
+            values stay in one split.
+        folds: int, the number of folds of a cross-validation, or `None`.
+        fold: int, from 1 to `folds`, the fold that is for testing.
+        strict: bool, whether a leak that the audit finds is an error.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: shapes, values or labels cannot be used. The error names
+            the example.
+
+    Example:
+
+    ```python
+    x = np.random.normal(size=(500, 30, 6)).astype("float32")
+    y = np.where(x.mean(axis=(1, 2)) > 0, "up", "down")
+    task = keras_fpt.tasks.from_arrays(x, y)
+    model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
+    ```
+    """
+    request = splitting.SplitRequest(
+        None if split is None or isinstance(split, str) else list(split),
+        groups=None if groups is None else list(groups),
+        folds=folds,
+        fold=fold,
+    )
+    return _make_task(
+        saved_arrays.Saved(x, y),
+        request,
+        class_names,
+        name,
+        _in_blocks(split),
+        strict,
+        verbose,
+    )
+
+
+def _in_blocks(split: Sequence[str] | None) -> bool:
+    """Whether windows that share rows are to be split by time."""
+    if isinstance(split, str) and split != STRATIFIED:
+        raise ValueError(
+            f"Expected split to be '{STRATIFIED}' or a name for each example, "
+            f"but received '{split}'."
+        )
+    return split is None
+
+
+def _make_task(
+    saved: saved_arrays.Saved,
+    request: splitting.SplitRequest,
+    class_names: Sequence[str] | None,
+    name: str,
+    in_blocks: bool,
+    strict: bool,
+    verbose: bool,
+    fill: str | None = None,
+) -> Task:
+    """Makes a task from sequences and labels, as `from_arrays` does."""
+    x, notes = number_sequences.as_sequences(saved.x, fill is not None)
+    if x.shape[0] != len(saved.y):
+        raise ValueError(
+            f"Expected as many labels as sequences but received "
+            f"{len(saved.y):,} and {x.shape[0]:,}."
+        )
+    y, class_names = classes.encode_labels(saved.y, _where, class_names)
+    series = overlaps.find(x)
+    groups, blocks = None, None
+    is_free = request.names is None and request.groups is None
+    if series is not None and in_blocks and is_free:
+        blocks = overlaps.split_in_blocks(series, y, request)
+    if series is not None and blocks is not None:
+        splits, split_by = blocks
+        groups = overlaps.groups(series)
+    else:
+        splits, split_by = splitting.split_examples(y, _where, request)
+        groups = given_labels.group_numbers(request)
+    findings = (
+        []
+        if series is None
+        else [overlaps.finding(series, splits, blocks is not None)]
+    )
+    findings.append(_channels_first(x))
+    values = sequences.concatenate(x)
+    note = f"values from {np.nanmin(values):.4g} to {np.nanmax(values):.4g}"
+    if values.ndim == 1:
+        reader = array_reader.ArrayReader(None, int(values.max()) + 1)
+        note += ", used as symbols; give measurements as floats"
+    else:
+        splitting.check_splits(splits, y, class_names)
+        reader = array_reader.learn(x, splits["train"], fill, saved.is_raw)
+        x = reader.encode(x)
+        if saved.is_raw:
+            note += ", standardized by the training examples"
+    if fill is not None and values.ndim > 1:
+        count = int(np.isnan(values).sum())
+        notes.append(f"filled ({fill}): {count:,} missing values")
+    return build.make_task(
+        name,
+        x,
+        y,
+        class_names,
+        splits,
+        split_by,
+        reader,
+        saved.names,
+        vocabulary_size=reader.vocabulary_size,
+        notes=[note, *saved.notes, *notes],
+        groups=groups,
+        findings=[finding for finding in findings if finding is not None],
+        strict=strict,
+        verbose=verbose,
+    )
+
+
+def _channels_first(x: Any) -> audit.Finding | None:
+    if sequences.is_ragged(x) or x.ndim < 3:
+        return None
+    tokens, width = x.shape[1:]
+    if width < CHANNELS_FIRST_RATIO * tokens:
+        return None
+    plural = "s" * (tokens > 1)
+    return audit.Finding(
+        "channels-first",
+        f"Each example is {tokens} token{plural} of width {width}: are these "
+        f"{tokens} channel{plural} at {width} times, channels first?",
+        "If so, give (examples, times, channels): np.swapaxes(x, 1, 2).",
+    )
+
+
+def from_dataset(
+    dataset: Iterable,
+    class_names: Sequence[str] | None = None,
+    name: str = "dataset",
+    verbose: bool = True,
+    split: Sequence[str] | None = None,
+    groups: Sequence[Any] | None = None,
+    folds: int | None = None,
+    fold: int = 1,
+    strict: bool = False,
+) -> Task:
+    """Makes a task from a `tf.data.Dataset` or any loader that Keras accepts.
+
+    The data set is read once, to its end, and held in memory. If yours does
+    not fit into memory, pass it to `FPTClassifier.fit` directly. Examples are
+    put in an order that depends only on what they hold, so that a loader
+    that shuffles gives the same split each time.
+
+    Args:
+        dataset: finite iterable of `(x, y)`, single examples or batches,
+            e.g. a `tf.data.Dataset`, a Grain loader or data set, or a
+            `torch.utils.data.DataLoader`. `x` is as in `from_arrays`, or a
+            dict of `tokens` and `padding_mask`.
+        class_names: as for `from_arrays`.
+        name: string, the task's name.
+        verbose: bool, whether to log a description of the data.
+        split, groups: as for `from_arrays`, in the order of the data set,
+            which must then not shuffle.
+        folds, fold, strict: as for `from_arrays`.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        ValueError: the data set is infinite or empty, or its elements are not
+            examples.
+    """
+    x, y = batches.collect_examples(dataset)
+    order = list(range(len(x)))
+    series = overlaps.find(number_sequences.as_sequences(x)[0])
+    # A series that is in the order of time stays so.
+    if series is None or series.order.tolist() != order:
+        order = batches.order_by_content(x, y)
+    request = splitting.SplitRequest(
+        None if split is None or isinstance(split, str) else list(split),
+        groups=None if groups is None else list(groups),
+        folds=folds,
+        fold=fold,
+    )
+    for given, values in (("split", request.names), ("groups", request.groups)):
+        if values is not None and len(values) != len(x):
+            raise ValueError(
+                f"Expected {len(x):,} values in {given}, one for each example "
+                f"of the data set, but received {len(values):,}."
+            )
+    request = given_labels.select(request, order)
+    return _make_task(
+        saved_arrays.Saved([x[i] for i in order], [y[i] for i in order]),
+        request,
+        class_names,
+        name,
+        _in_blocks(split),
+        strict,
+        verbose,
+    )
+
+
+@prefix_errors_with_path
+def from_saved(
+    path: str | os.PathLike,
+    class_names: Sequence[str] | None = None,
+    verbose: bool = True,
+    labels: str | os.PathLike | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    split_group: str | Sequence[str] = (),
+    folds: int | None = None,
+    fold: int = 1,
+    validation: str | os.PathLike | None = None,
+    test: str | os.PathLike | None = None,
+    strict: bool = False,
+    fill: str | None = None,
+) -> Task:
+    """Makes a task from saved arrays or a saved data set.
+
+    Args:
+        path: an `.npz` file with the arrays `x` and `y` (`np.savez`); an
+            `.npy` file of sequences, with `labels`; a `.ts` file of the
+            UCR/UEA archive, which is standardized; the folder of a
+            `tf.data.Dataset` of `(x, y)` that was saved with
+            `dataset.save(path)`; or one of Hugging Face's `datasets`, saved
+            with `save_to_disk`. In an `.npz` file, `lengths` or `mask` (true
+            for tokens) say where sequences of different lengths end, and
+            `x_train`, `y_train`, `x_test` and `y_test` (and `x_val` and
+            `y_val`) give the split.
+        class_names: as for `from_arrays`.
+        verbose: bool, whether to log a description of the data.
+        labels: path of an `.npy` file or of a table with the labels, in the
+            order of the sequences, or `None`.
+        label_column: string, the array, or the column of `labels`, that holds
+            the labels.
+        split_column: string, an array of `train`, `validation` and `test`.
+        split_group: string or strings, arrays of groups, such as people, that
+            stay in one split.
+        folds, fold, strict: as for `from_arrays`.
+        validation: path of a file of the same kind that holds the validation
+            examples, or `None`.
+        test: path likewise, of the test examples.
+        fill: `"median"` or `"forward"`. What is missing (NaN, or ? in a `.ts`
+            file) becomes the channel's median in the training examples, or
+            the value before it in the sequence. For each channel with missing
+            values in training, a further one is 1 where a value was missing.
+            `None` refuses missing values.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged or holds something else.
+    """
+    group_names = [split_group] if isinstance(split_group, str) else split_group
+    columns = [*group_names, *([split_column] if split_column else [])]
+    label_name = None if labels is not None else label_column or "y"
+    if labels is None and pathlib.Path(path).suffix.lower() == ".npy":
+        raise ValueError(
+            f"`{path}` holds no labels. Give them with labels (--labels): an "
+            ".npy file, or a table with one row per sequence."
+        )
+    saved = saved_arrays.read_with_splits(
+        path, validation, test, label_name, columns, fill is not None
+    )
+    if labels is not None:
+        y = saved_arrays.read_labels(labels, label_column)
+        saved = saved._replace(y=y)
+    names, names_from = saved.split, "as given"
+    if split_column:
+        names = [str(value) for value in saved.columns[split_column]]
+        names_from = f"column '{split_column}'"
+    keys = [saved.columns[name].astype(str).tolist() for name in group_names]
+    request = splitting.SplitRequest(
+        names,
+        names_from,
+        list(map("\x1f".join, zip(*keys, strict=True))) if keys else None,
+        " and ".join(group_names),
+        folds,
+        fold,
+    )
+    return _make_task(
+        saved,
+        request,
+        class_names,
+        pathlib.Path(path).resolve().stem,
+        True,
+        strict,
+        verbose,
+        fill,
+    )
+
+
+def _where(index: int) -> str:
+    return f"Example {index}"

@@ -1,0 +1,309 @@
+"""Arrays in `.npz` files: sequences, labels, lengths, masks and splits."""
+
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# What NumPy raises for files that are damaged or not arrays.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    NotImplementedError,  # a kind of compression
+    RuntimeError,  # encryption, or deep nesting
+    MemoryError,  # a header that promises more data than the file has
+    zipfile.BadZipFile,
+    zlib.error,
+)
+# In the names of arrays, such as `x_train` and `test_y`.
+_SPLITS = "train|training|validation|valid|val|dev|test"
+_PADDING = ("lengths", "mask", "padding_mask")
+SAVE_RAGGED = (
+    "np.savez(path, x=np.concatenate(x), lengths=[len(s) for s in x], y=y)"
+)
+
+
+class Saved(NamedTuple):
+    """What a file or folder of saved examples holds.
+
+    Args:
+        x: sequences, as for `from_arrays`.
+        y: n labels, or `None`.
+        split: list of n strings, the split of each example, or `None`.
+        columns: dict from the names of other arrays that were asked for to
+            arrays of n values.
+        notes: tuple of strings, what was found and decided.
+        names: list of n strings that say where each example is from, or
+            `None`.
+        is_raw: bool, whether floats are measurements in units of their own,
+            to be standardized.
+    """
+
+    x: Any
+    y: Any = None
+    split: list[str] | None = None
+    columns: Mapping[str, Any] = {}
+    notes: tuple[str, ...] = ()
+    names: list[str] | None = None
+    is_raw: bool = False
+
+
+def collect(
+    loaded: Mapping[str, Any],
+    path: str | os.PathLike,
+    label_name: str | None = "y",
+    columns: Sequence[str] = (),
+) -> Saved:
+    """Collects the examples of an archive of arrays.
+
+    Args:
+        loaded: dict-like, from names to arrays: `x` (or `X`), `y` (or `Y`)
+            and perhaps `lengths` or `mask`; or the same for each split, such
+            as `x_train`, `y_train`, `x_test` and `y_test`.
+        path: the archive's file, for errors.
+        label_name: string, the array of the labels, or `None` if there are
+            none to read.
+        columns: names of other arrays to read.
+
+    Raises:
+        ValueError: an array is missing, holds Python's objects, or does not
+            fit the others.
+    """
+    found = _by_split(loaded, ["x", *_PADDING, *columns], label_name)
+    splits = [split for split, arrays in found.items() if "x" in arrays]
+    if not splits:
+        raise _missing("x", loaded, path)
+    parts = [_part(found[s], s, loaded, path, label_name) for s in splits]
+    x: Any = parts[0][0]
+    if len(parts) > 1:
+        x = [row for rows, *_ in parts for row in rows]
+    sizes = [len(rows) for rows, *_ in parts]
+    notes = {note: None for _, _, note in parts if note}
+    values = {
+        name: _joined(found, splits, name, loaded, path) for name in columns
+    }
+    for name, column in values.items():
+        if len(column) != sum(sizes):
+            raise ValueError(
+                f"`{path}`: expected one value of '{name}' for each of "
+                f"{sum(sizes):,} sequences but found {len(column):,}."
+            )
+    return Saved(
+        x,
+        None if label_name is None else _labels(parts),
+        None
+        if splits == [""]
+        else [
+            s or "train"
+            for s, n in zip(splits, sizes, strict=True)
+            for _ in range(n)
+        ],
+        values,
+        tuple(notes),
+    )
+
+
+def _by_split(
+    loaded: Mapping[str, Any], names: Sequence[str], label_name: str | None
+) -> dict[str, dict[str, str]]:
+    """The names of the arrays of each split, or of the split ''."""
+    found: dict[str, dict[str, str]] = {"": {}}
+    for name in names:
+        for key in loaded:
+            if key.lower() == name.lower() and (
+                name not in found[""] or key == name
+            ):
+                found[""][name] = key
+    if label_name is not None:
+        for key in (label_name, label_name.upper()):
+            if key in loaded and "y" not in found[""]:
+                found[""]["y"] = key
+    known = {name.lower(): name for name in names}
+    if label_name is not None:
+        known[label_name.lower()] = "y"
+    for key in loaded:
+        match = re.fullmatch(
+            rf"(?P<a>.+)_(?P<b>{_SPLITS})|(?P<c>{_SPLITS})_(?P<d>.+)",
+            key.lower(),
+        )
+        if match is None:
+            continue
+        meant = known.get(match["a"] or match["d"])
+        if meant is not None:
+            found.setdefault(match["b"] or match["c"], {})[meant] = key
+    return found
+
+
+def _part(
+    names: Mapping[str, str],
+    split: str,
+    loaded: Mapping[str, Any],
+    path: str | os.PathLike,
+    label_name: str | None,
+) -> tuple[Any, Any, str]:
+    """The sequences and labels of one split, and a note."""
+    x = get(loaded, names["x"], path)
+    y = None
+    if label_name is not None:
+        if "y" not in names:
+            raise _missing(
+                f"{label_name}_{split}" if split else label_name, loaded, path
+            )
+        y = get(loaded, names["y"], path)
+    given = [name for name in _PADDING if name in names]
+    if not given:
+        return x, y, ""
+    padding = get(loaded, names[given[0]], path)
+    where = f"`{path}`, '{names[given[0]]}'"
+    if given[0] == "lengths":
+        rows = by_lengths(x, padding, where)
+    else:
+        rows = by_mask(x, padding, where)
+    shortest, longest = min(map(len, rows)), max(map(len, rows))
+    note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
+    return rows, y, note
+
+
+def by_lengths(x: np.ndarray, lengths: np.ndarray, where: str) -> list:
+    """Cuts padded or concatenated sequences to their lengths.
+
+    Args:
+        x: array `(n, tokens, ...)` of padded sequences, or `(tokens, ...)` of
+            all sequences one after the other.
+        lengths: int array `(n,)`.
+        where: string that says where the lengths are from, for errors.
+
+    Returns:
+        A list of n arrays.
+
+    Raises:
+        ValueError: the lengths do not fit the sequences.
+    """
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
+        raise ValueError(
+            f"{where}: expected whole numbers of shape (sequences,) but found "
+            f"{lengths.dtype} of shape {lengths.shape}."
+        )
+    wrong = np.flatnonzero(lengths < 1)
+    if len(wrong):
+        raise ValueError(
+            f"{where}: the length of example {wrong[0]} is "
+            f"{lengths[wrong[0]]}. Expected at least 1."
+        )
+    if x.ndim > 1 and len(x) == len(lengths):
+        wrong = np.flatnonzero(lengths > x.shape[1])
+        if len(wrong):
+            raise ValueError(
+                f"{where}: the length of example {wrong[0]} is "
+                f"{lengths[wrong[0]]}, but x has {x.shape[1]} tokens."
+            )
+        return [row[:length] for row, length in zip(x, lengths, strict=True)]
+    total = sum(map(int, lengths))
+    if x.ndim and len(x) == total:
+        return np.split(x, np.cumsum(lengths)[:-1])
+    raise ValueError(
+        f"{where}: {len(lengths):,} lengths, {total:,} tokens altogether, do "
+        f"not fit x of shape {x.shape}. Expected x of shape "
+        f"({len(lengths)}, tokens, dim), padded, or ({total}, dim), one "
+        "sequence after the other."
+    )
+
+
+def by_mask(x: np.ndarray, mask: np.ndarray, where: str) -> list:
+    """Cuts padded sequences to the tokens whose mask is true.
+
+    Args:
+        x: array `(n, tokens, ...)`.
+        mask: array `(n, tokens)`, true or 1 for real tokens.
+        where: string that says where the mask is from, for errors.
+
+    Returns:
+        A list of n arrays.
+
+    Raises:
+        ValueError: the mask does not fit the sequences.
+    """
+    if x.ndim < 2 or mask.shape != x.shape[:2]:
+        raise ValueError(
+            f"{where}: expected a mask of shape {x.shape[:2]}, that of the "
+            f"tokens of x, but found {mask.shape}."
+        )
+    if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
+        raise ValueError(f"{where}: expected 1 for tokens and 0 for padding.")
+    mask = mask.astype(bool)
+    empty = np.flatnonzero(~mask.any(axis=1))
+    if len(empty):
+        raise ValueError(
+            f"{where}: example {empty[0]} has no token. A mask is true (1) "
+            "for tokens and false (0) for padding."
+        )
+    return [row[real] for row, real in zip(x, mask, strict=True)]
+
+
+def get(
+    loaded: Mapping[str, Any], name: str, path: str | os.PathLike
+) -> np.ndarray:
+    """An array of an archive.
+
+    Raises:
+        ValueError: it holds Python's objects, which are not read.
+    """
+    try:
+        return np.asarray(loaded[name])
+    except UNREADABLE as error:
+        if "Object arrays" not in str(error):
+            raise unreadable(path, error) from error
+        advice = (
+            f"sequences of different lengths with {SAVE_RAGGED}"
+            if name.lower().startswith("x")
+            else f"names with {name}=np.asarray({name}, str)"
+        )
+        raise ValueError(
+            f"`{path}`: the array '{name}' holds Python's objects, which are "
+            f"not read since they could run code. Save {advice}."
+        ) from error
+
+
+def unreadable(path: str | os.PathLike, error: Exception) -> ValueError:
+    """The error about a file that is damaged or does not hold arrays."""
+    return ValueError(f"Cannot read arrays from `{path}`: {error}")
+
+
+def _joined(
+    found: Mapping[str, Mapping[str, str]],
+    splits: Sequence[str],
+    name: str,
+    loaded: Mapping[str, Any],
+    path: str | os.PathLike,
+) -> np.ndarray:
+    """One array, or those of all splits one after the other."""
+    keys = [found[split].get(name) for split in splits]
+    if None in keys:
+        raise _missing(name, loaded, path)
+    arrays = [get(loaded, key, path) for key in keys if key is not None]
+    try:
+        return np.concatenate(arrays).ravel()
+    except ValueError as error:
+        raise ValueError(f"`{path}`, '{name}': {error}") from error
+
+
+def _labels(parts: Sequence[tuple[Any, Any, str]]) -> Any:
+    if len(parts) == 1:
+        return parts[0][1]
+    return np.concatenate([np.asarray(y) for _, y, _ in parts])
+
+
+def _missing(
+    name: str, loaded: Mapping[str, Any], path: str | os.PathLike
+) -> ValueError:
+    return ValueError(
+        f"`{path}` has no array '{name}'; it has {', '.join(loaded)}. Write "
+        "it with np.savez(path, x=x, y=y), or with x_train, y_train, x_test "
+        "and y_test; name another array of labels with label_column "
+        "(--label-column)."
+    )

@@ -1,0 +1,133 @@
+"""Arrays and lists of numbers as sequences, after checks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import sequences
+
+# Larger integers are assumed to be measurements rather than symbols.
+MAX_VOCABULARY_SIZE = 1_000_000
+
+
+def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
+    """Converts arrays or lists to sequences of equal or different lengths.
+
+    Args:
+        x: as for `from_arrays`.
+        may_lack: bool, whether values may be NaN.
+
+    Returns:
+        A tuple: as `sequences.stack`, float32 `(n, tokens, dim)`, int32
+        `(n, tokens)`, or a `tf.RaggedTensor` of such sequences; and a list of
+        notes. Rows of NaN at the end are cut off.
+
+    Raises:
+        ValueError: `x` does not hold sequences, or holds NaN or infinity.
+    """
+    if isinstance(x, np.ndarray) and x.ndim > 1 and not x.size:
+        # Its shape alone may promise more rows than fit into memory.
+        raise ValueError(
+            "Expected sequences of at least one token but received an array "
+            f"of shape {x.shape}."
+        )
+    # Iterating over a pandas.DataFrame would give its columns.
+    rows = [np.asarray(row) for row in getattr(x, "to_numpy", lambda: x)()]
+    if not rows:
+        raise ValueError("Expected sequences but received none.")
+    full = sum(map(np.size, rows))
+    rows = [_without_padding(row, i) for i, row in enumerate(rows)]
+    checked = [_check_sequence(row, i, may_lack) for i, row in enumerate(rows)]
+    kinds = {(row.dtype, row.shape[1:]) for row in checked}
+    if len(kinds) > 1:
+        other = next(
+            number
+            for number, row in enumerate(checked)
+            if (row.dtype, row.shape[1:])
+            != (checked[0].dtype, checked[0].shape[1:])
+        )
+        raise ValueError(
+            f"Expected sequences of one type and width but example {other} "
+            f"is {rows[other].dtype} {rows[other].shape} and example 0 is "
+            f"{rows[0].dtype} {rows[0].shape}.{_advice(rows)}"
+        )
+    notes = []
+    if sum(map(np.size, rows)) < full:
+        shortest, longest = min(map(len, rows)), max(map(len, rows))
+        notes = [
+            f"rows of NaN at the end are padding: {shortest:,} to {longest:,} "
+            "tokens are left"
+        ]
+    return sequences.stack(checked), notes
+
+
+def _advice(rows: Sequence[np.ndarray]) -> str:
+    """What to do if only the last axes of sequences differ."""
+    shapes = {row.shape[0] for row in rows if row.ndim == 2}
+    if len(shapes) > 1 or any(row.ndim != 2 for row in rows):
+        return ""
+    return (
+        f" If these are {rows[0].shape[0]} channels of different lengths, give "
+        "(times, channels): [row.T for row in x]."
+    )
+
+
+def _without_padding(row: np.ndarray, number: int) -> np.ndarray:
+    """A sequence without rows at its end that are all NaN."""
+    if row.dtype.kind != "f" or row.ndim not in (1, 2) or not row.size:
+        return row
+    if not np.isnan(row[-1]).all():
+        return row
+    is_real = ~np.isnan(row.reshape(len(row), -1)).all(axis=1)
+    if not is_real.any():
+        raise ValueError(f"Example {number}: every number is NaN.")
+    return row[: np.flatnonzero(is_real)[-1] + 1]
+
+
+def _check_sequence(row: np.ndarray, number: int, may_lack: bool) -> np.ndarray:
+    """Float32 `(tokens, dim)` or int32 `(tokens,)`, after checks."""
+    if row.dtype.kind not in "iufb":
+        raise ValueError(
+            f"Example {number} has the type {row.dtype}. Expected numbers."
+        )
+    if row.ndim == 3:
+        raise ValueError(
+            f"Example {number} has shape {row.shape}, which is not a "
+            "sequence. If these are images, make sequences of them with "
+            "keras_fpt.tasks.patches(images, size)."
+        )
+    if row.ndim not in (1, 2) or not len(row):
+        raise ValueError(
+            f"Example {number} has shape {row.shape}. Expected a sequence, "
+            "(tokens, dim) or (tokens,), of at least one token."
+        )
+    if row.ndim == 1 and row.dtype.kind in "iub":
+        if row.min() < 0 or row.max() >= MAX_VOCABULARY_SIZE:
+            invalid = row.min() if row.min() < 0 else row.max()
+            raise ValueError(
+                f"Example {number} holds the token {invalid}. Expected "
+                f"integers from 0 to {MAX_VOCABULARY_SIZE - 1:,}. Give "
+                "measurements as floats."
+            )
+        return row.astype(np.int32)
+    with np.errstate(over="ignore"):
+        numbers = row.astype(np.float32)
+    is_bad = ~np.isfinite(numbers)
+    if may_lack:
+        is_bad &= ~np.isnan(numbers)
+    bad = np.argwhere(is_bad)
+    if len(bad):
+        advice = ""
+        if np.isnan(row[tuple(bad[0])]):
+            advice = (
+                " Fill in what is missing, e.g. with the value before it "
+                "(pandas: ffill; for files: --fill forward), or leave such "
+                "examples out; rows of NaN at the end of a sequence are read "
+                "as padding."
+            )
+        raise ValueError(
+            f"Example {number}, token {bad[0][0]}: expected finite numbers "
+            f"(float32) but received {row[tuple(bad[0])]}.{advice}"
+        )
+    return numbers[:, None] if row.ndim == 1 else numbers

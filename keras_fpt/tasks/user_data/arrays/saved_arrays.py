@@ -1,0 +1,254 @@
+"""Reads arrays in files, and saved `tf.data.Dataset`s."""
+
+import os
+import pathlib
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.files import unpacking
+from keras_fpt.tasks.user_data.arrays import (
+    arrow_folders,
+    batches,
+    npz_files,
+    ts_files,
+)
+from keras_fpt.tasks.user_data.arrays.npz_files import Saved
+from keras_fpt.tasks.user_data.tables import table_files
+
+# The version that `tf.data.Dataset.save` writes.
+SNAPSHOT_VERSION = 2
+
+
+def is_saved_dataset(path: str | os.PathLike) -> bool:
+    """Whether a folder was written by `tf.data.Dataset.save`."""
+    return pathlib.Path(path, "dataset_spec.pb").is_file()
+
+
+def read(
+    path: str | os.PathLike,
+    label_name: str | None = "y",
+    columns: Sequence[str] = (),
+    rank: int | None = None,
+    may_lack: bool = False,
+) -> Saved:
+    """Reads examples from a file, or from a saved data set.
+
+    Args:
+        path: an `.npz` file; an `.npy` file, which holds only `x`; or the
+            folder of a `tf.data.Dataset` that was saved with
+            `dataset.save(path)`; a `.ts` file; or a folder of `datasets`.
+        label_name: string, the array of the labels; `None` reads no labels.
+        columns: names of other arrays to read, one value an example.
+        rank: int, the rank of one sequence in a data set without labels.
+        may_lack: bool, whether values of a `.ts` file may be missing.
+
+    Returns:
+        `Saved`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged, or has no array of such a name.
+    """
+    if is_saved_dataset(path):
+        if columns:
+            raise ValueError(
+                f"`{path}` is a tf.data.Dataset of pairs (x, y), so it has no "
+                f"'{columns[0]}'."
+            )
+        return _read_dataset(path, label_name is not None, rank)
+    if pathlib.Path(path).suffix.lower() == ".ts":
+        if columns:
+            raise ValueError(
+                f"`{path}`: a .ts file has no column '{columns[0]}'."
+            )
+        return ts_files.read(path, may_lack)
+    if arrow_folders.is_saved_dataset(path):
+        return arrow_folders.read_arrays(path, label_name, columns)
+    if zipfile.is_zipfile(path):
+        _check_archive_size(path)
+    try:
+        # Pickled objects could run code.
+        loaded = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file `{path}`.") from None
+    except npz_files.UNREADABLE as error:
+        raise npz_files.unreadable(path, error) from error
+    if isinstance(loaded, np.ndarray):
+        loaded = {"x": loaded}
+    return npz_files.collect(loaded, path, label_name, columns)
+
+
+def read_with_splits(
+    path: str | os.PathLike,
+    validation: str | os.PathLike | None,
+    test: str | os.PathLike | None,
+    label_name: str | None = "y",
+    columns: Sequence[str] = (),
+    may_lack: bool = False,
+) -> Saved:
+    """Reads examples from files for training, validation and testing.
+
+    Args:
+        path: as for `read`, the examples for training.
+        validation: path likewise, or `None`.
+        test: path likewise, or `None`.
+        label_name: as for `read`.
+        columns: as for `read`.
+        may_lack: as for `read`.
+
+    Returns:
+        `Saved`, with a split unless there is only `path`.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: as for `read`; or `path` holds several splits already.
+    """
+    saved = read(path, label_name, columns, None, may_lack)
+    parts, files = {"train": saved}, [path]
+    for split, file in (("validation", validation), ("test", test)):
+        if file is not None:
+            parts[split] = read(file, label_name, columns, None, may_lack)
+            files.append(file)
+    if len(parts) == 1:
+        return saved
+    if saved.split is not None:
+        raise ValueError(
+            f"`{path}` holds several splits already. Leave out validation "
+            "(--validation) and test (--test)."
+        )
+    return Saved(
+        [row for part in parts.values() for row in part.x],
+        None
+        if label_name is None
+        else [label for part in parts.values() for label in part.y],
+        [name for name, part in parts.items() for _ in part.x],
+        {
+            name: np.concatenate([p.columns[name] for p in parts.values()])
+            for name in columns
+        },
+        () if saved.is_raw else saved.notes,
+        [
+            f"{pathlib.Path(file).name}, {name}"
+            for file, part in zip(files, parts.values(), strict=True)
+            for name in part.names or ()
+        ]
+        if saved.names
+        else None,
+        saved.is_raw,
+    )
+
+
+def read_labels(
+    path: str | os.PathLike, label_column: str | None = None
+) -> np.ndarray:
+    """Reads labels that lie in a file of their own.
+
+    Args:
+        path: an `.npy` file of n labels, or a table with a row per example.
+        label_column: string, the table's column of labels; `None` takes the
+            only one.
+
+    Returns:
+        Array `(n,)`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: it is damaged, or has no such column.
+    """
+    if pathlib.Path(path).suffix.lower() == ".npy":
+        return np.asarray(read(path, None).x)
+    frame = table_files.read_table(path)
+    if label_column is None and len(frame.columns) > 1:
+        raise ValueError(
+            f"`{path}` has the columns "
+            f"{table_files.list_columns(list(frame.columns))}. Say which one "
+            "holds the labels with label_column (--label-column)."
+        )
+    name = label_column or frame.columns[0]
+    return table_files.column(frame, name, path).to_numpy(str)
+
+
+def _read_dataset(
+    path: str | os.PathLike, has_labels: bool, rank: int | None
+) -> Saved:
+    import tensorflow as tf
+
+    try:
+        dataset = _load_dataset(path)
+        if has_labels:
+            return Saved(*batches.collect_examples(dataset))
+        return Saved(batches.collect_examples(dataset, rank)[0])
+    except tf.errors.OpError as error:
+        # Without the names of TensorFlow's own functions and operations.
+        reason = error.message.rpartition("}} ")[2].partition(" [Op:")[0]
+        raise ValueError(
+            f"The data set in `{path}` is damaged or not complete: {reason}"
+        ) from error
+
+
+def _check_archive_size(path: str | os.PathLike) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except npz_files.UNREADABLE as error:
+        raise npz_files.unreadable(path, error) from error
+    packed = sum(entry.compress_size for entry in entries)
+    unpacked = sum(entry.file_size for entry in entries)
+    unpacking.check_size(packed, unpacked, path)
+
+
+def _load_dataset(path: str | os.PathLike) -> Any:
+    """Loads a saved data set, after checks that TensorFlow does not make.
+
+    TensorFlow waits forever for a data set that is still being written, reads
+    from any folder that the metadata names, and crashes if two files contradict
+    each other. Of a file that is cut off, it reads what is left.
+    """
+    import tensorflow as tf
+    from google.protobuf import message
+    from tensorflow.core.protobuf import snapshot_pb2
+
+    file = pathlib.Path(path, "snapshot.metadata")
+    # Until a data set is complete, this file holds text instead.
+    content = file.read_bytes() if file.is_file() else b""
+    record = snapshot_pb2.SnapshotMetadataRecord()
+    try:
+        record.ParseFromString(content)
+    except message.DecodeError:
+        content = b""
+    if not content.startswith(b"\x12") or not record.run_id.isdigit():
+        raise ValueError(
+            f"The data set in `{path}` is damaged or not complete yet: "
+            f"`{file.name}` is not what dataset.save writes."
+        )
+    try:
+        dataset = tf.data.Dataset.load(str(path))
+    # Damaged specifications raise errors of almost any type.
+    except Exception as error:
+        raise ValueError(
+            f"The data set in `{path}` is damaged: {error}"
+        ) from error
+    specs = tf.nest.flatten(dataset.element_spec)
+    for spec in specs:
+        if not isinstance(spec, tf.TensorSpec) or spec.dtype in (
+            tf.variant,
+            tf.resource,
+        ):
+            raise ValueError(
+                f"The data set in `{path}` holds {spec}. Expected tensors of "
+                "numbers or strings."
+            )
+    types = [spec.dtype.as_datatype_enum for spec in specs]
+    if record.version != SNAPSHOT_VERSION or list(record.dtype) != types:
+        raise ValueError(
+            f"The data set in `{path}` is damaged: `{file.name}` contradicts "
+            "dataset_spec.pb."
+        )
+    if record.num_elements > 0:  # Early versions of TensorFlow count nothing.
+        # A file that is cut off between two records reads as a shorter one.
+        count = tf.data.experimental.assert_cardinality(record.num_elements)
+        dataset = dataset.apply(count)
+    return dataset

@@ -1,0 +1,9 @@
+"""The audit of a person's data, before anything is learned."""
+
+from keras_fpt.tasks.user_data.audit.findings import Finding as Finding
+from keras_fpt.tasks.user_data.audit.findings import (
+    check_findings as check_findings,
+)
+from keras_fpt.tasks.user_data.audit.findings import (
+    log_findings as log_findings,
+)

@@ -1,0 +1,99 @@
+"""Tells whether a given test split is like the train split."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.audit.findings import Finding
+
+if TYPE_CHECKING:
+    from keras_fpt.tasks.user_data.audit.audit_examples import Checked
+
+MAX_EXAMPLES = 1000
+MIN_EXAMPLES = 20
+FOLDS = 3
+SYMBOLS = 64
+# The area under the ROC curve above 0.5, and in its standard errors.
+CLEAR = 0.2
+ERRORS = 5.0
+
+
+def find_unlike_splits(checked: "Checked") -> list[Finding]:
+    """Whether a classifier tells test examples from train examples.
+
+    It is cross-validated on a sample of both.
+
+    Args:
+        checked: an `audit_examples.Checked`.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    train, test = (_sample(checked.splits[name]) for name in ("train", "test"))
+    if min(len(train), len(test)) < MIN_EXAMPLES:
+        return []
+    features = _features(checked.x, np.concatenate([train, test]))
+    is_test = np.repeat([0, 1], [len(train), len(test)])
+    area = _area(features, is_test)
+    size = len(train) * len(test)
+    error = np.sqrt((len(train) + len(test) + 1) / (12 * size))
+    if area - 0.5 < max(CLEAR, ERRORS * error):
+        return []
+    return [
+        Finding(
+            "train-unlike-test",
+            "A classifier tells test examples from train examples (area "
+            f"under the ROC curve {area:.2f}; 0.5 if they were alike).",
+            "If new data is like train, split at random, or by group: "
+            "--split-group COLUMN.",
+        )
+    ]
+
+
+def _sample(rows: np.ndarray) -> np.ndarray:
+    if len(rows) <= MAX_EXAMPLES:
+        return rows
+    return np.random.default_rng(0).choice(rows, MAX_EXAMPLES, replace=False)
+
+
+def _area(features: np.ndarray, is_test: np.ndarray) -> float:
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    forest = ExtraTreesClassifier(50, min_samples_leaf=3, random_state=0)
+    scores = cross_val_predict(
+        forest, features, is_test, cv=folds, method="predict_proba"
+    )
+    return float(roc_auc_score(is_test, scores[:, 1]))
+
+
+def _features(x: Any, rows: np.ndarray) -> np.ndarray:
+    """A few numbers for each example."""
+    chosen = sequences.select(x, rows)
+    if sequences.is_ragged(chosen):
+        ends = np.cumsum(sequences.lengths(chosen))
+        parts = np.split(chosen.flat_values.numpy(), ends[:-1])
+        return np.array([_summary(part) for part in parts])
+    array = np.asarray(chosen)
+    if array.dtype.kind == "f" and np.prod(array.shape[1:]) <= SYMBOLS:
+        return array.reshape(len(rows), -1)
+    return np.array([_summary(part) for part in array])
+
+
+def _summary(row: np.ndarray) -> np.ndarray:
+    if row.ndim == 1:
+        counts = np.bincount(np.minimum(row, SYMBOLS - 1), minlength=SYMBOLS)
+        return np.array([len(row), *(counts / len(row))])
+    flat = row.reshape(-1, row.shape[-1]).astype(np.float32)
+    steps = np.abs(np.diff(flat, axis=0)).mean(axis=0) if len(flat) > 1 else 0
+    parts = [
+        flat.mean(axis=0),
+        flat.std(axis=0),
+        flat.min(axis=0),
+        flat.max(axis=0),
+        np.broadcast_to(steps, flat.shape[-1:]),
+    ]
+    return np.array([len(flat), *np.concatenate(parts)])

@@ -1,0 +1,353 @@
+"""Audits the columns of a table that become a model's inputs.
+
+Every look is cheap: columns are sorted or counted once, and trees grow from a
+sample of the rows. A column that is found twice is named once, by the first
+of the looks.
+"""
+
+import dataclasses
+import re
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data.audit import audit_labels, audit_values
+from keras_fpt.tasks.user_data.audit.findings import (
+    Finding,
+    ignore,
+    name_columns,
+    quote,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Names of columns of people and other groups, and of IDs.
+GROUP_NAME = re.compile(
+    r"(?:^|_)(?:user|subject|person|people|participant|patient|speaker|"
+    r"recording|session|trial|family|scaffold|group|donor|animal|mouse|site|"
+    r"hospital|device)(?:s|_?id|_?no|_?nr|_?number|_?name)?$"
+)
+ID_NAME = re.compile(r"(?:^|_)(?:id|ids|uuid|index|idx|key|serial|row|nr|no)$")
+FOLD_NAME = re.compile(r"(?:fold|split|part|cv)[ _-]*\d+$|\d+[ _-]?fold$")
+SPLIT_NAMES = {"train", "training", "test", "testing", "val", "validation"}
+MIN_ROWS = 10
+# How surely chance must be ruled out, as -log of its probability.
+SURE = 14.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table as the audit sees it.
+
+    Args:
+        values: float array `(rows, columns)`, the inputs as in the file.
+        columns: sequence of strings.
+        labels: int array `(rows,)` of classes.
+        class_names: sequence of strings.
+        train: int array of the rows of the train split.
+        test: int array of the rows of the test split.
+        groups: int array `(rows,)`, the group that a row belongs to, or
+            `None`.
+        is_series: bool, whether successive rows make one sequence.
+        categories: tuple of strings, the columns whose numbers stand for
+            texts.
+    """
+
+    values: np.ndarray
+    columns: Sequence[str]
+    labels: np.ndarray
+    class_names: Sequence[str]
+    train: np.ndarray
+    test: np.ndarray
+    groups: np.ndarray | None = None
+    is_series: bool = False
+    categories: tuple[str, ...] = ()
+
+    def labeled(self) -> "Table":
+        """The same table without the rows that have no label."""
+        is_labeled = self.labels >= 0
+        if is_labeled.all():
+            return self
+        place = np.cumsum(is_labeled) - 1
+        return dataclasses.replace(
+            self,
+            values=self.values[is_labeled],
+            labels=self.labels[is_labeled],
+            train=place[self.train[is_labeled[self.train]]],
+            test=place[self.test[is_labeled[self.test]]],
+            groups=None if self.groups is None else self.groups[is_labeled],
+        )
+
+    def numbers(self) -> "Table":
+        """The same table with its columns of numbers."""
+        return self.without({*self.categories})
+
+    def without(self, names: Collection[str]) -> "Table":
+        """The same table without some of its columns."""
+        return self.part(
+            [i for i, name in enumerate(self.columns) if name not in names]
+        )
+
+    def part(self, indices: Sequence[int]) -> "Table":
+        """The same table with some of its columns."""
+        return dataclasses.replace(
+            self,
+            values=self.values[:, indices],
+            columns=[self.columns[i] for i in indices],
+        )
+
+
+def audit_table(
+    frame: "pd.DataFrame",
+    values: np.ndarray,
+    columns: Sequence[str],
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    train_rows: np.ndarray,
+    test_rows: np.ndarray,
+    keys: Sequence[str] = (),
+    is_by_row: bool = True,
+    kept_together: Sequence[str] = (),
+    is_category: np.ndarray | None = None,
+) -> list[Finding]:
+    """What is suspicious about a table and its split.
+
+    Args:
+        frame: `pandas.DataFrame` of all columns.
+        values: float array `(rows, columns)`, the inputs as in the file.
+        columns: sequence of strings, the columns of the inputs.
+        labels: int array `(rows,)` of classes.
+        class_names: sequence of strings.
+        train_rows: int array of the rows in training sequences.
+        test_rows: int array of the rows in test sequences.
+        keys: sequence of strings, the columns that group rows.
+        is_by_row: bool, whether each row is a sequence.
+        kept_together: sequence of strings, columns of groups that are kept in
+            one split, and other columns that are known.
+        is_category: bool array `(columns,)`, whether a column's numbers stand
+            for texts; `None` if none do.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    groups = None
+    if keys:
+        groups = frame.groupby(list(keys), sort=False).ngroup().to_numpy()
+    table = Table(
+        values,
+        columns,
+        labels,
+        class_names,
+        train_rows,
+        test_rows,
+        groups,
+        not is_by_row,
+        () if is_category is None else tuple(np.array(columns)[is_category]),
+    )
+    known = {*keys, *kept_together}
+    named = {
+        name: frame[name].to_numpy()
+        for name in frame.columns
+        if name not in known
+    }
+    return [
+        *find_in_table(table.labeled()),
+        *(find_groups(named, table) if is_by_row else []),
+    ]
+
+
+def find_in_table(table: Table) -> list[Finding]:
+    """What is suspicious about the columns of a table.
+
+    Args:
+        table: a `Table`.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    if len(table.values) < MIN_ROWS:
+        return []
+    constant = audit_values.constant_columns(table)
+    varied = table.without({*constant})
+    numbers = varied.numbers()
+    orders = {
+        name: words
+        for name, column in zip(numbers.columns, numbers.values.T, strict=True)
+        if (words := _order(column, name, table)) is not None
+    }
+    findings = [
+        *_folds_as_classes(table.class_names),
+        *_row_numbers(orders, varied),
+    ]
+    rest = varied.without({*orders})
+    twins, named = audit_labels.find_twins(rest)
+    findings += twins
+    rest = rest.without(named)
+    blocks = _blocks(rest)
+    findings += _groups_as_features(blocks)
+    late = audit_values.constant_in_train(rest)
+    findings += audit_values.find_constants(constant, late)
+    rest = rest.without({*blocks, *late}).numbers()
+    findings += audit_labels.find_solvers(rest)
+    findings += audit_values.find_sentinels(rest)
+    findings += audit_values.find_out_of_range(rest)
+    return findings
+
+
+def find_groups(cells: dict[str, np.ndarray], table: Table) -> list[Finding]:
+    """Columns named like groups whose values are in train and in test.
+
+    Args:
+        cells: dict from columns' names to arrays `(rows,)`.
+        table: a `Table`.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    import pandas as pd
+
+    findings = []
+    for name, column in cells.items():
+        if not GROUP_NAME.search(_snake(name)):
+            continue
+        codes, values = pd.factorize(column)
+        if not 2 <= len(values) <= len(column) / 2:
+            continue
+        shared = np.intersect1d(codes[table.train], codes[table.test])
+        if len(shared):
+            findings.append(
+                Finding(
+                    "groups-across-splits",
+                    f"{len(shared):,} of the {len(values):,} values of the "
+                    f"column '{name}' have rows in train and in test.",
+                    "If new data comes from others, keep each in one split: "
+                    f"--split-group {quote(name)}.",
+                    is_leak=True,
+                )
+            )
+    return findings
+
+
+def _snake(name: str) -> str:
+    """A column's name in lower case, with underscores between its words."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+
+
+def _order(column: np.ndarray, name: str, table: Table) -> str | None:
+    """How a column counts or grows, in words, or `None`."""
+    steps = np.diff(column)
+    n = len(column)
+    if steps[0] and np.ptp(steps) <= 1e-6 * abs(steps[0]):
+        if abs(steps[0]) == 1:
+            return f"counts the rows ({column[0]:.12g} to {column[-1]:.12g})"
+        return f"changes by {steps[0]:g} from each row to the next"
+    if (steps >= 0).all() or (steps <= 0).all():
+        distinct = np.count_nonzero(steps) + 1
+        if distinct >= max(MIN_ROWS, n / 50):
+            verb = "grows" if steps.sum() > 0 else "falls"
+            return f"only {verb} from row to row"
+    elif table.groups is not None or table.is_series:
+        return _order_within_groups(steps, table)
+    if (column == np.round(column)).all() and n >= 2 * MIN_ROWS:
+        ordered = np.sort(column)
+        if (np.diff(ordered) > 0).all():
+            # If n numbers are drawn from a range, some would be equal.
+            surprise = n * (n - 1) / 2 / (ordered[-1] - ordered[0] + 1)
+            if surprise > SURE or ID_NAME.search(_snake(name)):
+                return "is a different whole number in each row, as IDs are"
+    return None
+
+
+def _order_within_groups(steps: np.ndarray, table: Table) -> str | None:
+    """As `_order`, for a column that starts anew in each group."""
+    n = len(steps) + 1
+    if table.groups is not None:
+        steps = steps[np.diff(table.groups) == 0]
+        if len(steps) < n / 2:
+            return None
+    if len(steps) < MIN_ROWS:
+        return None
+    for sign, verb in ((1, "grows"), (-1, "falls")):
+        signed = steps * sign
+        # Without groups, a few restarts are allowed.
+        share = 1.0 if table.groups is not None else 0.99
+        if np.mean(signed > 0) >= share:
+            return f"only {verb} within a series, as times do"
+    return None
+
+
+def _row_numbers(orders: dict[str, str], table: Table) -> list[Finding]:
+    """Findings about columns that number rows, leaks if they predict."""
+    findings = []
+    for name, words in orders.items():
+        index = list(table.columns).index(name)
+        score = audit_labels.tree_score(table, index)
+        predicts = score is not None and score.is_above_chance
+        more = f" and {score.words}" if score is not None and predicts else ""
+        kind = "time-as-feature" if table.is_series else "row-numbers"
+        advice = f"Leave it out: {ignore([name])}"
+        if table.is_series:
+            advice = (
+                f"Leave it out, or sort by it: --time-column {quote(name)}."
+            )
+        findings.append(
+            Finding(
+                kind,
+                f"The column '{name}' {words}{more}.",
+                advice,
+                is_leak=bool(predicts),
+            )
+        )
+    return findings
+
+
+def _blocks(table: Table) -> list[str]:
+    """Columns of a series that are constant over long stretches."""
+    if not table.is_series or table.groups is not None:
+        return []
+    found = []
+    n = len(table.values)
+    for name, column in zip(table.columns, table.values.T, strict=True):
+        runs = np.count_nonzero(np.diff(column)) + 1
+        if not 2 <= runs <= n / 20:
+            continue
+        if runs == len(np.unique(column)) and (
+            runs >= 5 or GROUP_NAME.search(_snake(name))
+        ):
+            found.append(name)
+    return found
+
+
+def _groups_as_features(found: Sequence[str]) -> list[Finding]:
+    if not found:
+        return []
+    return [
+        Finding(
+            "group-as-feature",
+            f"{name_columns(found, 'has', 'have')} one stretch of rows for "
+            "each value, as people and recordings have.",
+            f"Keep their rows apart: --group-column {quote(found[0])}. Or "
+            f"leave out: {ignore(found)}",
+        )
+    ]
+
+
+def _folds_as_classes(class_names: Sequence[str]) -> list[Finding]:
+    names = [name.strip().lower() for name in class_names]
+    if not (
+        all(FOLD_NAME.fullmatch(name) for name in names)
+        or SPLIT_NAMES.issuperset(names)
+    ):
+        return []
+    return [
+        Finding(
+            "folds-as-classes",
+            f"The classes {', '.join(class_names[:8])} look like folds or "
+            "splits, not like answers.",
+            "Name another column with --label-column, and this one with "
+            "--split-column.",
+        )
+    ]

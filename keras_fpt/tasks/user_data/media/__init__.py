@@ -1,0 +1,1 @@
+"""Folders of images, sounds and recordings, and tables that name files."""

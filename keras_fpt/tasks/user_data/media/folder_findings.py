@@ -1,0 +1,102 @@
+"""What the names of folders say: groups of files, and what is suspicious."""
+
+import collections
+import re
+from collections.abc import Sequence
+
+from keras_fpt.tasks.user_data.audit.findings import Finding
+
+FOLD_NAME = re.compile(r"(fold|part|cv|split|subset|k)[ _-]*\d+", re.IGNORECASE)
+# With fewer subfolders in a class, they cannot be spread over the splits.
+MIN_SUBFOLDERS = 3
+TABLE_ADVICE = (
+    "keras-fpt train labels.csv --file-column file --label-column class"
+)
+
+
+def group_by_subfolder(
+    labels: list[str], subfolder: list[str]
+) -> tuple[list[str] | None, list[Finding]]:
+    """Groups files by the subfolders of their classes, if those are many.
+
+    Args:
+        labels: list of n strings, the classes.
+        subfolder: list of n strings, the subfolder within the class's folder,
+            or an empty one.
+
+    Returns:
+        A tuple: list of n strings, or `None`, and what is suspicious.
+    """
+    if not any(subfolder):
+        return None, []
+    of_class: dict[str, set[str]] = {label: set() for label in labels}
+    for label, within in zip(labels, subfolder, strict=True):
+        of_class[label].add(within)
+    findings = []
+    names = {name.partition("/")[0] for name in of_class[labels[0]]}
+    is_same = all(
+        {name.partition("/")[0] for name in value} == names
+        for value in of_class.values()
+    )
+    if is_same and len(names) > 1:
+        shown = ", ".join(sorted(names)[:4])
+        findings.append(
+            Finding(
+                "nested-classes",
+                f"Every class folder has the same subfolders ({shown}).",
+                "If those are the classes, make them the outer folders, or "
+                f"list files and labels in a table: `{TABLE_ADVICE}`.",
+            )
+        )
+    fewest = min(map(len, of_class.values()))
+    if fewest < MIN_SUBFOLDERS:
+        if max(map(len, of_class.values())) > 1:
+            findings.append(
+                Finding(
+                    "subfolders",
+                    f"A class has only {fewest} subfolder"
+                    f"{'s' * (fewest > 1)}, so files of one subfolder are in "
+                    "several splits.",
+                    "If subfolders are people or recordings, put whole ones "
+                    "into train, validation and test folders.",
+                )
+            )
+        return None, findings
+    # A file that lies in no subfolder stands alone.
+    return [
+        f"{label}/{within}" if within else f"{label}//{i}"
+        for i, (label, within) in enumerate(zip(labels, subfolder, strict=True))
+    ], findings
+
+
+def find_in_names(class_names: Sequence[str]) -> list[Finding]:
+    """What is suspicious about the names of classes.
+
+    Args:
+        class_names: sequence of strings.
+    """
+    findings = []
+    if all(FOLD_NAME.fullmatch(name.strip()) for name in class_names):
+        findings.append(
+            Finding(
+                "folds-as-classes",
+                f"The classes ({', '.join(class_names[:4])}) look like the "
+                "folds of a cross-validation.",
+                f"Take the labels from a table of files: `{TABLE_ADVICE} "
+                "--split-group fold`.",
+            )
+        )
+    by_name = collections.defaultdict(list)
+    for name in class_names:
+        by_name[name.strip().lower()].append(name)
+    for names in by_name.values():
+        if len(names) > 1:
+            listed = " and ".join(f"'{name}'" for name in names)
+            findings.append(
+                Finding(
+                    "similar-classes",
+                    f"The classes {listed} differ only in their spelling.",
+                    "If they are one class, give them one name.",
+                )
+            )
+    return findings

@@ -1,0 +1,160 @@
+"""Labels of new files, where they have some, for the scoring of predictions."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks import proteins
+from keras_fpt.tasks.user_data import given_labels, splitting
+from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
+from keras_fpt.tasks.user_data.strings import fasta, record_rows, strings
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    table_files,
+    table_layout,
+    table_reader,
+    table_structure,
+)
+
+
+def read_new_labels(
+    reader: Any,
+    path: str | os.PathLike,
+    names: Sequence[str],
+    class_names: Sequence[str],
+    options: Mapping[str, Any],
+    labels: str | os.PathLike | None = None,
+) -> list[str]:
+    """Reads the labels of a new file's examples.
+
+    Args:
+        reader: the task's reader.
+        path: the new file or folder.
+        names: list of n strings, the examples' names that the reader gave.
+        class_names: sequence of strings, the classes of the training.
+        options: dict of the options that the task was made with, such as
+            `label_column`.
+        labels: path of a file of labels, for FASTA files and arrays, or
+            `None`.
+
+    Returns:
+        A list of n strings, empty where a label is missing. What equals a
+        class, as `1.0` does `1`, is spelled as the class.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: the file has no labels, or not one for each example.
+    """
+    column = options.get("label_column")
+    if isinstance(reader, fasta.FastaReader):
+        found = _of_records(path, labels, options)
+    elif isinstance(reader, array_reader.ArrayReader):
+        if labels is not None:
+            found = saved_arrays.read_labels(labels, column).tolist()
+        else:
+            found = _of_arrays(path, column)
+    elif labels is not None:
+        raise ValueError(
+            f"`{path}` has its labels in itself, so a file of labels does not "
+            "apply."
+        )
+    elif isinstance(reader, strings.StringReader):
+        frame, _ = given_labels.read_table(path, reader.header)
+        found = table_files.column(frame, str(column), path).tolist()
+    elif isinstance(reader, table_reader.TableReader):
+        found = _of_table(reader, path, str(column))
+    else:
+        found = _of_folders(path, names, class_names)
+    if len(found) != len(names):
+        raise ValueError(
+            f"`{path}`: expected one label for each of {len(names):,} examples "
+            f"but found {len(found):,}."
+        )
+    is_missing = cells.is_missing(found, options.get("missing") or ())
+    known = {str(name): name for name in class_names}
+    known |= {
+        number: name
+        for name in class_names
+        if (number := cells.as_number(str(name))) is not None
+    }
+    texts = [str(label).strip() for label in found]
+    return [
+        ""
+        if missing and text not in known
+        else known.get(text, known.get(cells.as_number(text), text))
+        for text, missing in zip(texts, is_missing, strict=True)
+    ]
+
+
+def _of_records(
+    path: str | os.PathLike,
+    labels: str | os.PathLike | None,
+    options: Mapping[str, Any],
+) -> list[str]:
+    if labels is None:
+        raise ValueError(
+            f"`{path}`: a FASTA file holds no labels. Give a table of them "
+            "with labels (--labels)."
+        )
+    frame = table_files.read_table(labels)
+    id_column = options.get("id_column")
+    column = record_rows.find_label_column(
+        frame, labels, options.get("label_column"), id_column
+    )
+    ids = [name for name, _ in proteins.read_fasta(path)]
+    rows, _ = record_rows.match_rows(ids, frame, labels, id_column, True)
+    found = frame[column].tolist()
+    return [found[row] if row >= 0 else "" for row in rows]
+
+
+def _of_arrays(path: str | os.PathLike, column: str | None) -> list[Any]:
+    found = saved_arrays.read(path, column or "y").y
+    return np.asarray(found).ravel().tolist()
+
+
+def _of_table(
+    reader: table_reader.TableReader, path: str | os.PathLike, column: str
+) -> list[str]:
+    """The most common label of each sequence's rows."""
+    frame = table_files.read_table(path, reader.header)
+    texts = table_files.column(frame, column, path).to_numpy(str)
+    if reader.is_by_row:
+        return texts.tolist()
+    distinct, codes = np.unique(texts, return_inverse=True)
+    cut, _ = table_layout.lay_out_new(
+        frame,
+        table_structure.as_tuple(reader.group_column),
+        reader.time_column,
+        reader.time_gap,
+        reader.window,
+        reader.stride,
+        path,
+    )
+    ordered = codes[cut.order]
+    return [
+        str(distinct[np.bincount(ordered[start : start + length]).argmax()])
+        for start, length in zip(cut.starts, cut.lengths, strict=True)
+    ]
+
+
+def _of_folders(
+    path: str | os.PathLike, names: Sequence[str], class_names: Sequence[str]
+) -> list[str]:
+    """The first folder of each file that is named like a class."""
+    found = []
+    for name in names:
+        folders = [
+            part
+            for part in pathlib.PurePosixPath(name).parts[:-1]
+            if splitting.split_name(part) is None or part in class_names
+        ]
+        known = [part for part in folders if part in class_names]
+        found.append((known or folders or [""])[0])
+    if not any(found):
+        raise ValueError(
+            f"`{path}` has no labels. Expected one subfolder per class."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Strings in tables, and the sequences of FASTA files."""

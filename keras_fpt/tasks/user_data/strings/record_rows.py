@@ -1,0 +1,124 @@
+"""Which row of a label table belongs to which record of a FASTA file."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data.tables import table_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Parts of names that say where a record is from: UniProt's, then NCBI's.
+DATABASES = ("sp", "tr", "gi", "gb", "emb", "dbj", "ref", "pdb", "pir", "lcl")
+
+
+def find_label_column(
+    frame: "pd.DataFrame",
+    path: str | os.PathLike,
+    label_column: str | None,
+    id_column: str | None,
+) -> str:
+    """The name of the column of labels.
+
+    Args:
+        frame: the label table.
+        path: its file, for errors.
+        label_column: as for `from_fasta`.
+        id_column: as for `from_fasta`.
+
+    Raises:
+        ValueError: it is not given, or missing.
+    """
+    columns = list(frame.columns)
+    id_column = id_column or columns[0]
+    if label_column is None and len(columns) == 2:
+        label_column = next(c for c in columns if c != id_column)
+    if label_column is None:
+        raise ValueError(
+            f"`{path}` has the columns {', '.join(columns)}. Say which one "
+            "holds the labels with label_column (--label-column)."
+        )
+    table_files.column(frame, label_column, path)
+    return label_column
+
+
+def match_rows(
+    names: Sequence[str],
+    frame: "pd.DataFrame",
+    path: str | os.PathLike,
+    id_column: str | None = None,
+    may_lack: bool = False,
+) -> tuple[np.ndarray, list[str]]:
+    """Finds the row of each record in a label table.
+
+    Args:
+        names: the records' IDs.
+        frame: the label table.
+        path: its file, for errors.
+        id_column: as for `from_fasta`.
+        may_lack: bool, whether a record may have no row.
+
+    Returns:
+        A tuple: int array `(n,)` of rows, -1 where a record has none, and a
+        list of notes.
+
+    Raises:
+        ValueError: a name has several rows, a record has none or several, or
+            several records have one.
+    """
+    column = table_files.column(frame, id_column or frame.columns[0], path)
+    is_repeated = column.duplicated()
+    if is_repeated.any():
+        row = int(is_repeated.argmax())
+        raise ValueError(
+            f"`{path}`, row {row + 1}: '{column.iloc[row]}' has a row already."
+        )
+    row_of = {name: row for row, name in enumerate(column)}
+    rows_of_part: dict[str, set[int]] = {}
+    for name, row in row_of.items():
+        for part in _parts(name):
+            rows_of_part.setdefault(part, set()).add(row)
+    rows = np.full(len(names), -1)
+    record_of: dict[int, str] = {}
+    for i, name in enumerate(names):
+        found = {row_of[name]} if name in row_of else set()
+        for part in () if found else _parts(name):
+            found |= rows_of_part.get(part, set())
+        if len(found) > 1:
+            several = ", ".join(column.iloc[row] for row in sorted(found))
+            raise ValueError(
+                f"`{path}`: the record {name} may be each of {several}."
+            )
+        if not found and not may_lack:
+            raise ValueError(
+                f"record {name}: it has no row in `{path}`. To leave out such "
+                "records, use drop_missing (--drop-missing)."
+            )
+        if found:
+            (rows[i],) = found
+            if rows[i] in record_of:
+                raise ValueError(
+                    f"`{path}`, row {rows[i] + 1}: '{column.iloc[rows[i]]}' is "
+                    f"both {record_of[rows[i]]} and {name}."
+                )
+            record_of[int(rows[i])] = name
+    notes = []
+    if any(column.iloc[row] != names for row, names in record_of.items()):
+        notes.append("records and labels meet by parts of their names")
+    lacking = int((rows < 0).sum())
+    if lacking:
+        notes.append(f"left out: {lacking:,} records without a row of labels")
+    if len(record_of) < len(frame):
+        notes.append(
+            f"rows of labels without a record: {len(frame) - len(record_of):,}"
+        )
+    return rows, notes
+
+
+def _parts(name: str) -> list[str]:
+    """A name, and the parts of it that may stand for it."""
+    parts = [part for part in name.split("|") if part not in DATABASES]
+    return [name, *filter(None, parts)]

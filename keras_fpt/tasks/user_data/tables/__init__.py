@@ -1,0 +1,1 @@
+"""Tables: their formats, their cells, and which rows make a sequence."""

@@ -1,0 +1,51 @@
+"""Single cells of a table: which are missing, and which are numbers."""
+
+import decimal
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+# In lower case.
+MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+
+def is_missing(values: Any, words: Sequence[str] = ()) -> np.ndarray:
+    """Says which cells are missing.
+
+    Args:
+        values: sequence of n strings, or of what pandas takes for missing.
+        words: sequence of strings, what marks missing cells beside `MISSING`.
+            A number also stands for its other spellings: -200 for -200.0.
+
+    Returns:
+        bool array `(n,)`.
+    """
+    import pandas as pd
+
+    texts = pd.Series(values, dtype=str).str.strip().str.lower()
+    known = [*MISSING, *(word.strip().lower() for word in words)]
+    missing = texts.isna() | texts.isin(known)
+    numbers = as_floats(words)
+    if numbers:
+        parsed = pd.to_numeric(texts.astype(object), errors="coerce")
+        missing |= parsed.isin(numbers)
+    return np.array(missing, bool)
+
+
+def as_floats(words: Sequence[str]) -> list[float]:
+    """Those words that are numbers, as numbers."""
+    return [float(word) for word in words if as_number(word) is not None]
+
+
+def as_number(text: str) -> decimal.Decimal | None:
+    """The exact value of a finite number, or `None` if it is not one."""
+    text = text.strip()
+    if not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return decimal.Decimal(text)
+    except decimal.DecimalException:  # an exponent of too many digits
+        return None

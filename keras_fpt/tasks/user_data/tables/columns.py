@@ -1,0 +1,400 @@
+"""How the cells of a table's columns become numbers.
+
+A column holds numbers, booleans, dates, or text of a few kinds (categories).
+"""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data.tables import cells, dates, table_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOGGER = logging.getLogger(__name__)
+# From a row to words that say where it is.
+Where = Callable[[int], str]
+BOOLEANS = (
+    ("false", "true"),
+    ("no", "yes"),
+    ("f", "t"),
+    ("n", "y"),
+)
+MAX_CATEGORIES = 50
+ROWS_PER_CATEGORY = 2
+FILLS = ("median", "forward")
+IGNORE_ADVICE = " To leave a column out, use ignore_column (--ignore-column)."
+MISSING_ADVICE = (
+    ", a missing value. Fill such cells with fill='median' or 'forward' "
+    "(--fill), or leave their examples out with drop_missing (--drop-missing)."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """How the cells of one column are read.
+
+    Args:
+        kind: string: `"number"`, `"boolean"`, `"date"` or `"category"`.
+        categories: tuple of strings, those of the training rows, sorted.
+        date_format: string, see `dates.find_format`.
+        filler: float, the median of the training rows, which stands for a
+            missing cell; `None` if missing cells are errors, or for
+            categories, which need none.
+        says_missing: bool, whether a further channel says which cells are
+            missing, as some were in training.
+    """
+
+    kind: str = "number"
+    categories: tuple[str, ...] = ()
+    date_format: str = ""
+    filler: float | None = None
+    says_missing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("number", "boolean", "date", "category"):
+            raise ValueError(f"There is no kind '{self.kind}' of columns.")
+
+    def channel_names(self, name: str) -> list[str]:
+        """Names of the channels that the column becomes."""
+        names = [name]
+        if self.kind == "category":
+            names = [f"{name}={text}" for text in self.categories]
+            names.append(f"{name}=other")
+        return [*names, f"{name} missing"] if self.says_missing else names
+
+
+def find_columns(
+    frame: "pd.DataFrame",
+    names: Sequence[str],
+    where: Where,
+    missing: Sequence[str] = (),
+) -> tuple[np.ndarray, list[Column]]:
+    """Finds what the columns of a table hold, and parses their cells.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        names: sequence of strings, the columns.
+        where: function from a row to words that say where it is, for errors.
+        missing: sequence of strings, what marks missing cells.
+
+    Returns:
+        A tuple: float64 array `(rows, columns)`, NaN where a cell is missing
+        and the index of a category; and list of `Column`s, in which
+        categories are those of all rows.
+
+    Raises:
+        ValueError: a cell of a column of numbers is not a finite number; or
+            the texts of a column are too many for categories.
+    """
+    values = table_files.parse(frame, names, "")
+    found = [Column() for _ in names]
+    words = cells.as_floats(missing)
+    if words:
+        values[np.isin(values, words)] = np.nan
+    for index in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+        texts = table_files.column(frame, names[index], "")
+        is_missing = cells.is_missing(texts, missing)
+        is_text = ~np.isfinite(values[:, index]) & ~is_missing
+        if not is_text.any():
+            values[is_missing, index] = np.nan
+            continue
+        # An infinite number is a number.
+        is_number = ~np.isnan(values[:, index]) & ~is_missing
+        if is_number.any():
+            row = int(np.argmax(is_text))
+            raise ValueError(
+                table_files.cell_error(frame, row, names[index], where)
+                + f" If '{texts.iloc[row]}' marks a missing value, name it "
+                f"with missing (--missing).{IGNORE_ADVICE}"
+            )
+        values[:, index] = np.nan
+        present = np.flatnonzero(~is_missing)
+        found[index] = _find_text_column(
+            frame, texts.iloc[present], present, names[index], where
+        )
+        values[present, index] = _parse_texts(found[index], texts.iloc[present])
+    return values, found
+
+
+def check_no_missing(
+    values: np.ndarray,
+    frame: "pd.DataFrame",
+    names: Sequence[str],
+    where: Where,
+    advice: str = MISSING_ADVICE,
+) -> None:
+    """Raises `ValueError` if a cell is missing, and names it."""
+    index = table_files.first_column(np.isnan(values))
+    if index is not None:
+        row = int(np.argmax(np.isnan(values[:, index])))
+        text = table_files.column(frame, names[index], "").iloc[row]
+        raise ValueError(
+            f"{where(row)}, column '{names[index]}': "
+            f"expected a finite number but received '{text}'{advice}"
+            f"{IGNORE_ADVICE}"
+        )
+
+
+def parse_columns(
+    frame: "pd.DataFrame",
+    names: Sequence[str],
+    columns: Sequence[Column],
+    where: Where,
+    missing: Sequence[str] = (),
+) -> np.ndarray:
+    """Parses the cells of a new table as in training.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        names: sequence of strings, the columns.
+        columns: sequence of `Column`s.
+        where: function from a row to words that say where it is, for errors.
+        missing: sequence of strings, what marks missing cells.
+
+    Returns:
+        As `find_columns`. The index of a category that was not in training is
+        the number of categories.
+
+    Raises:
+        ValueError: a cell is not of its column's kind.
+    """
+    values = table_files.parse(frame, names, "")
+    words = cells.as_floats(missing)
+    for index, (name, column) in enumerate(zip(names, columns, strict=True)):
+        is_finite = np.isfinite(values[:, index]).all()
+        if column.kind == "number" and is_finite and not words:
+            continue
+        texts = table_files.column(frame, name, "")
+        is_missing = cells.is_missing(texts, missing)
+        present = np.flatnonzero(~is_missing)
+        if column.kind != "number":
+            values[present, index] = _parse_texts(column, texts.iloc[present])
+        values[is_missing, index] = np.nan
+        if column.kind == "category":
+            _log_others(column, texts.iloc[present], name)
+        wrong = present[~np.isfinite(values[present, index])]
+        if len(wrong):
+            row = int(wrong[0])
+            if column.kind == "number":
+                raise ValueError(
+                    table_files.cell_error(frame, row, name, where)
+                )
+            raise ValueError(
+                f"{where(row)}, column '{name}': "
+                f"expected a {column.kind} as in training but received "
+                f"'{texts.iloc[row]}'."
+            )
+    return values
+
+
+def learn(
+    values: np.ndarray,
+    found: Sequence[Column],
+    names: Sequence[str],
+    train_rows: np.ndarray,
+    path: str | os.PathLike,
+    fill: str | None,
+    is_plain: bool,
+) -> tuple[Column, ...]:
+    """Takes categories and fillers from the training rows.
+
+    Args:
+        values: what `find_columns` returned; indices of categories are
+            replaced by those among the categories of the training rows.
+        found: list of `Column`s.
+        names: sequence of strings, the columns.
+        train_rows: int array of rows.
+        path: the table's file, for errors.
+        fill: string, or `None`.
+        is_plain: bool, whether no cell can be missing.
+
+    Returns:
+        A tuple of `Column`s; an empty one if all hold numbers and no cell can
+        be missing.
+
+    Raises:
+        ValueError: all training cells of a column are missing.
+    """
+    if is_plain and all(column.kind == "number" for column in found):
+        return ()
+    train = values[train_rows]
+    is_missing = np.isnan(train)
+    index = np.flatnonzero(is_missing.all(axis=0))
+    if len(index):
+        raise ValueError(
+            f"`{path}`, column '{names[index[0]]}': every cell of the "
+            f"training rows is missing.{IGNORE_ADVICE}"
+        )
+    learned = []
+    for index, column in enumerate(found):
+        says_missing = bool(is_missing[:, index].any())
+        present = train[~is_missing[:, index], index]
+        filler = float(np.median(present)) if fill else None
+        categories: tuple[str, ...] = ()
+        if column.kind == "category":
+            filler = None
+            seen = np.unique(present).astype(int)
+            categories = tuple(column.categories[i] for i in seen)
+            place = np.full(len(column.categories), float(len(seen)))
+            place[seen] = np.arange(len(seen))
+            is_present = ~np.isnan(values[:, index])
+            codes = values[is_present, index].astype(int)
+            values[is_present, index] = place[codes]
+        learned.append(
+            dataclasses.replace(
+                column,
+                categories=categories,
+                filler=filler,
+                says_missing=says_missing,
+            )
+        )
+    return tuple(learned)
+
+
+def fill_forward(values: np.ndarray, keys: Any) -> np.ndarray:
+    """Fills missing cells from the row before, within a group.
+
+    Args:
+        values: array `(rows, columns)`, NaN where a cell is missing.
+        keys: sequence of each row's group, or `None` for a single series.
+
+    Returns:
+        An array of the same shape; NaN where no row comes before.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(values)
+    groups = np.zeros(len(values), int) if keys is None else np.asarray(keys)
+    return frame.groupby(groups).ffill().to_numpy(float)
+
+
+def fill_rest(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+    """Fills missing cells with the medians of the training rows."""
+    filler = np.array(
+        [np.nan if c.filler is None else c.filler for c in columns]
+    )
+    return np.where(np.isnan(values), filler, values)
+
+
+def to_channels(
+    scaled: np.ndarray,
+    values: np.ndarray,
+    is_missing: np.ndarray,
+    columns: Sequence[Column],
+) -> np.ndarray:
+    """Makes the channels of some rows.
+
+    A category is an indicator of 0 or 1 for each category of the training
+    rows, and one for all others.
+
+    Args:
+        scaled: float32 array `(rows, columns)`, standardized.
+        values: array `(rows, columns)`; for categories, their indices.
+        is_missing: bool array `(rows, columns)`.
+        columns: sequence of `Column`s.
+
+    Returns:
+        float32 array `(rows, channels)`.
+    """
+    parts = []
+    for index, column in enumerate(columns):
+        if column.kind == "category":
+            size = len(column.categories) + 1
+            codes = values[:, index]
+            if not column.says_missing:
+                codes = np.where(np.isnan(codes), size - 1, codes)
+            parts.append((codes[:, None] == np.arange(size)).astype(np.float32))
+        else:
+            parts.append(scaled[:, index : index + 1])
+        if column.says_missing:
+            parts.append(is_missing[:, index : index + 1].astype(np.float32))
+    return np.concatenate(parts, axis=1)
+
+
+def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """Says which columns do not hold numbers, and which had missing cells."""
+    pairs = [*zip(names, columns, strict=True)] if columns else []
+    lines = []
+    for name, column in pairs:
+        if column.kind == "category":
+            shown = table_files.list_columns(column.categories)
+            lines.append(f"categories of {name}: {shown}, and all others")
+        elif column.kind == "date":
+            lines.append(f"dates of {name}: as numbers of days")
+        elif column.kind == "boolean":
+            lines.append(f"booleans of {name}: as 0 and 1")
+    filled = [name for name, column in pairs if column.says_missing]
+    if filled:
+        lines.append(
+            f"filled: {table_files.list_columns(filled)}, each with a channel "
+            "that says which cells were missing"
+        )
+    return lines
+
+
+def _find_text_column(
+    frame: "pd.DataFrame",
+    texts: "pd.Series",
+    rows: np.ndarray,
+    name: str,
+    where: Where,
+) -> Column:
+    """What a column without any number holds."""
+    distinct = sorted(set(texts))
+    lowered = {text.lower() for text in distinct}
+    if any(lowered <= set(pair) for pair in BOOLEANS):
+        return Column("boolean")
+    try:
+        date_format = dates.find_format(texts)
+    except ValueError as error:
+        raise ValueError(
+            f"{where(int(rows[0]))}, column '{name}': {error}{IGNORE_ADVICE}"
+        ) from None
+    if date_format is not None:
+        return Column("date", date_format=date_format)
+    if len(distinct) > MAX_CATEGORIES or len(
+        distinct
+    ) * ROWS_PER_CATEGORY > len(texts):
+        raise ValueError(
+            table_files.cell_error(frame, int(rows[0]), name, where)
+            + f" The column holds {len(distinct):,} different texts in "
+            f"{len(texts):,} rows, which are too many for categories (at most "
+            f"{MAX_CATEGORIES}, each in {ROWS_PER_CATEGORY} rows on average)."
+            + IGNORE_ADVICE
+        )
+    return Column("category", tuple(distinct))
+
+
+def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
+    """Says which texts of a new table were not in training."""
+    is_other = ~texts.isin(column.categories)
+    if is_other.any():
+        shown = table_files.list_columns(texts[is_other].unique().tolist())
+        LOGGER.info(
+            f"Column {name}: {int(is_other.sum()):,} cells hold texts that "
+            f"were not in training: {shown}."
+        )
+
+
+def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
+    if column.kind == "date":
+        days = dates.to_days(texts, column.date_format)
+        # New dates may be typed, as in Parquet and Excel files.
+        typed = dates.to_days(texts, dates.ISO)
+        return np.where(np.isnan(days), typed, days)
+    if column.kind == "boolean":
+        value_of = {
+            word: float(value)
+            for pair in BOOLEANS
+            for value, word in enumerate(pair)
+        } | {"0": 0.0, "1": 1.0}
+        return texts.str.lower().map(value_of).to_numpy(float)
+    index_of = {text: i for i, text in enumerate(column.categories)}
+    other = float(len(column.categories))
+    return texts.map(index_of).fillna(other).to_numpy(float)

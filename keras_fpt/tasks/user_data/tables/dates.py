@@ -1,0 +1,124 @@
+"""Dates and times in the cells of a table."""
+
+import datetime
+import itertools
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ISO = "ISO8601"
+# The day comes first where points separate, and the year where it has four
+# digits.
+_DATES = (
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
+)
+_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+FORMATS = (
+    *_DATES,
+    *(f"{date} {time}" for date, time in itertools.product(_DATES, _TIMES)),
+    *_TIMES,
+)
+SAMPLE = 100
+SECONDS_PER_DAY = 86_400
+
+
+def find_format(texts: "pd.Series") -> str | None:
+    """Finds how dates or times are written.
+
+    Args:
+        texts: series of strings, none of them missing.
+
+    Returns:
+        `"ISO8601"` or a format of `datetime.strptime`; `None` if some texts
+        are not dates.
+
+    Raises:
+        ValueError: it cannot be told which number is the day and which the
+            month.
+    """
+    first = texts.iloc[0]
+    if not re.search(r"\d[-/.: ,]", first):
+        return None
+    sample = texts.iloc[:SAMPLE]
+    candidates = [
+        date_format
+        for date_format in (ISO, *filter(lambda f: _fits(first, f), FORMATS))
+        if not np.isnan(to_days(sample, date_format)).any()
+    ]
+    if not candidates:
+        return None
+    fitting = {}
+    for date_format in candidates:
+        days = to_days(texts, date_format)
+        if not np.isnan(days).any():
+            fitting[date_format] = days
+            if date_format == ISO:
+                return ISO
+    if not fitting:
+        return None
+    chosen, *others = fitting
+    for other in others:
+        differing = np.flatnonzero(fitting[chosen] != fitting[other])
+        if len(differing):
+            raise ValueError(
+                f"'{texts.iloc[differing[0]]}' may mean {_name(chosen)} or "
+                f"{_name(other)}. Write dates as 2024-12-31."
+            )
+    return chosen
+
+
+def to_days(texts: Any, date_format: str) -> np.ndarray:
+    """Converts dates to days since 1970, and times of a day to its parts.
+
+    Args:
+        texts: series of strings.
+        date_format: string, as `find_format` returns.
+
+    Returns:
+        float64 array, NaN where a text is not a date in the format.
+    """
+    import pandas as pd
+
+    parsed = pd.to_datetime(
+        texts, format=date_format, errors="coerce", utc=True
+    )
+    start = (
+        "1970-01-01"
+        if "%d" in date_format or date_format == ISO
+        else ("1900-01-01")
+    )
+    seconds = (parsed - pd.Timestamp(start, tz="UTC")).dt.total_seconds()
+    return seconds.to_numpy(float) / SECONDS_PER_DAY
+
+
+def _fits(text: str, date_format: str) -> bool:
+    try:
+        datetime.datetime.strptime(text, date_format)
+    except ValueError:
+        return False
+    return True
+
+
+def _name(date_format: str) -> str:
+    words = {"%d": "day", "%m": "month", "%y": "year", "%Y": "year"}
+    parts = [part for part in words if part in date_format]
+    parts.sort(key=date_format.index)
+    return ", ".join(words[part] for part in parts)

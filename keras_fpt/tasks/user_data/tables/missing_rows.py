@@ -1,0 +1,93 @@
+"""Rows of a table that lack a label or a cell."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import classes, given_files
+from keras_fpt.tasks.user_data.tables import columns as columns_
+from keras_fpt.tasks.user_data.tables import table_groups, table_structure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_fill(fill: str | None, structure: table_structure.Structure) -> None:
+    """Raises `ValueError` unless a way of filling suits a table."""
+    if fill is not None and fill not in columns_.FILLS:
+        raise ValueError(
+            f"Expected fill (--fill) to be {' or '.join(columns_.FILLS)} but "
+            f"received '{fill}'."
+        )
+    if fill == "forward" and structure.is_by_row:
+        raise ValueError(
+            "fill='forward' (--fill forward) needs rows that follow one "
+            "another: give group_column or window, or fill with the median."
+        )
+
+
+def find_kept(
+    is_left_out: np.ndarray,
+    frame: "pd.DataFrame",
+    structure: table_structure.Structure,
+    files: given_files.Files,
+) -> tuple[np.ndarray, list[str]]:
+    """Finds the rows of sequences that hold nothing missing.
+
+    Args:
+        is_left_out: bool array `(rows,)`, which rows lack a label or a cell.
+        frame: what `table_files.read_table` returned.
+        structure: `Structure` without a window.
+        files: the `Files` that the rows are from.
+
+    Returns:
+        A tuple: bool array `(rows,)`, and a note in a list.
+
+    Raises:
+        ValueError: no row is kept.
+    """
+    kind, count = "rows", int(is_left_out.sum())
+    is_kept = ~is_left_out
+    if not structure.is_by_row:
+        groups = table_groups.find(frame, structure.keys, files)
+        wrong = np.unique(groups.numbers[is_left_out])
+        is_kept = ~np.isin(groups.numbers, wrong)
+        kind, count = "groups", len(wrong)
+    if not is_kept.any():
+        raise ValueError(f"All {count:,} {kind} have missing cells or labels.")
+    return is_kept, [f"left out: {count:,} {kind} with missing cells or labels"]
+
+
+def encode_labels(
+    texts: "pd.Series",
+    is_unlabeled: np.ndarray,
+    files: given_files.Files,
+    missing: Sequence[str],
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Encodes the labels of the rows that have one.
+
+    Args:
+        texts: `pandas.Series` of labels.
+        is_unlabeled: bool array `(rows,)`.
+        files: the `Files` that the rows are from.
+        missing: sequence of strings, what marks missing labels.
+
+    Returns:
+        A tuple: int32 array `(rows,)`, -1 where a row has no label; and a
+        tuple of the classes' names.
+
+    Raises:
+        ValueError: as for `classes.encode_labels`.
+    """
+    rows = np.flatnonzero(~is_unlabeled)
+    if len(rows) < len(texts):
+        texts = texts.iloc[rows]
+    y, class_names = classes.encode_labels(
+        texts.to_numpy(str),
+        lambda index: files.where(int(rows[index])),
+        missing=missing,
+    )
+    labels = np.full(len(is_unlabeled), -1, y.dtype)
+    labels[rows] = y
+    return labels, class_names

@@ -1,0 +1,138 @@
+"""Finds the encoding of a text file."""
+
+import codecs
+import pathlib
+import re
+import unicodedata
+from typing import BinaryIO
+
+from keras_fpt.tasks.user_data.tables.table_archives import Source
+
+UTF_8 = "utf-8-sig"
+BLOCK = 2**20
+MAX_SAMPLE = 2**16
+# The longest mark comes first: that of UTF-32 begins with that of UTF-16.
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: UTF_8,
+}
+# Windows code pages of one byte per character, the most common one first,
+# and encodings of several bytes.
+CODE_PAGES = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257"]
+WIDE = ["shift_jis", "gb18030", "big5", "euc_kr"]
+
+
+def find_encoding(source: Source) -> str:
+    """Finds the encoding of a text file.
+
+    A mark at the beginning decides. Otherwise text that is valid UTF-8 is
+    UTF-8, and the encoding of other text is guessed.
+
+    Args:
+        source: a `Source`.
+
+    Returns:
+        A string, the name of one of Python's codecs.
+
+    Raises:
+        ValueError: the file does not hold text.
+    """
+    with source.open() as file:
+        start = file.read(4096)
+    for mark, encoding in MARKS.items():
+        if start.startswith(mark):
+            if encoding != UTF_8:
+                _check_text(start, encoding, source.path)
+            return encoding
+    # Without a mark, every second byte of Latin text in UTF-16 is zero.
+    for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        zeros = start[first::2].count(0)
+        if zeros > 0.4 * len(start[first::2]) and zeros > 4 * start[
+            1 - first :: 2
+        ].count(0):
+            _check_text(start, encoding, source.path)
+            return encoding
+    with source.open() as file:
+        sample = _lines_beyond_utf_8(file)
+    if not sample:
+        return UTF_8
+    encoding = _guess(sample)
+    _check_text(start, encoding, source.path)
+    return encoding
+
+
+def _lines_beyond_utf_8(file: BinaryIO) -> bytes:
+    """The lines that are not ASCII, if the file is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    sample = b""
+    is_utf_8 = True
+    while block := file.read(BLOCK):
+        if is_utf_8:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                is_utf_8 = False
+        if not block.isascii() and len(sample) < MAX_SAMPLE:
+            lines = re.split(rb"[\r\n]+", block)
+            sample += b"\n".join(line for line in lines if not line.isascii())
+        if not is_utf_8 and len(sample) >= MAX_SAMPLE:
+            break
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        is_utf_8 = False
+    return b"" if is_utf_8 else sample[:MAX_SAMPLE]
+
+
+def _guess(sample: bytes) -> str:
+    """The encoding that makes words of bytes that are not UTF-8."""
+    import charset_normalizer
+
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    is_wide = sum(map(len, runs)) >= 2 * len(runs)
+    matches = charset_normalizer.from_bytes(
+        sample, cp_isolation=[*CODE_PAGES, *(WIDE if is_wide else [])]
+    )
+    likely = {
+        encoding
+        for match in matches
+        for encoding in match.could_be_from_charset
+        if encoding in CODE_PAGES
+    }
+    best = matches.best()
+    if best is not None and best.encoding in WIDE:
+        return best.encoding
+    if not likely:
+        return CODE_PAGES[0]
+    return min(
+        (page for page in CODE_PAGES if page in likely),
+        key=lambda page: _oddities(sample.decode(page, "replace")),
+    )
+
+
+def _oddities(text: str) -> int:
+    """How many characters are strange within words."""
+    odd = sum(
+        not c.isascii() and unicodedata.category(c) in ("Sk", "So", "No", "Po")
+        for c in text
+    )
+    pairs = zip(text, text[1:], strict=False)
+    return odd + sum(a.islower() and b.isupper() for a, b in pairs)
+
+
+def _check_text(start: bytes, encoding: str, path: pathlib.Path) -> None:
+    text = codecs.getincrementaldecoder(encoding)("replace").decode(start)
+    strange = {
+        c
+        for c in text[1:]
+        if c in "\ufeff\ufffe\ufffd"
+        or (unicodedata.category(c) == "Cc" and c not in "\t\r\n\f\v\x1a")
+    }
+    if strange:
+        raise ValueError(
+            f"`{path}` is not a table in UTF-8, nor one in {encoding}: it "
+            f"holds the character {min(strange)!a}."
+        )

@@ -1,0 +1,181 @@
+"""Groups of a table's rows: equal values in some columns."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data.tables import cells, table_files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Wider tables are not searched for the column that a key lacks.
+MOST_COLUMNS = 100
+
+
+class Groups(NamedTuple):
+    """Which group each row of a table belongs to.
+
+    Args:
+        numbers: int array `(rows,)`, from 0 in the order of appearance.
+        names: list of each group's name, e.g. `"subject 3, trial 1"`.
+    """
+
+    numbers: np.ndarray
+    names: list[str]
+
+    @property
+    def first_rows(self) -> np.ndarray:
+        """The first row of each group, int array `(groups,)`."""
+        return np.unique(self.numbers, return_index=True)[1]
+
+
+def find(
+    frame: "pd.DataFrame", columns: Sequence[str], files: given_files.Files
+) -> Groups:
+    """Groups rows by the values in some columns.
+
+    Args:
+        frame: `pandas.DataFrame`.
+        columns: sequence of strings; if there is none, the rows of a file are
+            a group.
+        files: the `Files` that the rows are from. No group has rows of two.
+
+    Raises:
+        ValueError: a column does not exist, or a value is missing.
+    """
+    import pandas as pd
+
+    numbers = np.repeat(np.arange(len(files.sizes)), files.sizes)
+    for name in columns:
+        values = table_files.column(frame, name, files.paths[0])
+        codes, distinct = pd.factorize(values)
+        _check_none_is_missing(codes, distinct, name, files)
+        # Numbered anew each time, so that products of many columns fit.
+        numbers, _ = pd.factorize(numbers * len(distinct) + codes)
+    first = Groups(numbers, []).first_rows
+    words = [
+        [f"{name} {value}" for value in frame[name].iloc[first]]
+        for name in columns
+    ]
+    if files.names is not None:
+        words.insert(0, np.repeat(files.names, files.sizes)[first].tolist())
+    if not words:
+        return Groups(numbers, ["series"])
+    names = [", ".join(parts) for parts in zip(*words, strict=True)]
+    return Groups(numbers, names)
+
+
+def check_constant(
+    groups: Groups,
+    values: np.ndarray,
+    what: str,
+    files: given_files.Files,
+    advice: str = "",
+) -> None:
+    """Checks that all rows of a group have the same value.
+
+    Args:
+        groups: `Groups`.
+        values: array `(rows,)`.
+        what: string, what the values are, for errors.
+        files: the `Files` that the rows are from.
+        advice: string, added to the error.
+
+    Raises:
+        ValueError: rows of a group have different values.
+    """
+    first = groups.first_rows[groups.numbers]
+    wrong = np.flatnonzero(values != values[first])
+    if len(wrong):
+        row = int(wrong[0])
+        other = files.where(int(first[row])).rsplit(", ", 1)[1]
+        raise ValueError(
+            f"{files.where(row)}: {what} '{values[row]}' contradicts "
+            f"'{values[first[row]]}' in {other} of the same group, "
+            f"{groups.names[groups.numbers[row]]}.{advice}"
+        )
+
+
+def scattered(
+    groups: Groups, frame: "pd.DataFrame", columns: Sequence[str]
+) -> list[audit.Finding]:
+    """Finds groups whose rows do not follow one another in the file.
+
+    Args:
+        groups: `Groups` by `columns`.
+        frame: `pandas.DataFrame`.
+        columns: sequence of strings.
+
+    Returns:
+        List of at most one `Finding`.
+    """
+    is_first = np.diff(groups.numbers, prepend=-1) != 0
+    starts = np.flatnonzero(is_first)
+    # Groups are numbered as they appear, so a new one has the next number.
+    highest = np.maximum.accumulate(groups.numbers[starts])
+    is_new = np.diff(highest, prepend=-1) > 0
+    again = starts[~is_new]
+    if not len(again):
+        return []
+    row = int(again[0])
+    key = " and ".join(columns)
+    number = groups.numbers[row]
+    count = int(np.sum(groups.numbers[starts] == number))
+    missing = _column_that_separates(groups, frame, columns, is_first)
+    flags = " ".join(f"--group-column {name}" for name in columns)
+    advice = (
+        f"If they are different recordings, name the column that tells them "
+        f"apart as well: {flags} --group-column {missing or 'COLUMN'}."
+    )
+    if missing is None:
+        advice += " If not, sort the file, or give --time-column."
+    message = (
+        f"{groups.names[number]} starts again at row {row + 1}: its rows are "
+        f"{count:,} stretches of the file, which are joined into one sequence "
+        f"(the {len(groups.names):,} groups by {key} are {len(starts):,} "
+        "stretches)."
+    )
+    return [audit.Finding("scattered-groups", message, advice)]
+
+
+def _column_that_separates(
+    groups: Groups,
+    frame: "pd.DataFrame",
+    columns: Sequence[str],
+    is_first: np.ndarray,
+) -> str | None:
+    """A column with which each stretch of rows is a group of its own."""
+    import pandas as pd
+
+    others = [name for name in frame.columns if name not in columns]
+    for name in others if len(others) <= MOST_COLUMNS else ():
+        codes, distinct = pd.factorize(frame[name])
+        changes = np.diff(codes, prepend=-2) != 0
+        if (changes & ~is_first).any():
+            continue
+        keys = groups.numbers[is_first] * len(distinct) + codes[is_first]
+        if len(np.unique(keys)) == len(keys):
+            return str(name)
+    return None
+
+
+def _check_none_is_missing(
+    codes: np.ndarray,
+    distinct: "pd.Index",
+    column: str,
+    files: given_files.Files,
+) -> None:
+    is_missing = [
+        str(value).strip().lower() in cells.MISSING for value in distinct
+    ]
+    # `factorize` itself gives -1 to None and NaN.
+    wrong = np.flatnonzero(np.array([*is_missing, True])[codes])
+    if len(wrong):
+        raise ValueError(
+            f"{files.where(int(wrong[0]))}: the '{column}' is missing, so "
+            "nothing says which group the row belongs to. Fill it in, or "
+            "leave the row out."
+        )

@@ -1,0 +1,133 @@
+"""The order of a table's rows, by group and time."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data.tables import (
+    table_files,
+    table_groups,
+    times,
+    windows,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Ordered(NamedTuple):
+    """The rows of a table by group and time.
+
+    Args:
+        order: int array `(rows,)` of rows.
+        groups: `table_groups.Groups` of the rows, in the order of the file.
+        is_first: bool array `(rows,)`, whether a place begins a group.
+        is_gap: bool array `(rows,)`, whether a place follows a gap in time.
+        time_gap: float, or `None`.
+        findings: list of what is suspicious.
+    """
+
+    order: np.ndarray
+    groups: table_groups.Groups
+    is_first: np.ndarray
+    is_gap: np.ndarray
+    time_gap: float | None
+    findings: list[audit.Finding]
+
+    @property
+    def whole(self) -> windows.Sequences:
+        """Each group as one sequence."""
+        return windows.Sequences(self.order, *windows.stretches(self.is_first))
+
+    def window_names(self, sequences: windows.Sequences) -> list[str]:
+        """Names that count rows within the group, from 1."""
+        numbers = self.groups.numbers[self.order[sequences.starts]]
+        first = sequences.starts - np.flatnonzero(self.is_first)[numbers]
+        last = first + sequences.lengths
+        rows = zip(numbers.tolist(), first.tolist(), last.tolist(), strict=True)
+        names = self.groups.names
+        return [f"{names[g]}, rows {a + 1}-{b}" for g, a, b in rows]
+
+    def gaps(self, files: given_files.Files) -> audit.Finding:
+        """What to say of gaps within groups that are sequences as a whole."""
+        row = int(self.order[np.argmax(self.is_gap)])
+        return audit.Finding(
+            "time-gaps",
+            f"{int(self.is_gap.sum()):,} rows follow a gap in time of more "
+            f"than {self.time_gap:g} within their group, the first one "
+            f"{files.where(row)}.",
+            "If they begin another recording, name a column that tells it "
+            "apart with --group-column, or cut windows with --window, which "
+            "hold no gap.",
+        )
+
+
+def in_order(
+    frame: "pd.DataFrame",
+    columns: Sequence[str],
+    time_column: str | None,
+    files: given_files.Files,
+    time_gap: float | None = None,
+) -> Ordered:
+    """Sorts rows by group and, if there is a column of times, by time.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        columns: sequence of strings, the columns of the groups' key, see
+            `table_groups.find`.
+        time_column: string, or `None`.
+        files: the `Files` that the rows are from.
+        time_gap: float, the longest step that is no gap; `None` takes it from
+            the times, see `times.GAP`.
+
+    Raises:
+        ValueError: a column does not exist; a group or a time is missing.
+    """
+    findings: list[audit.Finding] = []
+    groups = table_groups.find(frame, columns, files)
+    is_gap = np.zeros(len(frame), bool)
+    if time_column is None:
+        if columns:
+            findings += table_groups.scattered(groups, frame, columns)
+        order = np.argsort(groups.numbers, kind="stable")
+        numbers = groups.numbers[order]
+        is_first = np.diff(numbers, prepend=-1) != 0
+    else:
+        cells = table_files.column(frame, time_column, files.paths[0])
+        moments = times.parse(cells, time_column, files.where)
+        order = np.lexsort((moments, groups.numbers))
+        numbers = groups.numbers[order]
+        is_first = np.diff(numbers, prepend=-1) != 0
+        moments = moments[order]
+        if time_gap is None:
+            time_gap = times.largest_step(moments, is_first)
+        steps = np.diff(moments, prepend=moments[:1])
+        is_repeated = (steps == 0) & ~is_first
+        if is_repeated.any():
+            findings.append(
+                _repeated_times(time_column, order, is_repeated, files, columns)
+            )
+        if time_gap is not None:
+            is_gap = (steps > time_gap) & ~is_first
+    return Ordered(order, groups, is_first, is_gap, time_gap, findings)
+
+
+def _repeated_times(
+    time_column: str,
+    order: np.ndarray,
+    is_repeated: np.ndarray,
+    files: given_files.Files,
+    columns: Sequence[str],
+) -> audit.Finding:
+    """What to say of rows of one group that have the same time."""
+    row = int(order[np.argmax(is_repeated)])
+    within = f" of its group by {' and '.join(columns)}" if columns else ""
+    return audit.Finding(
+        "repeated-times",
+        f"{files.where(row)}: another row{within} has the same time, as have "
+        f"{int(is_repeated.sum()):,} rows in all ({time_column}).",
+        "If rows of different recordings are mixed, name the columns that "
+        "tell them apart with --group-column.",
+    )

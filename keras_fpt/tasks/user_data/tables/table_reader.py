@@ -1,0 +1,242 @@
+"""Reads the rows of new tables as those in training."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import given_files, sequences
+from keras_fpt.tasks.user_data.tables import columns as columns_
+from keras_fpt.tasks.user_data.tables import (
+    table_files,
+    table_layout,
+    table_order,
+    table_structure,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING_ADVICE = (
+    ", a missing value, but none was filled in training. Train with "
+    "fill='median' or 'forward' (--fill)."
+)
+# Of the numbers in a column.
+MAGNITUDES = (1e-140, 1e140)
+
+
+@dataclasses.dataclass(frozen=True)
+class TableReader:
+    """How rows of a table become sequences of standardized numbers.
+
+    Args:
+        columns: tuple of strings, the columns that are read.
+        mean: tuple of floats, the mean of each column in the training rows.
+        scale: tuple of floats, the standard deviation of each column.
+        group_column: string, tuple of strings or `None`, see `from_csv`.
+        window: int or `None`, see `from_csv`.
+        stride: int or `None`, see `from_csv`.
+        time_column: string or `None`, see `from_csv`.
+        time_gap: float, the longest step of time within a window, in seconds
+            for dates; `None` for any.
+        kinds: tuple of `columns.Column`s, how the cells of each column are
+            read; an empty one if all are numbers.
+        missing: tuple of strings, what marks missing cells.
+        fill: string or `None`, see `from_csv`.
+        header: bool or `None`, see `from_csv`.
+    """
+
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    group_column: str | tuple[str, ...] | None = None
+    window: int | None = None
+    stride: int | None = None
+    time_column: str | None = None
+    time_gap: float | None = None
+    kinds: tuple[columns_.Column, ...] = ()
+    missing: tuple[str, ...] = ()
+    fill: str | None = None
+    header: bool | None = None
+
+    def __post_init__(self) -> None:
+        table_structure.check_window(self.window, self.stride)
+        if self.window is not None and self.stride is None:
+            raise ValueError("A reader with a window needs a stride.")
+        if not len(self.columns) == len(self.mean) == len(self.scale):
+            raise ValueError(
+                f"Expected a mean and a scale for each of {len(self.columns)} "
+                f"columns but received {len(self.mean)} and {len(self.scale)}."
+            )
+        if self.kinds and len(self.kinds) != len(self.columns):
+            raise ValueError(
+                f"Expected {len(self.columns)} kinds of columns but received "
+                f"{len(self.kinds)}."
+            )
+        is_usable = np.isfinite(self.mean) & np.isfinite(self.scale)
+        if not (is_usable & (np.array(self.scale) > 0)).all():
+            raise ValueError(
+                "Expected finite means and scales above 0 for the columns."
+            )
+
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the sequences of a new file, and their names.
+
+        Raises:
+            ValueError: as for `from_csv`; labels are not needed.
+        """
+        frame = table_files.read_table(path, self.header)
+        values = self._read_values(frame, path)
+        cut, names = table_layout.lay_out_new(
+            frame,
+            table_structure.as_tuple(self.group_column),
+            self.time_column,
+            self.time_gap,
+            self.window,
+            self.stride,
+            path,
+        )
+        if self.is_by_row:
+            return values[:, :, None], names
+        return cut.cut(values), names
+
+    def _read_values(
+        self, frame: "pd.DataFrame", path: str | os.PathLike
+    ) -> np.ndarray:
+        """The channels of a new table's rows."""
+        if not self.kinds:
+            values = table_files.numbers(frame, self.columns, path)
+            return self.standardized(values, path)
+        for name in self.columns:
+            table_files.column(frame, name, path)
+        where = table_files.where_in(frame, path)
+        values = columns_.parse_columns(
+            frame, self.columns, self.kinds, where, self.missing
+        )
+        if self.fill is None:
+            columns_.check_no_missing(
+                values, frame, self.columns, where, MISSING_ADVICE
+            )
+        files = given_files.Files((str(path),), (len(frame),))
+        return self.channels(values, frame, files)
+
+    def channels(
+        self, values: np.ndarray, frame: "pd.DataFrame", files: Any
+    ) -> np.ndarray:
+        """Fills missing cells, and makes channels of the rows of a table.
+
+        Args:
+            values: float64 array `(rows, columns)`, NaN for missing cells.
+            frame: what `table_files.read_table` returned.
+            files: the `Files` that the rows are from.
+
+        Returns:
+            float32 array `(rows, channels)`.
+        """
+        if not self.kinds:
+            return self.standardized(values, files.paths[0])
+        is_missing = np.isnan(values)
+        keys = table_structure.as_tuple(self.group_column)
+        values = fill_missing(
+            values, self.kinds, self.fill, frame, keys, self.time_column, files
+        )
+        scaled = self.standardized(np.nan_to_num(values), files.paths[0])
+        return columns_.to_channels(scaled, values, is_missing, self.kinds)
+
+    @property
+    def is_by_row(self) -> bool:
+        """Whether each row is a sequence, and each of its cells a token."""
+        return not self.group_column and self.window is None
+
+    def standardized(
+        self,
+        values: np.ndarray,
+        path: str | os.PathLike,
+        first_row: int = 0,
+    ) -> np.ndarray:
+        """Scales rows `(rows, columns)` as the training rows were scaled.
+
+        Args:
+            values: array `(rows, columns)`.
+            path: the table's file, for errors.
+            first_row: int, the number of the first of the rows, from 0.
+
+        Raises:
+            ValueError: a number is too far from those of training.
+        """
+        with np.errstate(over="ignore"):
+            scaled = sequences.standardized(values, self.mean, self.scale)
+        wrong = np.argwhere(~np.isfinite(scaled))
+        if len(wrong):
+            row, index = wrong[0]
+            raise ValueError(
+                f"`{path}`, row {first_row + row + 1}, column "
+                f"'{self.columns[index]}': "
+                f"{values[row, index]:g} is too large. In training, the "
+                f"column's standard deviation is {self.scale[index]:g}."
+            )
+        return scaled
+
+
+def fill_missing(
+    values: np.ndarray,
+    kinds: Sequence[columns_.Column],
+    fill: str | None,
+    frame: "pd.DataFrame",
+    keys: Sequence[str],
+    time_column: str | None,
+    files: given_files.Files,
+) -> np.ndarray:
+    """Fills missing cells.
+
+    Args:
+        values: float64 array `(rows, columns)`, NaN for missing cells.
+        kinds: sequence of `columns.Column`s.
+        fill: string, or `None`.
+        frame: what `table_files.read_table` returned.
+        keys: sequence of strings, the columns of groups.
+        time_column: string, or `None`.
+        files: the `Files` that the rows are from.
+
+    Returns:
+        An array of the same shape. A missing category stays NaN if none came
+        before.
+    """
+    if fill is None or not np.isnan(values).any():
+        return values
+    if fill == "forward":
+        ordered = table_order.in_order(frame, keys, time_column, files)
+        numbers = ordered.groups.numbers[ordered.order]
+        filled = np.empty_like(values)
+        filled[ordered.order] = columns_.fill_forward(
+            values[ordered.order], numbers
+        )
+        values = filled
+    return columns_.fill_rest(values, kinds)
+
+
+def check_magnitudes(
+    values: np.ndarray, columns: Sequence[str], path: str | os.PathLike
+) -> None:
+    """Checks that float64 can hold the squares of a table's numbers.
+
+    Without them there is no standard deviation, and a column would become
+    zeros.
+
+    Args:
+        values: array `(rows, columns)`.
+        columns: sequence of strings.
+        path: the table's file, for errors.
+    """
+    low, high = MAGNITUDES
+    largest = np.abs(values).max(axis=0)
+    wrong = np.flatnonzero((largest > high) | ((largest > 0) & (largest < low)))
+    if len(wrong):
+        raise ValueError(
+            f"`{path}`, column '{columns[wrong[0]]}': its largest number is "
+            f"{largest[wrong[0]]:g} in magnitude, which cannot be "
+            f"standardized. Expected one from {low:g} to {high:g}. Rescale the "
+            f"column.{columns_.IGNORE_ADVICE}"
+        )

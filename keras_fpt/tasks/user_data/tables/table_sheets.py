@@ -1,0 +1,77 @@
+"""Yields the rows of an Excel workbook's first sheet."""
+
+import datetime
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+from keras_fpt.files import unpacking
+from keras_fpt.tasks.user_data.tables.table_archives import Source
+
+
+def open_rows(source: Source) -> tuple[Iterator[list[str]], list[str]]:
+    """Opens the first sheet of a workbook.
+
+    Args:
+        source: a `Source` of an `.xlsx` file.
+
+    Returns:
+        A tuple: iterator of the cells of each row, as text; and notes.
+
+    Raises:
+        ValueError: the file is damaged, or its sheet is empty.
+    """
+    import openpyxl
+
+    with source.open() as file:
+        content = io.BytesIO(file.read())
+    try:
+        with zipfile.ZipFile(content) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+        unpacking.check_size(len(content.getvalue()), size, source.path)
+        # Values of formulas, not the formulas.
+        book = openpyxl.load_workbook(content, read_only=True, data_only=True)
+        sheets = book.worksheets
+    # Damaged workbooks raise errors of almost any type.
+    except Exception as error:
+        raise _damaged(source, error) from error
+    if not sheets:
+        raise ValueError(f"`{source.path}` has no sheet.")
+    names = [sheet.title for sheet in sheets]
+    notes = []
+    if len(names) > 1:
+        notes = [
+            f"sheet: {names[0]}, the first of {len(names)} (not read: "
+            f"{', '.join(names[1:])})"
+        ]
+    return _rows(sheets[0], source), notes
+
+
+def _rows(sheet: Any, source: Source) -> Iterator[list[str]]:
+    try:
+        # What a workbook says of its size may be wrong.
+        sheet.reset_dimensions()
+        width = 0
+        for row in sheet.rows:
+            texts = [_as_text(cell) for cell in row]
+            # The cells at the end of a row may be left out if empty.
+            if not width and any(texts):
+                width = len(texts)
+            yield texts + [""] * (width - len(texts))
+    except Exception as error:
+        raise _damaged(source, error) from error
+
+
+def _as_text(cell: Any) -> str:
+    """The text of a cell; an error such as #DIV/0! is a missing value."""
+    value = cell.value
+    if value is None or cell.data_type == "e":
+        return ""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(" ")
+    return str(value)
+
+
+def _damaged(source: Source, error: Exception) -> ValueError:
+    return ValueError(f"`{source.path}` is not a readable workbook: {error}")

@@ -1,0 +1,298 @@
+"""Tables of numbers: a row, a group or a window of rows is a sequence.
+
+Tables whose text is read are in `strings.py`.
+"""
+
+import itertools
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from keras_fpt.tasks.task import Task
+from keras_fpt.tasks.user_data import (
+    build,
+    classes,
+    given_files,
+    sequences,
+    splitting,
+)
+from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    large_tables,
+    missing_rows,
+    table_files,
+    table_folders,
+    table_layout,
+    table_reader,
+    table_structure,
+)
+from keras_fpt.tasks.user_data.tables import columns as columns_
+from keras_fpt.tasks.user_data.tables.table_reader import (
+    TableReader,
+    fill_missing,
+)
+
+
+@prefix_errors_with_path
+def from_csv(
+    path: str | os.PathLike,
+    label_column: str,
+    group_column: str | Sequence[str] | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    split_column: str | None = None,
+    ignore_column: str | Sequence[str] = (),
+    verbose: bool = True,
+    time_column: str | None = None,
+    min_label_share: float | None = None,
+    within_label: bool = False,
+    split_group: str | Sequence[str] | None = None,
+    folds: int | None = None,
+    fold: int = 1,
+    validation: str | os.PathLike | None = None,
+    test: str | os.PathLike | None = None,
+    strict: bool = False,
+    header: bool | None = None,
+    missing: str | Sequence[str] = (),
+    fill: str | None = None,
+    drop_missing: bool = False,
+) -> Task:
+    """Makes a task from a table.
+
+    Each row is a sequence whose tokens are its cells. With `group_column`,
+    all rows that have the same value there are one sequence, whose tokens
+    are the rows, in the order of the file or of `time_column`. With `window`,
+    that many successive rows are one sequence. Columns are standardized with
+    the mean and the standard deviation of the training rows.
+
+    A fixed, seeded fifth of the sequences is for testing and a tenth of the
+    rest for validation, and each split has the same share of each class. A
+    long time series (only `window`) is split in its order instead: the last
+    fifth of its rows is for testing, and the tenth before it for validation.
+    With both `group_column` and `window`, whole groups, e.g. recordings, go
+    to one split. No window holds rows of two groups or two splits, or a gap
+    in time: a step of more than 5 times the median step.
+
+    A column holds numbers; booleans (true and false, or yes and no), which
+    are 1 and 0; dates, which are numbers of days; or text of few kinds. Each
+    kind of text in the training rows becomes an indicator of 0 or 1, and one
+    more indicator is for all others. If each row is a sequence, its
+    indicators are tokens.
+
+    Args:
+        path: a table of text (`.csv`, `.tsv`, `.txt`, `.data`), whose
+            encoding, separator and decimal comma are found and logged; or a
+            `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
+            `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
+            Or a folder of Parquet files, which are parts of one table. If
+            each row is a sequence and all its cells are numbers, the table
+            may be larger than the memory.
+        label_column: string. All rows of a group must have the same label; a
+            window has the most common label of its rows, and is left out if
+            no label is the most common.
+        group_column: string, strings (columns that make one key), or `None`.
+        window: int, rows per window, or `None`.
+        stride: int, rows from one window to the next; `None` is `window`.
+        split_column: string, a column that holds `train`, `validation` or
+            `test`, in any spelling; `None` splits as above.
+        ignore_column: string or strings, columns that are not used.
+        verbose: bool, whether to log a description of the data.
+        time_column: string, a column of numbers or dates by which the rows of
+            each group are sorted, or `None`.
+        min_label_share: float, from 0 to 1. Windows of whose rows fewer have
+            the window's label are left out.
+        within_label: bool, whether windows start anew where the label
+            changes.
+        split_group: string or strings (one key), e.g. the column of people:
+            all rows with the same value there are in one split.
+        folds: int, the number of folds of a cross-validation, or `None`.
+        fold: int, from 1 to `folds`, the fold that is for testing.
+        validation: path of a table of the validation examples, or `None`.
+        test: path of a table of the test examples, or `None`. The first table
+            is then for training, and the others need the same columns.
+        strict: bool, whether a leak that is found is an error.
+        header: bool, whether the first row names the columns; otherwise they
+            are `column_1`, `column_2`, ... `None` expects a header, and
+            refuses one that looks like data.
+        missing: string or strings that mark missing cells, beside empty cells
+            and words such as NaN, NA and None.
+        fill: `"median"` or `"forward"`. Missing cells become the median of
+            the column's training rows, or the value of the row before in the
+            same group or series (the median where none came before). For each
+            column with missing cells in training, a further channel is 1
+            where a cell was missing. `None` refuses missing cells.
+        drop_missing: bool, whether to leave out sequences with a missing
+            label or, unless they are filled, missing cells.
+
+    Returns:
+        A `Task`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: a column is missing; a row has too few or too many cells;
+            a cell is not a finite number; labels are missing or contradict
+            each other; a class or a split is empty. The error names the file
+            and the row, counted from 1 below the header.
+
+    Example:
+
+    ```python
+    task = keras_fpt.tasks.from_csv(
+        "walks.csv", label_column="activity", window=50, stride=25
+    )
+    ```
+    """
+    structure = table_structure.Structure(
+        table_structure.as_tuple(group_column),
+        time_column,
+        window,
+        stride,
+        min_label_share,
+        within_label,
+        split_column,
+        table_structure.as_tuple(split_group),
+        folds,
+        fold,
+    )
+    missing_rows.check_fill(fill, structure)
+    words = table_structure.as_tuple(missing)
+    is_plain = fill is None and not words and not drop_missing
+    ignored = table_structure.as_tuple(ignore_column)
+    if (
+        is_plain
+        and structure == table_structure.Structure()
+        and validation is None
+        and test is None
+        and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
+    ):
+        parts = table_files.read_chunks(path, header)
+        first = next(parts)
+        if large_tables.are_numbers(first, (label_column, *ignored)):
+            parts = itertools.chain([first], parts)
+            return large_tables.make_task(
+                path, parts, label_column, ignored, header, strict, verbose
+            )
+    options = {} if header is None else {"header": header}
+    frames, files = given_files.read_each(
+        path,
+        validation,
+        test,
+        lambda file: table_files.read_table(file, **options),
+    )
+    not_values = [label_column, *structure.columns, *ignored]
+    for name in not_values:
+        table_files.column(frames[0], name, path)
+    columns = tuple(
+        name for name in frames[0].columns if name not in not_values
+    )
+    if not columns:
+        raise ValueError(f"`{path}` has no columns other than {not_values}.")
+    frame = given_files.one_table(
+        frames, files, (*columns, label_column, *structure.columns)
+    )
+    format_notes = table_files.format_notes(frames[0])
+    del frames
+    values, found = columns_.find_columns(frame, columns, files.where, words)
+    texts = table_files.column(frame, label_column, path)
+    is_unlabeled = np.zeros(len(frame), bool)
+    if drop_missing:
+        is_unlabeled = cells.is_missing(texts, words)
+    is_left_out = is_unlabeled
+    if fill is None and drop_missing:
+        is_left_out = is_unlabeled | np.isnan(values).any(axis=1)
+    elif fill is None:
+        columns_.check_no_missing(values, frame, columns, files.where)
+    left_out_notes: list[str] = []
+    if window is None and is_left_out.any():
+        is_kept, left_out_notes = missing_rows.find_kept(
+            is_left_out, frame, structure, files
+        )
+        frame, values = frame[is_kept], values[is_kept]
+        texts, files = texts[is_kept], files.select(is_kept)
+        is_left_out = is_unlabeled = is_left_out[is_kept]
+    labels, class_names = missing_rows.encode_labels(
+        texts, is_unlabeled, files, words
+    )
+    layout = table_layout.lay_out(frame, labels, class_names, structure, files)
+    if is_left_out.any():
+        layout = layout.without(is_left_out)
+        if fill is None:
+            values[np.isnan(values)] = 0  # in no sequence
+    splitting.check_splits(layout.splits, layout.labels, class_names)
+
+    train_rows = layout.rows("train")
+    kinds = columns_.learn(
+        values, found, columns, train_rows, path, fill, is_plain
+    )
+    keys = structure.keys
+    complete = fill_missing(
+        values, kinds, fill, frame, keys, time_column, files
+    )
+    filled = complete[train_rows]
+    is_category = np.array([each.kind == "category" for each in found])
+    filled[:, is_category] = 0
+    table_reader.check_magnitudes(filled, columns, path)
+    mean, scale = sequences.statistics(filled)
+    reader = TableReader(
+        columns,
+        tuple(mean.tolist()),
+        tuple(scale.tolist()),
+        keys[0] if len(keys) == 1 else keys or None,
+        window,
+        structure.stride or window,
+        time_column,
+        layout.time_gap,
+        kinds,
+        words,
+        fill,
+        header,
+    )
+    findings = audit_tables.audit_table(
+        frame,
+        # A category that is missing is one more.
+        np.nan_to_num(complete, nan=-1.0),
+        columns,
+        labels,
+        class_names,
+        train_rows,
+        layout.rows("test"),
+        keys,
+        reader.is_by_row,
+        [label_column, *structure.columns],
+        is_category,
+    )
+    # The index of a category among those of training, NaN where missing.
+    values = reader.channels(values, frame, files)
+    x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)
+    listed = table_files.list_columns(columns)
+    return build.make_task(
+        pathlib.Path(path).resolve().stem,
+        x,
+        layout.labels,
+        class_names,
+        layout.splits,
+        layout.split_by,
+        reader,
+        layout.names,
+        notes=[
+            f"{'tokens' if reader.is_by_row else 'width'}: the columns "
+            f"{listed}, standardized",
+            *format_notes,
+            *columns_.notes(columns, kinds),
+            *classes.spelling_notes(texts.unique(), class_names),
+            *left_out_notes,
+            *layout.notes,
+        ],
+        groups=layout.groups,
+        findings=[*layout.findings, *findings],
+        strict=strict,
+        verbose=verbose,
+    )
+
+
+# `from_csv` reads tables of any format; its name is that of version 0.1.0.
+from_table = from_csv

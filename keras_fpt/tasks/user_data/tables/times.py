@@ -1,0 +1,99 @@
+"""Columns of times: numbers or dates, their order and their gaps."""
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A step of more than this many median steps is a gap.
+GAP = 5
+
+
+def parse(
+    cells: "pd.Series", column: str, where: Callable[[int], str]
+) -> np.ndarray:
+    """Parses times.
+
+    Args:
+        cells: `pandas.Series` of numbers, of dates, or of text that is either.
+        column: string, for errors.
+        where: function from a row to words that say where it is, for errors.
+
+    Returns:
+        float64 array `(rows,)`: the numbers, or the seconds since the first
+        date.
+
+    Raises:
+        ValueError: a cell is no time, or dates can be read in two ways.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if numbers.notna().any():
+        times = numbers.to_numpy(float)
+        wrong = np.flatnonzero(~np.isfinite(times))
+    else:
+        dates = _dates(cells, column, where)
+        wrong = np.flatnonzero(dates.isna())
+        times = (dates - dates.min()).dt.total_seconds().to_numpy()
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(
+            f"{where(row)}, column '{column}': expected a number or a date "
+            f"such as 2024-01-31 12:00:00 but received '{cells.iloc[row]}'."
+        )
+    return times
+
+
+def _dates(
+    cells: "pd.Series", column: str, where: Callable[[int], str]
+) -> "pd.Series":
+    """The dates in ISO 8601, or in the one format that all of them have."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return pd.to_datetime(cells, utc=True)
+    dates = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
+    if dates.notna().any():
+        return dates
+    readings = []
+    for is_day_first in (False, True):
+        with warnings.catch_warnings():
+            # pandas warns where it has to read each cell on its own.
+            warnings.simplefilter("ignore", UserWarning)
+            readings.append(
+                pd.to_datetime(
+                    cells, dayfirst=is_day_first, utc=True, errors="coerce"
+                )
+            )
+    months, days = readings
+    if months.notna().all() and days.notna().all():
+        differs = np.flatnonzero(months != days)
+        if len(differs):
+            row = int(differs[0])
+            raise ValueError(
+                f"{where(row)}, column '{column}': '{cells.iloc[row]}' may "
+                "begin with the day or with the month. Write dates such as "
+                "2024-01-31."
+            )
+    return max(readings, key=lambda reading: reading.notna().sum())
+
+
+def largest_step(times: np.ndarray, is_first: np.ndarray) -> float | None:
+    """The longest step from one row to the next that is no gap.
+
+    Args:
+        times: float array `(rows,)`, sorted within each group.
+        is_first: bool array `(rows,)`, whether a row begins a group.
+
+    Returns:
+        `GAP` times the median of the steps within groups, without those of
+        length 0; `None` if there are none.
+    """
+    steps = np.diff(times)[~is_first[1:]]
+    steps = steps[steps > 0]
+    return GAP * float(np.median(steps)) if len(steps) else None

@@ -1,0 +1,157 @@
+import numpy as np
+import pytest
+
+from keras_fpt import tasks
+from keras_fpt.tasks.user_data.audit import audit_overlaps
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def find(x, y, **options):
+    task = tasks.from_arrays(x, y, verbose=False, **options)
+    return {finding.kind: finding for finding in task.findings}
+
+
+def count(finding):
+    """The first number of a finding's message."""
+    return int(finding.message.split()[0].replace(",", ""))
+
+
+def walks(rng, n=100, tokens=30):
+    return rng.normal(size=(n, tokens, 2)).cumsum(1).astype("float32")
+
+
+@pytest.mark.parametrize("kind", ["floats", "ragged", "tokens", "images"])
+def test_copies_are_counted(tmp_path, rng, kind):
+    x = walks(rng)
+    if kind == "tokens":
+        x = rng.integers(0, 20, (100, 30))
+    # Each of the first 20 examples is there twice.
+    y = np.tile([0, 1], 60)
+    split = ["train"] * 60 + ["validation"] * 20 + ["test"] * 40
+    x = np.concatenate([x, x[:20]])
+    x, label = (x, y) if kind != "ragged" else ([*x], y)
+    if kind == "ragged":
+        x = [row[: 10 + i % 20] for i, row in enumerate(x)]
+    if kind == "images":
+        image = pytest.importorskip("PIL.Image")
+        pixels = rng.integers(0, 256, (100, 8, 8, 3), np.uint8)
+        pixels = np.concatenate([pixels, pixels[:20]])
+        for i, (part, array) in enumerate(zip(split, pixels, strict=True)):
+            folder = tmp_path / part / "ab"[label[i]]
+            folder.mkdir(parents=True, exist_ok=True)
+            image.fromarray(array).save(folder / f"{i:03}.png")
+        task = tasks.from_image_folder(tmp_path, verbose=False)
+        found = {finding.kind: finding for finding in task.findings}
+    else:
+        found = find(x, label, split=split)
+    assert list(found) == ["copies-across-splits"]
+    assert found["copies-across-splits"].is_leak
+    assert count(found["copies-across-splits"]) == 20
+
+
+def test_contradicting_labels_are_counted(rng):
+    x = walks(rng)
+    x = np.concatenate([x, x[:10]])
+    y = np.tile([0, 1], 55)
+    y[100:] = 1 - y[:10]
+    found = find(x, y)["contradicting-labels"]
+    assert count(found) == 20
+    assert "more than 90.9%" in found.message
+    assert not found.is_leak
+
+
+@pytest.mark.parametrize("values", [2, 3])
+def test_examples_of_few_values_are_equal_by_chance(rng, values):
+    y = rng.integers(0, 2, 500)
+    assert find(rng.integers(0, values, (500, 5)), y) == {}
+    slow = (rng.random((500, 12, 1)) < 0.1).cumsum(1) % values
+    assert find(slow.astype("float32"), y) == {}
+
+
+def test_near_copies_are_found(rng):
+    x = walks(rng, 200)
+    noise = rng.normal(size=(40, 30, 2)) * 1e-3
+    x = np.concatenate([x, x[:40] + noise.astype("float32")])
+    found = find(x, rng.integers(0, 2, 240))
+    assert list(found) == ["near-copies-across-splits"]
+    assert found["near-copies-across-splits"].is_leak
+
+
+def test_phases_of_one_wave_are_no_near_copies(rng):
+    for n in (60, 600):
+        phase = rng.random((n, 1)) * 2 * np.pi
+        x = np.sin(np.arange(40) * 0.3 + phase).astype("float32")
+        assert find(x, rng.integers(0, 2, n)) == {}
+
+
+def windows(rows, size, stride):
+    return np.lib.stride_tricks.sliding_window_view(rows, size, 0)[
+        ::stride
+    ].transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("stride", [1, 5, 25])
+@pytest.mark.parametrize("kind", ["floats", "integers", "shuffled"])
+def test_windows_that_share_rows_are_found(rng, stride, kind):
+    rows = rng.normal(size=(100 * stride + 100, 2)).cumsum(0)
+    if kind == "integers":
+        rows = (rows * 5).round()
+    x = windows(rows.astype("float32"), 40, stride)
+    if kind == "shuffled":
+        x = rng.permutation(x)
+    splits = {"train": np.arange(0, len(x), 2), "test": np.arange(1, len(x), 2)}
+    (found,) = audit_overlaps.find_shared_tokens(x, splits)
+    assert found.kind == "shared-rows-across-splits" and found.is_leak
+    assert count(found) >= 0.7 * len(splits["test"])
+
+
+def test_windows_split_in_blocks_share_nothing(rng):
+    rows = rng.normal(size=(2000, 2)).cumsum(0).astype("float32")
+    x = windows(rows, 40, 10)
+    half = len(x) // 2
+    splits = {"train": np.arange(half - 4), "test": np.arange(half, len(x))}
+    assert audit_overlaps.find_shared_tokens(x, splits) == []
+
+
+def test_groups_in_several_splits_are_found(rng, tmp_path):
+    from keras_fpt.tasks.user_data.audit import audit_examples
+
+    splits = {
+        "train": np.arange(60),
+        "validation": np.arange(60, 70),
+        "test": np.arange(70, 100),
+    }
+    y = rng.integers(0, 2, 100)
+    checked = audit_examples.Checked(
+        walks(rng), y, splits, groups=np.arange(100) % 10
+    )
+    (found,) = audit_examples.find_in_examples(checked)
+    assert found.kind == "groups-across-splits" and found.is_leak
+    assert count(found) == 10
+    apart = checked._replace(groups=np.arange(100) // 10)
+    assert audit_examples.find_in_examples(apart) == []
+
+
+def test_constant_examples_are_counted(rng):
+    x = walks(rng)
+    x[4], x[8] = [3.0, 1.0], 2.0
+    found = find(x, rng.integers(0, 2, 100))
+    assert list(found) == ["constant-examples"]
+    assert count(found["constant-examples"]) == 2
+    assert "number 5" in found["constant-examples"].message
+
+
+def test_a_test_split_unlike_train_is_found(rng):
+    x = walks(rng, 200)
+    y = rng.integers(0, 2, 200)
+    split = np.repeat(["train", "test"], [140, 60])
+    assert find(x, y, split=split.tolist()) == {}
+    x[140:] *= 2
+    found = find(x, y, split=split.tolist())
+    assert list(found) == ["train-unlike-test"]

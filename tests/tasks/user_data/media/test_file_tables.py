@@ -1,0 +1,174 @@
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import wavfile
+
+from keras_fpt import tasks
+
+pytestmark = pytest.mark.backend_free
+
+
+def save_image(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(
+        np.full((8, 8), value, "uint8") + np.eye(8, dtype="uint8")
+    ).save(path)
+
+
+def save_sound(path, hertz):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(400) / 8000
+    samples = np.sin(2 * np.pi * hertz * time) * 9000
+    wavfile.write(path, 8000, samples.astype("int16"))
+
+
+def write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+def split_of(task):
+    return {
+        name: split
+        for split, examples in task.data.splits.items()
+        for name in examples.names
+    }
+
+
+@pytest.fixture
+def urban(tmp_path):
+    """Sounds in folders of folds, with equal names, and a table beside."""
+    rows = [("slice_file_name", "fsID", "fold", "classID", "class")]
+    for fold in (1, 2, 3):
+        for number in range(8):
+            name = f"100{number}-{number % 2}.wav"
+            hertz = 300 + 100 * number + 10 * fold
+            save_sound(tmp_path / "audio" / f"fold{fold}" / name, hertz)
+            kind = ("dog_bark", "siren")[number % 2]
+            rows.append((name, number, fold, number % 2, kind))
+    return write(tmp_path / "metadata" / "urban.csv", rows)
+
+
+def from_urban(path, **options):
+    return tasks.get(
+        path,
+        label_column="class",
+        file_column="slice_file_name",
+        verbose=False,
+        **options,
+    )
+
+
+def test_a_fold_of_sounds_with_their_labels_in_a_table(urban):
+    task = from_urban(urban, split_group="fold", folds=3, fold=2)
+    assert task.class_names == ("dog_bark", "siren")
+    assert task.input_dim == 64 and task.findings == ()
+    folds = [{}, {}]
+    for split in ("train", "test"):
+        names = task.data.splits[split].names
+        folds[split == "test"] = {name.split("/")[1] for name in names}
+    assert len(folds[1]) == 1 and not folds[0] & folds[1]
+    for examples in task.data.splits.values():
+        for name, label in zip(examples.names, examples.y, strict=True):
+            assert int(name[-5]) == label
+    with pytest.raises(ValueError, match="--image-size does not apply to sou"):
+        from_urban(urban, image_size=8)
+
+
+def test_names_that_several_files_have_are_refused(urban, tmp_path):
+    text = urban.read_text().replace("fold,", "part,")
+    urban.write_text(text)
+    message = "row 1, .*: 3 files have the name '1000-0.wav'"
+    with pytest.raises(ValueError, match=message):
+        from_urban(urban)
+    # The columns of groups may hold the names of the folders themselves.
+    urban.write_text(re.sub(r"(\.wav,\d+),(\d)", r"\1,fold\2", text))
+    task = from_urban(urban, split_group=["part"])
+    assert len(split_of(task)) == 24
+
+
+@pytest.fixture
+def dogs(tmp_path):
+    """Images whose names are in a table without their suffix."""
+    rows = [("id", "breed", "split")]
+    for number in range(20):
+        save_image(tmp_path / "images" / f"{number:03}.png", 10 * number)
+        split = "Testing" if number > 15 else "Training"
+        rows.append((f"{number:03}", ("pug", "none")[number % 2], split))
+    return write(tmp_path / "labels.csv", rows), rows
+
+
+def test_names_without_suffix_and_a_given_split(dogs, tmp_path, capsys):
+    path, rows = dogs
+    write(path, [(a, b.replace("none", "boxer"), c) for a, b, c in rows])
+    save_image(tmp_path / "images" / "other.png", 3)
+    (tmp_path / "images" / "000.txt").write_text("a note on the image")
+    task = tasks.from_file_table(path, "breed", "id", split_column="split")
+    assert "not listed: 1 files, such as images/other.png" in (
+        capsys.readouterr().out
+    )
+    splits = split_of(task)
+    assert len(splits) == 20
+    assert splits["images/016.png"] == "test"
+    test = task.data.splits["test"]
+    assert test.names == [f"images/{n:03}.png" for n in range(16, 20)]
+    values = test.x[:, 0, 1, 0]
+    np.testing.assert_array_equal(values, [160, 170, 180, 190])
+    new, names = task.reader.read(tmp_path / "images" / "017.png")
+    assert new.shape == (1, 4, 16) and names == ["017.png"]
+
+
+def test_rows_without_label_or_file_are_said(dogs, tmp_path, capsys):
+    path, rows = dogs
+    with pytest.raises(ValueError, match="row 2: the label is missing"):
+        tasks.from_file_table(path, "breed", "id", verbose=False)
+    rows = [(a, b.replace("none", "boxer"), c) for a, b, c in rows]
+    write(path, [*rows, ("999", "pug", ""), ("888", "pug", "")])
+    with pytest.raises(
+        ValueError,
+        match=r"row 21, column 'id': there is no file '999' .*2 of 22 rows",
+    ):
+        tasks.from_file_table(path, "breed", "id", verbose=False)
+    write(path, [*rows, ("999", "pug", ""), ("003", "", ""), rows[1]])
+    task = tasks.from_file_table(path, "breed", "id", drop_missing=True)
+    out = capsys.readouterr().out
+    assert "left out: 1 rows without a label or a file" in out
+    assert "left out: 1 rows whose file is missing" in out
+    assert "listed again: 1 rows, read once" in out
+    assert len(split_of(task)) == 20
+    write(path, [*rows, ("001", "pug", "Training")])
+    with pytest.raises(
+        ValueError,
+        match="row 21: 'pug' in 'breed' contradicts 'boxer' in row 2",
+    ):
+        tasks.from_file_table(path, "breed", "id", verbose=False)
+
+
+def test_recordings_by_a_table(tmp_path):
+    generator = np.random.default_rng(0)
+    rows = [("file", "activity", "person")]
+    for number in range(12):
+        name = f"trial{number}.csv"
+        values = generator.normal(size=(30, 2)).round(3).tolist()
+        write(tmp_path / "trials" / name, [("x", "y"), *values])
+        kind = ("run", "walk")[number % 2]
+        rows.append((f"trials\\{name}", kind, number // 2))
+    task = tasks.from_file_table(
+        write(tmp_path / "trials.csv", rows),
+        "activity",
+        "file",
+        split_group="person",
+        window=10,
+        verbose=False,
+    )
+    assert (task.sequence_length, task.input_dim) == (10, 2)
+    splits = split_of(task)
+    assert len(splits) == 36
+    people = {}
+    for name, split in splits.items():
+        number = int(re.search(r"trial(\d+)", name)[1])
+        people.setdefault(number // 2, set()).add(split)
+    assert all(len(found) == 1 for found in people.values())

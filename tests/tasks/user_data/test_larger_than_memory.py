@@ -1,0 +1,207 @@
+"""Data that does not fit into memory gives the task that small data gives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+from scipy.io import wavfile
+
+from keras_fpt import tasks
+from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks.user_data import paths, sequences, splitting
+from keras_fpt.tasks.user_data.tables import large_splits, table_files
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Calls a function with data in memory, and then with data on disk."""
+
+    def call(make):
+        in_memory = make()
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+        monkeypatch.setattr(sequence_store, "CHUNK_BYTES", 5000)
+        monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 300)
+        return in_memory, make()
+
+    return call
+
+
+def assert_same_batches(first, second, rtol):
+    for one, two in (
+        [task.datasets(4, 3, 5).train.take(2) for task in (first, second)],
+        [task.held_out("test", 4) for task in (first, second)],
+    ):
+        for examples in zip(one, two, strict=True):
+            parts = map(tf.nest.flatten, examples)
+            for expected, received in zip(*parts, strict=True):
+                assert expected.dtype == received.dtype
+                np.testing.assert_allclose(expected, received, rtol, rtol)
+
+
+def test_images(tmp_path, both):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(20):
+            pixels = rng.integers(0, 255, (8, 8, 3), np.uint8)
+            path = tmp_path / "pets" / name / f"{i}.png"
+            Image.fromarray(pixels * (i != 3)).save(path)
+    first, second = both(
+        lambda: tasks.from_image_folder(tmp_path / "pets", verbose=False)
+    )
+    assert isinstance(first.data.splits["train"].x, np.ndarray)
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert first.findings == second.findings
+    assert "constant-images" in {finding.kind for finding in first.findings}
+    assert first.description == second.description
+    assert_same_batches(first, second, rtol=0)
+    x, names = second.reader.read(tmp_path / "pets")
+    assert sequence_store.is_on_disk(x)
+    assert names[0] == "cat/0.png"
+    expected = second.reader.encode(
+        second.reader.load_all(
+            [tmp_path / "pets" / name for name in names[:2]]
+        )[:]
+    )
+    np.testing.assert_array_equal(x[:2], expected)
+
+
+@pytest.mark.parametrize("are_equal", [True, False])
+def test_sounds(tmp_path, both, are_equal):
+    rng = np.random.default_rng(0)
+    for name in ("high", "low"):
+        (tmp_path / "sounds" / name).mkdir(parents=True)
+        for i in range(6):
+            size = 4000 if are_equal else rng.integers(1000, 6000)
+            samples = rng.normal(0, 3000, size).astype(np.int16)
+            wavfile.write(
+                tmp_path / "sounds" / name / f"{i}.wav", 8000, samples
+            )
+    first, second = both(
+        lambda: tasks.from_wav_folder(tmp_path / "sounds", verbose=False)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    np.testing.assert_allclose(second.reader.mean, first.reader.mean, 1e-12)
+    np.testing.assert_allclose(second.reader.scale, first.reader.scale, 1e-12)
+    assert first.description == second.description
+    assert_same_batches(first, second, rtol=1e-6)
+
+
+def test_statistics_of_parts():
+    values = np.random.default_rng(0).normal(1e6, 3, (1000, 4))
+    values[:, 2] = 7.7
+    parts = sequences.streamed_statistics(lambda: iter(np.split(values, 10)))
+    np.testing.assert_allclose(parts, sequences.statistics(values), 1e-12)
+    assert parts[1][2] == 1
+
+
+@pytest.mark.parametrize("size", [13, 1500])
+def test_the_split_of_many_rows(size, monkeypatch):
+    monkeypatch.setattr(large_splits, "AT_ONCE", 100)
+    for num_classes in (2, 3, 5):
+        y = np.random.default_rng(size).integers(0, num_classes, size)
+        y[:num_classes] = np.arange(num_classes)
+        split = large_splits.stratified(y.astype(np.uint8), num_classes)
+        for code, (name, expected) in enumerate(
+            splitting.stratified(y).items()
+        ):
+            found = np.flatnonzero(split == code)
+            np.testing.assert_array_equal(found, expected, name)
+
+
+def table(size):
+    rng = np.random.default_rng(0)
+    values = {f"x{i}": rng.normal(i, 10.0**i, size) for i in range(3)}
+    labels = rng.choice(["yes", "no", "perhaps"], size)
+    return pd.DataFrame({**values, "answer": labels, "note": "-"})
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A table as a CSV file, and as a folder of Parquet files."""
+    frame = table(1000)
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    folder = tmp_path / "table"
+    folder.mkdir()
+    (folder / "_SUCCESS").touch()
+    for i, start in enumerate(range(0, 1000, 300)):
+        part = frame[start : start + 300]
+        part.to_parquet(folder / f"part-{i}.parquet", index=False)
+    return tmp_path / "table.csv", folder
+
+
+@pytest.mark.parametrize("kind", ["a file", "a folder"])
+def test_rows_of_a_table(written, both, kind):
+    path = written[kind == "a folder"]
+    first, second = both(
+        lambda: paths.from_path(
+            path, label_column="answer", ignore_column="note", verbose=False
+        )
+    )
+    assert first.data.size("test") == 200
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert second.data.splits["train"].y.dtype == np.uint8
+    assert first.class_names == second.class_names
+    assert first.description == second.description
+    # The same numbers, to the last bit.
+    assert first.reader == second.reader
+    assert first.data.fingerprint == second.data.fingerprint
+    for split in ("train", "validation", "test"):
+        np.testing.assert_array_equal(
+            first.class_counts(split), second.class_counts(split)
+        )
+    assert_same_batches(first, second, rtol=0)
+
+
+def test_a_folder_of_parquet_files_is_one_table(written):
+    of_file, of_folder = (
+        paths.from_path(
+            path, label_column="answer", ignore_column="note", verbose=False
+        )
+        for path in written
+    )
+    assert of_file.data.fingerprint == of_folder.data.fingerprint
+    x, names = of_folder.reader.read(written[1])
+    assert names[-1] == "row 1000"
+    np.testing.assert_array_equal(x, of_folder.reader.read(written[0])[0])
+
+
+def test_files_of_a_folder_with_other_columns(written):
+    path = written[1] / "part-2.parquet"
+    pd.read_parquet(path).rename(columns={"x1": "y1"}).to_parquet(path)
+    with pytest.raises(ValueError, match=r"part-2.parquet` has other .* 'x1'"):
+        tasks.from_csv(written[1], "answer", verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("x1", "a lot", "row 702, column 'x1': .* received 'a lot'"),
+        ("answer", "", "row 702: the label is missing"),
+        ("x0", "1e300", "column 'x0': .* 1e\\+300"),
+    ],
+)
+def test_errors_in_later_parts_of_a_table_name_the_row(
+    tmp_path, monkeypatch, column, cell, message
+):
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+    monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 300)
+    frame = table(1000).astype(str)
+    frame.loc[701, column] = cell
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(ValueError, match=message):
+        tasks.from_csv(
+            tmp_path / "table.csv",
+            "answer",
+            ignore_column="note",
+            verbose=False,
+        )
