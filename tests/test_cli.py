@@ -144,7 +144,7 @@ def test_what_stops_a_run_has_its_own_status(monkeypatch, stop, status):
 
     error = getattr(runs, stop, None) or getattr(builtins, stop)
 
-    def train(*arguments):
+    def train(*arguments, **options):
         raise error
 
     monkeypatch.setattr(runs, "train", train)

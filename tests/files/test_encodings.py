@@ -10,7 +10,14 @@ import keras_fpt
 pytestmark = pytest.mark.backend_free
 PACKAGE = pathlib.Path(keras_fpt.__file__).parent
 # Functions of that name that are not Python's own.
-OTHERS = ("os.open", "Image.open", "gzip.open", "lmdb.open")
+OTHERS = (
+    "os.open",
+    "Image.open",
+    "gzip.open",
+    "lmdb.open",
+    "archive.open",  # Of a zip file, and of a table in an archive: bytes.
+    "source.open",
+)
 
 
 def in_the_locale(source):

@@ -18,7 +18,7 @@ CLASSES_SHOWN = 8
 # Of examples on disk, a sample of this size is audited.
 AUDITED_BYTES = 2**25
 # How descriptions of splits begin that are not the user's own.
-DRAWN = ("seeded", "by time", "fold")
+DRAWN = ("seeded", "by time", "in the order", "fold")
 
 
 def make_task(
@@ -174,7 +174,8 @@ def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
 def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     """Lines that describe a task's data: sizes, classes and splits."""
     sizes = {split: task.data.size(split) for split in splitting.SPLITS}
-    counts = np.sum([task.class_counts(split) for split in sizes], axis=0)
+    labels = [task.class_counts(split) for split in sizes]
+    counts = np.sum([each for each in labels if each is not None], axis=0)
     parts = [
         f"{name} {count / counts.sum():.1%}"
         for name, count in zip(task.class_names or (), counts, strict=True)

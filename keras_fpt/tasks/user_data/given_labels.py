@@ -105,7 +105,9 @@ def read_tables(
     import pandas as pd
 
     files = {"train": path, "validation": validation, "test": test}
-    frames, where, splits = [], [], []
+    frames: list[pd.DataFrame] = []
+    where: list[str] = []
+    splits: list[str] = []
     own: list[str] | None = None
     for split, file in files.items():
         if file is None:
@@ -176,15 +178,16 @@ def split_request(
     )
 
 
-def select(request: SplitRequest, indices: Sequence[int]) -> SplitRequest:
+def select(
+    request: SplitRequest, indices: Sequence[int] | np.ndarray
+) -> SplitRequest:
     """The request of some of the examples, in the order of the indices."""
+
+    def chosen(values: Sequence[Any] | None) -> list[Any] | None:
+        return None if values is None else [values[i] for i in indices]
+
     return dataclasses.replace(
-        request,
-        **{
-            name: None if values is None else [values[i] for i in indices]
-            for name in ("names", "groups")
-            for values in [getattr(request, name)]
-        },
+        request, names=chosen(request.names), groups=chosen(request.groups)
     )
 
 

@@ -74,9 +74,9 @@ def read_new_labels(
             f"but found {len(found):,}."
         )
     is_missing = cells.is_missing(found, options.get("missing") or ())
-    known = {str(name): name for name in class_names}
+    known: dict[Any, str] = {str(name): str(name) for name in class_names}
     known |= {
-        number: name
+        number: str(name)
         for name in class_names
         if (number := cells.as_number(str(name))) is not None
     }

@@ -204,12 +204,12 @@ def streamed_statistics(
     Returns:
         As `statistics`, to the last bit if there is more than one column.
     """
-    count, total, largest = 0, np.float64(0), np.float64(0)
+    count, total, largest = 0, np.zeros(()), np.zeros(())
     for values in _as_rows(parts()):
         count += len(values)
         total = _add_rows(total, values)
         largest = np.maximum(largest, np.abs(values).max(axis=0))
-    mean, squares = total / count, np.float64(0)
+    mean, squares = total / count, np.zeros(())
     for values in _as_rows(parts()):
         squares = _add_rows(squares, (values - mean) ** 2)
     return mean, _usable_scale(np.sqrt(squares / count), largest)

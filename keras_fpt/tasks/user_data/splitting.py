@@ -1,13 +1,12 @@
 """Fixed splits of the user's data into train, validation and test."""
 
 import dataclasses
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import group_splits
+from keras_fpt.tasks.user_data import fold_splits, group_splits
 
 SPLITS = ("train", "validation", "test")
 # How people write them, in any case.
@@ -91,7 +90,7 @@ def split_examples(
     if request.folds is not None:
         words = f"fold {request.fold} of {request.folds}, seeded, stratified"
         test = (
-            _stratified_fold(y, request.folds, request.fold, where)
+            fold_splits.stratified_fold(y, request.folds, request.fold, where)
             if groups is None
             else group_splits.fold_of_groups(
                 y, groups, request.folds, request.fold, request.groups_from
@@ -202,28 +201,6 @@ def _with_validation(
         "train": np.delete(train, held_out),
         "validation": np.sort(train[held_out]),
     }
-
-
-def _stratified_fold(
-    y: np.ndarray, folds: int, fold: int, where: Callable[[int], str]
-) -> np.ndarray:
-    """The examples of one fold, sorted."""
-    from sklearn.model_selection import StratifiedKFold
-
-    lone = np.flatnonzero(np.bincount(y)[y] < 2)
-    if len(lone):
-        raise ValueError(
-            f"{where(int(lone[0]))}: it is the only example of its class, so "
-            "the fold that tests it has none to learn from. Leave it out, or "
-            "leave out folds (--folds)."
-        )
-    kfold = StratifiedKFold(folds, shuffle=True, random_state=SEED)
-    stratum = y if np.bincount(y).max() >= folds else np.zeros_like(y)
-    with warnings.catch_warnings():
-        # Of classes with fewer examples than folds.
-        warnings.simplefilter("ignore", UserWarning)
-        parts = list(kfold.split(np.zeros(len(y)), stratum))
-    return np.sort(parts[fold - 1][1])
 
 
 def stratified(y: np.ndarray) -> dict[str, np.ndarray]:

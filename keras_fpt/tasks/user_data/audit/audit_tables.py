@@ -92,6 +92,8 @@ class Table:
 
     def part(self, indices: Sequence[int]) -> "Table":
         """The same table with some of its columns."""
+        if len(indices) == len(self.columns):
+            return self  # A copy of a large table takes much memory.
         return dataclasses.replace(
             self,
             values=self.values[:, indices],
@@ -146,16 +148,11 @@ def audit_table(
         not is_by_row,
         () if is_category is None else tuple(np.array(columns)[is_category]),
     )
-    known = {*keys, *kept_together}
-    named = {
-        name: frame[name].to_numpy()
-        for name in frame.columns
-        if name not in known
-    }
-    return [
-        *find_in_table(table.labeled()),
-        *(find_groups(named, table) if is_by_row else []),
-    ]
+    findings = find_in_table(table.labeled())
+    if is_by_row:
+        known = {*keys, *kept_together}
+        findings += find_groups(frame, known, table)
+    return findings
 
 
 def find_in_table(table: Table) -> list[Finding]:
@@ -196,11 +193,14 @@ def find_in_table(table: Table) -> list[Finding]:
     return findings
 
 
-def find_groups(cells: dict[str, np.ndarray], table: Table) -> list[Finding]:
+def find_groups(
+    frame: "pd.DataFrame", known: Collection[str], table: Table
+) -> list[Finding]:
     """Columns named like groups whose values are in train and in test.
 
     Args:
-        cells: dict from columns' names to arrays `(rows,)`.
+        frame: `pandas.DataFrame` of all columns.
+        known: strings, the columns that are not looked at.
         table: a `Table`.
 
     Returns:
@@ -209,11 +209,11 @@ def find_groups(cells: dict[str, np.ndarray], table: Table) -> list[Finding]:
     import pandas as pd
 
     findings = []
-    for name, column in cells.items():
-        if not GROUP_NAME.search(_snake(name)):
+    for name in frame.columns:
+        if name in known or not GROUP_NAME.search(_snake(name)):
             continue
-        codes, values = pd.factorize(column)
-        if not 2 <= len(values) <= len(column) / 2:
+        codes, values = pd.factorize(frame[name])
+        if not 2 <= len(values) <= len(codes) / 2:
             continue
         shared = np.intersect1d(codes[table.train], codes[table.test])
         if len(shared):

@@ -97,7 +97,7 @@ def find_columns(
     words = cells.as_floats(missing)
     if words:
         values[np.isin(values, words)] = np.nan
-    for index in np.flatnonzero(~np.isfinite(values).all(axis=0)):
+    for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
         texts = table_files.column(frame, names[index], "")
         is_missing = cells.is_missing(texts, missing)
         is_text = ~np.isfinite(values[:, index]) & ~is_missing
@@ -225,10 +225,10 @@ def learn(
         return ()
     train = values[train_rows]
     is_missing = np.isnan(train)
-    index = np.flatnonzero(is_missing.all(axis=0))
-    if len(index):
+    empty = np.flatnonzero(is_missing.all(axis=0))
+    if len(empty):
         raise ValueError(
-            f"`{path}`, column '{names[index[0]]}': every cell of the "
+            f"`{path}`, column '{names[empty[0]]}': every cell of the "
             f"training rows is missing.{IGNORE_ADVICE}"
         )
     learned = []

@@ -119,8 +119,9 @@ def _read_file(
                 "(--no-header) does not apply."
             )
         header = True
+    notes: list[str] = []
     if source.suffix in (*table_arrow.PARQUET, *table_arrow.ARROW):
-        frames, notes = table_arrow.read_chunks(source), []
+        frames = table_arrow.read_chunks(source)
     else:
         frames, notes = _read_rows(source, header)
     for frame in frames:
@@ -138,7 +139,8 @@ def _read_rows(
 ) -> tuple[Iterator["pd.DataFrame"], list[str]]:
     """Frames of a file whose cells are text, and notes on its format."""
     with contextlib.ExitStack() as stack:
-        encoding, convert = "UTF-8", str.strip
+        encoding = "UTF-8"
+        convert: Callable[[str], str] = str.strip
         if source.suffix == ".xlsx":
             rows, notes = table_sheets.open_rows(source)
         elif source.suffix == ".arff":

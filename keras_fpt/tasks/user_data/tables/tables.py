@@ -237,6 +237,7 @@ def from_csv(
     filled[:, is_category] = 0
     table_reader.check_magnitudes(filled, columns, path)
     mean, scale = sequences.statistics(filled)
+    del filled  # Large tables need the memory.
     reader = TableReader(
         columns,
         tuple(mean.tolist()),
@@ -254,7 +255,7 @@ def from_csv(
     findings = audit_tables.audit_table(
         frame,
         # A category that is missing is one more.
-        np.nan_to_num(complete, nan=-1.0),
+        np.nan_to_num(complete, nan=-1.0) if is_category.any() else complete,
         columns,
         labels,
         class_names,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_fpt import tasks
-from keras_fpt.tasks.user_data import audit, paths
+from keras_fpt.tasks.user_data import paths
+from keras_fpt.tasks.user_data.audit import findings
 
 pytestmark = pytest.mark.backend_free
 
@@ -249,8 +250,8 @@ def test_notes_are_logged(tmp_path, rng, caplog, monkeypatch):
 
 
 def test_columns_are_quoted_for_a_shell():
-    assert audit.ignore(["a b"]) == "--ignore-column 'a b'."
-    many = audit.name_columns(list("abcdefg"), "has", "have")
+    assert findings.ignore(["a b"]) == "--ignore-column 'a b'."
+    many = findings.name_columns(list("abcdefg"), "has", "have")
     assert many == "The columns 'a', 'b', 'c', 'd', 'e' and 2 more have"
 
 
