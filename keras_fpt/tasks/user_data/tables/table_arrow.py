@@ -32,8 +32,10 @@ def read_chunks(source: Source) -> Iterator["pd.DataFrame"]:
     import pyarrow as pa
 
     try:
-        # As pandas writes an index without a name.
         for batch in _batches(source):
+            # What a damaged file says about its buffers could end the process.
+            batch.validate(full=True)
+            # Without an index that has no name, as pandas writes it.
             names = [
                 name
                 for name in batch.schema.names
