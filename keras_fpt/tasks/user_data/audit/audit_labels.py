@@ -1,19 +1,17 @@
 """Columns of a table that tell the class by themselves."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammaln
 
+from keras_fpt.tasks.user_data.audit.audited_table import Table
 from keras_fpt.tasks.user_data.audit.findings import (
     Finding,
     ignore,
     name_columns,
 )
-
-if TYPE_CHECKING:
-    from keras_fpt.tasks.user_data.audit.audit_tables import Table
 
 # How surely chance must be ruled out, as -log of its probability: for the
 # values of one column, and for a tree, before the number of columns is added.
@@ -68,11 +66,11 @@ class Score(NamedTuple):
         )
 
 
-def find_twins(table: "Table") -> tuple[list[Finding], set[str]]:
+def find_twins(table: Table) -> tuple[list[Finding], set[str]]:
     """Columns of few values that are the label in other words.
 
     Args:
-        table: an `audit_tables.Table`.
+        table: an `audited_table.Table`.
 
     Returns:
         A list of `Finding`s, and the columns that they name.
@@ -117,11 +115,11 @@ def find_twins(table: "Table") -> tuple[list[Finding], set[str]]:
     return findings, {*twins, *named}
 
 
-def find_solvers(table: "Table") -> list[Finding]:
+def find_solvers(table: Table) -> list[Finding]:
     """Columns from each of which a small tree tells the class.
 
     Args:
-        table: an `audit_tables.Table`.
+        table: an `audited_table.Table`.
 
     Returns:
         A list of `Finding`s.
@@ -142,14 +140,14 @@ def find_solvers(table: "Table") -> list[Finding]:
     ]
 
 
-def tree_score(table: "Table", index: int) -> Score | None:
+def tree_score(table: Table, index: int) -> Score | None:
     """How well a small tree tells the class from one column.
 
     It grows from a sample of the train rows, and is judged by a sample of the
     test rows, or, if these are few, by cross-validation on both.
 
     Args:
-        table: an `audit_tables.Table`.
+        table: an `audited_table.Table`.
         index: int, the column.
 
     Returns:
@@ -182,7 +180,7 @@ def tree_score(table: "Table", index: int) -> Score | None:
 
 
 def _score(
-    table: "Table",
+    table: Table,
     rows: np.ndarray,
     answers: np.ndarray,
     majority: int,
@@ -215,7 +213,7 @@ def _divergence(accuracy: float, base: float) -> float:
     return total
 
 
-def _units(table: "Table") -> np.ndarray:
+def _units(table: Table) -> np.ndarray:
     """How many units of each class stand alone: rows, or groups of rows."""
     labels, size = table.labels, len(table.class_names)
     if table.groups is not None:
@@ -224,7 +222,7 @@ def _units(table: "Table") -> np.ndarray:
     return np.bincount(labels, minlength=size)
 
 
-def _count_units(table: "Table", rows: np.ndarray) -> int:
+def _count_units(table: Table, rows: np.ndarray) -> int:
     """How many units of a split stand alone."""
     labels = table.labels[rows]
     if table.groups is not None:
@@ -268,7 +266,7 @@ def _is_pure(counts: np.ndarray, units: np.ndarray) -> bool:
     return len(counts) * math.log(len(units)) < ways - SURE
 
 
-def _find_indicators(table: "Table", units: np.ndarray) -> dict[int, list[str]]:
+def _find_indicators(table: Table, units: np.ndarray) -> dict[int, list[str]]:
     """Columns of two values that are one-hot copies of classes.
 
     Those that copy a class together never have their value in one row, and

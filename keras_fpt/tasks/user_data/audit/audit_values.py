@@ -1,18 +1,15 @@
 """Columns of a table whose numbers mislead: sentinels and constants."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_fpt.tasks.user_data.audit.audited_table import Table
 from keras_fpt.tasks.user_data.audit.findings import (
     Finding,
     ignore,
     name_columns,
 )
-
-if TYPE_CHECKING:
-    from keras_fpt.tasks.user_data.audit.audit_tables import Table
 
 # Numbers that are used for missing values.
 KNOWN = (-99, -200, -999, -9999, -99999, -32768, 999, 9999, 99999, 999999)
@@ -23,7 +20,7 @@ MIN_TEST = 20
 UNLIKELY = 1e-3
 
 
-def constant_columns(table: "Table") -> list[str]:
+def constant_columns(table: Table) -> list[str]:
     """The columns that hold one value only."""
     is_constant = np.ptp(table.values, axis=0) == 0
     return [
@@ -33,7 +30,7 @@ def constant_columns(table: "Table") -> list[str]:
     ]
 
 
-def constant_in_train(table: "Table") -> list[str]:
+def constant_in_train(table: Table) -> list[str]:
     """The columns of one value in the train rows, and of others elsewhere."""
     is_constant = np.ptp(table.values[table.train], axis=0) == 0
     return [
@@ -69,7 +66,7 @@ def find_constants(
     return findings
 
 
-def find_sentinels(table: "Table") -> list[Finding]:
+def find_sentinels(table: Table) -> list[Finding]:
     """Columns whose extreme repeats and lies far off the rest."""
     found: dict[float, list[str]] = {}
     for name, column in zip(table.columns, table.values.T, strict=True):
@@ -123,7 +120,7 @@ def _is_far(value: float, others: np.ndarray, is_low: bool) -> bool:
     return gap > FAR * (high - low)
 
 
-def find_out_of_range(table: "Table") -> list[Finding]:
+def find_out_of_range(table: Table) -> list[Finding]:
     """Columns whose test values lie outside the range of train."""
     if len(table.test) < MIN_TEST or len(table.train) < MIN_TEST:
         return []
@@ -151,7 +148,7 @@ def find_out_of_range(table: "Table") -> list[Finding]:
     ]
 
 
-def _is_beyond_chance(is_outside: np.ndarray, table: "Table") -> bool:
+def _is_beyond_chance(is_outside: np.ndarray, table: Table) -> bool:
     """Whether so many groups of test are outside by more than chance.
 
     That one group lies beyond all groups of train has the probability
