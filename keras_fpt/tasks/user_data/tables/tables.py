@@ -29,6 +29,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_layout,
     table_reader,
     table_structure,
+    table_text,
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables.table_reader import (
@@ -118,8 +119,8 @@ def from_csv(
         header: bool, whether the first row names the columns; otherwise they
             are `column_1`, `column_2`, ... `None` expects a header, and
             refuses one that looks like data.
-        missing: string or strings that mark missing cells, beside empty cells
-            and words such as NaN, NA and None.
+        missing: string, number or several, what marks missing cells beside
+            empty cells and words such as NaN, NA and None.
         fill: `"median"` or `"forward"`. Missing cells become the median of
             the column's training rows, or the value of the row before in the
             same group or series (the median where none came before). For each
@@ -159,7 +160,7 @@ def from_csv(
         fold,
     )
     missing_rows.check_fill(fill, structure)
-    words = table_structure.as_tuple(missing)
+    words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
     if (
@@ -195,7 +196,12 @@ def from_csv(
         frames, files, (*columns, label_column, *structure.columns)
     )
     format_notes = table_files.format_notes(frames[0])
+    if "decimal comma" in "; ".join(format_notes):
+        words = tuple(map(table_text.with_decimal_point, words))
     del frames
+    unused_words = missing_rows.unused_notes(
+        frame, (*columns, label_column), words
+    )
     values, found = columns_.find_columns(frame, columns, files.where, words)
     texts = table_files.column(frame, label_column, path)
     is_unlabeled = np.zeros(len(frame), bool)
@@ -285,6 +291,7 @@ def from_csv(
             *format_notes,
             *columns_.notes(columns, kinds),
             *classes.spelling_notes(texts.unique(), class_names),
+            *unused_words,
             *left_out_notes,
             *layout.notes,
         ],

@@ -268,3 +268,14 @@ def test_real_tables_are_clean(tmp_path, name, kinds):
     frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert list(find(tmp_path / "t.csv", "target")) == kinds
+
+
+def test_classes_that_differ_in_case_are_found(tmp_path, rng):
+    y = np.array(["Yes", "yes", "no"])[np.arange(300) % 3]
+    table = write(tmp_path / "t.csv", **noise(rng), y=y)
+    found = find(table)
+    assert list(found) == ["similar-classes"]
+    assert "'Yes' and 'yes' differ" in found["similar-classes"].message
+    x = rng.normal(size=(300, 4, 2))
+    task = tasks.from_arrays(x, y, verbose=False)
+    assert [each.kind for each in task.findings] == ["similar-classes"]
