@@ -19,6 +19,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
 )
 from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.audit import class_names as class_names_
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
@@ -296,7 +297,17 @@ def from_csv(
             *layout.notes,
         ],
         groups=layout.groups,
-        findings=[*layout.findings, *findings],
+        findings=[
+            *layout.findings,
+            *findings,
+            *class_names_.marks_of_missing(
+                class_names,
+                {
+                    name: column.categories
+                    for name, column in zip(columns, kinds, strict=bool(kinds))
+                },
+            ),
+        ],
         strict=strict,
         verbose=verbose,
     )

@@ -279,3 +279,18 @@ def test_classes_that_differ_in_case_are_found(tmp_path, rng):
     x = rng.normal(size=(300, 4, 2))
     task = tasks.from_arrays(x, y, verbose=False)
     assert [each.kind for each in task.findings] == ["similar-classes"]
+
+
+def test_marks_of_missing_cells_are_found(tmp_path, rng):
+    work = np.array(["self", "state", "?"])[np.arange(300) % 3]
+    y = np.array(["n", "p", "-"])[rng.integers(3, size=300)]
+    table = write(tmp_path / "t.csv", **noise(rng), work=work, y=y)
+    task = tasks.from_csv(table, "y", verbose=False)
+    assert [str(each) for each in task.findings] == [
+        "The classes hold '-', which is read as a value like others. If it "
+        "marks what is missing: --missing - --drop-missing.",
+        "The column 'work' holds '?', which is read as a value like others. If "
+        "it marks what is missing: --missing '?' --fill median.",
+    ]
+    marked = {"missing": ["?", "-"], "fill": "median", "drop_missing": True}
+    assert find(table, **marked) == {}
