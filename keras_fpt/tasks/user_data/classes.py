@@ -144,7 +144,7 @@ def _check_values(
         if is_missing.any():
             index = min(np.flatnonzero(is_missing), key=first.__getitem__)
             message = f"{where(first[index])}: the label is missing."
-            if distinct[index].strip():
+            if str(distinct[index]).strip():
                 message += (
                     f" '{distinct[index]}' marks what is missing; if it is a "
                     "class, give it another name in the data."
