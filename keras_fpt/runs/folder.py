@@ -181,9 +181,11 @@ def read_config(folder: Path) -> RunConfig:
     """
     path = pathlib.Path(folder, CONFIG)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"The folder `{folder}` holds no run: it has no {CONFIG}."
-        )
+        message = f"The folder `{folder}` holds no run: it has no {CONFIG}."
+        inner = sorted(path.parent.glob(f"*/{CONFIG}"))
+        if inner:
+            message += f" A folder within it does: `{inner[0].parent}`."
+        raise FileNotFoundError(message)
     return RunConfig.read(path)
 
 

@@ -1,5 +1,6 @@
 """Scores of a finished run on labeled files that it has not seen."""
 
+import logging
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ from scipy import special
 from keras_fpt.runs import class_results
 from keras_fpt.runs.prediction import answer, read_labels
 
+LOGGER = logging.getLogger(__name__)
 Path = str | os.PathLike[str]
 
 
@@ -45,14 +47,27 @@ def evaluate_file(
     """
     answers = answer(run_folder, path, preset)
     found = read_labels(answers, path, labels, label_column)
-    names = answers.class_names
+    names, logits = answers.class_names, answers.logits
+    if answers.options.get("drop_missing"):
+        has_label = np.array([label != "" for label in found])
+        if has_label.any() and not has_label.all():
+            LOGGER.info(
+                f"left out: {int((~has_label).sum()):,} examples without a "
+                "label, as in training"
+            )
+            found = [label for label in found if label]
+            logits = logits[has_label]
+            answers = answers._replace(
+                names=[answers.names[i] for i in np.flatnonzero(has_label)],
+            )
     is_unknown = ~np.isin(found, names)
     if is_unknown.any():
         index = int(np.argmax(is_unknown))
         unknown = sorted({label for label in found if label not in names})
         if not found[index]:
             raise ValueError(
-                f"`{path}`, {answers.names[index]}: the label is missing."
+                f"`{path}`, {answers.names[index]}: the label is missing. "
+                "Remove the example, or label it."
             )
         raise ValueError(
             f"`{path}`, {answers.names[index]}: the label '{found[index]}' is "
@@ -63,13 +78,13 @@ def evaluate_file(
     index_of = {name: i for i, name in enumerate(names)}
     y = np.array([index_of[label] for label in found])
     counts = np.bincount(y, minlength=len(names))
-    right = answers.logits.argmax(axis=1) == y
-    logs = special.log_softmax(answers.logits.astype(np.float64), axis=1)
+    right = logits.argmax(axis=1) == y
+    logs = special.log_softmax(logits.astype(np.float64), axis=1)
     return {
         "examples": len(y),
         "accuracy": float(right.mean()),
         "loss": float(-logs[np.arange(len(y)), y].mean()),
         "majority": names[int(counts.argmax())],
         "majority_accuracy": float(counts.max() / len(y)),
-        **class_results.measure(answers.logits, y, names),
+        **class_results.measure(logits, y, names),
     }

@@ -29,7 +29,7 @@ def run(preset, tmp_path):
         steps=20,
         batch_size=16,
         learning_rate=1e-2,
-        options={"label_column": "level"},
+        options={"label_column": "level", "drop_missing": True},
     )
     train(config, tmp_path / "run")
     return tmp_path / "run"
@@ -56,6 +56,16 @@ def test_labeled_tables(run, tmp_path):
     assert f"{right:.2%} of 60 predictions agree" in result.output
     result = runner.invoke(app, ["evaluate", str(run), str(new)])
     assert f"accuracy {right:.2%} on 60 examples" in result.output
+
+    # A run that was trained without unlabeled rows is scored without them.
+    partly = pd.read_csv(new)
+    partly.loc[::3, "level"] = ""
+    partly.to_csv(tmp_path / "partly.csv", index=False)
+    few = evaluate_file(run, tmp_path / "partly.csv")
+    is_labeled = np.arange(60) % 3 > 0
+    is_right = frame["prediction"] == frame["label"]
+    assert few["examples"] == 40
+    assert few["accuracy"] == pytest.approx(is_right[is_labeled].mean())
 
     other = write(tmp_path / "other.csv", 1, column="state")
     with pytest.raises(ValueError, match="no column 'level'"):

@@ -167,3 +167,11 @@ def test_names_that_are_not_utf_8_are_read_back(tmp_path):
     assert RunConfig.read(tmp_path / "config.json") == config
     with pytest.raises(ValueError, match="steps"):
         json_files.from_dict(RunConfig, {"task": "\udce9", "steps": "x"}, "x")
+
+
+@pytest.mark.backend_free
+def test_a_folder_of_folds_names_one_of_them(tmp_path):
+    (tmp_path / "fold-1").mkdir()
+    (tmp_path / "fold-1" / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"within it does: .*fold-1`"):
+        run_folder.read_config(tmp_path)

@@ -134,6 +134,7 @@ def task_of_examples(
         examples: dict from splits to `Examples`.
     """
     sample = encode(x[:1]) if encode else x
+    findings = [*audit.similar_classes(class_names), *findings]
     task = Task(
         name=name,
         description=_description(sample, vocabulary_size, len(class_names)),

@@ -10,6 +10,10 @@ from keras_fpt.tasks.user_data.tables import cells
 # With fewer examples per class, numbers are assumed to be measurements.
 MIN_EXAMPLES_PER_CLASS = 2
 MISSING = cells.MISSING
+MISSING_ADVICE = (
+    "Leave out examples without a label; of tables, with drop_missing "
+    "(--drop-missing)."
+)
 
 
 def encode_labels(
@@ -63,7 +67,7 @@ def encode_labels(
     if class_names is None:
         if distinct.dtype.kind == "U" and not are_names:
             _check_fractions(distinct, first, where)
-            y, distinct = _merge_spellings(y, distinct)
+            y, distinct = merge_spellings(y, distinct)
         y, names = _sort_numerically(y, distinct)
         _check_not_measured(names, labels)
     else:
@@ -138,9 +142,14 @@ def _check_values(
     if distinct.dtype.kind == "U":
         is_missing = cells.is_missing(distinct, missing)
         if is_missing.any():
-            raise ValueError(
-                f"{where(first[is_missing].min())}: the label is missing."
-            )
+            index = min(np.flatnonzero(is_missing), key=first.__getitem__)
+            message = f"{where(first[index])}: the label is missing."
+            if str(distinct[index]).strip():
+                message += (
+                    f" '{distinct[index]}' marks what is missing; if it is a "
+                    "class, give it another name in the data."
+                )
+            raise ValueError(f"{message} {MISSING_ADVICE}")
 
 
 def _check_fractions(
@@ -167,10 +176,18 @@ def _measured(
     )
 
 
-def _merge_spellings(
+def merge_spellings(
     y: np.ndarray, distinct: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes numbers that are equal one class."""
+    """Makes numbers that are equal one class.
+
+    Args:
+        y: int array `(n,)` of indices in `distinct`.
+        distinct: array of strings, sorted.
+
+    Returns:
+        A tuple of the same kind.
+    """
     texts = distinct.tolist()
     keys = [cells.as_number(text) for text in texts]
     spellings: dict[Any, list[str]] = {}
@@ -212,6 +229,12 @@ def _sort_numerically(
 
 
 def _check_not_measured(names: Sequence[str], labels: np.ndarray) -> None:
+    if len(names) == len(labels) >= 10:
+        raise ValueError(
+            f"Each of the {len(labels):,} examples has a label of its own, "
+            f"such as '{names[0]}'. Expected a few classes with several "
+            "examples each: is this the column of labels?"
+        )
     is_rare = len(names) * MIN_EXAMPLES_PER_CLASS > len(labels)
     if len(labels) >= 10 and is_rare and all(map(_is_number, names)):
         raise ValueError(

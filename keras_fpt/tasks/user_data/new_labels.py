@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.tasks import proteins
-from keras_fpt.tasks.user_data import given_labels, splitting
+from keras_fpt.tasks.user_data import classes, given_labels, splitting
 from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
 from keras_fpt.tasks.user_data.strings import fasta, record_rows, strings
 from keras_fpt.tasks.user_data.tables import (
@@ -124,6 +124,7 @@ def _of_table(
     if reader.is_by_row:
         return texts.tolist()
     distinct, codes = np.unique(texts, return_inverse=True)
+    codes, distinct = classes.merge_spellings(codes, distinct)
     cut, _ = table_layout.lay_out_new(
         frame,
         table_structure.as_tuple(reader.group_column),

@@ -64,6 +64,8 @@ def test_known_classes_take_names_and_places():
         ([str(i / 7) for i in range(20)], None, "does not do regression"),
         ([], None, "received none"),
         (["a", None], None, "row 2: the label is missing"),
+        (["a", "None"], None, "'None' marks what is missing; if it is a class"),
+        ([f"name {i}" for i in range(10)], None, "a label of its own"),
         (["a", "NaN"], None, "row 2: the label is missing"),
         ([0.0, np.inf], None, "row 2: the label inf is not a class"),
         (["a", "b"], ["a", "a"], "The class 'a' is named twice"),

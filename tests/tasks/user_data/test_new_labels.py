@@ -36,6 +36,17 @@ def test_windows_and_groups_of_tables(tmp_path):
         labels_of(task, path, label_column="z")
 
 
+def test_the_label_of_most_rows_counts_all_spellings(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"{i % 7},{i // 10},{i // 10 % 2}" for i in range(300)]
+    path.write_text("\n".join(["a,g,y", *rows]) + "\n")
+    task = tasks.get(path, label_column="y", group_column="g", window=10)
+    labels = ["1", "1.0", "01"] * 2 + ["0"] * 4
+    rows = [f"{i},0,{label}" for i, label in enumerate(labels)]
+    path.write_text("\n".join(["a,g,y", *rows]) + "\n")
+    assert labels_of(task, path, label_column="y") == ["1"]
+
+
 def test_spellings_of_numbers_and_missing_labels(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("text,y\n" + "ab,0\nba,1\n" * 20)

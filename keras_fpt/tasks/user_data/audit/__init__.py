@@ -1,5 +1,8 @@
 """The audit of a person's data, before anything is learned."""
 
+from keras_fpt.tasks.user_data.audit.class_names import (
+    similar_classes as similar_classes,
+)
 from keras_fpt.tasks.user_data.audit.findings import Finding as Finding
 from keras_fpt.tasks.user_data.audit.findings import (
     check_findings as check_findings,

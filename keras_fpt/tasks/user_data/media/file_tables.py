@@ -133,7 +133,7 @@ def from_file_table(
         split_column,
         split_group,
         header,
-        _as_list(missing),
+        [*cells.as_words(missing)],
         drop_missing,
         folds,
         fold,

@@ -1,6 +1,5 @@
 """What the names of folders say: groups of files, and what is suspicious."""
 
-import collections
 import re
 from collections.abc import Sequence
 
@@ -86,17 +85,4 @@ def find_in_names(class_names: Sequence[str]) -> list[Finding]:
                 "--split-group fold`.",
             )
         )
-    by_name = collections.defaultdict(list)
-    for name in class_names:
-        by_name[name.strip().lower()].append(name)
-    for names in by_name.values():
-        if len(names) > 1:
-            listed = " and ".join(f"'{name}'" for name in names)
-            findings.append(
-                Finding(
-                    "similar-classes",
-                    f"The classes {listed} differ only in their spelling.",
-                    "If they are one class, give them one name.",
-                )
-            )
     return findings

@@ -18,7 +18,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import cells, table_files
 
 LOGGER = logging.getLogger(__name__)
 MAX_LENGTH = 1024
@@ -242,7 +242,7 @@ def _make_task(
             alphabet,
             max_length,
             text_column,
-            tuple(missing),
+            cells.as_words(missing),
             untrained[0] if untrained else None,
             header,
         ),

@@ -1,6 +1,7 @@
 """Single cells of a table: which are missing, and which are numbers."""
 
 import decimal
+import numbers
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +13,25 @@ MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-def is_missing(values: Any, words: Sequence[str] = ()) -> np.ndarray:
+def as_words(missing: Any) -> tuple[str, ...]:
+    """What marks missing cells, as strings.
+
+    Args:
+        missing: string or number, or a sequence of them; `None` for none.
+    """
+    if missing is None:
+        return ()
+    if isinstance(missing, str | numbers.Real):
+        return (str(missing),)
+    return tuple(map(str, missing))
+
+
+def is_missing(values: Any, words: Any = ()) -> np.ndarray:
     """Says which cells are missing.
 
     Args:
         values: sequence of n strings, or of what pandas takes for missing.
-        words: sequence of strings, what marks missing cells beside `MISSING`.
+        words: what marks missing cells beside `MISSING`, see `as_words`.
             A number also stands for its other spellings: -200 for -200.0.
 
     Returns:
@@ -25,13 +39,14 @@ def is_missing(values: Any, words: Sequence[str] = ()) -> np.ndarray:
     """
     import pandas as pd
 
+    words = as_words(words)
     texts = pd.Series(values, dtype=str).str.strip().str.lower()
     known = [*MISSING, *(word.strip().lower() for word in words)]
     missing = texts.isna() | texts.isin(known)
-    numbers = as_floats(words)
-    if numbers:
+    floats = as_floats(words)
+    if floats:
         parsed = pd.to_numeric(texts.astype(object), errors="coerce")
-        missing |= parsed.isin(numbers)
+        missing |= parsed.isin(floats)
     return np.array(missing, bool)
 
 

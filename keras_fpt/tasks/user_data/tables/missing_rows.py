@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_fpt.tasks.user_data import classes, given_files
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    table_files,
+    table_groups,
+    table_structure,
+)
 from keras_fpt.tasks.user_data.tables import columns as columns_
-from keras_fpt.tasks.user_data.tables import table_groups, table_structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +30,29 @@ def check_fill(fill: str | None, structure: table_structure.Structure) -> None:
             "fill='forward' (--fill forward) needs rows that follow one "
             "another: give group_column or window, or fill with the median."
         )
+
+
+def unused_notes(
+    frame: "pd.DataFrame", names: Sequence[str], missing: Sequence[str]
+) -> list[str]:
+    """Says which words mark no cell, in no or one line.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        names: sequence of strings, the columns.
+        missing: sequence of strings, what marks missing cells.
+    """
+    unused = [*missing]
+    for name in names:
+        if not unused:
+            return []
+        texts = table_files.column(frame, name, "").drop_duplicates()
+        texts = texts[~cells.is_missing(texts)]
+        unused = [w for w in unused if not cells.is_missing(texts, w).any()]
+    unused = [w for w in unused if not cells.is_missing([w]).any()]
+    if not unused:
+        return []
+    return [f"no cell is missing as {table_files.list_columns(unused)}"]
 
 
 def find_kept(

@@ -240,10 +240,16 @@ def _of_equal_length(
     """Checks each row's length, and cuts off the columns without cells."""
     for count, row in enumerate(rows, 1):
         if len(row) != full_width or (width < full_width and any(row[width:])):
-            raise ValueError(
+            message = (
                 f"`{path}`, row {count}: expected {width} cells but "
                 f"received {len(row)}."
             )
+            if width == 1 < len(row):
+                message += (
+                    " If the lines above it are no header of the columns but "
+                    "a title or comment, delete them."
+                )
+            raise ValueError(message)
         yield row if width == full_width else row[:width]
 
 

@@ -1,5 +1,6 @@
 """Groups of a table's rows: equal values in some columns."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 # Wider tables are not searched for the column that a key lacks.
 MOST_COLUMNS = 100
+
+
+_WHOLE = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
 
 
 class Groups(NamedTuple):
@@ -53,6 +57,9 @@ def find(
         values = table_files.column(frame, name, files.paths[0])
         codes, distinct = pd.factorize(values)
         _check_none_is_missing(codes, distinct, name, files)
+        # pandas writes the number 3 as 3.0 if a cell of the column is empty.
+        spelled = [_WHOLE.sub(r"\1", str(value)) for value in distinct]
+        codes = pd.factorize(pd.Series(spelled, dtype=str))[0][codes]
         # Numbered anew each time, so that products of many columns fit.
         numbers, _ = pd.factorize(numbers * len(distinct) + codes)
     first = Groups(numbers, []).first_rows

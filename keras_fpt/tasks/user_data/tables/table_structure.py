@@ -1,6 +1,7 @@
 """How a table's rows hang together, and the sequences that they make."""
 
 import dataclasses
+import numbers
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,9 +14,12 @@ from keras_fpt.tasks.user_data.tables import windows
 def check_window(window: int | None, stride: int | None) -> None:
     """Raises `ValueError` unless both are at least 1, or `None`."""
     for name, value in (("window", window), ("stride", stride)):
-        if value is not None and value < 1:
+        if value is None:
+            continue
+        if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(
-                f"Expected {name} to be at least 1 but received {value}."
+                f"Expected {name} to be at least 1 and a whole number but "
+                f"received {value!r}."
             )
     if stride is not None and window is None:
         raise ValueError("A stride needs a window.")
@@ -151,8 +155,11 @@ class Layout(NamedTuple):
             },
             notes=[
                 *self.notes,
-                f"left out: {len(is_kept) - len(kept):,} windows with missing "
-                "cells or labels",
+                *(
+                    f"left out: {count:,} windows with missing cells or labels"
+                    for count in [len(is_kept) - len(kept)]
+                    if count
+                ),
             ],
             groups=None if self.groups is None else self.groups[kept],
         )

@@ -19,6 +19,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
 )
 from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.audit import class_names as class_names_
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
@@ -29,6 +30,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_layout,
     table_reader,
     table_structure,
+    table_text,
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables.table_reader import (
@@ -118,8 +120,8 @@ def from_csv(
         header: bool, whether the first row names the columns; otherwise they
             are `column_1`, `column_2`, ... `None` expects a header, and
             refuses one that looks like data.
-        missing: string or strings that mark missing cells, beside empty cells
-            and words such as NaN, NA and None.
+        missing: string, number or several, what marks missing cells beside
+            empty cells and words such as NaN, NA and None.
         fill: `"median"` or `"forward"`. Missing cells become the median of
             the column's training rows, or the value of the row before in the
             same group or series (the median where none came before). For each
@@ -159,7 +161,7 @@ def from_csv(
         fold,
     )
     missing_rows.check_fill(fill, structure)
-    words = table_structure.as_tuple(missing)
+    words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
     if (
@@ -195,7 +197,12 @@ def from_csv(
         frames, files, (*columns, label_column, *structure.columns)
     )
     format_notes = table_files.format_notes(frames[0])
+    if "decimal comma" in "; ".join(format_notes):
+        words = tuple(map(table_text.with_decimal_point, words))
     del frames
+    unused_words = missing_rows.unused_notes(
+        frame, (*columns, label_column), words
+    )
     values, found = columns_.find_columns(frame, columns, files.where, words)
     texts = table_files.column(frame, label_column, path)
     is_unlabeled = np.zeros(len(frame), bool)
@@ -285,11 +292,22 @@ def from_csv(
             *format_notes,
             *columns_.notes(columns, kinds),
             *classes.spelling_notes(texts.unique(), class_names),
+            *unused_words,
             *left_out_notes,
             *layout.notes,
         ],
         groups=layout.groups,
-        findings=[*layout.findings, *findings],
+        findings=[
+            *layout.findings,
+            *findings,
+            *class_names_.marks_of_missing(
+                class_names,
+                {
+                    name: column.categories
+                    for name, column in zip(columns, kinds, strict=bool(kinds))
+                },
+            ),
+        ],
         strict=strict,
         verbose=verbose,
     )

@@ -268,3 +268,29 @@ def test_real_tables_are_clean(tmp_path, name, kinds):
     frame = getattr(datasets, f"load_{name}")(as_frame=True).frame
     frame.to_csv(tmp_path / "t.csv", index=False)
     assert list(find(tmp_path / "t.csv", "target")) == kinds
+
+
+def test_classes_that_differ_in_case_are_found(tmp_path, rng):
+    y = np.array(["Yes", "yes", "no"])[np.arange(300) % 3]
+    table = write(tmp_path / "t.csv", **noise(rng), y=y)
+    found = find(table)
+    assert list(found) == ["similar-classes"]
+    assert "'Yes' and 'yes' differ" in found["similar-classes"].message
+    x = rng.normal(size=(300, 4, 2))
+    task = tasks.from_arrays(x, y, verbose=False)
+    assert [each.kind for each in task.findings] == ["similar-classes"]
+
+
+def test_marks_of_missing_cells_are_found(tmp_path, rng):
+    work = np.array(["self", "state", "?"])[np.arange(300) % 3]
+    y = np.array(["n", "p", "-"])[rng.integers(3, size=300)]
+    table = write(tmp_path / "t.csv", **noise(rng), work=work, y=y)
+    task = tasks.from_csv(table, "y", verbose=False)
+    assert [str(each) for each in task.findings] == [
+        "The classes hold '-', which is read as a value like others. If it "
+        "marks what is missing: --missing - --drop-missing.",
+        "The column 'work' holds '?', which is read as a value like others. If "
+        "it marks what is missing: --missing '?' --fill median.",
+    ]
+    marked = {"missing": ["?", "-"], "fill": "median", "drop_missing": True}
+    assert find(table, **marked) == {}

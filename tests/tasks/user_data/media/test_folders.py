@@ -118,14 +118,6 @@ def test_classes_that_look_like_folds_are_a_finding(tmp_path, names):
     assert "--split-group fold" in finding.advice
 
 
-def test_classes_that_differ_in_case_are_a_finding(tmp_path):
-    for name in ("Cat", "cat", "dog", "fold1"):
-        touch(tmp_path, *several(5, f"{name}/{{}}"))
-    (finding,) = folders.labeled_files(tmp_path).findings
-    assert finding.kind == "similar-classes"
-    assert "'Cat' and 'cat'" in finding.message
-
-
 def test_subfolders_of_a_class_stay_in_one_split(tmp_path):
     for kind in ("run", "walk"):
         for person in range(6):

@@ -251,3 +251,21 @@ def test_a_table_of_numbers_has_the_reader_of_old_runs(frame, tmp_path):
     entry = tasks.reader_to_json(reader)
     old = {k: entry[k] for k in ("kind", "columns", "mean", "scale")}
     assert tasks.reader_from_json(old) == reader
+
+
+def test_marks_of_missing_cells_in_any_spelling(tmp_path, messages):
+    rows = [
+        f"{i % 7},5;{'-999,0' if i % 5 == 0 else f'{i},5'};{i % 2}"
+        for i in range(40)
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b;y", *rows]) + "\n")
+    expected = tasks.from_csv(path, "y", missing="-999", fill="median")
+    for missing in ("-999,0", -999, -999.0, ["-999"]):
+        task = tasks.from_csv(path, "y", missing=missing, fill="median")
+        np.testing.assert_array_equal(
+            task.data.read()["test"].x, expected.data.read()["test"].x
+        )
+    assert not any("no cell is missing" in m for m in messages)
+    tasks.from_csv(path, "y", missing=["-999", "-99"], fill="median")
+    assert any("no cell is missing as -99" in m for m in messages)

@@ -426,3 +426,12 @@ def test_files_that_do_not_fit_together_are_named(files):
 def test_options_that_contradict_each_other(people, options, message):
     with pytest.raises(ValueError, match=message):
         make(people[0], **options)
+
+
+def test_spellings_of_a_number_are_one_group(tmp_path):
+    rows = [f"{i},{i // 4 % 2},{i // 4}{'.0' * (i % 2)}" for i in range(80)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,y,g", *rows]) + "\n")
+    task = tasks.from_csv(path, "y", group_column="g", verbose=False)
+    read = task.data.read()
+    assert sum(len(examples.y) for examples in read.values()) == 20

@@ -259,6 +259,7 @@ def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
     ("text", "message"),
     [
         ("a,y\n1,u\n2,v,9\n", "row 2: expected 2 cells but received 3"),
+        ("# made\na,y\n1,u\n", "row 1: .* a title or comment, delete them"),
         ("a,y\n1,u\n2\n", "row 2: expected 2 cells but received 1"),
         ("a,y\n1,u\nx,v\n", "row 2, column 'a': expected a finite .* 'x'"),
         ("a,y\n1,u\n,v\n", "row 2, column 'a': expected a finite .* ''"),
@@ -302,6 +303,8 @@ def test_contradicting_labels_of_a_group(tmp_path):
     ("options", "message"),
     [
         ({"window": 0}, "window to be at least 1"),
+        ({"window": 9.5}, "a whole number but received 9.5"),
+        ({"window": "9"}, "a whole number but received '9'"),
         ({"stride": 3}, "stride needs a window"),
         ({"window": 500}, "train split has 144 rows, fewer than a window"),
         ({"group_column": "nobody"}, "no column 'nobody'"),

@@ -1,0 +1,61 @@
+"""What is suspicious about the names of classes and categories."""
+
+import collections
+from collections.abc import Mapping, Sequence
+
+from keras_fpt.tasks.user_data.audit.findings import Finding, quote
+
+SHOWN = 3
+# Words that may also be answers, such as unknown, are not among them.
+MARKS = frozenset(
+    ("?", "-", "--", ".", "n.a.", "missing", "not available", "#n/a")
+    + ("#null!", "#div/0!", "#value!", "#ref!", "\\n")
+)
+
+
+def marks_of_missing(
+    class_names: Sequence[str], categories: Mapping[str, Sequence[str]]
+) -> list[Finding]:
+    """Finds classes and categories that look like marks of missing cells.
+
+    Args:
+        class_names: sequence of strings.
+        categories: dict from columns to their categories.
+    """
+    found = [("The classes hold", "--drop-missing", class_names)] + [
+        (f"The column '{name}' holds", "--fill median", texts)
+        for name, texts in categories.items()
+    ]
+    return [
+        Finding(
+            "mark-of-missing",
+            f"{subject} '{text}', which is read as a value like others.",
+            f"If it marks what is missing: --missing {quote(text)} {option}.",
+        )
+        for subject, option, texts in found
+        for text in texts
+        if text.strip().lower() in MARKS
+    ]
+
+
+def similar_classes(class_names: Sequence[str]) -> list[Finding]:
+    """Finds classes whose names differ in case or white space alone.
+
+    Args:
+        class_names: sequence of strings.
+    """
+    by_name = collections.defaultdict(list)
+    for name in class_names:
+        by_name[" ".join(name.lower().split())].append(name)
+    similar = [names for names in by_name.values() if len(names) > 1]
+    if not similar:
+        return []
+    listed = ["'" + "' and '".join(names) + "'" for names in similar]
+    shown = ", ".join([*listed[:SHOWN], "..."][: len(listed)])
+    return [
+        Finding(
+            "similar-classes",
+            f"The classes {shown} differ only in their spelling.",
+            "If they are one class, give them one name.",
+        )
+    ]
