@@ -99,7 +99,7 @@ def _of_records(
             f"`{path}`: a FASTA file holds no labels. Give a table of them "
             "with labels (--labels)."
         )
-    frame = table_files.read_table(labels)
+    frame = table_files.read_labels(labels)
     id_column = options.get("id_column")
     column = record_rows.find_label_column(
         frame, labels, options.get("label_column"), id_column

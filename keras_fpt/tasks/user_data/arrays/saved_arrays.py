@@ -160,7 +160,7 @@ def read_labels(
     """
     if pathlib.Path(path).suffix.lower() == ".npy":
         return np.asarray(read(path, None).x)
-    frame = table_files.read_table(path)
+    frame = table_files.read_labels(path)
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from keras_fpt.tasks.user_data import splitting
 from keras_fpt.tasks.user_data.media import file_kinds, folders
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class FileIndex:
         self._above = self.root.resolve().parts
         self._by_name: dict[str, list[pathlib.Path]] = {}
         for file in self._files:
-            for name in {file.name, file.stem}:
+            for name in {file.name.lower(), file.stem.lower()}:
                 self._by_name.setdefault(name, []).append(file)
+        self._splits = _splits_in(path.stem)
 
     def find(self, row: int, column: str) -> pathlib.Path | None:
         """The file that a row's cell names, or `None` if there is none.
@@ -58,14 +60,16 @@ class FileIndex:
         if not cell:
             return None
         for exact in (self._path.parent / cell, self.root / cell):
-            if exact.is_file():
+            if _is_file(exact):
                 return exact
-        parts = pathlib.PurePosixPath(cell).parts
-        found = [
-            file
-            for file in self._by_name.get(parts[-1], [])
-            if self._parts(file)[-len(parts) : -1] == parts[:-1]
-        ]
+        path = pathlib.PureWindowsPath(cell)
+        parts = path.parts
+        found = self._with_end(parts)
+        if path.root:
+            # Perhaps the place of the files on another computer.
+            while not found and len(parts := parts[1:]):
+                found = self._with_end(parts)
+        found = [f for f in found if self._has_end(f, parts)] or found
         # An annotation may have the name of its image.
         found = [f for f in found if f.name == parts[-1]] or found
         found = [f for f in found if self._is_usual(f)] or found
@@ -79,6 +83,21 @@ class FileIndex:
                 "Write the path from the table's folder into the table."
             )
         return found[0] if found else None
+
+    def _with_end(self, parts: tuple[str, ...]) -> list[pathlib.Path]:
+        """Files whose paths end so, whatever the case of their letters."""
+        lower = tuple(part.lower() for part in parts)
+        return [
+            file
+            for file in self._by_name.get(lower[-1], [])
+            if tuple(map(str.lower, self._parts(file)))[-len(parts) : -1]
+            == lower[:-1]
+        ]
+
+    def _has_end(self, file: pathlib.Path, parts: tuple[str, ...]) -> bool:
+        """Whether a file's path ends so, with letters of the same case."""
+        ends = (*parts[:-1], file.name), (*parts[:-1], file.stem)
+        return parts in ends and self._parts(file)[-len(parts) :] == ends[0]
 
     def _is_usual(self, file: pathlib.Path) -> bool:
         """Whether a file is of the kind of most files."""
@@ -95,10 +114,18 @@ class FileIndex:
         cells_of = self._frame.iloc[row].to_dict()
         names = {_plain(f"{name}{cell}") for name, cell in cells_of.items()}
         names |= {_plain(cells_of[name]) for name in self._columns if name}
+        folders_of = {
+            file: file.relative_to(self.root).parts[:-1] for file in found
+        }
         return [
             file
-            for file in found
-            if names & {_plain(p) for p in file.relative_to(self.root).parts}
+            for file, parts in folders_of.items()
+            if names & {_plain(part) for part in parts}
+        ] or [
+            # The table `train.csv` is about the files in `train_images`.
+            file
+            for file, parts in folders_of.items()
+            if self._splits & _splits_in("_".join(parts))
         ]
 
     def note_unlisted(self, files: Any) -> list[str]:
@@ -114,6 +141,18 @@ class FileIndex:
             return []
         name = others[0].relative_to(self.root)
         return [f"not listed: {len(others):,} files, such as {name}"]
+
+
+def _is_file(path: pathlib.Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # The cell is text that is too long for a path.
+        return False
+
+
+def _splits_in(name: str) -> set[str | None]:
+    """The splits that words of a name say."""
+    return {*map(splitting.split_name, re.split(r"[\W_]+", name))} - {None}
 
 
 def _plain(name: str) -> str:

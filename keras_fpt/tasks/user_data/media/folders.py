@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,13 +18,16 @@ from keras_fpt.tasks.user_data.media import folder_findings
 SYSTEM_NAMES = {
     "thumbs.db",
     "ehthumbs.db",
+    "ehthumbs_vista.db",
     "desktop.ini",
+    "picasa.ini",
     "icon\r",
     "__macosx",
     "@eadir",
     "$recycle.bin",
     "system volume information",
     "lost+found",
+    "__pycache__",
 }
 
 
@@ -175,12 +179,16 @@ def _find(folder: str | os.PathLike) -> list[_Found]:
 def _split_outside(folder: pathlib.Path) -> list[_Found] | None:
     """The files of a folder with a subfolder per split, if it is one."""
     parts = subfolders(folder)
-    split_of = {part: splitting.split_name(part.name) for part in parts}
+    split_of = dict(
+        zip(parts, _splits_of([part.name for part in parts]), strict=True)
+    )
     splits = {split for split in split_of.values() if split is not None}
     is_split = None not in split_of.values() and {"train"} < splits
     if not is_split:
         names = {part.name for part in parts}
-        if names & {"train", "test"} or len(splits) > 1:
+        # A train is a vehicle, too.
+        is_class = not any(map(subfolders, parts)) and len(parts) > 1
+        if not is_class and names & {"train", "test"} or len(splits) > 1:
             raise ValueError(
                 f"`{folder}` has the subfolders {', '.join(sorted(names))}. "
                 "Expected train and test (and perhaps validation) and no "
@@ -194,11 +202,35 @@ def _split_outside(folder: pathlib.Path) -> list[_Found] | None:
     ]
 
 
+def _splits_of(names: Sequence[str]) -> list[str | None]:
+    """The splits that the names of folders mean, or `None` for those of none.
+
+    Names such as `training_set` and `test_set` mean splits if they differ in
+    the word for the split alone.
+    """
+    exact = [splitting.split_name(name) for name in names]
+    others, splits = set(), []
+    for name in names:
+        words = re.split(r"[\W_]+", name.strip().lower())
+        found = [splitting.split_name(word) for word in words]
+        splits += [split for split in found if split is not None]
+        others.add(
+            tuple(
+                word if split is None else ""
+                for word, split in zip(words, found, strict=True)
+            )
+        )
+    is_said = len(others) == 1 and len({*splits}) == len(splits) == len(names)
+    return [*splits] if is_said and "train" in splits else exact
+
+
 def _split_inside(folder: pathlib.Path) -> list[_Found]:
     """The files of a folder with a subfolder per class."""
     found = _class_files(folder, "")
     tops = [within.partition("/")[0] for _, within, _ in found]
-    splits = [splitting.split_name(top) if top else None for top in tops]
+    names = sorted({*tops})
+    split_of = dict(zip(names, _splits_of(names), strict=True))
+    splits = [split_of[top] for top in tops]
     if None in splits or not {"train"} < {*splits}:
         return [("", *entry) for entry in found]
     return [
@@ -287,7 +319,12 @@ def visible_files(
 
 def is_system_name(name: str) -> bool:
     """Whether a file or folder is hidden, or a system's or archive's own."""
-    return name.startswith((".", "~$")) or name.lower() in SYSTEM_NAMES
+    name = name.lower()
+    is_hidden = name.startswith((".", "~$"))
+    # Where Windows keeps what it knows of a download.
+    return (
+        is_hidden or name in SYSTEM_NAMES or name.endswith(":zone.identifier")
+    )
 
 
 def _notes_on_other_files(

@@ -18,6 +18,10 @@ CANCELLED = 0.1
 # libsndfile's numbers of the errors that it gives for such files. The text of
 # the second one says that there is no such file.
 NOT_A_SOUND = (1, 7)
+# A program that writes a WAV file to a pipe does not know its length yet. As
+# bytes of samples it states 2**31 or 2**32, less its header and the like.
+UNKNOWN_LENGTH = 2**31
+NEARLY = 2**16
 
 
 class Sound(NamedTuple):
@@ -136,7 +140,8 @@ def _check_whole(file: str | os.PathLike) -> None:
                 _, large = struct.unpack("<QQ", stream.read(16))
             elif name == b"data":
                 length = length if large is None else large
-                if start + length > size:
+                is_unknown = -length % UNKNOWN_LENGTH < NEARLY
+                if start + length > size and not is_unknown:
                     raise ValueError(
                         f"it is cut off. Its header says {length:,} bytes of "
                         f"samples, but {size - start:,} are there. Copy the "

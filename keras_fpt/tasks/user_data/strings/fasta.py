@@ -144,7 +144,7 @@ def from_fasta(
             records += new
             files += [file] * len(new)
             split += [name] * len(new)
-    frame = table_files.read_table(labels)
+    frame = table_files.read_labels(labels)
     names = [name for name, _ in records]
     column = record_rows.find_label_column(
         frame, labels, label_column, id_column

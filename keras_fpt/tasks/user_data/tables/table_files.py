@@ -78,6 +78,16 @@ def read_table(
     return frame
 
 
+def read_labels(path: str | os.PathLike) -> "pd.DataFrame":
+    """Reads a table of the labels of another file's examples."""
+    try:
+        return read_table(path)
+    except ValueError as error:
+        advice = "Write a first row of names, such as id,label or label."
+        text = str(error).replace(table_headers.ADVICE, advice)
+        raise ValueError(text) from error
+
+
 def read_chunks(
     path: str | os.PathLike, header: bool | None = None
 ) -> Iterator["pd.DataFrame"]:

@@ -172,3 +172,36 @@ def test_recordings_by_a_table(tmp_path):
         number = int(re.search(r"trial(\d+)", name)[1])
         people.setdefault(number // 2, set()).add(split)
     assert all(len(found) == 1 for found in people.values())
+
+
+@pytest.mark.parametrize(
+    "cell", [r"C:\data\images\{}.PNG", "/home/me/dogs/Images/{}.png", "{}.Png"]
+)
+def test_paths_of_another_computer(dogs, tmp_path, cell):
+    path, rows = dogs
+    write(
+        path,
+        [rows[0]]
+        + [(cell.format(a), b.replace("none", "b"), c) for a, b, c in rows[1:]],
+    )
+    task = tasks.from_file_table(path, "breed", "id", verbose=False)
+    names = {f"images/{number:03}.png" for number in range(20)}
+    assert set(split_of(task)) == names
+
+
+def test_a_table_of_train_is_about_the_files_of_train(dogs, tmp_path):
+    path, rows = dogs
+    rows = [(a, b.replace("none", "boxer"), c) for a, b, c in rows]
+    path = write(tmp_path / "train_labels.csv", rows)
+    (tmp_path / "images").rename(tmp_path / "train_images")
+    save_image(tmp_path / "test_images" / "003.png", 250)
+    task = tasks.from_file_table(path, "breed", "id", verbose=False)
+    assert len(split_of(task)) == 20
+    assert "train_images/003.png" in split_of(task)
+
+
+def test_text_in_place_of_a_file_is_named(dogs, tmp_path):
+    path, rows = dogs
+    write(path, [rows[0], *(("x" * 400, b, c) for _, b, c in rows[1:])])
+    with pytest.raises(ValueError, match="row 1, column 'id': there is no fi"):
+        tasks.from_file_table(path, "breed", "id", verbose=False)

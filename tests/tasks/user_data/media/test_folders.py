@@ -32,6 +32,8 @@ def test_what_systems_leave_is_skipped_and_counted(tmp_path):
         "__MACOSX/a/._1.png",
         "b/._2.png",
         "@eaDir/1.png",
+        "a/1.png:Zone.Identifier",
+        "__pycache__/1.pyc",
     )
     files = several(8, "a/{}.png") + several(8, "b/{}.png")
     touch(tmp_path, *junk, *files, "labels.csv")
@@ -39,7 +41,7 @@ def test_what_systems_leave_is_skipped_and_counted(tmp_path):
     assert sorted(found.names) == sorted(files)
     assert found.class_names == ("a", "b")
     assert list(found.notes) == [
-        "skipped: 6 system files, such as .DS_Store",
+        "skipped: 8 system files, such as .DS_Store",
         "skipped: 1 file outside the folders of classes, such as labels.csv",
     ]
     _, names = folders.new_files(tmp_path)
@@ -53,6 +55,8 @@ def test_what_systems_leave_is_skipped_and_counted(tmp_path):
         ("Training", "dev", "Testing"),
         ("TRAIN", "val", "test"),
         ("train", "Valid", "eval"),
+        ("seg_train", "seg_val", "seg_test"),
+        ("training_set", "validation_set", "test_set"),
     ],
 )
 def test_splits_in_any_spelling_and_place(
@@ -116,6 +120,17 @@ def test_classes_that_look_like_folds_are_a_finding(tmp_path, names):
     (finding,) = folders.labeled_files(tmp_path).findings
     assert finding.kind == "folds-as-classes"
     assert "--split-group fold" in finding.advice
+
+
+@pytest.mark.parametrize(
+    "names", [("bus", "train"), ("test_tube", "train_station")]
+)
+def test_words_for_splits_in_names_of_classes(tmp_path, names):
+    for name in names:
+        touch(tmp_path, *several(8, name + "/{}.png"))
+    found = folders.labeled_files(tmp_path)
+    assert found.class_names == names
+    assert found.split_by == "seeded, stratified"
 
 
 def test_subfolders_of_a_class_stay_in_one_split(tmp_path):

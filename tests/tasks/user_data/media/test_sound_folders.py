@@ -128,6 +128,19 @@ def test_a_sound_that_ends_before_its_samples_do_is_named(tmp_path, form):
         sound_files.read_sound(path, 1)
 
 
+@pytest.mark.parametrize("size", [2**32 - 1, 2**31 - 2**12, 2**32 - 45])
+def test_a_sound_that_was_written_to_a_pipe(tmp_path, size):
+    """Its header was written before its length was known."""
+    path = tmp_path / "a.wav"
+    save(path, tone(300, 0.1))
+    content = path.read_bytes()
+    start = content.index(b"data") + 4
+    path.write_bytes(
+        content[:start] + struct.pack("<I", size) + content[start + 4 :]
+    )
+    assert len(sound_files.read_sound(path, 1).samples) == 800
+
+
 def test_files_that_are_no_sounds_are_named(folder):
     (folder / "low" / "song.wav").write_text("not a sound")
     with pytest.raises(ValueError, match="low/song.wav` is not a WAV file"):

@@ -178,3 +178,11 @@ def test_columns_of_the_label_table_split_the_records(tmp_path):
     ]
     assert not families[0] & families[2] and not families[0] & families[1]
     assert sum(map(len, families)) == 10
+
+
+def test_a_label_table_without_a_header_is_told_to_have_one(files):
+    path, labels = files
+    labels.write_text("".join(f"P{i},{'ab'[i % 2]}\n" for i in range(9)))
+    with pytest.raises(ValueError, match="Write a first row of names") as info:
+        tasks.get(path, labels=labels)
+    assert "--no-header" not in str(info.value)
