@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_fpt.tasks.user_data.arrays import arrow_folders
 from keras_fpt.tasks.user_data.splitting import SplitRequest
-from keras_fpt.tasks.user_data.tables import cells, table_files
+from keras_fpt.tasks.user_data.tables import cells, table_columns, table_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,12 +120,12 @@ def read_tables(
             )
         if frames:
             for name in frames[0].columns:
-                table_files.column(frame, name, file)
+                table_columns.column(frame, name, file)
             frame = frame[list(frames[0].columns)]
         frames.append(frame)
         where += [f"`{file}`, row {row + 1}" for row in range(len(frame))]
         splits += own or [split] * len(frame)
-    notes = list(table_files.format_notes(frames[0]))
+    notes = list(table_columns.format_notes(frames[0]))
     if len(frames) == 1:
         return frames[0], where, own, notes
     return pd.concat(frames, ignore_index=True), where, splits, notes
@@ -156,7 +156,7 @@ def split_request(
     names = [split_group] if isinstance(split_group, str) else split_group
     keys = []
     for name in names:
-        column = table_files.column(frame, name, path)
+        column = table_columns.column(frame, name, path)
         is_missing = cells.is_missing(column)
         if is_missing.any():
             row = int(np.argmax(is_missing))
@@ -169,7 +169,7 @@ def split_request(
     return SplitRequest(
         None
         if split_column is None
-        else table_files.column(frame, split_column, path).tolist(),
+        else table_columns.column(frame, split_column, path).tolist(),
         f"column '{split_column}'",
         list(map("\x1f".join, zip(*keys, strict=True))) if keys else None,
         " and ".join(names),

@@ -13,6 +13,7 @@ from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
 from keras_fpt.tasks.user_data.strings import fasta, record_rows, strings
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    table_columns,
     table_files,
     table_layout,
     table_reader,
@@ -63,7 +64,7 @@ def read_new_labels(
         )
     elif isinstance(reader, strings.StringReader):
         frame, _ = given_labels.read_table(path, reader.header)
-        found = table_files.column(frame, str(column), path).tolist()
+        found = table_columns.column(frame, str(column), path).tolist()
     elif isinstance(reader, table_reader.TableReader):
         found = _of_table(reader, path, str(column))
     else:
@@ -120,7 +121,7 @@ def _of_table(
 ) -> list[str]:
     """The most common label of each sequence's rows."""
     frame = table_files.read_table(path, reader.header)
-    texts = table_files.column(frame, column, path).to_numpy(str)
+    texts = table_columns.column(frame, column, path).to_numpy(str)
     if reader.is_by_row:
         return texts.tolist()
     distinct, codes = np.unique(texts, return_inverse=True)

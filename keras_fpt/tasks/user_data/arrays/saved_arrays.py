@@ -16,7 +16,7 @@ from keras_fpt.tasks.user_data.arrays import (
     ts_files,
 )
 from keras_fpt.tasks.user_data.arrays.npz_files import Saved
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import table_columns, table_files
 
 # The version that `tf.data.Dataset.save` writes.
 SNAPSHOT_VERSION = 2
@@ -164,11 +164,11 @@ def read_labels(
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "
-            f"{table_files.list_columns(list(frame.columns))}. Say which one "
+            f"{table_columns.list_columns(list(frame.columns))}. Say which one "
             "holds the labels with label_column (--label-column)."
         )
     name = label_column or frame.columns[0]
-    return table_files.column(frame, name, path).to_numpy(str)
+    return table_columns.column(frame, name, path).to_numpy(str)
 
 
 def _read_dataset(

@@ -19,7 +19,7 @@ from keras_fpt.tasks.user_data.media import (
     sound_folders,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import cells, table_files
+from keras_fpt.tasks.user_data.tables import cells, table_columns, table_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,11 +174,11 @@ def _find_files(
 ) -> folders.LabeledFiles:
     """Finds the files that a table names, their classes and their splits."""
     frame = table_files.read_table(path, header)
-    notes = table_files.format_notes(frame)
+    notes = table_columns.format_notes(frame)
     used = [label_column, file_column, *split_group]
     used += [] if split_column is None else [split_column]
     frame = frame.assign(
-        **{name: table_files.column(frame, name, path) for name in used}
+        **{name: table_columns.column(frame, name, path) for name in used}
     )
     rows = np.arange(len(frame))
     if drop_missing:

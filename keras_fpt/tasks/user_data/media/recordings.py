@@ -15,7 +15,7 @@ from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import file_kinds, folders
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import table_columns, table_files
 
 AUDITED_ROWS = 1_000_000
 IGNORE_ADVICE = " To leave a column out, use ignore_column (--ignore-column)."
@@ -78,7 +78,7 @@ class RecordingReader:
 
     def numbers(self, frame: Any, file: str | os.PathLike) -> np.ndarray:
         """The numbers of a `pandas.DataFrame`, float64 `(rows, columns)`."""
-        return table_files.numbers(frame, self.columns, file, IGNORE_ADVICE)
+        return table_columns.numbers(frame, self.columns, file, IGNORE_ADVICE)
 
     def parts(self, name: str, size: int) -> list[tuple[str, slice]]:
         """Names and rows of the sequences of a recording of some rows."""
@@ -212,8 +212,9 @@ def make_task(
         raise ValueError(f"Every recording is shorter than {window} rows.")
     x = sequences.collect(parts_of_recordings())
     notes = [
-        f"width: the columns {table_files.list_columns(columns)}, standardized",
-        *table_files.format_notes(first),
+        f"width: the columns {table_columns.list_columns(columns)}, "
+        "standardized",
+        *table_columns.format_notes(first),
     ]
     num_short = len(found.files) - len(set(recording_of))
     if num_short:
@@ -283,7 +284,7 @@ def _find_columns(
 ) -> tuple[str, ...]:
     """The columns of the first table that are read."""
     for name in ignored:
-        table_files.column(frame, name, file)
+        table_columns.column(frame, name, file)
     columns = tuple(name for name in frame.columns if name not in ignored)
     if not columns:
         raise ValueError(f"`{file}` has no columns other than {ignored}.")
@@ -307,9 +308,9 @@ def _check_columns(
         different = sorted(others ^ set(columns))
         raise ValueError(
             f"`{file}` has the columns "
-            f"{table_files.list_columns(sorted(others))}, but `{first}` has "
-            f"{table_files.list_columns(columns)}. '{different[0]}' is in one "
-            f"of them alone.{IGNORE_ADVICE}"
+            f"{table_columns.list_columns(sorted(others))}, but `{first}` has "
+            f"{table_columns.list_columns(columns)}. '{different[0]}' is in "
+            f"one of them alone.{IGNORE_ADVICE}"
         )
 
 

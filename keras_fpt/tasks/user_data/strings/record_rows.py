@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def find_label_column(
             f"`{path}` has the columns {', '.join(columns)}. Say which one "
             "holds the labels with label_column (--label-column)."
         )
-    table_files.column(frame, label_column, path)
+    table_columns.column(frame, label_column, path)
     return label_column
 
 
@@ -69,7 +69,7 @@ def match_rows(
         ValueError: a name has several rows, a record has none or several, or
             several records have one.
     """
-    column = table_files.column(frame, id_column or frame.columns[0], path)
+    column = table_columns.column(frame, id_column or frame.columns[0], path)
     is_repeated = column.duplicated()
     if is_repeated.any():
         row = int(is_repeated.argmax())

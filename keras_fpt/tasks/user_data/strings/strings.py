@@ -18,7 +18,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import cells, table_files
+from keras_fpt.tasks.user_data.tables import cells, table_columns
 
 LOGGER = logging.getLogger(__name__)
 MAX_LENGTH = 1024
@@ -54,7 +54,7 @@ class StringReader:
                 is not in the alphabet.
         """
         frame, _ = given_labels.read_table(path, self.header)
-        texts = table_files.column(frame, self.text_column, path).tolist()
+        texts = table_columns.column(frame, self.text_column, path).tolist()
         names = [f"row {i + 1}" for i in range(len(texts))]
         if self.missing is not None:
             given_labels.present(
@@ -302,7 +302,7 @@ def from_string_table(
         path, validation, test, header
     )
     texts, labels = (
-        table_files.column(frame, name, path).tolist()
+        table_columns.column(frame, name, path).tolist()
         for name in (text_column, label_column)
     )
     request = given_labels.split_request(

@@ -7,11 +7,15 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.tables import cells, dates, table_files
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    dates,
+    table_columns,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +96,13 @@ def find_columns(
         ValueError: a cell of a column of numbers is not a finite number; or
             the texts of a column are too many for categories.
     """
-    values = table_files.parse(frame, names, "")
+    values = table_columns.parse(frame, names, "")
     found = [Column() for _ in names]
     words = cells.as_floats(missing)
     if words:
         values[np.isin(values, words)] = np.nan
     for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
-        texts = table_files.column(frame, names[index], "")
+        texts = table_columns.column(frame, names[index], "")
         is_missing = cells.is_missing(texts, missing)
         is_text = ~np.isfinite(values[:, index]) & ~is_missing
         if not is_text.any():
@@ -109,7 +113,7 @@ def find_columns(
         if is_number.any():
             row = int(np.argmax(is_text))
             raise ValueError(
-                table_files.cell_error(frame, row, names[index], where)
+                table_columns.cell_error(frame, row, names[index], where)
                 + f" If '{texts.iloc[row]}' marks a missing value, name it "
                 f"with missing (--missing).{IGNORE_ADVICE}"
             )
@@ -130,10 +134,10 @@ def check_no_missing(
     advice: str = MISSING_ADVICE,
 ) -> None:
     """Raises `ValueError` if a cell is missing, and names it."""
-    index = table_files.first_column(np.isnan(values))
+    index = table_columns.first_column(np.isnan(values))
     if index is not None:
         row = int(np.argmax(np.isnan(values[:, index])))
-        text = table_files.column(frame, names[index], "").iloc[row]
+        text = table_columns.column(frame, names[index], "").iloc[row]
         raise ValueError(
             f"{where(row)}, column '{names[index]}': "
             f"expected a finite number but received '{text}'{advice}"
@@ -164,13 +168,13 @@ def parse_columns(
     Raises:
         ValueError: a cell is not of its column's kind.
     """
-    values = table_files.parse(frame, names, "")
+    values = table_columns.parse(frame, names, "")
     words = cells.as_floats(missing)
     for index, (name, column) in enumerate(zip(names, columns, strict=True)):
         is_finite = np.isfinite(values[:, index]).all()
         if column.kind == "number" and is_finite and not words:
             continue
-        texts = table_files.column(frame, name, "")
+        texts = table_columns.column(frame, name, "")
         is_missing = cells.is_missing(texts, missing)
         present = np.flatnonzero(~is_missing)
         if column.kind != "number":
@@ -183,7 +187,7 @@ def parse_columns(
             row = int(wrong[0])
             if column.kind == "number":
                 raise ValueError(
-                    table_files.cell_error(frame, row, name, where)
+                    table_columns.cell_error(frame, row, name, where)
                 )
             raise ValueError(
                 f"{where(row)}, column '{name}': "
@@ -257,31 +261,6 @@ def learn(
     return tuple(learned)
 
 
-def fill_forward(values: np.ndarray, keys: Any) -> np.ndarray:
-    """Fills missing cells from the row before, within a group.
-
-    Args:
-        values: array `(rows, columns)`, NaN where a cell is missing.
-        keys: sequence of each row's group, or `None` for a single series.
-
-    Returns:
-        An array of the same shape; NaN where no row comes before.
-    """
-    import pandas as pd
-
-    frame = pd.DataFrame(values)
-    groups = np.zeros(len(values), int) if keys is None else np.asarray(keys)
-    return frame.groupby(groups).ffill().to_numpy(float)
-
-
-def fill_rest(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
-    """Fills missing cells with the medians of the training rows."""
-    filler = np.array(
-        [np.nan if c.filler is None else c.filler for c in columns]
-    )
-    return np.where(np.isnan(values), filler, values)
-
-
 def to_channels(
     scaled: np.ndarray,
     values: np.ndarray,
@@ -323,7 +302,7 @@ def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
     lines = []
     for name, column in pairs:
         if column.kind == "category":
-            shown = table_files.list_columns(column.categories)
+            shown = table_columns.list_columns(column.categories)
             lines.append(f"categories of {name}: {shown}, and all others")
         elif column.kind == "date":
             lines.append(f"dates of {name}: as numbers of days")
@@ -332,8 +311,8 @@ def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
     filled = [name for name, column in pairs if column.says_missing]
     if filled:
         lines.append(
-            f"filled: {table_files.list_columns(filled)}, each with a channel "
-            "that says which cells were missing"
+            f"filled: {table_columns.list_columns(filled)}, each with a "
+            "channel that says which cells were missing"
         )
     return lines
 
@@ -362,7 +341,7 @@ def _find_text_column(
         distinct
     ) * ROWS_PER_CATEGORY > len(texts):
         raise ValueError(
-            table_files.cell_error(frame, int(rows[0]), name, where)
+            table_columns.cell_error(frame, int(rows[0]), name, where)
             + f" The column holds {len(distinct):,} different texts in "
             f"{len(texts):,} rows, which are too many for categories (at most "
             f"{MAX_CATEGORIES}, each in {ROWS_PER_CATEGORY} rows on average)."
@@ -375,7 +354,7 @@ def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
     """Says which texts of a new table were not in training."""
     is_other = ~texts.isin(column.categories)
     if is_other.any():
-        shown = table_files.list_columns(texts[is_other].unique().tolist())
+        shown = table_columns.list_columns(texts[is_other].unique().tolist())
         LOGGER.info(
             f"Column {name}: {int(is_other.sum()):,} cells hold texts that "
             f"were not in training: {shown}."

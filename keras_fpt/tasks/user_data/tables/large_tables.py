@@ -21,7 +21,7 @@ from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     large_splits,
-    table_files,
+    table_columns,
     table_reader,
 )
 
@@ -93,9 +93,9 @@ def make_task(
         "seeded, stratified",
         reader,
         notes=[
-            f"tokens: the columns {table_files.list_columns(rows.columns)}, "
+            f"tokens: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
-            *table_files.format_notes(rows.first),
+            *table_columns.format_notes(rows.first),
             "kept on disk while the process runs; audited: the first "
             f"{size:,} rows",
         ],
@@ -126,7 +126,7 @@ class Rows(NamedTuple):
 def are_numbers(frame: "pd.DataFrame", others: Sequence[str]) -> bool:
     """Whether all cells but those of some columns are finite numbers."""
     columns = [name for name in frame.columns if name not in others]
-    return bool(np.isfinite(table_files.parse(frame, columns, "")).all())
+    return bool(np.isfinite(table_columns.parse(frame, columns, "")).all())
 
 
 def parse_rows(
@@ -158,7 +158,7 @@ def parse_rows(
         for frame in frames:
             first = frame if first is None else first
             for name in (label_column, *ignored):
-                table_files.column(frame, name, path)
+                table_columns.column(frame, name, path)
             columns = columns or tuple(
                 name
                 for name in frame.columns
@@ -169,9 +169,9 @@ def parse_rows(
                     f"`{path}` has no columns other than "
                     f"{[label_column, *ignored]}."
                 )
-            values = table_files.numbers(frame, columns, path, advice)
+            values = table_columns.numbers(frame, columns, path, advice)
             writer.extend(values[:, None, :])
-            labels.add(table_files.column(frame, label_column, path))
+            labels.add(table_columns.column(frame, label_column, path))
         y, class_names = labels.encode()
         return Rows(columns, writer.finish(), y, class_names, first)
 

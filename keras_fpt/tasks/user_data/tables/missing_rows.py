@@ -8,7 +8,7 @@ import numpy as np
 from keras_fpt.tasks.user_data import classes, given_files
 from keras_fpt.tasks.user_data.tables import (
     cells,
-    table_files,
+    table_columns,
     table_groups,
     table_structure,
 )
@@ -46,13 +46,13 @@ def unused_notes(
     for name in names:
         if not unused:
             return []
-        texts = table_files.column(frame, name, "").drop_duplicates()
+        texts = table_columns.column(frame, name, "").drop_duplicates()
         texts = texts[~cells.is_missing(texts)]
         unused = [w for w in unused if not cells.is_missing(texts, w).any()]
     unused = [w for w in unused if not cells.is_missing([w]).any()]
     if not unused:
         return []
-    return [f"no cell is missing as {table_files.list_columns(unused)}"]
+    return [f"no cell is missing as {table_columns.list_columns(unused)}"]
 
 
 def find_kept(

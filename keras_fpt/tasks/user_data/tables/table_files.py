@@ -8,12 +8,11 @@ import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from keras_fpt.tasks.user_data.tables import (
     table_archives,
     table_arff,
     table_arrow,
+    table_columns,
     table_folders,
     table_headers,
     table_sheets,
@@ -29,8 +28,6 @@ SUFFIXES = (*TEXT, *table_arrow.PARQUET, *table_arrow.ARROW, ".xlsx", ".arff")
 NAMED = (*table_arrow.PARQUET, *table_arrow.ARROW, ".arff")
 # Only this many rows at a time are Python strings, which take much memory.
 ROWS_PER_CHUNK = 20_000
-CELLS_AT_ONCE = 100_000
-COLUMNS_SHOWN = 8
 
 _flatten = itertools.chain.from_iterable
 
@@ -70,7 +67,7 @@ def read_table(
     import pandas as pd
 
     chunks = [*read_chunks(path, header)]
-    notes = format_notes(chunks[0])
+    notes = table_columns.format_notes(chunks[0])
     if not sum(map(len, chunks)):
         raise ValueError(f"`{path}` has no rows below its header.")
     frame = pd.concat(chunks, ignore_index=True)
@@ -137,11 +134,6 @@ def _read_file(
     for frame in frames:
         frame.attrs["format"] = notes
         yield frame
-
-
-def format_notes(frame: "pd.DataFrame") -> list[str]:
-    """What was found about a table's format, in no or a few lines."""
-    return list(frame.attrs.get("format", ()))
 
 
 def _read_rows(
@@ -265,142 +257,3 @@ def _of_equal_length(
 
 def _with_decimal_point(cell: str) -> str:
     return table_text.with_decimal_point(cell.strip())
-
-
-def column(
-    frame: "pd.DataFrame", name: str, path: str | os.PathLike
-) -> "pd.Series":
-    """A column of a table, as text.
-
-    Args:
-        frame: what `read_table` returned.
-        name: string.
-        path: the table's file, for errors.
-
-    Returns:
-        A `pandas.Series` of strings.
-
-    Raises:
-        ValueError: the table has no column of that name.
-    """
-    import pandas as pd
-
-    if name not in frame.columns:
-        raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
-            f"{list_columns(list(frame.columns))}."
-        )
-    values = frame[name]
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        texts = values.astype(str)
-        return texts.where(values.notna(), "").astype(str)
-    return values if values.dtype == "str" else values.astype(str)
-
-
-def parse(
-    frame: "pd.DataFrame", columns: Sequence[str], path: str | os.PathLike
-) -> np.ndarray:
-    """Parses the numbers in some columns of a table.
-
-    Args:
-        frame: what `read_table` returned.
-        columns: sequence of strings.
-        path: the table's file, for errors.
-
-    Returns:
-        float64 array `(rows, columns)`, NaN where a cell is not a number.
-
-    Raises:
-        ValueError: a column is missing.
-    """
-    import pandas as pd
-
-    for name in {*columns} - {*frame.columns}:
-        column(frame, name, path)  # Raises.
-    values = np.empty((len(frame), len(columns)))
-    # Column by column, but for wide tables many at once.
-    size = max(1, CELLS_AT_ONCE // max(1, len(frame)))
-    for start in range(0, len(columns), size):
-        block = frame[list(columns[start : start + size])]
-        end = start + block.shape[1]
-        if all(map(pd.api.types.is_numeric_dtype, block.dtypes)):
-            values[:, start:end] = block.to_numpy(float)
-            continue
-        cells = block.to_numpy(object)
-        parsed = pd.to_numeric(pd.Series(cells.ravel("F")), errors="coerce")
-        values[:, start:end] = parsed.to_numpy(float).reshape(
-            cells.shape, order="F"
-        )
-    return values
-
-
-def numbers(
-    frame: "pd.DataFrame",
-    columns: Sequence[str],
-    path: str | os.PathLike,
-    advice: str = "",
-) -> np.ndarray:
-    """Parses columns of a table in which every cell is a number.
-
-    Args:
-        frame: what `read_table` returned.
-        columns: sequence of strings.
-        path: the table's file, for errors.
-        advice: string, added to the error about a cell.
-
-    Returns:
-        float64 array `(rows, columns)`.
-
-    Raises:
-        ValueError: a column is missing, or a cell is not a finite number.
-    """
-    values = parse(frame, columns, path)
-    index = first_column(~np.isfinite(values))
-    if index is not None:
-        row = int(np.argmin(np.isfinite(values[:, index])))
-        message = cell_error(frame, row, columns[index], where_in(frame, path))
-        raise ValueError(message + advice)
-    return values
-
-
-def first_column(is_wrong: np.ndarray) -> int | None:
-    """The first column of an array that is true somewhere, or `None`."""
-    found = np.flatnonzero(is_wrong.any(axis=0))
-    return int(found[0]) if len(found) else None
-
-
-def cell_error(
-    frame: "pd.DataFrame", row: int, name: str, where: Callable[[int], str]
-) -> str:
-    """What is wrong with a cell that should hold a finite number.
-
-    Args:
-        frame: what `read_table` returned.
-        row: int, the place of the row in the frame.
-        name: string, the column.
-        where: function from a row to words that say where it is.
-    """
-    cell = column(frame, name, "").iloc[row]
-    message = (
-        f"{where(row)}, column '{name}': expected a finite number but "
-        f"received '{cell}'.{table_text.comma_advice(cell)}"
-    )
-    found = "; ".join(format_notes(frame))
-    if "encoding" in found:
-        message += f" The file is not in UTF-8 but was read as: {found}."
-    return message
-
-
-def where_in(
-    frame: "pd.DataFrame", path: str | os.PathLike
-) -> Callable[[int], str]:
-    """A function that names a row, whose place in the frame is given."""
-    return lambda row: f"`{path}`, row {frame.index[row] + 1}"
-
-
-def list_columns(columns: Sequence[str]) -> str:
-    """The first columns' names and, if there are more, their number."""
-    shown = ", ".join(map(str, columns[:COLUMNS_SHOWN]))
-    if len(columns) <= COLUMNS_SHOWN:
-        return shown
-    return f"{shown}, ... ({len(columns)})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks.user_data import audit, given_files
-from keras_fpt.tasks.user_data.tables import cells, table_files
+from keras_fpt.tasks.user_data.tables import cells, table_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def find(
 
     numbers = np.repeat(np.arange(len(files.sizes)), files.sizes)
     for name in columns:
-        values = table_files.column(frame, name, files.paths[0])
+        values = table_columns.column(frame, name, files.paths[0])
         codes, distinct = pd.factorize(values)
         _check_none_is_missing(codes, distinct, name, files)
         # pandas writes the number 3 as 3.0 if a cell of the column is empty.

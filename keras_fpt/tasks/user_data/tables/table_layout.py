@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_fpt.tasks.user_data import given_files, splitting
 from keras_fpt.tasks.user_data.tables import (
-    table_files,
+    table_columns,
     table_groups,
     table_order,
     table_windows,
@@ -48,7 +48,7 @@ def lay_out(
                 f"`{files.paths[0]}`: give split_column (--split-column), or "
                 "validation and test files, not both."
             )
-        cells = table_files.column(
+        cells = table_columns.column(
             frame, structure.split_column, files.paths[0]
         )
         row_splits = cells.to_numpy(str)

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_fpt.tasks.user_data import audit, given_files
 from keras_fpt.tasks.user_data.tables import (
-    table_files,
+    table_columns,
     table_groups,
     times,
     windows,
@@ -95,7 +95,7 @@ def in_order(
         numbers = groups.numbers[order]
         is_first = np.diff(numbers, prepend=-1) != 0
     else:
-        cells = table_files.column(frame, time_column, files.paths[0])
+        cells = table_columns.column(frame, time_column, files.paths[0])
         moments = times.parse(cells, time_column, files.where)
         order = np.lexsort((moments, groups.numbers))
         numbers = groups.numbers[order]

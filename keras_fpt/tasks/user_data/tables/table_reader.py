@@ -10,6 +10,8 @@ import numpy as np
 from keras_fpt.tasks.user_data import given_files, sequences
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    filling,
+    table_columns,
     table_files,
     table_layout,
     table_order,
@@ -107,11 +109,11 @@ class TableReader:
     ) -> np.ndarray:
         """The channels of a new table's rows."""
         if not self.kinds:
-            values = table_files.numbers(frame, self.columns, path)
+            values = table_columns.numbers(frame, self.columns, path)
             return self.standardized(values, path)
         for name in self.columns:
-            table_files.column(frame, name, path)
-        where = table_files.where_in(frame, path)
+            table_columns.column(frame, name, path)
+        where = table_columns.where_in(frame, path)
         values = columns_.parse_columns(
             frame, self.columns, self.kinds, where, self.missing
         )
@@ -210,11 +212,11 @@ def fill_missing(
         ordered = table_order.in_order(frame, keys, time_column, files)
         numbers = ordered.groups.numbers[ordered.order]
         filled = np.empty_like(values)
-        filled[ordered.order] = columns_.fill_forward(
+        filled[ordered.order] = filling.fill_forward(
             values[ordered.order], numbers
         )
         values = filled
-    return columns_.fill_rest(values, kinds)
+    return filling.fill_rest(values, kinds)
 
 
 def check_magnitudes(

@@ -25,6 +25,7 @@ from keras_fpt.tasks.user_data.tables import (
     cells,
     large_tables,
     missing_rows,
+    table_columns,
     table_files,
     table_folders,
     table_layout,
@@ -187,7 +188,7 @@ def from_csv(
     )
     not_values = [label_column, *structure.columns, *ignored]
     for name in not_values:
-        table_files.column(frames[0], name, path)
+        table_columns.column(frames[0], name, path)
     columns = tuple(
         name for name in frames[0].columns if name not in not_values
     )
@@ -196,7 +197,7 @@ def from_csv(
     frame = given_files.one_table(
         frames, files, (*columns, label_column, *structure.columns)
     )
-    format_notes = table_files.format_notes(frames[0])
+    format_notes = table_columns.format_notes(frames[0])
     if "decimal comma" in "; ".join(format_notes):
         words = tuple(map(table_text.with_decimal_point, words))
     del frames
@@ -204,7 +205,7 @@ def from_csv(
         frame, (*columns, label_column), words
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
-    texts = table_files.column(frame, label_column, path)
+    texts = table_columns.column(frame, label_column, path)
     is_unlabeled = np.zeros(len(frame), bool)
     if drop_missing:
         is_unlabeled = cells.is_missing(texts, words)
@@ -276,7 +277,7 @@ def from_csv(
     # The index of a category among those of training, NaN where missing.
     values = reader.channels(values, frame, files)
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)
-    listed = table_files.list_columns(columns)
+    listed = table_columns.list_columns(columns)
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         x,

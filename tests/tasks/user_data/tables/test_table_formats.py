@@ -9,7 +9,7 @@ import pytest
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data import paths
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import table_columns, table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -206,12 +206,14 @@ def test_typed_columns(tmp_path):
     frame.to_parquet(tmp_path / "t.parquet")
     read = table_files.read_table(tmp_path / "t.parquet")
     assert list(read.columns) == list(frame.columns)
-    texts = {name: table_files.column(read, name, "").tolist() for name in read}
+    texts = {
+        name: table_columns.column(read, name, "").tolist() for name in read
+    }
     assert texts["whole"] == ["9007199254740993", "2", ""]
     assert texts["yes"] == ["True", "", "False"]
     assert texts["day"][0].startswith("2024-01-31") and texts["day"][1] == ""
     assert texts["kind"] == ["a", "b", ""]
-    values = table_files.parse(read, ["real"], "")[:, 0]
+    values = table_columns.parse(read, ["real"], "")[:, 0]
     np.testing.assert_array_equal(values, frame["real"].astype(float))
     frame["kind"] = [[1], [2], [3]]
     frame.to_parquet(tmp_path / "t.parquet")
@@ -242,7 +244,7 @@ def test_arff_is_read_as_scipy_reads_it(tmp_path):
     frame = table_files.read_table(path)
     data, _ = arff.loadarff(path)
     assert tuple(frame.columns) == data.dtype.names
-    values = table_files.parse(frame, ["petal length", "width"], path)
+    values = table_columns.parse(frame, ["petal length", "width"], path)
     np.testing.assert_array_equal(values[:, 0], data["petal length"])
     np.testing.assert_array_equal(values[:, 1], data["width"])
     assert frame["class"].tolist() == [c.decode() for c in data["class"]]
@@ -294,7 +296,7 @@ def test_a_table_in_chunks(frame, tmp_path, monkeypatch):
     frame.to_csv(path, sep=";", decimal=",", index=False)
     chunks = [*table_files.read_chunks(path)]
     assert [chunk.index[0] for chunk in chunks] == [0, 25, 50]
-    values = [table_files.numbers(c, ["a", "b"], path) for c in chunks]
+    values = [table_columns.numbers(c, ["a", "b"], path) for c in chunks]
     np.testing.assert_array_equal(
         np.concatenate(values), frame[["a", "b"]].to_numpy()
     )

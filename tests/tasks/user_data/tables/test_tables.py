@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_fpt import tasks
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import table_columns, table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -230,15 +230,15 @@ def test_a_wide_table_is_parsed_by_blocks(tmp_path, monkeypatch):
     names = [f"c{i}" for i in range(50)]
     rows = np.arange(100.0).reshape(2, 50).tolist()
     path = write(tmp_path / "wide.csv", names, rows)
-    monkeypatch.setattr(table_files, "CELLS_AT_ONCE", 14)
+    monkeypatch.setattr(table_columns, "CELLS_AT_ONCE", 14)
     frame = table_files.read_table(path)
-    assert table_files.numbers(frame, names[::-1], path).tolist() == [
+    assert table_columns.numbers(frame, names[::-1], path).tolist() == [
         row[::-1] for row in rows
     ]
     rows[1][30] = "x"
     frame = table_files.read_table(write(path, names, rows))
     with pytest.raises(ValueError, match="row 2, column 'c30': .*'x'"):
-        table_files.numbers(frame, names, path)
+        table_columns.numbers(frame, names, path)
 
 
 def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
