@@ -20,20 +20,8 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
     classes = metrics.get("test_classes")
     if classes is None:
         return
-    names = classes["names"]
-    if len(names) <= _CLASSES_SHOWN:
-        table = Table("class (test)")
-        for heading in ("precision", "recall", "F1", "examples"):
-            table.add_column(heading, justify="right")
-        for number, name in enumerate(names):
-            shares = (classes[key][number] for key in ("precision", "recall"))
-            table.add_row(
-                cell(name),
-                *(f"{share:.1%}" for share in shares),
-                f"{classes['f1'][number]:.1%}",
-                f"{classes['examples'][number]:,}",
-            )
-        console.print(table)
+    if len(classes["names"]) <= _CLASSES_SHOWN:
+        console.print(table_of_classes(classes, "class (test)"))
     auroc = metrics["test_auroc"]
     console.print(
         f"Balanced accuracy {metrics['test_balanced_accuracy']:.2%}, "
@@ -43,9 +31,27 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
         f"({metrics['test_scaled_calibration_error']:.3f} at temperature "
         f"{metrics['temperature']:.2f})."
     )
-    mistakes = _mistakes(classes["confusion"], names)
+    mistakes = _mistakes(classes["confusion"], classes["names"])
     if mistakes:
         console.print(cell(f"Most common mistakes: {'; '.join(mistakes)}."))
+
+
+def table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
+    """A table with a row for each class.
+
+    Args:
+        classes: what `keras_fpt.runs.class_results.measure` found.
+        heading: string, over the classes' names.
+    """
+    table = Table(heading)
+    for column in ("precision", "recall", "F1", "examples"):
+        table.add_column(column, justify="right")
+    keys = ("names", "precision", "recall", "f1", "examples")
+    for name, *shares, count in zip(*map(classes.get, keys), strict=True):
+        table.add_row(
+            cell(name), *(f"{share:.1%}" for share in shares), f"{count:,}"
+        )
+    return table
 
 
 def _mistakes(

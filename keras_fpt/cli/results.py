@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from keras_fpt import logs
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.console import cell, console, print_plain
+from keras_fpt.cli.class_table import table_of_classes
+from keras_fpt.cli.console import console, print_plain
 from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import DataDir
 
@@ -81,22 +81,8 @@ def _print_scores(data: Path, scores: dict[str, Any]) -> None:
         f"examples, loss {scores['loss']:.4f}; the most common class there, "
         f"{scores['majority']}, scores {scores['majority_accuracy']:.2%}."
     )
-    by_class = scores.get("classes")
-    if by_class is None:
-        return
-    table = Table("class", "examples", "found", "precision", "F1")
-    for row in zip(
-        *(
-            by_class[key]
-            for key in ("names", "examples", "recall", "precision", "f1")
-        ),
-        strict=True,
-    ):
-        name, count, *values = row
-        table.add_row(
-            cell(name), f"{count:,}", *(f"{value:.2%}" for value in values)
-        )
-    console.print(table)
+    if "classes" in scores:
+        console.print(table_of_classes(scores["classes"], "class"))
 
 
 def predict(

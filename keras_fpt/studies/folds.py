@@ -126,10 +126,8 @@ def train_folds(
         path = folder / f"fold-{number}"
         if not (resume and runs.folder.is_finished(path)):
             LOGGER.info(f"Fold {number} of {count}: `{path}`")
-        metrics.append(
-            runs.train(each, path, resume and path.exists(), overwrite,
-                       **options)
-        )  # fmt: skip
+        is_begun = resume and path.exists()
+        metrics.append(runs.train(each, path, is_begun, overwrite, **options))
     validation = CrossValidation(str(folder), metrics)
     if distribution.is_first_process():
         files.write_text(folder / SUMMARY, validation.to_json())
