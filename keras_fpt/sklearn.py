@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from keras_fpt import files, models, tasks
+from keras_fpt.files import json_files
 from keras_fpt.tasks import sequences
 
 _ADAPTER, _ESTIMATOR = "adapter.safetensors", "estimator.json"
@@ -160,7 +161,9 @@ class FPTClassifier(ClassifierMixin, BaseEstimator):
             ValueError: a file is damaged, or the preset has other weights.
         """
         folder = pathlib.Path(folder)
-        entry = json.loads((folder / _ESTIMATOR).read_text("utf-8"))
+        entry = json_files.read_object(folder / _ESTIMATOR)
+        if not {*_FITTED} <= {*entry.get("fitted", ())}:
+            raise ValueError(f"`{folder / _ESTIMATOR}` is damaged.")
         self = cls(**entry["parameters"])
         for name in _FITTED:
             setattr(self, name, np.asarray(entry["fitted"][name])[()])
@@ -248,10 +251,8 @@ def _stack(X: Any) -> Any:
 
 
 def _statistics(x: Any) -> tuple[np.ndarray, np.ndarray]:
-    values = x if not sequences.is_ragged(x) and x.ndim == 2 else None
-    return sequences.statistics(
-        sequences.concatenate(x) if values is None else values
-    )
+    is_table = not sequences.is_ragged(x) and x.ndim == 2
+    return sequences.statistics(x if is_table else sequences.concatenate(x))
 
 
 def _stored(x: Any, y: np.ndarray) -> Any:

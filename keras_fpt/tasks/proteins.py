@@ -9,18 +9,15 @@ import zlib
 import numpy as np
 
 from keras_fpt.files import unpacking
+from keras_fpt.tasks import letters
 
 # The 20 common amino acids, then unknown (X), aspartate or asparagine (B),
 # glutamate or glutamine (Z), selenocysteine (U) and pyrrolysine (O). An amino
 # acid's token is its index.
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYXBZUO"
 
-_NO_TOKEN = -1
-_TOKENS = np.full(256, _NO_TOKEN, np.int32)
-for _token, _letter in enumerate(AMINO_ACIDS):
-    _TOKENS[[ord(_letter), ord(_letter.lower())]] = _token
-# Leucine or isoleucine, for which the 25 have no letter.
-_TOKENS[[ord("J"), ord("j")]] = AMINO_ACIDS.index("X")
+# J is leucine or isoleucine, for which the 25 have no letter.
+_TOKENS = letters.token_table(AMINO_ACIDS, {"J": "X"})
 
 
 def encode(sequence: str, where: str) -> np.ndarray:
@@ -42,19 +39,13 @@ def encode(sequence: str, where: str) -> np.ndarray:
     >>> encode("ACDj*", "an example")
     array([ 0,  1,  2, 20], dtype=int32)
     """
-    letters = sequence.removesuffix("*")
-    if not letters:
-        raise ValueError(f"{where}: the sequence is empty.")
-    # Latin-1 has one byte per character; unknown ones become '?'.
-    as_bytes = letters.encode("latin-1", "replace")
-    tokens = _TOKENS[np.frombuffer(as_bytes, np.uint8)]
-    wrong = np.flatnonzero(tokens == _NO_TOKEN)
-    if len(wrong):
-        raise ValueError(
-            f"{where}: {letters[wrong[0]]!r} at position {wrong[0] + 1} is "
-            f"not an amino acid. Expected letters of {AMINO_ACIDS} or J."
-        )
-    return tokens
+    return letters.encode(
+        sequence.removesuffix("*"),
+        _TOKENS,
+        where,
+        "an amino acid",
+        f"{AMINO_ACIDS} or J",
+    )
 
 
 def read_fasta(path: str | os.PathLike) -> list[tuple[str, str]]:

@@ -74,5 +74,6 @@ def _evenly_spaced(size: int, count: int) -> Iterator[np.ndarray]:
 
 
 def slices(size: int) -> Iterator[slice]:
+    """Yields slices of `AT_ONCE` places, which together are `range(size)`."""
     for start in range(0, size, AT_ONCE):
         yield slice(start, min(start + AT_ONCE, size))
