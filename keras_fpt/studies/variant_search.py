@@ -6,6 +6,7 @@ For `compare` and `reproduce`; a sweep's search is in `sweep_worker.py`.
 import dataclasses
 import logging
 import os
+import statistics
 import time
 import traceback
 from collections.abc import Sequence
@@ -59,10 +60,12 @@ def run_variants(
         and those for which time was too short.
     """
     turns = _Turns(folder, deadline)
-    search = _Search(variants, turns, seeds, test_reserve, shares_seed)
+    first = learning_rates[0]
+    search = _Search(variants, turns, seeds, first, test_reserve, shares_seed)
     try:
-        for number, rate in enumerate(learning_rates):
-            if number and not search.has_time():
+        search.try_rate(first, is_first=True)
+        for rate in learning_rates[1:]:
+            if not search.has_time():
                 raise OutOfTime
             search.try_rate(rate)
         for _ in range(MAX_EXTENSIONS):
@@ -73,7 +76,7 @@ def run_variants(
     except OutOfTime:
         LOGGER.info(
             "Time was too short for all learning rates. Each variant's is "
-            "chosen among those that were tried."
+            "chosen among those that were tried with it, or is the first one."
         )
     search.train_seeds()
     return list(turns.failed.values())
@@ -87,23 +90,38 @@ class _Search:
         variants: Sequence[RunConfig],
         turns: "_Turns",
         seeds: int,
+        first_rate: float,
         test_reserve: float,
         shares_seed: bool,
     ) -> None:
         self.variants, self.turns, self.seeds = variants, turns, seeds
+        self.first_rate = first_rate
         self.test_reserve, self.shares_seed = test_reserve, shares_seed
         self.trained: dict[int, dict[float, Any]] = {
             number: {} for number in range(len(variants))
         }
 
-    def try_rate(self, rate: float) -> None:
-        """Trains every variant at one learning rate."""
+    def try_rate(self, rate: float, is_first: bool = False) -> None:
+        """Trains every variant at one learning rate.
+
+        Raises:
+            OutOfTime: the time is over, or, at the first rate, the rest of the
+                search would take the time of the runs that are tested.
+        """
         for number, variant in enumerate(self.variants):
+            if is_first and number and not self._has_time_for_first(number):
+                raise OutOfTime
             config = dataclasses.replace(variant, learning_rate=rate)
             score = self.turns.train(number, config, False, self.test_reserve)
             if score is not None:
                 is_chosen = self.turns.is_tested(self._final(config, 0))
                 self.trained[number][rate] = is_chosen, *score
+
+    def _has_time_for_first(self, number: int) -> bool:
+        """Whether variants from this one on leave time for a test of each."""
+        mean = statistics.fmean(self.turns.seconds.values() or [0.0])
+        runs = 2 * len(self.variants) - number
+        return self.turns.deadline.left > runs * mean
 
     def has_time(self, all_seeds: bool = False) -> bool:
         """Whether another rate leaves time for runs at the best ones."""
@@ -135,9 +153,11 @@ class _Search:
         is_short = False
         for offset in range(self.seeds):
             for number, variant in enumerate(self.variants):
-                if number in turns.failed or not self.trained[number]:
+                if number in turns.failed:
                     continue
-                if offset and turns.deadline.left < turns.seconds[number]:
+                if offset and turns.deadline.left < turns.seconds.get(
+                    number, 0.0
+                ):
                     is_short = True
                     continue
                 best = dataclasses.replace(
@@ -161,8 +181,14 @@ class _Search:
                 )
 
     def _best(self, number: int) -> float:
-        """The best rate of a variant, the first of those that are as good."""
+        """The best rate of a variant, the first of those that are as good.
+
+        One that was not searched has the first rate, as others have that were
+        searched at that rate alone.
+        """
         tried = self.trained[number]
+        if not tried:
+            return self.first_rate
         return max(tried, key=lambda rate: tried[rate])
 
     def _final(self, config: RunConfig, offset: int) -> RunConfig:

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import types
 
@@ -134,10 +135,52 @@ def test_out_of_time_for_its_test_each_is_named(runs):
     assert missing.what == "fpt" and "train and test it" in missing.reason
 
 
-def test_what_had_no_turn_is_named(runs):
+def test_what_had_no_turn_has_the_first_rate(runs):
     runs.late = 2
-    (missing,) = search(runs)
-    assert missing.what == "random" and "larger budget" in missing.reason
+    assert search(runs, seeds=1) == []
+    assert runs[2:] == [("fpt", 1e-4, 1, True), ("random", 1e-4, 1, True)]
+
+
+class SlowMachine:
+    """A deadline and a clock, on which every run takes 100 s."""
+
+    def __init__(self, runs, seconds):
+        self.runs, self.seconds = runs, seconds
+
+    def monotonic(self):
+        return 100.0 * len(self.runs)
+
+    @property
+    def left(self):
+        return self.seconds - self.monotonic()
+
+    @contextlib.contextmanager
+    def enforced(self, reserve):
+        if self.left - reserve < 100:
+            raise OutOfTime
+        yield
+
+
+@pytest.mark.parametrize(
+    "seconds, searched, tested",
+    [
+        (700, [1e-4, 1e-4, 1e-3, 1e-3], ["fpt", "random"]),
+        (410, [1e-4, 1e-4], ["fpt", "random"]),
+        (310, [1e-4], ["fpt", "random"]),
+        (210, [1e-4], ["fpt"]),
+    ],
+)
+def test_the_search_leaves_time_for_a_test_of_each(
+    runs, monkeypatch, seconds, searched, tested
+):
+    """On a slow machine no rate is searched, rather than nothing tested."""
+    machine = SlowMachine(runs, seconds)
+    monkeypatch.setattr(variant_search, "time", machine)
+    variants = [RunConfig("digits", arm=arm) for arm in ("fpt", "random")]
+    missing = run_variants(variants, (1e-4, 1e-3), 1, "folder", machine, 0.0)
+    assert [run[1] for run in runs if not run[3]][:4] == searched
+    assert [run[0] for run in runs if run[3]] == tested
+    assert len(missing) == 2 - len(tested)
 
 
 def test_a_rate_whose_test_was_read_stays(runs):
