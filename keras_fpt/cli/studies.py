@@ -139,12 +139,19 @@ def sweep(
         share_seed,
         extensions,
     )
+    how: dict[str, Any] = {
+        "storage_url": storage,
+        "workers": workers,
+        "takeover_seconds": takeover_seconds,
+    }
     with exit_if_stopped():
-        table = studies.run_sweep(
-            config, output, storage, workers, takeover_seconds
-        )
+        if studies.needs_folds(config.run.options):
+            table, sentences = studies.sweep_folds(config, output, **how)
+        else:
+            table = studies.run_sweep(config, output, **how)
+            sentences = studies.sweep_verdicts(output)
     print_arms(table)
-    for sentence in studies.sweep_verdicts(output):
+    for sentence in sentences:
         print_plain(sentence)
 
 
@@ -192,12 +199,17 @@ def compare(
     run = RunConfig(task, options=given_options(options)).with_settings(
         **settings
     )
+    has_folds = studies.needs_folds(run.options)
+    compare_all: Any = (
+        studies.compare_folds if has_folds else studies.run_comparison
+    )
     with exit_if_stopped():
-        folder, table, sentence = studies.run_comparison(
+        folder, table, sentence = compare_all(
             studies.Comparison(run, finetune), output, seconds, began
         )
     print_arms(table)
-    print_plain(f"The report: {folder / 'report.html'}")
+    path = folder / ("fold-*" if has_folds else "") / "report.html"
+    print_plain(f"The report{'s' if has_folds else ''}: {path}")
     print_plain(
         sentence or "Time was too short to train the frozen language model."
     )

@@ -2,9 +2,15 @@ from . import arms_table as arms_table
 from . import baselines as baselines
 from . import not_run as not_run
 from . import rates as rates
+from .arm_results import ArmResult as ArmResult
+from .arm_results import arm_results as arm_results
+from .arm_results import at_best_rates as at_best_rates
 from .arm_results import floors as floors
 from .baselines import Baseline as Baseline
 from .conclusion import conclude as conclude
+from .conclusion import conclude_results as conclude_results
+from .fold_results import join_arms as join_arms
+from .fold_results import join_baselines as join_baselines
 from .not_run import NotRun as NotRun
 from .run_labels import describe as describe
 from .run_table import finished_final as finished_final
@@ -13,6 +19,8 @@ from .run_table import read_history as read_history
 from .run_table import run_folders as run_folders
 from .summary import by_learning_rate as by_learning_rate
 from .summary import summarize as summarize
+from .summary import table_of as table_of
 from .verdicts import Claim as Claim
 from .verdicts import arm_verdicts as arm_verdicts
 from .verdicts import claims as claims
+from .verdicts import compare_arms as compare_arms

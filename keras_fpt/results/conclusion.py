@@ -37,7 +37,18 @@ def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
     Returns:
         String, or `None` if the arm `fpt` has no final run at its defaults.
     """
-    results = at_best_rates(arm_results(runs))
+    return conclude_results(at_best_rates(arm_results(runs)), baselines)
+
+
+def conclude_results(
+    results: Sequence[ArmResult], baselines: Sequence[Baseline]
+) -> str | None:
+    """`conclude`, from what each arm has reached at its best rate.
+
+    Args:
+        results: list of `ArmResult`, of one task.
+        baselines: list of its `Baseline`s, at least one.
+    """
     ours = [r for r in results if (r.arm, r.settings) == (_OURS, "")]
     mine = ours[0] if ours else None
     if mine is None or not (mine.rows["status"] == "finished").any():

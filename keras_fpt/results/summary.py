@@ -1,5 +1,6 @@
 """The table of arms: means over seeds, intervals, steps to converge."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,22 +55,40 @@ def summarize(runs: Any) -> Any:
     final = runs[runs["final"]]
     if final.empty:
         raise ValueError("None of the runs has read the test split.")
-    tasks, order = list(final["task"].unique()), list(arms.ARMS)
-    rows, index = [], []
-    for task in tasks:
-        of_task = runs[runs["task"] == task]
-        threshold = _threshold(of_task[of_task["final"]])
-        found = sorted(
-            arm_results(of_task),
-            key=lambda result: (order.index(result.arm), result.settings),
-        )
-        rows += [_row(result, threshold) for result in found]
-        index += [(task, result.arm, result.settings) for result in found]
-    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(index, names=INDEX))
+    return pd.concat(
+        [
+            table_of(arm_results(runs[runs["task"] == task]), task)
+            for task in final["task"].unique()
+        ]
+    )
 
 
-def _threshold(final: Any) -> float:
+def table_of(results: Sequence[ArmResult], task: str) -> Any:
+    """The table of `summarize`, from what each arm has reached.
+
+    Args:
+        results: list of `ArmResult`, of one task.
+        task: string, its name.
+    """
+    import pandas as pd
+
+    threshold = _threshold(results)
+    order = list(arms.ARMS)
+    found = sorted(
+        results, key=lambda result: (order.index(result.arm), result.settings)
+    )
+    index = [(task, result.arm, result.settings) for result in found]
+    return pd.DataFrame(
+        [_row(result, threshold) for result in found],
+        pd.MultiIndex.from_tuples(index, names=INDEX),
+    )
+
+
+def _threshold(results: Sequence[ArmResult]) -> float:
     """The validation accuracy at which a task's runs have converged."""
+    import pandas as pd
+
+    final = pd.concat([result.rows for result in results])
     finished = final[final["status"] == "finished"]
     histories = [read_history(folder) for folder in finished["folder"]]
     floor = max(

@@ -114,10 +114,22 @@ def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
     Returns:
         List of sentences about test accuracy.
     """
+    return compare_arms(at_best_rates(arm_results(runs)), arms)
+
+
+def compare_arms(
+    results: Sequence[ArmResult], arms: Sequence[str]
+) -> list[str]:
+    """`arm_verdicts`, from what each arm has reached at its best rate.
+
+    Args:
+        results: list of `ArmResult`, of one task.
+        arms: sequence of arms' names.
+    """
     first, *others = arms
     pairs = [
         pair
-        for pair in _pairs(runs, first)
+        for pair in _pairs(results, first)
         if pair[-2].arm == first and pair[-1].arm in others
     ]
     pairs.sort(key=lambda pair: others.index(pair[-1].arm))
@@ -137,7 +149,8 @@ def claims(runs: Any) -> list[Claim]:
     """
     pairs = []
     for _, group in runs.groupby("task", sort=False):
-        found = [p for p in _pairs(group, _OURS) if p[-1].arm in _CLAIMS]
+        results = at_best_rates(arm_results(group))
+        found = [p for p in _pairs(results, _OURS) if p[-1].arm in _CLAIMS]
         found.sort(key=lambda pair: list(_CLAIMS).index(pair[-1].arm))
         pairs += found
     return judge(pairs) + _not_comparable(runs, pairs)
@@ -181,13 +194,12 @@ def _not_comparable(
 
 
 def _pairs(
-    runs: Any, first: str
+    results: Sequence[ArmResult], first: str
 ) -> list[tuple[str, str, ArmResult, ArmResult]]:
     """An arm with each of the others of the same settings and steps."""
-    results = at_best_rates(arm_results(runs))
     return [
         (
-            str(runs["task"].iloc[0]),
+            str(ours.rows["task"].iloc[0]),
             _text(ours, theirs),
             ours,
             theirs,

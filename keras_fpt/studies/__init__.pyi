@@ -3,6 +3,8 @@ from . import sweep_config as sweep_config
 from .compare import Comparison as Comparison
 from .compare import run_comparison as run_comparison
 from .deadline import parse_seconds as parse_seconds
+from .fold_studies import compare_folds as compare_folds
+from .fold_studies import sweep_folds as sweep_folds
 from .folds import CrossValidation as CrossValidation
 from .folds import needs_folds as needs_folds
 from .folds import train_folds as train_folds

@@ -122,6 +122,7 @@ def run_comparison(
     output: str | os.PathLike[str] | None,
     seconds: float,
     began: float | None = None,
+    plan: Plan | None = None,
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with what one would try otherwise.
 
@@ -141,6 +142,8 @@ def run_comparison(
             `runs/<task>-compare-<n>`.
         seconds: float, wall time that it may take.
         began: float, `time.monotonic()` when the time begins; `None` is now.
+        plan: a `Plan` to follow. `None` makes the largest that fits into the
+            time.
 
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
@@ -152,7 +155,7 @@ def run_comparison(
         FileExistsError: the folder holds something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
-    refuse_all_folds(comparison.run.options, "keras-fpt compare")
+    refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
     if output is None:
@@ -163,7 +166,7 @@ def run_comparison(
     study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
 
     fitted, missing = _fit_baselines(run.task, output, deadline)
-    missing += _train(comparison, run, output, deadline)
+    missing += _train(comparison, run, output, deadline, plan)
     not_run.write(missing, output)
     table = write_report([output], output / REPORT, output / "tables")
     return output, table, conclude(load_runs(output), fitted)
@@ -191,6 +194,7 @@ def _train(
     run: ResolvedRun,
     output: pathlib.Path,
     deadline: Deadline,
+    plan: Plan | None,
 ) -> list[NotRun]:
     """Trains the planned runs; returns what could not be run."""
     task, batch_size = run.task, run.batch_size
@@ -207,8 +211,9 @@ def _train(
     if (output / PLAN).is_file():
         plan = Plan.read(output / PLAN)
     else:
-        left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
-        plan = make_plan(costs, task, batch_size, left)
+        if plan is None:
+            left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
+            plan = make_plan(costs, task, batch_size, left)
         files.write_text(
             output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
         )

@@ -65,25 +65,39 @@ def needs_folds(options: Mapping[str, Any]) -> bool:
     return options.get("folds") is not None and options.get("fold") is None
 
 
-def refuse_all_folds(options: Mapping[str, Any], command: str) -> None:
-    """Refuses options that ask for all folds.
-
-    The intervals of a study compare arms on the same test examples, which
-    differ between folds.
+def refuse_all_folds(options: Mapping[str, Any], function: str) -> None:
+    """Refuses options that ask for all folds, where one is needed.
 
     Args:
         options: dict, a task's options.
-        command: string, the command that was called.
+        function: string, the function that takes all of them.
 
     Raises:
         ValueError: they ask for all folds.
     """
     if needs_folds(options):
         raise ValueError(
-            f"`{command}` compares all runs on the same test examples, so it "
-            "takes one fold: give fold (--fold 1) beside folds, and repeat it "
-            "for others. `keras-fpt train --folds` trains all of them."
+            "Expected one fold: give fold beside folds. All of them are for "
+            f"`keras_fpt.studies.{function}`."
         )
+
+
+def each_fold(config: RunConfig) -> list[RunConfig]:
+    """A run's configuration for each fold of its task.
+
+    Args:
+        config: a `RunConfig` whose task has the option `folds`.
+
+    Raises:
+        ValueError: the folds cannot be made.
+    """
+    configs = [
+        dataclasses.replace(config, options={**config.options, "fold": fold})
+        for fold in range(1, config.options["folds"] + 1)
+    ]
+    # Bad options are errors before there is a folder.
+    runs.resolve(configs[0] if configs else config)
+    return configs
 
 
 def train_folds(
@@ -111,21 +125,16 @@ def train_folds(
         ValueError: the folds cannot be made.
         Exception: see `keras_fpt.runs.train`.
     """
-    count = config.options["folds"]
-    configs = [
-        dataclasses.replace(config, options={**config.options, "fold": fold})
-        for fold in range(1, count + 1)
-    ]
-    # Bad options are errors before there is a folder.
-    first = runs.resolve(configs[0] if configs else config)
+    configs = each_fold(config)
     if output is None:
+        first = runs.resolve(configs[0])
         output = runs.folder.new_folder(first.task.name, first.arm.name)
     folder = pathlib.Path(output)
     metrics = []
     for number, each in enumerate(configs, start=1):
         path = folder / f"fold-{number}"
         if not (resume and runs.folder.is_finished(path)):
-            LOGGER.info(f"Fold {number} of {count}: `{path}`")
+            LOGGER.info(f"Fold {number} of {len(configs)}: `{path}`")
         is_begun = resume and path.exists()
         metrics.append(runs.train(each, path, is_begun, overwrite, **options))
     validation = CrossValidation(str(folder), metrics)

@@ -81,7 +81,7 @@ def run_sweep(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
-    refuse_all_folds(config.run.options, "keras-fpt sweep")
+    refuse_all_folds(config.run.options, "sweep_folds")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
     checking.check(config)
