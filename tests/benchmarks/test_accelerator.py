@@ -148,6 +148,7 @@ def test_the_table_has_the_times_of_runs_and_what_one_step_for_all_gains(
     ]
 
 
+@pytest.mark.slow  # They are runs of a packaged preset.
 def test_runs_in_one_step_are_measured(accelerator):
     cell = dataclasses.replace(
         accelerator.in_one_step(keras.backend.backend(), 2),
