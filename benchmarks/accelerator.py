@@ -104,11 +104,18 @@ def plan(backends):
     every = [*ours, "plain_keras"]
     more = list(itertools.product((64, 512, 1024), BATCH_SIZES))
     cells = [
+        *(
+            cell
+            for backend in backends
+            for cell in (
+                *(one_by_one(backend, runs) for runs in (1, 8)),
+                *(in_one_step(backend, runs) for runs in (1, 8, 32)),
+            )
+        ),
         *steps(["base"], MAIN, ["bfloat16"], every),
         *steps(["base"], MAIN, ["float32", "tf32"], ours),
         *steps(["large"], MAIN, ["bfloat16"], ours),
         *(Cell("features", "keras_fpt", b, "bfloat16") for b in backends),
-        *(one_by_one(b, runs) for runs in (1, 8) for b in backends),
         *steps(["base"], MAIN, ["bfloat16"], ours, dropout=0.0),
         *(one_by_one("torch", 32) for _ in backends if "torch" in backends),
         *steps(["base"], MAIN, ["float32", "tf32"], ["plain_keras"]),
@@ -126,6 +133,10 @@ def one_by_one(backend, runs):
     return Cell("runs", "keras_fpt", backend, "bfloat16", "tiny", runs=runs)
 
 
+def in_one_step(backend, runs):
+    return dataclasses.replace(one_by_one(backend, runs), kind="stack")
+
+
 def smoke_plan(backends):
     """A tiny cell of each kind, system and backend."""
     for backend in backends:
@@ -135,7 +146,8 @@ def smoke_plan(backends):
                     *("step", system, backend, "bfloat16", "smoke", 16, 4)
                 )
         yield Cell("features", "keras_fpt", backend, "float32", "smoke", 16, 4)
-        yield dataclasses.replace(one_by_one(backend, 1), precision="float32")
+        for cell in (one_by_one(backend, 1), in_one_step(backend, 2)):
+            yield dataclasses.replace(cell, precision="float32")
 
 
 def rows_of(path):

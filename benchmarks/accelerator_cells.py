@@ -3,6 +3,7 @@
     step      training steps of a system on random data
     features  an epoch that trains the output layer, with and without features
     runs      runs of the packaged `gpt2_tiny_en`, one after the other
+    stack     the same runs in one step, `StackedClassifiers`
 
 The processes import first and then wait for a line of input, so that no two
 use the accelerator at the same time.
@@ -24,7 +25,7 @@ SIZES = {
     "large": {"num_layers": 36, "hidden_dim": 1280, "num_heads": 20},
     "smoke": {"num_layers": 1, "hidden_dim": 16, "num_heads": 2},
 }
-STEPS_PER_RUN = 50
+STEPS_PER_RUN = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def import_packages(cell):
     else:
         needed += ["keras_hub"]
     if cell.system == "keras_fpt":
-        needed += ["keras_fpt.models.fpt_classifier"]
+        needed += ["keras_fpt.models.stacked"]
     for name in needed:
         importlib.import_module(name)
 
@@ -89,7 +90,12 @@ def is_out_of_memory(text):
 def measure(cell, smoke=False):
     """The results of a cell, as JSON has them."""
     set_precision(cell)
-    kinds = {"step": measure_steps, "features": features, "runs": runs}
+    kinds = {
+        "step": measure_steps,
+        "features": features,
+        "runs": runs,
+        "stack": stack,
+    }
     row = kinds[cell.kind](cell, 0.0 if smoke else 1.5)
     gibibytes = peak_gibibytes(cell.backend)
     # Last, since the matrices would count for the peak of memory.
@@ -156,23 +162,11 @@ def runs(cell, seconds):
 
     Their batches are as large as those of the task `digits`.
     """
-    import keras
-    import numpy as np
-
-    from keras_fpt import FPTClassifier
-
-    generator = np.random.default_rng(0)
-    batches = STEPS_PER_RUN if seconds else 2
-    x = generator.normal(size=(64 * batches, 16, 4)).astype("float32")
-    y = generator.integers(0, 10, len(x))
-    dtype = cell.precision.replace("bfloat16", "mixed_bfloat16")
+    x, y = digits(seconds)
 
     def train(seed):
-        keras.utils.set_random_seed(seed)
         began = time.perf_counter()
-        model = FPTClassifier.from_preset(
-            "gpt2_tiny_en", num_classes=10, input_dim=4, dtype=dtype
-        )
+        model = classifier(cell, seed)
         model.fit(x[:64], y[:64], verbose=0)  # It compiles.
         ready = time.perf_counter()
         model.fit(x, y, batch_size=64, verbose=0)
@@ -184,8 +178,59 @@ def runs(cell, seconds):
         "seconds": time.perf_counter() - began,
         "ready_seconds": sum(ready for ready, _ in parts),
         "training_seconds": sum(training for _, training in parts),
-        "steps_per_run": batches,
+        "steps_per_run": len(x) // 64,
     }
+
+
+def stack(cell, seconds):
+    """The same runs, compiled and trained in one step.
+
+    The preset is loaded once, before any of them trains.
+    """
+    from keras_fpt.models import StackedClassifiers
+
+    x, y = digits(seconds)
+    began = time.perf_counter()
+    backbone = classifier(cell, 0).backbone
+    models = [classifier(cell, seed, backbone) for seed in range(cell.runs)]
+    built = time.perf_counter()
+    stacked = StackedClassifiers(models)
+    stacked.fit(x[:64], y[:64], verbose=0)  # It compiles.
+    ready = time.perf_counter()
+    stacked.fit(x, y, batch_size=64, verbose=0)
+    stacked.unstack()
+    ended = time.perf_counter()
+    return {
+        "seconds": ended - began,
+        "built_seconds": built - began,
+        "ready_seconds": ready - began,
+        "training_seconds": ended - ready,
+        "steps_per_run": len(x) // 64,
+    }
+
+
+def digits(seconds):
+    """Tokens and labels of the shapes of `digits`; few if `seconds` is 0."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    count = 64 * (STEPS_PER_RUN if seconds else 2)
+    x = generator.normal(size=(count, 16, 4)).astype("float32")
+    return x, generator.integers(0, 10, count)
+
+
+def classifier(cell, seed, backbone=None):
+    """A classifier of the packaged model, or of its backbone, loaded before."""
+    import keras
+
+    from keras_fpt import FPTClassifier
+
+    keras.utils.set_random_seed(seed)
+    shape = {"num_classes": 10, "input_dim": 4}
+    if backbone is not None:
+        return FPTClassifier(backbone, **shape)
+    dtype = cell.precision.replace("bfloat16", "mixed_bfloat16")
+    return FPTClassifier.from_preset("gpt2_tiny_en", dtype=dtype, **shape)
 
 
 def product_peak(dtype, smoke):

@@ -15,9 +15,11 @@ FEATURE_COLUMNS = [
     "ratio of the epochs",
 ]
 RUN_COLUMNS = [
-    *("backend", "precision", "runs, one by one", "seconds in all"),
-    *("of them before the second step", "ms/step"),
+    *("backend", "precision", "runs", "trained", "steps per run"),
+    *("seconds in all", "of them before the second step"),
+    *("ms per step and run", "one by one / this, in all", "the steps alone"),
 ]
+TRAINED = {"runs": "one by one", "stack": "in one step"}
 
 
 def line(row):
@@ -27,8 +29,9 @@ def line(row):
     if cell["kind"] == "step":
         words += [f"{cell['model']}-{cell['tokens']} b{cell['batch_size']}"]
         words += [f"dropout {cell['dropout']}"]
-    elif cell["kind"] == "runs":
+    elif cell["kind"] in TRAINED:
         words += [f"{cell['runs']} runs of {cell['model']}"]
+        words += [TRAINED[cell["kind"]]]
     else:
         words += [cell["kind"]]
     if error:
@@ -48,14 +51,14 @@ def tables(rows):
     steps.sort(key=_group)
     for group, members in itertools.groupby(steps, key=_group):
         parts.append(step_table(group, list(members), steps))
-    for kind, title, columns, cells in (
-        ("features", "Cached features", FEATURE_COLUMNS, feature_cells),
-        ("runs", "Runs of `gpt2_tiny_en`", RUN_COLUMNS, run_cells),
-    ):
-        found = [row for row in rows if row["cell"]["kind"] == kind]
-        if found:
-            body = [cells(row) for row in found]
-            parts.append(f"### {title}\n\n{_markdown(columns, body)}")
+    found = [row for row in rows if row["cell"]["kind"] == "features"]
+    if found:
+        body = _markdown(FEATURE_COLUMNS, [feature_cells(row) for row in found])
+        parts.append(f"### Cached features\n\n{body}")
+    found = [row for row in rows if row["cell"]["kind"] in TRAINED]
+    if found:
+        body = _markdown(RUN_COLUMNS, [run_cells(row, found) for row in found])
+        parts.append(f"### Runs of `gpt2_tiny_en`\n\n{body}")
     return "\n\n".join(parts)
 
 
@@ -152,18 +155,49 @@ def feature_cells(row):
     return [*names, *(f"{s:.3g} s" for s in seconds), f"{each / cached:.1f}"]
 
 
-def run_cells(row):
+def run_cells(row, rows):
+    """The cells of a row of runs, with ratios to the same runs one by one.
+
+    Where as many were not trained one by one, the time of each run of the most
+    that were counts.
+    """
     cell = row["cell"]
-    names = [cell["backend"], cell["precision"], str(cell["runs"])]
+    start = [cell["backend"], cell["precision"], str(cell["runs"])]
+    start += [TRAINED[cell["kind"]]]
     if "error" in row:
-        return [*names, row["error"], "", ""]
+        empty = len(RUN_COLUMNS) - len(start) - 1
+        return [*start, row["error"], *[""] * empty]
+    alone = [
+        other
+        for other in rows
+        if other["cell"] == {**other["cell"], **_as_alone(cell)}
+        and other.get("steps_per_run") == row["steps_per_run"]
+        and other["cell"]["runs"] <= cell["runs"]
+    ]
+    most = max(alone, key=lambda other: other["cell"]["runs"], default=None)
+
+    def ratio(name):
+        if most is None:
+            return ""
+        each = most[name] / most["cell"]["runs"]
+        return f"{each / (row[name] / cell['runs']):.2f}"
+
     steps = cell["runs"] * row["steps_per_run"]
     return [
-        *names,
+        *start,
+        str(row["steps_per_run"]),
         f"{row['seconds']:.1f}",
         f"{row['ready_seconds']:.1f}",
         f"{1e3 * row['training_seconds'] / steps:.2f}",
+        ratio("seconds"),
+        ratio("training_seconds"),
     ]
+
+
+def _as_alone(cell):
+    """What a cell and that of the same runs one by one have in common."""
+    names = ("system", "backend", "precision", "model")
+    return {"kind": "runs", **{name: cell[name] for name in names}}
 
 
 def _markdown(columns, rows):

@@ -259,7 +259,7 @@ def changed_flags(model: Any) -> dict[str, bool]:
     trained = parse_policy(model.policy)
     flags = {
         name: variable.trainable
-        for name, variable in _named_weights(model).items()
+        for name, variable in named_weights(model).items()
         if variable.trainable != (id(variable) in in_policy)
     }
     for group, layer in _new_layers(model).items():
@@ -277,7 +277,7 @@ def set_flags(model: Any, flags: dict[str, bool]) -> None:
     """
     if not flags:
         return
-    named = _named_weights(model)
+    named = named_weights(model)
     new_layers = list(_new_layers(model).values())
     for layer in new_layers:
         if layer.name in flags:
@@ -304,7 +304,16 @@ def _new_layers(model: Any) -> dict[str, Any]:
     return {group: layer for group, layer in layers.items() if layer}
 
 
-def _named_weights(model: Any) -> dict[str, Any]:
+def named_weights(model: Any) -> dict[str, Any]:
+    """The weights of a model's new layers and of its backbone, by name.
+
+    Args:
+        model: an `FPTClassifier`.
+
+    Returns:
+        Dict from names, the same in every model of the same shape, to
+        variables.
+    """
     named = {
         f"{layer.name}/{variable.name}": variable
         for layer in _new_layers(model).values()

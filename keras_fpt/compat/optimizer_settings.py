@@ -1,4 +1,4 @@
-"""Settings of an optimizer that its config lacks.
+"""Settings and state of an optimizer that have no public names.
 
 The fault: `exclude_from_weight_decay` of a Keras 3.15 optimizer is no part of
 `get_config`, so an optimizer made from the config of another decays the weights
@@ -34,3 +34,13 @@ def _carry(optimizer: Any, new: Any) -> None:
 def trained_by(optimizer: Any) -> list:
     """The variables that a built optimizer has its state for."""
     return optimizer._trainable_variables
+
+
+def moments(optimizer: Any) -> list[tuple]:
+    """The two moments that a built `Adam` keeps of each variable it trains.
+
+    Returns:
+        List of tuples of variables, in the order of `trained_by`.
+    """
+    pairs = zip(optimizer._momentums, optimizer._velocities, strict=True)
+    return list(pairs)

@@ -14,6 +14,7 @@ from keras_fpt.compat import (
     tensorflow_kept_gradients,
 )
 from keras_fpt.models import fast_attention, fast_ops
+from keras_fpt.models.stacked_layers import StackedBlock
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -212,7 +213,7 @@ def run_block(
     """Computes a `TransformerEncoder` or `TransformerDecoder`.
 
     Args:
-        block: the layer.
+        block: the layer, or a `StackedBlock` of it.
         x: float tensor `(batch, tokens, hidden_dim)`.
         padding_mask: as for `FastNetwork`.
         read: as for `FastNetwork`.
@@ -222,7 +223,10 @@ def run_block(
         Float tensor `(batch, tokens, hidden_dim)`, or `(batch, n, hidden_dim)`
         with `read`.
     """
-    layers = keras_hub_internals.block_layers(block)
+    norms = {}
+    if isinstance(block, StackedBlock):
+        block, norms = block.block, block.norms
+    layers = keras_hub_internals.block_layers(block)._replace(**norms)
     residual = x if read is None else _gather_tokens(x, read)
     if block.normalize_first:
         x = _norm(layers.attention_norm, x, training)

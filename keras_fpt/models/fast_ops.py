@@ -79,10 +79,30 @@ def _gelu_tanh(x):  # on TensorFlow and JAX
 def layer_norm(
     x: Any, gamma: Any, beta: Any, epsilon: float, training: bool | None
 ) -> Any:
-    """Layer normalization of float32 over the last axis."""
-    if keras.backend.backend() == "torch":
-        return ops.layer_normalization(x, gamma, beta, epsilon=epsilon)
-    return _layer_norm(float(epsilon))(x, gamma, beta, training=training)
+    """Layer normalization of float32 over the last axis.
+
+    Args:
+        x: float tensor `(batch, tokens, dim)`.
+        gamma, beta: float tensors `(dim,)`; or `(runs, dim)`, where the batch
+            is the examples of one run after those of another.
+        epsilon: float.
+        training: bool.
+    """
+    shape = ops.shape(x)
+    is_stacked = len(gamma.shape) == 2
+    if is_stacked:
+        x = ops.reshape(x, (gamma.shape[0], -1, *shape[1:]))
+        gamma, beta = gamma[:, None, None], beta[:, None, None]
+    if keras.backend.backend() != "torch":
+        x = _layer_norm(float(epsilon))(x, gamma, beta, training=training)
+    elif is_stacked:
+        import torch
+
+        x = torch.nn.functional.layer_norm(x, shape[-1:], eps=epsilon)
+        x = torch.addcmul(beta, x, gamma)
+    else:
+        x = ops.layer_normalization(x, gamma, beta, epsilon=epsilon)
+    return ops.reshape(x, shape) if is_stacked else x
 
 
 def _layer_norm(epsilon: float) -> Callable:
@@ -99,11 +119,12 @@ def _layer_norm(epsilon: float) -> Callable:
             mean = ops.mean(scaled, axis=-1, keepdims=True)
             along = ops.mean(scaled * normal, axis=-1, keepdims=True)
             x_gradient = (scaled - mean - normal * along) * inverse
-            axes = tuple(range(len(x.shape) - 1))
+            is_stacked = len(gamma.shape) > 1
+            axes = tuple(range(is_stacked, len(x.shape) - 1))
             return (
                 x_gradient,
-                ops.sum(upstream * normal, axis=axes),
-                ops.sum(upstream, axis=axes),
+                ops.sum(upstream * normal, axis=axes, keepdims=is_stacked),
+                ops.sum(upstream, axis=axes, keepdims=is_stacked),
             )
 
         return normal * gamma + beta, gradient

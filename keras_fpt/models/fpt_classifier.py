@@ -1,62 +1,21 @@
-"""The frozen pretrained transformer as a Keras model.
+"""The frozen pretrained transformer as a classifier."""
 
-This file is longer than others, since it documents one large public class.
-"""
-
-import dataclasses
-import os
-from typing import Any, Self
+from typing import Any
 
 import keras
 from keras import ops
 
-from keras_fpt import backbones, freezing, options
-from keras_fpt.compat import (
-    jax_compiler_options,
-    jax_lost_state,
-    keras_internals,
-    keras_stale_compile,
-    llama_tied_embeddings,
-    lora_merged_on_save,
-    tensorflow_trainable_shortcut,
-    torch_state_names,
-)
-from keras_fpt.layers import Readout
 from keras_fpt.models import (
-    adapters,
-    data_gate,
-    input_checks,
-    input_layers,
     label_rules,
-    low_rank,
     model_settings,
     paper_recipe,
-    quantization,
-    readings,
-    rebuilding,
-    saved_classifier,
     several_answers,
-    upstream_mask,
 )
-from keras_fpt.models.compiled_functions import (
-    CompiledFunctions,
-    changed_within,
-)
-from keras_fpt.models.cut import cut_at_embedding
-from keras_fpt.models.options import ModelOptions
-
-_HALF = ("float16", "bfloat16")
-# Options of the backbone, whose own config states them.
-_OF_BACKBONE = ("depth", "dropout", "dtype")
-
-
-def _option(name: str) -> property:
-    """A property of a model that reads one of its options."""
-    return property(lambda model: getattr(model.options, name))
+from keras_fpt.models.fpt_model import FPTModel
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
-class FPTClassifier(keras.Model):
+class FPTClassifier(FPTModel):
     """A language model's frozen blocks between a new input and output layer.
 
     The backbone is cut at its token embedding. A new input layer projects
@@ -129,18 +88,11 @@ class FPTClassifier(keras.Model):
     as Universal Computation Engines", arXiv 2103.05247.
     """
 
-    optimizer: Any  # Keras sets it in `compile`.
+    # Of the task's shape.
+    num_classes: int
+    labels_per_token: int
     # Whether no metric is the user's own.
     metrics_take_examples = True
-
-    # Read from `options`, which `set_policy` replaces.
-    policy = _option("policy")
-    readout = _option("readout")
-    learned_positions = _option("learned_positions")
-    lora_rank = _option("lora_rank")
-    quantize_mode = _option("quantize")
-    fast = _option("fast")
-    rematerialize = _option("rematerialize")
 
     def __init__(
         self,
@@ -157,196 +109,32 @@ class FPTClassifier(keras.Model):
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
-        more = {
-            name: kwargs.pop(name)
-            for name in options.names(ModelOptions)
-            if name in kwargs and name != "dtype"
-        }
-        trainable = kwargs.pop("trainable", True)
-        kwargs["dtype"] = backbones.own_dtype(backbone, kwargs.get("dtype"))
-        tensorflow_trainable_shortcut.repair()
-        # Each layer casts its inputs itself.
-        super().__init__(autocast=False, **kwargs)
-        self.supports_masking = True
-        self.compiled_functions = CompiledFunctions()
-        shape = model_settings.TaskShape(
-            num_classes,
-            input_dim,
-            vocabulary_size,
-            num_output_tokens,
-            labels_per_token,
+        super().__init__(
+            backbone,
+            model_settings.TaskShape(
+                num_classes,
+                input_dim,
+                vocabulary_size,
+                num_output_tokens,
+                labels_per_token,
+            ),
+            compile=compile,
+            policy=policy,
+            readout=readout,
+            dropout=dropout,
+            **kwargs,
         )
-        self.options = model_settings.settled(
-            ModelOptions(
-                policy=policy, readout=readout, dropout=dropout, **more
-            )
-        )
-        trained = freezing.parse_policy(self.policy)
-
-        # === Layers ===
-        if self.options.depth is not None:
-            backbone = rebuilding.with_depth(backbone, self.options.depth)
-        if dropout is not None:
-            backbone = rebuilding.with_dropout(backbone, dropout)
-        llama_tied_embeddings.complete_config(backbone)
-        backbone = rebuilding.owned(backbone, self)
-        self.backbone = backbone
-        self.low_rank_state = lora_merged_on_save.LowRankState(backbone)
-        # Not a layer, so that Keras does not track it: its weights belong to
-        # the backbone already.
-        self.cut = cut_at_embedding(
-            backbone, readout == "pooled", self.fast, self.rematerialize
-        )
-        if self.rematerialize and self.cut.fast is None:
-            raise ValueError(
-                "rematerialize=True needs fast=True and the blocks of GPT-2, "
-                "OPT, BERT or those like it, and a readout of tokens; "
-                f"received a {type(backbone).__name__}."
-            )
-        norm = None
-        if self.options.input_scale is not None:
-            norm = input_layers.embedding_norm(backbone, self.cut.width)
-        if self.quantize_mode is not None:
-            quantization.quantize_frozen(self, self.quantize_mode)
-        quantization.check_policy(backbone, self.policy)
-        quantization.resolve_policies(backbone)
-        if "low_rank" in trained:
-            low_rank.add_low_rank(self, self.lora_rank)
-        width, dtype = self.cut.width, backbone.dtype_policy
-        self.input_layer = input_layers.project_tokens(
-            shape, width, dtype, self.options.embedding_init, norm
-        )
-        self.input_dropout_layer = None
-        if self.options.input_dropout and vocabulary_size is None:
-            self.input_dropout_layer = keras.layers.Dropout(
-                self.options.input_dropout, dtype=dtype, name="input_dropout"
-            )
-        self.position_layer = None
-        if self.learned_positions is not None:
-            self.position_layer = input_layers.add_positions(
-                self.learned_positions, width, dtype
-            )
-        self.readout_layer = Readout(readout, num_output_tokens, dtype=dtype)
-        self.output_layer = input_layers.project_states(
-            labels_per_token * num_classes,
-            self.cut.hidden_dim,
-            input_layers.output_dtype(dtype),
-            self.options.output_init,
-        )
-
-        # === Config ===
-        self.num_classes = num_classes
-        self.input_dim = input_dim
-        self.vocabulary_size = vocabulary_size
-        self.num_output_tokens = num_output_tokens
-        self.labels_per_token = labels_per_token
-        limits = (
-            getattr(backbone, "max_sequence_length", None),
-            self.learned_positions,
-        )
-        self.max_sequence_length = min(filter(None, limits), default=None)
-
-        freezing.apply_policy(self, self.policy)
-        if not trainable:
-            self.trainable = False
-        if vocabulary_size is not None:
-            self.build((None, None))
-        elif input_dim is not None:
-            self.build((None, None, input_dim))
-        torch_state_names.accept_other_names(self)
-        if compile:
-            self.compile()
 
     @property
     def num_answers(self) -> int:
         """The number of labels of each example."""
         return self.num_output_tokens * self.labels_per_token
 
-    def build(self, input_shape: Any) -> None:
-        """Builds the input layer, from the shape of the tokens.
-
-        Args:
-            input_shape: shape of the tokens, or a dict of shapes.
-        """
-        if isinstance(input_shape, dict):
-            input_shape = input_shape["tokens"]
-        input_checks.check_shapes(self, input_shape)
-        if self.vocabulary_size is None:
-            self.input_dim = input_shape[-1]
-        self.input_layer.build(tuple(input_shape))
-        self.built = True
-
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        x = data_gate.called_with(self, x)
-        with jax_lost_state.waiting(self):
-            return super().__call__(x, *args, **kwargs)
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        return self.answers(self.read_states(x, training))
-
-    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
-        if type(self).call is not FPTClassifier.call:
-            return super().compute_output_spec(x, training=training)
-        # Keras would call the network with sequences of some length that the
-        # backbone may not have positions for.
-        shape = input_checks.unpack(x)[0].shape
-        input_checks.check_shapes(self, shape)
+    @property
+    def answer_shape(self) -> tuple[int, ...]:
+        """The shape of the logits of one example."""
         answers = () if self.num_answers == 1 else (self.num_answers,)
-        dtype = self.output_layer.compute_dtype
-        return keras.KerasTensor(
-            (shape[0], *answers, self.num_classes),
-            "float32" if dtype in _HALF else dtype,
-        )
-
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """No mask: the logits have no axis of tokens."""
-
-    def read_states(self, x: Any, training: bool | None = None) -> Any:
-        """The hidden states that the output layer reads.
-
-        Args:
-            x: as the model's call takes it.
-            training: bool.
-
-        Returns:
-            Float tensor `(batch, num_output_tokens, dim)`.
-        """
-        embeddings, mask, real = self.embed(x, training)
-        read = self.readout_layer.token_indices(real)
-        hidden = self.cut(embeddings, mask, read, training)
-        return self.readout_layer(hidden, real) if read is None else hidden
-
-    def embed(
-        self, x: Any, training: bool | None = None
-    ) -> tuple[Any, Any, Any]:
-        """Embeddings, the `padding_mask` or `None`, and 1 per real token."""
-        x, mask = input_checks.unpack(x)
-        upstream = keras_internals.mask_of(x)
-        input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
-        if mask is not None or upstream is not None:
-            input_checks.check_padding(self.cut)
-        if mask is not None:
-            mask = ops.cast(mask, "int32")
-        if upstream is not None:
-            kept = upstream if mask is None else upstream & (mask > 0)
-            data_gate.check_upstream_mask(self, kept)
-            x, mask = upstream_mask.move_to_front(x, kept)
-        embeddings = self.input_layer(x)
-        if self.input_dropout_layer is not None:
-            embeddings = self.input_dropout_layer(embeddings, training=training)
-        is_checked = mask is None or data_gate.is_checked(mask)
-        if upstream is not None or not is_checked:
-            embeddings = upstream_mask.nan_where_wrong(
-                embeddings, mask, self.num_output_tokens
-            )
-            # Other numbers would count as tokens that are not there.
-            mask = ops.cast(mask != 0, "int32")
-        if self.position_layer is not None:
-            embeddings = embeddings + self.position_layer(embeddings)
-        real = mask
-        if mask is None:
-            real = ops.ones(ops.shape(x)[:2], dtype="int32")
-        return embeddings, mask, real
+        return (*answers, self.num_classes)
 
     def answers(self, hidden: Any) -> Any:
         """The logits that the output layer computes from hidden states.
@@ -357,9 +145,7 @@ class FPTClassifier(keras.Model):
         Returns:
             What the model's call returns.
         """
-        logits = self.output_layer(hidden)
-        if keras.backend.standardize_dtype(logits.dtype) in _HALF:
-            logits = ops.cast(logits, "float32")
+        logits = self.project(hidden)
         if self.num_answers == 1:
             return logits[:, 0]
         return ops.reshape(logits, (-1, self.num_answers, self.num_classes))
@@ -389,10 +175,6 @@ class FPTClassifier(keras.Model):
                 paper's loss, `jit_compile` is by default `False` on
                 TensorFlow.
         """
-        if optimizer == "auto":
-            optimizer = paper_recipe.paper_optimizer()
-            if self.variable_dtype == "float16":
-                optimizer.epsilon = 1e-7  # 1e-8 is 0 there.
         if metrics == "auto":
             accuracy = paper_recipe.paper_metrics(self.num_classes)
             metrics = accuracy if loss == "auto" else None
@@ -404,189 +186,9 @@ class FPTClassifier(keras.Model):
         self.metrics_take_examples = several_answers.metrics_take_examples(
             metrics, weighted_metrics
         )
-        keras_stale_compile.forget(self)
         super().compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
         )
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        # Keras leaves this to models that override `compile`.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    # === Trainable weights ===
-
-    @property
-    def trainable(self) -> bool:
-        """Whether anything trains. `True` trains what the policy names.
-
-        A change holds from the next step of `fit` on.
-        """
-        return keras.Model.trainable.fget(self)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        with changed_within(self):
-            keras.Model.trainable.fset(self, value)
-            if value:  # Keras would unfreeze every weight.
-                freezing.apply_policy(self, self.policy)
-
-    def set_policy(self, policy: str) -> None:
-        """Changes which parameter groups train.
-
-        It may be called by a callback, and then holds from the next step of
-        `fit` on. Weights keep their values, and `trainable` flags that were
-        set by hand are those of the policy again. The optimizer keeps its
-        settings but loses its state, which belongs to the weights that trained
-        before. A larger model with this one as a layer must be compiled again.
-
-        Args:
-            policy: string. See `keras_fpt.freezing.parse_policy`.
-
-        Raises:
-            ValueError: the policy or a group is unknown, or its weights are
-                quantized.
-        """
-        quantization.check_policy(self.backbone, policy)
-        with changed_within(self):
-            if "low_rank" in freezing.parse_policy(policy):
-                low_rank.add_low_rank(self, self.lora_rank)
-            self.options = dataclasses.replace(self.options, policy=policy)
-            keras.Model.trainable.fset(self, True)
-            freezing.apply_policy(self, policy)
-
-    def quantize(
-        self, mode: str, config: Any = None, filters: Any = None
-    ) -> None:
-        """Stores the matrices that the policy freezes as small integers.
-
-        It is the option `quantize`, for a model that exists already: new
-        layers, biases, norms and activations keep their precision.
-
-        Args:
-            mode: string, `"int8"` or `"int4"`.
-            config: must be `None`, and `filters` too: what else Keras can
-                quantize would be lost when the model is saved.
-
-        Raises:
-            ValueError: another argument is given, the mode is unknown, the
-                model has low-rank weights, or nothing is frozen.
-        """
-        quantization.check_arguments(self, mode, config, filters)
-        with changed_within(self):
-            quantization.quantize_frozen(self, mode)
-            self.options = dataclasses.replace(self.options, quantize=mode)
-
-    parameter_report = freezing.parameter_report
-
-    # === Training ===
-
-    fit = data_gate.fit
-    evaluate = data_gate.evaluate
-    predict = data_gate.predict
-    train_on_batch = data_gate.train_on_batch
-    test_on_batch = data_gate.test_on_batch
-    predict_on_batch = data_gate.predict_on_batch
     compute_loss = several_answers.compute_loss
     compute_metrics = several_answers.compute_metrics
-    get_metrics_result = several_answers.get_metrics_result
-
-    def make_train_function(self, force: bool = False) -> None:
-        self.compiled_functions.drop_stale(self, "train_function")
-        # On TensorFlow, Keras lets the first step make the optimizer's slots,
-        # for which that step would be traced twice.
-        if self.built and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
-        with jax_compiler_options.jitted_for_memory():
-            return super().make_train_function(force)
-
-    def make_test_function(self, force: bool = False) -> Any:
-        self.compiled_functions.drop_stale(self, "test_function")
-        return super().make_test_function(force)
-
-    def make_predict_function(self, force: bool = False) -> Any:
-        self.compiled_functions.drop_stale(self, "predict_function")
-        return super().make_predict_function(force)
-
-    # === Readings ===
-
-    attention_scores = readings.attention_scores
-    frozen_features = readings.frozen_features
-    feature_head = readings.feature_head
-
-    # === Saving ===
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "backbone": keras.saving.serialize_keras_object(self.backbone),
-            **self.head_config(),
-            **{
-                name: getattr(self.options, name)
-                for name in options.names(ModelOptions)
-                if name not in _OF_BACKBONE
-            },
-            "trainable": self.trainable,
-            "changed_flags": freezing.changed_flags(self),
-            "low_rank": low_rank.enabled(self.backbone),
-        }
-
-    def head_config(self) -> dict[str, Any]:
-        """The arguments of the constructor that adapters and presets store."""
-        return model_settings.settings_of(self)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        config = dict(config)
-        # Backbones are registered with Keras when they are imported.
-        import keras_fpt.models.attention_backbone
-        import keras_fpt.models.lstm_backbone  # noqa: F401
-
-        config["backbone"] = keras.saving.deserialize_keras_object(
-            config["backbone"]
-        )
-        flags = config.pop("changed_flags", {})
-        lora = config.pop("low_rank", {})
-        model = cls(**config)
-        low_rank.enable(model.backbone, lora)
-        freezing.set_flags(model, flags)
-        return model
-
-    @classmethod
-    def from_preset(
-        cls,
-        preset: str | os.PathLike[str],
-        load_weights: bool = True,
-        task: Any = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Builds a classifier on a pretrained backbone.
-
-        Args:
-            preset: string. A packaged name (`keras_fpt.presets.names()`), a
-                KerasHub name, `"hf://..."`, `"kaggle://..."`, or a local
-                KerasHub or Hugging Face folder.
-            load_weights: bool. `False` draws the backbone's weights from
-                GPT-2's initial distribution instead: the `random` arm.
-            task: a `keras_fpt.tasks.Task`, for the shapes, the number of
-                classes and the dropout rate.
-            **kwargs: arguments of `FPTClassifier`, which take precedence over
-                the task's; `seed` for random weights (default 0); `dtype` of
-                the backbone. The default dropout rate is the task's, or 0.1.
-
-        Returns:
-            An `FPTClassifier`.
-
-        Raises:
-            ValueError: the preset is unknown, or cannot be reached or read.
-            FileNotFoundError: a preset folder lacks a file.
-        """
-        return saved_classifier.from_preset(
-            cls, preset, load_weights, task, kwargs
-        )
-
-    save_to_preset = saved_classifier.save_to_preset
-    save_adapter = adapters.save_adapter
-    load_adapter = adapters.load_adapter
-    export = saved_classifier.export

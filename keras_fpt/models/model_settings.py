@@ -58,6 +58,11 @@ class TaskShape:
                 f"received {self.input_dim} and {self.vocabulary_size}."
             )
 
+    @property
+    def units(self) -> int:
+        """How many numbers the output layer gives for each token it reads."""
+        return self.labels_per_token * self.num_classes
+
 
 _CHOICES = {
     "embedding_init": ("orthogonal", "normal"),

@@ -40,8 +40,18 @@ def row(cell, **values):
 def test_the_plan_has_each_cell_once_and_the_main_ones_first(accelerator):
     cells = accelerator.plan(["torch", "jax"])
     assert len(cells) == len(set(cells))
-    assert {cell.kind for cell in cells} == {"step", "features", "runs"}
-    first = {(cell.model, cell.tokens) for cell in cells[:15]}
+    kinds = {"step", "features", "runs", "stack"}
+    assert {cell.kind for cell in cells} == kinds
+    first = [(cell.backend, cell.kind, cell.runs) for cell in cells[:10]]
+    assert first == [
+        (backend, *rest)
+        for backend in ("torch", "jax")
+        for rest in (
+            *(("runs", 1), ("runs", 8)),
+            *(("stack", 1), ("stack", 8), ("stack", 32)),
+        )
+    ]
+    first = {(cell.model, cell.tokens) for cell in cells[10:25]}
     assert first == {("base", 64), ("base", 512), ("base", 1024)}
     references = [cell for cell in cells if cell.system == "reference"]
     assert {cell.backend for cell in references} == {"torch"}
@@ -100,6 +110,54 @@ def test_the_table_has_ratios_and_what_ran_out_of_memory(accelerator):
     assert cells[8:11] == ["2.00", "", "25.0 %"]
     assert "| `plain_keras` | jax | out of memory |" in text
     assert "jax 1.0 on card (`XLA_FLAGS=--fast`), torch 1.0 on card." in text
+
+
+@pytest.mark.backend_free
+def test_the_table_has_the_times_of_runs_and_what_one_step_for_all_gains(
+    accelerator,
+):
+    def times(cell, seconds, ready):
+        return row(
+            cell,
+            seconds=seconds,
+            ready_seconds=ready,
+            training_seconds=seconds - ready,
+            steps_per_run=10,
+        )
+
+    rows = [
+        times(accelerator.one_by_one("jax", 1), 9.0, 5.0),
+        times(accelerator.one_by_one("jax", 8), 64.0, 32.0),
+        times(accelerator.in_one_step("jax", 32), 16.0, 8.0),
+        row(accelerator.in_one_step("jax", 8), error="out of memory"),
+        times(accelerator.in_one_step("torch", 8), 16.0, 8.0),
+    ]
+    text = accelerator.accelerator_table.tables(rows)
+    found = [line for line in text.splitlines() if "| bfloat16 |" in line]
+    # The eight that were trained one by one took 8 s and 4 s each.
+    assert found == [
+        "| jax | bfloat16 | 1 | one by one | 10 | 9.0 | 5.0 | 400.00 "
+        "| 1.00 | 1.00 |",
+        "| jax | bfloat16 | 8 | one by one | 10 | 64.0 | 32.0 | 400.00 "
+        "| 1.00 | 1.00 |",
+        "| jax | bfloat16 | 32 | in one step | 10 | 16.0 | 8.0 | 25.00 "
+        "| 16.00 | 16.00 |",
+        "| jax | bfloat16 | 8 | in one step | out of memory |  |  |  |  |  |",
+        "| torch | bfloat16 | 8 | in one step | 10 | 16.0 | 8.0 | 100.00 "
+        "|  |  |",
+    ]
+
+
+@pytest.mark.slow  # They are runs of a packaged preset.
+def test_runs_in_one_step_are_measured(accelerator):
+    cell = dataclasses.replace(
+        accelerator.in_one_step(keras.backend.backend(), 2),
+        precision="float32",
+    )
+    found = accelerator.accelerator_cells.measure(cell, smoke=True)
+    assert 0 < found["built_seconds"] < found["ready_seconds"]
+    total = found["ready_seconds"] + found["training_seconds"]
+    assert found["seconds"] == pytest.approx(total)
 
 
 def test_a_cell_is_measured(accelerator):
