@@ -68,6 +68,8 @@ _CHOICES = {
     "embedding_init": ("orthogonal", "normal"),
     "input_scale": ("pretrained",),
     "output_init": ("glorot", "pytorch"),
+    "channel_independent": ("concat", "mean"),
+    "output_norm": ("layer", "batch"),
 }
 
 
@@ -95,14 +97,67 @@ def settled(given: ModelOptions) -> ModelOptions:
         given,
         policy="fpt" if given.policy is None else given.policy,
         learned_positions=None if positions is False else positions,
+        # Other readouts take sequences of any length.
+        sequence_length=(
+            given.sequence_length if given.readout == "flatten" else None
+        ),
     )
     _require_integers(0, depth=filled.depth)
     _require_integers(
         1,
         learned_positions=filled.learned_positions,
         lora_rank=filled.lora_rank,
+        patch_size=filled.patch_size,
+        patch_stride=filled.patch_stride,
+        sequence_length=filled.sequence_length,
     )
+    size = filled.patch_size or 1
+    if (filled.patch_stride or size) > size:
+        raise ValueError(
+            f"Expected a patch_stride of at most the patch_size of {size}, so "
+            f"that no step is left out, but received {filled.patch_stride}."
+        )
     return filled
+
+
+def check_series_options(chosen: ModelOptions, shape: TaskShape) -> None:
+    """Checks that a task's tokens fit the options for series.
+
+    Args:
+        chosen: `ModelOptions`.
+        shape: a `TaskShape`.
+
+    Raises:
+        ValueError: they do not.
+    """
+    used = [
+        name
+        for name, off in (
+            ("patch_size", (None, 1)),
+            ("instance_norm", (False,)),
+            ("channel_independent", (None,)),
+        )
+        if getattr(chosen, name) not in off
+    ]
+    if used and shape.vocabulary_size is not None:
+        raise ValueError(
+            f"{used[0]}={getattr(chosen, used[0])} is for tokens that are "
+            "vectors, but the model has vocabulary_size="
+            f"{shape.vocabulary_size}. Leave it out."
+        )
+    if shape.num_output_tokens > 1:
+        for name in used:
+            if name != "instance_norm":
+                raise ValueError(
+                    f"{name}={getattr(chosen, name)} is for one answer to a "
+                    "series, but the model answers each of its last "
+                    f"{shape.num_output_tokens} tokens. Leave it out."
+                )
+    if chosen.channel_independent is not None and chosen.readout == "pooled":
+        raise ValueError(
+            "channel_independent joins hidden states of tokens. Use "
+            "readout='last', 'mean' or 'flatten'."
+        )
 
 
 _SIZES = [field.name for field in dataclasses.fields(TaskShape)]

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fpt import freezing
 from keras_fpt.files import checkpoints
 from keras_fpt.models import exporting, head_file, model_settings, quantization
 from keras_fpt.models.paper_recipe import default_dropout
@@ -140,10 +141,9 @@ def export(
 
 
 def _head_variables(model: Any) -> dict[str, Any]:
-    layers = (model.input_layer, model.position_layer, model.output_layer)
     return {
         f"{layer.name}/{variable.name}": variable
+        for layers in freezing.new_layers(model).values()
         for layer in layers
-        if layer is not None
         for variable in layer.weights
     }

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_fpt.models import FPTClassifier, default_dropout, paper_optimizer
-from keras_fpt.runs import lengths
+from keras_fpt.runs import lengths, patching
 from keras_fpt.runs.resolved import ResolvedRun
 
 
@@ -19,9 +19,9 @@ def make_backbone(run: ResolvedRun) -> Any:
     Raises:
         FileNotFoundError, ValueError: the preset cannot be loaded.
     """
-    return run.arm.make_backbone(
-        run.preset, run.task, run.draw, run.model.dtype
-    )
+    length = patching.num_tokens(run.task, run.model)
+    task = dataclasses.replace(run.task, sequence_length=length)
+    return run.arm.make_backbone(run.preset, task, run.draw, run.model.dtype)
 
 
 def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
@@ -39,10 +39,13 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
     if run.config.model.dropout is None:
         rate = default_dropout(backbone, options.dropout)
         options = dataclasses.replace(options, dropout=rate)
+    size = patching.patch_size(run, backbone)
+    options = dataclasses.replace(
+        options, patch_size=size, sequence_length=task.sequence_length
+    )
     if options.learned_positions is True:
-        options = dataclasses.replace(
-            options, learned_positions=task.sequence_length
-        )
+        length = patching.num_tokens(task, options)
+        options = dataclasses.replace(options, learned_positions=length)
     arguments = dataclasses.asdict(options)
     del arguments["dtype"]  # The backbone has it.
     model = FPTClassifier(

@@ -102,12 +102,15 @@ class ResolvedRun:
         )
 
     def as_built(self, model: FPTClassifier) -> Self:
-        """The run with the dropout rate that its model has.
+        """The run with the dropout rate and patch size that its model has.
 
-        That is 0 if no rate was given and the backbone has no dropout.
+        The rate is 0 if none was given and the backbone has no dropout; the
+        patch size is that of `patching.patch_size`.
         """
         built = dataclasses.replace(
-            self.model, dropout=model.options.dropout or 0.0
+            self.model,
+            dropout=model.options.dropout or 0.0,
+            patch_size=model.options.patch_size,
         )
         return dataclasses.replace(self, model=built)
 
