@@ -62,11 +62,15 @@ def train(
         raise ValueError("Say with --output which run to resume or overwrite.")
     load_backend()
     from keras_fpt import distribution as distributions
-    from keras_fpt import runs, studies
+    from keras_fpt import runs, studies, tasks
 
-    config = RunConfig(task, options=given_options(options)).with_settings(
-        **settings
-    )
+    chosen = given_options(options)
+    # One flag for both: images have patches of pixels, series of steps.
+    if tasks.takes_option(task, "patch_size", chosen):
+        settings["patch_size"] = None
+    else:
+        chosen.pop("patch_size", None)
+    config = RunConfig(task, options=chosen).with_settings(**settings)
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)

@@ -175,8 +175,9 @@ def save_state(
     """Saves what training has changed.
 
     That is the trainable variables, the optimizer's variables, the moving
-    averages of batch normalizations, and the states of random generators: those of Keras and, on PyTorch, the global ones,
-    which Keras uses for dropout. Frozen weights are not saved.
+    averages of batch normalizations, and the states of random generators: those
+    of Keras and, on PyTorch, the global ones, which Keras uses for dropout.
+    Frozen weights are not saved.
 
     Args:
         path: the file's path; its folder must exist.

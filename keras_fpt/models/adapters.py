@@ -146,9 +146,7 @@ def _check_sizes(
     labels = settings["labels_per_token"] * settings["num_classes"]
     tokens = settings["vocabulary_size"]
     if settings["input_dim"]:
-        tokens = series_front.of_settings(settings).width(
-            settings["input_dim"]
-        )
+        tokens = series_front.of_settings(settings).width(settings["input_dim"])
     expected = [("output/1", 0, labels), ("input/0", 0, tokens)]
     if settings["learned_positions"] is not None:
         expected.append(("positions/0", 0, settings["learned_positions"]))

@@ -167,9 +167,7 @@ class FPTModel(keras.Model):
             self.options.output_norm, output_dtype
         )
         # Of some readouts and channels it follows from the first batch.
-        states_width = self.states_width(
-            self.sequence_length, shape.input_dim
-        )
+        states_width = self.states_width(self.sequence_length, shape.input_dim)
         self.output_layer = input_layers.project_states(
             shape.units, states_width, output_dtype, self.options.output_init
         )

@@ -129,7 +129,8 @@ def _check_length(model: Any, length: int | None) -> None:
         return
     limit = model.max_sequence_length
     if limit is not None and length > limit:
-        more = "" if model.vocabulary_size else ", e.g. with a larger patch_size"
+        is_series = model.vocabulary_size is None
+        more = ", e.g. with a larger patch_size" if is_series else ""
         raise ValueError(
             f"Expected sequences of at most {limit} tokens, the positions "
             f"that the backbone has, but received {length}. Cut the "

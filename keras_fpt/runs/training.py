@@ -190,9 +190,11 @@ def _check_same_step(recorder: Recorder) -> None:
 def _read_finished(
     run: ResolvedRun, run_folder: str | os.PathLike[str], test: bool
 ) -> dict[str, Any]:
-    saved_dropout = folder.read_config(run_folder).model.dropout
-    if run.config.model.dropout is None and saved_dropout == 0:
-        # The rate of a run that chose none depends on its backbone.
+    saved, chosen = folder.read_config(run_folder).model, run.config.model
+    if (chosen.dropout is None and saved.dropout == 0) or (
+        chosen.patch_size is None and saved.patch_size is not None
+    ):
+        # What a run has not chosen depends on its backbone.
         run = run.as_built(build_model(run))
     folder.check_same_config(run_folder, run)
     manifest.check_files(run, run_folder)
@@ -322,6 +324,13 @@ def _log_start(
         f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
         f"{trained:,} of {total:,} parameters train."
     )
+    if run.config.model.patch_size is None and model.options.patch_size:
+        LOGGER.info(
+            f"Patches: each token joins {model.options.patch_size:,} steps, so "
+            f"that the longest sequence, of {run.task.sequence_length:,}, has "
+            f"{model.front.num_tokens(run.task.sequence_length):,} tokens. "
+            "Another size: --patch-size."
+        )
     if run.config.cache_features:
         LOGGER.info(
             "The frozen features of the training examples are computed once, "
