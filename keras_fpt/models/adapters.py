@@ -117,21 +117,22 @@ def read(
         FileNotFoundError: the file does not exist.
         ValueError: the file is damaged, or not an adapter.
     """
-    arrays, header = _read(path)
-    _check_sizes(arrays, header["model"], path)
+    arrays, header, settings = _read(path)
+    _check_sizes(arrays, settings, path)
     return arrays, header
 
 
 def _read(
     path: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]:
+    """The arrays, the header and the checked settings of an adapter file."""
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    header["model"] = model_settings.check_settings(header.get("model"), path)
+    settings = model_settings.check_settings(header.get("model"), path)
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
-    return arrays, header
+    return arrays, header, settings
 
 
 def _check_sizes(
@@ -157,6 +158,8 @@ def _check_sizes(
                 f"`{path}` is not complete: its header says {size} for "
                 f"`{name}`, but the array has shape {shape}."
             )
+    if "output/0" not in arrays:
+        raise ValueError(f"`{path}` is not complete: it lacks `output/0`.")
     joined = series_front.of_settings(settings).num_joined(
         settings["sequence_length"], settings["input_dim"]
     )
@@ -215,9 +218,8 @@ def prepare(
     Raises:
         FileNotFoundError, ValueError: see `load_adapter`.
     """
-    arrays, header = _read(path)
-    settings = header["model"]
-    _require_same_model(model, path, header)
+    arrays, header, settings = _read(path)
+    _require_same_model(model, path, header, settings)
     _check_sizes(arrays, settings, path)
     policy = settings["policy"]
     has_low_rank = "low_rank" in freezing.parse_policy(policy)
@@ -331,11 +333,14 @@ def _stored_weights(model: Any, policy: str) -> dict[str, Any]:
 
 
 def _require_same_model(
-    model: Any, path: str | os.PathLike[str], header: dict[str, Any]
+    model: Any,
+    path: str | os.PathLike[str],
+    header: dict[str, Any],
+    saved: dict[str, Any],
 ) -> None:
     """Raises a `ValueError` where a model is not the adapter's."""
-    saved = header["model"]
-    for name, value in model.head_config().items():
+    own = model_settings.complete(model.head_config())
+    for name, value in own.items():
         is_open = name in _FROM_DATA and not model.built
         if saved[name] != value and name not in _MAY_DIFFER and not is_open:
             raise ValueError(

@@ -167,13 +167,26 @@ _STORED = options.names(ModelOptions, stored=True)
 def settings_of(model: Any) -> dict[str, Any]:
     """The settings that files store: the task's sizes and stored options.
 
+    Options that the first version lacks are left out at their defaults, so
+    that earlier versions read the files of models without them.
+
     Args:
         model: an `FPTClassifier`.
     """
+    stored = {name: getattr(model.options, name) for name in _STORED}
     return {
         **{name: getattr(model, name) for name in _SIZES},
-        **{name: getattr(model.options, name) for name in _STORED},
+        **{
+            name: value
+            for name, value in stored.items()
+            if name not in _LATER or value != _LATER[name]
+        },
     }
+
+
+def complete(settings: dict[str, Any]) -> dict[str, Any]:
+    """What `settings_of` returned, with what it left out."""
+    return {**_LATER, **settings}
 
 
 _FIELDS = [*dataclasses.fields(TaskShape), *dataclasses.fields(ModelOptions)]
@@ -197,7 +210,9 @@ _SETTINGS = pydantic.TypeAdapter(
         "Settings",
         # Strict: `true` is not the integer 1.
         __config__=pydantic.ConfigDict(extra="forbid", strict=True),
-        **{name: (kind, ...) for name, kind in _TYPES.items()},
+        **{
+            name: (kind, _LATER.get(name, ...)) for name, kind in _TYPES.items()
+        },
     )
 )
 
@@ -219,7 +234,7 @@ def check_settings(
         ValueError: a setting is missing, unknown, or of another type.
     """
     if isinstance(settings, dict):
-        settings = {**_LATER, **settings}
+        settings = complete(settings)
     try:
         _SETTINGS.validate_python(settings)
     except pydantic.ValidationError as error:
