@@ -182,6 +182,7 @@ def parameter_groups(model: Any) -> dict[str, list]:
     groups: dict[str, list] = {group: [] for group in GROUPS}
     groups["input"].extend(model.input_layer.weights)
     groups["output"].extend(model.output_layer.weights)
+    groups["output"].extend(_target_weights(model))
     if model.position_layer is not None:
         groups["positions"].extend(model.position_layer.weights)
     for variable in backbones.weights_by_name(model.backbone).values():
@@ -225,7 +226,7 @@ def policy_weights(model: Any, policy: str) -> list:
     trained = parse_policy(policy)
     is_named = names_weight(model.backbone, policy)
     in_backbone = {id(v) for v in model.backbone.weights}
-    fixed = set(in_backbone)
+    fixed = in_backbone | {id(v) for v in _target_weights(model)}
     used = {id(v) for v in model.cut.weights}
     for variable in backbones.parameters_by_name(model.backbone).values():
         if id(variable) in used:
@@ -304,10 +305,17 @@ def _new_layers(model: Any) -> dict[str, Any]:
     return {group: layer for group, layer in layers.items() if layer}
 
 
+def _target_weights(model: Any) -> list:
+    """The statistics of the targets, which no policy trains."""
+    layer = model.target_layer
+    return [] if layer is None else layer.weights
+
+
 def _named_weights(model: Any) -> dict[str, Any]:
     named = {
         f"{layer.name}/{variable.name}": variable
-        for layer in _new_layers(model).values()
+        for layer in (*_new_layers(model).values(), model.target_layer)
+        if layer is not None
         for variable in layer.weights
     }
     for name, variable in backbones.weights_by_name(model.backbone).items():

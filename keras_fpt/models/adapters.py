@@ -86,12 +86,19 @@ def save_adapter(
         head_file.require_finite(arrays, path)
         header = {
             **(metadata or {}),
+            **_kind(model),
             "format": FORMAT,
             "model": model.head_config(),
             "backbone": type(model.backbone).__name__,
             "fingerprint": fingerprint(model, model.policy),
         }
     checkpoints.write_arrays(path, arrays, header)
+
+
+def _kind(model: Any) -> dict[str, str]:
+    # Files of classifiers are as those of older versions.
+    is_classifier = model.head == model_settings.TaskShape.head
+    return {} if is_classifier else {"head": model.head}
 
 
 def _require_all_stored(model: Any, stored: dict[str, Any]) -> None:
@@ -116,7 +123,7 @@ def read(
         ValueError: the file is damaged, or not an adapter.
     """
     arrays, header = _read(path)
-    _check_sizes(arrays, header["model"], path)
+    _check_sizes(arrays, header, path)
     return arrays, header
 
 
@@ -126,7 +133,9 @@ def _read(
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    header["model"] = model_settings.check_settings(header.get("model"), path)
+    header["model"] = model_settings.check_settings(
+        header.get("model"), path, model_settings.head_of(header, path)
+    )
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
     return arrays, header
@@ -134,14 +143,16 @@ def _read(
 
 def _check_sizes(
     arrays: dict[str, np.ndarray],
-    settings: dict[str, Any],
+    header: dict[str, Any],
     path: str | os.PathLike[str],
 ) -> None:
     """Checks a header's sizes against the arrays, before any layer is made.
 
     A header could ask for layers that do not fit into memory.
     """
-    labels = settings["labels_per_token"] * settings["num_classes"]
+    settings = header["model"]
+    shape = model_settings.SHAPES[model_settings.head_of(header, path)]
+    labels = shape.units_of(settings)
     tokens = settings["input_dim"] or settings["vocabulary_size"]
     expected = [("output/1", 0, labels), ("input/0", 0, tokens)]
     if settings["learned_positions"] is not None:
@@ -205,7 +216,7 @@ def prepare(
     arrays, header = _read(path)
     settings = header["model"]
     _require_same_model(model, path, header)
-    _check_sizes(arrays, settings, path)
+    _check_sizes(arrays, header, path)
     policy = settings["policy"]
     has_low_rank = "low_rank" in freezing.parse_policy(policy)
     flags = [(v, v.trainable) for v in model.backbone.weights]
@@ -304,7 +315,12 @@ def _require_same_model(
     model: Any, path: str | os.PathLike[str], header: dict[str, Any]
 ) -> None:
     """Raises a `ValueError` where a model is not the adapter's."""
-    saved = header["model"]
+    saved, head = header["model"], model_settings.head_of(header, path)
+    if head != model.head:
+        raise ValueError(
+            f"The adapter `{path}` is for a {head}, but this model is a "
+            f"{model.head}."
+        )
     for name, value in model.head_config().items():
         is_open = name == "input_dim" and not model.built
         if saved[name] != value and name not in _MAY_DIFFER and not is_open:
