@@ -183,6 +183,7 @@ def parameter_groups(model: Any) -> dict[str, list]:
     for group, layers in new_layers(model).items():
         for layer in layers:
             groups[group].extend(layer.weights)
+    groups["output"].extend(_target_weights(model))
     for variable in backbones.weights_by_name(model.backbone).values():
         groups[backbone_group(variable.path)].append(variable)
     return groups
@@ -225,7 +226,7 @@ def policy_weights(model: Any, policy: str) -> list:
     trained = parse_policy(policy)
     is_named = names_weight(model.backbone, policy)
     in_backbone = {id(v) for v in model.backbone.weights}
-    fixed = set(in_backbone)
+    fixed = in_backbone | {id(v) for v in _target_weights(model)}
     used = {id(v) for v in model.cut.weights}
     for layers in new_layers(model).values():  # The averages of a batch norm.
         for layer in layers:
@@ -315,11 +316,18 @@ def new_layers(model: Any) -> dict[str, list]:
     }
 
 
+def _target_weights(model: Any) -> list:
+    """The statistics of the targets, which no policy trains."""
+    layer = model.target_layer
+    return [] if layer is None else layer.weights
+
+
 def _named_weights(model: Any) -> dict[str, Any]:
     named = {
         f"{layer.name}/{variable.name}": variable
-        for layers in new_layers(model).values()
+        for layers in (*new_layers(model).values(), [model.target_layer])
         for layer in layers
+        if layer is not None
         for variable in layer.weights
     }
     for name, variable in backbones.weights_by_name(model.backbone).items():

@@ -88,12 +88,19 @@ def save_adapter(
         head_file.require_finite(arrays, path)
         header = {
             **(metadata or {}),
+            **_kind(model),
             "format": FORMAT,
             "model": model.head_config(),
             "backbone": type(model.backbone).__name__,
             "fingerprint": fingerprint(model, model.policy),
         }
     checkpoints.write_arrays(path, arrays, header)
+
+
+def _kind(model: Any) -> dict[str, str]:
+    # Files of classifiers are as those of older versions.
+    is_classifier = model.head == model_settings.TaskShape.head
+    return {} if is_classifier else {"head": model.head}
 
 
 def _require_all_stored(model: Any, stored: dict[str, Any]) -> None:
@@ -118,7 +125,7 @@ def read(
         ValueError: the file is damaged, or not an adapter.
     """
     arrays, header, settings = _read(path)
-    _check_sizes(arrays, settings, path)
+    _check_sizes(arrays, header, settings, path)
     return arrays, header
 
 
@@ -129,7 +136,9 @@ def _read(
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    settings = model_settings.check_settings(header.get("model"), path)
+    settings = model_settings.check_settings(
+        header.get("model"), path, model_settings.head_of(header, path)
+    )
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
     return arrays, header, settings
@@ -137,6 +146,7 @@ def _read(
 
 def _check_sizes(
     arrays: dict[str, np.ndarray],
+    header: dict[str, Any],
     settings: dict[str, Any],
     path: str | os.PathLike[str],
 ) -> None:
@@ -144,7 +154,8 @@ def _check_sizes(
 
     A header could ask for layers that do not fit into memory.
     """
-    labels = settings["labels_per_token"] * settings["num_classes"]
+    shape = model_settings.SHAPES[model_settings.head_of(header, path)]
+    labels = shape.units_of(settings)
     tokens = settings["vocabulary_size"]
     if settings["input_dim"]:
         tokens = series_front.of_settings(settings).width(settings["input_dim"])
@@ -220,7 +231,7 @@ def prepare(
     """
     arrays, header, settings = _read(path)
     _require_same_model(model, path, header, settings)
-    _check_sizes(arrays, settings, path)
+    _check_sizes(arrays, header, settings, path)
     policy = settings["policy"]
     has_low_rank = "low_rank" in freezing.parse_policy(policy)
     flags = [(v, v.trainable) for v in model.backbone.weights]
@@ -339,6 +350,12 @@ def _require_same_model(
     saved: dict[str, Any],
 ) -> None:
     """Raises a `ValueError` where a model is not the adapter's."""
+    head = model_settings.head_of(header, path)
+    if head != model.head:
+        raise ValueError(
+            f"The adapter `{path}` is for a {head}, but this model is a "
+            f"{model.head}."
+        )
     own = model_settings.complete(model.head_config())
     for name, value in own.items():
         is_open = name in _FROM_DATA and not model.built

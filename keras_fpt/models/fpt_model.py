@@ -65,8 +65,8 @@ class FPTModel(keras.Model):
 
     Args:
         backbone: a KerasHub text backbone.
-        shape: `model_settings.TaskShape`, the sizes of the task. Each of its
-            fields becomes an attribute of the model.
+        shape: `model_settings.TaskShape`, or the like: what the model must
+            know about its task. Each field becomes an attribute.
         compile: bool, whether to compile the model with the paper's recipe.
         **kwargs: the options of `keras_fpt.models.ModelOptions`, and arguments
             of `keras.Model`.
@@ -80,6 +80,12 @@ class FPTModel(keras.Model):
     input_dim: int | None
     vocabulary_size: int | None
     num_output_tokens: int
+    # What the model is called in files, a key of `model_settings.SHAPES`.
+    head: str
+    # How many labels an example has, and how many numbers a label that is not
+    # the number of a class.
+    num_answers: Any
+    label_size: Any
 
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")
@@ -94,7 +100,7 @@ class FPTModel(keras.Model):
     def __init__(
         self,
         backbone: Any,
-        shape: model_settings.TaskShape,
+        shape: Any,
         *,
         compile: bool = True,
         **kwargs: Any,
@@ -173,8 +179,10 @@ class FPTModel(keras.Model):
         )
         if self.output_norm_layer is not None and states_width is not None:
             self.output_norm_layer.build((None, None, states_width))
+        self.target_layer = self.make_target_layer(shape)
 
         # === Config ===
+        self.task_shape = shape
         for field in dataclasses.fields(shape):
             setattr(self, field.name, getattr(shape, field.name))
         limits = (
@@ -204,6 +212,21 @@ class FPTModel(keras.Model):
     @property
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of what the model returns for one example."""
+        raise NotImplementedError
+
+    def make_target_layer(self, shape: Any) -> Any:
+        """A layer that is never trained, from answers to the user's units.
+
+        Args:
+            shape: as the constructor takes it.
+
+        Returns:
+            A layer, or `None`.
+        """
+        return None
+
+    def label_rule(self) -> Any:
+        """What labels the model takes: a `label_rules.LabelRule`."""
         raise NotImplementedError
 
     def build(self, input_shape: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from keras_fpt.models import arrays, label_checks, label_rules
+from keras_fpt.models import arrays, label_checks
 from keras_fpt.models.label_rules import LabelRule
 
 # The largest finite number of each type that tokens are cast to.
@@ -25,9 +25,10 @@ class Expected:
     It holds no model, so that it can be sent to processes that load data.
 
     Args:
-        num_classes, input_dim, vocabulary_size, num_output_tokens,
-            num_answers, max_sequence_length, sequence_length, readout,
-            masks_padding: as the model has them.
+        num_classes: int, the model's `label_size`: classes, or targets.
+        input_dim, vocabulary_size, num_output_tokens, num_answers,
+            max_sequence_length, sequence_length, readout, masks_padding: as
+            the model has them.
         largest: float, the largest number that its tokens can be.
         labels: `LabelRule`, or `None` where labels are not used.
         needs_labels: bool, whether there must be labels.
@@ -55,13 +56,14 @@ class Expected:
             with_labels: bool, whether its labels are used.
         """
         own = (
-            *("num_classes", "input_dim", "vocabulary_size", "readout"),
+            *("input_dim", "vocabulary_size", "readout"),
             *("num_output_tokens", "num_answers", "max_sequence_length"),
             *("sequence_length", "masks_padding"),
         )
         dtypes = keras.config.floatx(), model.input_layer.compute_dtype
-        rule = label_rules.rule_of(model) if with_labels else None
+        rule = model.label_rule() if with_labels else None
         return cls(
+            num_classes=model.label_size,
             **{name: getattr(model, name) for name in own},
             largest=min(_LARGEST.get(t, np.inf) for t in dtypes),
             labels=rule,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from families import FAMILIES, draw_weights, numpy
 
-from keras_fpt import FPTClassifier
+from keras_fpt import FPTClassifier, FPTRegressor
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
@@ -252,3 +252,17 @@ class TestErrors:
     def test_formats_that_fail(self, format, tmp_path):
         with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
             export(make_model(), tmp_path, format)
+
+
+@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
+def test_a_regressor_exports_its_unit(tmp_path):
+    backbone = FAMILIES["gpt2"].build()
+    draw_weights(backbone)
+    model = FPTRegressor(backbone, input_dim=3, quantiles=(0.1, 0.5, 0.9))
+    model.adapt(np.array([1000.0, 1200.0, 1500.0]))
+    expected = model.predict(X, verbose=0)
+    assert expected.min() > 100
+    shape = FORMATS["onnx"]
+    path = export(model, tmp_path, "onnx", signature(*shape, with_mask=False))
+    outputs = run_onnx(path, {"tokens": X})
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4)
