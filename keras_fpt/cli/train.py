@@ -138,6 +138,11 @@ def _print_summary(metrics: dict[str, Any]) -> None:
     for split in splits:
         table.add_column(split, justify="right")
     for metric, label, form in (
+        ("rmse", "RMSE", ".4g"),
+        ("mae", "MAE", ".4g"),
+        ("r2", "R2", ".4f"),
+        ("floor_rmse", "RMSE of the mean", ".4g"),
+        ("floor_mae", "MAE of the median", ".4g"),
         ("accuracy", "accuracy", ".2%"),
         ("top_5_accuracy", "top-5 accuracy", ".2%"),
         ("majority_accuracy", "majority class", ".2%"),

@@ -172,6 +172,11 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
+    if run.task.is_regression and run.config.cache_features:
+        raise ValueError(
+            f"The task '{run.task.name}' is a regression, for which features "
+            "cannot be cached. Leave out cache_features (--cache-features)."
+        )
     if not run.arm.takes_init and run.draw != Draw(run.seed):
         drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]
         raise ValueError(

@@ -204,7 +204,7 @@ def _read_finished(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
     )
     metrics = folder.read_metrics(run_folder)
-    if test and "test_accuracy" not in metrics:
+    if test and not folder.is_tested(metrics):
         LOGGER.info("Evaluating on test.")
         tested, examples = test_metrics(run, load_model(run, run_folder))
         metrics |= tested
@@ -319,7 +319,7 @@ def _log_start(
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
     LOGGER.info(f"Task {run.task.name}: {run.task.description}.")
-    LOGGER.info(_class_balance(run.task))
+    LOGGER.info(_describe_answers(run.task))
     LOGGER.info(
         f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
         f"{trained:,} of {total:,} parameters train."
@@ -343,8 +343,15 @@ def _log_start(
     )
 
 
-def _class_balance(task: Task) -> str:
-    """The shares of the classes in train, and the majority baseline."""
+def _describe_answers(task: Task) -> str:
+    """The shares of classes, or the targets, in train, and a baseline."""
+    if task.is_regression:
+        floors = task.target_floors("validation")
+        return (
+            f"Targets of train: {task.describe_targets('train')}. Baseline: "
+            "always predicting the mean has an RMSE of "
+            f"{floors['floor_rmse']:.4g} on validation."
+        )
     counts = task.class_counts("train")
     baseline = (
         "Baseline: always guessing the most common class scores "

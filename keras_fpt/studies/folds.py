@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_fpt import distribution, files, runs
 from keras_fpt.runs import RunConfig
+from keras_fpt.studies import regressions
 
 LOGGER = logging.getLogger(__name__)
 SUMMARY = "folds.json"
@@ -118,6 +119,7 @@ def train_folds(
     ]
     # Bad options are errors before there is a folder.
     first = runs.resolve(configs[0] if configs else config)
+    regressions.refuse(first.task, "keras-fpt train --folds")
     if output is None:
         output = runs.folder.new_folder(first.task.name, first.arm.name)
     folder = pathlib.Path(output)

@@ -31,6 +31,7 @@ from .user_data import from_table as from_table
 from .user_data import from_wav_folder as from_wav_folder
 from .user_data import log_findings as log_findings
 from .user_data import read_new_labels as read_new_labels
+from .user_data import read_new_targets as read_new_targets
 from .user_data import reader_from_json as reader_from_json
 from .user_data import reader_to_json as reader_to_json
 from .user_data import sequences as sequences

@@ -128,6 +128,11 @@ class Task:
         return self.num_targets is not None
 
     @property
+    def main_metric(self) -> str:
+        """The metric by which runs are shown: `"accuracy"` or `"rmse"`."""
+        return "rmse" if self.is_regression else "accuracy"
+
+    @property
     def head(self) -> str:
         """What a model of the task is: a `"classifier"` or `"regressor"`."""
         return "regressor" if self.is_regression else "classifier"
@@ -182,6 +187,41 @@ class Task:
                 f"{', '.join(self.held_out_splits)}."
             )
         return self.data.held_out(split, batch_size)
+
+    def describe_targets(self, split: str) -> str:
+        """The numbers of a regression's split, in words.
+
+        Args:
+            split: string, `"train"` or one of `held_out_splits`.
+        """
+        labels = self.data.labels(split).astype(np.float64)
+        return "; ".join(
+            f"from {each.min():.6g} to {each.max():.6g}, mean "
+            f"{each.mean():.6g}, standard deviation {each.std():.6g}"
+            for each in labels.T
+        )
+
+    def target_floors(self, split: str) -> dict[str, float]:
+        """The errors of always giving one number, for a regression.
+
+        A model must be better than that. Of several targets, errors are
+        averaged as the metrics of `keras_fpt.FPTRegressor` are.
+
+        Args:
+            split: string, `"train"` or one of `held_out_splits`.
+
+        Returns:
+            Dict of `floor_rmse`, of the mean of train, and `floor_mae`, of
+            its median.
+        """
+        train = self.data.labels("train").astype(np.float64)
+        labels = self.data.labels(split).astype(np.float64)
+        squared = (labels - train.mean(axis=0)) ** 2
+        absolute = np.abs(labels - np.median(train, axis=0))
+        return {
+            "floor_rmse": float(np.sqrt(squared.mean())),
+            "floor_mae": float(absolute.mean()),
+        }
 
     def class_counts(self, split: str) -> np.ndarray | None:
         """Counts the labels of each class.
