@@ -157,6 +157,26 @@ def pick(inputs, name, rank):
     return inputs[name] if name in inputs else same_rank[0]
 
 
+FRONT = {
+    "patch_size": 4,
+    "patch_stride": 2,
+    "instance_norm": True,
+    "channel_independent": "concat",
+    "readout": "last+mean",
+    "output_norm": "batch",
+}
+
+
+@pytest.mark.parametrize("format", FURTHER_FORMATS)
+def test_the_front_of_a_series_is_exported(format, tmp_path):
+    model = make_model(**FRONT)
+    path = export(model, tmp_path, format, signature(*FORMATS[format]))
+    inputs = {"tokens": X, "padding_mask": MASK}
+    np.testing.assert_allclose(
+        run(path, format, inputs), numpy(model(inputs)), atol=1e-5
+    )
+
+
 @pytest.fixture(
     params=[
         # Every day from PyTorch, which takes seconds and not half a minute.
