@@ -11,5 +11,6 @@ from . import studies as studies
 from . import tasks as tasks
 from .models import AdapterSet as AdapterSet
 from .models import FPTClassifier as FPTClassifier
+from .models import FPTRegressor as FPTRegressor
 
 __version__: str

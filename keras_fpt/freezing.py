@@ -180,10 +180,10 @@ def parameter_groups(model: Any) -> dict[str, list]:
         `GROUPS`. An input layer that is not built yet has no weights.
     """
     groups: dict[str, list] = {group: [] for group in GROUPS}
-    groups["input"].extend(model.input_layer.weights)
-    groups["output"].extend(model.output_layer.weights)
-    if model.position_layer is not None:
-        groups["positions"].extend(model.position_layer.weights)
+    for group, layers in new_layers(model).items():
+        for layer in layers:
+            groups[group].extend(layer.weights)
+    groups["output"].extend(_target_weights(model))
     for variable in backbones.weights_by_name(model.backbone).values():
         groups[backbone_group(variable.path)].append(variable)
     return groups
@@ -203,8 +203,9 @@ def apply_policy(model: Any, policy: str) -> None:
         policy: string. See `parse_policy`.
     """
     trained = parse_policy(policy)
-    for group, layer in _new_layers(model).items():
-        layer.trainable = group in trained
+    for group, layers in new_layers(model).items():
+        for layer in layers:
+            layer.trainable = group in trained
     model.backbone.trainable = True  # Of every layer; they are frozen below.
     in_policy = {id(v) for v in policy_weights(model, policy)}
     for variable in model.backbone.weights:
@@ -225,8 +226,11 @@ def policy_weights(model: Any, policy: str) -> list:
     trained = parse_policy(policy)
     is_named = names_weight(model.backbone, policy)
     in_backbone = {id(v) for v in model.backbone.weights}
-    fixed = set(in_backbone)
+    fixed = in_backbone | {id(v) for v in _target_weights(model)}
     used = {id(v) for v in model.cut.weights}
+    for layers in new_layers(model).values():  # The averages of a batch norm.
+        for layer in layers:
+            fixed |= {id(v) for v in keras_internals.constants(layer)}
     for variable in backbones.parameters_by_name(model.backbone).values():
         if id(variable) in used:
             fixed.discard(id(variable))
@@ -262,9 +266,10 @@ def changed_flags(model: Any) -> dict[str, bool]:
         for name, variable in named_weights(model).items()
         if variable.trainable != (id(variable) in in_policy)
     }
-    for group, layer in _new_layers(model).items():
-        if not layer.weights and layer.trainable != (group in trained):
-            flags[layer.name] = layer.trainable
+    for group, layers in new_layers(model).items():
+        for layer in layers:
+            if not layer.weights and layer.trainable != (group in trained):
+                flags[layer.name] = layer.trainable
     return flags
 
 
@@ -278,14 +283,14 @@ def set_flags(model: Any, flags: dict[str, bool]) -> None:
     if not flags:
         return
     named = named_weights(model)
-    new_layers = list(_new_layers(model).values())
-    for layer in new_layers:
+    added = [layer for group in new_layers(model).values() for layer in group]
+    for layer in added:
         if layer.name in flags:
             layer.trainable = flags[layer.name]
     changed = {
         id(named[name]): flag for name, flag in flags.items() if name in named
     }
-    for layer in (*new_layers, model.backbone):
+    for layer in (*added, model.backbone):
         final = {id(v): changed.get(id(v), v.trainable) for v in layer.weights}
         if any(final.values()):
             layer.trainable = True
@@ -294,14 +299,27 @@ def set_flags(model: Any, flags: dict[str, bool]) -> None:
         _freeze_layers(layer)
 
 
-def _new_layers(model: Any) -> dict[str, Any]:
-    """The layers that no backbone brings, by group."""
+def new_layers(model: Any) -> dict[str, list]:
+    """The layers that no backbone brings, by group.
+
+    Args:
+        model: an `FPTClassifier`.
+    """
     layers = {
-        "input": model.input_layer,
-        "positions": model.position_layer,
-        "output": model.output_layer,
+        "input": [model.input_layer],
+        "positions": [model.position_layer],
+        "output": [model.output_layer, model.output_norm_layer],
     }
-    return {group: layer for group, layer in layers.items() if layer}
+    return {
+        group: [layer for layer in found if layer is not None]
+        for group, found in layers.items()
+    }
+
+
+def _target_weights(model: Any) -> list:
+    """The statistics of the targets, which no policy trains."""
+    layer = model.target_layer
+    return [] if layer is None else layer.weights
 
 
 def named_weights(model: Any) -> dict[str, Any]:
@@ -316,7 +334,9 @@ def named_weights(model: Any) -> dict[str, Any]:
     """
     named = {
         f"{layer.name}/{variable.name}": variable
-        for layer in _new_layers(model).values()
+        for layers in (*new_layers(model).values(), [model.target_layer])
+        for layer in layers
+        if layer is not None
         for variable in layer.weights
     }
     for name, variable in backbones.weights_by_name(model.backbone).items():

@@ -95,6 +95,24 @@ def test_own_data_from_table_to_predictions(
     assert "would replace the input" in capsys.readouterr().err
 
 
+def test_a_patch_size_is_of_images_or_of_series(
+    monkeypatch, sums_file, tmp_path
+):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"")
+    found = []
+
+    def stop(config, *arguments, **keywords):
+        found.append((config.model.patch_size, config.options))
+        raise ValueError("stop")
+
+    monkeypatch.setattr("keras_fpt.runs.train", stop)
+    for data in (sums_file, tmp_path, "digits"):
+        assert call(monkeypatch, "train", data, "--patch-size", 8) == 1
+    assert found == [(8, {}), (None, {"patch_size": 8}), (8, {})]
+
+
 @pytest.mark.parametrize("task", ["bit-xor", "digits"])
 def test_show_a_task(monkeypatch, tmp_path, capsys, task):
     monkeypatch.chdir(tmp_path)

@@ -42,6 +42,7 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
     Args:
         **sources: by the argument's name, the options that become flags. The
             argument is then a dict from the options' names to their values.
+            An option that several have is one flag, as the first describes it.
     """
 
     def decorate(command: Callable) -> Callable:
@@ -50,14 +51,18 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
         signature = inspect.signature(command)
         for parameter in signature.parameters.values():
             parameters += flags.get(parameter.name, [parameter])
+        unique = {p.name: p for p in reversed(parameters)}
+        parameters = [p for p in parameters if unique[p.name] is p]
 
         @functools.wraps(command)
         def wrapped(**values: Any) -> Any:
-            for argument, replaced in flags.items():
-                values[argument] = {
-                    p.name: values.pop(p.name) for p in replaced
-                }
-            return command(**values)
+            given = {
+                argument: {p.name: values[p.name] for p in replaced}
+                for argument, replaced in flags.items()
+            }
+            names = {name for found in given.values() for name in found}
+            others = {k: v for k, v in values.items() if k not in names}
+            return command(**others, **given)
 
         # Keyword-only, so that flags may come before required arguments.
         wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]

@@ -67,6 +67,12 @@ def evaluate(
             "after the run's folder."
         )
     result = runs.evaluate(run_dir, split, data_dir, preset)
+    if "rmse" in result:
+        print_plain(
+            f"{split} {runs.target_results.words(result)}, loss "
+            f"{result['loss']:.4f}"
+        )
+        return
     accuracies = ", ".join(
         f"{name.replace('_', ' ')} {value:.2%}"
         for name, value in result.items()
@@ -76,6 +82,14 @@ def evaluate(
 
 
 def _print_scores(data: Path, scores: dict[str, Any]) -> None:
+    if "rmse" in scores:
+        from keras_fpt.runs import target_results
+
+        print_plain(
+            f"{data}: {target_results.words(scores)} on "
+            f"{scores['examples']:,} examples."
+        )
+        return
     print_plain(
         f"{data}: accuracy {scores['accuracy']:.2%} on {scores['examples']:,} "
         f"examples, loss {scores['loss']:.4f}; the most common class there, "
@@ -106,7 +120,7 @@ def predict(
     overwrite: Overwrite = False,
     preset: MovedPreset = None,
 ) -> None:
-    """Predict the classes of new data with a finished run."""
+    """Predict the classes or numbers of new data with a finished run."""
     load_backend()
     from keras_fpt import runs
 
@@ -116,6 +130,9 @@ def predict(
         console.file.write(runs.to_csv(frame))
         return
     frame = runs.predict(run_dir, data, output, overwrite, preset=preset)
+    if "prediction" not in frame or frame["prediction"].dtype.kind == "f":
+        _print_numbers(runs, frame, output)
+        return
     counts = frame["prediction"].value_counts()
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
@@ -125,6 +142,23 @@ def predict(
         print_plain(
             f"The data has labels: {right.mean():.2%} of {len(right):,} "
             "predictions agree."
+        )
+
+
+def _print_numbers(runs: Any, frame: Any, output: Path) -> None:
+    """Says what the predictions of a regression are like."""
+    columns = [name for name in frame if name.startswith("prediction")]
+    ranges = ", ".join(
+        f"{name} from {frame[name].min():.6g} to {frame[name].max():.6g}"
+        for name in columns
+    )
+    print_plain(f"{len(frame):,} predictions written to {output}: {ranges}.")
+    if "label" in frame:
+        scores = runs.target_results.measure(
+            frame[["prediction"]].to_numpy(), frame[["label"]].to_numpy()
+        )
+        print_plain(
+            f"The data has labels: {runs.target_results.words(scores)}."
         )
 
 

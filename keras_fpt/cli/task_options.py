@@ -37,6 +37,11 @@ class TaskOptions:
     label_column: str | None = option(
         None, "Column of the labels; tables need it."
     )
+    task_type: str | None = option(
+        None,
+        "classification, or regression to predict the numbers in the labels.",
+        default_text="regression if most labels are fractions",
+    )
     group_column: list[str] | None = option(
         None,
         "Column that groups rows: equal values make one sequence. Several "

@@ -92,7 +92,8 @@ def show_task(
     for row in _facts(shown):
         table.add_row(*map(cell, row))
     console.print(table)
-    console.print(_class_table(shown))
+    if not shown.is_regression:
+        console.print(_class_table(shown))
     if shown.findings:
         print_plain("Notes on the data, see docs/audit.md:")
     for finding in shown.findings:
@@ -113,12 +114,16 @@ def _kind_of_token(task: Any) -> str:
 def _facts(task: Any) -> Iterator[tuple[str, str]]:
     yield "description", task.description
     yield "tokens", f"up to {task.sequence_length:,}, {_kind_of_token(task)}"
-    answers = task.num_output_tokens * task.labels_per_token
-    yield "answers", f"{answers:,} of {task.num_classes:,} classes"
+    if task.is_regression:
+        yield "answers", f"{task.num_targets} numbers: a regression"
+        yield "targets of train", task.describe_targets("train")
+    else:
+        answers = task.num_output_tokens * task.labels_per_token
+        yield "answers", f"{answers:,} of {task.num_classes:,} classes"
     for split in ("train", *task.held_out_splits):
         size = task.data.size(split)
         yield split, "endless" if size is None else f"{size:,} examples"
-    for split in task.held_out_splits:
+    for split in () if task.is_regression else task.held_out_splits:
         yield (
             f"majority class, {split}",
             f"scores {task.majority_accuracy(split):.2%}",

@@ -62,11 +62,15 @@ def train(
         raise ValueError("Say with --output which run to resume or overwrite.")
     load_backend()
     from keras_fpt import distribution as distributions
-    from keras_fpt import runs, studies
+    from keras_fpt import runs, studies, tasks
 
-    config = RunConfig(task, options=given_options(options)).with_settings(
-        **settings
-    )
+    chosen = given_options(options)
+    # One flag for both: images have patches of pixels, series of steps.
+    if tasks.takes_option(task, "patch_size", chosen):
+        settings["patch_size"] = None
+    else:
+        chosen.pop("patch_size", None)
+    config = RunConfig(task, options=chosen).with_settings(**settings)
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)
@@ -134,6 +138,11 @@ def _print_summary(metrics: dict[str, Any]) -> None:
     for split in splits:
         table.add_column(split, justify="right")
     for metric, label, form in (
+        ("rmse", "RMSE", ".4g"),
+        ("mae", "MAE", ".4g"),
+        ("r2", "R2", ".4f"),
+        ("floor_rmse", "RMSE of the mean", ".4g"),
+        ("floor_mae", "MAE of the median", ".4g"),
         ("accuracy", "accuracy", ".2%"),
         ("top_5_accuracy", "top-5 accuracy", ".2%"),
         ("majority_accuracy", "majority class", ".2%"),

@@ -143,6 +143,11 @@ def is_random_state(variable: Any) -> bool:
     return variable.name == "seed_generator_state"
 
 
+def _is_average(variable: Any) -> bool:
+    """Whether a variable is a moving average of a batch normalization."""
+    return variable.name in ("moving_mean", "moving_variance")
+
+
 def _state_variables(model: Any, metrics: bool) -> dict[str, Any]:
     """The variables that training changes, by stable names."""
     # Keras's names and paths contain counters that increase with every model
@@ -150,6 +155,7 @@ def _state_variables(model: Any, metrics: bool) -> dict[str, Any]:
     groups = {
         "trained": model.trainable_variables,
         "random": filter(is_random_state, model.variables),
+        "averages": filter(_is_average, model.non_trainable_variables),
         "optimizer": model.optimizer.variables,
         "metrics": model.metrics_variables if metrics else (),
     }
@@ -168,9 +174,10 @@ def save_state(
 ) -> None:
     """Saves what training has changed.
 
-    That is the trainable variables, the optimizer's variables, and the states
-    of random generators: those of Keras and, on PyTorch, the global ones,
-    which Keras uses for dropout. Frozen weights are not saved.
+    That is the trainable variables, the optimizer's variables, the moving
+    averages of batch normalizations, and the states of random generators: those
+    of Keras and, on PyTorch, the global ones, which Keras uses for dropout.
+    Frozen weights are not saved.
 
     Args:
         path: the file's path; its folder must exist.

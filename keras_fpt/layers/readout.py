@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-READOUTS = ("last", "first", "mean", "pooled")
+READOUTS = ("last", "first", "mean", "last+mean", "flatten", "pooled")
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
@@ -19,8 +19,10 @@ class Readout(keras.layers.Layer):
     Args:
         readout: string. `"last"`: the last `num_tokens` real tokens, in
             order. `"first"`: the first token. `"mean"`: the mean over the
-            real tokens. `"pooled"`: the input is a pooled vector of shape
-            `(batch, dim)` already.
+            real tokens. `"last+mean"`: the last real token and the mean, in
+            one vector. `"flatten"`: all tokens, in one vector; for sequences
+            of one length without padding. `"pooled"`: the input is a pooled
+            vector of shape `(batch, dim)` already.
         num_tokens: int, how many tokens are read. Only `"last"` can read
             more than one.
 
@@ -30,7 +32,8 @@ class Readout(keras.layers.Layer):
         padding_mask: int tensor `(batch, tokens)`, 1 where a token is real.
 
     Returns:
-        A float tensor `(batch, num_tokens, dim)`.
+        A float tensor `(batch, num_tokens, width)`, where the width is `dim`,
+        or that of what is joined.
 
     Raises:
         ValueError: the readout is unknown, or cannot read that many tokens.
@@ -66,25 +69,53 @@ class Readout(keras.layers.Layer):
             An int32 tensor `(batch, num_tokens)`, or `None` if the readout
             does not read single tokens.
         """
-        if self.readout in ("pooled", "mean"):
+        if self.readout not in ("last", "first"):
             return None
-        lengths = ops.sum(ops.cast(padding_mask, "int32"), axis=1)
         if self.readout == "first":
-            return ops.zeros_like(lengths)[:, None]
-        offsets = ops.arange(-self.num_tokens, 0, dtype="int32")
-        return ops.maximum(lengths[:, None] + offsets[None], 0)
+            return ops.zeros_like(padding_mask[:, :1], dtype="int32")
+        return _last(padding_mask, self.num_tokens)
+
+    def width(self, dim: int) -> int:
+        """The width of what is read, without `"flatten"`'s number of tokens.
+
+        Args:
+            dim: int, the width of the hidden states.
+        """
+        return 2 * dim if self.readout == "last+mean" else dim
 
     def call(self, hidden_states: Any, padding_mask: Any) -> Any:
         if self.readout == "pooled":
             return ops.expand_dims(hidden_states, 1)
+        if self.readout == "flatten":
+            _, length, dim = ops.shape(hidden_states)
+            return ops.reshape(hidden_states, (-1, 1, length * dim))
         if self.readout == "mean":
-            weights = ops.cast(padding_mask, hidden_states.dtype)[..., None]
-            total = ops.sum(hidden_states * weights, axis=1, keepdims=True)
-            return total / ops.sum(weights, axis=1, keepdims=True)
-        indices = self.token_indices(padding_mask)
-        return ops.take_along_axis(hidden_states, indices[..., None], axis=1)
+            return _mean(hidden_states, padding_mask)
+        if self.readout == "last+mean":
+            last = _take(hidden_states, _last(padding_mask, 1))
+            mean = _mean(hidden_states, padding_mask)
+            return ops.concatenate([last, mean], axis=-1)
+        return _take(hidden_states, self.token_indices(padding_mask))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.update(readout=self.readout, num_tokens=self.num_tokens)
         return config
+
+
+def _last(padding_mask: Any, count: int) -> Any:
+    """The indices of the last real tokens, `(batch, count)`."""
+    lengths = ops.sum(ops.cast(padding_mask, "int32"), axis=1)
+    offsets = ops.arange(-count, 0, dtype="int32")
+    return ops.maximum(lengths[:, None] + offsets[None], 0)
+
+
+def _take(hidden_states: Any, indices: Any) -> Any:
+    return ops.take_along_axis(hidden_states, indices[..., None], axis=1)
+
+
+def _mean(hidden_states: Any, padding_mask: Any) -> Any:
+    """The mean over the real tokens, `(batch, 1, dim)`."""
+    weights = ops.cast(padding_mask, hidden_states.dtype)[..., None]
+    total = ops.sum(hidden_states * weights, axis=1, keepdims=True)
+    return total / ops.sum(weights, axis=1, keepdims=True)

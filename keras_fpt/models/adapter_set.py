@@ -10,11 +10,14 @@ from keras import ops
 
 from keras_fpt import freezing
 from keras_fpt.compat import jax_lost_state
-from keras_fpt.models import adapters, quantization, rebuilding
+from keras_fpt.models import adapters, model_settings, quantization, rebuilding
 from keras_fpt.models.fpt_classifier import FPTClassifier
+from keras_fpt.models.fpt_model import FPTModel
+from keras_fpt.models.fpt_regressor import FPTRegressor
 from keras_fpt.presets import Preset
 
-# The methods of a classifier that read the backbone's weights.
+_CLASSES = {cls.head: cls for cls in (FPTClassifier, FPTRegressor)}
+# The methods of a model that read the backbone's weights.
 _COMPUTING = (
     *("call", "predict", "predict_on_batch", "evaluate", "test_on_batch"),
     *("get_weights", "save", "save_weights", "save_adapter", "save_to_preset"),
@@ -54,7 +57,7 @@ class AdapterSet:
         self.backbone = backbone
         self.active: str | None = None
         self._lock = threading.RLock()
-        self._models: dict[str, FPTClassifier] = {}
+        self._models: dict[str, FPTModel] = {}
         # By name: pairs of a variable of the backbone and its value.
         self._trained: dict[str, list[tuple[Any, Any]]] = {}
         self._original: dict[str, list[tuple[Any, Any]]] = {}
@@ -108,7 +111,7 @@ class AdapterSet:
         active = self.active
         self._restore()
         try:
-            model, backbone = self._make_model(header["model"], path)
+            model, backbone = self._make_model(header, path)
             values, header = adapters.prepare(model, path)
         except BaseException:
             if active is not None:
@@ -127,8 +130,8 @@ class AdapterSet:
         return header
 
     def _make_model(
-        self, settings: dict[str, Any], path: str | os.PathLike[str]
-    ) -> tuple[FPTClassifier, Any]:
+        self, header: dict[str, Any], path: str | os.PathLike[str]
+    ) -> tuple[FPTModel, Any]:
         """A model with an adapter's settings, and the backbone that it uses.
 
         Low-rank weights are added later, once the adapter is known to fit.
@@ -137,6 +140,7 @@ class AdapterSet:
             ValueError: the model would quantize weights that the adapters in
                 the set use as they are.
         """
+        settings = header["model"]
         groups = freezing.parse_policy(settings["policy"]) - {"low_rank"}
         policy = "+".join(sorted(groups)) or "output_only"
         backbone, mode = self.backbone, settings["quantize"]
@@ -151,19 +155,19 @@ class AdapterSet:
             # A refused adapter must not leave the set's backbone quantized.
             backbone = rebuilding.copy_of(backbone)
         rebuilding.release(backbone)  # The adapters take turns with it.
-        return FPTClassifier(
-            backbone, **{**settings, "policy": policy}
-        ), backbone
+        cls = _CLASSES[model_settings.head_of(header, path)]
+        return cls(backbone, **{**settings, "policy": policy}), backbone
 
-    def activate(self, name: str) -> FPTClassifier:
+    def activate(self, name: str) -> FPTModel:
         """Makes an adapter the active one.
 
         Args:
             name: string, the name under which it was loaded.
 
         Returns:
-            Its `FPTClassifier`. Its methods activate the adapter again, if
-            another one has been activated meanwhile.
+            Its model, an `FPTClassifier` or an `FPTRegressor`. The model's
+            methods activate the adapter again, if another one has been
+            activated meanwhile.
 
         Raises:
             KeyError: no adapter is loaded under that name.
@@ -180,7 +184,7 @@ class AdapterSet:
                 self.active = name
             return self._models[name]
 
-    def _guard(self, model: FPTClassifier) -> None:
+    def _guard(self, model: FPTModel) -> None:
         """Lets a model compute only with its own adapter, one at a time."""
         jax_lost_state.use_lock(model, self._lock)
         for name in _COMPUTING:
@@ -188,7 +192,7 @@ class AdapterSet:
         for name in _CHANGING:
             setattr(model, name, _refuse)
 
-    def _guarded(self, model: FPTClassifier, method: Callable) -> Callable:
+    def _guarded(self, model: FPTModel, method: Callable) -> Callable:
         @functools.wraps(method)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             with self._lock:

@@ -20,7 +20,7 @@ from keras import ops
 from keras_fpt import backbones, freezing
 from keras_fpt.compat import jax_lost_state, keras_internals
 from keras_fpt.files import checkpoints
-from keras_fpt.models import head_file, model_settings
+from keras_fpt.models import head_file, model_settings, series_front
 from keras_fpt.models.compiled_functions import changed_within
 from keras_fpt.models.low_rank import add_low_rank
 
@@ -28,6 +28,8 @@ FORMAT = "keras_fpt adapter"
 # An adapter holds its own low-rank weights, and the fingerprint compares the
 # weights that its policy froze, quantized or not.
 _MAY_DIFFER = {"policy", "lora_rank", "quantize"}
+# What a model that is not built yet takes from its first batch.
+_FROM_DATA = {"input_dim", "sequence_length"}
 
 
 def fingerprint(model: Any, policy: str) -> str:
@@ -86,12 +88,19 @@ def save_adapter(
         head_file.require_finite(arrays, path)
         header = {
             **(metadata or {}),
+            **_kind(model),
             "format": FORMAT,
             "model": model.head_config(),
             "backbone": type(model.backbone).__name__,
             "fingerprint": fingerprint(model, model.policy),
         }
     checkpoints.write_arrays(path, arrays, header)
+
+
+def _kind(model: Any) -> dict[str, str]:
+    # Files of classifiers are as those of older versions.
+    is_classifier = model.head == model_settings.TaskShape.head
+    return {} if is_classifier else {"head": model.head}
 
 
 def _require_all_stored(model: Any, stored: dict[str, Any]) -> None:
@@ -115,25 +124,29 @@ def read(
         FileNotFoundError: the file does not exist.
         ValueError: the file is damaged, or not an adapter.
     """
-    arrays, header = _read(path)
-    _check_sizes(arrays, header["model"], path)
+    arrays, header, settings = _read(path)
+    _check_sizes(arrays, header, settings, path)
     return arrays, header
 
 
 def _read(
     path: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, Any]]:
+    """The arrays, the header and the checked settings of an adapter file."""
     arrays, header = head_file.read(path)
     if header.get("format") != FORMAT:
         raise ValueError(f"`{path}` is not an adapter file.")
-    header["model"] = model_settings.check_settings(header.get("model"), path)
+    settings = model_settings.check_settings(
+        header.get("model"), path, model_settings.head_of(header, path)
+    )
     if not isinstance(header.get("fingerprint"), str):
         raise ValueError(f"`{path}` is damaged: it has no fingerprint.")
-    return arrays, header
+    return arrays, header, settings
 
 
 def _check_sizes(
     arrays: dict[str, np.ndarray],
+    header: dict[str, Any],
     settings: dict[str, Any],
     path: str | os.PathLike[str],
 ) -> None:
@@ -141,8 +154,11 @@ def _check_sizes(
 
     A header could ask for layers that do not fit into memory.
     """
-    labels = settings["labels_per_token"] * settings["num_classes"]
-    tokens = settings["input_dim"] or settings["vocabulary_size"]
+    shape = model_settings.SHAPES[model_settings.head_of(header, path)]
+    labels = shape.units_of(settings)
+    tokens = settings["vocabulary_size"]
+    if settings["input_dim"]:
+        tokens = series_front.of_settings(settings).width(settings["input_dim"])
     expected = [("output/1", 0, labels), ("input/0", 0, tokens)]
     if settings["learned_positions"] is not None:
         expected.append(("positions/0", 0, settings["learned_positions"]))
@@ -153,6 +169,17 @@ def _check_sizes(
                 f"`{path}` is not complete: its header says {size} for "
                 f"`{name}`, but the array has shape {shape}."
             )
+    if "output/0" not in arrays:
+        raise ValueError(f"`{path}` is not complete: it lacks `output/0`.")
+    joined = series_front.of_settings(settings).num_joined(
+        settings["sequence_length"], settings["input_dim"]
+    )
+    if joined < 1 or arrays["output/0"].shape[0] % joined:
+        raise ValueError(
+            f"`{path}` is not complete: its header says that the output layer "
+            f"reads {joined} hidden states, but the array `output/0` has "
+            f"shape {arrays['output/0'].shape}."
+        )
     rank = settings["lora_rank"]
     for name, array in arrays.items():
         if name.startswith("low_rank/") and rank not in array.shape:
@@ -202,10 +229,9 @@ def prepare(
     Raises:
         FileNotFoundError, ValueError: see `load_adapter`.
     """
-    arrays, header = _read(path)
-    settings = header["model"]
-    _require_same_model(model, path, header)
-    _check_sizes(arrays, settings, path)
+    arrays, header, settings = _read(path)
+    _require_same_model(model, path, header, settings)
+    _check_sizes(arrays, header, settings, path)
     policy = settings["policy"]
     has_low_rank = "low_rank" in freezing.parse_policy(policy)
     flags = [(v, v.trainable) for v in model.backbone.weights]
@@ -220,7 +246,7 @@ def prepare(
             variable.trainable = flag  # LoRA freezes the layer's matrix.
         raise
     if not model.built:
-        model.build((None, None, settings["input_dim"]))
+        model.build((None, settings["sequence_length"], settings["input_dim"]))
         weights = _stored_weights(model, policy)
     pairs = [(weights[name], array) for name, array in arrays.items()]
     if not has_low_rank:
@@ -241,11 +267,28 @@ def _unbuilt(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     """
     if model.built:
         return {}
-    layer = model.input_layer
-    twin = keras.layers.Dense(layer.units, dtype=layer.dtype_policy)
-    twin.kernel_initializer = keras.initializers.Zeros()  # It draws nothing.
-    twin.build((None, None, settings["input_dim"]))
-    return {f"input/{i}": v for i, v in enumerate(twin.weights)}
+    dim = settings["input_dim"]
+    widths = {"input": model.front.width(dim)}
+    if not model.output_layer.built:
+        widths["output"] = model.states_width(settings["sequence_length"], dim)
+    weights = {}
+    for group, layers in freezing.new_layers(model).items():
+        if group in widths:
+            twins = [_twin(layer, widths[group]) for layer in layers]
+            variables = [v for twin in twins for v in twin.weights]
+            weights |= {f"{group}/{i}": v for i, v in enumerate(variables)}
+    return weights
+
+
+def _twin(layer: Any, width: int) -> Any:
+    """A new layer like another one, built without drawing numbers."""
+    if isinstance(layer, keras.layers.Dense):
+        twin = keras.layers.Dense(layer.units, dtype=layer.dtype_policy)
+        twin.kernel_initializer = keras.initializers.Zeros()
+    else:
+        twin = type(layer).from_config(layer.get_config())
+    twin.build((None, None, width))
+    return twin
 
 
 def _check_fits(
@@ -301,12 +344,21 @@ def _stored_weights(model: Any, policy: str) -> dict[str, Any]:
 
 
 def _require_same_model(
-    model: Any, path: str | os.PathLike[str], header: dict[str, Any]
+    model: Any,
+    path: str | os.PathLike[str],
+    header: dict[str, Any],
+    saved: dict[str, Any],
 ) -> None:
     """Raises a `ValueError` where a model is not the adapter's."""
-    saved = header["model"]
-    for name, value in model.head_config().items():
-        is_open = name == "input_dim" and not model.built
+    head = model_settings.head_of(header, path)
+    if head != model.head:
+        raise ValueError(
+            f"The adapter `{path}` is for a {head}, but this model is a "
+            f"{model.head}."
+        )
+    own = model_settings.complete(model.head_config())
+    for name, value in own.items():
+        is_open = name in _FROM_DATA and not model.built
         if saved[name] != value and name not in _MAY_DIFFER and not is_open:
             raise ValueError(
                 f"The adapter `{path}` is for a model with "

@@ -75,7 +75,7 @@ def call_once(model: Any, signature: list) -> None:
 
 
 def _tokens(model: Any) -> keras.InputSpec:
-    shape: tuple[int | None, ...] = (None, None)
+    shape: tuple[int | None, ...] = (None, model.sequence_length)
     if model.vocabulary_size is not None:
         return keras.InputSpec(shape=shape, dtype="int32", name="tokens")
     if model.input_dim is None:

@@ -88,6 +88,7 @@ class FPTClassifier(FPTModel):
     as Universal Computation Engines", arXiv 2103.05247.
     """
 
+    head = model_settings.TaskShape.head
     # Of the task's shape.
     num_classes: int
     labels_per_token: int
@@ -131,10 +132,19 @@ class FPTClassifier(FPTModel):
         return self.num_output_tokens * self.labels_per_token
 
     @property
+    def label_size(self) -> int:
+        """How many numbers a label has that is not the number of a class."""
+        return self.num_classes
+
+    @property
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of the logits of one example."""
         answers = () if self.num_answers == 1 else (self.num_answers,)
         return (*answers, self.num_classes)
+
+    def label_rule(self) -> label_rules.LabelRule:
+        """What labels the model takes, as it was compiled."""
+        return label_rules.rule_of(self)
 
     def answers(self, hidden: Any) -> Any:
         """The logits that the output layer computes from hidden states.

@@ -43,6 +43,7 @@ from keras_fpt.models.compiled_functions import (
 )
 from keras_fpt.models.cut import cut_at_embedding
 from keras_fpt.models.options import ModelOptions
+from keras_fpt.models.series_front import SeriesFront
 
 _HALF = ("float16", "bfloat16")
 # Options of the backbone, whose own config states them.
@@ -64,8 +65,8 @@ class FPTModel(keras.Model):
 
     Args:
         backbone: a KerasHub text backbone.
-        shape: `model_settings.TaskShape`, the sizes of the task. Each of its
-            fields becomes an attribute of the model.
+        shape: `model_settings.TaskShape`, or the like: what the model must
+            know about its task. Each field becomes an attribute.
         compile: bool, whether to compile the model with the paper's recipe.
         **kwargs: the options of `keras_fpt.models.ModelOptions`, and arguments
             of `keras.Model`.
@@ -79,6 +80,12 @@ class FPTModel(keras.Model):
     input_dim: int | None
     vocabulary_size: int | None
     num_output_tokens: int
+    # What the model is called in files, a key of `model_settings.SHAPES`.
+    head: str
+    # How many labels an example has, and how many numbers a label that is not
+    # the number of a class.
+    num_answers: Any
+    label_size: Any
 
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")
@@ -88,11 +95,12 @@ class FPTModel(keras.Model):
     quantize_mode = _option("quantize")
     fast = _option("fast")
     rematerialize = _option("rematerialize")
+    sequence_length = _option("sequence_length")
 
     def __init__(
         self,
         backbone: Any,
-        shape: model_settings.TaskShape,
+        shape: Any,
         *,
         compile: bool = True,
         **kwargs: Any,
@@ -110,6 +118,8 @@ class FPTModel(keras.Model):
         self.supports_masking = True
         self.compiled_functions = CompiledFunctions()
         self.options = model_settings.settled(ModelOptions(**given))
+        model_settings.check_series_options(self.options, shape)
+        self.front = SeriesFront(self.options)
         trained = freezing.parse_policy(self.policy)
 
         # === Layers ===
@@ -158,14 +168,21 @@ class FPTModel(keras.Model):
         self.readout_layer = Readout(
             self.readout, shape.num_output_tokens, dtype=dtype
         )
-        self.output_layer = input_layers.project_states(
-            shape.units,
-            self.cut.hidden_dim,
-            input_layers.output_dtype(dtype),
-            self.options.output_init,
+        output_dtype = input_layers.output_dtype(dtype)
+        self.output_norm_layer = input_layers.normalize_states(
+            self.options.output_norm, output_dtype
         )
+        # Of some readouts and channels it follows from the first batch.
+        states_width = self.states_width(self.sequence_length, shape.input_dim)
+        self.output_layer = input_layers.project_states(
+            shape.units, states_width, output_dtype, self.options.output_init
+        )
+        if self.output_norm_layer is not None and states_width is not None:
+            self.output_norm_layer.build((None, None, states_width))
+        self.target_layer = self.make_target_layer(shape)
 
         # === Config ===
+        self.task_shape = shape
         for field in dataclasses.fields(shape):
             setattr(self, field.name, getattr(shape, field.name))
         limits = (
@@ -173,25 +190,47 @@ class FPTModel(keras.Model):
             self.learned_positions,
         )
         self.max_sequence_length = min(filter(None, limits), default=None)
+        if self.max_sequence_length is not None:
+            self.max_sequence_length *= self.front.stride
 
         freezing.apply_policy(self, self.policy)
         if not trainable:
             self.trainable = False
         if self.vocabulary_size is not None:
             self.build((None, None))
-        elif self.input_dim is not None:
-            self.build((None, None, self.input_dim))
+        elif self.input_dim is not None and self.output_layer.built:
+            self.build((None, self.sequence_length, self.input_dim))
         torch_state_names.accept_other_names(self)
         if compile:
             self.compile()
+
+    @property
+    def masks_padding(self) -> bool:
+        """Whether real tokens can be kept from attending to padding."""
+        return self.cut.masks_padding
 
     @property
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of what the model returns for one example."""
         raise NotImplementedError
 
+    def make_target_layer(self, shape: Any) -> Any:
+        """A layer that is never trained, from answers to the user's units.
+
+        Args:
+            shape: as the constructor takes it.
+
+        Returns:
+            A layer, or `None`.
+        """
+        return None
+
+    def label_rule(self) -> Any:
+        """What labels the model takes: a `label_rules.LabelRule`."""
+        raise NotImplementedError
+
     def build(self, input_shape: Any) -> None:
-        """Builds the input layer, from the shape of the tokens.
+        """Builds the new layers, from the shape of the tokens.
 
         Args:
             input_shape: shape of the tokens, or a dict of shapes.
@@ -201,8 +240,46 @@ class FPTModel(keras.Model):
         input_checks.check_shapes(self, input_shape)
         if self.vocabulary_size is None:
             self.input_dim = input_shape[-1]
+            input_shape = (*input_shape[:2], self.front.width(self.input_dim))
         self.input_layer.build(tuple(input_shape))
+        if not self.output_layer.built:
+            self._build_output(input_shape[1])
         self.built = True
+
+    def _build_output(self, length: int | None) -> None:
+        if self.readout == "flatten":
+            if length is None:
+                raise ValueError(
+                    "readout='flatten' reads all tokens, whose number must be "
+                    "known before training. Give sequences of one length, or "
+                    "use readout='last+mean'."
+                )
+            self.options = dataclasses.replace(
+                self.options, sequence_length=length
+            )
+        width = self.states_width(length, self.input_dim)
+        input_layers.build_output(
+            self.output_layer, width, self.options.output_init
+        )
+        if self.output_norm_layer is not None:
+            self.output_norm_layer.build((None, None, width))
+
+    def states_width(self, length: int | None, dim: int | None) -> int | None:
+        """The width of what the output layer reads of an example.
+
+        Args:
+            length: int, the number of tokens of every sequence, where the
+                readout is `"flatten"`.
+            dim: int, the width of the tokens.
+
+        Returns:
+            int, or `None` where it follows from what is not known.
+        """
+        joins_open = self.front.joins_tokens and length is None
+        if joins_open or (self.front.joins_channels and dim is None):
+            return None
+        joined = self.front.num_joined(length, dim)
+        return self.readout_layer.width(self.cut.hidden_dim) * joined
 
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         x = data_gate.called_with(self, x)
@@ -236,35 +313,47 @@ class FPTModel(keras.Model):
             training: bool.
 
         Returns:
-            Float tensor `(batch, num_output_tokens, dim)`.
+            Float tensor `(batch, num_output_tokens, width)`.
         """
         embeddings, mask, real = self.embed(x, training)
         read = self.readout_layer.token_indices(real)
         hidden = self.cut(embeddings, mask, read, training)
-        return self.readout_layer(hidden, real) if read is None else hidden
+        if read is None:
+            hidden = self.readout_layer(hidden, real)
+        return self.front.join(hidden, self.input_dim)
 
     def embed(
         self, x: Any, training: bool | None = None
     ) -> tuple[Any, Any, Any]:
-        """Embeddings, the `padding_mask` or `None`, and 1 per real token."""
+        """Embeddings, the `padding_mask` or `None`, and 1 per real token.
+
+        Where the channels are independent, each is a sequence of its own, and
+        those of an example follow one another.
+        """
         x, mask = input_checks.unpack(x)
         upstream = keras_internals.mask_of(x)
         input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
         if mask is not None or upstream is not None:
-            input_checks.check_padding(self.cut)
+            input_checks.check_padding(self)
         if mask is not None:
             mask = ops.cast(mask, "int32")
         if upstream is not None:
             kept = upstream if mask is None else upstream & (mask > 0)
             data_gate.check_upstream_mask(self, kept)
             x, mask = upstream_mask.move_to_front(x, kept)
+        given = mask
+        if self.vocabulary_size is None:
+            x, mask = self.front(x, mask)
         embeddings = self.input_layer(x)
         if self.input_dropout_layer is not None:
             embeddings = self.input_dropout_layer(embeddings, training=training)
         is_checked = mask is None or data_gate.is_checked(mask)
         if upstream is not None or not is_checked:
+            given = ops.repeat(
+                given, self.front.num_series(self.input_dim), axis=0
+            )
             embeddings = upstream_mask.nan_where_wrong(
-                embeddings, mask, self.num_output_tokens
+                embeddings, given, self.num_output_tokens
             )
             # Other numbers would count as tokens that are not there.
             mask = ops.cast(mask != 0, "int32")
@@ -295,6 +384,8 @@ class FPTModel(keras.Model):
         Returns:
             Tensor `(batch, num_output_tokens, units)`, of at least float32.
         """
+        if self.output_norm_layer is not None:
+            hidden = self.output_norm_layer(hidden)
         numbers = self.output_layer(hidden)
         if keras.backend.standardize_dtype(numbers.dtype) in _HALF:
             numbers = ops.cast(numbers, "float32")

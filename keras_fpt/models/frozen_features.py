@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fpt import backbones
+from keras_fpt import backbones, freezing
 
 
 def check_constant(model: Any) -> None:
@@ -20,7 +20,9 @@ def check_constant(model: Any) -> None:
         ValueError: the output layer is not the only one that trains, or the
             backbone or the input has dropout.
     """
-    output = {id(variable) for variable in model.output_layer.weights}
+    output = {
+        id(variable) for variable in freezing.parameter_groups(model)["output"]
+    }
     if any(id(v) not in output for v in model.trainable_variables):
         raise ValueError(
             "Features stay the same only while nothing but the output layer "
@@ -59,13 +61,13 @@ def compute(
             or `None`.
 
     Returns:
-        float32 array `(n, num_output_tokens, dim)`, by the index of the
+        float32 array `(n, num_output_tokens, width)`, by the index of the
         example.
 
     Raises:
         OSError: the file cannot be written, or the disk is full.
     """
-    shape = (len(order), model.readout_layer.num_tokens, model.cut.hidden_dim)
+    shape = (len(order), *features_shape(model))
     if path is None:
         features = np.empty(shape, "float32")
     else:
@@ -77,6 +79,25 @@ def compute(
         features[order[start : start + len(new)]] = new
         start += len(new)
     return features
+
+
+def features_shape(model: Any) -> tuple[int, int]:
+    """The shape of the features of one example.
+
+    Args:
+        model: an `FPTClassifier`.
+
+    Raises:
+        ValueError: it follows from data that the model has not seen yet.
+    """
+    if not model.output_layer.built:
+        raise ValueError(
+            "The number of features follows from the first batch. Build the "
+            "model with the shape of its tokens first: "
+            "model.build((None, tokens, dim))."
+        )
+    width = model.states_width(model.sequence_length, model.input_dim)
+    return model.readout_layer.num_tokens, width
 
 
 def _reserve_space(path: str | os.PathLike[str]) -> None:
@@ -104,8 +125,7 @@ def head(model: Any) -> keras.Model:
     way.
     """
     check_constant(model)
-    width = model.cut.hidden_dim
-    features = keras.Input((model.readout_layer.num_tokens, width))
+    features = keras.Input(features_shape(model))
     head = keras.Model(features, model.answers(features), name="head")
     settings = model.get_compile_config()
     head.compile(

@@ -11,7 +11,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from keras_fpt.models import arrays, label_checks, label_rules
+from keras_fpt.models import arrays, label_checks
 from keras_fpt.models.label_rules import LabelRule
 
 # The largest finite number of each type that tokens are cast to.
@@ -25,9 +25,10 @@ class Expected:
     It holds no model, so that it can be sent to processes that load data.
 
     Args:
-        num_classes, input_dim, vocabulary_size, num_output_tokens,
-            num_answers, max_sequence_length, readout: as the model has them.
-        masks_padding: bool, whether the model can have padding.
+        num_classes: int, the model's `label_size`: classes, or targets.
+        input_dim, vocabulary_size, num_output_tokens, num_answers,
+            max_sequence_length, sequence_length, readout, masks_padding: as
+            the model has them.
         largest: float, the largest number that its tokens can be.
         labels: `LabelRule`, or `None` where labels are not used.
         needs_labels: bool, whether there must be labels.
@@ -39,6 +40,7 @@ class Expected:
     num_output_tokens: int
     num_answers: int
     max_sequence_length: int | None
+    sequence_length: int | None
     readout: str
     masks_padding: bool
     largest: float
@@ -54,14 +56,15 @@ class Expected:
             with_labels: bool, whether its labels are used.
         """
         own = (
-            *("num_classes", "input_dim", "vocabulary_size", "readout"),
+            *("input_dim", "vocabulary_size", "readout"),
             *("num_output_tokens", "num_answers", "max_sequence_length"),
+            *("sequence_length", "masks_padding"),
         )
         dtypes = keras.config.floatx(), model.input_layer.compute_dtype
-        rule = label_rules.rule_of(model) if with_labels else None
+        rule = model.label_rule() if with_labels else None
         return cls(
+            num_classes=model.label_size,
             **{name: getattr(model, name) for name in own},
-            masks_padding=model.cut.masks_padding,
             largest=min(_LARGEST.get(t, np.inf) for t in dtypes),
             labels=rule,
             needs_labels=rule is not None and rule.kind != "unknown",
@@ -128,10 +131,19 @@ def _check_length(model: Any, length: int | None) -> None:
         return
     limit = model.max_sequence_length
     if limit is not None and length > limit:
+        is_series = model.vocabulary_size is None
+        more = ", e.g. with a larger patch_size" if is_series else ""
         raise ValueError(
             f"Expected sequences of at most {limit} tokens, the positions "
             f"that the backbone has, but received {length}. Cut the "
-            "sequences, or put more into each token."
+            f"sequences, or put more into each token{more}."
+        )
+    fixed = model.sequence_length
+    if fixed is not None and length != fixed:
+        raise ValueError(
+            f"Expected sequences of {fixed} tokens, all of which the readout "
+            f"'flatten' reads, but received {length}. Use "
+            "readout='last+mean' for sequences of several lengths."
         )
     if length < model.num_output_tokens:
         raise ValueError(
@@ -258,11 +270,17 @@ def check_padding(expected: Any) -> None:
     """Checks that the model can have padding.
 
     Args:
-        expected: an `Expected`.
+        expected: an `FPTClassifier`, or what it is `Expected` to receive.
 
     Raises:
         ValueError: it cannot.
     """
+    if expected.readout == "flatten":
+        raise ValueError(
+            "The readout 'flatten' reads all tokens of sequences of one "
+            "length. Give them without a padding_mask, or use "
+            "readout='last+mean'."
+        )
     if not expected.masks_padding:
         raise ValueError(
             "The model's backbone cannot mask padding. Give sequences of one "

@@ -99,26 +99,64 @@ def add_positions(num_positions: int, width: int, dtype: Any) -> Any:
 
 
 def project_states(
-    units: int, width: int, dtype: Any, output_init: str | None
+    units: int, width: int | None, dtype: Any, output_init: str | None
 ) -> Any:
     """The output layer, from hidden states to logits.
 
     Args:
         units: int, the number of logits.
-        width: int, the width of the hidden states.
+        width: int, the width of what it reads. `None` leaves the layer
+            without weights, until it is built.
         dtype: a Keras dtype policy.
         output_init: string, as of `ModelOptions`.
     """
+    initializers = {} if width is None else _initializers(width, output_init)
+    layer = keras.layers.Dense(
+        units, dtype=dtype, name="output", **initializers
+    )
+    if width is not None:
+        layer.build((None, None, width))
+    return layer
+
+
+def build_output(layer: Any, width: int, output_init: str | None) -> None:
+    """Builds an output layer that was made without a width.
+
+    Args:
+        layer: what `project_states` returned.
+        width: int, the width of what it reads.
+        output_init: string, as of `ModelOptions`.
+    """
+    for name, initializer in _initializers(width, output_init).items():
+        setattr(layer, name, initializer)
+    layer.build((None, None, width))
+
+
+def _initializers(width: int, output_init: str | None) -> dict[str, Any]:
     initializers = {}
     if output_init == "pytorch":
         limit = width**-0.5
         for name in ("kernel_initializer", "bias_initializer"):
             initializers[name] = keras.initializers.RandomUniform(-limit, limit)
-    layer = keras.layers.Dense(
-        units, dtype=dtype, name="output", **initializers
-    )
-    layer.build((None, None, width))
-    return layer
+    return initializers
+
+
+def normalize_states(kind: str | None, dtype: Any) -> Any:
+    """The norm before the output layer, or `None`.
+
+    Args:
+        kind: string, `output_norm` of `ModelOptions`.
+        dtype: a Keras dtype policy.
+    """
+    norms = {
+        "layer": keras.layers.LayerNormalization,
+        "batch": keras.layers.BatchNormalization,
+    }
+    if kind is None:
+        return None
+    # An average over 10 steps: a run may be short.
+    more = {"momentum": 0.9} if kind == "batch" else {}
+    return norms[kind](epsilon=1e-5, dtype=dtype, name="output_norm", **more)
 
 
 def output_dtype(policy: Any) -> Any:

@@ -7,6 +7,9 @@ import numpy as np
 from keras_fpt.models import arrays
 from keras_fpt.models.label_rules import LabelRule
 
+# The largest finite float32.
+_LARGEST = 3.40282347e38
+
 
 def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
     """Checks labels.
@@ -24,6 +27,9 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         _check_unknown(y, "labels", rows)
         return
     labels = arrays.as_array(y, "labels")
+    if rule.kind == "targets":
+        _check_targets(expected, labels, rows)
+        return
     if labels.dtype.kind not in "biuf" and "float" not in labels.dtype.name:
         raise ValueError(
             f"Expected integer labels but received {labels.dtype}. Number the "
@@ -45,6 +51,9 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
         ValueError: it is not what the loss takes.
     """
     if rule.kind == "unknown":
+        return
+    if rule.kind == "targets":
+        _check_target_shape(expected.num_classes, shape)
         return
     answers, classes = expected.num_answers, expected.num_classes
     per_example = () if answers == 1 else (answers,)
@@ -74,6 +83,49 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
             f"{tuple(shape)}. For integer labels, compile the model with "
             "keras.losses.SparseCategoricalCrossentropy(from_logits=True), or "
             "convert them with keras.utils.to_categorical."
+        )
+
+
+def check_targets(labels: Any, num_targets: int) -> np.ndarray:
+    """Checks the numbers that a regression is to predict.
+
+    Args:
+        labels: array `(n, num_targets)`, or `(n,)` for one target.
+        num_targets: int.
+
+    Returns:
+        Float64 array `(n, num_targets)`.
+
+    Raises:
+        ValueError: they are not finite numbers of that shape.
+    """
+    array = arrays.as_numbers(labels, "labels")
+    _check_target_shape(num_targets, array.shape)
+    array = array.astype("float64")
+    _check_finite(array, "labels")
+    if (np.abs(array) > _LARGEST).any():
+        value = array[np.abs(array) > _LARGEST].flat[0]
+        raise ValueError(
+            f"Expected numbers up to {_LARGEST:.3g} as labels but received "
+            f"{value}. Give them in another unit."
+        )
+    return array.reshape(len(array), num_targets)
+
+
+def _check_targets(expected: Any, labels: Any, rows: int) -> None:
+    check_targets(labels, expected.num_classes)
+    _check_rows(labels, "labels", rows)
+
+
+def _check_target_shape(num_targets: int, shape: Any) -> None:
+    sizes = tuple(shape[1:])
+    allowed = [(num_targets,)] + [()] * (num_targets == 1)
+    if not len(shape) or not any(_fits(sizes, other) for other in allowed):
+        words = " or ".join(map(_batch, reversed(allowed)))
+        raise ValueError(
+            f"Expected labels of {num_targets} number(s) per example, of shape "
+            f"{words}, but received shape {tuple(shape)}. The model was built "
+            f"with num_targets={num_targets}."
         )
 
 
@@ -155,7 +207,8 @@ def _check_classes(expected: Any, rule: LabelRule, labels: np.ndarray) -> None:
         if wrong.any():
             raise ValueError(
                 f"Expected integer labels but received {used[wrong].flat[0]}. "
-                "keras-fpt classifies; it does not do regression."
+                "FPTClassifier classifies; it does not do regression. For "
+                "labels that are numbers, use FPTRegressor."
             )
     wrong = (used < 0) | (used >= expected.num_classes)
     if wrong.any():

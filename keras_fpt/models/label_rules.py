@@ -47,7 +47,8 @@ class LabelRule:
     Args:
         kind: string. `"classes"`: integers that name classes. `"numbers"`:
             numbers of the logits' shape. `"by_shape"`: either, according to
-            the shape. `"unknown"`: not known.
+            the shape. `"targets"`: the numbers that a regression predicts.
+            `"unknown"`: not known.
         loss: string, the name of the loss, for errors.
         ignore_class: int, a label outside the classes that the loss leaves
             out, or `None`.
@@ -71,13 +72,7 @@ def rule_of(model: Any) -> LabelRule:
         Keras's own, and for subclasses with a `train_step`, `test_step` or
         `compute_loss` of their own.
     """
-    cls = type(model)
-    trains_as_keras = (
-        cls.train_step is keras.Model.train_step
-        and cls.test_step is keras.Model.test_step
-        and cls.compute_loss is several_answers.compute_loss
-    )
-    if not (model.compiled and trains_as_keras):
+    if not trains_as(model, several_answers.compute_loss):
         return LabelRule()
     loss = _only_one(model.loss)
     if _is_by_shape(loss):
@@ -92,6 +87,17 @@ def rule_of(model: Any) -> LabelRule:
         is_probability = name in _OF_PROBABILITIES
         return LabelRule("numbers", name, is_probability=is_probability)
     return LabelRule()
+
+
+def trains_as(model: Any, compute_loss: Any) -> bool:
+    """Whether a model is compiled, and trains and computes the loss so."""
+    cls = type(model)
+    return (
+        model.compiled
+        and cls.train_step is keras.Model.train_step
+        and cls.test_step is keras.Model.test_step
+        and cls.compute_loss is compute_loss
+    )
 
 
 def check_loss(loss: Any, num_classes: int) -> None:

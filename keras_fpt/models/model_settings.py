@@ -1,14 +1,15 @@
-"""The settings of a classifier: the sizes of its task, and its options.
+"""The settings of a model: the shape of its task, and its options.
 
-Both come as arguments of `FPTClassifier` and from files, which may not be
+Both come as arguments of constructors and from files, which may not be
 trusted, so both are checked.
 """
 
 import dataclasses
+import functools
 import operator
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -36,6 +37,8 @@ class TaskShape:
             tokens are named.
     """
 
+    head: ClassVar[str] = "classifier"
+
     num_classes: int = 2
     input_dim: int | None = None
     vocabulary_size: int | None = None
@@ -51,23 +54,97 @@ class TaskShape:
             num_output_tokens=self.num_output_tokens,
             labels_per_token=self.labels_per_token,
         )
-        if self.input_dim is not None and self.vocabulary_size is not None:
-            raise ValueError(
-                "Give input_dim for tokens that are vectors or "
-                "vocabulary_size for tokens that are integers, not both: "
-                f"received {self.input_dim} and {self.vocabulary_size}."
-            )
+        _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
 
     @property
     def units(self) -> int:
         """How many numbers the output layer gives for each token it reads."""
-        return self.labels_per_token * self.num_classes
+        return self.units_of(vars(self))
+
+    @staticmethod
+    def units_of(sizes: Mapping[str, Any]) -> int:
+        """The `units` of sizes that may not be possible."""
+        return sizes["labels_per_token"] * sizes["num_classes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RegressionShape:
+    """What an `FPTRegressor` must know about its task.
+
+    Args:
+        num_targets: int, how many numbers are predicted for each example.
+        input_dim, vocabulary_size: as of `TaskShape`.
+        loss: string, `"mse"` or `"huber"`.
+        quantiles: tuple of floats between 0 and 1 that increase, or `None`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    head: ClassVar[str] = "regressor"
+    num_output_tokens: ClassVar[int] = 1
+
+    num_targets: int = 1
+    input_dim: int | None = None
+    vocabulary_size: int | None = None
+    loss: str = "mse"
+    quantiles: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _require_integers(
+            1,
+            num_targets=self.num_targets,
+            input_dim=self.input_dim,
+            vocabulary_size=self.vocabulary_size,
+        )
+        _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
+        if self.loss not in ("mse", "huber"):
+            raise ValueError(
+                f"Unknown loss '{self.loss}'. Expected mse or huber; compile "
+                "the model with any other loss."
+            )
+        if self.quantiles is None:
+            return
+        bounds = (0.0, *self.quantiles, 1.0)
+        if len(bounds) < 3 or not all(map(operator.lt, bounds, bounds[1:])):
+            raise ValueError(
+                "Expected quantiles that increase, between 0 and 1, such as "
+                f"(0.1, 0.5, 0.9), but received {self.quantiles}."
+            )
+        if self.loss != "mse":
+            raise ValueError(
+                "Quantiles have a loss of their own, the pinball loss: leave "
+                f"out loss='{self.loss}'."
+            )
+
+    @property
+    def units(self) -> int:
+        """How many numbers the output layer gives."""
+        return self.units_of(vars(self))
+
+    @staticmethod
+    def units_of(sizes: Mapping[str, Any]) -> int:
+        """The `units` of sizes that may not be possible."""
+        return sizes["num_targets"] * len(sizes["quantiles"] or (0.5,))
+
+
+def _require_one_kind_of_tokens(
+    input_dim: int | None, vocabulary_size: int | None
+) -> None:
+    if input_dim is not None and vocabulary_size is not None:
+        raise ValueError(
+            "Give input_dim for tokens that are vectors or "
+            "vocabulary_size for tokens that are integers, not both: "
+            f"received {input_dim} and {vocabulary_size}."
+        )
 
 
 _CHOICES = {
     "embedding_init": ("orthogonal", "normal"),
     "input_scale": ("pretrained",),
     "output_init": ("glorot", "pytorch"),
+    "channel_independent": ("concat", "mean"),
+    "output_norm": ("layer", "batch"),
 }
 
 
@@ -95,66 +172,167 @@ def settled(given: ModelOptions) -> ModelOptions:
         given,
         policy="fpt" if given.policy is None else given.policy,
         learned_positions=None if positions is False else positions,
+        # Other readouts take sequences of any length.
+        sequence_length=(
+            given.sequence_length if given.readout == "flatten" else None
+        ),
     )
     _require_integers(0, depth=filled.depth)
     _require_integers(
         1,
         learned_positions=filled.learned_positions,
         lora_rank=filled.lora_rank,
+        patch_size=filled.patch_size,
+        patch_stride=filled.patch_stride,
+        sequence_length=filled.sequence_length,
     )
+    size = filled.patch_size or 1
+    if (filled.patch_stride or size) > size:
+        raise ValueError(
+            f"Expected a patch_stride of at most the patch_size of {size}, so "
+            f"that no step is left out, but received {filled.patch_stride}."
+        )
     return filled
 
 
-_SIZES = [field.name for field in dataclasses.fields(TaskShape)]
+def check_series_options(chosen: ModelOptions, shape: Any) -> None:
+    """Checks that a task's tokens fit the options for series.
+
+    Args:
+        chosen: `ModelOptions`.
+        shape: as the constructor of `FPTModel` takes it.
+
+    Raises:
+        ValueError: they do not.
+    """
+    used = [
+        name
+        for name, off in (
+            ("patch_size", (None, 1)),
+            ("instance_norm", (False,)),
+            ("channel_independent", (None,)),
+        )
+        if getattr(chosen, name) not in off
+    ]
+    if used and shape.vocabulary_size is not None:
+        raise ValueError(
+            f"{used[0]}={getattr(chosen, used[0])} is for tokens that are "
+            "vectors, but the model has vocabulary_size="
+            f"{shape.vocabulary_size}. Leave it out."
+        )
+    if shape.num_output_tokens > 1:
+        for name in used:
+            if name != "instance_norm":
+                raise ValueError(
+                    f"{name}={getattr(chosen, name)} is for one answer to a "
+                    "series, but the model answers each of its last "
+                    f"{shape.num_output_tokens} tokens. Leave it out."
+                )
+    if chosen.channel_independent is not None and chosen.readout == "pooled":
+        raise ValueError(
+            "channel_independent joins hidden states of tokens. Use "
+            "readout='last', 'mean' or 'flatten'."
+        )
+
+
 _STORED = options.names(ModelOptions, stored=True)
+# By the name that files give the kind of model.
+SHAPES: dict[str, Any] = {
+    shape.head: shape for shape in (TaskShape, RegressionShape)
+}
 
 
 def settings_of(model: Any) -> dict[str, Any]:
-    """The settings that files store: the task's sizes and stored options.
+    """The settings that files store: the task's shape and stored options.
+
+    Options that the first version lacks are left out at their defaults, so
+    that earlier versions read the files of models without them.
 
     Args:
-        model: an `FPTClassifier`.
+        model: an `FPTModel`.
     """
+    shape = {
+        field.name: getattr(model.task_shape, field.name)
+        for field in dataclasses.fields(model.task_shape)
+    }
+    stored = {name: getattr(model.options, name) for name in _STORED}
     return {
-        **{name: getattr(model, name) for name in _SIZES},
-        **{name: getattr(model.options, name) for name in _STORED},
+        **shape,
+        # It may be known only since the model was built.
+        "input_dim": model.input_dim,
+        **{
+            name: value
+            for name, value in stored.items()
+            if name not in _LATER or value != _LATER[name]
+        },
     }
 
 
-_FIELDS = [*dataclasses.fields(TaskShape), *dataclasses.fields(ModelOptions)]
-_TYPES = {
-    field.name: field.type
-    for field in _FIELDS
-    if field.name in (*_SIZES, *_STORED)
-} | {
-    # Once settled, these can no longer be all that the constructor takes.
-    "policy": str,
-    "learned_positions": int | None,
-}
+def complete(settings: dict[str, Any]) -> dict[str, Any]:
+    """What `settings_of` returned, with what it left out."""
+    return {**_LATER, **settings}
+
+
+def head_of(header: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
+    """The kind of model that a file's header names, a key of `SHAPES`.
+
+    Raises:
+        ValueError: it is none that this version knows.
+    """
+    head = header.get("head", TaskShape.head)
+    if head not in SHAPES:
+        raise ValueError(
+            f"`{path}` is of a '{head}', which this version does not know. "
+            f"Expected one of {', '.join(SHAPES)}."
+        )
+    return head
+
+
 # Files of older versions lack them.
 _LATER = {
     name: default
     for name, default in options.later(ModelOptions).items()
     if name in _STORED
 }
-_SETTINGS = pydantic.TypeAdapter(
-    pydantic.create_model(  # type: ignore[call-overload]
-        "Settings",
-        # Strict: `true` is not the integer 1.
-        __config__=pydantic.ConfigDict(extra="forbid", strict=True),
-        **{name: (kind, ...) for name, kind in _TYPES.items()},
+
+
+@functools.cache
+def _types(head: str) -> dict[str, Any]:
+    """The types of the settings that a kind of model stores."""
+    fields = dataclasses.fields(SHAPES[head])
+    stored = [f for f in dataclasses.fields(ModelOptions) if f.name in _STORED]
+    types = {field.name: field.type for field in (*fields, *stored)}
+    # Once settled, these can no longer be all that the constructor takes.
+    types |= {"policy": str, "learned_positions": int | None}
+    if "quantiles" in types:  # JSON has no tuples.
+        types["quantiles"] = list[float] | None
+    return types
+
+
+@functools.cache
+def _schema(head: str) -> pydantic.TypeAdapter:
+    return pydantic.TypeAdapter(
+        pydantic.create_model(  # type: ignore[call-overload]
+            "Settings",
+            # Strict: `true` is not the integer 1.
+            __config__=pydantic.ConfigDict(extra="forbid", strict=True),
+            **{
+                name: (kind, _LATER.get(name, ...))
+                for name, kind in _types(head).items()
+            },
+        )
     )
-)
 
 
 def check_settings(
-    settings: Any, path: str | os.PathLike[str]
+    settings: Any, path: str | os.PathLike[str], head: str = TaskShape.head
 ) -> dict[str, Any]:
-    """Checks that settings are those of an `FPTClassifier`.
+    """Checks that settings are those of a model.
 
     Args:
         settings: what a file's header has under `model`.
         path: the file, for errors.
+        head: string, a key of `SHAPES`.
 
     Returns:
         The settings, with the defaults of options that the file's version did
@@ -164,19 +342,23 @@ def check_settings(
         ValueError: a setting is missing, unknown, or of another type.
     """
     if isinstance(settings, dict):
-        settings = {**_LATER, **settings}
+        settings = complete(settings)
     try:
-        _SETTINGS.validate_python(settings)
+        _schema(head).validate_python(settings)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(f"`{path}` is damaged: {_words(first)}") from None
+        raise ValueError(
+            f"`{path}` is damaged: {_words(first, head)}"
+        ) from None
+    if settings.get("quantiles") is not None:
+        settings["quantiles"] = tuple(settings["quantiles"])
     return settings
 
 
-def _words(error: Mapping[str, Any]) -> str:
+def _words(error: Mapping[str, Any], head: str) -> str:
     """One of pydantic's errors about settings, in this package's words."""
     if error["type"] in ("missing", "extra_forbidden", "model_type"):
-        return f"expected the settings {', '.join(_TYPES)} of its model."
+        return f"expected the settings {', '.join(_types(head))} of its model."
     return f"its model has {error['loc'][0]}={error['input']!r}."
 
 

@@ -56,6 +56,27 @@ class ModelOptions:
             `"glorot"`.
         input_dropout: float, dropout rate after the input layer of vectors.
             `None` is 0.
+        patch_size: int, the number of steps of a series of vectors that are
+            joined to one token, a patch; see `keras_fpt.layers.Patches`.
+            `None` and 1 make each step a token; in a run on your own data,
+            `None` patches series that are longer than the backbone's
+            positions.
+        patch_stride: int, the number of steps from one patch to the next.
+            `None` is `patch_size`; with less, patches overlap.
+        instance_norm: bool, whether each channel of each series is
+            standardized over its real steps; see
+            `keras_fpt.layers.InstanceNorm`. Each token then also has the
+            inverse hyperbolic sine of each channel's mean and the logarithm of
+            its scale as features.
+        channel_independent: string. `"concat"` and `"mean"` send each channel
+            of a series through the model as a series of its own; the output
+            layer reads what the channels' hidden states are joined to, or
+            their mean. `None` keeps the channels together in each token.
+        output_norm: string, the norm before the output layer: `"layer"` or
+            `"batch"`. `None` is none.
+        sequence_length: int, the number of tokens of every sequence, which
+            the readout `"flatten"` needs. `None` takes it from the first
+            batch.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
             those like it with fewer and larger operations than KerasHub.
             Results differ only by rounding and by which entries dropout
@@ -78,8 +99,8 @@ class ModelOptions:
     )
     readout: str = option(
         "last",
-        "Hidden states that the output layer reads: last, first, mean or "
-        "pooled.",
+        "Hidden states that the output layer reads: last, first, mean, "
+        "last+mean, flatten (all, of sequences of one length) or pooled.",
         describes_run=True,
         stored=True,
     )
@@ -140,6 +161,55 @@ class ModelOptions:
         default_text="0",
         describes_run=True,
         since="0.2.0",
+    )
+    patch_size: int | None = option(
+        None,
+        "Number of steps of a series that make one token; for images, height "
+        "and width of a patch in pixels.",
+        default_text="1, more for your own series that are longer than the "
+        "backbone's positions; for images 4",
+        describes_run=True,
+        stored=True,
+        since="0.2.0",
+    )
+    patch_stride: int | None = option(
+        None,
+        "Number of steps from one patch of a series to the next.",
+        default_text="the patch size",
+        describes_run=True,
+        stored=True,
+        since="0.2.0",
+    )
+    instance_norm: bool = option(
+        False,
+        "Standardize each channel of each series by itself.",
+        describes_run=True,
+        stored=True,
+        since="0.2.0",
+    )
+    channel_independent: str | None = option(
+        None,
+        "Send each channel through the model as a series of its own, and join "
+        "what the output layer reads: concat or mean.",
+        default_text="channels together",
+        describes_run=True,
+        stored=True,
+        since="0.2.0",
+    )
+    output_norm: str | None = option(
+        None,
+        "Norm before the output layer: layer or batch.",
+        default_text="none",
+        describes_run=True,
+        stored=True,
+        since="0.2.0",
+    )
+    sequence_length: int | None = option(
+        None,
+        "Number of tokens of every sequence.",
+        stored=True,
+        since="0.2.0",
+        python_only=True,
     )
     fast: bool = option(
         True, "Compute blocks with fewer operations.", python_only=True

@@ -1,7 +1,7 @@
-"""Classifiers from presets, and trained classifiers as presets and exports.
+"""Models from presets, and trained models as presets and exports.
 
-`save_to_preset` and `export` are methods of `FPTClassifier`, which is their
-first argument.
+`save_to_preset` and `export` are methods of `FPTModel`, which is their first
+argument.
 """
 
 import os
@@ -10,13 +10,18 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fpt import freezing
 from keras_fpt.files import checkpoints
 from keras_fpt.models import exporting, head_file, model_settings, quantization
 from keras_fpt.models.paper_recipe import default_dropout
 from keras_fpt.presets import Preset
 
-HEAD_FILE = "fpt_classifier.safetensors"
 _LOW_RANK = "low_rank/"  # Before the names of weights of layers with LoRA.
+
+
+def head_file_of(model: Any) -> str:
+    """The name of the file that a preset has for a class of models."""
+    return f"fpt_{model.head}.safetensors"
 
 
 def from_preset(
@@ -32,9 +37,15 @@ def from_preset(
     dtype = overrides.pop("dtype", None)
     parsed = Preset.parse(preset)
     backbone = parsed.load_backbone(load_weights, seed=seed, dtype=dtype)
-    path = os.path.join(parsed.location, HEAD_FILE)
+    path = os.path.join(parsed.location, head_file_of(cls))
     has_head = load_weights and os.path.exists(path)
     arguments = {} if task is None else task.model_arguments()
+    if task is not None and task.head != cls.head:
+        raise ValueError(
+            f"The task '{task.name}' is for a {task.head}, and "
+            f"{cls.__name__} is a {cls.head}. Use keras_fpt."
+            f"FPT{task.head.capitalize()}.from_preset."
+        )
     if task is not None or not has_head:
         rate = arguments.get("dropout")
         arguments["dropout"] = default_dropout(backbone, rate)
@@ -43,13 +54,13 @@ def from_preset(
         return cls(backbone, **arguments)
 
     arrays, header = head_file.read(path, exact=_LOW_RANK)
-    saved = model_settings.check_settings(header.get("model"), path)
+    saved = model_settings.check_settings(header.get("model"), path, cls.head)
     for name, value in arguments.items():
         if name in saved and name != "policy" and saved[name] != value:
             raise ValueError(
-                f"The preset `{preset}` holds a classifier with "
+                f"The preset `{preset}` holds a {cls.head} with "
                 f"{name}={saved[name]}, but received {name}={value}. For "
-                "another task, take only its backbone: FPTClassifier("
+                f"another task, take only its backbone: {cls.__name__}("
                 f"keras_hub.models.Backbone.from_preset('{preset}'), ...)."
             )
     model = cls(backbone, **{**saved, **arguments})
@@ -96,7 +107,7 @@ def save_to_preset(model: Any, folder: str | os.PathLike[str]) -> None:
         for name, variable in exact.items():
             arrays[_LOW_RANK + name] = ops.convert_to_numpy(variable)
     checkpoints.write_arrays(
-        os.path.join(folder, HEAD_FILE),
+        os.path.join(folder, head_file_of(model)),
         arrays,
         {"model": model.head_config()},
     )
@@ -140,10 +151,13 @@ def export(
 
 
 def _head_variables(model: Any) -> dict[str, Any]:
-    layers = (model.input_layer, model.position_layer, model.output_layer)
+    layers = [
+        layer for new in freezing.new_layers(model).values() for layer in new
+    ]
+    if model.target_layer is not None:
+        layers.append(model.target_layer)
     return {
         f"{layer.name}/{variable.name}": variable
         for layer in layers
-        if layer is not None
         for variable in layer.weights
     }

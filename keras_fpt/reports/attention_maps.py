@@ -55,11 +55,13 @@ def attention_map(
     task = run.task
     tokens = _example(task, example)
     scores = model.attention_scores(tokens[None], average_heads=block is None)
+    # Where the channels are independent, each is a sequence of its own.
+    scores = scores.mean(axis=1)
     if block is None:
-        panels = scores[:, 0]
+        panels = scores
         names = [f"block {i}" for i in range(len(panels))]
     elif 0 <= block < len(scores):
-        panels = scores[block, 0]
+        panels = scores[block]
         names = [f"head {i}" for i in range(len(panels))]
     else:
         raise ValueError(
@@ -70,6 +72,9 @@ def attention_map(
     title += "" if block is None else f", block {block}"
     num_answering = model.readout_layer.num_tokens
     labels = token_labels(task, tokens)
+    patches = model.front.patches
+    if patches is not None:
+        labels = patch_labels(len(tokens), patches.size, patches.stride)
     output.write(draw(panels, names, labels, num_answering, title))
     return panels
 
@@ -100,6 +105,20 @@ def token_labels(task: Task, tokens: np.ndarray) -> list[str]:
     if tokens.shape[1] == 1:
         return [f"{value:.3g}" for value in tokens[:, 0]]
     return [str(position) for position in range(len(tokens))]
+
+
+def patch_labels(num_steps: int, size: int, stride: int) -> list[str]:
+    """The label of each patch of a series: its first and its last step.
+
+    Args:
+        num_steps: int, the length of the series.
+        size: int, the number of steps of a patch.
+        stride: int, the number of steps from one patch to the next.
+    """
+    return [
+        f"{first}-{min(first + size, num_steps) - 1}"
+        for first in range(0, num_steps, stride)
+    ]
 
 
 def draw(

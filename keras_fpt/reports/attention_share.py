@@ -47,7 +47,7 @@ def attention_share(
 
     Returns:
         An `AttentionShare`; `None` if the task does not say which token holds
-        an answer.
+        an answer, or the model makes other tokens of it.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
@@ -55,7 +55,8 @@ def attention_share(
     """
     run, model = load_trained(run_folder, data_dir)
     task = run.task
-    if task.answer_tokens is None:
+    is_cut = model.front.patches is not None or model.front.separates_channels
+    if task.answer_tokens is None or is_cut:
         return None
     (x, _), *_ = task.held_out("validation", EXAMPLES).as_numpy_iterator()
     scores = model.attention_scores(x, average_heads=True)

@@ -1,6 +1,7 @@
 from . import arms as arms
 from . import folder as folder
 from . import recorder as recorder
+from . import target_results as target_results
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
 from .evaluation import add_test as add_test

@@ -16,7 +16,7 @@ def draw_curves(
     title: str,
     path: str | os.PathLike[str],
 ) -> None:
-    """Draws loss and accuracy over the steps of a run.
+    """Draws loss and accuracy, or RMSE, over the steps of a run.
 
     Args:
         rows: list of dicts as in `history.csv`.
@@ -31,17 +31,16 @@ def draw_curves(
     FigureCanvasAgg(figure)
     figure.suptitle(pictures.printable(title), parse_math=False)
     steps = [row["step"] for row in rows]
-    for axes, name in zip(
-        figure.subplots(1, 2), ("loss", "accuracy"), strict=True
-    ):
+    metric = "rmse" if "validation_rmse" in rows[0] else "accuracy"
+    for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         for split in ("train", "validation"):
             values = [row[f"{split}_{name}"] for row in rows]
             axes.plot(steps, values, marker=".", label=split)
         axes.set_xlabel("gradient steps")
-        axes.set_ylabel(name)
+        axes.set_ylabel("RMSE" if name == "rmse" else name)
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.axes[0].set_ylim(bottom=0)
-    figure.axes[1].set_ylim(0, 1.02)
+    figure.axes[1].set_ylim(0, 1.02 if metric == "accuracy" else None)
     files.write_bytes(path, pictures.to_png(figure))

@@ -30,6 +30,7 @@ class _TaskFields:
     input_dim: int | None
     vocabulary_size: int | None
     class_names: tuple[str, ...]
+    num_targets: int | None = None
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
@@ -38,6 +39,8 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
 def to_json(task: Task) -> str:
     """A task on the user's own data, without the data, as JSON text."""
     entry = {name: getattr(task, name) for name in _FIELDS}
+    if not task.is_regression:  # As in older versions.
+        del entry["num_targets"]
     entry["recipe"] = dataclasses.asdict(task.recipe)
     entry["reader"] = reader_to_json(task.reader)
     entry["fingerprint"] = task.data.fingerprint
@@ -104,6 +107,7 @@ def read_description(folder: Path) -> Task:
         )
     where = f"`{path}`"
     entry = json_files.read_object(path)
+    entry.setdefault("num_targets", None)
     missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")

@@ -46,7 +46,8 @@ def evaluate(
             likewise.
 
     Returns:
-        A dict of `loss`, `accuracy` and the task's other metrics.
+        A dict of `loss`, `accuracy` and the task's other metrics; for a
+        regression of `loss`, `mae`, `rmse` and `r2`.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
@@ -155,6 +156,9 @@ def test_metrics(
         dataset = run.task.held_out(name, run.batch_size)
         result = _require_finite(evaluate_model(model, dataset), name)
         metrics |= with_prefix(name, result)
+    if run.task.is_regression:
+        metrics["test_examples"] = run.task.data.size("test")
+        return metrics, None
     logits = test_examples.predict(
         run.task, model, run.batch_size, metrics["test_accuracy"]
     )

@@ -1,5 +1,6 @@
 """A run's data as the features that its frozen model computes."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -59,8 +60,8 @@ def train_features(
     """
     x, y, *_ = task.data.splits["train"]
     order = task.data.order("train")
-    width = model.readout_layer.num_tokens * model.cut.hidden_dim
-    num_bytes = len(y) * width * np.dtype("float32").itemsize
+    size = math.prod(frozen_features.features_shape(model))
+    num_bytes = len(y) * size * np.dtype("float32").itemsize
     is_large = num_bytes > MAX_BYTES_IN_MEMORY
     batches = task.data.in_order(x, order, batch_size)
     batches = progress.track(

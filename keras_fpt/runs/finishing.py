@@ -86,8 +86,9 @@ def _measure(
         **with_prefix("train", evaluate_model(model, train)),
         **with_prefix("validation", evaluate_model(model, validation)),
     }
-    floors = mean_floors(task.floors("validation"))
-    metrics["validation_floors"] = floors
+    if not task.is_regression:
+        floors = mean_floors(task.floors("validation"))
+        metrics["validation_floors"] = floors
     examples = error = None
     if test:
         try:
@@ -95,13 +96,17 @@ def _measure(
             metrics |= tested
         except FloatingPointError as not_finite:
             error = not_finite
-    metrics |= {
-        f"{name}_majority_accuracy": task.majority_accuracy(name)
-        for name in task.held_out_splits
-    }
+    if task.is_regression:
+        for name in task.held_out_splits:
+            metrics |= with_prefix(name, task.target_floors(name))
+    else:
+        metrics |= {
+            f"{name}_majority_accuracy": task.majority_accuracy(name)
+            for name in task.held_out_splits
+        }
+        metrics["steps_to_accuracy"] = steps_to_accuracy(rows)
     engine = distribution.current()
     metrics |= {
-        "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
@@ -149,13 +154,18 @@ def _draw(
     metrics: Mapping[str, Any],
     rows: Sequence[dict[str, Any]],
 ) -> None:
-    split = "test" if "test_accuracy" in metrics else "validation"
+    split = "test" if folder.is_tested(metrics) else "validation"
+    accuracy = metrics.get(f"{split}_accuracy")
+    result = (
+        f"RMSE {metrics[f'{split}_rmse']:.4g}"
+        if accuracy is None
+        else f"accuracy {accuracy:.1%}"
+    )
     with errors.warn_instead(f"draw {folder.CURVES}"):
         draw_curves(
             rows,
             f"{metrics['task']}, arm {metrics['arm']}, {metrics['preset']}, "
-            f"seed {metrics['seed']}: {split} accuracy "
-            f"{metrics[f'{split}_accuracy']:.1%}",
+            f"seed {metrics['seed']}: {split} {result}",
             run_folder / folder.CURVES,
         )
 

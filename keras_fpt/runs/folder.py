@@ -6,6 +6,7 @@ Folders of runs in a study are named by `run_store.run_name`.
 import contextlib
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from keras_fpt import files, tasks
@@ -187,6 +188,11 @@ def read_config(folder: Path) -> RunConfig:
             message += f" A folder within it does: `{inner[0].parent}`."
         raise FileNotFoundError(message)
     return RunConfig.read(path)
+
+
+def is_tested(metrics: Mapping[str, Any]) -> bool:
+    """Whether metrics of a run have any of its test split."""
+    return "test_accuracy" in metrics or "test_rmse" in metrics
 
 
 def finished_adapter(folder: Path) -> pathlib.Path:

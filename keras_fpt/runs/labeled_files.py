@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from keras_fpt.runs import class_results
-from keras_fpt.runs.prediction import answer, read_labels
+from keras_fpt.runs import class_results, target_results
+from keras_fpt.runs.prediction import answer, read_labels, read_targets
 
 LOGGER = logging.getLogger(__name__)
 Path = str | os.PathLike[str]
@@ -37,7 +37,8 @@ def evaluate_file(
     Returns:
         A dict of `examples`, `accuracy`, `loss`, `majority` (the most common
         class of the file), `majority_accuracy`, and what
-        `keras_fpt.runs.train` measures of classes.
+        `keras_fpt.runs.train` measures of classes. For a regression, of
+        `examples`, `mae`, `rmse` and `r2`.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
@@ -46,6 +47,10 @@ def evaluate_file(
         FloatingPointError: an answer is not finite.
     """
     answers = answer(run_folder, path, preset)
+    if answers.task.is_regression:
+        numbers = read_targets(answers, path, labels, label_column)
+        scores = target_results.measure(answers.logits, numbers)
+        return {"examples": len(numbers), **scores}
     found = read_labels(answers, path, labels, label_column)
     names, logits = answers.class_names, answers.logits
     if answers.options.get("drop_missing"):

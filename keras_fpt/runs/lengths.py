@@ -4,19 +4,21 @@ from keras_fpt.tasks import Task
 
 # By the name of the reader of the user's own data.
 _ADVICE = {
-    "TableReader": "Cut them into windows (--window, --stride), or leave out "
-    "rows, e.g. every second one (down-sampling).",
-    "RecordingReader": "Cut them into windows (--window, --stride), or leave "
-    "out rows, e.g. every second one (down-sampling).",
-    "ArrayReader": "Cut them into windows, leave out tokens, e.g. every "
-    "second one (down-sampling), or make one token of several by joining "
-    "their values.",
+    "TableReader": "Join more rows to one token (--patch-size), cut them into "
+    "windows (--window, --stride), or leave out rows, e.g. every second one "
+    "(down-sampling).",
+    "RecordingReader": "Join more rows to one token (--patch-size), cut them "
+    "into windows (--window, --stride), or leave out rows, e.g. every second "
+    "one (down-sampling).",
+    "ArrayReader": "Join more steps to one token (--patch-size, patch_size), "
+    "cut them into windows, or leave out steps, e.g. every second one "
+    "(down-sampling).",
     "StringReader": "Leave longer strings out with --max-length, or cut them.",
     "FastaReader": "Leave longer sequences out with --max-length, or cut them.",
     "ImageReader": "Give smaller images (--image-size) or larger patches "
     "(--patch-size).",
-    "SoundReader": "Cut the sounds with --max-seconds: a second has 100 "
-    "tokens.",
+    "SoundReader": "Join more tokens to one (--patch-size), or cut the sounds "
+    "with --max-seconds: a second has 100 tokens.",
 }
 
 

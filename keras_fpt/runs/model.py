@@ -5,9 +5,17 @@ from typing import Any
 
 import keras
 
-from keras_fpt.models import FPTClassifier, default_dropout, paper_optimizer
-from keras_fpt.runs import lengths
+from keras_fpt.models import (
+    FPTClassifier,
+    FPTModel,
+    FPTRegressor,
+    default_dropout,
+    paper_optimizer,
+)
+from keras_fpt.runs import lengths, patching
 from keras_fpt.runs.resolved import ResolvedRun
+
+_CLASSES = {cls.head: cls for cls in (FPTClassifier, FPTRegressor)}
 
 
 def make_backbone(run: ResolvedRun) -> Any:
@@ -19,13 +27,16 @@ def make_backbone(run: ResolvedRun) -> Any:
     Raises:
         FileNotFoundError, ValueError: the preset cannot be loaded.
     """
-    return run.arm.make_backbone(
-        run.preset, run.task, run.draw, run.model.dtype
-    )
+    length = patching.num_tokens(run.task, run.model)
+    task = dataclasses.replace(run.task, sequence_length=length)
+    return run.arm.make_backbone(run.preset, task, run.draw, run.model.dtype)
 
 
-def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
-    """The compiled `FPTClassifier` of a run, before training.
+def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
+    """The compiled model of a run, before training.
+
+    A regressor has the mean and the standard deviation of the training
+    targets, unless the task has no data, as for predictions.
 
     Args:
         run: a `ResolvedRun`.
@@ -39,13 +50,16 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
     if run.config.model.dropout is None:
         rate = default_dropout(backbone, options.dropout)
         options = dataclasses.replace(options, dropout=rate)
+    size = patching.patch_size(run, backbone)
+    options = dataclasses.replace(
+        options, patch_size=size, sequence_length=task.sequence_length
+    )
     if options.learned_positions is True:
-        options = dataclasses.replace(
-            options, learned_positions=task.sequence_length
-        )
+        length = patching.num_tokens(task, options)
+        options = dataclasses.replace(options, learned_positions=length)
     arguments = dataclasses.asdict(options)
     del arguments["dtype"]  # The backbone has it.
-    model = FPTClassifier(
+    model = _CLASSES[task.head](
         backbone, **(task.model_arguments() | arguments), compile=False
     )
     limit = model.max_sequence_length
@@ -55,14 +69,17 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTClassifier:
             f"tokens, but the preset '{run.preset.text}' has {limit} "
             f"positions. {lengths.advice(task)}"
         )
+    optimizer = paper_optimizer(
+        run.learning_rate, run.config.gradient_accumulation_steps
+    )
+    if task.is_regression:
+        if task.data is not None:
+            model.adapt(task.data.labels("train"))
+        model.compile(optimizer=optimizer)
+        return model
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if task.top_5:
         top_5 = keras.metrics.SparseTopKCategoricalAccuracy
         metrics.append(top_5(5, name="top_5_accuracy"))
-    model.compile(
-        optimizer=paper_optimizer(
-            run.learning_rate, run.config.gradient_accumulation_steps
-        ),
-        metrics=metrics,
-    )
+    model.compile(optimizer=optimizer, metrics=metrics)
     return model

@@ -12,13 +12,19 @@ from keras_fpt.files import pictures, spreadsheets
 from keras_fpt.runs import data_description, folder, lengths, manifest
 from keras_fpt.runs.evaluation import load_model, read_moved_config
 from keras_fpt.runs.resolved import resolve
-from keras_fpt.tasks import Stored, Task, read_new_labels, sequences
+from keras_fpt.tasks import (
+    Stored,
+    Task,
+    read_new_labels,
+    read_new_targets,
+    sequences,
+)
 
 Path = str | os.PathLike[str]
 
 
 # The beginning of a file of predictions.
-MARK = rb'\Aexample,prediction,"?probability_'
+MARK = rb'\Aexample,prediction(,"?probability_|_1,|(,label)?\r?\n)'
 
 
 def predict(
@@ -28,7 +34,7 @@ def predict(
     overwrite: bool = False,
     preset: Path | None = None,
 ) -> Any:
-    """Predicts the classes of new examples.
+    """Predicts the classes, or the numbers, of new examples.
 
     Args:
         run_folder: path of a finished run on the user's own data.
@@ -44,7 +50,8 @@ def predict(
         A `pandas.DataFrame` with one row per example: `example` (the row,
         group, file or record), `prediction` (a class name) and
         `probability_<class>` for each class; and `label`, if the new data
-        has labels.
+        has labels. Of a regression, `prediction` is a number, or there are
+        `prediction_1`, `prediction_2`, ... for several.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -61,6 +68,11 @@ def predict(
         file = files.Output(output, MARK, (path, run_folder), overwrite)
         file.check()
     answers = answer(run_folder, path, preset)
+    if answers.task.is_regression:
+        frame = _numbers(answers, path)
+        if file is not None:
+            file.write(to_csv(frame))
+        return frame
     probabilities = special.softmax(answers.logits, axis=1)
     frame = pd.DataFrame(
         {
@@ -84,6 +96,23 @@ def predict(
     return frame
 
 
+def _numbers(answers: "Answers", path: Path) -> Any:
+    """The predictions of a regression; labels are not needed."""
+    import pandas as pd
+
+    count = answers.logits.shape[1]
+    columns = ["prediction"]
+    if count > 1:
+        columns = [f"prediction_{i + 1}" for i in range(count)]
+    numbers = dict(zip(columns, answers.logits.T, strict=True))
+    frame = pd.DataFrame({"example": answers.names, **numbers})
+    with contextlib.suppress(ValueError):
+        labels = read_targets(answers, path)
+        if count == 1:
+            frame["label"] = labels[:, 0]
+    return frame
+
+
 class Answers(NamedTuple):
     """What a finished run answers to new examples.
 
@@ -92,7 +121,8 @@ class Answers(NamedTuple):
         options: dict of the options that the task was made with.
         class_names: list of strings, as they are printed.
         names: list of n strings, the examples' names.
-        logits: float array `(n, classes)`.
+        logits: float array `(n, classes)`; for a regression the numbers,
+            `(n, targets)`.
     """
 
     task: Task
@@ -124,7 +154,8 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, run.batch_size)
-    logits = np.empty((len(names), task.num_classes), np.float32)
+    width = task.num_targets or task.num_classes
+    logits = np.empty((len(names), width), np.float32)
     logits[order] = model.predict(batches, verbose=0)
     _check_finite(logits, names, path)
     return Answers(task, config.options, classes, names, logits)
@@ -151,6 +182,28 @@ def read_labels(
     return list(map(pictures.printable, found))
 
 
+def read_targets(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: str | None = None,
+) -> np.ndarray:
+    """The numbers of a new file's examples, for a regression.
+
+    Returns:
+        Float array `(n, targets)`.
+
+    Raises:
+        ValueError: the file has no labels, or one that is not a number.
+    """
+    options = dict(answers.options)
+    if label_column is not None:
+        options["label_column"] = label_column
+    return read_new_targets(
+        answers.task.reader, path, answers.names, options, labels
+    )
+
+
 def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
     if bad.size:
@@ -167,12 +220,18 @@ def to_csv(predictions: Any) -> str:
     Args:
         predictions: `pandas.DataFrame` of `predict`.
     """
+    texts = [
+        name
+        for name in ("example", "prediction", "label")
+        if name in predictions and predictions[name].dtype.kind != "f"
+    ]
     cells = {
         name: predictions[name].map(spreadsheets.escape_formula)
-        for name in ("example", "prediction", "label")
-        if name in predictions
+        for name in texts
     }
-    return predictions.assign(**cells).to_csv(index=False, float_format="%.6f")
+    # Probabilities, or numbers in a unit of their own.
+    form = "%.6f" if "prediction" in texts else "%.9g"
+    return predictions.assign(**cells).to_csv(index=False, float_format=form)
 
 
 def _check_lengths(

@@ -14,7 +14,7 @@ import keras
 
 from keras_fpt import distribution, files
 from keras_fpt.files import checkpoints, folder_lock
-from keras_fpt.runs import checkpoint_folder, errors
+from keras_fpt.runs import checkpoint_folder, errors, saved_progress
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.resolved import ResolvedRun
@@ -60,6 +60,7 @@ class Recorder(keras.callbacks.Callback):
         super().__init__()
         self.folder = folder
         self.run = run
+        self.metric = run.task.main_metric
         self.stop_signals = stop_signals
         self.lock = lock
         self.interval = CheckpointInterval(checkpoint_seconds)
@@ -155,7 +156,8 @@ class Recorder(keras.callbacks.Callback):
         is_last = self.step == self.run.steps
         is_segment_end = is_last or self.step % self.steps_per_segment == 0
         if is_segment_end:
-            self.train_logs = {k: float(logs[k]) for k in ("loss", "accuracy")}
+            names = ("loss", self.metric)
+            self.train_logs = {name: float(logs[name]) for name in names}
         is_stopping = self.stop_signals.pending is not None
         # Within a segment, each process has its own metrics and its own clock.
         is_single = distribution.num_processes() == 1
@@ -235,16 +237,16 @@ class Recorder(keras.callbacks.Callback):
         """Ends a segment with its evaluation.
 
         Args:
-            validation: dict of the validation split's loss and accuracy.
+            validation: dict of the validation split's loss and metrics.
         """
         # The last update may have broken weights whose loss was still finite.
         self._check_finite("validation loss", validation["loss"])
         train = self.train_logs or {}
         row = {
             "train_loss": train["loss"],
-            "train_accuracy": train["accuracy"],
+            f"train_{self.metric}": train[self.metric],
             "validation_loss": validation["loss"],
-            "validation_accuracy": validation["accuracy"],
+            f"validation_{self.metric}": validation[self.metric],
             "seconds": self.seconds,
         }
         row = {k: float(f"{v:.6g}") for k, v in row.items()}
@@ -294,10 +296,11 @@ def read_history(
             ]
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"`{path}` is damaged: {error}") from error
-    if not rows or not {"step", "validation_accuracy"} <= rows[0].keys():
+    columns = rows[0].keys() if rows else set()
+    if "step" not in columns or not columns & set(saved_progress.METRICS):
         raise ValueError(
             f"`{path}` is damaged: expected rows with the columns step and "
-            "validation_accuracy."
+            "validation_accuracy, or validation_rmse for a regression."
         )
     return rows
 

@@ -102,12 +102,15 @@ class ResolvedRun:
         )
 
     def as_built(self, model: FPTClassifier) -> Self:
-        """The run with the dropout rate that its model has.
+        """The run with the dropout rate and patch size that its model has.
 
-        That is 0 if no rate was given and the backbone has no dropout.
+        The rate is 0 if none was given and the backbone has no dropout; the
+        patch size is that of `patching.patch_size`.
         """
         built = dataclasses.replace(
-            self.model, dropout=model.options.dropout or 0.0
+            self.model,
+            dropout=model.options.dropout or 0.0,
+            patch_size=model.options.patch_size,
         )
         return dataclasses.replace(self, model=built)
 
@@ -169,6 +172,11 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
+    if run.task.is_regression and run.config.cache_features:
+        raise ValueError(
+            f"The task '{run.task.name}' is a regression, for which features "
+            "cannot be cached. Leave out cache_features (--cache-features)."
+        )
     if not run.arm.takes_init and run.draw != Draw(run.seed):
         drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]
         raise ValueError(

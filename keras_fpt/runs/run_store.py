@@ -79,9 +79,9 @@ def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
     if (run_folder / folder.DIVERGED).is_file():
         path = run_folder / folder.DIVERGED
         return bool(json_files.read_object(path)["final"])
-    return folder.is_finished(
-        run_folder
-    ) and "test_accuracy" in folder.read_metrics(run_folder)
+    return folder.is_finished(run_folder) and folder.is_tested(
+        folder.read_metrics(run_folder)
+    )
 
 
 def _get_or_train(
@@ -109,7 +109,7 @@ def _get_or_train(
                 in_study=True,
             )
         metrics = folder.read_metrics(run_folder)
-        if test and "test_accuracy" not in metrics:
+        if test and not folder.is_tested(metrics):
             metrics = add_test(run_folder, take_over)
         return metrics
     except FloatingPointError as error:

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from keras_fpt.files import json_files
 
-_ROW = {"step", "validation_accuracy"}
-_TRAIN_LOGS = {"loss", "accuracy"}
+# Of classes, and of numbers.
+METRICS = ("validation_accuracy", "validation_rmse")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +52,11 @@ class SavedProgress:
         known = {name: metadata[name] for name in names if name in metadata}
         progress = json_files.from_dict(cls, known, where)
         rows, logs = progress.history, progress.train_logs
-        is_complete = all(row.keys() >= _ROW for row in rows)
-        is_complete &= logs is None or logs.keys() >= _TRAIN_LOGS
+        is_complete = any(
+            all(row.keys() >= {"step", name} for row in rows)
+            and (logs is None or logs.keys() >= {"loss", _of_train(name)})
+            for name in METRICS
+        )
         ended = (progress.step - (logs is not None)) // steps_per_row
         expected = [steps_per_row * (i + 1) for i in range(min(ended, steps))]
         values = [progress.seconds, *(logs or {}).values()]
@@ -69,3 +72,7 @@ class SavedProgress:
                 "before it, and finite numbers."
             )
         return progress
+
+
+def _of_train(name: str) -> str:
+    return name.removeprefix("validation_")

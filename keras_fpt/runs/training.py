@@ -190,9 +190,11 @@ def _check_same_step(recorder: Recorder) -> None:
 def _read_finished(
     run: ResolvedRun, run_folder: str | os.PathLike[str], test: bool
 ) -> dict[str, Any]:
-    saved_dropout = folder.read_config(run_folder).model.dropout
-    if run.config.model.dropout is None and saved_dropout == 0:
-        # The rate of a run that chose none depends on its backbone.
+    saved, chosen = folder.read_config(run_folder).model, run.config.model
+    if (chosen.dropout is None and saved.dropout == 0) or (
+        chosen.patch_size is None and saved.patch_size is not None
+    ):
+        # What a run has not chosen depends on its backbone.
         run = run.as_built(build_model(run))
     folder.check_same_config(run_folder, run)
     manifest.check_files(run, run_folder)
@@ -202,7 +204,7 @@ def _read_finished(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
     )
     metrics = folder.read_metrics(run_folder)
-    if test and "test_accuracy" not in metrics:
+    if test and not folder.is_tested(metrics):
         LOGGER.info("Evaluating on test.")
         tested, examples = test_metrics(run, load_model(run, run_folder))
         metrics |= tested
@@ -317,11 +319,18 @@ def _log_start(
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
     LOGGER.info(f"Task {run.task.name}: {run.task.description}.")
-    LOGGER.info(_class_balance(run.task))
+    LOGGER.info(_describe_answers(run.task))
     LOGGER.info(
         f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
         f"{trained:,} of {total:,} parameters train."
     )
+    if run.config.model.patch_size is None and model.options.patch_size:
+        LOGGER.info(
+            f"Patches: each token joins {model.options.patch_size:,} steps, so "
+            f"that the longest sequence, of {run.task.sequence_length:,}, has "
+            f"{model.front.num_tokens(run.task.sequence_length):,} tokens. "
+            "Another size: --patch-size."
+        )
     if run.config.cache_features:
         LOGGER.info(
             "The frozen features of the training examples are computed once, "
@@ -334,8 +343,15 @@ def _log_start(
     )
 
 
-def _class_balance(task: Task) -> str:
-    """The shares of the classes in train, and the majority baseline."""
+def _describe_answers(task: Task) -> str:
+    """The shares of classes, or the targets, in train, and a baseline."""
+    if task.is_regression:
+        floors = task.target_floors("validation")
+        return (
+            f"Targets of train: {task.describe_targets('train')}. Baseline: "
+            "always predicting the mean has an RMSE of "
+            f"{floors['floor_rmse']:.4g} on validation."
+        )
     counts = task.class_counts("train")
     baseline = (
         "Baseline: always guessing the most common class scores "

@@ -23,7 +23,7 @@ from keras_fpt.results import (
     not_run,
 )
 from keras_fpt.runs import ResolvedRun, RunConfig, folder, recorder, resolve
-from keras_fpt.studies import cost, rivals, study_folder
+from keras_fpt.studies import cost, regressions, rivals, study_folder
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.folds import refuse_all_folds
 from keras_fpt.studies.variant_search import run_variants
@@ -158,6 +158,7 @@ def run_comparison(
     refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
+    regressions.refuse(run.task, "keras-fpt compare")
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
     output = pathlib.Path(output)

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_fpt import distribution, files, runs
 from keras_fpt.runs import RunConfig
+from keras_fpt.studies import regressions
 
 LOGGER = logging.getLogger(__name__)
 SUMMARY = "folds.json"
@@ -126,8 +127,9 @@ def train_folds(
         Exception: see `keras_fpt.runs.train`.
     """
     configs = each_fold(config)
+    first = runs.resolve(configs[0])
+    regressions.refuse(first.task, "keras-fpt train --folds")
     if output is None:
-        first = runs.resolve(configs[0])
         output = runs.folder.new_folder(first.task.name, first.arm.name)
     folder = pathlib.Path(output)
     metrics = []

@@ -22,6 +22,7 @@ from keras_fpt.studies import (
     checking,
     database_address,
     optuna_studies,
+    regressions,
     study_folder,
     sweep_worker,
 )
@@ -82,6 +83,7 @@ def run_sweep(
             f"{workers} and {takeover_seconds}."
         )
     refuse_all_folds(config.run.options, "sweep_folds")
+    regressions.refuse(resolve(config.run).task, "keras-fpt sweep")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
     checking.check(config)

@@ -4,6 +4,7 @@ from .images import patches as patches
 from .registry import get as get
 from .registry import is_user_data as is_user_data
 from .registry import names as names
+from .registry import takes_option as takes_option
 from .split_tables import split_output as split_output
 from .split_tables import split_table as split_table
 from .split_tables import splits_to_csv as splits_to_csv
@@ -30,6 +31,7 @@ from .user_data import from_table as from_table
 from .user_data import from_wav_folder as from_wav_folder
 from .user_data import log_findings as log_findings
 from .user_data import read_new_labels as read_new_labels
+from .user_data import read_new_targets as read_new_targets
 from .user_data import reader_from_json as reader_from_json
 from .user_data import reader_to_json as reader_to_json
 from .user_data import sequences as sequences

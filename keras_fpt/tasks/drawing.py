@@ -264,6 +264,8 @@ def _text(task: Task, tokens: np.ndarray) -> str:
 
 
 def _label_text(task: Task, label: Any) -> str:
+    if task.is_regression:
+        return ", ".join(f"{number:.6g}" for number in label)
     if np.ndim(label) == 0:
         names = task.class_names
         return names[label] if names else f"class {label}"

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import from_path, is_path
+from keras_fpt.tasks.user_data import from_path, is_path, path_takes_option
 
 # A task's module has a function `task(data_dir, ...)`, and is imported when
 # the task is needed.
@@ -40,6 +40,19 @@ def _parse(name: str | os.PathLike) -> tuple[str, str]:
     """The key in `_MODULES`, and the variant or an empty string."""
     key, _, variant = str(name).replace("-", "_").partition(":")
     return key, variant
+
+
+def takes_option(
+    name: str | os.PathLike, option: str, others: dict[str, Any]
+) -> bool:
+    """Whether the user's data is read with an option; see `get`.
+
+    Args:
+        name: string, a task or a path.
+        option: string, the name of an option.
+        others: dict of further options, which say how a file is read.
+    """
+    return is_user_data(name) and path_takes_option(name, option, others)
 
 
 def get(

@@ -77,6 +77,8 @@ def splits_to_csv(table: "pd.DataFrame") -> bytes:
 
 def _labels(task: "Task", y: np.ndarray) -> Any:
     """The names of classes; several answers have spaces between them."""
+    if task.is_regression:
+        return [" ".join(f"{n:.9g}" for n in row) for row in y]
     names = np.array(
         task.class_names or list(map(str, range(task.num_classes))), object
     )

@@ -35,7 +35,8 @@ class Examples(NamedTuple):
         x: array `(n, ...)` with examples of one shape, or a `tf.RaggedTensor`
             of `n` sequences of different lengths: int32 tokens, or float32
             tokens of one width. Either may be on disk, in a `SequenceStore`.
-        y: int array `(n,)` or `(n, answers)`. Batches hold at least int32.
+        y: int array `(n,)` or `(n, answers)`. Batches hold at least int32. Or
+            float32 array `(n, targets)`, the numbers of a regression.
         names: list of n strings that say where each example is from (a file,
             a row), or something else that gives them one after the other, or
             `None`.
@@ -263,7 +264,7 @@ def _label_type(y):
 
     Losses take int32, which also is what fingerprints are computed from.
     """
-    return np.result_type(y.dtype, np.int32)
+    return y.dtype if y.dtype.kind == "f" else np.result_type(y.dtype, np.int32)
 
 
 def _take(arrays, indices):

@@ -64,12 +64,14 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A classification task on sequences that are not language.
+    """A task on sequences that are not language.
+
+    It is a classification, or with `num_targets` a regression.
 
     Args:
         name: string.
         description: string, one line: the inputs and the labels.
-        num_classes: int, the classes of each label.
+        num_classes: int, the classes of each label; 0 for a regression.
         sequence_length: int, tokens of the longest example.
         data: a `Generated` or a `Stored`, which makes the examples.
         recipe: a `Recipe`.
@@ -93,6 +95,8 @@ class Task:
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
         findings: tuple of what the audit of the user's own data found.
+        num_targets: int, the numbers that a regression predicts for each
+            example; `None` for a classification.
     """
 
     name: str
@@ -116,6 +120,22 @@ class Task:
     answer_tokens: Callable | None = None
     reader: Any = None
     findings: tuple[Any, ...] = ()
+    num_targets: int | None = None
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the labels are numbers to predict, and not classes."""
+        return self.num_targets is not None
+
+    @property
+    def main_metric(self) -> str:
+        """The metric by which runs are shown: `"accuracy"` or `"rmse"`."""
+        return "rmse" if self.is_regression else "accuracy"
+
+    @property
+    def head(self) -> str:
+        """What a model of the task is: a `"classifier"` or `"regressor"`."""
+        return "regressor" if self.is_regression else "classifier"
 
     @property
     def held_out_splits(self) -> tuple[str, ...]:
@@ -167,6 +187,41 @@ class Task:
                 f"{', '.join(self.held_out_splits)}."
             )
         return self.data.held_out(split, batch_size)
+
+    def describe_targets(self, split: str) -> str:
+        """The numbers of a regression's split, in words.
+
+        Args:
+            split: string, `"train"` or one of `held_out_splits`.
+        """
+        labels = self.data.labels(split).astype(np.float64)
+        return "; ".join(
+            f"from {each.min():.6g} to {each.max():.6g}, mean "
+            f"{each.mean():.6g}, standard deviation {each.std():.6g}"
+            for each in labels.T
+        )
+
+    def target_floors(self, split: str) -> dict[str, float]:
+        """The errors of always giving one number, for a regression.
+
+        A model must be better than that. Of several targets, errors are
+        averaged as the metrics of `keras_fpt.FPTRegressor` are.
+
+        Args:
+            split: string, `"train"` or one of `held_out_splits`.
+
+        Returns:
+            Dict of `floor_rmse`, of the mean of train, and `floor_mae`, of
+            its median.
+        """
+        train = self.data.labels("train").astype(np.float64)
+        labels = self.data.labels(split).astype(np.float64)
+        squared = (labels - train.mean(axis=0)) ** 2
+        absolute = np.abs(labels - np.median(train, axis=0))
+        return {
+            "floor_rmse": float(np.sqrt(squared.mean())),
+            "floor_mae": float(absolute.mean()),
+        }
 
     def class_counts(self, split: str) -> np.ndarray | None:
         """Counts the labels of each class.
@@ -262,7 +317,14 @@ class Task:
         return split_tables.split_table(self)
 
     def model_arguments(self) -> dict[str, Any]:
-        """The arguments of `FPTClassifier` that fit this task."""
+        """The arguments that fit this task, of the class that `head` names."""
+        if self.is_regression:
+            return {
+                "num_targets": self.num_targets,
+                "input_dim": self.input_dim,
+                "vocabulary_size": self.vocabulary_size,
+                "dropout": self.recipe.dropout,
+            }
         return {
             "num_classes": self.num_classes,
             "input_dim": self.input_dim,

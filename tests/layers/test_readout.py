@@ -34,6 +34,17 @@ def test_pooled_passes_on():
     np.testing.assert_array_equal(out[:, 0], HIDDEN[:, 0])
 
 
+def test_last_and_mean_are_joined():
+    out = read("last+mean")
+    expected = np.concatenate([read("last"), read("mean")], axis=-1)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_flatten_joins_all_in_order():
+    out = read("flatten")
+    np.testing.assert_array_equal(out, HIDDEN.reshape(2, 1, 12))
+
+
 def test_only_last_reads_several():
     with pytest.raises(ValueError, match="reads one token"):
         Readout("mean", 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from families import FAMILIES, draw_weights, numpy
 
-from keras_fpt import FPTClassifier
+from keras_fpt import FPTClassifier, FPTRegressor
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
@@ -157,6 +157,26 @@ def pick(inputs, name, rank):
     return inputs[name] if name in inputs else same_rank[0]
 
 
+FRONT = {
+    "patch_size": 4,
+    "patch_stride": 2,
+    "instance_norm": True,
+    "channel_independent": "concat",
+    "readout": "last+mean",
+    "output_norm": "batch",
+}
+
+
+@pytest.mark.parametrize("format", FURTHER_FORMATS)
+def test_the_front_of_a_series_is_exported(format, tmp_path):
+    model = make_model(**FRONT)
+    path = export(model, tmp_path, format, signature(*FORMATS[format]))
+    inputs = {"tokens": X, "padding_mask": MASK}
+    np.testing.assert_allclose(
+        run(path, format, inputs), numpy(model(inputs)), atol=1e-5
+    )
+
+
 @pytest.fixture(
     params=[
         # Every day from PyTorch, which takes seconds and not half a minute.
@@ -252,3 +272,17 @@ class TestErrors:
     def test_formats_that_fail(self, format, tmp_path):
         with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
             export(make_model(), tmp_path, format)
+
+
+@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
+def test_a_regressor_exports_its_unit(tmp_path):
+    backbone = FAMILIES["gpt2"].build()
+    draw_weights(backbone)
+    model = FPTRegressor(backbone, input_dim=3, quantiles=(0.1, 0.5, 0.9))
+    model.adapt(np.array([1000.0, 1200.0, 1500.0]))
+    expected = model.predict(X, verbose=0)
+    assert expected.min() > 100
+    shape = FORMATS["onnx"]
+    path = export(model, tmp_path, "onnx", signature(*shape, with_mask=False))
+    outputs = run_onnx(path, {"tokens": X})
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4)

@@ -234,6 +234,19 @@ class TestWhatCannotBeStacked:
         one = FPTClassifier(gpt2_backbone(), 3)
         self.refused("not built and compiled", one)
 
+    @pytest.mark.parametrize(
+        "option",
+        [
+            {"patch_size": 2},
+            {"instance_norm": True},
+            {"channel_independent": "mean"},
+            {"readout": "flatten", "sequence_length": 6},
+        ],
+    )
+    def test_a_front_end_for_series(self, option):
+        made = classifiers(RATES[:1], **option)
+        self.refused("Classifier number 0 has patches", *made)
+
     def test_a_subclass(self):
         class Own(FPTClassifier):
             pass

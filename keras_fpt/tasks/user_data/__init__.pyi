@@ -11,8 +11,10 @@ from .media.recordings import from_recording_folder as from_recording_folder
 from .media.sound_folders import from_sound_folder as from_sound_folder
 from .media.sound_folders import from_wav_folder as from_wav_folder
 from .new_labels import read_new_labels as read_new_labels
+from .new_labels import read_new_targets as read_new_targets
 from .paths import from_path as from_path
 from .paths import is_path as is_path
+from .paths import path_takes_option as path_takes_option
 from .paths import reader_from_json as reader_from_json
 from .paths import reader_to_json as reader_to_json
 from .strings.fasta import from_fasta as from_fasta

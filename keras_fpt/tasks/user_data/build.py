@@ -11,6 +11,7 @@ from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
 from keras_fpt.tasks.user_data import audit, sequences, splitting
 from keras_fpt.tasks.user_data.audit import audit_examples
+from keras_fpt.tasks.user_data.targets import Labels
 
 LOGGER = logging.getLogger(__name__)
 RECIPE = Recipe(steps=1000)
@@ -24,8 +25,7 @@ DRAWN = ("seeded", "by time", "in the order", "fold")
 def make_task(
     name: str,
     x: Any,
-    y: np.ndarray,
-    class_names: Sequence[str],
+    labels: Labels,
     splits: dict[str, np.ndarray],
     split_by: str,
     reader: Any,
@@ -44,8 +44,7 @@ def make_task(
     Args:
         name: string.
         x: as in `Examples`, all examples.
-        y: int32 array `(n,)`.
-        class_names: tuple of strings.
+        labels: `targets.Labels` of the n examples.
         splits: dict from splits to int arrays of indices in `x`.
         split_by: string, how the examples were split, in words.
         reader: reads new files in the same way, for predictions.
@@ -67,7 +66,12 @@ def make_task(
         ValueError: a split is empty; a class has no training example; or a
             leak was found, and `strict` is true.
     """
-    splitting.check_splits(splits, y, class_names)
+    labels.check_splits(splits)
+    y, class_names = labels.without_tenths, labels.class_names
+    answers = y
+    if labels.targets is not None:
+        class_names, answers = (), labels.targets.astype(np.float32)
+        notes = [*labels.notes, *notes]
     checked = audit_examples.Checked(
         x,
         y,
@@ -89,7 +93,7 @@ def make_task(
     examples = {
         split: Examples(
             sequences.select(x, indices),
-            y[indices],
+            answers[indices],
             None if names is None else [names[i] for i in indices],
             None if groups is None else np.asarray(groups)[indices],
         )
@@ -134,10 +138,15 @@ def task_of_examples(
         examples: dict from splits to `Examples`.
     """
     sample = encode(x[:1]) if encode else x
+    labels = examples["train"].y
+    num_targets, answers = None, f"{len(class_names)} classes"
+    if labels.dtype.kind == "f":
+        num_targets = labels.shape[1]
+        answers = f"{num_targets} number" + "s" * (num_targets > 1)
     findings = [*audit.similar_classes(class_names), *findings]
     task = Task(
         name=name,
-        description=_description(sample, vocabulary_size, len(class_names)),
+        description=_description(sample, vocabulary_size, answers),
         num_classes=len(class_names),
         sequence_length=sequences.longest(sample),
         data=Stored(lambda: examples, encode),
@@ -145,6 +154,7 @@ def task_of_examples(
         input_dim=None if vocabulary_size else int(sample.shape[-1]),
         vocabulary_size=vocabulary_size,
         class_names=tuple(class_names),
+        num_targets=num_targets,
         reader=reader,
         findings=tuple(findings),
         **more,
@@ -175,6 +185,15 @@ def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
 def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     """Lines that describe a task's data: sizes, classes and splits."""
     sizes = {split: task.data.size(split) for split in splitting.SPLITS}
+    split = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
+    if task.is_regression:
+        return [
+            f"{task.name}: {sum(sizes.values()):,} sequences, "
+            f"{task.description}",
+            f"  targets of train: {task.describe_targets('train')}",
+            f"  split: {split} ({split_by})",
+            *(f"  {note}" for note in notes),
+        ]
     labels = [task.class_counts(split) for split in sizes]
     counts = np.sum([each for each in labels if each is not None], axis=0)
     parts = [
@@ -183,7 +202,6 @@ def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     ]
     if len(parts) > CLASSES_SHOWN:
         parts = [*parts[: CLASSES_SHOWN - 1], "..."]
-    split = ", ".join(f"{size:,} {name}" for name, size in sizes.items())
     return [
         f"{task.name}: {sum(sizes.values()):,} sequences, {task.description}",
         f"  classes: {', '.join(parts)}",
@@ -192,7 +210,7 @@ def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
     ]
 
 
-def _description(x: Any, vocabulary_size: int | None, num_classes: int) -> str:
+def _description(x: Any, vocabulary_size: int | None, answers: str) -> str:
     longest = sequences.longest(x)
     length = f"{longest:,} token" + "s" * (longest != 1)
     if sequences.is_ragged(x):
@@ -203,4 +221,4 @@ def _description(x: Any, vocabulary_size: int | None, num_classes: int) -> str:
         if vocabulary_size
         else f"of width {x.shape[-1]}"
     )
-    return f"{length} {tokens} -> {num_classes} classes"
+    return f"{length} {tokens} -> {answers}"

@@ -171,8 +171,9 @@ def _measured(
 ) -> ValueError:
     index = min(indices, key=first.__getitem__)
     return ValueError(
-        f"{where(first[index])}: the label {distinct[index]} is not a class. "
-        "keras-fpt classifies; it does not do regression."
+        f"{where(first[index])}: the label {distinct[index]} is not a class, "
+        "and a classification does not do regression. To predict numbers, use "
+        "task_type='regression' (--task-type regression)."
     )
 
 
@@ -233,14 +234,16 @@ def _check_not_measured(names: Sequence[str], labels: np.ndarray) -> None:
         raise ValueError(
             f"Each of the {len(labels):,} examples has a label of its own, "
             f"such as '{names[0]}'. Expected a few classes with several "
-            "examples each: is this the column of labels?"
+            "examples each: is this the column of labels? To predict numbers, "
+            "use task_type='regression' (--task-type regression)."
         )
     is_rare = len(names) * MIN_EXAMPLES_PER_CLASS > len(labels)
     if len(labels) >= 10 and is_rare and all(map(_is_number, names)):
         raise ValueError(
             f"There are {len(names):,} different labels, such as "
-            f"'{names[0]}', among {len(labels):,} examples. keras-fpt "
-            "classifies; it does not do regression."
+            f"'{names[0]}', among {len(labels):,} examples, and a "
+            "classification does not do regression. To predict numbers, use "
+            "task_type='regression' (--task-type regression)."
         )
 
 

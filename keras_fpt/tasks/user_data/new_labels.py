@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.tasks import proteins
-from keras_fpt.tasks.user_data import classes, given_labels, splitting
+from keras_fpt.tasks.user_data import (
+    classes,
+    given_labels,
+    splitting,
+    targets,
+)
 from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
 from keras_fpt.tasks.user_data.strings import fasta, record_rows, strings
 from keras_fpt.tasks.user_data.tables import (
@@ -49,6 +54,60 @@ def read_new_labels(
         FileNotFoundError: a file does not exist.
         ValueError: the file has no labels, or not one for each example.
     """
+    found = _find(reader, path, names, class_names, options, labels)
+    is_missing = cells.is_missing(found, options.get("missing") or ())
+    known: dict[Any, str] = {str(name): str(name) for name in class_names}
+    known |= {
+        number: str(name)
+        for name in class_names
+        if (number := cells.as_number(str(name))) is not None
+    }
+    texts = [str(label).strip() for label in found]
+    return [
+        ""
+        if missing and text not in known
+        else known.get(text, known.get(cells.as_number(text), text))
+        for text, missing in zip(texts, is_missing, strict=True)
+    ]
+
+
+def read_new_targets(
+    reader: Any,
+    path: str | os.PathLike,
+    names: Sequence[str],
+    options: Mapping[str, Any],
+    labels: str | os.PathLike | None = None,
+) -> np.ndarray:
+    """Reads the numbers that a regression is to predict for a new file.
+
+    Args:
+        reader, path, names, options, labels: as for `read_new_labels`.
+
+    Returns:
+        Float array `(n, targets)`.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: the file has no labels, or one is missing or not a number.
+    """
+    found = _find(reader, path, names, (), options, labels, True)
+    return targets.as_targets(
+        found,
+        lambda index: f"`{path}`, {names[index]}",
+        options.get("missing") or (),
+    )
+
+
+def _find(
+    reader: Any,
+    path: str | os.PathLike,
+    names: Sequence[str],
+    class_names: Sequence[str],
+    options: Mapping[str, Any],
+    labels: str | os.PathLike | None,
+    is_regression: bool = False,
+) -> list[Any]:
+    """The labels of the examples, as they are in the file."""
     column = options.get("label_column")
     if isinstance(reader, fasta.FastaReader):
         found = _of_records(path, labels, options)
@@ -66,7 +125,7 @@ def read_new_labels(
         frame, _ = given_labels.read_table(path, reader.header)
         found = table_columns.column(frame, str(column), path).tolist()
     elif isinstance(reader, table_reader.TableReader):
-        found = _of_table(reader, path, str(column))
+        found = _of_table(reader, path, str(column), is_regression)
     else:
         found = _of_folders(path, names, class_names)
     if len(found) != len(names):
@@ -74,20 +133,7 @@ def read_new_labels(
             f"`{path}`: expected one label for each of {len(names):,} examples "
             f"but found {len(found):,}."
         )
-    is_missing = cells.is_missing(found, options.get("missing") or ())
-    known: dict[Any, str] = {str(name): str(name) for name in class_names}
-    known |= {
-        number: str(name)
-        for name in class_names
-        if (number := cells.as_number(str(name))) is not None
-    }
-    texts = [str(label).strip() for label in found]
-    return [
-        ""
-        if missing and text not in known
-        else known.get(text, known.get(cells.as_number(text), text))
-        for text, missing in zip(texts, is_missing, strict=True)
-    ]
+    return found
 
 
 def _of_records(
@@ -112,20 +158,21 @@ def _of_records(
 
 
 def _of_arrays(path: str | os.PathLike, column: str | None) -> list[Any]:
-    found = saved_arrays.read(path, column or "y").y
-    return np.asarray(found).ravel().tolist()
+    found = np.asarray(saved_arrays.read(path, column or "y").y)
+    return (found if found.ndim == 2 else found.ravel()).tolist()
 
 
 def _of_table(
-    reader: table_reader.TableReader, path: str | os.PathLike, column: str
-) -> list[str]:
-    """The most common label of each sequence's rows."""
+    reader: table_reader.TableReader,
+    path: str | os.PathLike,
+    column: str,
+    is_regression: bool,
+) -> list[Any]:
+    """The most common label of each sequence's rows, or the mean number."""
     frame = table_files.read_table(path, reader.header)
     texts = table_columns.column(frame, column, path).to_numpy(str)
     if reader.is_by_row:
         return texts.tolist()
-    distinct, codes = np.unique(texts, return_inverse=True)
-    codes, distinct = classes.merge_spellings(codes, distinct)
     cut, _ = table_layout.lay_out_new(
         frame,
         table_structure.as_tuple(reader.group_column),
@@ -135,6 +182,15 @@ def _of_table(
         reader.stride,
         path,
     )
+    if is_regression:
+        numbers = targets.as_targets(texts, lambda i: f"`{path}`, row {i + 1}")
+        ordered = numbers[cut.order, 0]
+        return [
+            float(ordered[start : start + length].mean())
+            for start, length in zip(cut.starts, cut.lengths, strict=True)
+        ]
+    distinct, codes = np.unique(texts, return_inverse=True)
+    codes, distinct = classes.merge_spellings(codes, distinct)
     ordered = codes[cut.order]
     return [
         str(distinct[np.bincount(ordered[start : start + length]).argmax()])

@@ -111,6 +111,17 @@ def from_path(
     return make(path, verbose=verbose, **options)
 
 
+def path_takes_option(
+    path: str | os.PathLike, option: str, others: dict[str, Any]
+) -> bool:
+    """Whether a file or folder is read with an option; see `from_path`."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return False
+    parameters = inspect.signature(_find_maker(path, others)).parameters
+    return option in parameters
+
+
 def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
     suffix = path.suffix.lower().removeprefix(".")
     if path.is_dir():

@@ -11,10 +11,10 @@ from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     audit,
     build,
-    classes,
     given_labels,
     sequences,
     splitting,
+    targets,
 )
 from keras_fpt.tasks.user_data.arrays import (
     array_reader,
@@ -42,6 +42,7 @@ def from_arrays(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from arrays of sequences and labels.
 
@@ -60,7 +61,8 @@ def from_arrays(
         x: float array `(n, tokens, dim)`; float array `(n, tokens)`, whose
             tokens have width 1; integer array `(n, tokens)`; or a list of n
             such sequences, `(tokens, dim)` or `(tokens,)`, of any lengths.
-        y: n labels: integers or strings.
+        y: n labels: integers or strings; or for a regression numbers, `(n,)`
+            or `(n, targets)`.
         class_names: sequence of strings, the classes in their order; each
             label is then one of them, or its index. `None` takes the classes
             from the labels, sorted.
@@ -73,6 +75,9 @@ def from_arrays(
             values stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
+        task_type: `"classification"` or `"regression"`. `None` is a
+            regression if most labels are fractions, of at least 10 different
+            values, and says so.
         strict: bool, whether a leak that the audit finds is an error.
 
     Returns:
@@ -105,6 +110,7 @@ def from_arrays(
         _in_blocks(split),
         strict,
         verbose,
+        task_type=task_type,
     )
 
 
@@ -127,6 +133,7 @@ def _make_task(
     strict: bool,
     verbose: bool,
     fill: str | None = None,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from sequences and labels, as `from_arrays` does."""
     x, notes = number_sequences.as_sequences(saved.x, fill is not None)
@@ -135,17 +142,21 @@ def _make_task(
             f"Expected as many labels as sequences but received "
             f"{len(saved.y):,} and {x.shape[0]:,}."
         )
-    y, class_names = classes.encode_labels(saved.y, _where, class_names)
+    if saved.is_regression:
+        task_type = task_type or targets.REGRESSION
+    labels = targets.encode(saved.y, _where, task_type, class_names)
     series = overlaps.find(x)
     groups, blocks = None, None
     is_free = request.names is None and request.groups is None
     if series is not None and in_blocks and is_free:
-        blocks = overlaps.split_in_blocks(series, y, request)
+        blocks = overlaps.split_in_blocks(
+            series, labels.without_tenths, request
+        )
     if series is not None and blocks is not None:
         splits, split_by = blocks
         groups = overlaps.groups(series)
     else:
-        splits, split_by = splitting.split_examples(y, _where, request)
+        splits, split_by = splitting.split_examples(labels.y, _where, request)
         groups = given_labels.group_numbers(request)
     findings = (
         []
@@ -159,7 +170,7 @@ def _make_task(
         reader = array_reader.ArrayReader(None, int(values.max()) + 1)
         note += ", used as symbols; give measurements as floats"
     else:
-        splitting.check_splits(splits, y, class_names)
+        labels.check_splits(splits)
         reader = array_reader.learn(x, splits["train"], fill, saved.is_raw)
         x = reader.encode(x)
         if saved.is_raw:
@@ -170,8 +181,7 @@ def _make_task(
     return build.make_task(
         name,
         x,
-        y,
-        class_names,
+        labels,
         splits,
         split_by,
         reader,
@@ -210,6 +220,7 @@ def from_dataset(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from a `tf.data.Dataset` or any loader that Keras accepts.
 
@@ -228,7 +239,7 @@ def from_dataset(
         verbose: bool, whether to log a description of the data.
         split, groups: as for `from_arrays`, in the order of the data set,
             which must then not shuffle.
-        folds, fold, strict: as for `from_arrays`.
+        folds, fold, strict, task_type: as for `from_arrays`.
 
     Returns:
         A `Task`.
@@ -264,6 +275,7 @@ def from_dataset(
         _in_blocks(split),
         strict,
         verbose,
+        task_type=task_type,
     )
 
 
@@ -282,6 +294,7 @@ def from_saved(
     test: str | os.PathLike | None = None,
     strict: bool = False,
     fill: str | None = None,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from saved arrays or a saved data set.
 
@@ -304,7 +317,8 @@ def from_saved(
         split_column: string, an array of `train`, `validation` and `test`.
         split_group: string or strings, arrays of groups, such as people, that
             stay in one split.
-        folds, fold, strict: as for `from_arrays`.
+        folds, fold, strict, task_type: as for `from_arrays`. A `.ts` file
+            that says `@targetLabel true` is a regression.
         validation: path of a file of the same kind that holds the validation
             examples, or `None`.
         test: path likewise, of the test examples.
@@ -357,6 +371,7 @@ def from_saved(
         strict,
         verbose,
         fill,
+        task_type,
     )
 
 

@@ -42,6 +42,7 @@ class Saved(NamedTuple):
             `None`.
         is_raw: bool, whether floats are measurements in units of their own,
             to be standardized.
+        is_regression: bool, whether the file says that labels are numbers.
     """
 
     x: Any
@@ -51,6 +52,7 @@ class Saved(NamedTuple):
     notes: tuple[str, ...] = ()
     names: list[str] | None = None
     is_raw: bool = False
+    is_regression: bool = False
 
 
 def collect(

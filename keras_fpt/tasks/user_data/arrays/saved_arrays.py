@@ -138,6 +138,7 @@ def read_with_splits(
         if saved.names
         else None,
         saved.is_raw,
+        saved.is_regression,
     )
 
 

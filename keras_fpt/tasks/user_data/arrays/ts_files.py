@@ -23,12 +23,12 @@ class Header(NamedTuple):
     """What the header of a `.ts` file says.
 
     Args:
-        labels: list of the classes' names.
+        labels: list of the classes' names, or `None` if labels are numbers.
         dimensions: int, or `None`.
         length: int, the length of every series, or `None`.
     """
 
-    labels: list[str]
+    labels: list[str] | None
     dimensions: int | None
     length: int | None
 
@@ -42,7 +42,8 @@ def read(path: str | os.PathLike, may_lack: bool = False) -> Saved:
             dimensions they are padding, and are cut off in any case.
 
     Returns:
-        `Saved`: a list of float64 arrays `(times, dimensions)`, and labels.
+        `Saved`: a list of float64 arrays `(times, dimensions)`, and labels,
+        which are numbers if the file says `@targetLabel true`.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -57,7 +58,7 @@ def read(path: str | os.PathLike, may_lack: bool = False) -> Saved:
         if "(" in line:
             raise ValueError(f"{where}: {_TIMES}")
         *dimensions, label = [part.strip() for part in line.split(":")]
-        if label not in header.labels:
+        if header.labels is not None and label not in header.labels:
             raise ValueError(
                 f"{where}: the class '{label}' is not one of "
                 f"{', '.join(header.labels)}, which @classLabel names."
@@ -80,7 +81,14 @@ def read(path: str | os.PathLike, may_lack: bool = False) -> Saved:
         names.append(f"line {number}")
     if not x:
         raise ValueError(f"`{path}` has no cases below @data.")
-    return Saved(x, y, notes=_notes(path), names=names, is_raw=True)
+    return Saved(
+        x,
+        y,
+        notes=_notes(path),
+        names=names,
+        is_raw=True,
+        is_regression=header.labels is None,
+    )
 
 
 def _notes(path: str | os.PathLike) -> tuple[str, ...]:
@@ -134,10 +142,12 @@ def _read_header(
     if _is_true(said, "timestamps"):
         raise ValueError(f"`{path}`: {_TIMES}")
     labels = said.get("classlabel", ["false"])
-    if labels[:1] == [] or labels[0].lower() != "true" or len(labels) < 2:
+    has_targets = _is_true(said, "targetlabel")
+    has_classes = [w.lower() for w in labels[:1]] == ["true"] and labels[1:]
+    if not (has_targets or has_classes):
         raise ValueError(
-            f"`{path}` has no classes (@classLabel true, and their names). "
-            "keras-fpt classifies; it does not do regression."
+            f"`{path}` has no classes (@classLabel true, and their names), and "
+            "no numbers to predict (@targetLabel true)."
         )
     dimensions = _number(said, "dimensions", path)
     if dimensions is None:
@@ -147,7 +157,7 @@ def _read_header(
     length = None
     if _is_true(said, "equallength"):
         length = _number(said, "serieslength", path)
-    return Header(labels[1:], dimensions, length)
+    return Header(None if has_targets else labels[1:], dimensions, length)
 
 
 def _is_true(said: dict[str, list[str]], key: str) -> bool:

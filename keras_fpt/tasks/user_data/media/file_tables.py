@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import classes, splitting
+from keras_fpt.tasks.user_data import splitting, targets
 from keras_fpt.tasks.user_data.media import (
     file_index,
     file_kinds,
@@ -71,6 +71,7 @@ def from_file_table(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from a table of files and their labels.
 
@@ -106,6 +107,7 @@ def from_file_table(
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
+        task_type: as for `from_arrays`.
 
     Returns:
         A `Task`.
@@ -137,6 +139,7 @@ def from_file_table(
         drop_missing,
         folds,
         fold,
+        task_type,
     )
     kind = file_kinds.most_common_kind(found.files)
     if kind is None:
@@ -171,6 +174,7 @@ def _find_files(
     drop_missing: bool,
     folds: int | None,
     fold: int,
+    task_type: str | None,
 ) -> folders.LabeledFiles:
     """Finds the files that a table names, their classes and their splits."""
     frame = table_files.read_table(path, header)
@@ -225,7 +229,7 @@ def _find_files(
         return f"`{path}`, row {kept[i] + 1}"
 
     labels = frame[label_column].to_numpy(str)[kept]
-    y, class_names = classes.encode_labels(labels, where, missing=missing)
+    encoded = targets.encode(labels, where, task_type, missing=missing)
     groups = None
     if split_group:
         keys = frame[split_group].iloc[kept]
@@ -234,7 +238,7 @@ def _find_files(
             for key in keys.to_numpy(str).tolist()
         ]
     splits, split_by = splitting.split_examples(
-        y,
+        encoded.y,
         where,
         splitting.SplitRequest(
             names=None
@@ -251,12 +255,13 @@ def _find_files(
         path.resolve().stem,
         list(files),
         [os.path.relpath(file, index.root) for file in files],
-        y,
-        class_names,
+        encoded,
         splits,
         split_by,
         notes,
-        folder_findings.find_in_names(class_names),
+        []
+        if encoded.is_regression
+        else folder_findings.find_in_names(encoded.class_names),
         None if groups is None else np.unique(groups, return_inverse=True)[1],
     )
 

@@ -12,6 +12,7 @@ from keras_fpt import progress
 from keras_fpt.tasks.user_data import classes, given_files, splitting
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import folder_findings
+from keras_fpt.tasks.user_data.targets import Labels
 
 # What operating systems and archives leave in folders, in lower case. Names
 # that begin with a dot are left out as well.
@@ -38,8 +39,7 @@ class LabeledFiles(NamedTuple):
         name: string, the name of the data.
         files: list of n paths.
         names: list of n strings, the files' names in descriptions.
-        y: int32 array `(n,)` of classes.
-        class_names: tuple of strings.
+        labels: `Labels` of the n files.
         splits: dict from splits to int arrays of indices.
         split_by: string, how the files were split, in words.
         notes: strings, what else the user should know.
@@ -50,13 +50,22 @@ class LabeledFiles(NamedTuple):
     name: str
     files: list[pathlib.Path]
     names: list[str]
-    y: np.ndarray
-    class_names: tuple[str, ...]
+    labels: Labels
     splits: dict[str, np.ndarray]
     split_by: str
     notes: Sequence[str] = ()
     findings: Sequence[Finding] = ()
     groups: Any = None
+
+    @property
+    def y(self) -> np.ndarray:
+        """The class of each file, or the tenth of its number."""
+        return self.labels.y
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of classes or of tenths."""
+        return self.labels.class_names
 
     @property
     def train_files(self) -> list[pathlib.Path]:
@@ -146,8 +155,7 @@ def labeled_files(
         folder.resolve().name,
         files,
         names,
-        y,
-        class_names,
+        Labels(y, class_names),
         splits,
         split_by,
         notes,

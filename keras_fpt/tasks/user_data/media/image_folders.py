@@ -237,8 +237,7 @@ def make_task(
     return build.make_task(
         found.name,
         x,
-        found.y,
-        found.class_names,
+        found.labels,
         found.splits,
         found.split_by,
         reader,

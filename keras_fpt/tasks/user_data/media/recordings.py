@@ -229,8 +229,7 @@ def make_task(
     return build.make_task(
         found.name,
         x,
-        found.y[origin],
-        found.class_names,
+        found.labels.select(origin),
         {
             split: np.flatnonzero(np.isin(origin, indices))
             for split, indices in found.splits.items()

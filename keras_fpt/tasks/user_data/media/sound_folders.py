@@ -171,8 +171,7 @@ def make_task(
     return build.make_task(
         found.name,
         reader.standardized(x),
-        found.y,
-        found.class_names,
+        found.labels,
         found.splits,
         found.split_by,
         reader,

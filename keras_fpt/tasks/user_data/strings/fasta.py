@@ -12,10 +12,10 @@ from keras_fpt.tasks import nucleotides, proteins
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
-    classes,
     given_labels,
     sequences,
     splitting,
+    targets,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import record_rows
@@ -85,6 +85,7 @@ def from_fasta(
     validation: str | os.PathLike | None = None,
     test: str | os.PathLike | None = None,
     strict: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from a FASTA file and a table of labels.
 
@@ -117,6 +118,7 @@ def from_fasta(
             `None`. Their labels are in the same table.
         test: path likewise, of the test examples.
         strict: bool, whether a leak that the audit finds is an error.
+        task_type: as for `from_arrays`.
 
     Returns:
         A `Task`.
@@ -166,9 +168,10 @@ def from_fasta(
         raise ValueError(
             f"`{path}`: every sequence is longer than {max_length:,}."
         )
-    y, class_names = classes.encode_labels(
+    encoded = targets.encode(
         [label_of[rows[i]] for i in kept],
         lambda i: f"`{labels}`, record {names[kept[i]]}",
+        task_type,
     )
     letters = PROTEIN
     if nucleotides.are_nucleotides(records[i][1] for i in kept):
@@ -195,15 +198,14 @@ def from_fasta(
             names_from="as given",
         )
     splits, split_by = splitting.split_examples(
-        y, lambda i: f"`{labels}`, record {names[kept[i]]}", request
+        encoded.y, lambda i: f"`{labels}`, record {names[kept[i]]}", request
     )
     return build.make_task(
         pathlib.Path(path).stem,
         sequences.stack(
             [_encode(records[i][1], names[i], files[i], letters) for i in kept]
         ),
-        y,
-        class_names,
+        encoded,
         splits,
         split_by,
         FastaReader(max_length, letters),

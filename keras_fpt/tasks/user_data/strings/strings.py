@@ -12,10 +12,10 @@ import numpy as np
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
-    classes,
     given_labels,
     sequences,
     splitting,
+    targets,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import cells, table_columns
@@ -101,6 +101,7 @@ def from_strings(
     missing: Sequence[str] = (),
     drop_missing: bool = False,
     strict: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from strings whose characters are tokens.
 
@@ -111,7 +112,7 @@ def from_strings(
 
     Args:
         strings: sequence of n strings, e.g. SMILES or DNA.
-        labels: n labels: integers or strings.
+        labels: n labels: integers or strings; for a regression numbers.
         max_length: int, the longest string that is kept, in characters.
         name: string, the task's name.
         verbose: bool, whether to log a description of the data.
@@ -129,6 +130,7 @@ def from_strings(
         drop_missing: bool, whether strings that are missing, or whose label
             is, are left out.
         strict: bool, whether a leak that the audit finds is an error.
+        task_type: as for `from_arrays`.
 
     Returns:
         A `Task`.
@@ -168,6 +170,7 @@ def from_strings(
         drop_missing,
         strict,
         verbose,
+        task_type=task_type,
     )
 
 
@@ -185,6 +188,7 @@ def _make_task(
     verbose: bool,
     header: bool | None = None,
     format_notes: Sequence[str] = (),
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from strings, as `from_strings` does."""
     if "" in strings and not drop_missing:
@@ -209,8 +213,8 @@ def _make_task(
         raise ValueError(f"Every string is longer than {max_length:,}.")
     texts = [strings[i] for i in kept]
     names = [names[i] for i in kept]
-    y, class_names = classes.encode_labels(
-        [labels[i] for i in kept], names.__getitem__
+    encoded = targets.encode(
+        [labels[i] for i in kept], names.__getitem__, task_type
     )
     alphabet = "".join(sorted(set("".join(texts))))
     x = sequences.stack(
@@ -221,7 +225,9 @@ def _make_task(
         left_out = len(present) - len(kept)
         notes.append(f"left out: {left_out:,} longer than {max_length:,}")
     request = given_labels.select(request, kept)
-    splits, split_by = splitting.split_examples(y, names.__getitem__, request)
+    splits, split_by = splitting.split_examples(
+        encoded.y, names.__getitem__, request
+    )
     untrained = sorted(
         {*alphabet} - {*"".join(texts[i] for i in splits["train"])}
     )
@@ -233,8 +239,7 @@ def _make_task(
     return build.make_task(
         name,
         x,
-        y,
-        class_names,
+        encoded,
         splits,
         split_by,
         text_column
@@ -273,6 +278,7 @@ def from_string_table(
     test: str | os.PathLike | None = None,
     strict: bool = False,
     header: bool | None = None,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from a table's column of strings; see `from_strings`.
 
@@ -286,7 +292,8 @@ def from_string_table(
             `test`; `None` splits at random, with the same share of each class.
         split_group: string or strings, columns of groups, such as scaffolds or
             families, that stay in one split.
-        folds, fold, missing, drop_missing, strict: as for `from_strings`.
+        folds, fold, missing, drop_missing, strict, task_type: as for
+            `from_strings`.
         validation: path of a table of validation examples, or `None`.
         test: path of a table of test examples, or `None`.
         header: bool, whether the first row names the columns, see `from_csv`.
@@ -326,6 +333,7 @@ def from_string_table(
         verbose,
         header,
         format_notes,
+        task_type,
     )
 
 

@@ -216,8 +216,8 @@ class _Labels:
         if len(self._code_of) > MAX_LABELS:
             raise ValueError(
                 f"`{self._path}` has more than {MAX_LABELS:,} different labels "
-                f"in its first {self._count + len(cells):,} rows. keras-fpt "
-                "classifies; it does not do regression."
+                f"in its first {self._count + len(cells):,} rows. To predict "
+                "numbers, use task_type='regression' (--task-type regression)."
             )
         code_of = np.array([self._code_of[text] for text in distinct])
         small = np.min_scalar_type(len(self._code_of))

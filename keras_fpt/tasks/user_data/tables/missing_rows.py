@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import classes, given_files
+from keras_fpt.tasks.user_data import given_files, targets
 from keras_fpt.tasks.user_data.tables import (
     cells,
     table_columns,
@@ -92,7 +92,8 @@ def encode_labels(
     is_unlabeled: np.ndarray,
     files: given_files.Files,
     missing: Sequence[str],
-) -> tuple[np.ndarray, tuple[str, ...]]:
+    task_type: str | None = None,
+) -> targets.Labels:
     """Encodes the labels of the rows that have one.
 
     Args:
@@ -100,22 +101,27 @@ def encode_labels(
         is_unlabeled: bool array `(rows,)`.
         files: the `Files` that the rows are from.
         missing: sequence of strings, what marks missing labels.
+        task_type: as for `targets.encode`.
 
     Returns:
-        A tuple: int32 array `(rows,)`, -1 where a row has no label; and a
-        tuple of the classes' names.
+        `Labels` of all rows; -1, and NaN, where a row has no label.
 
     Raises:
-        ValueError: as for `classes.encode_labels`.
+        ValueError: as for `targets.encode`.
     """
     rows = np.flatnonzero(~is_unlabeled)
     if len(rows) < len(texts):
         texts = texts.iloc[rows]
-    y, class_names = classes.encode_labels(
+    encoded = targets.encode(
         texts.to_numpy(str),
         lambda index: files.where(int(rows[index])),
+        task_type,
         missing=missing,
     )
-    labels = np.full(len(is_unlabeled), -1, y.dtype)
-    labels[rows] = y
-    return labels, class_names
+    labels = np.full(len(is_unlabeled), -1, encoded.y.dtype)
+    labels[rows] = encoded.y
+    numbers = None
+    if encoded.targets is not None:
+        numbers = np.full((len(is_unlabeled), 1), np.nan)
+        numbers[rows] = encoded.targets
+    return encoded._replace(y=labels, targets=numbers)

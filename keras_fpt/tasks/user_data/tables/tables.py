@@ -16,7 +16,7 @@ from keras_fpt.tasks.user_data import (
     classes,
     given_files,
     sequences,
-    splitting,
+    targets,
 )
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.audit import class_names as class_names_
@@ -25,6 +25,7 @@ from keras_fpt.tasks.user_data.tables import (
     cells,
     large_tables,
     missing_rows,
+    sequence_targets,
     table_columns,
     table_files,
     table_folders,
@@ -63,6 +64,7 @@ def from_csv(
     missing: str | Sequence[str] = (),
     fill: str | None = None,
     drop_missing: bool = False,
+    task_type: str | None = None,
 ) -> Task:
     """Makes a task from a table.
 
@@ -96,7 +98,7 @@ def from_csv(
             may be larger than the memory.
         label_column: string. All rows of a group must have the same label; a
             window has the most common label of its rows, and is left out if
-            no label is the most common.
+            no label is the most common; in a regression it has their mean.
         group_column: string, strings (columns that make one key), or `None`.
         window: int, rows per window, or `None`.
         stride: int, rows from one window to the next; `None` is `window`.
@@ -130,6 +132,9 @@ def from_csv(
             where a cell was missing. `None` refuses missing cells.
         drop_missing: bool, whether to leave out sequences with a missing
             label or, unless they are filled, missing cells.
+        task_type: `"classification"` or `"regression"`. `None` is a
+            regression if most labels are fractions, of at least 10 different
+            values, and says so.
 
     Returns:
         A `Task`.
@@ -162,11 +167,13 @@ def from_csv(
         fold,
     )
     missing_rows.check_fill(fill, structure)
+    targets.check_task_type(task_type)
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
     if (
         is_plain
+        and task_type != targets.REGRESSION
         and structure == table_structure.Structure()
         and validation is None
         and test is None
@@ -222,15 +229,19 @@ def from_csv(
         frame, values = frame[is_kept], values[is_kept]
         texts, files = texts[is_kept], files.select(is_kept)
         is_left_out = is_unlabeled = is_left_out[is_kept]
-    labels, class_names = missing_rows.encode_labels(
-        texts, is_unlabeled, files, words
+    encoded = missing_rows.encode_labels(
+        texts, is_unlabeled, files, words, task_type
     )
+    if encoded.is_regression:
+        sequence_targets.check_structure(structure)
+    labels, class_names = sequence_targets.row_labels(encoded, structure)
     layout = table_layout.lay_out(frame, labels, class_names, structure, files)
     if is_left_out.any():
         layout = layout.without(is_left_out)
         if fill is None:
             values[np.isnan(values)] = 0  # in no sequence
-    splitting.check_splits(layout.splits, layout.labels, class_names)
+    answers = sequence_targets.of_sequences(encoded, layout, structure, files)
+    answers.check_splits(layout.splits)
 
     train_rows = layout.rows("train")
     kinds = columns_.learn(
@@ -265,8 +276,8 @@ def from_csv(
         # A category that is missing is one more.
         np.nan_to_num(complete, nan=-1.0) if is_category.any() else complete,
         columns,
-        labels,
-        class_names,
+        encoded.y,
+        encoded.class_names,
         train_rows,
         layout.rows("test"),
         keys,
@@ -278,11 +289,15 @@ def from_csv(
     values = reader.channels(values, frame, files)
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)
     listed = table_columns.list_columns(columns)
+    spellings = (
+        []
+        if encoded.is_regression
+        else classes.spelling_notes(texts.unique(), class_names)
+    )
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         x,
-        layout.labels,
-        class_names,
+        answers,
         layout.splits,
         layout.split_by,
         reader,
@@ -292,7 +307,7 @@ def from_csv(
             f"{listed}, standardized",
             *format_notes,
             *columns_.notes(columns, kinds),
-            *classes.spelling_notes(texts.unique(), class_names),
+            *spellings,
             *unused_words,
             *left_out_notes,
             *layout.notes,
@@ -302,7 +317,7 @@ def from_csv(
             *layout.findings,
             *findings,
             *class_names_.marks_of_missing(
-                class_names,
+                () if encoded.is_regression else class_names,
                 {
                     name: column.categories
                     for name, column in zip(columns, kinds, strict=bool(kinds))

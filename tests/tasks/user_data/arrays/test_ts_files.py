@@ -82,7 +82,11 @@ def test_cases_of_a_train_and_a_test_file(tmp_path, cases, capsys):
     [
         ("@timeStamps false", "@timeStamps true", "a time for each value"),
         ("@classLabel true walk run", "@classLabel false", "no classes"),
-        ("@classLabel true walk run", "@targetLabel true", "not do regression"),
+        (
+            "@classLabel true walk run",
+            "@targetLabel true",
+            "the label 'walk' is not a number",
+        ),
         ("walk run", "walk hop", "line 11: the class 'run' is not one of"),
         ("@dimensions 2", "@dimensions 3", "line 10: expected 3 dimensions"),
         ("@dimensions 2", "@dimensions two", "@dimensions to be a whole"),

@@ -1,0 +1,119 @@
+"""What happens to a series before the input layer."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_fpt import options
+from keras_fpt.layers import InstanceNorm, Patches, num_patches
+from keras_fpt.models.options import ModelOptions
+
+
+class SeriesFront:
+    """Normalizes series, separates their channels and cuts them into patches.
+
+    It has no weights. What is off is left out.
+
+    Args:
+        chosen: `ModelOptions`.
+    """
+
+    def __init__(self, chosen: ModelOptions) -> None:
+        size = chosen.patch_size or 1
+        self.stride = chosen.patch_stride or size
+        self.patches = self.norm = None
+        if size > 1:
+            self.patches = Patches(size, self.stride)
+        if chosen.instance_norm:
+            self.norm = InstanceNorm()
+        self.separates_channels = chosen.channel_independent is not None
+        self.joins_channels = chosen.channel_independent == "concat"
+        self.joins_tokens = chosen.readout == "flatten"
+        self._features = size + (2 if chosen.instance_norm else 0)
+
+    def width(self, dim: int) -> int:
+        """The width of the tokens that the input layer receives.
+
+        Args:
+            dim: int, the width of the tokens that the model receives.
+        """
+        return self._features * (1 if self.separates_channels else dim)
+
+    def num_tokens(self, length: Any) -> Any:
+        """The number of tokens that a series of some length becomes.
+
+        Args:
+            length: int, or a symbol of a traced graph.
+        """
+        return num_patches(length, self.stride)
+
+    def num_series(self, dim: int | None) -> int:
+        """How many series of its own an example becomes."""
+        return (dim or 1) if self.separates_channels else 1
+
+    def num_joined(self, length: int | None, dim: int | None) -> int:
+        """How many hidden states the output layer reads as one vector.
+
+        Args:
+            length: int, the number of tokens that the model receives.
+            dim: int, their width.
+        """
+        channels = self.num_series(dim) if self.joins_channels else 1
+        return channels * (
+            self.num_tokens(length or 0) if self.joins_tokens else 1
+        )
+
+    def join(self, states: Any, dim: int | None) -> Any:
+        """What the output layer reads of an example's series.
+
+        Args:
+            states: float tensor `(series, 1, width)`.
+            dim: int, the number of series of each example.
+
+        Returns:
+            Float tensor `(batch, 1, width)`, or `(batch, 1, dim * width)`
+            where channels are joined.
+        """
+        if not self.separates_channels:
+            return states
+        width = states.shape[-1]
+        if self.joins_channels:
+            return ops.reshape(states, (-1, 1, dim * width))
+        states = ops.reshape(states, (-1, dim, width))
+        return ops.mean(states, axis=1, keepdims=True)
+
+    def __call__(self, steps: Any, mask: Any) -> tuple[Any, Any]:
+        """The tokens for the input layer, and their `padding_mask`.
+
+        Args:
+            steps: tensor `(batch, steps, dim)`.
+            mask: int tensor `(batch, steps)`, or `None`.
+
+        Returns:
+            Tuple of a tensor `(series, tokens, width)` and an int tensor
+            `(series, tokens)` or `None`. The series of an example, if it has
+            several, follow one another.
+        """
+        if self.separates_channels:
+            _, length, dim = ops.shape(steps)
+            steps = ops.transpose(steps, (0, 2, 1))
+            steps = ops.reshape(steps, (-1, length, 1))
+            mask = None if mask is None else ops.repeat(mask, dim, axis=0)
+        statistics = []
+        if self.norm is not None:
+            steps, mean, scale = self.norm(steps, mask)
+            # Of any size, they stay numbers that a network can take.
+            statistics = [ops.arcsinh(mean), ops.log(scale)]
+        if self.patches is not None:
+            steps, mask = self.patches(steps, mask)
+        if statistics:
+            each = ops.zeros_like(steps[..., :1])
+            statistics = [part + each for part in statistics]
+            steps = ops.concatenate([steps, *statistics], axis=-1)
+        return steps, mask
+
+
+def of_settings(settings: dict[str, Any]) -> SeriesFront:
+    """The front of a model, from the settings that files store."""
+    stored = options.names(ModelOptions, stored=True)
+    return SeriesFront(ModelOptions(**{n: settings[n] for n in stored}))

@@ -1,0 +1,118 @@
+"""Runs that predict numbers."""
+
+# Fixtures are imported, and then named as arguments.
+# ruff: noqa: F401, F811
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from interrupting import fail_at, make_small, result, small_evaluations
+
+from keras_fpt.runs import (
+    RunConfig,
+    checkpoint_folder,
+    evaluate,
+    evaluate_file,
+    predict,
+    train,
+)
+from keras_fpt.studies import Comparison, run_comparison, train_folds
+
+
+def write(path, seed=0):
+    """Rows whose number is a linear function of two others."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(120, 2))
+    y = 1000 + 50 * x[:, 0] - 20 * x[:, 1]
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "price": y.round(3)})
+    frame.to_csv(path, index=False)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "prices.csv"
+    write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def config(preset, table):
+    """A run of ten steps: evaluated after four, eight and ten."""
+    return RunConfig(
+        str(table), preset, options={"label_column": "price"}
+    ).with_settings(depth=1, steps=10, batch_size=20, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    train(config, folder)
+    return folder
+
+
+def test_what_a_run_measures(finished, table):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    for split in ("train", "validation", "test"):
+        assert metrics[f"{split}_rmse"] >= metrics[f"{split}_mae"] > 0
+        assert metrics[f"{split}_r2"] <= 1
+    assert 30 < metrics["test_floor_rmse"] < 80
+    assert 20 < metrics["test_floor_mae"] < metrics["test_floor_rmse"]
+    assert not any("accuracy" in name for name in metrics)
+    history = pd.read_csv(finished / "history.csv")
+    assert {"train_rmse", "validation_rmse"} <= set(history)
+    assert (finished / "curves.png").is_file()
+    again = evaluate(finished)
+    assert again["rmse"] == pytest.approx(metrics["test_rmse"], rel=1e-5)
+
+
+def test_predictions_are_in_the_unit_of_the_labels(finished, tmp_path):
+    frame = write(tmp_path / "new.csv", seed=1)
+    frame[["a", "b"]].to_csv(tmp_path / "bare.csv", index=False)
+    bare = predict(finished, tmp_path / "bare.csv", tmp_path / "out.csv")
+    assert list(bare) == ["example", "prediction"]
+    assert 800 < bare["prediction"].min() <= bare["prediction"].max() < 1200
+    read = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(read["prediction"], bare["prediction"])
+    predict(finished, tmp_path / "new.csv", tmp_path / "out.csv")  # Replaced.
+    labeled = pd.read_csv(tmp_path / "out.csv")
+    np.testing.assert_allclose(labeled["label"], frame["price"])
+    scores = evaluate_file(finished, tmp_path / "new.csv")
+    error = bare["prediction"] - frame["price"]
+    assert scores["examples"] == 120
+    assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    frame.assign(price="dear").to_csv(tmp_path / "wrong.csv", index=False)
+    with pytest.raises(ValueError, match="'dear' is not a number"):
+        evaluate_file(finished, tmp_path / "wrong.csv")
+
+
+@pytest.mark.parametrize("call", [3, 4])  # In a segment, and at its end.
+def test_a_killed_run_ends_as_if_nothing_had_happened(
+    call, config, finished, tmp_path, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        fail_at(patch, checkpoint_folder, "write", call, Killed, False)
+        with pytest.raises(Killed):
+            train(config, folder)
+    train(config, folder, resume=True)
+    assert result(folder) == result(finished)
+
+
+@pytest.mark.backend_free
+def test_studies_refuse_a_regression(config, tmp_path):
+    folds = config.with_settings(options={**config.options, "folds": 3})
+    with pytest.raises(ValueError, match="is a regression"):
+        train_folds(folds, tmp_path / "folds")
+    with pytest.raises(ValueError, match="is a regression"):
+        run_comparison(Comparison(config), tmp_path / "compare", seconds=60)
+    cached = config.with_settings(
+        cache_features=True, policy="output_only", dropout=0.0
+    )
+    with pytest.raises(ValueError, match="is a regression"):
+        train(cached, tmp_path / "cached")
+    assert not any(tmp_path.iterdir())
