@@ -113,7 +113,7 @@ def arm_results(runs: Any) -> list[ArmResult]:
                 _edge(runs, first),
                 best,
                 group,
-                float(_same(runs, first)["wall_seconds"].sum()),
+                _search_seconds(_same(runs, first)),
             )
         )
     return results
@@ -244,6 +244,13 @@ def _edge(runs: Any, best: Any) -> str | None:
     first = same[same["seed"] == same["seed"].min()]
     tried = first.groupby("learning_rate")["validation_accuracy"].max()
     return rates.edge(tried.fillna(0.0).to_dict(), best["learning_rate"])
+
+
+def _search_seconds(searched: Any) -> float:
+    # The tables of some reports do not have it.
+    if "wall_seconds" not in searched:
+        return np.nan
+    return float(searched["wall_seconds"].sum())
 
 
 def _same(runs: Any, best: Any) -> Any:

@@ -100,7 +100,8 @@ def conclude_results(
     form = "" if len(forms) == 1 else f" as {_name(mine)}, its best form,"
     sentence = (
         f"A frozen {_model(ours, preset)} {judgment} on {baselines[0].task}:"
-        f"{form} its test accuracy of {accuracy:.1%} is {abs(100 * gain.gain):.1f} points "
+        f"{form} its test accuracy of {accuracy:.1%} is "
+        f"{abs(100 * gain.gain):.1f} points "
         f"{'below' if gain.gain < 0 else 'above'} that of {_name(best)}, the "
         f"best of all others on validation ({interval}). Its whole search took "
         f"{_search_seconds(mine):.0f} s{_training(mine)}; that of "

@@ -183,11 +183,8 @@ def run_comparison(
     runs = load_runs(output) if run_folders(output) else None
     if runs is None or not runs["final"].any():
         # A report is on runs that were tested.
-        return (
-            output,
-            arms_table.of_baselines(fitted),
-            conclude(None, fitted, run.preset.text),
-        )
+        table = arms_table.of_baselines(fitted)
+        return output, table, conclude(None, fitted, run.preset.text)
     table = write_report([output], output / REPORT, output / "tables")
     return output, table, conclude(runs, fitted)
 

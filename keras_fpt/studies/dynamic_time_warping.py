@@ -5,6 +5,7 @@ spoken word recognition", IEEE Transactions on Acoustics, Speech, and Signal
 Processing 26(1).
 """
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -66,16 +67,19 @@ def distances(
     """
     size, longest = len(series), others.shape[1]
     band = window * max(size, longest) + np.abs(size - lengths)
+    widest, is_one_band = band.max(), (lengths == lengths[0]).all()
     places = np.arange(size)
     found = np.full(len(others), np.inf)
     shape = (len(others), size + 1)
     # Column i + 1 is place i of the series; column 0 lies outside.
     last, before = np.full(shape, np.inf), np.full(shape, np.inf)
     for total in range(size + longest - 1):
-        low, high = max(0, total - longest + 1), min(total, size - 1) + 1
+        low = max(0, total - longest + 1, math.ceil((total - widest) / 2))
+        high = min(total, size - 1, math.floor((total + widest) / 2)) + 1
         i = places[low:high]
         cost = ((series[i] - others[:, total - i]) ** 2).sum(-1)
-        cost[np.abs(2 * i - total) > band[:, None]] = np.inf
+        if not is_one_band:
+            cost[np.abs(2 * i - total) > band[:, None]] = np.inf
         reached = np.minimum(last[:, low + 1 : high + 1], last[:, low:high])
         reached = np.minimum(reached, before[:, low:high])
         if total == 0:
