@@ -270,8 +270,12 @@ def _print_not_run(folder: Path) -> None:
     """Prints what could not be run, and why."""
     from keras_fpt.results import not_run
 
+    by_reason: dict[str, list[str]] = {}
     for entry in not_run.read(folder):
-        print_plain(f"Not run: {entry.what}: {entry.reason}")
+        by_reason.setdefault(entry.reason, []).append(entry.what)
+    for reason, names in by_reason.items():
+        # The folders of several sizes name some of them several times.
+        print_plain(f"Not run: {', '.join(dict.fromkeys(names))}: {reason}")
 
 
 def reproduce(

@@ -242,7 +242,7 @@ def _train(
             "The budget is too small to measure the time per step: the "
             f"{time.monotonic() - began:.0f} s that were left did not suffice. "
             "Give a larger --budget, a smaller --preset, or a smaller "
-            f"--batch-size (--output {output} goes on from what is there)."
+            "--batch-size, and repeat the command with its --output to go on."
         )
     measuring = time.monotonic() - began
     if (output / PLAN).is_file():
@@ -256,7 +256,7 @@ def _train(
             needed = error.seconds / _PLANNED_SHARE + _REPORT_SECONDS
             return none_run(
                 f"{error} About {_minutes(needed + measuring)} more are needed "
-                f"for them (--output {output} goes on from what is there)."
+                "for them. Repeat the command with its --output to go on."
             )
         files.write_text(
             output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"

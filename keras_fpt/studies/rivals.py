@@ -167,15 +167,22 @@ def _affordable(
 ) -> Rows:
     """As many training examples as there is time to compute features of."""
     train = data["train"].part(slice(rival.max_examples))
-    timed = train.part(slice(_TIMED))
-    began = time.monotonic()
-    transform(timed)
-    each = (time.monotonic() - began) / len(timed.y)
+    # One example by itself has the cost of every call.
+    timed = data["test"].part(slice(_TIMED))
+    call = _seconds(transform, timed.part(slice(1)))
+    several = _seconds(transform, timed)
+    each = max(several - call, 0.0) / max(1, len(timed.y) - 1)
     held_out = each * (len(data["validation"].y) + len(data["test"].y))
     _check_seconds(held_out, "the features of the other splits", seconds)
     left = _FEATURES_SHARE * seconds - each * len(data["validation"].y)
-    size = max(len(timed.y), int(left / each))
+    size = max(_TIMED, int(left / each)) if each else None
     return train.part(slice(size))
+
+
+def _seconds(transform: Transform, rows: Rows) -> float:
+    began = time.monotonic()
+    transform(rows)
+    return time.monotonic() - began
 
 
 def _check_seconds(needed: float, what: str, seconds: float) -> None:

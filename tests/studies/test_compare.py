@@ -171,7 +171,7 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     assert f"{regression.test_accuracy:.2%}" in output
     # Three arms, each with 3 rates and 2 seeds, of 25 steps of 10,000 s.
     minutes = 3 * 5 * 25 * 1e4 / 0.7 / 60
-    assert re.search("Not run: random.*: The budget is too small", output)
+    assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5
     assert output.splitlines()[-1].startswith("Time was too short to train")

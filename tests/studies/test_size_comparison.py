@@ -73,6 +73,7 @@ def test_each_size_has_a_folder_and_a_part_of_the_time(tmp_path, monkeypatch):
             output / "runs" / "a", 0.5, arm="fpt", preset="gpt2_tiny_en",
             train_examples=size,
         )  # fmt: skip
+        (output / "runs" / "a" / "adapter.safetensors").write_bytes(b"12")
         rival = Baseline(
             "bit_xor",
             "minirocket",
