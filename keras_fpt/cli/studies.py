@@ -156,7 +156,9 @@ def sweep(
 
 
 @with_flags(
-    settings=FlagsOf(RunConfig, ("preset", "batch_size", "seed", "data_dir")),
+    settings=FlagsOf(
+        RunConfig, ("preset", "steps", "batch_size", "seed", "data_dir")
+    ),
     options=TASK_FLAGS,
 )
 def compare(
@@ -173,6 +175,14 @@ def compare(
             help="Add the arms finetune and full, which train every weight.",
         ),
     ] = False,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare with fewer training examples as well, e.g. "
+            "10,30,100,all, with a part of the budget each.",
+            show_default="all",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -185,9 +195,9 @@ def compare(
 ) -> None:
     """Tell whether a frozen language model is worth it on a task or your data.
 
-    It is compared with the majority class, scikit-learn's logistic regression
-    and gradient boosting, a linear probe and random weights, each at its own
-    best settings.
+    It is compared with the majority class, the models that an expert would
+    try first on this kind of data, a linear probe and random weights, each at
+    its own best settings.
     """
     from keras_fpt.studies import parse_seconds
 
@@ -199,20 +209,73 @@ def compare(
     run = RunConfig(task, options=given_options(options)).with_settings(
         **settings
     )
+    comparison = studies.Comparison(run, finetune)
+    if sizes is not None:
+        _compare_sizes(comparison, sizes, output, seconds, began)
+        return
     has_folds = studies.needs_folds(run.options)
     compare_all: Any = (
         studies.compare_folds if has_folds else studies.run_comparison
     )
     with exit_if_stopped():
         folder, table, sentence = compare_all(
-            studies.Comparison(run, finetune), output, seconds, began
+            comparison, output, seconds, began
         )
     print_arms(table)
+    _print_not_run(folder)
     path = folder / ("fold-*" if has_folds else "") / "report.html"
-    print_plain(f"The report{'s' if has_folds else ''}: {path}")
-    print_plain(
-        sentence or "Time was too short to train the frozen language model."
+    if has_folds or path.is_file():
+        print_plain(f"The report{'s' if has_folds else ''}: {path}")
+    print_plain(sentence or _TOO_SHORT)
+
+
+_TOO_SHORT = "Time was too short to train the frozen language model."
+
+
+def _compare_sizes(
+    comparison: Any,
+    sizes: str,
+    output: Path | None,
+    seconds: float,
+    began: float,
+) -> None:
+    """Compares with several numbers of training examples, and prints it."""
+    from keras_fpt import studies
+
+    wanted = studies.parse_sizes(sizes)
+    with exit_if_stopped():
+        folder, found, conclusions = studies.run_sizes(
+            comparison, wanted, output, seconds, began
+        )
+    counts = list(conclusions)
+    table = Table(
+        "test accuracy with", title="Number of training examples", box=None
     )
+    for count in counts:
+        table.add_column(f"{count:,}", justify="right", no_wrap=True)
+    for name, rows in found.groupby("candidate", sort=False):
+        by_count = rows.set_index("train_examples")["test_accuracy"]
+        cells = [f"{by_count[n]:.2%}" if n in by_count else "" for n in counts]
+        table.add_row(cell(name), *cells)
+    console.print(table)
+    _print_not_run(folder)
+    for count, sentence in conclusions.items():
+        print_plain(
+            f"With {count:,} training examples: {sentence or _TOO_SHORT}"
+        )
+    print_plain(f"The table and the picture: {folder / 'accuracy_by_size.csv'}")
+
+
+def _print_not_run(folder: Path) -> None:
+    """Prints what could not be run, and why."""
+    from keras_fpt.results import not_run
+
+    by_reason: dict[str, list[str]] = {}
+    for entry in not_run.read(folder):
+        by_reason.setdefault(entry.reason, []).append(entry.what)
+    for reason, names in by_reason.items():
+        # The folders of several sizes name some of them several times.
+        print_plain(f"Not run: {', '.join(dict.fromkeys(names))}: {reason}")
 
 
 def reproduce(

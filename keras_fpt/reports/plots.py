@@ -1,11 +1,13 @@
 """Plots of several runs together, as SVG."""
 
 import io
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.files import outputs, pictures
 from keras_fpt.results import floors, read_history
 from keras_fpt.runs import arms
@@ -92,6 +94,43 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
     axes.minorticks_off()
     axes.set_xlabel("learning rate")
     return _svg(figure, axes)
+
+
+def draw_accuracy_by_size(
+    table: Any, task: str, path: str | os.PathLike[str]
+) -> None:
+    """Draws test accuracy against the number of training examples.
+
+    Args:
+        table: `pandas.DataFrame` of `keras_fpt.results.by_size`.
+        task: string, the title.
+        path: where the PNG goes. Bars are 95% intervals over seeds; simple
+            rules are dotted.
+    """
+    figure, axes = _figure(task)
+    for number, (name, rows) in enumerate(
+        table.groupby("candidate", sort=False)
+    ):
+        is_rule = rows["is_simple_rule"].all()
+        axes.errorbar(
+            rows["train_examples"],
+            rows["test_accuracy"],
+            rows["test_accuracy_interval"].fillna(0.0),
+            color="gray" if is_rule else f"C{number % 10}",
+            linestyle=":" if is_rule else ("-", "--")[number // 10 % 2],
+            marker="" if is_rule else ".",
+            capsize=2,
+            label=pictures.printable(name),
+        )
+    sizes = sorted(table["train_examples"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("training examples")
+    axes.set_ylabel("test accuracy")
+    figure.set_size_inches(7.5, 4)
+    figure.legend(loc="outside right upper", fontsize=8)
+    files.write_bytes(path, pictures.to_png(figure))
 
 
 def _draw_floors(axes: Any, runs: Any) -> None:

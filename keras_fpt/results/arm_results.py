@@ -33,6 +33,8 @@ class ArmResult:
             it is not; `None` if only one was tried.
         floor: `Floor`, the best of the task's simple rules, or `None`.
         rows: `pandas.DataFrame`, the rows of `load_runs`.
+        search_seconds: float, what all runs of the arm took, also those at
+            other settings, with the same steps and batch size.
     """
 
     arm: str
@@ -45,6 +47,7 @@ class ArmResult:
     edge: str | None
     floor: "Floor | None"
     rows: Any
+    search_seconds: float = np.nan
 
     @property
     def name(self) -> str:
@@ -110,6 +113,7 @@ def arm_results(runs: Any) -> list[ArmResult]:
                 _edge(runs, first),
                 best,
                 group,
+                _search_seconds(_same(runs, first)),
             )
         )
     return results
@@ -235,9 +239,24 @@ def _validation_accuracy(group: Any) -> float:
 
 def _edge(runs: Any, best: Any) -> str | None:
     """Where the best learning rate lies among those tried for an arm."""
-    same = runs[
+    same = _same(runs, best)
+    same = same[same["status"] != "unfinished"]
+    first = same[same["seed"] == same["seed"].min()]
+    tried = first.groupby("learning_rate")["validation_accuracy"].max()
+    return rates.edge(tried.fillna(0.0).to_dict(), best["learning_rate"])
+
+
+def _search_seconds(searched: Any) -> float:
+    # The tables of some reports do not have it.
+    if "wall_seconds" not in searched:
+        return np.nan
+    return float(searched["wall_seconds"].sum())
+
+
+def _same(runs: Any, best: Any) -> Any:
+    """The runs of an arm that differ from one in what was searched."""
+    return runs[
         (runs["arm"] == best["arm"])
-        & (runs["status"] != "unfinished")
         & np.logical_and.reduce(
             [
                 (runs[name] == best[name])
@@ -246,6 +265,3 @@ def _edge(runs: Any, best: Any) -> str | None:
             ]
         )
     ]
-    first = same[same["seed"] == same["seed"].min()]
-    tried = first.groupby("learning_rate")["validation_accuracy"].max()
-    return rates.edge(tried.fillna(0.0).to_dict(), best["learning_rate"])

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_fpt.results import published_figures, summary
 from keras_fpt.results.arm_results import floors
 from keras_fpt.results.baselines import MAJORITY, Baseline
@@ -65,11 +67,38 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         baselines: list of `Baseline`.
     """
-    rows = [
+    # The majority class is one of the simple rules.
+    return _with_rows(
+        table, _baseline_rows([b for b in baselines if b.name != MAJORITY])
+    )
+
+
+def of_baselines(baselines: Sequence[Baseline]) -> Any:
+    """The table of arms of a comparison in which none was trained.
+
+    Args:
+        baselines: list of `Baseline`, at least one.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(_baseline_rows(baselines)).set_index(summary.INDEX)
+    return table.assign(
+        learning_rate=np.nan,
+        edge="",
+        steps_to_converge=np.nan,
+        **{
+            f"{split}_accuracy_interval": np.nan
+            for split in ("train", "validation", "test")
+        },
+    )
+
+
+def _baseline_rows(baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
+    return [
         {
             "task": baseline.task,
             "arm": baseline.name,
-            "settings": baseline.settings,
+            "settings": _settings(baseline),
             "n": 1,
             "diverged": 0,
             "train_accuracy": baseline.train_accuracy,
@@ -78,10 +107,12 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
             "wall_seconds": baseline.seconds,
         }
         for baseline in baselines
-        # It is one of the simple rules.
-        if baseline.name != MAJORITY
     ]
-    return _with_rows(table, rows)
+
+
+def _settings(baseline: Baseline) -> str:
+    size = baseline.size and f"train examples {baseline.size}"
+    return ", ".join(filter(None, (baseline.settings, size)))
 
 
 def _with_rows(table: Any, rows: Sequence[dict[str, Any]]) -> Any:

@@ -14,11 +14,26 @@ EXAMPLES = "baselines_test_examples.npz"
 MAJORITY = "majority"
 LOGISTIC_REGRESSION = "logistic_regression"
 GRADIENT_BOOSTING = "gradient_boosting"
+MINIROCKET = "minirocket"
+NEAREST_NEIGHBOR = "nearest_neighbor"
+MULTIROCKET_HYDRA = "multirocket_hydra"
+N_GRAMS = "n_grams"
+LINEAR_PROBE = "linear_probe"
 DESCRIPTIONS = {
     MAJORITY: "the most common class of train",
     LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
     GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
+    MINIROCKET: "ridge regression on MiniROCKET's features",
+    NEAREST_NEIGHBOR: "the nearest series by dynamic time warping",
+    MULTIROCKET_HYDRA: "ridge regression on aeon's MultiROCKET and Hydra",
+    N_GRAMS: "logistic regression on the counts of short pieces",
+    LINEAR_PROBE: (
+        "scikit-learn's logistic regression on the frozen model's standardized "
+        "features"
+    ),
 }
+# What uses the frozen language model.
+FROZEN_MODEL = (LINEAR_PROBE,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +53,8 @@ class Baseline:
         right: float array `(test_examples,)`, the share of each test
             example's answers that is right, in the order of the test split;
             `None` if it was not kept.
+        size: int, how many training examples all models were limited to;
+            `None` if they had all.
     """
 
     task: str
@@ -50,6 +67,7 @@ class Baseline:
     train_examples: int
     test_examples: int
     right: Any = dataclasses.field(default=None, compare=False, repr=False)
+    size: int | None = None
 
 
 def write(

@@ -3,6 +3,7 @@
 The verdicts of sweeps and reports are in `verdicts.py`.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,79 +11,101 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.presets import Preset
-from keras_fpt.results import verdicts
+from keras_fpt.results import rising, run_labels, verdicts
 from keras_fpt.results.arm_results import (
     ArmResult,
     arm_results,
     at_best_rates,
 )
-from keras_fpt.results.baselines import Baseline
+from keras_fpt.results.baselines import FROZEN_MODEL, MAJORITY, Baseline
+from keras_fpt.results.run_table import read_history
 from keras_fpt.results.statistics import Accuracies, difference
 from keras_fpt.runs import folder
 
 _OURS = "fpt"
+Candidate = ArmResult | Baseline
 
 
-def conclude(runs: Any, baselines: Sequence[Baseline]) -> str | None:
+def conclude(
+    runs: Any, baselines: Sequence[Baseline], preset: str | None = None
+) -> str | None:
     """Says in one sentence whether it is worth it, by how much, at what cost.
 
-    The frozen model is compared with the best of all others by validation
-    accuracy. The interval of the difference in test accuracy covers both the
-    seeds and the choice of the test examples.
+    The frozen model is what is best by validation accuracy of the arm `fpt`
+    and its linear probes; it is compared with the best of all others. The
+    interval of the difference in test accuracy covers both the seeds and the
+    choice of the test examples. Of runs with several numbers of training
+    examples, those with all of them count.
 
     Args:
-        runs: `pandas.DataFrame` of `load_runs`, of one task.
+        runs: `pandas.DataFrame` of `load_runs`, of one task; `None` if there
+            are none.
         baselines: list of its `Baseline`s, at least one.
+        preset: string, the frozen model's, if no run says it.
 
     Returns:
-        String, or `None` if the arm `fpt` has no final run at its defaults.
+        String, or `None` if the frozen model has no final run and no probe.
     """
-    return conclude_results(at_best_rates(arm_results(runs)), baselines)
+    if runs is None or not runs["final"].any():
+        return conclude_results([], baselines, preset)
+    baselines = [each for each in baselines if each.size is None] or baselines
+    results = at_best_rates(arm_results(_with_all_examples(runs)))
+    return conclude_results(results, baselines, preset)
 
 
 def conclude_results(
-    results: Sequence[ArmResult], baselines: Sequence[Baseline]
+    results: Sequence[ArmResult],
+    baselines: Sequence[Baseline],
+    preset: str | None = None,
 ) -> str | None:
     """`conclude`, from what each arm has reached at its best rate.
 
     Args:
         results: list of `ArmResult`, of one task.
         baselines: list of its `Baseline`s, at least one.
+        preset: string, the frozen model's, if no run says it.
     """
-    ours = [r for r in results if (r.arm, r.settings) == (_OURS, "")]
-    mine = ours[0] if ours else None
-    if mine is None or not (mine.rows["status"] == "finished").any():
+    ours = [
+        result
+        for result in results
+        if result.arm == _OURS and (result.rows["status"] == "finished").any()
+    ]
+    forms: list[Candidate] = [*ours]
+    forms += [b for b in baselines if b.name in FROZEN_MODEL]
+    others: list[Candidate] = [r for r in results if r.arm != _OURS]
+    others += [b for b in baselines if b.name not in FROZEN_MODEL]
+    if not forms or not others:
         return None
-    others: list[ArmResult | Baseline] = [r for r in results if r is not mine]
-    others += baselines
-    best = max(others, key=lambda other: other.validation_accuracy)
-    name = best.name.replace("_", " ")
+    mine, best = _best(forms), _best(others)
     gain = difference(
         _accuracies(mine, baselines), _accuracies(best, baselines)
     )
-    edges = [mine, *([best] if isinstance(best, ArmResult) else [])]
-    at_edge = [each for each in edges if each.edge]
+    searched = [each for each in (mine, best) if isinstance(each, ArmResult)]
+    at_edge = [each for each in searched if each.edge]
+    floor, floor_name = _floor(results, baselines)
+    has_learned = (
+        floor is None or difference(_accuracies(mine, baselines), floor).low > 0
+    )
     judgment = "is not shown to be worth it"
     if at_edge:
         judgment = "cannot be judged yet"
-    elif gain.low > 0 and mine.has_learned:
+    elif gain.low > 0 and has_learned:
         judgment = "is worth it"
     elif gain.high < 0:
         judgment = "is not worth it"
-    first = mine.rows[mine.rows["status"] == "finished"].iloc[0]
-    adapter = pathlib.Path(first["folder"], folder.ADAPTER)
     interval = verdicts.describe(gain, gain.p_value, 1)
     if np.isnan(gain.low):
         interval = "no interval can be given from one seed"
+    accuracy = _accuracies(mine, baselines).mean
+    form = "" if len(forms) == 1 else f" as {_name(mine)}, its best form,"
     sentence = (
-        f"A frozen {Preset.parse(first['preset']).name} {judgment} on "
-        f"{first['task']}: its test accuracy of {mine.accuracies.mean:.1%} is "
+        f"A frozen {_model(ours, preset)} {judgment} on {baselines[0].task}:"
+        f"{form} its test accuracy of {accuracy:.1%} is "
         f"{abs(100 * gain.gain):.1f} points "
-        f"{'below' if gain.gain < 0 else 'above'} that of {name}, the best of "
-        f"all others on validation ({interval}). One training took "
-        f"{mine.rows['wall_seconds'].mean():.0f} s, with "
-        f"{first['trainable_parameters']:,.0f} trained parameters and an "
-        f"adapter of {adapter.stat().st_size / 1e6:.2f} MB; {_cost(best)}."
+        f"{'below' if gain.gain < 0 else 'above'} that of {_name(best)}, the "
+        f"best of all others on validation ({interval}). Its whole search took "
+        f"{_search_seconds(mine):.0f} s{_training(mine)}; that of "
+        f"{_name(best)} took {_search_seconds(best):.0f} s."
     )
     for each in at_edge:
         sentence += (
@@ -90,25 +113,58 @@ def conclude_results(
             f"is the {each.edge} of those tried, so a better one may lie "
             "beyond: give a larger budget, and a new folder."
         )
-    if not mine.has_learned and mine.floor is not None:
+    spent = sum(map(_search_seconds, [*results, *baselines]))
+    for each in searched:
+        sentence += _still_rising(each, spent)
+    if not has_learned and floor is not None:
         sentence += (
             f" It is not shown to have learned the task: the rule "
-            f"'{mine.floor.name}' reaches {mine.floor.accuracies.mean:.1%}."
+            f"'{floor_name}' reaches {floor.mean:.1%}."
         )
     return sentence
 
 
+def _with_all_examples(runs: Any) -> Any:
+    """The runs with all training examples, if there are any."""
+    if "train_examples" not in runs:
+        return runs
+    is_all = runs["train_examples"].map(run_labels.is_none)
+    return runs[is_all] if (is_all & runs["final"]).any() else runs
+
+
+def _best(candidates: Sequence[Candidate]) -> Candidate:
+    return max(candidates, key=lambda each: each.validation_accuracy)
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.name.replace("_", " ")
+
+
+def _model(ours: Sequence[ArmResult], preset: str | None) -> str:
+    if ours:
+        preset = str(ours[0].rows["preset"].iloc[0])
+    return "model" if preset is None else Preset.parse(preset).name
+
+
+def _floor(
+    results: Sequence[ArmResult], baselines: Sequence[Baseline]
+) -> tuple[Accuracies | None, str]:
+    """The best simple rule, as the runs kept it, or the majority class."""
+    for result in results:
+        if result.floor is not None:
+            floor = result.floor
+            return _counted(floor.accuracies, baselines), floor.name
+    for baseline in baselines:
+        if baseline.name == MAJORITY:
+            return _accuracies(baseline, baselines), "majority class"
+    return None, ""
+
+
 def _accuracies(
-    candidate: ArmResult | Baseline, baselines: Sequence[Baseline]
+    candidate: Candidate, baselines: Sequence[Baseline]
 ) -> Accuracies:
     if isinstance(candidate, ArmResult):
-        found = candidate.accuracies
-        if found.num_examples is None:
-            # Of runs of earlier versions, which did not keep it.
-            return Accuracies(
-                found.seeds, num_examples=baselines[0].test_examples
-            )
-        return found
+        return _counted(candidate.accuracies, baselines)
     right = candidate.right
     return Accuracies(
         np.array([candidate.test_accuracy]),
@@ -118,13 +174,55 @@ def _accuracies(
     )
 
 
-def _cost(best: ArmResult | Baseline) -> str:
-    """What the best of the others took, said of what it is the time."""
-    if isinstance(best, ArmResult):
-        return (
-            f"one of {best.name} took {best.rows['wall_seconds'].mean():.0f} s"
-        )
+def _counted(
+    accuracies: Accuracies, baselines: Sequence[Baseline]
+) -> Accuracies:
+    """Accuracies with the number of test examples.
+
+    Runs of earlier versions did not keep it.
+    """
+    if accuracies.num_examples is not None:
+        return accuracies
+    return dataclasses.replace(
+        accuracies, num_examples=baselines[0].test_examples
+    )
+
+
+def _search_seconds(candidate: Candidate) -> float:
+    """What a candidate took with all that was tried for it."""
+    if isinstance(candidate, Baseline):
+        return candidate.seconds
+    return candidate.search_seconds
+
+
+def _training(mine: Candidate) -> str:
+    """What one training of the frozen model took, and what it left."""
+    if isinstance(mine, Baseline):
+        return ""
+    first = mine.rows[mine.rows["status"] == "finished"].iloc[0]
+    adapter = pathlib.Path(first["folder"], folder.ADAPTER)
     return (
-        f"{best.name.replace('_', ' ')} took {best.seconds:.0f} s with its "
-        "whole search"
+        f" (one training {mine.rows['wall_seconds'].mean():.0f} s), with "
+        f"{first['trainable_parameters']:,.0f} trained parameters and an "
+        f"adapter of {adapter.stat().st_size / 1e6:.2f} MB"
+    )
+
+
+def _still_rising(result: ArmResult, spent: float) -> str:
+    """A sentence if a learning curve was still rising at its end.
+
+    Args:
+        result: an `ArmResult`.
+        spent: float, seconds that all candidates took.
+    """
+    finished = result.rows[result.rows["status"] == "finished"]
+    rise = rising.gain([read_history(path) for path in finished["folder"]])
+    if not rise:
+        return ""
+    minutes = int(np.ceil(2.5 * spent / 60))
+    return (
+        f" The validation accuracy of {result.name} was still rising by "
+        f"{100 * rise:.1f} points in the last quarter of its {result.steps:,} "
+        f"steps: twice as many would tell (--steps {2 * result.steps} "
+        f"--budget {minutes}m, in a new folder)."
     )

@@ -80,6 +80,7 @@ def _join_arm(parts: Sequence[ArmResult]) -> ArmResult:
         accuracies=_join([each.accuracies for each in parts]),
         floor=_join_floors([each.floor for each in parts]),
         rows=pd.concat([each.rows for each in parts]),
+        search_seconds=sum(each.search_seconds for each in parts),
     )
 
 

@@ -48,6 +48,8 @@ class RunConfig:
             `"gpt2"`.
         recipe: string, a key of `keras_fpt.runs.recipes.RECIPES`, which holds
             defaults of other options. `None` is this package's own recipe.
+        train_examples: int, how many of the training examples are used; see
+            `keras_fpt.tasks.with_train_examples`. `None` uses all of them.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
         options: dict, options of the task itself; see `keras_fpt.tasks.get`.
         source: string, path of the user's own data, of which `task` is then
@@ -118,6 +120,14 @@ class RunConfig:
         "Defaults of other options, also for how the task is encoded: "
         "reference, which does what the reference code of Lu et al. does.",
         default_text="this package's own",
+        describes_run=True,
+        since="0.2.0",
+    )
+    train_examples: int | None = option(
+        None,
+        "Use this many of the training examples, a part in which each class "
+        "keeps its share.",
+        default_text="all",
         describes_run=True,
         since="0.2.0",
     )

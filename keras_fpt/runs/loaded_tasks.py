@@ -2,16 +2,27 @@
 
 import json
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_fpt import tasks
 from keras_fpt.runs.config import CHECKS, without_checks
 from keras_fpt.tasks import Task
 
 _Stamp = list[tuple[str, int, int]]
-# From the arguments of `load_task`, as text, to the state of the data's files
-# at that time and the task, the one used last at the end.
-_loaded: dict[str, tuple[_Stamp, Task]] = {}
+
+
+class _Loaded(NamedTuple):
+    """A task, the state of its data's files when it was loaded, and the same
+    task with fewer training examples, by their number.
+    """
+
+    stamp: _Stamp
+    task: Task
+    smaller: dict[int, Task]
+
+
+# By the arguments of `load_task`, as text; the one used last is at the end.
+_loaded: dict[str, _Loaded] = {}
 # Tasks kept, which for large data is a matter of memory.
 _MOST = 4
 
@@ -21,6 +32,7 @@ def load_task(
     data_dir: str | os.PathLike[str] | None = None,
     options: dict[str, Any] | None = None,
     source: str | None = None,
+    train_examples: int | None = None,
 ) -> Task:
     """A task, from memory if this process has loaded it before.
 
@@ -33,9 +45,12 @@ def load_task(
             check its data.
         source: string, path of the user's own data; `None` for a task of the
             package.
+        train_examples: int, see `keras_fpt.tasks.with_train_examples`; `None`
+            for all of them.
 
     Raises:
-        ValueError, FileNotFoundError: see `keras_fpt.tasks.get`.
+        ValueError, FileNotFoundError: see `keras_fpt.tasks.get`, and
+            `with_train_examples`.
         ValueError: `strict` is among the options, and a leak was found.
     """
     checks = {k: v for k, v in (options or {}).items() if k in CHECKS}
@@ -45,14 +60,21 @@ def load_task(
     paths = [source, data_dir, *map(options.get, sorted(tasks.PATH_OPTIONS))]
     stamp = [entry for path in paths if path for entry in _stamp(path)]
     loaded = _loaded.pop(key, None)
-    if loaded is None or loaded[0] != stamp:
-        loaded = stamp, tasks.get(source or name, data_dir, **options)
+    if loaded is None or loaded.stamp != stamp:
+        task = tasks.get(source or name, data_dir, **options)
+        loaded = _Loaded(stamp, task, {})
     _loaded[key] = loaded
     if len(_loaded) > _MOST:
         del _loaded[next(iter(_loaded))]
     if checks:
-        tasks.check_findings(loaded[1].findings, **checks)
-    return loaded[1]
+        tasks.check_findings(loaded.task.findings, **checks)
+    if train_examples is None:
+        return loaded.task
+    if train_examples not in loaded.smaller:
+        loaded.smaller[train_examples] = tasks.with_train_examples(
+            loaded.task, train_examples
+        )
+    return loaded.smaller[train_examples]
 
 
 def _absolute(path: str | os.PathLike[str] | None) -> str | None:

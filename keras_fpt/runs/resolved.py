@@ -137,7 +137,9 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     if source is None and tasks.is_user_data(config.task):
         source = str(pathlib.Path(config.task).resolve())
     if task is None:
-        task = load_task(config.task, config.data_dir, own, source)
+        task = load_task(
+            config.task, config.data_dir, own, source, config.train_examples
+        )
     given = config.model
     run = ResolvedRun(
         config=config,

@@ -1,11 +1,14 @@
 """Compares a frozen language model with its rivals within a time budget."""
 
+import collections
 import dataclasses
 import functools
 import json
 import logging
+import math
 import os
 import pathlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,13 +20,23 @@ from keras_fpt.reports import write_report
 from keras_fpt.results import (
     Baseline,
     NotRun,
+    arms_table,
     baselines,
     conclude,
+    describe,
     load_runs,
     not_run,
+    run_folders,
 )
 from keras_fpt.runs import ResolvedRun, RunConfig, folder, recorder, resolve
-from keras_fpt.studies import cost, regressions, rivals, study_folder
+from keras_fpt.studies import (
+    cost,
+    regressions,
+    rival_models,
+    rivals,
+    study_folder,
+    variant_search,
+)
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.folds import refuse_all_folds
 from keras_fpt.studies.variant_search import run_variants
@@ -36,8 +49,8 @@ RUNS = "runs"
 REPORT = "report.html"
 ARMS = ("fpt", "random")
 TRAINED_ARMS = ("finetune", "full")
-# The share of the time left that each of scikit-learn's models may take.
-_BASELINE_SHARE = 0.08
+# The share of the time left that each of the rivals may take, and all of them.
+_BASELINE_SHARE, _BASELINES_SHARE = 0.08, 0.3
 # Time for the report's plots and tables.
 _REPORT_SECONDS = 15
 # The share of the runs' time that is planned, since the time of a step varies.
@@ -126,15 +139,15 @@ def run_comparison(
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with what one would try otherwise.
 
-    Its rivals are the majority class, scikit-learn's logistic regression and
-    histogram gradient boosting on the flattened tokens, a linear probe of the
-    frozen model, the frozen model with random weights and, if asked for, arms
-    that train every weight. Each has its own best settings, by validation
-    accuracy. All runs have the same number of gradient steps, chosen so that
-    all finish in time.
+    Its rivals are the majority class, the models of `rival_models` for the
+    kind of data, a linear probe of the frozen model, the frozen model with
+    random weights and, if asked for, arms that train every weight. Each has
+    its own best settings, by validation accuracy. All runs have the same
+    number of gradient steps, chosen so that all finish in time.
 
-    Repeat the call to continue, with the same time again. Existing runs are
-    not trained again.
+    If time is too short, what was fitted is kept and shown, and `not_run.json`
+    says what was not run and what time it needs. Repeat the call to continue,
+    with the same time again. Existing runs are not trained again.
 
     Args:
         comparison: a `Comparison`.
@@ -147,11 +160,11 @@ def run_comparison(
 
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
-        sentence of `keras_fpt.results.conclude`.
+        sentence of `keras_fpt.results.conclude`. If no run could be tested,
+        the table is of the rivals alone, and there is no report.
 
     Raises:
-        ValueError, FileNotFoundError: something in `comparison` is invalid,
-            or the time is too short.
+        ValueError, FileNotFoundError: something in `comparison` is invalid.
         FileExistsError: the folder holds something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
@@ -166,27 +179,38 @@ def run_comparison(
     text = json.dumps(described, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
 
-    fitted, missing = _fit_baselines(run.task, output, deadline)
+    fitted, missing = _fit_baselines(run, output, deadline)
     missing += _train(comparison, run, output, deadline, plan)
     not_run.write(missing, output)
+    runs = load_runs(output) if run_folders(output) else None
+    if runs is None or not runs["final"].any():
+        # A report is on runs that were tested.
+        table = arms_table.of_baselines(fitted)
+        return output, table, conclude(None, fitted, run.preset.text)
     table = write_report([output], output / REPORT, output / "tables")
-    return output, table, conclude(load_runs(output), fitted)
+    return output, table, conclude(runs, fitted)
 
 
 def _fit_baselines(
-    task: Task, output: pathlib.Path, deadline: Deadline
+    run: ResolvedRun, output: pathlib.Path, deadline: Deadline
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Baselines that this or an earlier call fitted, and what failed."""
+    fitted: list[Baseline] = []
+    size = run.config.train_examples
+
+    def keep(baseline: Baseline) -> None:
+        fitted.append(dataclasses.replace(baseline, size=size))
+        baselines.write(fitted, output)
+
     if (output / baselines.FILE).is_file():
-        missing = not_run.read(output)
-        return baselines.read(output), [
-            entry for entry in missing if entry.what in baselines.DESCRIPTIONS
-        ]
-    share = _BASELINE_SHARE * deadline.left
-    fitted, missing = rivals.fit_all(task, deadline, share)
-    fitted = [rivals.majority(task), *fitted]
+        fitted += baselines.read(output)
+    else:
+        keep(rivals.majority(run.task))
+    count = len(rival_models.of_task(run.task, run))
+    share = min(_BASELINE_SHARE, _BASELINES_SHARE / count) * deadline.left
+    known = {baseline.name for baseline in fitted}
+    _, missing = rivals.fit_all(run.task, deadline, share, run, known, keep)
     not_run.write(missing, output)
-    baselines.write(fitted, output)
     return fitted, missing
 
 
@@ -200,21 +224,42 @@ def _train(
     """Trains the planned runs; returns what could not be run."""
     task, batch_size = run.task, run.batch_size
     variants = comparison.variants(task)
+    if _is_complete(variants, output):
+        return []
+
+    def none_run(reason: str) -> list[NotRun]:
+        LOGGER.info(reason)
+        return [
+            NotRun(variant.task, describe(variant), reason)
+            for variant in variants
+        ]
+
     LOGGER.info("Measuring the time per step of each arm.")
+    began = time.monotonic()
     try:
         with deadline.enforced(_REPORT_SECONDS):
             costs = _costs(variants)
-    except OutOfTime as error:
-        raise ValueError(
-            "The budget is too small to measure the time per step. Give a "
-            "larger --budget, a smaller --preset, or a smaller --batch-size."
-        ) from error
+    except OutOfTime:
+        return none_run(
+            "The budget is too small to measure the time per step: the "
+            f"{time.monotonic() - began:.0f} s that were left did not suffice. "
+            "Give a larger --budget, a smaller --preset, or a smaller "
+            "--batch-size, and repeat the command with its --output to go on."
+        )
+    measuring = time.monotonic() - began
     if (output / PLAN).is_file():
         plan = Plan.read(output / PLAN)
     else:
-        if plan is None:
-            left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
-            plan = make_plan(costs, task, batch_size, left)
+        left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
+        steps = run.config.steps
+        try:
+            plan = plan or make_plan(costs, task, batch_size, left, steps)
+        except BudgetTooSmall as error:
+            needed = error.seconds / _PLANNED_SHARE + _REPORT_SECONDS
+            return none_run(
+                f"{error} About {_minutes(needed + measuring)} more are needed "
+                "for them. Repeat the command with its --output to go on."
+            )
         files.write_text(
             output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
         )
@@ -238,9 +283,62 @@ def _train(
         reserve,
         plan.shares_seed,
     )
-    if len(missing) == len(variants):
+    is_short = [entry.reason == variant_search.TOO_SHORT for entry in missing]
+    if len(missing) == len(variants) and not any(is_short):
         raise ValueError(f"Nothing could be trained: {missing[0].reason}")
+    left = _seconds_left(variants, costs, run, plan, output)
+    if any(is_short):
+        LOGGER.info(
+            f"About {_minutes(left)} are needed for the planned runs that were "
+            f"not done. Repeat the command with --output {output} to go on."
+        )
     return missing
+
+
+def _is_complete(variants: Sequence[RunConfig], output: pathlib.Path) -> bool:
+    """Whether an earlier call has done all that was planned."""
+    if not (output / PLAN).is_file() or not run_folders(output / RUNS):
+        return False
+    runs, plan = load_runs(output / RUNS), Plan.read(output / PLAN)
+    tested = _count(runs[runs["final"]])
+    return all(tested[_key(variant)] >= plan.seeds for variant in variants)
+
+
+def _count(runs: Any) -> collections.Counter[tuple[str, str]]:
+    """How many runs there are of each arm and policy."""
+    return collections.Counter(zip(runs["arm"], runs["policy"], strict=True))
+
+
+def _key(variant: RunConfig) -> tuple[str, str]:
+    run = resolve(variant)
+    return run.arm.name, str(run.model.policy)
+
+
+def _seconds_left(
+    variants: Sequence[RunConfig],
+    costs: Sequence[cost.Cost],
+    run: ResolvedRun,
+    plan: Plan,
+    output: pathlib.Path,
+) -> float:
+    """What the planned runs take that are not done yet."""
+    done: collections.Counter[tuple[str, str]] = collections.Counter()
+    if run_folders(output / RUNS):
+        runs = load_runs(output / RUNS)
+        done = _count(runs[runs["status"] != "unfinished"])
+    planned = len(plan.learning_rates) + plan.seeds - plan.shares_seed
+    seconds = 0.0
+    for variant, each in zip(variants, costs, strict=True):
+        seconds += max(0, planned - done[_key(variant)]) * each.seconds(
+            run.task, run.batch_size, plan.steps, test=True
+        )
+    return seconds
+
+
+def _minutes(seconds: float) -> str:
+    """A time in words, rounded up."""
+    count = math.ceil(seconds / 60)
+    return f"{count} minute{'s' * (count != 1)}"
 
 
 def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
@@ -254,8 +352,25 @@ def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
     return [by_policy[run.model.policy] for run in runs]
 
 
+class BudgetTooSmall(ValueError):
+    """The time is too short for any plan.
+
+    Args:
+        message: string.
+        seconds: float, what the shortest runs would take.
+    """
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 def make_plan(
-    costs: Sequence[cost.Cost], task: Task, batch_size: int, seconds: float
+    costs: Sequence[cost.Cost],
+    task: Task,
+    batch_size: int,
+    seconds: float,
+    max_steps: int | None = None,
 ) -> Plan:
     """The largest plan that fits into a given time.
 
@@ -264,14 +379,16 @@ def make_plan(
         task: the `Task`.
         batch_size: int.
         seconds: float.
+        max_steps: int, the most steps of a run; `None` means the task's
+            recipe.
 
     Returns:
-        A `Plan`, with no more steps than the task's recipe has.
+        A `Plan`.
 
     Raises:
-        ValueError: the time is too short for any plan.
+        BudgetTooSmall: the time is too short for any plan.
     """
-    max_steps = task.recipe.steps
+    max_steps = max_steps or task.recipe.steps
 
     def total(rates: tuple[float, ...], seeds: int, steps: int) -> float:
         return sum(
@@ -283,16 +400,20 @@ def make_plan(
     for share, rates, seeds in _PLANS:
         seconds_of = functools.partial(total, rates, seeds)
         steps = _largest(seconds_of, seconds, max_steps)
-        if steps >= max(
-            share * max_steps, recorder.MIN_STEPS_BETWEEN_EVALUATIONS
-        ):
+        least = min(recorder.MIN_STEPS_BETWEEN_EVALUATIONS, max_steps)
+        if steps >= max(share * max_steps, least):
             return Plan(rates, seeds, steps, shares_seed=False)
-    ratio = seconds_of(recorder.MIN_STEPS_BETWEEN_EVALUATIONS) / seconds
-    raise ValueError(
-        "The budget is too small to compare anything: runs of "
-        f"{recorder.MIN_STEPS_BETWEEN_EVALUATIONS} steps would take "
-        f"{ratio:.1f} times the time that is left. Give a larger --budget, "
-        "a smaller --preset, or a smaller --batch-size."
+    needed = seconds_of(least)
+    shown = (
+        f"{needed / seconds:.1f} times the time that is left"
+        if seconds > 0
+        else f"{needed:.0f} s, and no time is left"
+    )
+    raise BudgetTooSmall(
+        f"The budget is too small to compare anything: runs of {least} steps "
+        f"would take {shown}. Give a larger --budget, a smaller --preset, or "
+        "a smaller --batch-size.",
+        needed,
     )
 
 

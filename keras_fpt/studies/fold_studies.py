@@ -70,6 +70,9 @@ def compare_folds(
         compare.run_comparison(
             dataclasses.replace(comparison, run=config), path, share, plan=plan
         )
+        if not (path / compare.PLAN).is_file():
+            reason = results.not_run.read(path)[-1].reason
+            raise ValueError(f"Fold {number} could not be trained: {reason}")
         plan = compare.Plan.read(path / compare.PLAN)
         found.append(_arms(path))
         fitted.append(baselines.read(path))

@@ -22,6 +22,11 @@ from keras_fpt.studies.deadline import Deadline, OutOfTime
 LOGGER = logging.getLogger(__name__)
 # How many rates are tried beyond those that are asked for, at most.
 MAX_EXTENSIONS = 3
+# Why a variant was not run.
+TOO_SHORT = (
+    "Time was too short to train and test it. Give a larger budget, and repeat "
+    "the command."
+)
 # The logger of the runs' own messages, which are many.
 RUN_MESSAGES = "keras_fpt.runs"
 
@@ -174,10 +179,7 @@ class _Search:
         for number, variant in enumerate(self.variants):
             if number not in tested and number not in turns.failed:
                 turns.failed[number] = NotRun(
-                    variant.task,
-                    describe(variant),
-                    "Time was too short to train and test it. Give a larger "
-                    "budget.",
+                    variant.task, describe(variant), TOO_SHORT
                 )
 
     def _best(self, number: int) -> float:

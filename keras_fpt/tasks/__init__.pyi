@@ -15,6 +15,7 @@ from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits
 from .task import Task as Task
+from .train_subsets import with_train_examples as with_train_examples
 from .user_data import PATH_OPTIONS as PATH_OPTIONS
 from .user_data import Finding as Finding
 from .user_data import check_findings as check_findings

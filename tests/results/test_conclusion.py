@@ -1,10 +1,12 @@
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
 from written_runs import write_run
 
-from keras_fpt.results import Baseline, conclude, load_runs
+from keras_fpt.results import Baseline, conclude, load_runs, rising
+from keras_fpt.runs import recorder
 from keras_fpt.runs.test_examples import RightAnswers
 
 pytestmark = pytest.mark.backend_free
@@ -44,8 +46,11 @@ def test_what_the_sentence_says(ours, theirs, judged, tmp_path):
 def test_the_sentence_has_the_cost(tmp_path):
     sentence = conclude(runs(tmp_path), [baseline(0.6), baseline(0.85)])
     assert "80.5% is 5.5 points above that of gradient boosting" in sentence
-    assert "One training took 2 s, with 100 trained parameters" in sentence
-    assert "an adapter of 1.50 MB; gradient boosting took 3 s" in sentence
+    # Two runs of 2 s each.
+    assert "Its whole search took 4 s (one training 2 s), with 100" in sentence
+    assert "an adapter of 1.50 MB; that of gradient boosting took 3 s" in (
+        sentence
+    )
 
 
 def test_it_is_compared_with_the_best_on_validation(tmp_path):
@@ -89,3 +94,65 @@ def test_models_are_compared_by_test_example(tmp_path):
     assert "is worth it on bit_xor" in conclude(table, [rival])
     unpaired = dataclasses.replace(rival, right=None)
     assert "is not shown to be worth it" in conclude(table, [unpaired])
+
+
+def test_the_frozen_model_is_the_best_of_its_forms(tmp_path):
+    rivals = [baseline(0.6), baseline(0.97, "linear_probe")]
+    sentence = conclude(runs(tmp_path, ours=(0.9, 0.9, 0.9)), rivals)
+    assert "is worth it on bit_xor: as linear probe, its best form" in sentence
+    assert "accuracy of 87.0% is 26.5 points above that of random" in sentence
+    assert "Its whole search took 3 s; that of random took 4 s" in sentence
+    rivals = [baseline(0.6), baseline(0.8, "linear_probe")]
+    sentence = conclude(runs(tmp_path / "b", ours=(0.9, 0.9, 0.9)), rivals)
+    assert "bit_xor: as fpt, its best form, its test accuracy of" in sentence
+
+
+def test_without_runs_the_probe_is_compared():
+    rivals = [baseline(0.5, "majority"), baseline(0.9, "linear_probe")]
+    sentence = conclude(None, rivals)
+    assert sentence.startswith("A frozen model is worth it on bit_xor: its")
+    assert conclude(None, rivals[:1]) is None
+
+
+def test_what_has_fewer_training_examples_is_another_comparison(tmp_path):
+    table = runs(tmp_path, ours=(0.95, 0.951, 0.952))
+    write_run(
+        tmp_path / "few", 0.99, arm="random", preset="gpt2_tiny_en",
+        train_examples=10,
+    )  # fmt: skip
+    few = dataclasses.replace(baseline(0.98), size=10)
+    sentence = conclude(load_runs(tmp_path), [baseline(0.5), few])
+    assert sentence == conclude(table, [baseline(0.5)])
+
+
+def test_a_curve_that_still_rises_is_named(tmp_path):
+    table = runs(tmp_path, ours=(0.9, 0.9, 0.9))
+    assert "still rising" not in conclude(table, [baseline(0.6)])
+    for folder in table[table["arm"] == "fpt"]["folder"]:
+        rows = [
+            {
+                "step": 10 * i,
+                "validation_accuracy": 0.1 * i,
+                "validation_loss": 1 - 0.1 * i,
+            }
+            for i in range(1, 9)
+        ]
+        recorder.write_history(pathlib.Path(folder), rows)
+    sentence = conclude(table, [baseline(0.6)])
+    # 0.7 and 0.8 after 0.5 and 0.6.
+    assert "of fpt was still rising by 20.0 points" in sentence
+    assert "(--steps 60 --budget 1m, in a new folder)" in sentence
+
+
+def test_noise_is_no_rise():
+    rows = [
+        {"validation_accuracy": accuracy, "validation_loss": loss}
+        for accuracy, loss in ((0.5, 1.0), (0.6, 1.1), (0.7, 1.2), (0.8, 1.3))
+        for _ in range(2)
+    ]
+    assert rising.gain([rows]) == 0
+    falling = [
+        {**row, "validation_loss": -row["validation_loss"]} for row in rows
+    ]
+    assert rising.gain([falling]) == pytest.approx(0.1)
+    assert rising.gain([falling[1:]]) == 0

@@ -1,13 +1,20 @@
 import dataclasses
 import html
+import re
 import sys
 
 import pytest
 
 from keras_fpt import cli, tasks
-from keras_fpt.results import baselines, load_runs
+from keras_fpt.results import baselines, load_runs, not_run
 from keras_fpt.runs import RunConfig
-from keras_fpt.studies import compare, variant_search
+from keras_fpt.studies import (
+    compare,
+    rival_data,
+    rival_models,
+    rivals,
+    variant_search,
+)
 from keras_fpt.studies.cost import Cost
 
 # What is compared, and when it is interrupted, is the same on every backend.
@@ -19,6 +26,8 @@ def small_plan(monkeypatch):
     plan = compare.Plan((1e-3, 1e-2), 1, 10, shares_seed=False)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
+    # Their own tests are in test_rivals.py.
+    monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
 
 
 def test_the_command_line_compares_a_persons_own_data(
@@ -78,9 +87,13 @@ def test_runs_that_would_take_hours_are_broken_off(
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(compare, "_REPORT_SECONDS", 2)
     run = RunConfig(sums_file, preset, batch_size=20)
-    with pytest.raises(ValueError, match="Nothing could be trained: Time was"):
-        compare.run_comparison(compare.Comparison(run), tmp_path / "a", 40)
+    _, table, _ = compare.run_comparison(
+        compare.Comparison(run), tmp_path / "a", 40
+    )
     assert not any(tmp_path.glob("a/runs/*/metrics.json"))
+    assert "majority" in table.index.get_level_values("arm")
+    missing = {entry.what.split()[0]: entry for entry in not_run.read(tmp_path)}
+    assert missing["fpt"].reason == variant_search.TOO_SHORT
 
 
 @pytest.mark.slow
@@ -138,3 +151,40 @@ def test_the_arms_that_take_part():
     generated = compare.Comparison(RunConfig("bit_xor"))
     probe = generated.variants(tasks.get("bit_xor"))[-1]
     assert probe.model.policy == "output_only" and not probe.cache_features
+
+
+def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
+    sums_file, preset, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(compare, "_costs", lambda runs: len(runs) * [cost(1e4)])
+    chosen = [rival_models._LOGISTIC_REGRESSION]
+    monkeypatch.setattr(rival_models, "of_task", lambda *_: chosen)
+    folder = tmp_path / "short"
+    arguments = ["compare", sums_file, "--preset", preset, "--output", folder]
+    monkeypatch.setattr(sys, "argv", ["keras-fpt", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    output = capsys.readouterr().out
+    assert stop.value.code == 0
+    majority, regression = baselines.read(folder)
+    assert f"{majority.test_accuracy:.2%}" in output
+    assert f"{regression.test_accuracy:.2%}" in output
+    # Three arms, each with 3 rates and 2 seeds, of 25 steps of 10,000 s.
+    minutes = 3 * 5 * 25 * 1e4 / 0.7 / 60
+    assert re.search("Not run: fpt.*, random.*: The budget is too", output)
+    needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
+    assert minutes < needed < minutes + 5
+    assert output.splitlines()[-1].startswith("Time was too short to train")
+
+    # With more time, a rival that was fitted is not fitted again.
+    monkeypatch.setattr(rivals, "_fit", None)
+    run = RunConfig(sums_file, preset)
+    _, table, _ = compare.run_comparison(compare.Comparison(run), folder, 60)
+    assert list(table.index.get_level_values("arm")) == [
+        "majority", "logistic_regression"
+    ]  # fmt: skip
+
+
+def test_the_steps_may_be_more_than_the_recipes():
+    plan = compare.make_plan([cost(0.1)], tasks.get("digits"), 64, 7200, 3000)
+    assert plan.steps == 3000

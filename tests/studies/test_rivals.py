@@ -1,3 +1,7 @@
+import dataclasses
+import time
+
+import keras
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -5,7 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from keras_fpt import tasks
 from keras_fpt.results import baselines
-from keras_fpt.studies import rivals
+from keras_fpt.runs import RunConfig, build_model, resolve
+from keras_fpt.studies import rival_data, rival_models, rivals
 from keras_fpt.studies.deadline import Deadline
 
 pytestmark = pytest.mark.backend_free
@@ -21,14 +26,17 @@ def sums():
 
 def test_a_linear_rule_is_found_by_logistic_regression(sums):
     found, not_run = rivals.fit_all(sums, Deadline(), 60.0)
-    assert not not_run
-    regression, boosting = found
+    assert [entry.what for entry in not_run] == ["multirocket_hydra"]
+    regression, boosting = found[:2]
     assert regression.name == "logistic_regression"
     assert regression.validation_accuracy > 0.9
     assert regression.test_accuracy > 0.9 > boosting.test_accuracy
     assert regression.train_examples + regression.test_examples < 400
     # The same by hand, at the setting that was chosen.
-    data = rivals.flattened(sums)
+    data = {
+        split: (rows.flat, rows.y)
+        for split, rows in rival_data.read(sums).items()
+    }
     strength = float(regression.settings.removeprefix("C "))
     scaler = StandardScaler().fit(data["train"][0])
     model = LogisticRegression(C=strength, max_iter=200)
@@ -58,16 +66,19 @@ def test_tokens_are_flattened_with_their_padding():
         ["ab"[tokens[0]] for tokens in sequences],
         verbose=False,
     )
-    x, y = rivals.flattened(task)["train"]
+    x, known, y = rival_data.read(task)["train"]
     assert x.shape[1] == 3 and y.shape == (len(x), 1)
     padding = task.vocabulary_size
     lengths = (x != padding).sum(1)
+    assert np.array_equal(lengths, known)
     assert set(lengths) == {1, 2, 3}
     assert all(
         (row[n:] == padding).all() for row, n in zip(x, lengths, strict=True)
     )
     found, not_run = rivals.fit_all(task, Deadline(), 60.0)
-    assert [b.test_accuracy for b in found] == [1, 1] and not not_run
+    names = [baseline.name for baseline in found]
+    assert names == ["logistic_regression", "gradient_boosting", "n_grams"]
+    assert [b.test_accuracy for b in found[:2]] == [1, 1] and not not_run
 
 
 def test_several_answers_have_a_model_each():
@@ -89,14 +100,15 @@ def test_too_many_answers_are_not_fitted():
 def test_without_time_nothing_is_fitted(sums):
     found, not_run = rivals.fit_all(sums, Deadline(0), 60.0)
     assert not found
-    assert [entry.what for entry in not_run] == list(baselines.DESCRIPTIONS)[1:]
+    chosen = [rival.name for rival in rival_models.of_task(sums)]
+    assert [entry.what for entry in not_run] == chosen
     assert "Give a larger budget" in not_run[0].reason
 
 
 def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
-    monkeypatch.setattr(rivals, "MAX_VALUES", 50 * 12)
-    x, y = rivals.flattened(sums)["train"]
-    assert x.shape == (50, 12) and y.shape == (50, 1)
+    monkeypatch.setattr(rival_data, "MAX_VALUES", 50 * 12)
+    rows = rival_data.read(sums)["train"]
+    assert rows.flat.shape == (50, 12) and rows.y.shape == (50, 1)
 
 
 def test_they_are_kept_beside_the_runs(sums, tmp_path):
@@ -107,3 +119,113 @@ def test_they_are_kept_beside_the_runs(sums, tmp_path):
     (tmp_path / "within" / baselines.FILE).write_text('{"entries": [{}]}')
     with pytest.raises(ValueError, match="baselines.json.*'task'"):
         baselines.read(tmp_path)
+
+
+def waves(count=150, length=40):
+    """Slow and fast waves of different lengths, each at a random phase."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 2
+    x = [
+        np.sin((0.3 + 0.4 * label) * np.arange(size) + rng.uniform(0, 6))
+        + 0.1 * rng.normal(size=size)
+        for label, size in zip(
+            labels, rng.integers(length // 2, length, count), strict=True
+        )
+    ]
+    return tasks.from_arrays(
+        [row[:, None].astype("float32") for row in x], labels, verbose=False
+    )
+
+
+def test_what_an_expert_on_series_tries_first():
+    """The order of a wave's numbers tells its class, each of them nothing."""
+    task = waves()
+    assert rival_data.kind(task) == rival_data.SERIES
+    known = ("gradient_boosting",)
+    found, not_run = rivals.fit_all(task, Deadline(), 60.0, known=known)
+    by_name = {baseline.name: baseline for baseline in found}
+    for name in ("minirocket", "nearest_neighbor"):
+        assert by_name[name].test_accuracy > 0.9
+        assert by_name[name].right.shape == (by_name[name].test_examples,)
+    assert by_name["logistic_regression"].test_accuracy < 0.8
+    (missing,) = not_run
+    assert missing.what == "multirocket_hydra"
+    assert "pip install 'keras-fpt[compare]'" in missing.reason
+
+
+def test_short_pieces_of_strings():
+    """Classes differ in a piece that may be anywhere."""
+    rng = np.random.default_rng(0)
+    strings, labels = [], []
+    for i in range(200):
+        letters = "".join(rng.choice(list("abcd"), 20))
+        place = rng.integers(18)
+        piece = ("xyz", "zyx")[i % 2]
+        strings.append(letters[:place] + piece + letters[place:])
+        labels.append(i % 2)
+    task = tasks.from_strings(strings, labels, verbose=False)
+    found, _ = rivals.fit_all(
+        task, Deadline(), 60.0, known=("gradient_boosting",)
+    )
+    accuracy = {each.name: each.test_accuracy for each in found}
+    assert accuracy["n_grams"] > 0.95 > 0.8 > accuracy["logistic_regression"]
+
+
+def test_tables_and_images_have_boosting_alone(tmp_path):
+    table = tmp_path / "rows.csv"
+    lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
+    table.write_text("\n".join(["x,z,label", *lines]))
+    task = tasks.get(str(table), label_column="label")
+    assert rival_data.kind(task) == rival_data.TABLE
+    assert rival_data.kind(tasks.get("digits")) == rival_data.IMAGES
+    for each in (task, tasks.get("digits")):
+        names = [rival.name for rival in rival_models.of_task(each)]
+        assert names == ["logistic_regression", "gradient_boosting"]
+
+
+def test_the_linear_probe_reads_the_frozen_models_features(preset):
+    task = waves(60, 20)
+    run = resolve(RunConfig("waves", preset), task)
+    known = [rival.name for rival in rival_models.of_task(task)]
+    found, _ = rivals.fit_all(task, Deadline(), 60.0, run, known)
+    (probe,) = found
+    assert probe.name == "linear_probe"
+    # By hand: the model, its features, scaling and regression.
+    keras.utils.set_random_seed(0)
+    settings = {"policy": "output_only", "dropout": 0.0}
+    config = RunConfig("waves", preset).with_settings(**settings)
+    model = build_model(resolve(config, task))
+    data = rival_data.read(task)
+
+    def features(rows):
+        mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
+        x = {"tokens": rows.tokens, "padding_mask": mask}
+        states = model.read_states(x, training=False)
+        return keras.ops.convert_to_numpy(states)[:, 0]
+
+    scaler = StandardScaler().fit(features(data["train"]))
+    strength = float(probe.settings.removeprefix("C "))
+    regression = LogisticRegression(C=strength, max_iter=200).fit(
+        scaler.transform(features(data["train"])), data["train"].y[:, 0]
+    )
+    expected = regression.predict(scaler.transform(features(data["test"])))
+    assert np.array_equal(probe.right == 1, expected == data["test"].y[:, 0])
+
+
+def test_a_rival_is_fitted_to_what_there_is_time_for(sums):
+    """Features that take five thousandths of a second for each example."""
+
+    def prepare(task, train):
+        def transform(rows):
+            time.sleep(0.005 * len(rows.y))
+            return rows.flat
+
+        return transform
+
+    slow = dataclasses.replace(rival_models.of_task(sums)[0], prepare=prepare)
+    data = rival_data.read(sums)
+    found = rivals._fit(sums, slow, data, Deadline(), 1.5)
+    held_out = len(data["validation"].y)
+    assert 64 <= found.train_examples <= 180 - held_out
+    with pytest.raises(Exception, match="would take 1 s for the features"):
+        rivals._fit(sums, slow, data, Deadline(), 0.5)
