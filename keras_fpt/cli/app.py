@@ -19,11 +19,14 @@ EXPECTED = (
     MemoryError,
 )
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     help="Frozen pretrained transformers for sequences that are not language.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=_HELP,
 )
 for command in (
     train,

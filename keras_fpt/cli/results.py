@@ -1,11 +1,13 @@
 """`keras-fpt evaluate`, `predict`, `report` and `attention`."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from keras_fpt import logs
+from keras_fpt.cli import early
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import table_of_classes
@@ -52,6 +54,10 @@ def evaluate(
     preset: MovedPreset = None,
 ) -> None:
     """Evaluate a finished run again, or on new data with labels."""
+    early.require_run(run_dir)
+    for path in (data, data_dir, labels):
+        early.require_path(path)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt import runs
 
@@ -86,15 +92,15 @@ def _print_scores(data: Path, scores: dict[str, Any]) -> None:
 
 
 def predict(
-    run_dir: Annotated[
-        Path, typer.Argument(help="Folder of a finished run on your own data.")
-    ],
+    run_dir: FinishedRun,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            help="New data of the same kind; labels are not needed."
+            help="New data of the same kind, for runs on your own data; "
+            "labels are not needed.",
+            show_default="a split of the run's data",
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -103,22 +109,45 @@ def predict(
             help="The .csv file to write; - is standard output.",
         ),
     ] = Path("predictions.csv"),
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Without new data: validation, test, or another split of the "
+            "task."
+        ),
+    ] = "test",
+    data_dir: DataDir = None,
     overwrite: Overwrite = False,
     preset: MovedPreset = None,
 ) -> None:
-    """Predict the classes of new data with a finished run."""
+    """Predict the classes of new data, or of a split, with a finished run."""
+    early.require_run(run_dir)
+    for path in (data, data_dir):
+        early.require_path(path)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt import runs
 
-    if output == Path("-"):
-        with logs.only_warnings():  # Only the table goes to the output.
-            frame = runs.predict(run_dir, data, preset=preset)
+    is_stream = output == Path("-")
+    file = None if is_stream else output
+    existed = output.exists()
+    # Only the table goes to the output.
+    with logs.only_warnings() if is_stream else contextlib.nullcontext():
+        frame = (
+            runs.predict_split(
+                run_dir, split, file, overwrite, data_dir, preset
+            )
+            if data is None
+            else runs.predict(run_dir, data, file, overwrite, preset=preset)
+        )
+    if is_stream:
         console.file.write(runs.to_csv(frame))
         return
-    frame = runs.predict(run_dir, data, output, overwrite, preset=preset)
     counts = frame["prediction"].value_counts()
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
+    if existed:
+        print_plain(f"What was in {output} before has been replaced.")
     if "label" in frame:
         is_labeled = frame["label"] != ""
         right = (frame["prediction"] == frame["label"])[is_labeled]
@@ -145,6 +174,7 @@ def report(
     overwrite: Overwrite = False,
 ) -> None:
     """Write an HTML page on runs, with tables and plots."""
+    early.require_runs(runs)
     load_backend()
     from keras_fpt.reports import write_report
 
@@ -174,6 +204,9 @@ def attention(
     preset: MovedPreset = None,
 ) -> None:
     """Draw which tokens the tokens of an example attend to."""
+    early.require_run(run_dir)
+    early.require_path(data_dir)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt.reports import attention_map
 

@@ -8,10 +8,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.resuming import (
+    RUN_FILES,
+    given_flags,
+    require_folder,
+    saved_run,
+)
 from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given_options
 from keras_fpt.runs import RunConfig
 
@@ -21,6 +28,7 @@ PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 @with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
 def train(
+    context: typer.Context,
     task: TaskArgument,
     settings: dict,
     options: dict,
@@ -34,7 +42,12 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Resume an existing run.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Resume an existing run: `keras-fpt train --resume FOLDER`, "
+            "which needs no other options.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing run.")
@@ -54,19 +67,31 @@ def train(
     """Train a frozen pretrained transformer on a task or your own data.
 
     On SIGTERM it saves a checkpoint and exits with status 75; repeat the
-    command with --resume to continue. Ctrl-C does the same, with status 130.
+    command with --resume, or `keras-fpt train --resume FOLDER`, to continue. Ctrl-C does the same, with status 130.
     """
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
-    if (resume or overwrite) and output is None:
-        raise ValueError("Say with --output which run to resume or overwrite.")
+    if overwrite and output is None:
+        raise ValueError("Say with --output which run to overwrite.")
+    is_alone = resume and output is None
+    if is_alone:
+        output = require_folder(task, RUN_FILES, "train")
+    else:
+        early.require_task(task)
+    early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import distribution as distributions
     from keras_fpt import runs, studies
 
-    config = RunConfig(task, options=given_options(options)).with_settings(
-        **settings
-    )
+    if is_alone:
+        config = saved_run(
+            task,
+            given_flags(context, settings),
+            given_options(given_flags(context, options)),
+        )
+    else:
+        config = RunConfig(task, options=given_options(options))
+        config = config.with_settings(**settings)
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)

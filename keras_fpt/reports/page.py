@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from keras_fpt.results import (
 from keras_fpt.runs import arms
 
 Path = str | os.PathLike[str]
+LOGGER = logging.getLogger(__name__)
 
 # The beginnings of the files, which tell them from others'.
 _HTML_MARK = rb"<title>keras-fpt: "
@@ -88,6 +90,11 @@ def write_report(
     table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
     judged = claims(runs)
+    repeats = _repeats(runs)
+    if repeats:
+        LOGGER.info(
+            f"Not counted, since a seed counts once: {'; '.join(repeats)}."
+        )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.reports", "."),
         autoescape=True,
@@ -113,6 +120,7 @@ def write_report(
         },
         not_run=not_run.read(*folders),
         runs=_run_rows(runs),
+        repeats=repeats,
     )
     html.write(page)
     if table_files:
@@ -229,6 +237,7 @@ def _section(
 ) -> dict[str, Any]:
     """What the page shows of one task."""
     task_runs = runs[runs["task"] == task]
+    task_runs = task_runs[~task_runs["repeats"]]
     final = task_runs[task_runs["final"]]
     has_rates = task_runs["learning_rate"].nunique() > 1
     fitted = [baseline for baseline in fitted if baseline.task == task]
@@ -243,7 +252,9 @@ def _section(
         "claims": [claim for claim in judged if claim.task == task],
         "curves": plots.learning_curves(
             final, f"{task}: runs at the best settings"
-        ),
+        )
+        if (final["status"] == "finished").any()
+        else None,
         "rates": plots.learning_rate_sensitivity(task_runs, f"{task}: all runs")
         if has_rates
         else None,
@@ -274,6 +285,22 @@ def _description(arm: str, settings: str) -> str:
     else:
         description = arms.get(arm).description
     return f"{description}; {settings}" if settings else description
+
+
+def _repeats(runs: Any) -> list[str]:
+    """Sentences on runs that repeat others, and so are not counted."""
+    once = runs[~runs["repeats"]]
+    sentences = []
+    for row in runs[runs["repeats"]].to_dict("records"):
+        is_same = (once["group"] == row["group"]) & (
+            once["seed"] == row["seed"]
+        )
+        first = once[is_same & (once["final"] == row["final"])].iloc[0]
+        sentences.append(
+            f"{row['folder']} has the configuration, data and seed of "
+            f"{first['folder']}"
+        )
+    return sentences
 
 
 def _run_rows(runs: Any) -> list[dict[str, Any]]:

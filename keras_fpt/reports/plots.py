@@ -112,7 +112,9 @@ def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     An arm with its defaults has the same color in every plot.
     """
     colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
-    for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
+    keys = ["arm", "settings", "steps", "batch_size"]
+    grouped = runs.groupby(keys, sort=False, dropna=False)
+    for (arm, settings, *_), group in grouped:
         if not settings:
             yield arm, colors[arm], group
             continue

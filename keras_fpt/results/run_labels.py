@@ -12,6 +12,8 @@ _DESCRIBED = (
     *options.names(RunConfig, describes_run=True),
     *options.names(ModelOptions, describes_run=True),
 )
+# Besides these, what tells apart runs that nothing else does.
+_BUDGET = ("steps", "batch_size")
 _DEFAULTS = RunConfig("").settings()
 
 
@@ -80,7 +82,7 @@ def label(runs: Any) -> list[str]:
     for key, group in runs[runs["final"]].groupby(["task", "arm"]):
         differ[key] = [
             name
-            for name in _DESCRIBED
+            for name in (*_DESCRIBED, *_BUDGET)
             if len({None if is_none(v) else v for v in group[name]}) > 1
         ]
     return [

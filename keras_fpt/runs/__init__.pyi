@@ -1,5 +1,6 @@
 from . import arms as arms
 from . import folder as folder
+from . import manifest as manifest
 from . import recorder as recorder
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
@@ -11,6 +12,7 @@ from .labeled_files import evaluate_file as evaluate_file
 from .loaded_tasks import load_task as load_task
 from .model import build_model as build_model
 from .prediction import predict as predict
+from .prediction import predict_split as predict_split
 from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun
 from .resolved import resolve as resolve

@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Self
 
-from keras_fpt import options
+from keras_fpt import files, options
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.options import option
@@ -142,6 +142,15 @@ class RunConfig:
         return dataclasses.replace(
             self, model=dataclasses.replace(self.model, **model), **others
         )
+
+    def with_absolute_paths(self) -> Self:
+        """A copy that names the same files from every working directory."""
+        changed: dict[str, Any] = {}
+        if self.data_dir is not None:
+            changed["data_dir"] = os.path.abspath(self.data_dir)
+        if self.source is None and files.looks_like_path(self.task):
+            changed["source"] = os.path.realpath(self.task)
+        return dataclasses.replace(self, **changed)
 
     def settings(self) -> dict[str, Any]:
         """All options in one flat dict, as in `config.json`."""

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,9 +130,13 @@ def load_model(run: ResolvedRun, run_folder: Path) -> FPTClassifier:
     return model
 
 
-def evaluate_model(model: FPTClassifier, dataset: Any) -> dict[str, float]:
+def evaluate_model(
+    model: FPTClassifier, dataset: Any, callbacks: Sequence[Any] = ()
+) -> dict[str, float]:
     """Loss and metrics of a model on a batched `tf.data.Dataset`."""
-    result = model.evaluate(dataset, verbose=0, return_dict=True)
+    result = model.evaluate(
+        dataset, verbose=0, return_dict=True, callbacks=[*callbacks]
+    )
     return {name: float(value) for name, value in result.items()}
 
 
@@ -142,7 +146,7 @@ def with_prefix(split: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_metrics(
-    run: ResolvedRun, model: FPTClassifier
+    run: ResolvedRun, model: FPTClassifier, callbacks: Sequence[Any] = ()
 ) -> tuple[dict[str, Any], RightAnswers | None]:
     """Metrics on the test split, and on further held-out ones.
 
@@ -153,16 +157,21 @@ def test_metrics(
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
         dataset = run.task.held_out(name, run.batch_size)
-        result = _require_finite(evaluate_model(model, dataset), name)
+        result = evaluate_model(model, dataset, callbacks)
+        result = _require_finite(result, name)
         metrics |= with_prefix(name, result)
     logits = test_examples.predict(
-        run.task, model, run.batch_size, metrics["test_accuracy"]
+        run.task,
+        model,
+        run.batch_size,
+        metrics["test_accuracy"],
+        callbacks,
     )
     examples = None
     if logits is not None:
         examples = test_examples.measure(run.task, logits)
         if logits.shape[1] == 1:
-            metrics |= _by_class(run, model, logits[:, 0])
+            metrics |= _by_class(run, model, logits[:, 0], callbacks)
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules
     metrics["test_floors"] = mean_floors(floors)
@@ -170,14 +179,19 @@ def test_metrics(
 
 
 def _by_class(
-    run: ResolvedRun, model: FPTClassifier, logits: np.ndarray
+    run: ResolvedRun,
+    model: FPTClassifier,
+    logits: np.ndarray,
+    callbacks: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Metrics of the test examples' classes and probabilities."""
     task = run.task
     labels = task.test_labels()[:, 0]
     validation = task.data.labels("validation")[task.data.order("validation")]
     temperature = class_results.fit_temperature(
-        test_examples.predict_split(task, "validation", model, run.batch_size),
+        test_examples.predict_split(
+            task, "validation", model, run.batch_size, callbacks
+        ),
         validation.reshape(-1),
     )
     scaled = special.softmax(logits / temperature, axis=1)

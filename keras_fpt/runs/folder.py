@@ -86,6 +86,7 @@ def check_output(
         BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
     """
+    outputs.refuse_dash(folder)
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")

@@ -77,7 +77,7 @@ class ResolvedRun:
 
     def settings(self) -> dict[str, Any]:
         """All options in one flat dict, as in `config.json`."""
-        return self._filled().settings()
+        return self._filled().with_absolute_paths().settings()
 
     def identity(self) -> dict[str, Any]:
         """The settings that tell the run from others; see `RunConfig`."""
@@ -85,7 +85,7 @@ class ResolvedRun:
 
     def to_json(self) -> str:
         """The run's configuration as JSON text, with all defaults filled in."""
-        return self._filled().to_json()
+        return self._filled().with_absolute_paths().to_json()
 
     def _filled(self) -> RunConfig:
         return dataclasses.replace(

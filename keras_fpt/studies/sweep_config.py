@@ -18,6 +18,7 @@ from typing import Any, Self
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
+from keras_fpt.studies import study_folder
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
 # What sweeps did before they could be told.
@@ -119,8 +120,8 @@ class SweepConfig:
         """
         before = dataclasses.replace(self, shares_seed=True, extensions=0)
         path = pathlib.Path(path)
-        if path.is_file() and json_files.read_object(path) == json.loads(
-            before.to_json()
+        if path.is_file() and study_folder.is_same_study(
+            json_files.read_object(path), json.loads(before.to_json())
         ):
             return before
         return self
