@@ -66,8 +66,8 @@ def train(
 ) -> None:
     """Train a frozen pretrained transformer on a task or your own data.
 
-    On SIGTERM it saves a checkpoint and exits with status 75; repeat the
-    command with --resume, or `keras-fpt train --resume FOLDER`, to continue. Ctrl-C does the same, with status 130.
+    On SIGTERM it saves a checkpoint and exits with status 75; Ctrl-C does the
+    same, with status 130. `keras-fpt train --resume FOLDER` continues.
     """
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")

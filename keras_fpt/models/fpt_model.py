@@ -29,6 +29,7 @@ from keras_fpt.models import (
     input_layers,
     low_rank,
     model_settings,
+    model_words,
     paper_recipe,
     quantization,
     readings,
@@ -97,6 +98,7 @@ class FPTModel(keras.Model):
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Makes a model; the class describes its arguments."""
         given = {
             name: kwargs.pop(name)
             for name in options.names(ModelOptions)
@@ -189,6 +191,12 @@ class FPTModel(keras.Model):
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of what the model returns for one example."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return model_words.text(self)
+
+    def _repr_html_(self) -> str:
+        return model_words.table(self)
 
     def build(self, input_shape: Any) -> None:
         """Builds the input layer, from the shape of the tokens.

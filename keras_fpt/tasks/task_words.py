@@ -33,7 +33,8 @@ def table(task: "Task") -> str:
         f'<td style="text-align: left">{html.escape(words)}</td></tr>'
         for name, words in rows
     )
-    return f"<table><caption>Task {html.escape(task.name)}</caption>{cells}</table>"
+    caption = html.escape(f"Task {task.name}")
+    return f"<table><caption>{caption}</caption>{cells}</table>"
 
 
 def _facts(task: "Task") -> Iterator[tuple[str, str]]:

@@ -31,9 +31,12 @@ def test_defaults_are_shown_and_no_word_is_broken(path):
         default = option.default
         if isinstance(getattr(option, "show_default", None), str):
             assert f"({option.show_default})" in page, option.name
-        elif default is not None and not isinstance(default, bool | list):
-            if getattr(option, "param_type_name", "") == "option":
-                assert f"[default: {default}]" in page, option.name
+        elif (
+            default is not None
+            and not isinstance(default, bool | list)
+            and option.param_type_name == "option"
+        ):
+            assert f"[default: {default}]" in page, option.name
         words = (getattr(option, "help", None) or "").split()
         for word in words:
             if len(word) < 24:

@@ -1,9 +1,11 @@
 """What Python and notebooks show of tasks, models and the package."""
 
+import inspect
 import io
 import os
 import sys
 
+import keras
 import pytest
 from conftest import gpt2_backbone
 
@@ -46,9 +48,13 @@ def test_a_model():
 
 
 def test_help_is_about_this_package():
-    for name in ("FPTClassifier",):
-        documented = getattr(keras_fpt, name).__init__.__doc__
-        assert documented and "torch" not in documented.lower()
+    """A backend's base class has a constructor with a docstring of its own."""
+    for room in (keras_fpt, keras_fpt.models, keras_fpt.layers):
+        for name in dir(room):
+            found = getattr(room, name)
+            if inspect.isclass(found) and issubclass(found, keras.Layer):
+                documented = inspect.getdoc(found.__init__)
+                assert documented.startswith("Makes a "), name
 
 
 def test_the_package_lists_its_public_names():
