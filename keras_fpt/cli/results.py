@@ -51,7 +51,16 @@ def evaluate(
             show_default="that of the training",
         ),
     ] = None,
+    mistakes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .png file to draw: the examples of the split that were "
+            "answered wrongly, the surest first.",
+            show_default="none",
+        ),
+    ] = None,
     preset: MovedPreset = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Evaluate a finished run again, or on new data with labels."""
     early.require_run(run_dir)
@@ -61,6 +70,8 @@ def evaluate(
     load_backend()
     from keras_fpt import runs
 
+    if data is not None and mistakes is not None:
+        raise ValueError("--mistakes draws a split: leave out the new data.")
     if data is not None:
         _print_scores(
             data,
@@ -71,6 +82,15 @@ def evaluate(
         raise ValueError(
             "--labels and --label-column are about new data: give its path "
             "after the run's folder."
+        )
+    if mistakes is not None:
+        count = runs.draw_mistakes(
+            run_dir, mistakes, split, data_dir, preset, overwrite
+        )
+        print_plain(
+            f"{count} mistakes drawn to {mistakes}."
+            if count
+            else f"Nothing is drawn: every answer on {split} is right."
         )
     result = runs.evaluate(run_dir, split, data_dir, preset)
     accuracies = ", ".join(

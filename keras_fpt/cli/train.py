@@ -11,6 +11,7 @@ from rich.table import Table
 from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
+from keras_fpt.cli.config_file import read as read_config_file
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
@@ -29,9 +30,18 @@ PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 @with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
 def train(
     context: typer.Context,
-    task: TaskArgument,
     settings: dict,
     options: dict,
+    task: TaskArgument = "",
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="File with options: .toml, as `keras-fpt init` writes it, or "
+            "a run's config.json. Those given here come before it.",
+            show_default="none",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -69,11 +79,15 @@ def train(
     On SIGTERM it saves a checkpoint and exits with status 75; Ctrl-C does the
     same, with status 130. `keras-fpt train --resume FOLDER` continues.
     """
+    if config_file is not None:
+        early.require_path(config_file)
+    elif not task:
+        raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
     if overwrite and output is None:
         raise ValueError("Say with --output which run to overwrite.")
-    is_alone = resume and output is None
+    is_alone = resume and output is None and config_file is None
     if is_alone:
         output = require_folder(task, RUN_FILES, "train")
     else:
@@ -83,12 +97,16 @@ def train(
     from keras_fpt import distribution as distributions
     from keras_fpt import runs, studies
 
+    given_settings = given_flags(context, settings)
+    given_data = given_options(given_flags(context, options))
     if is_alone:
-        config = saved_run(
-            task,
-            given_flags(context, settings),
-            given_options(given_flags(context, options)),
-        )
+        config = saved_run(task, given_settings, given_data)
+    elif config_file is not None:
+        config = read_config_file(config_file)
+        if task:
+            given_settings |= {"task": task, "source": None}
+        given_settings["options"] = config.options | given_data
+        config = config.with_settings(**given_settings)
     else:
         config = RunConfig(task, options=given_options(options))
         config = config.with_settings(**settings)
@@ -176,8 +194,19 @@ def _print_summary(metrics: dict[str, Any]) -> None:
         metrics["trainable_parameters"],
         metrics["total_parameters"],
     )
+    steps = metrics.get("trained_steps", metrics["steps"])
     console.print(
         f"Trained: {metrics['policy']}, {trained:,} of {total:,} parameters "
-        f"({trained / total:.2%}), {metrics['steps']:,} steps in "
+        f"({trained / total:.2%}), {steps:,} steps in "
         f"{metrics['wall_seconds']:.0f} s on {metrics['backend']}."
     )
+    if steps < metrics["steps"]:
+        console.print(
+            f"Stopped before step {metrics['steps']:,}: the validation loss "
+            f"had not fallen for {metrics['patience']} evaluations."
+        )
+    if metrics.get("kept_step", steps) != steps:
+        console.print(
+            f"Kept: the weights of step {metrics['kept_step']:,}, where the "
+            "validation loss was lowest."
+        )

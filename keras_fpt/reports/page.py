@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
-from keras_fpt.reports import plots
+from keras_fpt.reports import class_plots, plots
 from keras_fpt.results import (
     Baseline,
     Claim,
@@ -39,6 +39,14 @@ TABLE_MARKS = {
     ),
     "claims.csv": rb"\Atask,claim,above,below,status,",
 }
+# Metrics over all classes.
+_BY_CLASS = (
+    "balanced_accuracy",
+    "macro_f1",
+    "auroc",
+    "calibration_error",
+    "scaled_calibration_error",
+)
 TITLE = "What the runs found"
 
 
@@ -259,6 +267,52 @@ def _section(
         if has_rates
         else None,
         "by_rate": _by_rate(task_runs) if has_rates else None,
+        "by_class": _by_class(final),
+    }
+
+
+def _by_class(final: Any) -> dict[str, Any] | None:
+    """What the page shows of the classes, for the best run on validation.
+
+    Args:
+        final: `pandas.DataFrame` of `load_runs`, the final runs of one task.
+    """
+    if "test_classes" not in final:
+        return None
+    known = final[final["test_classes"].map(lambda x: isinstance(x, dict))]
+    if known.empty:
+        return None
+    run = known.loc[known["validation_accuracy"].idxmax()]
+    classes = run["test_classes"]
+    names = classes["names"]
+    columns = ("names", "precision", "recall", "f1", "examples")
+    title = f"{run['task']}, {run['arm']}: test"
+    curve = run.get("test_calibration")
+    plotted = [
+        class_plots.confusion_matrix(classes, f"{title}, confusions"),
+        class_plots.roc_curves(classes, f"{title}, ROC"),
+    ]
+    if isinstance(curve, dict):
+        plotted.append(class_plots.calibration(curve, f"{title}, calibration"))
+    mistakes = run.get("test_mistakes")
+    return {
+        "run": run["folder"],
+        "rows": list(zip(*(classes[name] for name in columns), strict=True)),
+        "pictures": [picture for picture in plotted if picture],
+        "summary": {
+            name.replace("_", " "): run[f"test_{name}"]
+            for name in _BY_CLASS
+            if isinstance(run.get(f"test_{name}"), float)
+        },
+        "mistakes": [
+            (
+                entry["place"] + 1,
+                names[entry["label"]],
+                names[entry["answer"]],
+                entry["probability"],
+            )
+            for entry in (mistakes if isinstance(mistakes, list) else [])
+        ],
     }
 
 

@@ -1,10 +1,12 @@
 from . import arms as arms
 from . import folder as folder
+from . import listing as listing
 from . import manifest as manifest
 from . import recorder as recorder
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
 from .evaluation import add_test as add_test
+from .evaluation import draw_mistakes as draw_mistakes
 from .evaluation import evaluate as evaluate
 from .evaluation import load_trained as load_trained
 from .finishing import train_subset_size as train_subset_size

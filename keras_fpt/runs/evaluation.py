@@ -59,6 +59,53 @@ def evaluate(
     return _require_finite(result, split)
 
 
+def draw_mistakes(
+    run_folder: Path,
+    path: Path,
+    split: str = "test",
+    data_dir: Path | None = None,
+    preset: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Draws the wrong answers that a finished run was surest of.
+
+    Args:
+        run_folder: path of the run's folder.
+        path: the PNG file to write.
+        split, data_dir, preset: as for `evaluate`.
+        overwrite: bool, whether an existing file that keras-fpt did not write
+            may be replaced.
+
+    Returns:
+        How many were drawn. If none is wrong, there is no file.
+
+    Raises:
+        FileExistsError: such a file exists.
+        ValueError: the examples have several answers each; or as for
+            `evaluate`.
+    """
+    tasks.picture_output(path, overwrite).check()
+    run, model = load_trained(run_folder, data_dir, preset)
+    task = run.task
+    task.held_out(split, run.batch_size)  # Checks the split's name.
+    if task.num_output_tokens * task.labels_per_token > 1:
+        raise ValueError(
+            f"The examples of '{task.name}' have several answers each, of "
+            "which no worst ones are drawn."
+        )
+    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    labels = task.data.labels(split)[task.data.order(split)]
+    names = task.class_names or list(map(str, range(task.num_classes)))
+    chosen = {
+        found["place"]: f"answered {names[found['answer']]}, "
+        f"{found['probability']:.0%} sure"
+        for found in class_results.worst_mistakes(logits, labels)
+    }
+    if chosen:
+        tasks.draw_examples(task, path, overwrite, split, chosen)
+    return len(chosen)
+
+
 def load_trained(
     run_folder: Path,
     data_dir: Path | None = None,
@@ -199,6 +246,7 @@ def _by_class(
         **with_prefix(
             "test", class_results.measure(logits, labels, task.class_names)
         ),
+        "test_mistakes": class_results.worst_mistakes(logits, labels),
         "temperature": temperature,
         "test_scaled_calibration_error": class_results.calibration_error(
             scaled, labels

@@ -128,10 +128,21 @@ def _measure(
     metrics |= {
         "steps_to_accuracy": steps_to_accuracy(rows),
         "wall_seconds": rows[-1]["seconds"],
+        **_stopping(run, rows),
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
     return metrics, examples, error
+
+
+def _stopping(run: ResolvedRun, rows: list[dict]) -> dict[str, Any]:
+    """Where a run stopped, and the step whose weights it keeps."""
+    if not run.config.patience and run.config.keep != "best":
+        return {}
+    kept = rows[-1]
+    if run.config.keep == "best":
+        kept = min(rows, key=lambda row: row["validation_loss"])
+    return {"trained_steps": rows[-1]["step"], "kept_step": kept["step"]}
 
 
 def _write(

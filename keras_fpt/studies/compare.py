@@ -172,6 +172,9 @@ def run_comparison(
     """
     refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
+    comparison = dataclasses.replace(
+        comparison, run=comparison.run.with_former_defaults()
+    )
     run = resolve(comparison.run)
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
