@@ -79,14 +79,17 @@ def draw_examples(
 
 
 def _draw_figure(
-    task: Task, split: str, chosen: Mapping[int, str] | None
+    task: Task,
+    split: str = "validation",
+    chosen: Mapping[int, str] | None = None,
 ) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if chosen is None:
-        chosen = _spread(task, split, COLUMNS * ROWS)
-    examples = _examples(task, split, chosen)
+        examples = _examples(task, COLUMNS * ROWS, split)
+    else:
+        examples = _read(task, split, chosen)
     columns = min(len(examples), COLUMNS)
     rows = -(-len(examples) // COLUMNS)
     # pyplot would need a display, or a change of its global state.
@@ -117,8 +120,10 @@ def _draw_figure(
     return figure
 
 
-def _spread(task: Task, split: str, count: int) -> dict[int, str]:
-    """Examples spread over the classes and lengths of a split, and names."""
+def _examples(
+    task: Task, count: int, split: str = "validation"
+) -> list[_Example]:
+    """Examples spread over the classes and lengths of a split."""
     order = task.data.order(split)
     labels = task.data.labels(split)[order]
     # By class, and within a class as they come, which may be by length.
@@ -129,12 +134,11 @@ def _spread(task: Task, split: str, count: int) -> dict[int, str]:
         np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)
     ].tolist()
     names = _names(task, split, order[chosen].tolist())
-    return dict(zip(chosen, names, strict=True))
+    return _read(task, split, dict(zip(chosen, names, strict=True)))
 
 
-def _examples(
-    task: Task, split: str, chosen: Mapping[int, str]
-) -> list[_Example]:
+def _read(task: Task, split: str, chosen: Mapping[int, str]) -> list[_Example]:
+    """The examples at some places of a split, and what they are called."""
     found = {}
     place = 0
     for x, y in task.held_out(split, 64).as_numpy_iterator():
