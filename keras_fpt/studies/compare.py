@@ -57,6 +57,10 @@ class Comparison:
     run: RunConfig
     finetune: bool = False
 
+    def __post_init__(self) -> None:
+        # All runs of a study train alike, and stop after as many steps.
+        object.__setattr__(self, "run", self.run.with_former_defaults())
+
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
         """Reads the comparison that an earlier call has written.
@@ -172,9 +176,6 @@ def run_comparison(
     """
     refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
-    comparison = dataclasses.replace(
-        comparison, run=comparison.run.with_former_defaults()
-    )
     run = resolve(comparison.run)
     if output is None:
         output = folder.new_folder(run.task.name, "compare")

@@ -85,7 +85,6 @@ def run_sweep(
         )
     refuse_all_folds(config.run.options, "sweep_folds")
     folder = pathlib.Path(folder)
-    config = dataclasses.replace(config, run=config.run.with_former_defaults())
     config = config.as_started(folder / sweep_worker.CONFIG)
     if not (folder / sweep_worker.CONFIG).is_file():
         config = dataclasses.replace(

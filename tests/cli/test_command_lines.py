@@ -46,7 +46,15 @@ LINES = sorted(
 
 @pytest.mark.parametrize(("document", "line"), LINES)
 def test_it_is_understood(document, line):
-    words = shlex.split(re.split(r"[;&|>]", line)[0], comments=True)
+    words = [
+        word
+        for word in shlex.split(line, comments=True)
+        if not word.startswith("$")  # A variable of the document's.
+    ]
+    ends = [i for i, word in enumerate(words) if word in (";", "&&", "|", ">")]
+    words = words[: min(ends, default=len(words))]
+    if "--help" in words:
+        words.remove("--help")
     command = ROOT
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
@@ -58,8 +66,6 @@ def test_it_is_understood(document, line):
     assert command is not ROOT, f"There is no command {words[0]!r}."
     try:
         command.make_context("keras-fpt", words)
-    except SystemExit:  # --help
-        assert "--help" in words
     except Exception as error:
         # In a sentence, a command may be named with its options alone.
         if type(error).__name__ != "MissingParameter":
