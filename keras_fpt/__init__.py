@@ -5,6 +5,7 @@ import sys
 
 import lazy_loader
 
+from keras_fpt.compat import tensorflow_start_messages
 from keras_fpt.logs import add_default_handler
 
 __version__ = "0.1.0"
@@ -24,5 +25,6 @@ def _is_command_line() -> bool:
 # `keras.saving.load_model` finds them. Only the command line does without:
 # Keras takes seconds to import, and its help needs none of it.
 if not _is_command_line():
-    import keras_fpt.models.fpt_classifier
-    import keras_fpt.models.fpt_regressor  # noqa: F401
+    with tensorflow_start_messages.hidden():
+        import keras_fpt.models.fpt_classifier
+        import keras_fpt.models.fpt_regressor  # noqa: F401

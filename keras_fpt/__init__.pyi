@@ -7,6 +7,7 @@ from . import pretraining as pretraining
 from . import reports as reports
 from . import results as results
 from . import runs as runs
+from . import sklearn as sklearn
 from . import studies as studies
 from . import tasks as tasks
 from .models import AdapterSet as AdapterSet

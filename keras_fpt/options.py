@@ -20,6 +20,7 @@ def option(
     describes_run: bool = False,
     stored: bool = False,
     since: str | None = None,
+    former: Any = None,
     python_only: bool = False,
 ) -> Any:
     """A dataclass field that is an option.
@@ -36,6 +37,8 @@ def option(
         since: string, the version that added the option; `None` for those of
             the first version, 0.1.0. At its default, a later option changes
             no name of a run or study, and older files lack it.
+        former: the value that files which lack the option stand for, where
+            that is another than the default. It changes no name, either.
         python_only: bool, whether the command line and runs lack the option.
     """
     return dataclasses.field(
@@ -46,6 +49,7 @@ def option(
             "describes_run": describes_run,
             "stored": stored,
             "since": since,
+            "former": former,
             "python_only": python_only,
         },
     )
@@ -82,6 +86,22 @@ def later(cls: Any) -> dict[str, Any]:
         field.name: field.default
         for field in dataclasses.fields(cls)
         if field.metadata.get("since")
+    }
+
+
+def former(cls: Any) -> dict[str, Any]:
+    """The options whose lack stands for another value than the default.
+
+    Args:
+        cls: a dataclass, or an instance of one.
+
+    Returns:
+        A dict from their names to that value.
+    """
+    return {
+        field.name: field.metadata["former"]
+        for field in dataclasses.fields(cls)
+        if field.metadata.get("former") is not None
     }
 
 

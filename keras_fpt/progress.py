@@ -80,6 +80,43 @@ class StepProgress(keras.callbacks.Callback):
         self.bar.update(self.row, status=status)
 
 
+class BatchProgress(keras.callbacks.Callback):
+    """Shows how many batches of several evaluations and predictions are done.
+
+    Use it as a context manager around them, and as a callback of each.
+
+    Args:
+        description: string, shown before the bar.
+        total: int, the number of batches of all of them.
+    """
+
+    def __init__(self, description: str, total: int) -> None:
+        super().__init__()
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=stderr_console(),
+            transient=True,
+        )
+        self.row = self.bar.add_task(description, total=total)
+
+    def __enter__(self) -> "BatchProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.bar.stop()
+
+    def on_test_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        self.bar.advance(self.row)
+
+    on_predict_batch_end = on_test_batch_end
+
+
 def track(items: Iterable, description: str, total: int) -> Iterable:
     """Iterates over items with a progress bar.
 

@@ -98,7 +98,10 @@ def _run(shown: dict[str, str], tasks: dict[str, Any]) -> dict[str, Any]:
         answers = held_out[split]["answers"]
         return round(float(shown[split]) / 100 * answers) / answers
 
+    group = {k: v for k, v in config.identity().items() if k != "seed"}
     return config.settings() | {
+        "group": json.dumps(group, sort_keys=True),
+        "repeats": False,
         "folder": shown["folder"],
         "status": shown["status"],
         "final": bool(shown["test"]),

@@ -1,13 +1,22 @@
 """All commands, and what is common to them: help, the log, errors."""
 
+import logging
 import os
 import sys
 from typing import Annotated
 
 import typer
 
-from keras_fpt.cli import presets, pretrain, results, studies, tasks
-from keras_fpt.cli.console import error_console, show_log, without_control
+import keras_fpt
+from keras_fpt import logs
+from keras_fpt.cli import presets, pretrain, results, runs, studies, tasks
+from keras_fpt.cli.console import (
+    error_console,
+    print_plain,
+    show_log,
+    without_control,
+)
+from keras_fpt.cli.init import init
 from keras_fpt.cli.train import train
 
 # What bad input raises; everything else is a defect and shows its traceback.
@@ -19,13 +28,16 @@ EXPECTED = (
     MemoryError,
 )
 
+_HELP = {"help_option_names": ["-h", "--help"]}
+
 app = typer.Typer(
     help="Frozen pretrained transformers for sequences that are not language.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=_HELP,
 )
 for command in (
+    init,
     train,
     studies.sweep,
     studies.compare,
@@ -47,6 +59,20 @@ presets_app.callback(invoke_without_command=True)(presets.list_presets)
 presets_app.command("show")(presets.show_preset)
 app.add_typer(presets_app, name="presets")
 
+runs_app = typer.Typer(
+    help="List runs, show or compare them, find the best, or delete them."
+)
+runs_app.callback(invoke_without_command=True)(runs.runs)
+for name, command in (
+    ("list", runs.list_runs),
+    ("show", runs.show_run),
+    ("compare", runs.compare_runs),
+    ("best", runs.best_runs),
+    ("delete", runs.delete_runs),
+):
+    runs_app.command(name)(command)
+app.add_typer(runs_app, name="runs")
+
 pretrain_app = typer.Typer(
     help="Make presets: pretrain a backbone.", no_args_is_help=True
 )
@@ -55,14 +81,34 @@ pretrain_app.command("language-model")(pretrain.language_model)
 app.add_typer(pretrain_app, name="pretrain")
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print_plain(f"keras-fpt {keras_fpt.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors.")
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print results and warnings alone."),
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
     """Frozen pretrained transformers for sequences that are not language."""
     show_log()
+    logs.LOGGER.setLevel(logging.WARNING if quiet else logging.INFO)
 
 
 def main() -> None:

@@ -1,8 +1,13 @@
 """Imports Keras and its backend without start-up messages."""
 
+import contextlib
 import os
 import sys
-import tempfile
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from keras_fpt.compat import tensorflow_start_messages
 
 BACKENDS = ("tensorflow", "jax", "torch")
 # Variables that Keras and its backends read as they are imported.
@@ -13,22 +18,12 @@ _OWN = "KERAS_FPT_"  # They do not matter there, and one may hold a password.
 def load_backend() -> None:
     """Imports Keras, KerasHub and TensorFlow without start-up messages.
 
-    TensorFlow writes to the file descriptor itself, regardless of Python's
-    streams and its own environment variables. Its messages are shown if the
-    import fails.
-
     Raises:
         ImportError: the backend is not installed.
         ValueError: an environment variable has a value that cannot be used.
     """
     _check_backend_name()
-    if not os.environ.get("TF_CPP_MIN_LOG_LEVEL"):
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as messages:
-        os.dup2(messages.fileno(), 2)
+    with tensorflow_start_messages.hidden() as stderr, _spinner(stderr):
         try:
             _import()
         except ModuleNotFoundError as error:
@@ -39,13 +34,23 @@ def load_backend() -> None:
             ) from error
         except (ValueError, RuntimeError, TypeError) as error:
             raise ValueError(_describe(error)) from error
-        except BaseException:
-            messages.seek(0)
-            os.write(saved, messages.read())
-            raise
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+
+
+@contextlib.contextmanager
+def _spinner(descriptor: int | None) -> Iterator[None]:
+    """Says on a terminal what is being loaded, which takes seconds."""
+    if (
+        descriptor is None
+        or not os.isatty(descriptor)
+        or "keras" in sys.modules
+    ):
+        yield
+        return
+    with open(os.dup(descriptor), "w", encoding="utf-8") as terminal:
+        name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+        text = f"Loading Keras and its backend, {name} ..."
+        with Console(file=terminal).status(text):
+            yield
 
 
 def _check_backend_name() -> None:

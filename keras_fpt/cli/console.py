@@ -57,5 +57,10 @@ _HANDLER = _ConsoleHandler()
 
 
 def show_log() -> None:
-    """Shows the package's messages on the console."""
+    """Shows the package's messages on the console.
+
+    On a terminal, lines end between words; elsewhere they are not broken.
+    """
+    for each in (console, error_console):
+        each.soft_wrap = not each.is_terminal
     logs.replace_default_handler(_HANDLER)

@@ -1,11 +1,13 @@
 """`keras-fpt evaluate`, `predict`, `report` and `attention`."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from keras_fpt import logs
+from keras_fpt.cli import early
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import table_of_classes
@@ -49,12 +51,27 @@ def evaluate(
             show_default="that of the training",
         ),
     ] = None,
+    mistakes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .png file to draw: the examples of the split that were "
+            "answered wrongly, the surest first.",
+            show_default="none",
+        ),
+    ] = None,
     preset: MovedPreset = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Evaluate a finished run again, or on new data with labels."""
+    early.require_run(run_dir)
+    for path in (data, data_dir, labels):
+        early.require_path(path)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt import runs
 
+    if data is not None and mistakes is not None:
+        raise ValueError("--mistakes draws a split: leave out the new data.")
     if data is not None:
         _print_scores(
             data,
@@ -65,6 +82,15 @@ def evaluate(
         raise ValueError(
             "--labels and --label-column are about new data: give its path "
             "after the run's folder."
+        )
+    if mistakes is not None:
+        count = runs.draw_mistakes(
+            run_dir, mistakes, split, data_dir, preset, overwrite
+        )
+        print_plain(
+            f"{count} mistakes drawn to {mistakes}."
+            if count
+            else f"Nothing is drawn: every answer on {split} is right."
         )
     result = runs.evaluate(run_dir, split, data_dir, preset)
     if "rmse" in result:
@@ -100,15 +126,15 @@ def _print_scores(data: Path, scores: dict[str, Any]) -> None:
 
 
 def predict(
-    run_dir: Annotated[
-        Path, typer.Argument(help="Folder of a finished run on your own data.")
-    ],
+    run_dir: FinishedRun,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            help="New data of the same kind; labels are not needed."
+            help="New data of the same kind, for runs on your own data; "
+            "labels are not needed.",
+            show_default="a split of the run's data",
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -117,25 +143,48 @@ def predict(
             help="The .csv file to write; - is standard output.",
         ),
     ] = Path("predictions.csv"),
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Without new data: validation, test, or another split of the "
+            "task."
+        ),
+    ] = "test",
+    data_dir: DataDir = None,
     overwrite: Overwrite = False,
     preset: MovedPreset = None,
 ) -> None:
-    """Predict the classes or numbers of new data with a finished run."""
+    """Predict new data, or a split, with a finished run."""
+    early.require_run(run_dir)
+    for path in (data, data_dir):
+        early.require_path(path)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt import runs
 
-    if output == Path("-"):
-        with logs.only_warnings():  # Only the table goes to the output.
-            frame = runs.predict(run_dir, data, preset=preset)
+    is_stream = output == Path("-")
+    file = None if is_stream else output
+    existed = output.exists()
+    # Only the table goes to the output.
+    with logs.only_warnings() if is_stream else contextlib.nullcontext():
+        frame = (
+            runs.predict_split(
+                run_dir, split, file, overwrite, data_dir, preset
+            )
+            if data is None
+            else runs.predict(run_dir, data, file, overwrite, preset=preset)
+        )
+    if is_stream:
         console.file.write(runs.to_csv(frame))
         return
-    frame = runs.predict(run_dir, data, output, overwrite, preset=preset)
     if "prediction" not in frame or frame["prediction"].dtype.kind == "f":
         _print_numbers(runs, frame, output)
         return
     counts = frame["prediction"].value_counts()
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
+    if existed:
+        print_plain(f"What was in {output} before has been replaced.")
     if "label" in frame:
         is_labeled = frame["label"] != ""
         right = (frame["prediction"] == frame["label"])[is_labeled]
@@ -179,6 +228,7 @@ def report(
     overwrite: Overwrite = False,
 ) -> None:
     """Write an HTML page on runs, with tables and plots."""
+    early.require_runs(runs)
     load_backend()
     from keras_fpt.reports import write_report
 
@@ -208,6 +258,9 @@ def attention(
     preset: MovedPreset = None,
 ) -> None:
     """Draw which tokens the tokens of an example attend to."""
+    early.require_run(run_dir)
+    early.require_path(data_dir)
+    early.require_preset(preset)
     load_backend()
     from keras_fpt.reports import attention_map
 

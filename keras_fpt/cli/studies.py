@@ -1,5 +1,6 @@
 """`keras-fpt sweep`, `compare` and `reproduce`."""
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,10 +8,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from keras_fpt.cli import early
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.resuming import (
+    given_flags,
+    require_folder,
+    saved_study,
+    study_files,
+)
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
     DataDir,
@@ -21,23 +29,39 @@ from keras_fpt.cli.task_options import (
 from keras_fpt.cli.train import exit_if_stopped
 from keras_fpt.runs import RunConfig
 
+# The files that describe studies, in their folders.
+SWEEP_FILE, COMPARE_FILE = "sweep.json", "compare.json"
+
+
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue in an existing folder: give --resume FOLDER in place of "
+        "the task and its options.",
+    ),
+]
+
 
 @with_flags(
     settings=FlagsOf(RunConfig, ("preset", "steps", "seed", "data_dir")),
     options=TASK_FLAGS,
 )
 def sweep(
+    context: typer.Context,
     task: TaskArgument,
+    settings: dict,
+    options: dict,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
-            help="Output folder. Repeat the command to continue.",
+            help="Output folder; needed. Repeat the command to continue, or "
+            "use --resume.",
         ),
-    ],
-    settings: dict,
-    options: dict,
+    ] = None,
+    resume: Resume = False,
     arm: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,26 +143,51 @@ def sweep(
     Settings are chosen on validation data; the test split is read only for
     the best.
     """
+    is_alone = resume and output is None
+    if is_alone:
+        output = require_folder(task, study_files(SWEEP_FILE), "sweep")
+    elif output is None:
+        raise typer.BadParameter("Give the output folder with --output.")
+    else:
+        early.require_task(task)
+    early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
     from keras_fpt.studies import sweep_config
 
-    flags = given(settings)
+    flags = given_flags(context, settings) if is_alone else given(settings)
     fixed = flags | sweep_config.parse_each(
         setting or [], sweep_config.parse_setting, flags
     )
     searched = sweep_config.parse_each(
         search or [], sweep_config.parse_search, fixed
     )
-    config = studies.SweepConfig(
-        RunConfig(task, options=given_options(options)).with_settings(**fixed),
-        tuple(arm or ("fpt", "random")),
-        searched or sweep_config.DEFAULT_SEARCH,
-        trials,
-        seeds,
-        share_seed,
-        extensions,
-    )
+    chosen = {
+        "arms": tuple(arm or ()),
+        "search": searched,
+        "trials": trials,
+        "seeds": seeds,
+        "shares_seed": share_seed,
+        "extensions": extensions,
+    }
+    if is_alone:
+        saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
+        run, again = saved.run, given_flags(context, options)
+        of_flags = {"arms": "arm", "shares_seed": "share_seed"}
+        flags_of = {of_flags.get(name, name): name for name in chosen}
+        again_chosen = given_flags(context, dict.fromkeys(flags_of))
+        config = dataclasses.replace(
+            saved,
+            run=dataclasses.replace(
+                run, options=run.options | given_options(again)
+            ).with_settings(**fixed),
+            **{flags_of[name]: chosen[flags_of[name]] for name in again_chosen},
+        )
+    else:
+        chosen["arms"] = chosen["arms"] or ("fpt", "random")
+        chosen["search"] = searched or sweep_config.DEFAULT_SEARCH
+        run = RunConfig(task, options=given_options(options))
+        config = studies.SweepConfig(run.with_settings(**fixed), **chosen)
     how: dict[str, Any] = {
         "storage_url": storage,
         "workers": workers,
@@ -162,6 +211,7 @@ def sweep(
     options=TASK_FLAGS,
 )
 def compare(
+    context: typer.Context,
     task: TaskArgument,
     settings: dict,
     options: dict,
@@ -192,6 +242,7 @@ def compare(
             show_default="runs/<task>-compare-<n>",
         ),
     ] = None,
+    resume: Resume = False,
 ) -> None:
     """Tell whether a frozen language model is worth it on a task or your data.
 
@@ -203,17 +254,31 @@ def compare(
 
     began = time.monotonic()
     seconds = parse_seconds(budget)
+    is_alone = resume and output is None
+    if is_alone:
+        output = require_folder(task, study_files(COMPARE_FILE), "compare")
+    else:
+        early.require_task(task)
+    early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
 
-    run = RunConfig(task, options=given_options(options)).with_settings(
-        **settings
-    )
-    comparison = studies.Comparison(run, finetune)
+    if is_alone:
+        comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
+        run, again = comparison.run, given_flags(context, options)
+        run = dataclasses.replace(
+            run, options=run.options | given_options(again)
+        ).with_settings(**given_flags(context, settings))
+        comparison = dataclasses.replace(
+            comparison, run=run, finetune=finetune or comparison.finetune
+        )
+    else:
+        run = RunConfig(task, options=given_options(options))
+        comparison = studies.Comparison(run.with_settings(**settings), finetune)
     if sizes is not None:
         _compare_sizes(comparison, sizes, output, seconds, began)
         return
-    has_folds = studies.needs_folds(run.options)
+    has_folds = studies.needs_folds(comparison.run.options)
     compare_all: Any = (
         studies.compare_folds if has_folds else studies.run_comparison
     )

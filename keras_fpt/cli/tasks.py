@@ -119,7 +119,11 @@ def _facts(task: Any) -> Iterator[tuple[str, str]]:
         yield "targets of train", task.describe_targets("train")
     else:
         answers = task.num_output_tokens * task.labels_per_token
-        yield "answers", f"{answers:,} of {task.num_classes:,} classes"
+        yield (
+            "answers",
+            f"{answers:,} per sequence, each one of {task.num_classes:,} "
+            "classes",
+        )
     for split in ("train", *task.held_out_splits):
         size = task.data.size(split)
         yield split, "endless" if size is None else f"{size:,} examples"

@@ -8,10 +8,19 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
+from keras_fpt.cli.config_file import read as read_config_file
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.resuming import (
+    RUN_FILES,
+    divide_patch_size,
+    given_flags,
+    require_folder,
+    saved_run,
+)
 from keras_fpt.cli.task_options import TASK_FLAGS, TaskArgument, given_options
 from keras_fpt.runs import RunConfig
 
@@ -21,9 +30,19 @@ PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 @with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
 def train(
-    task: TaskArgument,
+    context: typer.Context,
     settings: dict,
     options: dict,
+    task: TaskArgument = "",
+    config_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="File with options: .toml, as `keras-fpt init` writes it, or "
+            "a run's config.json. Those given here come before it.",
+            show_default="none",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -34,7 +53,12 @@ def train(
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Resume an existing run.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Resume an existing run: `keras-fpt train --resume FOLDER`, "
+            "which needs no other options.",
+        ),
     ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing run.")
@@ -53,24 +77,42 @@ def train(
 ) -> None:
     """Train a frozen pretrained transformer on a task or your own data.
 
-    On SIGTERM it saves a checkpoint and exits with status 75; repeat the
-    command with --resume to continue. Ctrl-C does the same, with status 130.
+    On SIGTERM it saves a checkpoint and exits with status 75; Ctrl-C does the
+    same, with status 130. `keras-fpt train --resume FOLDER` continues.
     """
+    if config_file is not None:
+        early.require_path(config_file)
+    elif not task:
+        raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
-    if (resume or overwrite) and output is None:
-        raise ValueError("Say with --output which run to resume or overwrite.")
+    if overwrite and output is None:
+        raise ValueError("Say with --output which run to overwrite.")
+    is_alone = resume and output is None and config_file is None
+    if is_alone:
+        output = require_folder(task, RUN_FILES, "train")
+    else:
+        early.require_task(task)
+    early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import distribution as distributions
-    from keras_fpt import runs, studies, tasks
+    from keras_fpt import runs, studies
 
+    given_settings = given_flags(context, settings)
+    given_data = given_options(given_flags(context, options))
     chosen = given_options(options)
-    # One flag for both: images have patches of pixels, series of steps.
-    if tasks.takes_option(task, "patch_size", chosen):
-        settings["patch_size"] = None
+    for among in (settings, chosen), (given_settings, given_data):
+        divide_patch_size(task, *among)
+    if is_alone:
+        config = saved_run(task, given_settings, given_data)
+    elif config_file is not None:
+        config = read_config_file(config_file)
+        if task:
+            given_settings |= {"task": task, "source": None}
+        given_settings["options"] = config.options | given_data
+        config = config.with_settings(**given_settings)
     else:
-        chosen.pop("patch_size", None)
-    config = RunConfig(task, options=chosen).with_settings(**settings)
+        config = RunConfig(task, options=chosen).with_settings(**settings)
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)
@@ -160,8 +202,19 @@ def _print_summary(metrics: dict[str, Any]) -> None:
         metrics["trainable_parameters"],
         metrics["total_parameters"],
     )
+    steps = metrics.get("trained_steps", metrics["steps"])
     console.print(
         f"Trained: {metrics['policy']}, {trained:,} of {total:,} parameters "
-        f"({trained / total:.2%}), {metrics['steps']:,} steps in "
+        f"({trained / total:.2%}), {steps:,} steps in "
         f"{metrics['wall_seconds']:.0f} s on {metrics['backend']}."
     )
+    if steps < metrics["steps"]:
+        console.print(
+            f"Stopped before step {metrics['steps']:,}: the validation loss "
+            f"had not fallen for {metrics['patience']} evaluations."
+        )
+    if metrics.get("kept_step", steps) != steps:
+        console.print(
+            f"Kept: the weights of step {metrics['kept_step']:,}, where the "
+            "validation loss was lowest."
+        )

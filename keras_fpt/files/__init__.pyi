@@ -12,5 +12,7 @@ from .atomic import set_aside as set_aside
 from .atomic import write_bytes as write_bytes
 from .atomic import write_text as write_text
 from .links import refuse_links as refuse_links
+from .names import looks_like_path as looks_like_path
 from .names import safe_name as safe_name
+from .names import without_doubled_words as without_doubled_words
 from .outputs import Output as Output

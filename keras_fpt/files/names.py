@@ -1,5 +1,7 @@
-"""File names made of text that may be anything."""
+"""File names made of text that may be anything, and texts that are paths."""
 
+import os
+import pathlib
 import re
 
 # File systems allow 255 bytes, and callers add an ending and a number.
@@ -21,3 +23,22 @@ def safe_name(text: str) -> str:
     """
     name = re.sub(r"[^\w.-]", "-", text)
     return name.encode()[:_MAX_BYTES].decode(errors="ignore")
+
+
+def looks_like_path(text: str | os.PathLike[str]) -> bool:
+    """Whether a text is written like a path, whatever exists there.
+
+    >>> [looks_like_path(text) for text in ("digits", "my.csv", "data/mine")]
+    [False, True, True]
+    """
+    path = pathlib.Path(text)
+    return len(path.parts) > 1 or str(text).startswith(".") or path.suffix != ""
+
+
+def without_doubled_words(name: str) -> str:
+    """The name of an example, for people to read.
+
+    >>> without_doubled_words("person person 20, day 3")
+    'person 20, day 3'
+    """
+    return re.sub(r"(?:^|(?<=, ))([^\s,]+) (?=\1[ _-])", "", name)

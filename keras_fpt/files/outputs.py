@@ -51,6 +51,7 @@ class Output:
             FileNotFoundError: the folder for the file does not exist.
             PermissionError: the folder cannot be written to.
         """
+        refuse_dash(self.path)
         path = pathlib.Path(self.path)
         if path.is_dir():
             raise IsADirectoryError(
@@ -112,6 +113,20 @@ class Output:
                 file.write(content)
         else:
             atomic.write_bytes(os.path.realpath(path), content)
+
+
+def refuse_dash(path: Path) -> None:
+    """Refuses `-`, which would be a file or folder of that name.
+
+    Raises:
+        ValueError: the path is `-`.
+    """
+    if str(path) == "-":
+        raise ValueError(
+            "The output `-` would be a file or folder of that name. Give "
+            "another name; for standard output, where a file is written, "
+            "/dev/stdout."
+        )
 
 
 def _is_stream(path: pathlib.Path) -> bool:

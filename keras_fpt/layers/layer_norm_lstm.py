@@ -14,6 +14,7 @@ class LayerNormLSTMCell(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
+        """Makes a layer; the class describes its arguments."""
         super().__init__(**kwargs)
         self.units = units
         self.state_size = [units, units]
@@ -73,6 +74,7 @@ class LayerNormLSTM(keras.layers.Layer):
     def __init__(
         self, units: int, random_states: bool = False, **kwargs: Any
     ) -> None:
+        """Makes a layer; the class describes its arguments."""
         super().__init__(**kwargs)
         self.units = units
         self.seed_generator = None

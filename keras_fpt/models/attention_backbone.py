@@ -54,6 +54,7 @@ class AttentionBackbone(keras_hub.models.Backbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        """Makes a model; the class describes its arguments."""
         # === Layers ===
         self.position_embedding = keras_hub.layers.PositionEmbedding(
             max_sequence_length, dtype=dtype, name="position_embedding"

@@ -29,6 +29,7 @@ from keras_fpt.models import (
     input_layers,
     low_rank,
     model_settings,
+    model_words,
     paper_recipe,
     quantization,
     readings,
@@ -105,6 +106,7 @@ class FPTModel(keras.Model):
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
+        """Makes a model; the class describes its arguments."""
         given = {
             name: kwargs.pop(name)
             for name in options.names(ModelOptions)
@@ -228,6 +230,12 @@ class FPTModel(keras.Model):
     def label_rule(self) -> Any:
         """What labels the model takes: a `label_rules.LabelRule`."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return model_words.text(self)
+
+    def _repr_html_(self) -> str:
+        return model_words.table(self)
 
     def build(self, input_shape: Any) -> None:
         """Builds the new layers, from the shape of the tokens.

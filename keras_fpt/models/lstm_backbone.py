@@ -55,6 +55,7 @@ class LSTMBackbone(keras_hub.models.Backbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
+        """Makes a model; the class describes its arguments."""
         # === Layers ===
         self.position_embedding = None
         if max_sequence_length is not None:

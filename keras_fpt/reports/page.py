@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
-from keras_fpt.reports import plots
+from keras_fpt.reports import class_plots, plots
 from keras_fpt.results import (
     Baseline,
     Claim,
@@ -26,6 +27,7 @@ from keras_fpt.results import (
 from keras_fpt.runs import arms
 
 Path = str | os.PathLike[str]
+LOGGER = logging.getLogger(__name__)
 
 # The beginnings of the files, which tell them from others'.
 _HTML_MARK = rb"<title>keras-fpt: "
@@ -37,6 +39,14 @@ TABLE_MARKS = {
     ),
     "claims.csv": rb"\Atask,claim,above,below,status,",
 }
+# Metrics over all classes.
+_BY_CLASS = (
+    "balanced_accuracy",
+    "macro_f1",
+    "auroc",
+    "calibration_error",
+    "scaled_calibration_error",
+)
 TITLE = "What the runs found"
 
 
@@ -88,6 +98,11 @@ def write_report(
     table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
     judged = claims(runs)
+    repeats = _repeats(runs)
+    if repeats:
+        LOGGER.info(
+            f"Not counted, since a seed counts once: {'; '.join(repeats)}."
+        )
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_fpt.reports", "."),
         autoescape=True,
@@ -113,6 +128,7 @@ def write_report(
         },
         not_run=not_run.read(*folders),
         runs=_run_rows(runs),
+        repeats=repeats,
     )
     html.write(page)
     if table_files:
@@ -229,6 +245,7 @@ def _section(
 ) -> dict[str, Any]:
     """What the page shows of one task."""
     task_runs = runs[runs["task"] == task]
+    task_runs = task_runs[~task_runs["repeats"]]
     final = task_runs[task_runs["final"]]
     has_rates = task_runs["learning_rate"].nunique() > 1
     fitted = [baseline for baseline in fitted if baseline.task == task]
@@ -243,11 +260,59 @@ def _section(
         "claims": [claim for claim in judged if claim.task == task],
         "curves": plots.learning_curves(
             final, f"{task}: runs at the best settings"
-        ),
+        )
+        if (final["status"] == "finished").any()
+        else None,
         "rates": plots.learning_rate_sensitivity(task_runs, f"{task}: all runs")
         if has_rates
         else None,
         "by_rate": _by_rate(task_runs) if has_rates else None,
+        "by_class": _by_class(final),
+    }
+
+
+def _by_class(final: Any) -> dict[str, Any] | None:
+    """What the page shows of the classes, for the best run on validation.
+
+    Args:
+        final: `pandas.DataFrame` of `load_runs`, the final runs of one task.
+    """
+    if "test_classes" not in final:
+        return None
+    known = final[final["test_classes"].map(lambda x: isinstance(x, dict))]
+    if known.empty:
+        return None
+    run = known.loc[known["validation_accuracy"].idxmax()]
+    classes = run["test_classes"]
+    names = classes["names"]
+    columns = ("names", "precision", "recall", "f1", "examples")
+    title = f"{run['task']}, {run['arm']}: test"
+    curve = run.get("test_calibration")
+    plotted = [
+        class_plots.confusion_matrix(classes, f"{title}, confusions"),
+        class_plots.roc_curves(classes, f"{title}, ROC"),
+    ]
+    if isinstance(curve, dict):
+        plotted.append(class_plots.calibration(curve, f"{title}, calibration"))
+    mistakes = run.get("test_mistakes")
+    return {
+        "run": run["folder"],
+        "rows": list(zip(*(classes[name] for name in columns), strict=True)),
+        "pictures": [picture for picture in plotted if picture],
+        "summary": {
+            name.replace("_", " "): run[f"test_{name}"]
+            for name in _BY_CLASS
+            if isinstance(run.get(f"test_{name}"), float)
+        },
+        "mistakes": [
+            (
+                entry["place"] + 1,
+                names[entry["label"]],
+                names[entry["answer"]],
+                entry["probability"],
+            )
+            for entry in (mistakes if isinstance(mistakes, list) else [])
+        ],
     }
 
 
@@ -274,6 +339,22 @@ def _description(arm: str, settings: str) -> str:
     else:
         description = arms.get(arm).description
     return f"{description}; {settings}" if settings else description
+
+
+def _repeats(runs: Any) -> list[str]:
+    """Sentences on runs that repeat others, and so are not counted."""
+    once = runs[~runs["repeats"]]
+    sentences = []
+    for row in runs[runs["repeats"]].to_dict("records"):
+        is_same = (once["group"] == row["group"]) & (
+            once["seed"] == row["seed"]
+        )
+        first = once[is_same & (once["final"] == row["final"])].iloc[0]
+        sentences.append(
+            f"{row['folder']} has the configuration, data and seed of "
+            f"{first['folder']}"
+        )
+    return sentences
 
 
 def _run_rows(runs: Any) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def learning_curves(runs: Any, title: str) -> str:
         )
     _draw_floors(axes, runs)
     axes.set_xlabel("gradient steps")
-    return _svg(figure, axes)
+    return to_svg(figure, axes)
 
 
 def learning_rate_sensitivity(runs: Any, title: str) -> str:
@@ -93,7 +93,7 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
     axes.set_xlabel("learning rate")
-    return _svg(figure, axes)
+    return to_svg(figure, axes)
 
 
 def draw_accuracy_by_size(
@@ -151,7 +151,9 @@ def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     An arm with its defaults has the same color in every plot.
     """
     colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
-    for (arm, settings), group in runs.groupby(["arm", "settings"], sort=False):
+    keys = ["arm", "settings", "steps", "batch_size"]
+    grouped = runs.groupby(keys, sort=False, dropna=False)
+    for (arm, settings, *_), group in grouped:
         if not settings:
             yield arm, colors[arm], group
             continue
@@ -162,6 +164,19 @@ def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def _figure(title: str) -> tuple[Any, Any]:
+    figure, axes = new_figure(title)
+    axes.set_ylabel("validation accuracy")
+    axes.set_ylim(-0.02, 1.02)
+    axes.grid(alpha=0.3)
+    return figure, axes
+
+
+def new_figure(title: str) -> tuple[Any, Any]:
+    """An empty figure of the size of all plots, and its axes.
+
+    Args:
+        title: string.
+    """
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -170,13 +185,15 @@ def _figure(title: str) -> tuple[Any, Any]:
     FigureCanvasSVG(figure)
     axes = figure.subplots()
     axes.set_title(pictures.printable(title), fontsize=10, parse_math=False)
-    axes.set_ylabel("validation accuracy")
-    axes.set_ylim(-0.02, 1.02)
-    axes.grid(alpha=0.3)
     return figure, axes
 
 
-def _svg(figure: Any, axes: Any) -> str:
+def to_svg(figure: Any, axes: Any) -> str:
+    """A figure as an SVG element, with a legend if it has labels.
+
+    Args:
+        figure, axes: of `new_figure`.
+    """
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)
     import matplotlib

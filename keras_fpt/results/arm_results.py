@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_fpt.results import rates, run_labels
 from keras_fpt.results.statistics import Accuracies, difference
-from keras_fpt.runs import RunConfig, test_examples
+from keras_fpt.runs import test_examples
 from keras_fpt.tasks import MAJORITY
 
 # The arm and its learning rate are what is compared.
@@ -88,17 +88,13 @@ def arm_results(runs: Any) -> list[ArmResult]:
         List of `ArmResult`, one for each configuration. Runs of the same
         configuration and seed count once.
     """
-    final = runs[runs["final"]]
-    names = [name for name in RunConfig("").settings() if name in final]
-    texts = final[names].map(str)
-    final = final[~texts.duplicated()]
-    keys = texts.loc[final.index].drop(columns="seed").agg("\0".join, axis=1)
+    final = runs[runs["final"] & ~runs["repeats"]]
     examples = _test_examples(final)
     best = max(
         floors(final), key=lambda each: each.accuracies.mean, default=None
     )
     results = []
-    for _, group in final.groupby(keys, sort=False):
+    for _, group in final.groupby("group", sort=False):
         first = group.iloc[0]
         size = first["batch_size"]
         results.append(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from keras_fpt import options
 from keras_fpt.models import ModelOptions
 from keras_fpt.presets import Preset
@@ -12,6 +14,8 @@ _DESCRIBED = (
     *options.names(RunConfig, describes_run=True),
     *options.names(ModelOptions, describes_run=True),
 )
+# What tells apart runs of which none of these differs.
+_BUDGET = ("steps", "batch_size", "patience", "keep")
 _DEFAULTS = RunConfig("").settings()
 
 
@@ -78,12 +82,21 @@ def label(runs: Any) -> list[str]:
     """
     differ = {}
     for key, group in runs[runs["final"]].groupby(["task", "arm"]):
-        differ[key] = [
-            name
-            for name in _DESCRIBED
-            if len({None if is_none(v) else v for v in group[name]}) > 1
-        ]
-    return [
+        differ[key] = [name for name in _DESCRIBED if _differs(group[name])]
+    rows = runs.to_dict("records")
+    labels = [
         settings(row["arm"], row, differ.get((row["task"], row["arm"]), ()))
-        for row in runs.to_dict("records")
+        for row in rows
     ]
+    keys = ["task", "arm", "label"]
+    labeled = runs.assign(label=labels)
+    for key, group in labeled[labeled["final"]].groupby(keys):
+        names = [name for name in _BUDGET if _differs(group[name])]
+        for place in np.flatnonzero((labeled[keys] == list(key)).all(axis=1)):
+            words = settings(key[1], rows[place], names)
+            labels[place] = ", ".join(filter(None, (labels[place], words)))
+    return labels
+
+
+def _differs(values: Any) -> bool:
+    return len({None if is_none(value) else value for value in values}) > 1

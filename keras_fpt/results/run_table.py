@@ -1,6 +1,7 @@
 """All runs in a folder as one table."""
 
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any
 
 from keras_fpt.files import json_files, pictures
 from keras_fpt.results import run_labels
-from keras_fpt.runs import RunConfig, recorder
+from keras_fpt.runs import RunConfig, arms, manifest, recorder
 from keras_fpt.runs import folder as run_folder
 
 Path = str | os.PathLike[str]
@@ -38,7 +39,10 @@ def load_runs(*folders: Path) -> Any:
         `finished`, `diverged` (its loss became infinite or NaN) or
         `unfinished`; `final`, whether its test split was read, or would have
         been had it not diverged; `settings`, what tells it from others of
-        its arm, in words; what is in its `config.json`; and of a finished run
+        its arm, in words; `group`, which is the same for runs that differ in
+        nothing but the seed, by what their data and weights hold and not by
+        how paths are spelled; `repeats`, whether an earlier row is of the same
+        group and seed; what is in its `config.json`; and of a finished run
         what is in its `metrics.json`, `MEASURED` at least, NaN for the others.
 
     Raises:
@@ -60,7 +64,10 @@ def load_runs(*folders: Path) -> Any:
         raise FileNotFoundError(f"There is no run in {shown}.")
     runs = pd.DataFrame(rows)
     runs = runs.reindex(columns=runs.columns.union(MEASURED, sort=False))
-    return runs.assign(settings=run_labels.label(runs))
+    once = runs[["group", "seed", "final"]]
+    return runs.assign(
+        settings=run_labels.label(runs), repeats=once.duplicated()
+    )
 
 
 def run_folders(*folders: Path) -> list[pathlib.Path]:
@@ -85,6 +92,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         "final": False,
         **run_folder.read_config(folder).settings(),
     }
+    row["group"] = _group(folder, row)
     if (folder / run_folder.DIVERGED).is_file():
         path = folder / run_folder.DIVERGED
         diverged = json_files.from_dict(
@@ -93,7 +101,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):
         # Its columns above stay as they are, whatever the file says.
-        known: dict[str, Any] = {"folder": str(folder)}
+        known = {name: row[name] for name in ("folder", "group")}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
         final = "test_accuracy" in metrics
         if final or row["status"] != "diverged":  # On the test split alone.
@@ -102,6 +110,24 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
             known |= {name: row[name] for name in ("status", "final")}
         row |= metrics | known
     return row
+
+
+def _group(folder: pathlib.Path, row: Mapping[str, Any]) -> str:
+    """All that decides a run, apart from its seed, as text.
+
+    Runs of version 0.1.0 do not say what their data and weights held, so their
+    paths have to do.
+    """
+    config = run_folder.read_config(folder)
+    saved = manifest.read(folder)
+    if saved is None:
+        parts = [config.identity()]
+    else:
+        parts = [manifest.configuration(config.identity()), saved.data]
+        if not arms.get(config.arm).draws_weights:
+            parts.append(saved.weights)
+    del parts[0]["seed"]
+    return json.dumps(parts, sort_keys=True)
 
 
 @dataclasses.dataclass(frozen=True)

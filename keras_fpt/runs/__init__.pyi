@@ -1,10 +1,13 @@
 from . import arms as arms
 from . import folder as folder
+from . import listing as listing
+from . import manifest as manifest
 from . import recorder as recorder
 from . import target_results as target_results
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
 from .evaluation import add_test as add_test
+from .evaluation import draw_mistakes as draw_mistakes
 from .evaluation import evaluate as evaluate
 from .evaluation import load_trained as load_trained
 from .finishing import train_subset_size as train_subset_size
@@ -12,6 +15,7 @@ from .labeled_files import evaluate_file as evaluate_file
 from .loaded_tasks import load_task as load_task
 from .model import build_model as build_model
 from .prediction import predict as predict
+from .prediction import predict_split as predict_split
 from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun
 from .resolved import resolve as resolve

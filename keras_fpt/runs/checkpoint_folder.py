@@ -17,6 +17,8 @@ LOGGER = logging.getLogger(__name__)
 # One more than is needed, in case the last one is damaged.
 MAX_CHECKPOINTS = 2
 _NAME = re.compile(r"\d{9,}\.safetensors")
+_BEST = "best.safetensors"
+_KEPT = re.compile(rf"{re.escape(_BEST)}(\.\w+{re.escape(atomic.SUFFIX)})?")
 _TEMPORARY = re.compile(rf"{_NAME.pattern}\.\w+{re.escape(atomic.SUFFIX)}")
 
 
@@ -39,6 +41,39 @@ def write(
     checkpoints.save_state(path, model, metadata, metrics)
     for old in _named(folder, _NAME)[:-MAX_CHECKPOINTS]:
         old.unlink()
+
+
+def write_best(folder: pathlib.Path, step: int, model: Any) -> None:
+    """Writes the state whose validation loss is the lowest so far.
+
+    Args:
+        folder: `pathlib.Path`, created if it does not exist.
+        step: int, the number of steps that the model was trained for.
+        model: see `checkpoints.save_state`.
+    """
+    folder.mkdir(exist_ok=True)
+    checkpoints.save_state(folder / _BEST, model, {"step": step})
+
+
+def read_best(folder: pathlib.Path, step: int) -> dict[str, np.ndarray]:
+    """Reads what `write_best` has written.
+
+    Args:
+        folder: `pathlib.Path`.
+        step: int, the step that it must be of.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or of another step.
+    """
+    arrays, metadata = checkpoints.read_arrays(folder / _BEST)
+    if metadata.get("step") != step:
+        raise ValueError(
+            f"`{folder / _BEST}` holds the weights of step "
+            f"{metadata.get('step')}, but those of step {step} are the best. "
+            "Train again with --overwrite."
+        )
+    return arrays
 
 
 def newest(
@@ -93,7 +128,7 @@ def _is_of_later_version(path: pathlib.Path) -> bool:
 
 def remove(folder: pathlib.Path) -> None:
     """Removes the checkpoints, and the folder if it holds nothing else."""
-    for pattern in (_TEMPORARY, _NAME):
+    for pattern in (_TEMPORARY, _NAME, _KEPT):
         for path in _named(folder, pattern):
             path.unlink()
     with contextlib.suppress(OSError):

@@ -12,6 +12,10 @@ from sklearn import metrics as sk
 
 # Larger tables of confusions are for nobody to read.
 MAX_CLASSES = 100
+# More curves are for nobody to tell apart.
+_MAX_CURVES = 12
+_CURVE_POINTS = 100
+MISTAKES = 8
 # The bins of the calibration error, as in Guo et al., 2017.
 _BINS = 15
 _TEMPERATURES = (0.05, 20.0)
@@ -31,9 +35,11 @@ def measure(
         A dict that `json.dumps` accepts: `balanced_accuracy`, `macro_f1`,
         `auroc` (of two classes, or the mean over one class against the rest,
         of those that have examples; `None` if there is no such class),
-        `calibration_error`, and for at most 100 classes `classes`: lists of
-        `names`, `precision`, `recall`, `f1` and `examples`, and `confusion`,
-        how many examples of each class (row) got each answer (column).
+        `calibration_error`, `calibration` (see `calibration_curve`), and for
+        at most 100 classes `classes`: lists of `names`, `precision`, `recall`,
+        `f1` and `examples`, `confusion`, how many examples of each class (row)
+        got each answer (column), and for at most 12 classes `roc`, a list of
+        curves with `name`, `false_positives` and `true_positives`.
     """
     num_classes = logits.shape[1]
     classes = np.arange(num_classes)
@@ -48,6 +54,7 @@ def measure(
         "macro_f1": float(f1[is_present].mean()),
         "auroc": _auroc(probabilities, labels),
         "calibration_error": calibration_error(probabilities, labels),
+        "calibration": calibration_curve(probabilities, labels),
     }
     if num_classes <= MAX_CLASSES:
         confusion = sk.confusion_matrix(labels, answers, labels=classes)
@@ -59,17 +66,44 @@ def measure(
             "examples": count.tolist(),
             "confusion": confusion.tolist(),
         }
+    if num_classes <= _MAX_CURVES:
+        names = result["classes"]["names"]
+        result["classes"]["roc"] = _roc_curves(probabilities, labels, names)
     return result
 
 
-def _auroc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
-    num_classes = probabilities.shape[1]
+def _told_apart(labels: np.ndarray, num_classes: int) -> list[int]:
+    """The classes that are told from the rest, and have examples of both."""
     chosen = [1] if num_classes == 2 else range(num_classes)
-    values = []
-    for number in chosen:
-        is_class = labels == number
-        if is_class.any() and not is_class.all():
-            values.append(sk.roc_auc_score(is_class, probabilities[:, number]))
+    return [i for i in chosen if 0 < (labels == i).sum() < len(labels)]
+
+
+def _roc_curves(
+    probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    curves = []
+    for number in _told_apart(labels, probabilities.shape[1]):
+        false, true, _ = sk.roc_curve(
+            labels == number, probabilities[:, number]
+        )
+        # Enough for a picture.
+        kept = np.linspace(0, len(false) - 1, min(len(false), _CURVE_POINTS))
+        kept = kept.round().astype(int)
+        curves.append(
+            {
+                "name": names[number],
+                "false_positives": false[kept].round(4).tolist(),
+                "true_positives": true[kept].round(4).tolist(),
+            }
+        )
+    return curves
+
+
+def _auroc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
+    values = [
+        sk.roc_auc_score(labels == number, probabilities[:, number])
+        for number in _told_apart(labels, probabilities.shape[1])
+    ]
     return float(np.mean(values)) if values else None
 
 
@@ -86,11 +120,78 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Source: Guo, Pleiss, Sun and Weinberger, 2017, arXiv 1706.04599.
     """
-    given = probabilities.max(axis=1)
-    is_right = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((given * _BINS).astype(int), _BINS - 1)
+    given, is_right, bins = _confidences(probabilities, labels)
     gap = np.bincount(bins, weights=given - is_right, minlength=_BINS)
     return float(np.abs(gap).sum() / len(labels))
+
+
+def calibration_curve(
+    probabilities: np.ndarray, labels: np.ndarray
+) -> dict[str, list]:
+    """How often answers are right that are given with a certain probability.
+
+    Args:
+        probabilities: float array `(examples, classes)`.
+        labels: int array `(examples,)`.
+
+    Returns:
+        A dict of lists with a number for each of 15 bins that has answers:
+        `confidence`, their mean probability; `accuracy`, the share that is
+        right; and `examples`, how many there are.
+    """
+    given, is_right, bins = _confidences(probabilities, labels)
+    counts = np.bincount(bins, minlength=_BINS)
+    used = np.flatnonzero(counts)
+
+    def means(values: np.ndarray) -> list[float]:
+        sums = np.bincount(bins, weights=values, minlength=_BINS)
+        return (sums[used] / counts[used]).round(4).tolist()
+
+    return {
+        "confidence": means(given),
+        "accuracy": means(is_right),
+        "examples": counts[used].tolist(),
+    }
+
+
+def _confidences(
+    probabilities: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each answer: its probability, whether it is right, and its bin."""
+    given = probabilities.max(axis=1)
+    is_right = probabilities.argmax(axis=1) == labels
+    return given, is_right, np.minimum((given * _BINS).astype(int), _BINS - 1)
+
+
+def worst_mistakes(
+    logits: np.ndarray, labels: np.ndarray, count: int = MISTAKES
+) -> list[dict[str, Any]]:
+    """The wrong answers that the model was surest of.
+
+    Args:
+        logits: float array `(examples, classes)`.
+        labels: int array `(examples,)`.
+        count: int, how many there may be.
+
+    Returns:
+        List of dicts, the surest first: `place`, the number of the example
+        from 0; `label` and `answer`, numbers of classes; `probability`, that
+        of the answer.
+    """
+    probabilities = special.softmax(logits.astype(np.float64), axis=1)
+    answers = probabilities.argmax(axis=1)
+    given = probabilities.max(axis=1)
+    wrong = np.flatnonzero(answers != labels)
+    wrong = wrong[np.argsort(-given[wrong], kind="stable")][:count]
+    return [
+        {
+            "place": int(i),
+            "label": int(labels[i]),
+            "answer": int(answers[i]),
+            "probability": round(float(given[i]), 4),
+        }
+        for i in wrong
+    ]
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

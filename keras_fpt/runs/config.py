@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Self
 
-from keras_fpt import options
+from keras_fpt import files, options
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.options import option
@@ -50,6 +50,15 @@ class RunConfig:
             defaults of other options. `None` is this package's own recipe.
         train_examples: int, how many of the training examples are used; see
             `keras_fpt.tasks.with_train_examples`. `None` uses all of them.
+        class_weight: string, `"balanced"`, which weights each class by the
+            inverse of its share of train, or `None`.
+        patience: int, the number of evaluations in a row without a lower
+            validation loss after which training stops; 0 trains all steps.
+            `None` is 5 on the user's own data, and 0 elsewhere, with a recipe
+            and in studies, whose runs all train alike.
+        keep: string, `"best"` or `"last"`: which weights the run keeps, those
+            of the evaluation with the lowest validation loss or the last.
+            `None` likewise.
         data_dir: string, folder of the task's data; see `keras_fpt.tasks.get`.
         options: dict, options of the task itself; see `keras_fpt.tasks.get`.
         source: string, path of the user's own data, of which `task` is then
@@ -131,6 +140,29 @@ class RunConfig:
         describes_run=True,
         since="0.2.0",
     )
+    class_weight: str | None = option(
+        None,
+        "Weights of the classes in the loss: balanced, which lets a rare class "
+        "count as much as a common one.",
+        default_text="all alike",
+        describes_run=True,
+        since="0.2.0",
+    )
+    patience: int | None = option(
+        None,
+        "Stop after this many evaluations in a row (there are about 20 in a "
+        "run) without a lower validation loss; 0 trains all steps.",
+        default_text="0; 5 for `train` on your own data",
+        since="0.2.0",
+        former=0,
+    )
+    keep: str | None = option(
+        None,
+        "Weights to keep: best, those of the lowest validation loss, or last.",
+        default_text="last; best for `train` on your own data",
+        since="0.2.0",
+        former="last",
+    )
     data_dir: str | None = option(
         None, "Folder of the task's data.", default_text="the task's own"
     )
@@ -153,6 +185,15 @@ class RunConfig:
             self, model=dataclasses.replace(self.model, **model), **others
         )
 
+    def with_absolute_paths(self) -> Self:
+        """A copy that names the same files from every working directory."""
+        changed: dict[str, Any] = {}
+        if self.data_dir is not None:
+            changed["data_dir"] = os.path.abspath(self.data_dir)
+        if self.source is None and files.looks_like_path(self.task):
+            changed["source"] = os.path.realpath(self.task)
+        return dataclasses.replace(self, **changed)
+
     def settings(self) -> dict[str, Any]:
         """All options in one flat dict, as in `config.json`."""
         flat: dict[str, Any] = {}
@@ -171,11 +212,24 @@ class RunConfig:
         that the names of its runs and studies stay what they are.
         """
         later = options.later(self) | options.later(self.model)
+        former = options.former(self)
         return {
             name: value
             for name, value in self.settings().items()
-            if name not in later or value != later[name]
+            if name not in later
+            or value not in (later[name], former.get(name, later[name]))
         }
+
+    def with_former_defaults(self) -> Self:
+        """A copy in which options that an early version lacks are as it was."""
+        return dataclasses.replace(
+            self,
+            **{
+                name: value
+                for name, value in options.former(self).items()
+                if getattr(self, name) is None
+            },
+        )
 
     def to_json(self) -> str:
         """The configuration as JSON text."""
@@ -196,6 +250,7 @@ class RunConfig:
             raise ValueError(f"{where}: unknown field 'model'.")
         model = {k: v for k, v in settings.items() if k in MODEL_OPTIONS}
         entry = {k: v for k, v in settings.items() if k not in MODEL_OPTIONS}
+        entry = {**options.former(cls), **entry}
         entry["model"] = json_files.from_dict(ModelOptions, model, where)
         return json_files.from_dict(cls, entry, where)
 

@@ -53,11 +53,11 @@ def save_description(task: Task, folder: Path) -> None:
     Raises:
         ValueError: the run has started with other data.
     """
-    text, path = to_json(task), pathlib.Path(folder, DATA)
+    path = pathlib.Path(folder, DATA)
     if path.is_file():
-        _check_same(text, path)
+        _check_same(task, path)
     else:
-        files.write_text(path, text)
+        files.write_text(path, to_json(task))
 
 
 def check_same_data(task: Task, folder: Path) -> None:
@@ -67,12 +67,14 @@ def check_same_data(task: Task, folder: Path) -> None:
         FileNotFoundError: the run has no description of its data.
         ValueError: the data has changed.
     """
-    _check_same(to_json(task), pathlib.Path(folder, DATA))
+    _check_same(task, pathlib.Path(folder, DATA))
 
 
-def _check_same(text: str, path: pathlib.Path) -> None:
+def _check_same(task: Task, path: pathlib.Path) -> None:
     saved = json_files.read_object(path)
-    entry = json.loads(text)
+    entry = json.loads(to_json(task))
+    if saved.get("fingerprint") != entry["fingerprint"]:
+        entry["fingerprint"] = task.data.former_fingerprint
     if isinstance(saved.get("reader"), dict):
         # Earlier versions had fewer fields. What later ones change in the
         # examples changes their fingerprint.

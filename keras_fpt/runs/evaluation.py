@@ -4,7 +4,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +58,53 @@ def evaluate(
     run, model = load_trained(run_folder, data_dir, preset)
     result = evaluate_model(model, run.task.held_out(split, run.batch_size))
     return _require_finite(result, split)
+
+
+def draw_mistakes(
+    run_folder: Path,
+    path: Path,
+    split: str = "test",
+    data_dir: Path | None = None,
+    preset: Path | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Draws the wrong answers that a finished run was surest of.
+
+    Args:
+        run_folder: path of the run's folder.
+        path: the PNG file to write.
+        split, data_dir, preset: as for `evaluate`.
+        overwrite: bool, whether an existing file that keras-fpt did not write
+            may be replaced.
+
+    Returns:
+        How many were drawn. If none is wrong, there is no file.
+
+    Raises:
+        FileExistsError: such a file exists.
+        ValueError: the examples have several answers each; or as for
+            `evaluate`.
+    """
+    tasks.picture_output(path, overwrite).check()
+    run, model = load_trained(run_folder, data_dir, preset)
+    task = run.task
+    task.held_out(split, run.batch_size)  # Checks the split's name.
+    if task.num_output_tokens * task.labels_per_token > 1:
+        raise ValueError(
+            f"The examples of '{task.name}' have several answers each, of "
+            "which no worst ones are drawn."
+        )
+    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    labels = task.data.labels(split)[task.data.order(split)]
+    names = task.class_names or list(map(str, range(task.num_classes)))
+    chosen = {
+        found["place"]: f"answered {names[found['answer']]}, "
+        f"{found['probability']:.0%} sure"
+        for found in class_results.worst_mistakes(logits, labels)
+    }
+    if chosen:
+        tasks.draw_examples(task, path, overwrite, split, chosen)
+    return len(chosen)
 
 
 def load_trained(
@@ -131,9 +178,13 @@ def load_model(run: ResolvedRun, run_folder: Path) -> FPTClassifier:
     return model
 
 
-def evaluate_model(model: FPTClassifier, dataset: Any) -> dict[str, float]:
+def evaluate_model(
+    model: FPTClassifier, dataset: Any, callbacks: Sequence[Any] = ()
+) -> dict[str, float]:
     """Loss and metrics of a model on a batched `tf.data.Dataset`."""
-    result = model.evaluate(dataset, verbose=0, return_dict=True)
+    result = model.evaluate(
+        dataset, verbose=0, return_dict=True, callbacks=[*callbacks]
+    )
     return {name: float(value) for name, value in result.items()}
 
 
@@ -143,7 +194,7 @@ def with_prefix(split: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_metrics(
-    run: ResolvedRun, model: FPTClassifier
+    run: ResolvedRun, model: FPTClassifier, callbacks: Sequence[Any] = ()
 ) -> tuple[dict[str, Any], RightAnswers | None]:
     """Metrics on the test split, and on further held-out ones.
 
@@ -154,19 +205,24 @@ def test_metrics(
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
         dataset = run.task.held_out(name, run.batch_size)
-        result = _require_finite(evaluate_model(model, dataset), name)
+        result = evaluate_model(model, dataset, callbacks)
+        result = _require_finite(result, name)
         metrics |= with_prefix(name, result)
     if run.task.is_regression:
         metrics["test_examples"] = run.task.data.size("test")
         return metrics, None
     logits = test_examples.predict(
-        run.task, model, run.batch_size, metrics["test_accuracy"]
+        run.task,
+        model,
+        run.batch_size,
+        metrics["test_accuracy"],
+        callbacks,
     )
     examples = None
     if logits is not None:
         examples = test_examples.measure(run.task, logits)
         if logits.shape[1] == 1:
-            metrics |= _by_class(run, model, logits[:, 0])
+            metrics |= _by_class(run, model, logits[:, 0], callbacks)
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules
     metrics["test_floors"] = mean_floors(floors)
@@ -174,14 +230,19 @@ def test_metrics(
 
 
 def _by_class(
-    run: ResolvedRun, model: FPTClassifier, logits: np.ndarray
+    run: ResolvedRun,
+    model: FPTClassifier,
+    logits: np.ndarray,
+    callbacks: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Metrics of the test examples' classes and probabilities."""
     task = run.task
     labels = task.test_labels()[:, 0]
     validation = task.data.labels("validation")[task.data.order("validation")]
     temperature = class_results.fit_temperature(
-        test_examples.predict_split(task, "validation", model, run.batch_size),
+        test_examples.predict_split(
+            task, "validation", model, run.batch_size, callbacks
+        ),
         validation.reshape(-1),
     )
     scaled = special.softmax(logits / temperature, axis=1)
@@ -189,6 +250,7 @@ def _by_class(
         **with_prefix(
             "test", class_results.measure(logits, labels, task.class_names)
         ),
+        "test_mistakes": class_results.worst_mistakes(logits, labels),
         "temperature": temperature,
         "test_scaled_calibration_error": class_results.calibration_error(
             scaled, labels

@@ -1,5 +1,6 @@
 """The end of a run: its last evaluation, and the files that it writes."""
 
+import contextlib
 import importlib.metadata
 import logging
 import math
@@ -13,6 +14,7 @@ import keras
 import keras_fpt
 from keras_fpt import distribution, freezing
 from keras_fpt.models import FPTClassifier
+from keras_fpt.progress import BatchProgress
 from keras_fpt.runs import errors, folder, manifest
 from keras_fpt.runs.curves import draw_curves
 from keras_fpt.runs.evaluation import (
@@ -52,7 +54,12 @@ def finish(
     """
     names = "train, validation and test" if test else "train and validation"
     LOGGER.info(f"Evaluating on {names}.")
-    metrics, examples, error = _measure(run, model, recorder.rows, test)
+    progress = BatchProgress("evaluation", _num_batches(run, test))
+    is_shown = distribution.is_first_process()
+    with progress if is_shown else contextlib.nullcontext():
+        metrics, examples, error = _measure(
+            run, model, recorder.rows, test, [progress]
+        )
     if distribution.is_first_process():
         _write(run, model, recorder, metrics, examples)
     if error is not None:
@@ -63,8 +70,24 @@ def finish(
     return metrics
 
 
+def _num_batches(run: ResolvedRun, test: bool) -> int:
+    """The batches of the last evaluation, as far as they are known."""
+    task, size = run.task, run.batch_size
+    counts = [train_subset_size(task), task.data.size("validation")]
+    if test:
+        held_out = map(task.data.size, task.held_out_splits[1:])
+        counts += [*held_out, task.data.size("test")]
+        if task.num_output_tokens * task.labels_per_token == 1:
+            counts.append(task.data.size("validation"))
+    return sum(math.ceil(count / size) for count in counts)
+
+
 def _measure(
-    run: ResolvedRun, model: FPTClassifier, rows: list[dict], test: bool
+    run: ResolvedRun,
+    model: FPTClassifier,
+    rows: list[dict],
+    test: bool,
+    callbacks: Sequence[Any] = (),
 ) -> tuple[dict[str, Any], RightAnswers | None, FloatingPointError | None]:
     """The metrics, the right answers, and the error of a test without any."""
     task, batch_size = run.task, run.batch_size
@@ -83,8 +106,10 @@ def _measure(
             model.trainable_variables
         ),
         "total_parameters": freezing.count_parameters(model.weights),
-        **with_prefix("train", evaluate_model(model, train)),
-        **with_prefix("validation", evaluate_model(model, validation)),
+        **with_prefix("train", evaluate_model(model, train, callbacks)),
+        **with_prefix(
+            "validation", evaluate_model(model, validation, callbacks)
+        ),
     }
     if not task.is_regression:
         floors = mean_floors(task.floors("validation"))
@@ -92,7 +117,7 @@ def _measure(
     examples = error = None
     if test:
         try:
-            tested, examples = test_metrics(run, model)
+            tested, examples = test_metrics(run, model, callbacks)
             metrics |= tested
         except FloatingPointError as not_finite:
             error = not_finite
@@ -108,10 +133,21 @@ def _measure(
     engine = distribution.current()
     metrics |= {
         "wall_seconds": rows[-1]["seconds"],
+        **_stopping(run, rows),
         "distribution": getattr(engine, "description", None),
         "versions": _versions(),
     }
     return metrics, examples, error
+
+
+def _stopping(run: ResolvedRun, rows: list[dict]) -> dict[str, Any]:
+    """Where a run stopped, and the step whose weights it keeps."""
+    if not run.config.patience and run.config.keep != "best":
+        return {}
+    kept = rows[-1]
+    if run.config.keep == "best":
+        kept = min(rows, key=lambda row: row["validation_loss"])
+    return {"trained_steps": rows[-1]["step"], "kept_step": kept["step"]}
 
 
 def _write(

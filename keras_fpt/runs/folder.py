@@ -9,28 +9,31 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt import files, tasks
+from keras_fpt import files, options, tasks
 from keras_fpt.files import atomic, folder_lock, json_files, outputs
 from keras_fpt.presets import Preset
 from keras_fpt.runs import checkpoint_folder
 from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.event_files import SPLITS
+from keras_fpt.runs.file_names import (
+    ADAPTER,
+    AUDIT,
+    CHECKPOINTS,
+    CONFIG,
+    CURVES,
+    DATA,
+    DIVERGED,
+    FEATURES,
+    HISTORY,
+    MANIFEST,
+    METRICS,
+    TENSORBOARD,
+    TEST_EXAMPLES,
+)
 from keras_fpt.runs.resolved import ResolvedRun
 
 Path = str | os.PathLike[str]
 
-CONFIG = "config.json"
-HISTORY = "history.csv"
-METRICS = "metrics.json"
-DIVERGED = "diverged.json"  # Written in place of the metrics.
-ADAPTER = "adapter.safetensors"
-CURVES = "curves.png"
-CHECKPOINTS = "checkpoints"
-FEATURES = "features.npy"
-DATA = "data.json"
-AUDIT = "audit.json"
-MANIFEST = "manifest.json"
-TEST_EXAMPLES = "test_examples.npz"
-TENSORBOARD = "tensorboard"
 LOCK = folder_lock.LOCK
 lock = folder_lock.lock
 # When a run is removed, the metrics are removed first, since they show that it
@@ -87,6 +90,7 @@ def check_output(
         BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
     """
+    outputs.refuse_dash(folder)
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"The output `{folder}` is a file, not a folder.")
@@ -166,12 +170,29 @@ def clear(folder: Path) -> None:
         if name == CHECKPOINTS:
             checkpoint_folder.remove(path)
         elif name == TENSORBOARD:
-            for events in path.glob("events.out.tfevents.*"):
-                events.unlink()
-            with contextlib.suppress(OSError):  # It holds other files.
-                path.rmdir()
+            # Those of version 0.1.0 are in the folder itself.
+            for inner in (*(path / name for name in SPLITS), path):
+                for events in inner.glob("events.out.tfevents.*"):
+                    events.unlink()
+                with contextlib.suppress(OSError):  # It holds other files.
+                    inner.rmdir()
         else:
             path.unlink(missing_ok=True)
+
+
+def delete(folder: Path) -> None:
+    """Removes a run, and its folder if it holds nothing else.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        BlockingIOError: a process is writing to it.
+    """
+    read_config(folder)
+    check_links(folder)
+    with lock(folder):
+        clear(folder)
+    with contextlib.suppress(OSError):
+        pathlib.Path(folder).rmdir()
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -193,6 +214,25 @@ def read_config(folder: Path) -> RunConfig:
 def is_tested(metrics: Mapping[str, Any]) -> bool:
     """Whether metrics of a run have any of its test split."""
     return "test_accuracy" in metrics or "test_rmse" in metrics
+
+
+def as_started(folder: Path, config: RunConfig) -> RunConfig:
+    """A configuration with a started run's values for what depends on versions.
+
+    Args:
+        folder: path, which may hold a run.
+        config: the `RunConfig` to resume it with.
+    """
+    if not pathlib.Path(folder, CONFIG).is_file():
+        return config
+    saved = read_config(folder)
+    return config.with_settings(
+        **{
+            name: getattr(saved, name)
+            for name in options.former(config)
+            if getattr(config, name) is None
+        }
+    )
 
 
 def finished_adapter(folder: Path) -> pathlib.Path:

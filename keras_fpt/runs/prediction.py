@@ -1,4 +1,4 @@
-"""Predictions of a finished run on new files."""
+"""Predictions of a finished run on new files, or on a split of its data."""
 
 import contextlib
 import os
@@ -9,8 +9,18 @@ from scipy import special
 
 from keras_fpt import files
 from keras_fpt.files import pictures, spreadsheets
-from keras_fpt.runs import data_description, folder, lengths, manifest
-from keras_fpt.runs.evaluation import load_model, read_moved_config
+from keras_fpt.runs import (
+    data_description,
+    folder,
+    lengths,
+    manifest,
+    test_examples,
+)
+from keras_fpt.runs.evaluation import (
+    load_model,
+    load_trained,
+    read_moved_config,
+)
 from keras_fpt.runs.resolved import resolve
 from keras_fpt.tasks import (
     Stored,
@@ -61,8 +71,6 @@ def predict(
             a file of the run has changed.
         FloatingPointError: an answer is not finite.
     """
-    import pandas as pd
-
     file = None
     if output is not None:
         file = files.Output(output, MARK, (path, run_folder), overwrite)
@@ -73,19 +81,7 @@ def predict(
         if file is not None:
             file.write(to_csv(frame))
         return frame
-    probabilities = special.softmax(answers.logits, axis=1)
-    frame = pd.DataFrame(
-        {
-            "example": answers.names,
-            "prediction": [
-                answers.class_names[i] for i in probabilities.argmax(axis=1)
-            ],
-            **{
-                f"probability_{name}": probabilities[:, i]
-                for i, name in enumerate(answers.class_names)
-            },
-        }
-    )
+    frame = _to_frame(answers.names, answers.class_names, answers.logits)
     # Labels are not needed, whatever they lack.
     with contextlib.suppress(ValueError):
         labels = read_labels(answers, path)
@@ -98,19 +94,119 @@ def predict(
 
 def _numbers(answers: "Answers", path: Path) -> Any:
     """The predictions of a regression; labels are not needed."""
+
+    targets = None
+    with contextlib.suppress(ValueError):
+        targets = read_targets(answers, path)
+    return _to_numbers(answers.names, answers.logits, targets)
+
+
+def _to_numbers(
+    names: list[str], numbers: np.ndarray, targets: np.ndarray | None
+) -> Any:
+    """The table of predicted numbers, with the target if there is one."""
     import pandas as pd
 
-    count = answers.logits.shape[1]
+    count = numbers.shape[1]
     columns = ["prediction"]
     if count > 1:
         columns = [f"prediction_{i + 1}" for i in range(count)]
-    numbers = dict(zip(columns, answers.logits.T, strict=True))
-    frame = pd.DataFrame({"example": answers.names, **numbers})
-    with contextlib.suppress(ValueError):
-        labels = read_targets(answers, path)
-        if count == 1:
-            frame["label"] = labels[:, 0]
+    frame = pd.DataFrame(
+        {
+            "example": list(map(files.without_doubled_words, names)),
+            **dict(zip(columns, numbers.T, strict=True)),
+        }
+    )
+    if targets is not None and count == 1:
+        frame["label"] = targets[:, 0]
     return frame
+
+
+def predict_split(
+    run_folder: Path,
+    split: str = "test",
+    output: Path | None = None,
+    overwrite: bool = False,
+    data_dir: Path | None = None,
+    preset: Path | None = None,
+) -> Any:
+    """Predicts a held-out split's examples, which have labels.
+
+    Args:
+        run_folder: path of a finished run, on any task.
+        split: string, `"validation"`, `"test"` or another held-out split of
+            the task.
+        output, overwrite: as for `predict`.
+        data_dir, preset: as for `keras_fpt.runs.evaluate`.
+
+    Returns:
+        A `pandas.DataFrame` as of `predict`, with a column `label`. Where an
+        example has several answers, each has a row, and a column `answer`
+        counts them from 1.
+
+    Raises:
+        FileExistsError, FileNotFoundError, FloatingPointError: as for
+            `predict`.
+        ValueError: the split is unknown, or the data or the configuration has
+            changed.
+    """
+    file = None
+    if output is not None:
+        file = files.Output(output, MARK, (run_folder,), overwrite)
+        file.check()
+    run, model = load_trained(run_folder, data_dir, preset)
+    task = run.task
+    run.task.held_out(split, run.batch_size)  # Checks the split's name.
+    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    order = task.data.order(split)
+    labels = task.data.labels(split)[order].reshape(len(order), -1)
+    names = [f"{split} {i + 1}" for i in order]
+    stored = getattr(task.data, "splits", {}).get(split)
+    if getattr(stored, "names", None) is not None:
+        known = list(map(pictures.printable, stored.names))
+        names = [known[i] for i in order]
+    if task.is_regression:
+        _check_finite(logits, names, f"the split {split}")
+        frame = _to_numbers(names, logits, labels)
+        if file is not None:
+            file.write(to_csv(frame))
+        return frame
+    classes = list(map(str, task.class_names or range(task.num_classes)))
+    count = labels.shape[1]
+    logits = logits.reshape(-1, len(classes))
+    names = [name for name in names for _ in range(count)]
+    _check_finite(logits, names, f"the split {split}")
+    frame = _to_frame(
+        names, list(map(pictures.printable, classes)), logits, labels.ravel()
+    )
+    if count > 1:
+        frame["answer"] = np.tile(np.arange(1, count + 1), len(labels))
+    if file is not None:
+        file.write(to_csv(frame))
+    return frame
+
+
+def _to_frame(
+    names: list[str],
+    classes: list[str],
+    logits: np.ndarray,
+    labels: np.ndarray | None = None,
+) -> Any:
+    """The table of predictions."""
+    import pandas as pd
+
+    probabilities = special.softmax(logits, axis=1)
+    columns: dict[str, Any] = {
+        "example": list(map(files.without_doubled_words, names)),
+        "prediction": [classes[i] for i in probabilities.argmax(axis=1)],
+        **{
+            f"probability_{name}": probabilities[:, i]
+            for i, name in enumerate(classes)
+        },
+    }
+    if labels is not None:
+        columns["label"] = [classes[i] for i in labels]
+    return pd.DataFrame(columns)
 
 
 class Answers(NamedTuple):

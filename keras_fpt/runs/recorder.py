@@ -17,6 +17,7 @@ from keras_fpt.files import checkpoints, folder_lock
 from keras_fpt.runs import checkpoint_folder, errors, saved_progress
 from keras_fpt.runs import folder as run_folder
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
+from keras_fpt.runs.event_files import EventFiles
 from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.runs.saved_progress import SavedProgress
 from keras_fpt.runs.signals import StopSignals
@@ -126,6 +127,33 @@ class Recorder(keras.callbacks.Callback):
         return self.steps_per_segment - self.step % self.steps_per_segment
 
     @property
+    def best_row(self) -> Mapping[str, float]:
+        """The first evaluation with the lowest validation loss."""
+        return min(self.rows, key=lambda row: row["validation_loss"])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are trained, or the loss no longer falls."""
+        if self.step >= self.run.steps:
+            return True
+        patience = self.run.config.patience
+        if not patience or not self.rows or self.train_logs is not None:
+            return False
+        is_evaluated = self.rows[-1]["step"] == self.step
+        since = len(self.rows) - 1 - self.rows.index(self.best_row)
+        return is_evaluated and since >= patience
+
+    def restore_kept(self) -> None:
+        """Loads the weights that the run keeps, if they are not the last."""
+        if self.run.config.keep != "best" or self.best_row is self.rows[-1]:
+            return
+        distribution.barrier()  # The first process has written them.
+        arrays = checkpoint_folder.read_best(
+            self.checkpoints, int(self.best_row["step"])
+        )
+        checkpoints.restore_state(arrays, self.model)
+
+    @property
     def is_within_segment(self) -> bool:
         """Whether a part of a segment was trained by an earlier process."""
         return self.arrays is not None and self.train_logs is None
@@ -232,6 +260,8 @@ class Recorder(keras.callbacks.Callback):
         self.add_row(
             {k.removeprefix("val_"): v for k, v in logs.items() if "val_" in k}
         )
+        if self.is_done:
+            self.model.stop_training = True
 
     def add_row(self, validation: Mapping[str, float]) -> None:
         """Ends a segment with its evaluation.
@@ -255,26 +285,21 @@ class Recorder(keras.callbacks.Callback):
         if not distribution.is_first_process():
             return
         self.check_lock()
+        # Before the history, so that a history has the weights that it names.
+        if self.run.config.keep == "best" and self.best_row is self.rows[-1]:
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            checkpoint_folder.write_best(
+                self.checkpoints, self.step, self.model
+            )
         write_history(self.folder, self.rows)
-        self._write_tensorboard(row)
-
-    def _write_tensorboard(self, row: Mapping[str, float]) -> None:
-        import tensorflow as tf
-
-        with (
-            errors.warn_instead("write the files of TensorBoard"),
-            self._writer.as_default(step=self.step),
-        ):
-            for name, value in row.items():
-                tf.summary.scalar(name, value)
-            self._writer.flush()
+        with errors.warn_instead("write the files of TensorBoard"):
+            self._board.write(self.step, row)
 
     @functools.cached_property
-    def _writer(self) -> Any:
-        import tensorflow as tf
-
-        return tf.summary.create_file_writer(
-            str(self.folder / run_folder.TENSORBOARD)
+    def _board(self) -> EventFiles:
+        return EventFiles(
+            self.folder / run_folder.TENSORBOARD, self.run.settings()
         )
 
 

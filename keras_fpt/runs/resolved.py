@@ -15,6 +15,8 @@ from keras_fpt.runs.config import RunConfig, without_checks
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
 
+# Evaluations without a lower loss before a run on a person's own data stops.
+OWN_PATIENCE = 5
 # What the files of runs do not have.
 _PYTHON_ONLY = {
     name: getattr(ModelOptions(), name)
@@ -77,7 +79,7 @@ class ResolvedRun:
 
     def settings(self) -> dict[str, Any]:
         """All options in one flat dict, as in `config.json`."""
-        return self._filled().settings()
+        return self._filled().with_absolute_paths().settings()
 
     def identity(self) -> dict[str, Any]:
         """The settings that tell the run from others; see `RunConfig`."""
@@ -85,7 +87,7 @@ class ResolvedRun:
 
     def to_json(self) -> str:
         """The run's configuration as JSON text, with all defaults filled in."""
-        return self._filled().to_json()
+        return self._filled().with_absolute_paths().to_json()
 
     def _filled(self) -> RunConfig:
         return dataclasses.replace(
@@ -130,6 +132,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     """
     arm = arms.get(config.arm)
     config = recipes.apply(config, arm)
+    config = _with_stopping(config)
     own = json.loads(json.dumps(config.options))  # tuples become lists
     for name in tasks.PATH_OPTIONS & own.keys():
         own[name] = _absolute(own[name])
@@ -161,6 +164,17 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
     )
     _check_ranges(run)
     return run
+
+
+def _with_stopping(config: RunConfig) -> RunConfig:
+    """Says when to stop and what to keep: `None` depends on the data."""
+    is_own = config.source is not None or tasks.is_user_data(config.task)
+    if is_own and config.recipe is None:
+        patience, keep = _or(config.patience, OWN_PATIENCE), config.keep
+        config = dataclasses.replace(
+            config, patience=patience, keep=keep or "best"
+        )
+    return config.with_former_defaults()
 
 
 def _or(value: Any, default: Any) -> Any:
@@ -197,6 +211,21 @@ def _check_ranges(run: ResolvedRun) -> None:
             raise ValueError(
                 f"Expected {name} to be at least 1 but received "
                 f"{getattr(run, name)}."
+            )
+    if run.config.patience is not None and run.config.patience < 0:
+        raise ValueError(
+            "Expected a patience of 0 or more evaluations but received "
+            f"{run.config.patience}."
+        )
+    for name, known in (
+        ("keep", ("best", "last")),
+        ("class_weight", ("balanced", None)),
+    ):
+        value = getattr(run.config, name)
+        if value not in known:
+            raise ValueError(
+                f"Expected {name} to be {' or '.join(filter(None, known))} but "
+                f"received {value!r}."
             )
     accumulated = run.config.gradient_accumulation_steps
     if accumulated is not None and accumulated < 2:

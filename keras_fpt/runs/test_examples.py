@@ -3,7 +3,8 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -46,7 +47,11 @@ class RightAnswers:
 
 
 def predict(
-    task: Task, model: FPTClassifier, batch_size: int, accuracy: float
+    task: Task,
+    model: FPTClassifier,
+    batch_size: int,
+    accuracy: float,
+    callbacks: Sequence[Any] = (),
 ) -> np.ndarray | None:
     """Predicts the test examples.
 
@@ -55,13 +60,14 @@ def predict(
         model: its trained `FPTClassifier`.
         batch_size: int.
         accuracy: float, what the model's evaluation found.
+        callbacks: sequence of Keras callbacks.
 
     Returns:
         Float array `(examples, answers, classes)` of logits; `None` if they
         are not those of all test examples in their order, as where processes
         of TensorFlow share the batches.
     """
-    logits = predict_split(task, "test", model, batch_size)
+    logits = predict_split(task, "test", model, batch_size, callbacks)
     labels = task.test_labels()
     if logits.size != labels.size * task.num_classes:
         return None
@@ -71,11 +77,17 @@ def predict(
 
 
 def predict_split(
-    task: Task, split: str, model: FPTClassifier, batch_size: int
+    task: Task,
+    split: str,
+    model: FPTClassifier,
+    batch_size: int,
+    callbacks: Sequence[Any] = (),
 ) -> np.ndarray:
     """The logits of a held-out split's examples."""
     dataset = task.held_out(split, batch_size)
-    logits = model.predict(dataset.map(lambda x, y: x), verbose=0)
+    logits = model.predict(
+        dataset.map(lambda x, y: x), verbose=0, callbacks=[*callbacks]
+    )
     return keras.ops.convert_to_numpy(logits)
 
 

@@ -118,7 +118,11 @@ def train(
     is_alone = distribution.num_processes() == 1
     stop_signals = StopSignals(None if is_alone else AGREEMENT_SECONDS)
     with stop_signals.watched(), errors.translate_out_of_memory():
-        run = config if isinstance(config, ResolvedRun) else resolve(config)
+        if isinstance(config, RunConfig):
+            if resume and output is not None:
+                config = folder.as_started(output, config)
+            config = resolve(config)
+        run = config
         if resume and output is not None and folder.is_finished(output):
             return _read_finished(run, output, test)
 
@@ -231,6 +235,7 @@ def _train(
             recorder.folder, recorder.describe_saved_state
         ):
             _fit(run, model, recorder)
+            recorder.restore_kept()
             return finish(run, model, recorder, test)
     except (KeyboardInterrupt, Preempted):
         LOGGER.info(
@@ -259,6 +264,7 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
     def make_train(first_batch: int) -> Any:
         return task.data.train(batch_size, seed, first_batch)
 
+    class_weight = _class_weight(run)
     if run.config.cache_features:
         model, make_train, validation = _cache_features(
             run, model, validation, recorder.folder
@@ -276,7 +282,7 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
     )
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():
-        while recorder.step < run.steps:
+        while not recorder.is_done:
             # First the rest of a segment that was interrupted.
             done, steps = len(recorder.rows), recorder.steps_to_evaluation
             is_rest = steps < recorder.steps_per_segment
@@ -287,9 +293,26 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
                 epochs=done + 1 if is_rest else recorder.segments,
                 steps_per_epoch=steps,
                 shuffle=False,
+                class_weight=class_weight,
                 callbacks=[progress, recorder],
                 verbose=0,
             )
+
+
+def _class_weight(run: ResolvedRun) -> dict[int, float] | None:
+    """The weights of the classes; those without examples need none."""
+    if run.config.class_weight is None:
+        return None
+    counts = run.task.class_counts("train")
+    if counts is None:
+        raise ValueError(
+            f"The task '{run.task.name}' generates its examples, so the shares "
+            "of its classes are not known. Leave out class_weight "
+            "(--class-weight)."
+        )
+    present = np.flatnonzero(counts)
+    weights = counts.sum() / (len(present) * counts[present])
+    return dict(zip(present.tolist(), weights.tolist(), strict=True))
 
 
 def _cache_features(

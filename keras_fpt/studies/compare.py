@@ -70,6 +70,25 @@ class Comparison:
     run: RunConfig
     finetune: bool = False
 
+    def __post_init__(self) -> None:
+        # All runs of a study train alike, and stop after as many steps.
+        object.__setattr__(self, "run", self.run.with_former_defaults())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "Comparison":
+        """Reads the comparison that an earlier call has written.
+
+        Raises:
+            FileNotFoundError: the file does not exist.
+            ValueError: it does not describe a comparison.
+        """
+        where = f"This is not a comparison's configuration: `{path}`"
+        entry = json_files.read_object(path)
+        if not isinstance(entry.get("run"), dict):
+            raise ValueError(f"{where}: expected an object 'run'.")
+        run = RunConfig.from_settings(entry["run"], where)
+        return json_files.from_dict(cls, entry | {"run": run}, where)
+
     def variants(self, task: Task) -> list[RunConfig]:
         """The compared runs, without learning rates, seeds and steps.
 
@@ -175,6 +194,10 @@ def run_comparison(
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
     output = pathlib.Path(output)
+    if not (output / CONFIG).is_file():
+        comparison = dataclasses.replace(
+            comparison, run=comparison.run.with_absolute_paths()
+        )
     described = {**vars(comparison), "run": comparison.run.identity()}
     text = json.dumps(described, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)

@@ -102,3 +102,15 @@ def parse_seconds(text: str) -> float:
             f"Expected a time such as 90s, 10m or 2h but received {text!r}."
         )
     return seconds
+
+
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    >>> duration(90), duration(540), duration(36000)
+    ('90 seconds', '9.0 minutes', '10.0 hours')
+    """
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

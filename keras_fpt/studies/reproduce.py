@@ -14,7 +14,7 @@ from keras_fpt.reports import attention_map, attention_share, write_report
 from keras_fpt.results import describe, finished_final, load_runs, not_run
 from keras_fpt.runs import folder, resolve
 from keras_fpt.studies import study_folder
-from keras_fpt.studies.deadline import Deadline
+from keras_fpt.studies.deadline import Deadline, duration
 from keras_fpt.studies.question import Question
 from keras_fpt.studies.variant_search import run_variants
 
@@ -169,15 +169,21 @@ def cost(planned: Sequence[PlannedRuns], budget: str) -> str:
     steps = sum(each.count * each.steps for each in planned)
     operations = sum(each.operations for each in planned)
     speed = _operations_per_second()
+    seconds, most = operations / speed, MAX_SECONDS.get(budget)
     sentence = (
         f"{runs:,} runs, {steps:,} steps, about {operations:.1e} "
-        f"floating-point operations: {_duration(operations / speed)} or more "
-        f"at the {speed / 1e9:.0f} GFLOP/s that NumPy's matrix product reaches "
-        "on this processor."
+        f"floating-point operations: {duration(seconds)} or more for all of "
+        f"them at the {speed / 1e9:.0f} GFLOP/s that NumPy's matrix product "
+        "reaches on this processor."
     )
-    if budget in MAX_SECONDS:
-        most = _duration(MAX_SECONDS[budget])
-        sentence += f" It ends after {most} at the latest."
+    if most is not None and seconds > most:
+        sentence += (
+            " That is more than this budget has: it stops after "
+            f"{duration(most)} at the latest, with as many of the runs as "
+            "fit, and says which are missing."
+        )
+    elif most is not None:
+        sentence += f" It stops after {duration(most)} at the latest."
     return sentence
 
 
@@ -192,10 +198,3 @@ def _operations_per_second() -> float:
         matrix @ matrix
         best = min(best, time.perf_counter() - began)
     return 2 * size**3 / best
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -6,6 +6,8 @@ The folders of its runs are named by `run_name` in `runs/run_store.py`.
 import json
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import json_files
@@ -39,6 +41,7 @@ def initialize(
         ValueError: the description in the folder is damaged, or the data has
             changed since the study started.
     """
+    files.outputs.refuse_dash(folder)
     folder = pathlib.Path(folder)
     path = folder / name
     described = json_files.parse_object(text, f"The {what}")
@@ -53,7 +56,7 @@ def initialize(
             ],
         )
     if path.is_file():
-        if json_files.read_object(path) != described:
+        if not is_same_study(json_files.read_object(path), described):
             raise FileExistsError(
                 f"The folder `{folder}` holds a {what} with other settings "
                 f"(see {name}). Choose another folder."
@@ -68,6 +71,40 @@ def initialize(
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
     files.write_text(folder / DATA, json.dumps({"data": data}) + "\n")
+
+
+def is_same_study(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of one study, however paths are spelled.
+
+    What is in the files that they name is compared by digests.
+
+    Args:
+        one, other: dicts, whose `run` is a `RunConfig.identity`, or that have
+            such dicts.
+    """
+    return _without_paths(one) == _without_paths(other)
+
+
+def _without_paths(described: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(described.get("run"), dict):
+        return {  # Studies of folds have another one within.
+            name: _without_paths(value) if isinstance(value, dict) else value
+            for name, value in described.items()
+        }
+    run = {k: v for k, v in described["run"].items() if k != "source"}
+    run["data_dir"] = None
+    for name in ("task", "preset"):
+        run[name] = _last_part(run.get(name))
+    if isinstance(run.get("options"), dict):
+        run["options"] = {k: _last_part(v) for k, v in run["options"].items()}
+    return {**described, "run": run}
+
+
+def _last_part(value: Any) -> Any:
+    """The file or folder that a path names; anything else as it is."""
+    if isinstance(value, str) and os.sep in value and "://" not in value:
+        return pathlib.Path(value).name
+    return value
 
 
 def _check_data(folder: pathlib.Path, what: str, data: str | None) -> None:

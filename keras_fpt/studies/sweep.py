@@ -4,6 +4,7 @@
 validation accuracy.
 """
 
+import dataclasses
 import logging
 import os
 import pathlib
@@ -26,6 +27,7 @@ from keras_fpt.studies import (
     study_folder,
     sweep_worker,
 )
+from keras_fpt.studies.deadline import duration
 from keras_fpt.studies.folds import refuse_all_folds
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
@@ -86,6 +88,10 @@ def run_sweep(
     regressions.refuse(resolve(config.run).task, "keras-fpt sweep")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
+    if not (folder / sweep_worker.CONFIG).is_file():
+        config = dataclasses.replace(
+            config, run=config.run.with_absolute_paths()
+        )
     checking.check(config)
     tasks.log_findings(resolve(config.run).task.findings)
     study_folder.initialize(
@@ -207,6 +213,9 @@ def _watch(
     """Reports the trials that end, until all workers have ended."""
     phases, lost = [searches], 0
     seen: set[tuple[str, int]] = set()
+    clock = _Clock(
+        sum(len(optuna_studies.completed(each)) for each in searches.values())
+    )
     finished_at = None
     while processes.running:
         time.sleep(_POLL_SECONDS)
@@ -220,7 +229,10 @@ def _watch(
                         seen.add((study.study_name, trial.number))
                         total = _num_trials(config, searches)
                         count = f"[{len(seen)}/{total}]"
-                        LOGGER.info(f"{count} {arm}, {_describe(trial)}")
+                        LOGGER.info(
+                            f"{count} {arm}, {_describe(trial)}"
+                            f"{clock.left(len(seen), total)}"
+                        )
         for path, code in ended:
             if code == sweep_worker.FAILED:
                 text = path.read_text(encoding="utf-8", errors="replace")
@@ -250,6 +262,28 @@ def _watch(
             "All workers were lost. Repeat the command to continue from what "
             "they have done."
         )
+
+
+class _Clock:
+    """Estimates the time that a sweep still needs.
+
+    Args:
+        done: int, the runs that were finished when it started.
+    """
+
+    def __init__(self, done: int) -> None:
+        self.done, self.began = done, time.monotonic()
+
+    def left(self, done: int, total: int) -> str:
+        """The time left, in words; empty if there is none, or it is unknown.
+
+        Args:
+            done, total: ints, the runs that are finished, and all.
+        """
+        if done <= self.done or done >= total:
+            return ""
+        each = (time.monotonic() - self.began) / (done - self.done)
+        return f"; about {duration(each * (total - done))} left"
 
 
 def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Self
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
+from keras_fpt.studies import study_folder
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
 # What sweeps did before they could be told.
@@ -59,6 +60,8 @@ class SweepConfig:
     extensions: int = 3
 
     def __post_init__(self) -> None:
+        # All runs of a study train alike, and stop after as many steps.
+        object.__setattr__(self, "run", self.run.with_former_defaults())
         names = tuple(arm.replace("-", "_") for arm in self.arms)
         object.__setattr__(self, "arms", names)
         for name in self.arms:
@@ -119,8 +122,8 @@ class SweepConfig:
         """
         before = dataclasses.replace(self, shares_seed=True, extensions=0)
         path = pathlib.Path(path)
-        if path.is_file() and json_files.read_object(path) == json.loads(
-            before.to_json()
+        if path.is_file() and study_folder.is_same_study(
+            json_files.read_object(path), json.loads(before.to_json())
         ):
             return before
         return self

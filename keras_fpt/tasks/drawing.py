@@ -2,11 +2,12 @@
 
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.files import Output, outputs, pictures
 from keras_fpt.tasks.task import Task
 
@@ -46,9 +47,13 @@ def picture_output(
 
 
 def draw_examples(
-    task: Task, path: str | os.PathLike, overwrite: bool = False
+    task: Task,
+    path: str | os.PathLike,
+    overwrite: bool = False,
+    split: str = "validation",
+    chosen: Mapping[int, str] | None = None,
 ) -> None:
-    """Draws a few validation examples of a task, of its classes in turn.
+    """Draws a few held-out examples of a task, of its classes in turn.
 
     Images are reassembled from their patches. Other float tokens are drawn as
     lines, a line for each channel and tokens from left to right; those of
@@ -60,20 +65,31 @@ def draw_examples(
         path: the PNG file to write.
         overwrite: bool, whether an existing file that keras-fpt did not write
             may be replaced.
+        split: string, one of `held_out_splits`.
+        chosen: dict from the places of at most 8 examples in the split, in the
+            order of `Task.held_out`, to what is written above them; `None`
+            chooses some.
 
     Raises:
         FileExistsError: such a file exists.
     """
     picture = picture_output(path, overwrite)
     picture.check()
-    picture.write(pictures.to_png(_draw_figure(task)))
+    picture.write(pictures.to_png(_draw_figure(task, split, chosen)))
 
 
-def _draw_figure(task: Task) -> Any:
+def _draw_figure(
+    task: Task,
+    split: str = "validation",
+    chosen: Mapping[int, str] | None = None,
+) -> Any:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    examples = _examples(task, COLUMNS * ROWS)
+    if chosen is None:
+        examples = _examples(task, COLUMNS * ROWS, split)
+    else:
+        examples = _read(task, split, chosen)
     columns = min(len(examples), COLUMNS)
     rows = -(-len(examples) // COLUMNS)
     # pyplot would need a display, or a change of its global state.
@@ -104,9 +120,10 @@ def _draw_figure(task: Task) -> Any:
     return figure
 
 
-def _examples(task: Task, count: int) -> list[_Example]:
-    """Examples spread over the classes and lengths of the split."""
-    split = "validation"
+def _examples(
+    task: Task, count: int, split: str = "validation"
+) -> list[_Example]:
+    """Examples spread over the classes and lengths of a split."""
     order = task.data.order(split)
     labels = task.data.labels(split)[order]
     # By class, and within a class as they come, which may be by length.
@@ -117,6 +134,11 @@ def _examples(task: Task, count: int) -> list[_Example]:
         np.linspace(0, len(places) - 1, min(count, len(places))).astype(int)
     ].tolist()
     names = _names(task, split, order[chosen].tolist())
+    return _read(task, split, dict(zip(chosen, names, strict=True)))
+
+
+def _read(task: Task, split: str, chosen: Mapping[int, str]) -> list[_Example]:
+    """The examples at some places of a split, and what they are called."""
     found = {}
     place = 0
     for x, y in task.held_out(split, 64).as_numpy_iterator():
@@ -128,8 +150,8 @@ def _examples(task: Task, count: int) -> list[_Example]:
                 found[place] = (x[i] if masks is None else x[i][masks[i]], y[i])
             place += 1
     return [
-        _Example(*found[place], name)
-        for place, name in zip(chosen, names, strict=True)
+        _Example(*found[place], files.without_doubled_words(name))
+        for place, name in chosen.items()
     ]
 
 

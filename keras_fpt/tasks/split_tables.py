@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def split_table(task: "Task") -> "pd.DataFrame":
         names = examples.names
         if names is None:
             names = [f"{split} {number + 1}" for number in range(count)]
+        names = [files.without_doubled_words(str(name)) for name in names]
         groups = [""] * count if examples.groups is None else examples.groups
         cells = (names, split, _labels(task, examples.y), groups)
         parts.append(pd.DataFrame(dict(zip(COLUMNS, cells, strict=True))))

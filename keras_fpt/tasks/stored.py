@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ BATCHES_SORTED_TOGETHER = 50
 # Sequences are padded to one of a few lengths, since some backends compile
 # the model again for each new shape.
 PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+# Where a row is from, before its number.
+_PATH = re.compile(r"^`.*`, (?=row \d+$)")
 # Streams of random numbers for training.
 ORDER, BATCH_ORDER, AUGMENTATION = 0, 1, 2
 
@@ -95,9 +98,21 @@ class Stored:
         It follows from what the examples are, and not from where the files
         lie that they were read from.
         """
+        return self._digest(_without_path)
+
+    @property
+    def former_fingerprint(self) -> str:
+        """The fingerprint of version 0.1.0.
+
+        There, the names of a table's strings had the table's path in them.
+        """
+        return self._digest(lambda name: name)
+
+    def _digest(self, spell: Callable) -> str:
         digest = hashlib.sha256()
         for split, (x, y, names, _) in self.splits.items():
-            _hash_names(digest, split, names)
+            spelled = None if names is None else map(spell, names)
+            _hash_names(digest, split, spelled)
             if _is_ragged(x):
                 digest.update(_lengths(x).astype(np.int64).data)
             if isinstance(x, tf.RaggedTensor):
@@ -240,6 +255,12 @@ def _hash_names(digest, split, names):
         digest.update(f"{separator}{some}".encode())
         separator = ", "
     digest.update(b"])")
+
+
+def _without_path(name):
+    """The name of an example, without the path of the table that it is from."""
+    is_text = isinstance(name, str) and _PATH.match(name)
+    return _PATH.sub("", name) if is_text else name
 
 
 def _is_ragged(x):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks import sequence_store, task_words
 
 # The simple rule that every task has.
 MAJORITY = "majority class"
@@ -62,7 +62,7 @@ class Origin:
     citation: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Task:
     """A task on sequences that are not language.
 
@@ -136,6 +136,12 @@ class Task:
     def head(self) -> str:
         """What a model of the task is: a `"classifier"` or `"regressor"`."""
         return "regressor" if self.is_regression else "classifier"
+
+    def __repr__(self) -> str:
+        return task_words.text(self)
+
+    def _repr_html_(self) -> str:
+        return task_words.table(self)
 
     @property
     def held_out_splits(self) -> tuple[str, ...]:

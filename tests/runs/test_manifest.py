@@ -240,7 +240,7 @@ def test_a_run_whose_test_loss_is_not_finite_keeps_what_it_learned(
     with monkeypatch.context() as patch:
         patch.setattr(
             "keras_fpt.runs.evaluation.evaluate_model",
-            lambda model, data: {"loss": np.inf, "accuracy": 0.5},
+            lambda model, data, callbacks: {"loss": np.inf, "accuracy": 0.5},
         )
         message = "loss on test is inf.* validation, are in"
         with pytest.raises(FloatingPointError, match=message):

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data.arrays import (
@@ -56,13 +57,7 @@ KINDS = (
 
 def is_path(name: str | os.PathLike) -> bool:
     """Whether a name looks like a path, or is that of a file or folder."""
-    path = pathlib.Path(name)
-    return (
-        len(path.parts) > 1
-        or str(name).startswith(".")
-        or path.suffix != ""
-        or path.exists()
-    )
+    return files.looks_like_path(name) or pathlib.Path(name).exists()
 
 
 def from_path(

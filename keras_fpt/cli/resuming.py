@@ -1,0 +1,117 @@
+"""`--resume FOLDER`: what a command was given before is read from its folder.
+
+Options may be given again. They must then be what they were, which the library
+checks; paths may have changed.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from keras_fpt.cli import early
+
+_FIRST_FOLD = "fold-1"
+
+
+def given_flags(context: typer.Context, values: dict[str, Any]) -> dict:
+    """Those of some values that were given on the command line.
+
+    Args:
+        context: `typer.Context` of the command.
+        values: dict from names of parameters to values.
+    """
+    return {
+        name: value
+        for name, value in values.items()
+        if getattr(context.get_parameter_source(name), "name", "")
+        == "COMMANDLINE"
+    }
+
+
+def saved_run(folder: str, settings: dict, options: dict) -> Any:
+    """The `RunConfig` of a folder's run, or of the folds in it.
+
+    Args:
+        folder: string, path of the folder.
+        settings, options: dicts of what was given again.
+
+    Raises:
+        ValueError: the folder holds no run.
+    """
+    from keras_fpt import runs
+
+    path, dropped = Path(folder), []
+    if early.is_run(path / _FIRST_FOLD):
+        path, dropped = path / _FIRST_FOLD, ["fold"]
+    config = runs.manifest.locate(runs.folder.read_config(path), path)
+    kept = {k: v for k, v in config.options.items() if k not in dropped}
+    config = dataclasses.replace(config, options={**kept, **options})
+    return config.with_settings(**settings)
+
+
+def divide_patch_size(task: str | None, settings: dict, options: dict) -> None:
+    """Drops the patch size where it does not belong, since one flag is for two.
+
+    Images are cut into patches as they are read, and series by the model.
+
+    Args:
+        task: string, the task, its file, or the folder of a run.
+        settings, options: dicts of a run's settings and of its task's options.
+    """
+    from keras_fpt import runs, tasks
+
+    if task is not None and early.is_run(Path(task)):
+        config = runs.folder.read_config(task)
+        task, options_then = config.source or config.task, config.options
+    else:
+        options_then = options
+    is_read = task is not None and tasks.takes_option(
+        task, "patch_size", {**options_then, **options}
+    )
+    (settings if is_read else options).pop("patch_size", None)
+
+
+def require_folder(text: str, names: tuple[str, ...], what: str) -> Path:
+    """The folder to resume, which stands where the task would.
+
+    Args:
+        text: string, what stands there.
+        names: tuple of paths, one of which the folder must have.
+        what: string, the command.
+
+    Raises:
+        ValueError: it is no such folder.
+    """
+    if not any(Path(text, name).is_file() for name in names):
+        raise ValueError(
+            f"Say which run to resume: `{text}` is not the folder of a "
+            f"`keras-fpt {what}`. Give it as `keras-fpt {what} --resume "
+            "FOLDER`, or with --output beside the task."
+        )
+    return Path(text)
+
+
+def saved_study(cls: Any, folder: Path, name: str) -> Any:
+    """What a folder's study compares, or that of its folds.
+
+    Args:
+        cls: `SweepConfig` or `Comparison`.
+        folder: path.
+        name: string, the file that describes one.
+    """
+    if (folder / name).is_file():
+        return cls.read(folder / name)
+    study = cls.read(folder / _FIRST_FOLD / name)
+    kept = {k: v for k, v in study.run.options.items() if k != "fold"}
+    run = dataclasses.replace(study.run, options=kept)
+    return dataclasses.replace(study, run=run)
+
+
+def study_files(name: str) -> tuple[str, str]:
+    """Where the file of a study is, and that of a study of folds."""
+    return name, f"{_FIRST_FOLD}/{name}"
+
+
+RUN_FILES = ("config.json", f"{_FIRST_FOLD}/config.json")

@@ -1,0 +1,15 @@
+"""The names of the files in a run's folder, which any command may look for."""
+
+CONFIG = "config.json"
+HISTORY = "history.csv"
+METRICS = "metrics.json"
+DIVERGED = "diverged.json"  # Written in place of the metrics.
+ADAPTER = "adapter.safetensors"
+CURVES = "curves.png"
+CHECKPOINTS = "checkpoints"
+FEATURES = "features.npy"
+DATA = "data.json"
+AUDIT = "audit.json"
+MANIFEST = "manifest.json"
+TEST_EXAMPLES = "test_examples.npz"
+TENSORBOARD = "tensorboard"

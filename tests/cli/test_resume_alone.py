@@ -1,0 +1,139 @@
+"""`--resume FOLDER`, and other commands that need their folder alone."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from keras_fpt.cli import app, early
+from keras_fpt.runs import RunConfig, evaluate, train
+from keras_fpt.studies import study_folder
+
+pytestmark = [
+    pytest.mark.backend_free,
+    pytest.mark.usefixtures("small_evaluations"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(preset, tmp_path_factory):
+    """A run of two steps on a table of strings, and the table's folder."""
+    folder = tmp_path_factory.mktemp("strings")
+    rows = "".join(f"{'ab' * (n % 5 + 1)},{n % 2}\n" for n in range(40))
+    (folder / "mine.csv").write_text(f"text,kind\n{rows}")
+    options = {"label_column": "kind", "text_column": "text"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        config = RunConfig("mine.csv", preset=preset, steps=2, options=options)
+        train(config, "run")
+    return folder
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    return result.exit_code, result.output, result.exception
+
+
+def test_train_takes_the_rest_from_the_folder(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert invoke("train", "--resume", run / "run")[0] == 0
+    assert invoke("train", run / "run", "--resume", "--steps", 2)[0] == 0
+    *_, error = invoke("train", "--resume", run / "run", "--steps", 3)
+    assert "has steps=2 but received steps=3" in str(error)
+    again = ("train", "--resume", run / "run", "--label-column", "text")
+    assert isinstance(invoke(*again)[-1], ValueError)
+    *_, error = invoke("train", "--resume", tmp_path)
+    assert "Say which run to resume" in str(error)
+
+
+def test_runs_are_evaluated_from_everywhere(run, monkeypatch, tmp_path):
+    metrics = json.loads((run / "run/metrics.json").read_text())
+    before = metrics["test_accuracy"]
+    for place, path in ((run, "run"), (tmp_path, run / "run")):
+        monkeypatch.chdir(place)
+        assert evaluate(path)["accuracy"] == pytest.approx(before)
+    moved = tmp_path / "elsewhere"
+    run.rename(moved)
+    monkeypatch.chdir(moved / "run")
+    try:
+        assert evaluate(".")["accuracy"] == pytest.approx(before)
+    finally:
+        moved.rename(run)
+
+
+def test_a_split_is_predicted(run, tmp_path):
+    path = tmp_path / "p.csv"
+    assert invoke("predict", run / "run", "-o", path)[0] == 0
+    frame = pd.read_csv(path, dtype=str)
+    metrics = json.loads((run / "run/metrics.json").read_text())
+    right = (frame["prediction"] == frame["label"]).mean()
+    assert right == pytest.approx(metrics["test_accuracy"])
+    assert len(frame) == metrics["test_examples"]
+    code, output, _ = invoke("predict", run / "run", "-o", path)
+    assert code == 0 and "before has been replaced" in output
+
+
+def test_paths_of_a_study_may_be_spelled_otherwise():
+    def described(task, **settings):
+        run = RunConfig(task, **settings).with_absolute_paths()
+        return {"run": run.identity(), "seeds": 3}
+
+    one = described("data/my.csv", options={"labels": "a/b.csv"})
+    other = described("/elsewhere/my.csv", options={"labels": "b.csv"})
+    assert one != other and study_folder.is_same_study(one, other)
+    for unlike in (
+        described("data/your.csv", options={"labels": "b.csv"}),
+        described("data/my.csv", options={"labels": "c.csv"}),
+        described("data/my.csv", options={"labels": "b.csv"}, steps=3),
+    ):
+        assert not study_folder.is_same_study(one, unlike)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "no.csv"),
+        ("train", "digits", "--data-dir", "no"),
+        ("train", "digits", "--preset", "gguf:no.gguf"),
+        ("sweep", "no/data.csv", "-o", "out"),
+        ("compare", "no.csv"),
+        ("evaluate", "no"),
+        ("predict", "no"),
+        ("attention", "no"),
+        ("report", "no"),
+    ],
+)
+def test_what_does_not_exist_is_said_at_once(monkeypatch, tmp_path, arguments):
+    def load():
+        raise AssertionError("Keras was imported before.")
+
+    for module in ("train", "results", "studies"):
+        monkeypatch.setattr(f"keras_fpt.cli.{module}.load_backend", load)
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(invoke(*arguments)[-1], FileNotFoundError)
+
+
+def test_names_are_no_paths():
+    for name in ("digits", "listops:bracketless", "bit-xor"):
+        early.require_task(name)
+    for preset in (None, "gpt2_tiny_en", "hf://user/model"):
+        early.require_preset(preset)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "RUN", "-o", "-"),
+        ("attention", "RUN", "-o", "-"),
+        ("tasks", "show", "digits", "-o", "-"),
+        ("train", "digits", "-o", "-"),
+        ("sweep", "digits", "-o", "-"),
+    ],
+)
+def test_a_dash_is_no_file(run, monkeypatch, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    paths = [run / "run" if word == "RUN" else word for word in arguments]
+    *_, error = invoke(*paths)
+    assert "The output `-`" in str(error)
+    assert not (tmp_path / "-").exists()
