@@ -229,6 +229,13 @@ class TestWhatCannotBeStacked:
         (other,) = classifiers(RATES[:1], readout="mean")
         self.refused("same", one, other)
 
+    def test_an_option_that_a_stack_does_not_heed(self):
+        made = classifiers(RATES[:1], quantize="int8")
+        self.refused("quantize='int8', which cannot be stacked", *made)
+        backbone = FAMILIES["bert"].build(dropout=0.0)
+        one = FPTClassifier(backbone, 3, input_dim=4, readout="pooled")
+        self.refused("readout='pooled', which cannot be stacked", one)
+
     def test_another_optimizer_or_loss(self):
         one, other = classifiers(RATES[:2])
         one.compile(keras.optimizers.SGD(0.1))
