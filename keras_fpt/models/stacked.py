@@ -81,7 +81,7 @@ class StackedClassifiers(keras.Model):
     history = stack.fit(x, y, epochs=2, verbose=0)
     first, second = history.history["loss"][-1]  # of the last epoch
     stack.unstack()
-    models[0].save_adapter("first.keras_fpt")
+    models[0].save_adapter("first.safetensors")
     ```
     """
 

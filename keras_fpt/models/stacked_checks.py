@@ -1,5 +1,6 @@
 """What classifiers must have in common to be stacked, and their data."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,13 @@ _LAYERS = (
     *("backbone", "input_layer", "input_dropout_layer"),
     *("position_layer", "readout_layer", "output_layer"),
 )
+# The options that it heeds, and the readouts. Others must be at their defaults.
+_OPTIONS = (
+    *("policy", "depth", "readout", "learned_positions", "lora_rank", "dtype"),
+    *("rematerialize", "dropout", "embedding_init", "input_scale"),
+    *("output_init", "input_dropout", "fast"),
+)
+_READOUTS = ("last", "first", "mean")
 _ADAM = ("beta_1", "beta_2", "epsilon", "global_clipnorm")
 # Other settings of Adam, which must be off.
 _OFF = (
@@ -89,6 +97,14 @@ def _check_kind(number: int, one: Any) -> None:
             raise ValueError(
                 f"Classifier number {number} has the layer `{layer.name}`, "
                 "which cannot be stacked. Train it alone."
+            )
+    for field in dataclasses.fields(one.options):
+        name, value = field.name, getattr(one.options, field.name)
+        is_known = value in _READOUTS if name == "readout" else name in _OPTIONS
+        if not is_known and value != field.default:
+            raise ValueError(
+                f"Classifier number {number} has {name}={value!r}, which "
+                "cannot be stacked. Train it alone."
             )
     if not (one.built and one.compiled):
         raise ValueError(

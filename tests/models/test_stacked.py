@@ -88,7 +88,7 @@ def assert_same(stack, stacked, alone, x, y, each=lambda x, number: x):
     ("name", "arguments"),
     [
         ("gpt2", {}),
-        (
+        pytest.param(
             "bert",
             {
                 "vocabulary_size": 7,
@@ -96,6 +96,12 @@ def assert_same(stack, stacked, alone, x, y, each=lambda x, number: x):
                 "num_output_tokens": 2,
                 "learned_positions": TOKENS,
             },
+            marks=pytest.mark.backend_free,
+        ),
+        pytest.param(
+            "bert",
+            {"vocabulary_size": 7, "input_dim": None},
+            marks=pytest.mark.slow,
         ),
         pytest.param("opt", {"readout": "mean"}, marks=pytest.mark.slow),
         pytest.param("albert", {}, marks=pytest.mark.slow),
@@ -111,11 +117,11 @@ def test_each_trains_as_it_would_alone(name, arguments):
 
 
 def test_each_may_see_batches_of_its_own_and_the_stack_goes_on():
-    stacked, alone = classifiers(), classifiers()
+    stacked, alone = classifiers(RATES[:2]), classifiers(RATES[:2])
     _, y = examples(alone[0])
     generator = np.random.default_rng(1)
-    x = generator.normal(size=(len(y), 3, TOKENS, 4)).astype("float32")
-    y = np.stack([y, y[::-1], 1 + 0 * y], axis=1)
+    x = generator.normal(size=(len(y), 2, TOKENS, 4)).astype("float32")
+    y = np.stack([y, y[::-1]], axis=1)
 
     def each(values, number):
         return values[:, number]
@@ -171,6 +177,7 @@ def test_precision_and_dropout_are_those_of_the_classifiers():
     assert np.isfinite(stack.fit(x, y, **FIT).history["loss"]).all()
 
 
+@pytest.mark.backend_free
 def test_learning_rate_schedules():
     def with_schedules():
         made = classifiers((1e-3, 1e-2))
@@ -180,7 +187,6 @@ def test_learning_rate_schedules():
 
     stacked, alone = with_schedules(), with_schedules()
     x, y = examples(alone[0])
-    StackedClassifiers(stacked)
     history = StackedClassifiers(stacked).fit(x, y, **FIT).history
     for number, one in enumerate(alone):
         loss = one.fit(x, y, **FIT).history["loss"]
@@ -222,6 +228,13 @@ class TestWhatCannotBeStacked:
         (one,) = classifiers(RATES[:1])
         (other,) = classifiers(RATES[:1], readout="mean")
         self.refused("same", one, other)
+
+    def test_an_option_that_a_stack_does_not_heed(self):
+        made = classifiers(RATES[:1], quantize="int8")
+        self.refused("quantize='int8', which cannot be stacked", *made)
+        backbone = FAMILIES["bert"].build(dropout=0.0)
+        one = FPTClassifier(backbone, 3, input_dim=4, readout="pooled")
+        self.refused("readout='pooled', which cannot be stacked", one)
 
     def test_another_optimizer_or_loss(self):
         one, other = classifiers(RATES[:2])
