@@ -357,9 +357,7 @@ class FPTModel(keras.Model):
             embeddings = self.input_dropout_layer(embeddings, training=training)
         is_checked = mask is None or data_gate.is_checked(mask)
         if upstream is not None or not is_checked:
-            given = ops.repeat(
-                given, self.front.num_series(self.input_dim), axis=0
-            )
+            given = self.front.for_each_series(given, self.input_dim)
             embeddings = upstream_mask.nan_where_wrong(
                 embeddings, given, self.num_output_tokens
             )

@@ -51,6 +51,21 @@ class SeriesFront:
         """How many series of its own an example becomes."""
         return (dim or 1) if self.separates_channels else 1
 
+    def for_each_series(self, mask: Any, dim: int | None) -> Any:
+        """The mask of each series of the examples.
+
+        Args:
+            mask: int tensor `(batch, steps)`.
+            dim: int, the width of the tokens that the model receives.
+
+        Returns:
+            int tensor `(series, steps)`.
+        """
+        length = ops.shape(mask)[1]
+        # Not `repeat`, which PyTorch does not export to ONNX correctly.
+        tiled = ops.tile(mask[:, None], (1, self.num_series(dim), 1))
+        return ops.reshape(tiled, (-1, length))
+
     def num_joined(self, length: int | None, dim: int | None) -> int:
         """How many hidden states the output layer reads as one vector.
 
@@ -98,7 +113,7 @@ class SeriesFront:
             _, length, dim = ops.shape(steps)
             steps = ops.transpose(steps, (0, 2, 1))
             steps = ops.reshape(steps, (-1, length, 1))
-            mask = None if mask is None else ops.repeat(mask, dim, axis=0)
+            mask = None if mask is None else self.for_each_series(mask, dim)
         statistics = []
         if self.norm is not None:
             steps, mean, scale = self.norm(steps, mask)
