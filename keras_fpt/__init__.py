@@ -24,5 +24,4 @@ def _is_command_line() -> bool:
 # `keras.saving.load_model` finds them. Only the command line does without:
 # Keras takes seconds to import, and its help needs none of it.
 if not _is_command_line():
-    import keras_fpt.models.fpt_classifier
-    import keras_fpt.models.fpt_regressor  # noqa: F401
+    import keras_fpt.models.heads  # noqa: F401

@@ -11,6 +11,7 @@ from . import studies as studies
 from . import tasks as tasks
 from .models import AdapterSet as AdapterSet
 from .models import FPTClassifier as FPTClassifier
+from .models import FPTMultiLabelClassifier as FPTMultiLabelClassifier
 from .models import FPTRegressor as FPTRegressor
 
 __version__: str

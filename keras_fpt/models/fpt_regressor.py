@@ -244,7 +244,9 @@ class FPTRegressor(FPTModel):
     def _as_rows(self, y: Any) -> Any:
         return ops.reshape(y, (-1, self.num_targets))
 
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """`keras.Model.fit`, which first checks the data and adapts to it.
 
         Raises:
@@ -258,7 +260,7 @@ class FPTRegressor(FPTModel):
             )
         if self.compiled and not self.target_layer.is_adapted:
             self._adapt_to(x, y, kwargs.get("validation_split", 0.0))
-        return data_gate.fit(self, x, y, **kwargs)
+        return data_gate.fit(self, x, y, *args, **kwargs)
 
     def _adapt_to(self, x: Any, y: Any, validation_split: float) -> None:
         """Takes the statistics of the data that a first `fit` receives."""

@@ -28,7 +28,9 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         return
     labels = arrays.as_array(y, "labels")
     if rule.kind == "targets":
-        _check_targets(expected, labels, rows)
+        check_targets(labels, expected.num_classes, rule.size)
+        _check_rows(labels, "labels", rows)
+        _check_range(rule, labels)
         return
     if labels.dtype.kind not in "biuf" and "float" not in labels.dtype.name:
         raise ValueError(
@@ -53,7 +55,7 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
     if rule.kind == "unknown":
         return
     if rule.kind == "targets":
-        _check_target_shape(expected.num_classes, shape)
+        _check_target_shape(expected.num_classes, shape, rule.size)
         return
     answers, classes = expected.num_answers, expected.num_classes
     per_example = () if answers == 1 else (answers,)
@@ -86,12 +88,15 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
         )
 
 
-def check_targets(labels: Any, num_targets: int) -> np.ndarray:
-    """Checks the numbers that a regression is to predict.
+def check_targets(
+    labels: Any, num_targets: int, size: str = "num_targets"
+) -> np.ndarray:
+    """Checks labels that are several numbers for each example.
 
     Args:
         labels: array `(n, num_targets)`, or `(n,)` for one target.
         num_targets: int.
+        size: string, the model's argument that it is.
 
     Returns:
         Float64 array `(n, num_targets)`.
@@ -100,7 +105,7 @@ def check_targets(labels: Any, num_targets: int) -> np.ndarray:
         ValueError: they are not finite numbers of that shape.
     """
     array = arrays.as_numbers(labels, "labels")
-    _check_target_shape(num_targets, array.shape)
+    _check_target_shape(num_targets, array.shape, size)
     array = array.astype("float64")
     _check_finite(array, "labels")
     if (np.abs(array) > _LARGEST).any():
@@ -112,12 +117,7 @@ def check_targets(labels: Any, num_targets: int) -> np.ndarray:
     return array.reshape(len(array), num_targets)
 
 
-def _check_targets(expected: Any, labels: Any, rows: int) -> None:
-    check_targets(labels, expected.num_classes)
-    _check_rows(labels, "labels", rows)
-
-
-def _check_target_shape(num_targets: int, shape: Any) -> None:
+def _check_target_shape(num_targets: int, shape: Any, size: str) -> None:
     sizes = tuple(shape[1:])
     allowed = [(num_targets,)] + [()] * (num_targets == 1)
     if not len(shape) or not any(_fits(sizes, other) for other in allowed):
@@ -125,7 +125,7 @@ def _check_target_shape(num_targets: int, shape: Any) -> None:
         raise ValueError(
             f"Expected labels of {num_targets} number(s) per example, of shape "
             f"{words}, but received shape {tuple(shape)}. The model was built "
-            f"with num_targets={num_targets}."
+            f"with {size}={num_targets}."
         )
 
 
@@ -221,6 +221,10 @@ def _check_classes(expected: Any, rule: LabelRule, labels: np.ndarray) -> None:
 
 def _check_numbers(rule: LabelRule, labels: np.ndarray) -> None:
     _check_finite(labels, "labels")
+    _check_range(rule, labels)
+
+
+def _check_range(rule: LabelRule, labels: np.ndarray) -> None:
     if rule.is_probability:
         wrong = (labels < 0) | (labels > 1)
         if wrong.any():

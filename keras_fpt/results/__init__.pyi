@@ -6,6 +6,8 @@ from .arm_results import floors as floors
 from .baselines import Baseline as Baseline
 from .conclusion import conclude as conclude
 from .not_run import NotRun as NotRun
+from .regressions import of_regressions as of_regressions
+from .regressions import summarize_regressions as summarize_regressions
 from .run_labels import describe as describe
 from .run_table import finished_final as finished_final
 from .run_table import load_runs as load_runs

@@ -19,7 +19,7 @@ from keras_fpt.runs import arms
 INDEX = ["task", "arm", "settings"]
 
 
-def summarize(runs: Any) -> Any:
+def summarize(runs: Any, is_required: bool = True) -> Any:
     """One row per arm of each task and its settings, over final runs.
 
     Final runs are those that read the test split: at the arm's best settings,
@@ -27,6 +27,8 @@ def summarize(runs: Any) -> Any:
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`.
+        is_required: bool, whether it is an error if no run is final;
+            otherwise the table is empty.
 
     Returns:
         `pandas.DataFrame` indexed by task, arm and settings, see `load_runs`:
@@ -52,7 +54,7 @@ def summarize(runs: Any) -> Any:
     import pandas as pd
 
     final = runs[runs["final"]]
-    if final.empty:
+    if final.empty and is_required:
         raise ValueError("None of the runs has read the test split.")
     tasks, order = list(final["task"].unique()), list(arms.ARMS)
     rows, index = [], []
@@ -65,7 +67,12 @@ def summarize(runs: Any) -> Any:
         )
         rows += [_row(result, threshold) for result in found]
         index += [(task, result.arm, result.settings) for result in found]
-    return pd.DataFrame(rows, pd.MultiIndex.from_tuples(index, names=INDEX))
+    multi_index = (
+        pd.MultiIndex.from_tuples(index, names=INDEX)
+        if index
+        else pd.MultiIndex.from_arrays([[]] * len(INDEX), names=INDEX)
+    )
+    return pd.DataFrame(rows, multi_index)
 
 
 def _threshold(final: Any) -> float:

@@ -73,6 +73,8 @@ def test_an_adapter_holds_the_statistics_of_the_targets(tmp_path):
     adapters.load("numbers", tmp_path / "adapter.safetensors")
     found = adapters.activate("numbers").predict(X, verbose=0)
     np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="for inference"):
+        adapters.activate("numbers").adapt(Y)
     classifier = FPTClassifier(model.backbone, input_dim=2)
     with pytest.raises(ValueError, match="for a regressor, but this model is"):
         classifier.load_adapter(tmp_path / "adapter.safetensors")
