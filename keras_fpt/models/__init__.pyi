@@ -7,6 +7,7 @@ from .fpt_multi_label_classifier import (
     FPTMultiLabelClassifier as FPTMultiLabelClassifier,
 )
 from .fpt_regressor import FPTRegressor as FPTRegressor
+from .fpt_token_classifier import FPTTokenClassifier as FPTTokenClassifier
 from .heads import HEADS as HEADS
 from .lstm_backbone import LSTMBackbone as LSTMBackbone
 from .options import ModelOptions as ModelOptions

@@ -40,6 +40,9 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         )
     check_label_shape(expected, rule, labels.shape)
     _check_rows(labels, "labels", rows)
+    if rule.kind == "per_token":
+        _check_classes(expected, rule, labels)
+        return
     if is_classes(expected, rule, labels.shape):
         _check_classes(expected, rule, labels)
     else:
@@ -56,6 +59,13 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
         return
     if rule.kind == "targets":
         _check_target_shape(expected.num_classes, shape, rule.size)
+        return
+    if rule.kind == "per_token":
+        if len(shape) != 2:
+            raise ValueError(
+                "Expected a label for each token, of shape (batch, tokens), "
+                f"but received shape {tuple(shape)}."
+            )
         return
     answers, classes = expected.num_answers, expected.num_classes
     per_example = () if answers == 1 else (answers,)
@@ -85,6 +95,24 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
             f"{tuple(shape)}. For integer labels, compile the model with "
             "keras.losses.SparseCategoricalCrossentropy(from_logits=True), or "
             "convert them with keras.utils.to_categorical."
+        )
+
+
+def check_num_tokens(y: Any, tokens: int) -> None:
+    """Checks that there is a label for each token, also for padding.
+
+    Args:
+        y: array of labels, of two axes.
+        tokens: int, how many tokens an example has.
+
+    Raises:
+        ValueError: there are more, or fewer.
+    """
+    if y.shape[1] != tokens:
+        raise ValueError(
+            f"Expected a label for each of {tokens} tokens but received "
+            f"{y.shape[1]}. Padding may have any label, and -1 leaves a token "
+            "out."
         )
 
 

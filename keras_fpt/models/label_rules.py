@@ -48,6 +48,7 @@ class LabelRule:
         kind: string. `"classes"`: integers that name classes. `"numbers"`:
             numbers of the logits' shape. `"by_shape"`: either, according to
             the shape. `"targets"`: several numbers for each example.
+            `"per_token"`: integers that name the class of each token.
             `"unknown"`: not known.
         loss: string, the name of the loss, for errors.
         ignore_class: int, a label outside the classes that the loss leaves
