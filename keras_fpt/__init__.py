@@ -26,5 +26,4 @@ def _is_command_line() -> bool:
 # Keras takes seconds to import, and its help needs none of it.
 if not _is_command_line():
     with tensorflow_start_messages.hidden():
-        import keras_fpt.models.fpt_classifier
-        import keras_fpt.models.fpt_regressor  # noqa: F401
+        import keras_fpt.models.heads  # noqa: F401

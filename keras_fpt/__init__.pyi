@@ -12,6 +12,8 @@ from . import studies as studies
 from . import tasks as tasks
 from .models import AdapterSet as AdapterSet
 from .models import FPTClassifier as FPTClassifier
+from .models import FPTMultiLabelClassifier as FPTMultiLabelClassifier
 from .models import FPTRegressor as FPTRegressor
+from .models import FPTTokenClassifier as FPTTokenClassifier
 
 __version__: str

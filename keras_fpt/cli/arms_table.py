@@ -41,6 +41,30 @@ def print_arms(summary: Any) -> None:
     )
 
 
+def print_regressions(table: Any) -> None:
+    """Prints `keras_fpt.results.summarize_regressions`, if it has any row."""
+    if table.empty:
+        return
+    shown = Table(title="Regressions, errors in the unit of the labels")
+    shown.add_column("task")
+    shown.add_column("arm")
+    titles = ("rate", "runs", "test RMSE", "RMSE of the mean", "test R2")
+    for title in titles:
+        shown.add_column(title, justify="right")
+    for _, row in table.iterrows():
+        settings = f"\n{row['settings']}" if row["settings"] else ""
+        shown.add_row(
+            cell(row["task"]),
+            cell(row["arm"] + settings),
+            _format(row["learning_rate"], "g"),
+            str(row["n"]),
+            _format(row["test_rmse"], ".4g"),
+            _format(row["test_floor_rmse"], ".4g"),
+            _format(row["test_r2"], ".4f"),
+        )
+    console.print(shown)
+
+
 def _mean(row: Any, name: str) -> str:
     half = _format(100 * row[f"{name}_interval"], ".2f")
     return _format(row[name], ".2%") + (f" ± {half}" if half else "")

@@ -3,7 +3,12 @@ from .adapter_set import AdapterSet as AdapterSet
 from .attention_backbone import AttentionBackbone as AttentionBackbone
 from .fpt_classifier import FPTClassifier as FPTClassifier
 from .fpt_model import FPTModel as FPTModel
+from .fpt_multi_label_classifier import (
+    FPTMultiLabelClassifier as FPTMultiLabelClassifier,
+)
 from .fpt_regressor import FPTRegressor as FPTRegressor
+from .fpt_token_classifier import FPTTokenClassifier as FPTTokenClassifier
+from .heads import HEADS as HEADS
 from .lstm_backbone import LSTMBackbone as LSTMBackbone
 from .options import ModelOptions as ModelOptions
 from .paper_recipe import default_dropout as default_dropout

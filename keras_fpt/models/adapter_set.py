@@ -11,12 +11,10 @@ from keras import ops
 from keras_fpt import freezing
 from keras_fpt.compat import jax_lost_state
 from keras_fpt.models import adapters, model_settings, quantization, rebuilding
-from keras_fpt.models.fpt_classifier import FPTClassifier
 from keras_fpt.models.fpt_model import FPTModel
-from keras_fpt.models.fpt_regressor import FPTRegressor
+from keras_fpt.models.heads import HEADS
 from keras_fpt.presets import Preset
 
-_CLASSES = {cls.head: cls for cls in (FPTClassifier, FPTRegressor)}
 # The methods of a model that read the backbone's weights.
 _COMPUTING = (
     *("call", "predict", "predict_on_batch", "evaluate", "test_on_batch"),
@@ -25,7 +23,10 @@ _COMPUTING = (
     *("attention_scores", "frozen_features"),
 )
 # Those that would change what the adapters share.
-_CHANGING = ("fit", "train_on_batch", "load_adapter", "set_policy", "quantize")
+_CHANGING = (
+    *("fit", "train_on_batch", "load_adapter", "set_policy", "quantize"),
+    "adapt",
+)
 
 
 class AdapterSet:
@@ -155,7 +156,7 @@ class AdapterSet:
             # A refused adapter must not leave the set's backbone quantized.
             backbone = rebuilding.copy_of(backbone)
         rebuilding.release(backbone)  # The adapters take turns with it.
-        cls = _CLASSES[model_settings.head_of(header, path)]
+        cls: Any = HEADS[model_settings.head_of(header, path)]
         return cls(backbone, **{**settings, "policy": policy}), backbone
 
     def activate(self, name: str) -> FPTModel:
@@ -190,7 +191,8 @@ class AdapterSet:
         for name in _COMPUTING:
             setattr(model, name, self._guarded(model, getattr(model, name)))
         for name in _CHANGING:
-            setattr(model, name, _refuse)
+            if hasattr(model, name):
+                setattr(model, name, _refuse)
 
     def _guarded(self, model: FPTModel, method: Callable) -> Callable:
         @functools.wraps(method)

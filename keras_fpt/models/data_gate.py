@@ -152,6 +152,7 @@ def fit(
             read: for arrays before the first step, otherwise with a batch.
     """
     gate = _Gate(model, with_labels=True)
+    check_class_weight(model, class_weight)
     spread = None
     if class_weight is not None and model.num_answers > 1:
         # Keras would take the answers of an example for its classes.
@@ -271,6 +272,7 @@ def train_on_batch(
 ) -> Any:
     """`keras.Model.train_on_batch`, which first checks the batch."""
     gate = _Gate(model, with_labels=True)
+    check_class_weight(model, class_weight)
     spread = None
     if class_weight is not None and model.num_answers > 1:
         spread, class_weight = class_weight, None
@@ -342,6 +344,16 @@ def check_upstream_mask(model: Any, mask: Any) -> None:
         raise ValueError(
             f"Expected at least {model.num_output_tokens} tokens that are not "
             f"masked, which example {np.argmax(too_few)} does not have."
+        )
+
+
+def check_class_weight(model: Any, class_weight: Any) -> None:
+    """Refuses weights of classes where Keras would misread the labels."""
+    if class_weight is not None and not model.takes_class_weight:
+        raise ValueError(
+            "class_weight is for the labels of an FPTClassifier, not for those "
+            f"of an {type(model).__name__}. Give a sample_weight for each "
+            "example."
         )
 
 

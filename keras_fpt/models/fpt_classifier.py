@@ -89,6 +89,7 @@ class FPTClassifier(FPTModel):
     """
 
     head = model_settings.TaskShape.head
+    takes_class_weight = True
     # Of the task's shape.
     num_classes: int
     labels_per_token: int

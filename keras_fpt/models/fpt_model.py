@@ -87,6 +87,7 @@ class FPTModel(keras.Model):
     # the number of a class.
     num_answers: Any
     label_size: Any
+    takes_class_weight = False
 
     # Read from `options`, which `set_policy` replaces.
     policy = _option("policy")

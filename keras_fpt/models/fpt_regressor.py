@@ -244,21 +244,22 @@ class FPTRegressor(FPTModel):
     def _as_rows(self, y: Any) -> Any:
         return ops.reshape(y, (-1, self.num_targets))
 
-    def fit(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
         """`keras.Model.fit`, which first checks the data and adapts to it.
 
         Raises:
             ValueError: shapes, labels or weights that do not fit the model,
-                numbers that are NaN or infinite, or weights of classes.
+                numbers that are NaN or infinite, or weights of classes; or the
+                statistics of the targets are not known, and the data can be
+                read only once.
         """
-        if kwargs.get("class_weight") is not None:
-            raise ValueError(
-                "class_weight is for classes, and a regression has none. Give "
-                "a sample_weight for each example."
-            )
+        # Before statistics of data that is then refused.
+        data_gate.check_class_weight(self, kwargs.get("class_weight"))
         if self.compiled and not self.target_layer.is_adapted:
             self._adapt_to(x, y, kwargs.get("validation_split", 0.0))
-        return data_gate.fit(self, x, y, **kwargs)
+        return data_gate.fit(self, x, y, *args, **kwargs)
 
     def _adapt_to(self, x: Any, y: Any, validation_split: float) -> None:
         """Takes the statistics of the data that a first `fit` receives."""
@@ -275,17 +276,6 @@ class FPTRegressor(FPTModel):
             y = y[:rows]
         if y is not None:
             self.adapt(y)
-
-    def feature_head(self) -> keras.Model:
-        """Not for a regression, whose loss is that of standardized numbers.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "Features can be cached only for classes. Train the FPTRegressor "
-            "itself with policy='output_only'."
-        )
 
 
 def _first_targets(source: Any) -> np.ndarray | None:

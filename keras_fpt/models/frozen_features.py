@@ -20,6 +20,12 @@ def check_constant(model: Any) -> None:
         ValueError: the output layer is not the only one that trains, or the
             backbone or the input has dropout.
     """
+    if model.head != "classifier":
+        raise ValueError(
+            "Features can be cached only for an FPTClassifier, and this is an "
+            f"{type(model).__name__}. Train the model itself with "
+            "policy='output_only'."
+        )
     output = {
         id(variable) for variable in freezing.parameter_groups(model)["output"]
     }

@@ -190,6 +190,8 @@ def check_batch(
         return
     if y is not None:
         label_checks.check_labels(expected, rule, y, len(tokens))
+        if rule.kind == "per_token":
+            label_checks.check_num_tokens(y, tokens.shape[1])
     elif expected.needs_labels:
         raise ValueError("Expected labels, y, but received none.")
     if sample_weight is not None:

@@ -28,7 +28,9 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         return
     labels = arrays.as_array(y, "labels")
     if rule.kind == "targets":
-        _check_targets(expected, labels, rows)
+        check_targets(labels, expected.num_classes, rule.size)
+        _check_rows(labels, "labels", rows)
+        _check_range(rule, labels)
         return
     if labels.dtype.kind not in "biuf" and "float" not in labels.dtype.name:
         raise ValueError(
@@ -38,6 +40,9 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         )
     check_label_shape(expected, rule, labels.shape)
     _check_rows(labels, "labels", rows)
+    if rule.kind == "per_token":
+        _check_classes(expected, rule, labels)
+        return
     if is_classes(expected, rule, labels.shape):
         _check_classes(expected, rule, labels)
     else:
@@ -53,7 +58,14 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
     if rule.kind == "unknown":
         return
     if rule.kind == "targets":
-        _check_target_shape(expected.num_classes, shape)
+        _check_target_shape(expected.num_classes, shape, rule.size)
+        return
+    if rule.kind == "per_token":
+        if len(shape) != 2:
+            raise ValueError(
+                "Expected a label for each token, of shape (batch, tokens), "
+                f"but received shape {tuple(shape)}."
+            )
         return
     answers, classes = expected.num_answers, expected.num_classes
     per_example = () if answers == 1 else (answers,)
@@ -86,12 +98,33 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
         )
 
 
-def check_targets(labels: Any, num_targets: int) -> np.ndarray:
-    """Checks the numbers that a regression is to predict.
+def check_num_tokens(y: Any, tokens: int) -> None:
+    """Checks that there is a label for each token, also for padding.
+
+    Args:
+        y: array of labels, of two axes.
+        tokens: int, how many tokens an example has.
+
+    Raises:
+        ValueError: there are more, or fewer.
+    """
+    if y.shape[1] != tokens:
+        raise ValueError(
+            f"Expected a label for each of {tokens} tokens but received "
+            f"{y.shape[1]}. Padding may have any label, and -1 leaves a token "
+            "out."
+        )
+
+
+def check_targets(
+    labels: Any, num_targets: int, size: str = "num_targets"
+) -> np.ndarray:
+    """Checks labels that are several numbers for each example.
 
     Args:
         labels: array `(n, num_targets)`, or `(n,)` for one target.
         num_targets: int.
+        size: string, the model's argument that it is.
 
     Returns:
         Float64 array `(n, num_targets)`.
@@ -100,7 +133,7 @@ def check_targets(labels: Any, num_targets: int) -> np.ndarray:
         ValueError: they are not finite numbers of that shape.
     """
     array = arrays.as_numbers(labels, "labels")
-    _check_target_shape(num_targets, array.shape)
+    _check_target_shape(num_targets, array.shape, size)
     array = array.astype("float64")
     _check_finite(array, "labels")
     if (np.abs(array) > _LARGEST).any():
@@ -112,12 +145,7 @@ def check_targets(labels: Any, num_targets: int) -> np.ndarray:
     return array.reshape(len(array), num_targets)
 
 
-def _check_targets(expected: Any, labels: Any, rows: int) -> None:
-    check_targets(labels, expected.num_classes)
-    _check_rows(labels, "labels", rows)
-
-
-def _check_target_shape(num_targets: int, shape: Any) -> None:
+def _check_target_shape(num_targets: int, shape: Any, size: str) -> None:
     sizes = tuple(shape[1:])
     allowed = [(num_targets,)] + [()] * (num_targets == 1)
     if not len(shape) or not any(_fits(sizes, other) for other in allowed):
@@ -125,7 +153,7 @@ def _check_target_shape(num_targets: int, shape: Any) -> None:
         raise ValueError(
             f"Expected labels of {num_targets} number(s) per example, of shape "
             f"{words}, but received shape {tuple(shape)}. The model was built "
-            f"with num_targets={num_targets}."
+            f"with {size}={num_targets}."
         )
 
 
@@ -221,6 +249,10 @@ def _check_classes(expected: Any, rule: LabelRule, labels: np.ndarray) -> None:
 
 def _check_numbers(rule: LabelRule, labels: np.ndarray) -> None:
     _check_finite(labels, "labels")
+    _check_range(rule, labels)
+
+
+def _check_range(rule: LabelRule, labels: np.ndarray) -> None:
     if rule.is_probability:
         wrong = (labels < 0) | (labels > 1)
         if wrong.any():

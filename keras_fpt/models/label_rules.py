@@ -47,18 +47,22 @@ class LabelRule:
     Args:
         kind: string. `"classes"`: integers that name classes. `"numbers"`:
             numbers of the logits' shape. `"by_shape"`: either, according to
-            the shape. `"targets"`: the numbers that a regression predicts.
+            the shape. `"targets"`: several numbers for each example.
+            `"per_token"`: integers that name the class of each token.
             `"unknown"`: not known.
         loss: string, the name of the loss, for errors.
         ignore_class: int, a label outside the classes that the loss leaves
             out, or `None`.
         is_probability: bool, whether numbers must be from 0 to 1.
+        size: string, the model's argument that says how many numbers a label
+            of the kind `"targets"` has.
     """
 
     kind: str = "unknown"
     loss: str = "loss"
     ignore_class: int | None = None
     is_probability: bool = False
+    size: str = "num_targets"
 
 
 def rule_of(model: Any) -> LabelRule:

@@ -128,6 +128,84 @@ class RegressionShape:
         return sizes["num_targets"] * len(sizes["quantiles"] or (0.5,))
 
 
+@dataclasses.dataclass(frozen=True)
+class MultiLabelShape:
+    """What an `FPTMultiLabelClassifier` must know about its task.
+
+    Args:
+        num_labels: int, the number of labels that an example may have.
+        input_dim, vocabulary_size: as of `TaskShape`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    head: ClassVar[str] = "multi_label"
+    num_output_tokens: ClassVar[int] = 1
+
+    num_labels: int
+    input_dim: int | None = None
+    vocabulary_size: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_integers(
+            1,
+            num_labels=self.num_labels,
+            input_dim=self.input_dim,
+            vocabulary_size=self.vocabulary_size,
+        )
+        _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
+
+    @property
+    def units(self) -> int:
+        """How many numbers the output layer gives."""
+        return self.num_labels
+
+    @staticmethod
+    def units_of(sizes: Mapping[str, Any]) -> int:
+        """The `units` of sizes that may not be possible."""
+        return sizes["num_labels"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenShape:
+    """What an `FPTTokenClassifier` must know about its task.
+
+    Args:
+        num_classes: int, the number of classes of a token.
+        input_dim, vocabulary_size: as of `TaskShape`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    head: ClassVar[str] = "token_classifier"
+    num_output_tokens: ClassVar[int] = 1
+
+    num_classes: int = 2
+    input_dim: int | None = None
+    vocabulary_size: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_integers(2, num_classes=self.num_classes)
+        _require_integers(
+            1,
+            input_dim=self.input_dim,
+            vocabulary_size=self.vocabulary_size,
+        )
+        _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
+
+    @property
+    def units(self) -> int:
+        """How many numbers the output layer gives."""
+        return self.num_classes
+
+    @staticmethod
+    def units_of(sizes: Mapping[str, Any]) -> int:
+        """The `units` of sizes that may not be possible."""
+        return sizes["num_classes"]
+
+
 def _require_one_kind_of_tokens(
     input_dim: int | None, vocabulary_size: int | None
 ) -> None:
@@ -238,7 +316,8 @@ def check_series_options(chosen: ModelOptions, shape: Any) -> None:
 _STORED = options.names(ModelOptions, stored=True)
 # By the name that files give the kind of model.
 SHAPES: dict[str, Any] = {
-    shape.head: shape for shape in (TaskShape, RegressionShape)
+    shape.head: shape
+    for shape in (TaskShape, RegressionShape, MultiLabelShape, TokenShape)
 }
 
 

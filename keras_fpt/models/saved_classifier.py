@@ -42,8 +42,8 @@ def from_preset(
     arguments = {} if task is None else task.model_arguments()
     if task is not None and task.head != cls.head:
         raise ValueError(
-            f"The task '{task.name}' is for a {task.head}, and "
-            f"{cls.__name__} is a {cls.head}. Use keras_fpt."
+            f"The task '{task.name}' is for a {task.head}, which "
+            f"{cls.__name__} is not. Use keras_fpt."
             f"FPT{task.head.capitalize()}.from_preset."
         )
     if task is not None or not has_head:

@@ -79,18 +79,6 @@ def _check_kind(number: int, one: Any) -> None:
             "Expected classifiers of the class FPTClassifier, but number "
             f"{number} is a {type(one).__name__}. Train it alone."
         )
-    front = one.front
-    if (
-        front.patches is not None
-        or front.norm is not None
-        or front.separates_channels
-        or front.joins_tokens
-    ):
-        raise ValueError(
-            f"Classifier number {number} has patches, normalizes its series, "
-            "separates channels or reads all tokens, which cannot be stacked. "
-            "Train it alone."
-        )
     known = {id(getattr(one, name)) for name in _LAYERS}
     for layer in one.layers:
         if id(layer) not in known:

@@ -21,8 +21,10 @@ from keras_fpt.results import (
     conclude,
     load_runs,
     not_run,
+    of_regressions,
     run_folders,
     summarize,
+    summarize_regressions,
 )
 from keras_fpt.runs import arms
 
@@ -78,7 +80,8 @@ def write_report(
             may be replaced.
 
     Returns:
-        `pandas.DataFrame`, the table of arms.
+        `pandas.DataFrame`, the table of arms, without those of regressions,
+        which the page shows in a table of their own.
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
@@ -93,8 +96,11 @@ def write_report(
     table_files = {} if tables is None else _table_files(tables, output)
     for file in (html, *table_files.values()):
         file.check()
-    runs, fitted = load_runs(*folders), baselines.read(*folders)
-    table = arms_table.with_floors(summarize(runs), runs)
+    found, fitted = load_runs(*folders), baselines.read(*folders)
+    runs = found[~of_regressions(found)]
+    numbers = summarize_regressions(found)
+    table = summarize(runs, is_required=numbers.empty)
+    table = arms_table.with_floors(table, runs)
     table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
     judged = claims(runs)
@@ -120,15 +126,16 @@ def write_report(
         file.check()
     page = template.render(
         title=title,
-        counts=runs["status"].value_counts().to_dict(),
+        counts=found["status"].value_counts().to_dict(),
         tasks=sections,
         pictures={
             caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
             for caption, file in (pictures or {}).items()
         },
         not_run=not_run.read(*folders),
-        runs=_run_rows(runs),
+        runs=_run_rows(found),
         repeats=repeats,
+        regressions=numbers.to_dict("records"),
     )
     html.write(page)
     if table_files:
@@ -361,4 +368,5 @@ def _run_rows(runs: Any) -> list[dict[str, Any]]:
     names = ["folder", "task", "arm", "settings", "learning_rate", "seed"]
     names += ["steps", "backend", "status"]
     names += ["validation_accuracy", "test_accuracy"]
+    names += ["validation_rmse", "test_rmse"]
     return runs.reindex(columns=names).to_dict("records")

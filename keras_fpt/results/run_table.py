@@ -28,6 +28,9 @@ MEASURED = (
 )
 
 
+_MEASURED = ("_accuracy", "_loss", "_rmse", "_mae", "_r2")
+
+
 def load_runs(*folders: Path) -> Any:
     """The runs in some folders, and in folders within them.
 
@@ -103,7 +106,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         # Its columns above stay as they are, whatever the file says.
         known = {name: row[name] for name in ("folder", "group")}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
-        final = "test_accuracy" in metrics
+        final = run_folder.is_tested(metrics)
         if final or row["status"] != "diverged":  # On the test split alone.
             known |= {"status": "finished", "final": final}
         else:
@@ -153,7 +156,7 @@ def _read_metrics(
         {name: metrics.get(name, settings[name]) for name in names}, where
     )
     for name, value in metrics.items():
-        is_measured = name in MEASURED or name.endswith(("_accuracy", "_loss"))
+        is_measured = name in MEASURED or name.endswith(_MEASURED)
         if name == "steps_to_accuracy":  # A dict.
             continue
         is_number = isinstance(value, int | float) and value is not True

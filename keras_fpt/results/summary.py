@@ -20,7 +20,7 @@ from keras_fpt.runs import arms
 INDEX = ["task", "arm", "settings"]
 
 
-def summarize(runs: Any) -> Any:
+def summarize(runs: Any, is_required: bool = True) -> Any:
     """One row per arm of each task and its settings, over final runs.
 
     Final runs are those that read the test split: at the arm's best settings,
@@ -28,6 +28,8 @@ def summarize(runs: Any) -> Any:
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`.
+        is_required: bool, whether it is an error if no run is final;
+            otherwise the table is empty.
 
     Returns:
         `pandas.DataFrame` indexed by task, arm and settings, see `load_runs`:
@@ -53,14 +55,16 @@ def summarize(runs: Any) -> Any:
     import pandas as pd
 
     final = runs[runs["final"]]
-    if final.empty:
+    if final.empty and is_required:
         raise ValueError("None of the runs has read the test split.")
-    return pd.concat(
-        [
-            table_of(arm_results(runs[runs["task"] == task]), task)
-            for task in final["task"].unique()
-        ]
-    )
+    tables = [
+        table_of(arm_results(runs[runs["task"] == task]), task)
+        for task in final["task"].unique()
+    ]
+    if not tables:
+        index = pd.MultiIndex.from_arrays([[]] * len(INDEX), names=INDEX)
+        return pd.DataFrame(index=index)
+    return pd.concat(tables)
 
 
 def table_of(results: Sequence[ArmResult], task: str) -> Any:

@@ -6,16 +6,13 @@ from typing import Any
 import keras
 
 from keras_fpt.models import (
-    FPTClassifier,
+    HEADS,
     FPTModel,
-    FPTRegressor,
     default_dropout,
     paper_optimizer,
 )
 from keras_fpt.runs import lengths, patching
 from keras_fpt.runs.resolved import ResolvedRun
-
-_CLASSES = {cls.head: cls for cls in (FPTClassifier, FPTRegressor)}
 
 
 def make_backbone(run: ResolvedRun) -> Any:
@@ -59,7 +56,8 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
         options = dataclasses.replace(options, learned_positions=length)
     arguments = dataclasses.asdict(options)
     del arguments["dtype"]  # The backbone has it.
-    model = _CLASSES[task.head](
+    make: Any = HEADS[task.head]
+    model = make(
         backbone, **(task.model_arguments() | arguments), compile=False
     )
     limit = model.max_sequence_length

@@ -73,6 +73,8 @@ def test_an_adapter_holds_the_statistics_of_the_targets(tmp_path):
     adapters.load("numbers", tmp_path / "adapter.safetensors")
     found = adapters.activate("numbers").predict(X, verbose=0)
     np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ValueError, match="for inference"):
+        adapters.activate("numbers").adapt(Y)
     classifier = FPTClassifier(model.backbone, input_dim=2)
     with pytest.raises(ValueError, match="for a regressor, but this model is"):
         classifier.load_adapter(tmp_path / "adapter.safetensors")
@@ -183,7 +185,7 @@ def test_what_a_regression_does_not_have_is_refused():
     model = make_model(policy="output_only")
     with pytest.raises(ValueError, match="sample_weight for each example"):
         model.fit(X, Y, class_weight={0: 2.0})
-    with pytest.raises(ValueError, match="only for classes"):
+    with pytest.raises(ValueError, match="Features can be cached only"):
         model.feature_head()
     with pytest.raises(ValueError, match=r"model.adapt\(y\)"):
         model.fit(batch for batch in [(X, Y)])

@@ -258,7 +258,7 @@ class TestWhatCannotBeStacked:
     )
     def test_a_front_end_for_series(self, option):
         made = classifiers(RATES[:1], **option)
-        self.refused("Classifier number 0 has patches", *made)
+        self.refused("number 0 has .*which cannot be stacked", *made)
 
     def test_a_subclass(self):
         class Own(FPTClassifier):

@@ -90,7 +90,7 @@ def encode(
     if class_names is not None:
         raise ValueError("A regression has no classes: leave out class_names.")
     targets = as_targets(labels, where, missing)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if fraction is not None:
         notes = (
             f"a regression, since most labels are fractions such as {fraction} "

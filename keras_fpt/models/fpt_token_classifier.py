@@ -1,0 +1,212 @@
+"""The frozen pretrained transformer with an answer for each token."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fpt.compat import keras_internals
+from keras_fpt.models import (
+    input_checks,
+    label_rules,
+    model_settings,
+    paper_recipe,
+)
+from keras_fpt.models.fpt_model import FPTModel
+
+# The label of tokens that are left out.
+IGNORED = -1
+
+
+@keras.saving.register_keras_serializable(package="keras_fpt")
+class FPTTokenClassifier(FPTModel):
+    """A language model's frozen blocks that give each token a class.
+
+    It is built like `keras_fpt.FPTClassifier`, but every token has a label, as
+    in the segmentation of a time series. Padding, and tokens whose label is
+    -1, count neither for the loss nor for accuracy.
+
+    In a causal backbone, such as GPT-2, the answer to a token follows from it
+    and from those before it alone.
+
+    Args:
+        backbone: a KerasHub text backbone.
+        num_classes: int, the number of classes of a token.
+        input_dim, vocabulary_size, policy, dropout: as of
+            `keras_fpt.FPTClassifier`.
+        compile: bool, whether to compile the model; see `compile`.
+        **kwargs: the other options of `keras_fpt.models.ModelOptions` but
+            `readout`, and arguments of `keras.Model`.
+
+    Call arguments:
+        x: as of `keras_fpt.FPTClassifier`, without the masks of layers
+            upstream.
+
+    Returns:
+        Logits of shape `(batch, tokens, num_classes)`; those of padding mean
+        nothing.
+
+    Raises:
+        ValueError: an argument or a batch does not fit the model.
+
+    Example:
+
+    ```python
+    model = keras_fpt.FPTTokenClassifier.from_preset(
+        "gpt2_tiny_en", num_classes=2
+    )
+    x = np.random.normal(size=(32, 20, 6)).astype("float32")
+    y = (x[:, :, 0] > 0).astype("int32")
+    model.fit(x, y, epochs=2)
+    classes = model.predict(x).argmax(axis=-1)  # Of shape (32, 20).
+    ```
+    """
+
+    head = model_settings.TokenShape.head
+    num_answers = 1
+    num_output_tokens = 1
+    # Of the task's shape.
+    num_classes: int
+
+    def __init__(
+        self,
+        backbone: Any,
+        num_classes: int = 2,
+        input_dim: int | None = None,
+        vocabulary_size: int | None = None,
+        policy: str | None = "fpt",
+        dropout: float | None = None,
+        *,
+        compile: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("readout", "last") != "last":
+            raise ValueError(
+                "A model that answers each token reads every token. Leave out "
+                f"readout='{kwargs['readout']}'."
+            )
+        super().__init__(
+            backbone,
+            model_settings.TokenShape(num_classes, input_dim, vocabulary_size),
+            compile=compile,
+            policy=policy,
+            dropout=dropout,
+            **kwargs,
+        )
+
+    @property
+    def label_size(self) -> int:
+        """How many classes a token may have."""
+        return self.num_classes
+
+    def label_rule(self) -> label_rules.LabelRule:
+        """What labels the model takes, as it was compiled."""
+        if label_rules.trains_as(self, FPTTokenClassifier.compute_loss):
+            return label_rules.LabelRule("per_token", ignore_class=IGNORED)
+        return label_rules.LabelRule()
+
+    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+        tokens = input_checks.unpack(x)[0]
+        input_checks.check_shapes(self, tokens.shape)
+        dtype = keras.backend.result_type(
+            self.output_layer.compute_dtype, "float32"
+        )
+        return keras.KerasTensor((*tokens.shape[:2], self.num_classes), dtype)
+
+    def read_states(self, x: Any, training: bool | None = None) -> Any:
+        """The hidden states of all tokens.
+
+        Args:
+            x: as the model's call takes it.
+            training: bool.
+
+        Returns:
+            Float tensor `(batch, tokens, dim)`.
+        """
+        if keras_internals.mask_of(input_checks.unpack(x)[0]) is not None:
+            raise ValueError(
+                "A model that answers each token takes no mask of a layer "
+                "upstream, such as keras.layers.Masking. Give a padding_mask."
+            )
+        embeddings, mask, _ = self.embed(x, training)
+        return self.cut(embeddings, mask, None, training)
+
+    def answers(self, hidden: Any) -> Any:
+        """The logits that the output layer computes from hidden states.
+
+        Args:
+            hidden: float tensor `(batch, tokens, dim)`.
+
+        Returns:
+            What the model's call returns.
+        """
+        return self.project(hidden)
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """`keras.Model.compile`, with defaults for what is `"auto"`.
+
+        Args:
+            optimizer: as of `keras_fpt.FPTClassifier`.
+            loss: a Keras loss of integer labels and logits, which leaves out
+                the class -1. `"auto"` is the cross-entropy, averaged over all
+                tokens that have a label.
+            loss_weights: as in Keras.
+            metrics: as in Keras; they count every token, padding as well.
+            weighted_metrics: list of Keras metrics or their names, which count
+                the tokens that have a label. `"auto"` is the accuracy.
+            **kwargs: other arguments of `keras.Model.compile`.
+        """
+        if weighted_metrics == "auto":
+            weighted_metrics = [
+                keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            ]
+        if loss == "auto":
+            loss = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=IGNORED
+            )
+            kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
+        )
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """`keras.Model.compute_loss`, of tokens that are real."""
+        if y is not None:
+            y = _without_padding(x, y)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """`keras.Model.compute_metrics`, of tokens that have a label."""
+        y = _without_padding(x, y)
+        has_label = ops.cast(y != IGNORED, keras.config.floatx())
+        if sample_weight is not None:
+            weights = ops.cast(sample_weight, has_label.dtype)
+            has_label = has_label * ops.reshape(weights, (-1, 1))
+        # Not below 0, since some metrics take no other classes.
+        return super().compute_metrics(x, ops.maximum(y, 0), y_pred, has_label)
+
+
+def _without_padding(x: Any, y: Any) -> Any:
+    """Labels that are -1 where a token is padding."""
+    y = ops.cast(y, "int32")
+    mask = input_checks.unpack(x)[1]
+    if mask is None:
+        return y
+    return ops.where(ops.cast(mask, "bool"), y, IGNORED)
