@@ -60,10 +60,15 @@ class Patches(keras.layers.Layer):
         if self.stride == self.size:
             steps = steps[:, : count * self.size]
         else:
-            begins = ops.arange(count, dtype="int32") * self.stride
-            within = ops.arange(self.size, dtype="int32")
-            index = ops.reshape(begins[:, None] + within, (-1,))
-            steps = ops.take(steps, index, axis=1)
+            # Not `take`, which PyTorch does not export to ONNX correctly.
+            end = (count - 1) * self.stride + 1
+            steps = ops.stack(
+                [
+                    steps[:, first : first + end : self.stride]
+                    for first in range(self.size)
+                ],
+                axis=2,
+            )
         return ops.reshape(steps, (-1, count, self.size * dim)), padding_mask
 
     def get_config(self) -> dict[str, Any]:
