@@ -162,7 +162,7 @@ def sweep(
     searched = sweep_config.parse_each(
         search or [], sweep_config.parse_search, fixed
     )
-    chosen = {
+    chosen: dict[str, Any] = {
         "arms": tuple(arm or ()),
         "search": searched,
         "trials": trials,
@@ -264,6 +264,7 @@ def compare(
     from keras_fpt import studies
 
     if is_alone:
+        assert output is not None
         comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
         run, again = comparison.run, given_flags(context, options)
         run = dataclasses.replace(

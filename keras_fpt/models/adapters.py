@@ -271,7 +271,7 @@ def _unbuilt(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
     widths = {"input": model.front.width(dim)}
     if not model.output_layer.built:
         widths["output"] = model.states_width(settings["sequence_length"], dim)
-    weights = {}
+    weights: dict[str, Any] = {}
     for group, layers in freezing.new_layers(model).items():
         if group in widths:
             twins = [_twin(layer, widths[group]) for layer in layers]

@@ -266,7 +266,7 @@ class FPTModel(keras.Model):
             self.options = dataclasses.replace(
                 self.options, sequence_length=length
             )
-        width = self.states_width(length, self.input_dim)
+        width: Any = self.states_width(length, self.input_dim)
         input_layers.build_output(
             self.output_layer, width, self.options.output_init
         )

@@ -116,7 +116,7 @@ class StackedAdam(keras.optimizers.Optimizer):
 
     def _clip_scale(self, gradient: Any) -> Any:
         norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
-        limit = self.clipnorm_of_run
+        limit: Any = self.clipnorm_of_run
         scale = limit * ops.minimum(1 / norm, 1 / limit)
         return scale + (norm - norm)  # NaN if the norm is not finite.
 

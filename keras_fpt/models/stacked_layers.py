@@ -57,8 +57,9 @@ class StackedNorm(StackedLayer):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         dtype = keras.backend.result_type(x.dtype, "float32")
-        tensors = [ops.cast(t, dtype) for t in (x, self.gamma, self.beta)]
-        x = fast_ops.layer_norm(*tensors, self.epsilon, training)
+        gamma, beta = ops.cast(self.gamma, dtype), ops.cast(self.beta, dtype)
+        x = ops.cast(x, dtype)
+        x = fast_ops.layer_norm(x, gamma, beta, self.epsilon, training)
         return ops.cast(x, self.compute_dtype)
 
 

@@ -80,7 +80,7 @@ class Stacker:
             id(variable): f"backbone/{name}"
             for name, variable in backbones.weights_by_name(backbone).items()
         }
-        parts = {
+        parts: dict[str, Any] = {
             name: None if part is None else self._rebuilt(part)
             for name, part in (
                 ("prefix", cut.fast.prefix),
@@ -126,7 +126,7 @@ class Stacker:
         return self._replaced[id(block)]
 
     def _stacked(self, layer: Any, names: dict[str, str]) -> StackedLayer:
-        kind = self._kinds.get(type(layer))
+        kind: Any = self._kinds.get(type(layer))
         if kind is None:
             self._refuse(names.values())
         stacked = kind(layer, self.size, names, self.trained)

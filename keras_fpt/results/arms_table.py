@@ -111,7 +111,7 @@ def _baseline_rows(baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
 
 
 def _settings(baseline: Baseline) -> str:
-    size = baseline.size and f"train examples {baseline.size}"
+    size = f"train examples {baseline.size}" if baseline.size else ""
     return ", ".join(filter(None, (baseline.settings, size)))
 
 

@@ -113,7 +113,8 @@ def conclude_results(
             f"is the {each.edge} of those tried, so a better one may lie "
             "beyond: give a larger budget, and a new folder."
         )
-    spent = sum(map(_search_seconds, [*results, *baselines]))
+    every: list[Candidate] = [*results, *baselines]
+    spent = sum(map(_search_seconds, every))
     for each in searched:
         sentence += _still_rising(each, spent)
     if not has_learned and floor is not None:

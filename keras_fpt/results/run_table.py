@@ -124,7 +124,7 @@ def _group(folder: pathlib.Path, row: Mapping[str, Any]) -> str:
     config = run_folder.read_config(folder)
     saved = manifest.read(folder)
     if saved is None:
-        parts = [config.identity()]
+        parts: list[Any] = [config.identity()]
     else:
         parts = [manifest.configuration(config.identity()), saved.data]
         if not arms.get(config.arm).draws_weights:

@@ -161,7 +161,7 @@ def predict_split(
     order = task.data.order(split)
     labels = task.data.labels(split)[order].reshape(len(order), -1)
     names = [f"{split} {i + 1}" for i in order]
-    stored = getattr(task.data, "splits", {}).get(split)
+    stored: Any = getattr(task.data, "splits", {}).get(split)
     if getattr(stored, "names", None) is not None:
         known = list(map(pictures.printable, stored.names))
         names = [known[i] for i in order]

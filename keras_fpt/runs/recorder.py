@@ -127,7 +127,7 @@ class Recorder(keras.callbacks.Callback):
         return self.steps_per_segment - self.step % self.steps_per_segment
 
     @property
-    def best_row(self) -> Mapping[str, float]:
+    def best_row(self) -> dict[str, float]:
         """The first evaluation with the lowest validation loss."""
         return min(self.rows, key=lambda row: row["validation_loss"])
 
