@@ -113,7 +113,7 @@ def conclude_results(
             f"is the {each.edge} of those tried, so a better one may lie "
             "beyond: give a larger budget, and a new folder."
         )
-    spent = sum(map(_search_seconds, [*results, *baselines]))
+    spent = sum(_search_seconds(each) for each in [*forms, *others])
     for each in searched:
         sentence += _still_rising(each, spent)
     if not has_learned and floor is not None:
