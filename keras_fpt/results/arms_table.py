@@ -111,8 +111,10 @@ def _baseline_rows(baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
 
 
 def _settings(baseline: Baseline) -> str:
-    size = f"train examples {baseline.size}" if baseline.size else ""
-    return ", ".join(filter(None, (baseline.settings, size)))
+    words = [baseline.settings] if baseline.settings else []
+    if baseline.size is not None:
+        words.append(f"train examples {baseline.size}")
+    return ", ".join(words)
 
 
 def _with_rows(table: Any, rows: Sequence[dict[str, Any]]) -> Any:

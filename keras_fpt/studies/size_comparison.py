@@ -15,7 +15,7 @@ from keras_fpt.runs import folder, resolve
 from keras_fpt.studies import study_folder
 from keras_fpt.studies.compare import REPORT, Comparison, run_comparison
 from keras_fpt.studies.deadline import Deadline
-from keras_fpt.studies.folds import refuse_all_folds
+from keras_fpt.studies.folds import needs_folds
 
 LOGGER = logging.getLogger(__name__)
 CONFIG = "sizes.json"
@@ -82,7 +82,10 @@ def run_sizes(
         ValueError, FileExistsError, FileNotFoundError: as `run_comparison`, or
             a size is larger than train, or smaller than its classes.
     """
-    refuse_all_folds(comparison.run.options, "keras-fpt compare")
+    if needs_folds(comparison.run.options):
+        raise ValueError(
+            "Sizes are compared on one fold: give fold (--fold 1) beside folds."
+        )
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
     for size in sizes:

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.backend_free
 
 
 def small_plan(monkeypatch):
-    monkeypatch.setattr(compare, "_PLANS", ((0.0, (1e-3, 1e-2), 2),))
     plan = compare.Plan((1e-3, 1e-2), 1, 10, shares_seed=False)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)

@@ -36,6 +36,12 @@ def test_sizes_that_cannot_be(task, size, message, tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_folds_are_compared_one_at_a_time(tmp_path):
+    run = RunConfig("rows.csv", options={"folds": 5})
+    with pytest.raises(ValueError, match="one fold: give fold"):
+        run_sizes(Comparison(run), (10,), tmp_path / "a", 60)
+
+
 def table(accuracy):
     rows = [
         ("digits", "fpt", "", 2, accuracy, 0.02),
