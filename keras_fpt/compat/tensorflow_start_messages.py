@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _NOISE = re.compile(
@@ -45,13 +45,13 @@ def hidden() -> Iterator[int | None]:
         return
     with tempfile.TemporaryFile() as messages:
         os.dup2(messages.fileno(), 2)
-        shown = without_noise
+        shown: Callable[[bytes], bytes] = without_noise
         try:
             yield saved
         except Exception:
             raise
         except BaseException:
-            shown = bytes
+            shown = lambda text: text  # noqa: E731
             raise
         finally:
             if sys.stderr is not None:
