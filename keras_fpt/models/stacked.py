@@ -88,6 +88,7 @@ class StackedClassifiers(keras.Model):
     def __init__(
         self, classifiers: Sequence[FPTClassifier], name: str | None = None
     ) -> None:
+        """Makes a model; the class describes its arguments."""
         stacked_checks.check_alike(classifiers)
         first = classifiers[0]
         super().__init__(name=name, autocast=False, dtype=first.dtype_policy)

@@ -250,7 +250,6 @@ class RunConfig:
             raise ValueError(f"{where}: unknown field 'model'.")
         model = {k: v for k, v in settings.items() if k in MODEL_OPTIONS}
         entry = {k: v for k, v in settings.items() if k not in MODEL_OPTIONS}
-        entry = {**options.former(cls), **entry}
         entry["model"] = json_files.from_dict(ModelOptions, model, where)
         return json_files.from_dict(cls, entry, where)
 
@@ -263,7 +262,8 @@ class RunConfig:
             ValueError: it is not a run's configuration.
         """
         where = f"This is not a run's configuration: `{path}`"
-        return cls.from_settings(json_files.read_object(path), where)
+        settings = options.former(cls) | json_files.read_object(path)
+        return cls.from_settings(settings, where)
 
 
 def without_checks(task_options: dict[str, Any]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def get_or_train(
         ValueError, FileNotFoundError: something in `config` is invalid; or the
             data or weights differ from those of a run in the folder.
     """
-    run = resolve(config)
+    run = _resolve(config)
     run_folder = pathlib.Path(runs_folder, run_name(run))
     take_over = None
     while True:
@@ -75,13 +75,18 @@ def get_or_train(
 
 def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
     """Whether a run in a folder of runs has read its test split."""
-    run_folder = pathlib.Path(runs_folder, run_name(resolve(config)))
+    run_folder = pathlib.Path(runs_folder, run_name(_resolve(config)))
     if (run_folder / folder.DIVERGED).is_file():
         path = run_folder / folder.DIVERGED
         return bool(json_files.read_object(path)["final"])
     return folder.is_finished(run_folder) and folder.is_tested(
         folder.read_metrics(run_folder)
     )
+
+
+def _resolve(config: RunConfig) -> ResolvedRun:
+    """A run of a study, whose runs all train alike: none stops early."""
+    return resolve(config.with_former_defaults())
 
 
 def _get_or_train(

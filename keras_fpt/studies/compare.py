@@ -69,10 +69,6 @@ class Comparison:
     run: RunConfig
     finetune: bool = False
 
-    def __post_init__(self) -> None:
-        # All runs of a study train alike, and stop after as many steps.
-        object.__setattr__(self, "run", self.run.with_former_defaults())
-
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
         """Reads the comparison that an earlier call has written.

@@ -60,8 +60,6 @@ class SweepConfig:
     extensions: int = 3
 
     def __post_init__(self) -> None:
-        # All runs of a study train alike, and stop after as many steps.
-        object.__setattr__(self, "run", self.run.with_former_defaults())
         names = tuple(arm.replace("-", "_") for arm in self.arms)
         object.__setattr__(self, "arms", names)
         for name in self.arms:
