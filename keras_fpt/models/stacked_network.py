@@ -1,7 +1,7 @@
 """A backbone and new layers with the trained weights of several runs."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 
@@ -80,7 +80,7 @@ class Stacker:
             id(variable): f"backbone/{name}"
             for name, variable in backbones.weights_by_name(backbone).items()
         }
-        parts = {
+        parts: dict[str, Any] = {
             name: None if part is None else self._rebuilt(part)
             for name, part in (
                 ("prefix", cut.fast.prefix),
@@ -139,7 +139,7 @@ class Stacker:
         if not in_backbone <= sources:
             self._refuse(in_backbone - sources)
 
-    def _refuse(self, names: Any) -> None:
+    def _refuse(self, names: Any) -> NoReturn:
         raise ValueError(
             "Only input and output layers, positions and layer norms can "
             f"train in a stack, but the policy '{self.classifier.policy}' "
