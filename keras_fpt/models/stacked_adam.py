@@ -82,7 +82,7 @@ class StackedAdam(keras.optimizers.Optimizer):
             ]
         )
         if self.clipnorm_of_run is not None:
-            gradient = gradient * self._clip_scale(gradient)
+            gradient = gradient * _clip_scale(gradient, self.clipnorm_of_run)
         step = ops.cast(self.iterations + 1, dtype)
         bias_1 = 1 - ops.power(ops.cast(self.beta_1, dtype), step)
         bias_2 = 1 - ops.power(ops.cast(self.beta_2, dtype), step)
@@ -114,12 +114,6 @@ class StackedAdam(keras.optimizers.Optimizer):
             for part, variable in zip(parts, variables, strict=True)
         ]
 
-    def _clip_scale(self, gradient: Any) -> Any:
-        norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
-        limit: Any = self.clipnorm_of_run
-        scale = limit * ops.minimum(1 / norm, 1 / limit)
-        return scale + (norm - norm)  # NaN if the norm is not finite.
-
     def get_config(self) -> dict[str, Any]:
         return {
             "rates": self.rates,
@@ -128,3 +122,10 @@ class StackedAdam(keras.optimizers.Optimizer):
             "epsilon": self.epsilon,
             "global_clipnorm": self.clipnorm_of_run,
         }
+
+
+def _clip_scale(gradient: Any, limit: float) -> Any:
+    """What to multiply each row with, so that no norm is above a limit."""
+    norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
+    scale = limit * ops.minimum(1 / norm, 1 / limit)
+    return scale + (norm - norm)  # NaN if the norm is not finite.

@@ -57,8 +57,9 @@ class StackedNorm(StackedLayer):
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         dtype = keras.backend.result_type(x.dtype, "float32")
-        gamma, beta = ops.cast(self.gamma, dtype), ops.cast(self.beta, dtype)
-        x = ops.cast(x, dtype)
+        x, gamma, beta = (
+            ops.cast(tensor, dtype) for tensor in (x, self.gamma, self.beta)
+        )
         x = fast_ops.layer_norm(x, gamma, beta, self.epsilon, training)
         return ops.cast(x, self.compute_dtype)
 

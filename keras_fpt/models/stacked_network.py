@@ -1,7 +1,7 @@
 """A backbone and new layers with the trained weights of several runs."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 
@@ -139,7 +139,7 @@ class Stacker:
         if not in_backbone <= sources:
             self._refuse(in_backbone - sources)
 
-    def _refuse(self, names: Any) -> None:
+    def _refuse(self, names: Any) -> NoReturn:
         raise ValueError(
             "Only input and output layers, positions and layer norms can "
             f"train in a stack, but the policy '{self.classifier.policy}' "

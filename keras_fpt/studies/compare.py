@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from keras_fpt import files
+from keras_fpt.files import json_files
 from keras_fpt.reports import write_report
 from keras_fpt.results import (
     Baseline,

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from keras_fpt.runs import Preempted, StopSignals
 
+# How long work may go on after it was interrupted, to save a checkpoint.
+_AGAIN_SECONDS = 20.0
+
 
 class OutOfTime(Exception):
     """The time for a block of code is up."""
@@ -61,21 +64,25 @@ class Deadline:
         if seconds == math.inf:
             yield
             return
-        is_up = threading.Event()
+        is_up, has_ended = threading.Event(), threading.Event()
 
         def interrupt() -> None:
-            is_up.set()
-            _thread.interrupt_main(signal.SIGTERM)
+            wait = seconds
+            while not has_ended.wait(wait):
+                is_up.set()
+                _thread.interrupt_main(signal.SIGTERM)
+                # It is lost if Python is within a destructor just then.
+                wait = _AGAIN_SECONDS
 
-        timer = threading.Timer(seconds, interrupt)
-        timer.daemon = True
+        timer = threading.Thread(target=interrupt, daemon=True)
         try:
             with StopSignals().watched():
                 timer.start()
                 try:
                     yield
                 finally:
-                    timer.cancel()
+                    has_ended.set()
+                    timer.join()
         except Preempted:
             if not is_up.is_set():
                 raise

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from keras_fpt.runs import Preempted
+from keras_fpt.studies import deadline
 from keras_fpt.studies.deadline import Deadline, OutOfTime, parse_seconds
 
 pytestmark = pytest.mark.backend_free
@@ -32,6 +33,15 @@ def test_work_is_broken_off():
             time.sleep(0.01)
             done += 1
     assert done > 0
+
+
+def test_work_that_has_lost_the_interrupt_gets_another(monkeypatch):
+    monkeypatch.setattr(deadline, "_AGAIN_SECONDS", 0.1)
+
+    with pytest.raises(OutOfTime), Deadline(0.2).enforced():
+        with pytest.raises(Preempted):  # As Python does in a destructor.
+            time.sleep(60)
+        time.sleep(60)
 
 
 def test_work_that_ends_in_time_is_left_alone():
