@@ -298,13 +298,17 @@ def check_series_options(chosen: ModelOptions, shape: Any) -> None:
             "vectors, but the model has vocabulary_size="
             f"{shape.vocabulary_size}. Leave it out."
         )
+    answered = None
     if shape.num_output_tokens > 1:
+        answered = f"each of its last {shape.num_output_tokens} tokens"
+    elif shape.head == TokenShape.head:
+        answered = "each of its tokens"
+    if answered is not None:
         for name in used:
             if name != "instance_norm":
                 raise ValueError(
                     f"{name}={getattr(chosen, name)} is for one answer to a "
-                    "series, but the model answers each of its last "
-                    f"{shape.num_output_tokens} tokens. Leave it out."
+                    f"series, but the model answers {answered}. Leave it out."
                 )
     if chosen.channel_independent is not None and chosen.readout == "pooled":
         raise ValueError(
