@@ -1,4 +1,7 @@
-"""`keras-fpt sweep`, `compare` and `reproduce`."""
+"""`keras-fpt sweep`, `compare` and `reproduce`.
+
+This file is longer than others, since three commands list their options in it.
+"""
 
 import dataclasses
 import time

@@ -32,6 +32,7 @@ class InstanceNorm(keras.layers.Layer):
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
+        """Makes a layer; the class describes its arguments."""
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
         self.built = True  # It has no weights.

@@ -45,6 +45,7 @@ class Patches(keras.layers.Layer):
     """
 
     def __init__(self, size: int, stride: int, **kwargs: Any) -> None:
+        """Makes a layer; the class describes its arguments."""
         super().__init__(autocast=False, **kwargs)
         self.size, self.stride = size, stride
         self.built = True  # It has no weights.

@@ -27,6 +27,7 @@ class TargetScale(keras.layers.Layer):
     """
 
     def __init__(self, num_targets: int, **kwargs: Any) -> None:
+        """Makes a layer; the class describes its arguments."""
         super().__init__(**kwargs)
         self.num_targets = num_targets
         for name, initializer in (("mean", "zeros"), ("scale", "ones")):

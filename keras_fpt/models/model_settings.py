@@ -2,6 +2,9 @@
 
 Both come as arguments of constructors and from files, which may not be
 trusted, so both are checked.
+
+This file is longer than others, since the settings of every kind of model
+stand side by side in it.
 """
 
 import dataclasses

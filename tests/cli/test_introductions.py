@@ -73,7 +73,7 @@ def test_lines_end_between_words_on_a_terminal(monkeypatch):
     words = "averyveryverylongword " * 6
     for stream, lines in ((Terminal(), 3), (io.StringIO(), 1)):
         monkeypatch.setattr(sys, "stdout", stream)
-        monkeypatch.setenv("COLUMNS", "60")
+        monkeypatch.setattr(console, "width", 60)
         show_log()
         console.print(words)
         printed = stream.getvalue().strip().splitlines()

@@ -261,7 +261,11 @@ def _adapter_file(path):
         "model": settings,
         "fingerprint": "0",
     }
-    arrays = {"input/0": np.ones((3, 4)), "output/1": np.ones(2)}
+    arrays = {
+        "input/0": np.ones((3, 4)),
+        "output/0": np.ones((4, 2)),
+        "output/1": np.ones(2),
+    }
     checkpoints.write_arrays(path, arrays, header)
 
 

@@ -109,7 +109,7 @@ def fit_in_no_time(run, model, recorder):
             recorder.add_row(MEASURED)
 
 
-def measure_in_no_time(run, model, rows, test):
+def measure_in_no_time(run, model, rows, test, callbacks):
     measured = {"test_accuracy": 0.75, "wall_seconds": rows[-1]["seconds"]}
     right = np.array([1.0, 1.0, 1.0, 0.0])
     examples = RightAnswers(right, {"majority class": 1 - right})

@@ -99,7 +99,7 @@ def test_predictions_that_are_not_those_of_the_test_split_are_not_kept(
     logits = np.eye(2)[labels]
 
     class Model:
-        def predict(self, x, verbose):
+        def predict(self, x, **options):
             return self.logits
 
     model = Model()
