@@ -500,6 +500,12 @@ class FPTModel(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         self.compiled_functions.drop_stale(self, "train_function")
+        is_batch_norm = self.options.output_norm == "batch"
+        if is_batch_norm and keras.backend.backend() == "jax":
+            raise ValueError(
+                "The running means of output_norm='batch' are not kept in "
+                "training on JAX. Use output_norm='layer', or another backend."
+            )
         # On TensorFlow, Keras lets the first step make the optimizer's slots,
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
