@@ -147,16 +147,17 @@ class FPTClassifier(FPTModel):
         """What labels the model takes, as it was compiled."""
         return label_rules.rule_of(self)
 
-    def answers(self, hidden: Any) -> Any:
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The logits that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, num_output_tokens, dim)`.
+            training: bool.
 
         Returns:
             What the model's call returns.
         """
-        logits = self.project(hidden)
+        logits = self.project(hidden, training)
         if self.num_answers == 1:
             return logits[:, 0]
         return ops.reshape(logits, (-1, self.num_answers, self.num_classes))

@@ -296,7 +296,7 @@ class FPTModel(keras.Model):
             return super().__call__(x, *args, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        return self.answers(self.read_states(x, training))
+        return self.answers(self.read_states(x, training), training)
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         if type(self).call is not FPTModel.call:
@@ -371,28 +371,30 @@ class FPTModel(keras.Model):
             real = ops.ones(ops.shape(x)[:2], dtype="int32")
         return embeddings, mask, real
 
-    def answers(self, hidden: Any) -> Any:
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """What the model answers, from the hidden states that it reads.
 
         Args:
             hidden: float tensor `(batch, num_output_tokens, dim)`.
+            training: bool.
 
         Returns:
             What the model's call returns.
         """
         raise NotImplementedError
 
-    def project(self, hidden: Any) -> Any:
+    def project(self, hidden: Any, training: bool | None = None) -> Any:
         """The numbers that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, num_output_tokens, dim)`.
+            training: bool.
 
         Returns:
             Tensor `(batch, num_output_tokens, units)`, of at least float32.
         """
         if self.output_norm_layer is not None:
-            hidden = self.output_norm_layer(hidden)
+            hidden = self.output_norm_layer(hidden, training=training)
         numbers = self.output_layer(hidden)
         if keras.backend.standardize_dtype(numbers.dtype) in _HALF:
             numbers = ops.cast(numbers, "float32")
@@ -500,12 +502,6 @@ class FPTModel(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         self.compiled_functions.drop_stale(self, "train_function")
-        is_batch_norm = self.options.output_norm == "batch"
-        if is_batch_norm and keras.backend.backend() == "jax":
-            raise ValueError(
-                "The running means of output_norm='batch' are not kept in "
-                "training on JAX. Use output_norm='layer', or another backend."
-            )
         # On TensorFlow, Keras lets the first step make the optimizer's slots,
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:

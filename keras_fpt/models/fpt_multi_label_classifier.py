@@ -130,16 +130,17 @@ class FPTMultiLabelClassifier(FPTModel):
             )
         return label_rules.LabelRule()
 
-    def answers(self, hidden: Any) -> Any:
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The logits that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, 1, dim)`.
+            training: bool.
 
         Returns:
             What the model's call returns.
         """
-        return self.project(hidden)[:, 0]
+        return self.project(hidden, training)[:, 0]
 
     def compile(
         self,

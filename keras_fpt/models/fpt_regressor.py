@@ -135,16 +135,17 @@ class FPTRegressor(FPTModel):
             return label_rules.LabelRule("targets")
         return label_rules.LabelRule()
 
-    def answers(self, hidden: Any) -> Any:
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The numbers that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, 1, dim)`.
+            training: bool.
 
         Returns:
             What the model's call returns.
         """
-        numbers = self.project(hidden)[:, 0]
+        numbers = self.project(hidden, training)[:, 0]
         if self.quantiles is not None:
             numbers = ops.reshape(numbers, (-1, *self.answer_shape))
             numbers = quantiles.in_order(numbers)

@@ -131,16 +131,17 @@ class FPTTokenClassifier(FPTModel):
         embeddings, mask, _ = self.embed(x, training)
         return self.cut(embeddings, mask, None, training)
 
-    def answers(self, hidden: Any) -> Any:
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The logits that the output layer computes from hidden states.
 
         Args:
             hidden: float tensor `(batch, tokens, dim)`.
+            training: bool.
 
         Returns:
             What the model's call returns.
         """
-        return self.project(hidden)
+        return self.project(hidden, training)
 
     def compile(
         self,

@@ -119,6 +119,11 @@ def test_names_are_no_paths():
         early.require_task(name)
     for preset in (None, "gpt2_tiny_en", "hf://user/model"):
         early.require_preset(preset)
+    # The same calls with a path that does not exist.
+    with pytest.raises(FileNotFoundError):
+        early.require_task("./digits")
+    with pytest.raises(FileNotFoundError):
+        early.require_preset("./gpt2_tiny_en")
 
 
 @pytest.mark.parametrize(
