@@ -61,6 +61,7 @@ def read_arrays(
 
     Raises:
         FileNotFoundError: the file does not exist.
+        OSError: the file cannot be read for another reason.
         ValueError: the file is damaged, or keras-fpt did not write it.
     """
     expected, metadata = _read_entry(path)
@@ -78,6 +79,8 @@ def _read_header(path: str | os.PathLike) -> Any:
     """The package's entry in a file's header, `None` if there is none."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no file `{path}`.")
+    with open(path, "rb"):
+        pass  # Of any file that it cannot open, safe_open says it is missing.
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
@@ -117,6 +120,7 @@ def is_of_later_version(path: str | os.PathLike) -> bool:
 
     Raises:
         FileNotFoundError: the file does not exist.
+        OSError: the file cannot be read for another reason.
         ValueError: the file is damaged.
     """
     entry = _read_header(path)

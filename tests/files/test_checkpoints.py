@@ -1,4 +1,5 @@
 import os
+import resource
 
 import keras
 import numpy as np
@@ -67,6 +68,20 @@ def test_cut_off_file_is_refused(tmp_path, size):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match="damaged"):
         checkpoints.read_arrays(path)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_missing(tmp_path):
+    path = tmp_path / "state.safetensors"
+    checkpoints.write_arrays(path, {"x": np.ones(3)}, {})
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            checkpoints.read_arrays(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_foreign_file_is_refused(tmp_path):
