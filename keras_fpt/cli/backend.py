@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from keras_fpt.cli import compilation_cache
 from keras_fpt.compat import tensorflow_start_messages
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -92,6 +93,7 @@ def _import() -> None:
         import jax
 
         jax.devices()  # Finds out whether JAX_PLATFORMS can be used.
+        compilation_cache.turn_on()
     if not os.environ.get("TF_CONFIG"):
         # Several workers must be connected before devices are initialized.
         tf.config.list_logical_devices()
