@@ -42,14 +42,14 @@ TABLE_MARKS = {
     ),
     "claims.csv": rb"\Atask,claim,above,below,status,",
 }
-# Metrics over all classes.
-_BY_CLASS = (
-    "balanced_accuracy",
-    "macro_f1",
-    "auroc",
-    "calibration_error",
-    "scaled_calibration_error",
-)
+# Metrics over all classes, and their names on the page.
+_BY_CLASS = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "auroc": "AUROC",
+    "calibration_error": "calibration error",
+    "scaled_calibration_error": "calibration error after temperature scaling",
+}
 TITLE = "What the runs found"
 # The anchors of the page's own parts, which no task has.
 _ANCHORS = (
@@ -201,8 +201,9 @@ def table_texts(table: Any) -> dict[str, str]:
         "arms.md": with_words(spreadsheets.escape_markdown).to_markdown(
             index=False,
             floatfmt=".4g",
-            # A task named 007 is not the number 7.
-            disable_numparse=list(range(len(words))),
+            # A task named 007 is not the number 7. Without rows, tabulate
+            # finds no columns.
+            disable_numparse=list(range(len(words))) if len(shown) else True,
         )
         + "\n",
         "arms.csv": with_words(spreadsheets.escape_formula).to_csv(index=False),
@@ -340,9 +341,11 @@ def _by_class(final: Any) -> dict[str, Any] | None:
         "classes": page_tables.by_class(classes),
         "pictures": [picture for picture in plotted if picture],
         "summary": {
-            name.replace("_", " "): run[f"test_{name}"]
-            for name in _BY_CLASS
-            if isinstance(run.get(f"test_{name}"), float)
+            words: value
+            for name, words in _BY_CLASS.items()
+            # Not NaN, of one that another run has and this run lacks.
+            if isinstance(value := run.get(f"test_{name}"), float)
+            and not page_tables.is_missing(value)
         },
         "mistakes": page_tables.mistakes(mistakes, classes["names"])
         if isinstance(mistakes, list) and mistakes

@@ -2,6 +2,7 @@
 
 import html
 import io
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +16,10 @@ from keras_fpt.runs import arms
 
 # What tells these files from others'.
 MARK = rb"<dc:title>keras-fpt</dc:title>"
-_MORE_COLORS = (
+# Colors that can be seen on light and on dark ground: at least as many as there
+# are arms, and some for arms with other settings.
+_COLORS = (
+    *(f"C{number}" for number in range(10)),
     "mediumslateblue",
     "teal",
     "goldenrod",
@@ -24,6 +28,8 @@ _MORE_COLORS = (
     "olivedrab",
     "deeppink",
     "sienna",
+    "steelblue",
+    "mediumseagreen",
 )
 
 
@@ -66,6 +72,7 @@ def learning_curves(runs: Any, title: str) -> str:
         ]
     _draw_floors(axes, runs)
     axes.set_xlabel("gradient steps")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     return to_svg(figure, axes, values)
 
 
@@ -172,19 +179,21 @@ def _draw_floors(axes: Any, runs: Any) -> None:
 def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     """For each arm and its settings, a name, a color and the runs.
 
-    An arm with its defaults has the same color in every plot.
+    An arm with its defaults has the same color in every plot. Others have the
+    colors of arms that are not in this one, as long as there are any.
     """
-    colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
+    colors = dict(zip(arms.ARMS, _COLORS, strict=False))
+    own = {colors[arm] for arm in runs["arm"]}
+    others = itertools.cycle(
+        [color for color in reversed(_COLORS) if color not in own] or _COLORS
+    )
     keys = ["arm", "settings", "steps", "batch_size"]
     grouped = runs.groupby(keys, sort=False, dropna=False)
     for (arm, settings, *_), group in grouped:
-        if not settings:
+        if settings:
+            yield f"{arm}, {settings}", next(others), group
+        else:
             yield arm, colors[arm], group
-            continue
-        name = f"{arm}, {settings}"
-        color = _MORE_COLORS[len(colors) % len(_MORE_COLORS)]
-        yield name, color, group
-        colors[name] = color
 
 
 def _figure(title: str) -> tuple[Any, Any]:
@@ -210,7 +219,7 @@ def to_svg(
             shows when the pointer is there.
     """
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8, framealpha=0)
+        axes.legend(fontsize=9, framealpha=0)
     import matplotlib
 
     text = io.StringIO()
