@@ -95,12 +95,14 @@ def little_garbage():
 @pytest.fixture(scope="session", autouse=True)
 def quick_curves():
     """Draws the curves of the many runs without a layout, which takes longer
-    than drawing them; with one, they are drawn in tests/runs/test_run_files.py.
+    than drawing them, and no pictures for TensorBoard. All are drawn in
+    tests/runs/test_run_files.py and test_event_files.py.
     """
-    from keras_fpt.runs import curves
+    from keras_fpt.runs import board_pictures, curves
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(curves, "LAYOUT", None)
+        patch.setattr(board_pictures, "write", lambda *arguments: None)
         yield
 
 

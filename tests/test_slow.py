@@ -46,7 +46,8 @@ def test_the_wheel_has_the_preset_and_the_command(tmp_path):
         "assets/tokenizer/vocabulary.json",
     ):
         assert f"{folder}/{name}" in names
-    assert "keras_fpt/reports/page.html.jinja" in names
+    for name in ("page.html.jinja", "page.css", "page.js"):
+        assert f"keras_fpt/reports/{name}" in names
     assert size <= 12e6
     assert any(name.endswith("entry_points.txt") for name in names)
 

@@ -13,4 +13,5 @@ from .lstm_backbone import LSTMBackbone as LSTMBackbone
 from .options import ModelOptions as ModelOptions
 from .paper_recipe import default_dropout as default_dropout
 from .paper_recipe import paper_optimizer as paper_optimizer
+from .readings import NoAttentionError as NoAttentionError
 from .stacked import StackedClassifiers as StackedClassifiers

@@ -17,6 +17,10 @@ from keras_fpt.models import data_gate
 from keras_fpt.models import frozen_features as features
 
 
+class NoAttentionError(ValueError):
+    """A backbone has no attention, as an LSTM."""
+
+
 def attention_scores(
     model: Any, x: Any, average_heads: bool = True
 ) -> np.ndarray:
@@ -36,7 +40,7 @@ def attention_scores(
         attention over all tokens (Qwen 3.5 has some) are left out.
 
     Raises:
-        ValueError: the backbone has no attention.
+        NoAttentionError: the backbone has no attention.
 
     Source: Lu et al. (2021), on what the frozen layers attend to.
     """
@@ -50,7 +54,7 @@ def attention_scores(
         embeddings, mask, _ = model.embed(x)
         plain(embeddings, mask, training=False)
     if not recorded:
-        raise ValueError(
+        raise NoAttentionError(
             f"{type(model.backbone).__name__} has no attention to show."
         )
     scores = np.stack(recorded)

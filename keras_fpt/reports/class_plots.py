@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.files import pictures
-from keras_fpt.reports.plots import new_figure, to_svg
-
-# In larger matrices no numbers fit into the cells, or names beside them.
-_NUMBERED, _NAMED = 12, 30
+from keras_fpt.reports.plots import to_svg
+from keras_fpt.runs import draw_confusions
 
 
 def confusion_matrix(classes: Mapping[str, Any], title: str) -> str:
@@ -22,32 +20,20 @@ def confusion_matrix(classes: Mapping[str, Any], title: str) -> str:
     Returns:
         String, an SVG element. Colors are shares of each class.
     """
+    figure, axes = draw_confusions(classes, title)
     counts = np.array(classes["confusion"])
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure, axes = new_figure(title)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(counts) <= _NUMBERED:
-        for (row, column), count in np.ndenumerate(counts):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(
-                column,
-                row,
-                f"{count:,}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color=color,
-            )
-    if len(counts) <= _NAMED:
-        names = [pictures.printable(str(n))[:16] for n in classes["names"]]
-        ticks = range(len(names))
-        axes.set_xticks(
-            ticks, names, rotation=45, ha="right", fontsize=8, parse_math=False
+    names = classes["names"]
+    values = [
+        (
+            column,
+            row,
+            f"class {names[row]}, answer {names[column]}\n{count:,} of "
+            f"{counts[row].sum():,} examples",
         )
-        axes.set_yticks(ticks, names, fontsize=8, parse_math=False)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("class")
-    return to_svg(figure, axes)
+        for (row, column), count in np.ndenumerate(counts)
+        if count
+    ]
+    return to_svg(figure, axes, values)
 
 
 def roc_curves(classes: Mapping[str, Any], title: str) -> str | None:
@@ -62,18 +48,22 @@ def roc_curves(classes: Mapping[str, Any], title: str) -> str | None:
     """
     if not classes.get("roc"):
         return None
-    figure, axes = new_figure(title)
+    figure, axes = pictures.new_figure(title)
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
+    values = []
     for curve in classes["roc"]:
-        axes.plot(
-            curve["false_positives"],
-            curve["true_positives"],
-            label=pictures.printable(str(curve["name"]))[:24],
-        )
+        name = pictures.printable(str(curve["name"]))[:24]
+        axes.plot(curve["false_positives"], curve["true_positives"], label=name)
+        values += [
+            (x, y, f"false positives {x:.2%}\n{name}: true positives {y:.2%}")
+            for x, y in zip(
+                curve["false_positives"], curve["true_positives"], strict=True
+            )
+        ]
     axes.set_xlabel("false positives, share of the other classes")
     axes.set_ylabel("true positives, share of the class")
     axes.grid(alpha=0.3)
-    return to_svg(figure, axes)
+    return to_svg(figure, axes, values)
 
 
 def calibration(curve: Mapping[str, Any], title: str) -> str:
@@ -86,7 +76,7 @@ def calibration(curve: Mapping[str, Any], title: str) -> str:
     Returns:
         String, an SVG element. Larger dots are of more examples.
     """
-    figure, axes = new_figure(title)
+    figure, axes = pictures.new_figure(title)
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
     counts = np.array(curve["examples"])
     axes.plot(curve["confidence"], curve["accuracy"], color="C0")
@@ -101,4 +91,10 @@ def calibration(curve: Mapping[str, Any], title: str) -> str:
     axes.set_xlabel("probability of the answer")
     axes.set_ylabel("share that is right")
     axes.grid(alpha=0.3)
-    return to_svg(figure, axes)
+    values = [
+        (x, y, f"probability {x:.2%}\n{y:.2%} of {count:,} examples right")
+        for x, y, count in zip(
+            curve["confidence"], curve["accuracy"], counts, strict=True
+        )
+    ]
+    return to_svg(figure, axes, values)

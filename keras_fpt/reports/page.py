@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import hashlib
 import logging
 import os
 import pathlib
@@ -10,7 +11,7 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
-from keras_fpt.reports import class_plots, plots
+from keras_fpt.reports import class_plots, page_tables, plots
 from keras_fpt.results import (
     Baseline,
     Claim,
@@ -41,15 +42,21 @@ TABLE_MARKS = {
     ),
     "claims.csv": rb"\Atask,claim,above,below,status,",
 }
-# Metrics over all classes.
-_BY_CLASS = (
-    "balanced_accuracy",
-    "macro_f1",
-    "auroc",
-    "calibration_error",
-    "scaled_calibration_error",
-)
+# Metrics over all classes, and their names on the page.
+_BY_CLASS = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "auroc": "AUROC",
+    "calibration_error": "calibration error",
+    "scaled_calibration_error": "calibration error after temperature scaling",
+}
 TITLE = "What the runs found"
+# The anchors of the page's own parts, which no task has.
+_ANCHORS = (
+    *("contents", "regressions", "pictures", "not-run", "how-to-read"),
+    *("all-runs", "tip"),
+)
+_HERE = pathlib.Path(__file__).parent
 
 
 def write_report(
@@ -121,11 +128,18 @@ def write_report(
         _section(task, runs, table, fitted, judged)
         for task in dict.fromkeys(table.index.get_level_values("task"))
     ]
+    names = _safe_names([section["name"] for section in sections], _ANCHORS)
+    for section, anchor in zip(sections, names, strict=True):
+        section["anchor"] = anchor
     pages = {} if figures is None else _figure_files(sections, figures, output)
     for file in pages.values():
         file.check()
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
     page = template.render(
         title=title,
+        style=(_HERE / "page.css").read_text(encoding="utf-8"),
+        script=script,
+        policy=_policy(script),
         counts=found["status"].value_counts().to_dict(),
         tasks=sections,
         pictures={
@@ -133,9 +147,11 @@ def write_report(
             for caption, file in (pictures or {}).items()
         },
         not_run=not_run.read(*folders),
-        runs=_run_rows(found),
+        runs=page_tables.all_runs(_run_rows(found)),
         repeats=repeats,
-        regressions=numbers.to_dict("records"),
+        regressions=page_tables.regressions(numbers.to_dict("records"))
+        if len(numbers)
+        else None,
     )
     html.write(page)
     if table_files:
@@ -145,6 +161,26 @@ def write_report(
     for (index, name), file in pages.items():
         file.write(sections[index][name])
     return table
+
+
+def _policy(script: str) -> str:
+    """A content security policy: only this script, and no request."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
+        "img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{base64.b64encode(digest).decode()}'"
+    )
+
+
+def _safe_names(names: Sequence[str], used: Sequence[str] = ()) -> list[str]:
+    """Names for files and anchors, each of which differs from all others."""
+    found: list[str] = []
+    for index, name in enumerate(map(files.safe_name, names)):
+        while name in (*found, *used):  # Others have been replaced in it.
+            name = f"{name}-{index + 1}"
+        found.append(name)
+    return found
 
 
 def table_texts(table: Any) -> dict[str, str]:
@@ -165,8 +201,9 @@ def table_texts(table: Any) -> dict[str, str]:
         "arms.md": with_words(spreadsheets.escape_markdown).to_markdown(
             index=False,
             floatfmt=".4g",
-            # A task named 007 is not the number 7.
-            disable_numparse=list(range(len(words))),
+            # A task named 007 is not the number 7. Without rows, tabulate
+            # finds no columns.
+            disable_numparse=list(range(len(words))) if len(shown) else True,
         )
         + "\n",
         "arms.csv": with_words(spreadsheets.escape_formula).to_csv(index=False),
@@ -230,12 +267,8 @@ def _figure_files(
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[tuple[int, str], Output] = {}
-    used: set[str] = set()
-    for index, section in enumerate(sections):
-        name = files.safe_name(section["name"])
-        if name in used:  # Of a task whose name differs in other characters.
-            name = f"{name}-{index + 1}"
-        used.add(name)
+    names = _safe_names([section["name"] for section in sections])
+    for index, (section, name) in enumerate(zip(sections, names, strict=True)):
         for figure in ("curves", "rates"):
             if section[figure]:
                 path = folder / f"{name}-{figure}.svg"
@@ -256,15 +289,18 @@ def _section(
     final = task_runs[task_runs["final"]]
     has_rates = task_runs["learning_rate"].nunique() > 1
     fitted = [baseline for baseline in fitted if baseline.task == task]
+    own_claims = [claim for claim in judged if claim.task == task]
     return {
         "name": task,
         "conclusion": conclude(task_runs, fitted) if fitted else None,
-        "rows": [
-            {"arm": arm, "description": _description(arm, settings), **row}
-            for (name, arm, settings), row in table.iterrows()
-            if name == task
-        ],
-        "claims": [claim for claim in judged if claim.task == task],
+        "arms": page_tables.arms(
+            [
+                {"arm": arm, "description": _description(arm, settings), **row}
+                for (name, arm, settings), row in table.iterrows()
+                if name == task
+            ]
+        ),
+        "claims": page_tables.claims(own_claims) if own_claims else None,
         "curves": plots.learning_curves(
             final, f"{task}: runs at the best settings"
         )
@@ -291,8 +327,6 @@ def _by_class(final: Any) -> dict[str, Any] | None:
         return None
     run = known.loc[known["validation_accuracy"].idxmax()]
     classes = run["test_classes"]
-    names = classes["names"]
-    columns = ("names", "precision", "recall", "f1", "examples")
     title = f"{run['task']}, {run['arm']}: test"
     curve = run.get("test_calibration")
     plotted = [
@@ -304,38 +338,26 @@ def _by_class(final: Any) -> dict[str, Any] | None:
     mistakes = run.get("test_mistakes")
     return {
         "run": run["folder"],
-        "rows": list(zip(*(classes[name] for name in columns), strict=True)),
+        "classes": page_tables.by_class(classes),
         "pictures": [picture for picture in plotted if picture],
         "summary": {
-            name.replace("_", " "): run[f"test_{name}"]
-            for name in _BY_CLASS
-            if isinstance(run.get(f"test_{name}"), float)
+            words: value
+            for name, words in _BY_CLASS.items()
+            # Not NaN, of one that another run has and this run lacks.
+            if isinstance(value := run.get(f"test_{name}"), float)
+            and not page_tables.is_missing(value)
         },
-        "mistakes": [
-            (
-                entry["place"] + 1,
-                names[entry["label"]],
-                names[entry["answer"]],
-                entry["probability"],
-            )
-            for entry in (mistakes if isinstance(mistakes, list) else [])
-        ],
+        "mistakes": page_tables.mistakes(mistakes, classes["names"])
+        if isinstance(mistakes, list) and mistakes
+        else None,
     }
 
 
-def _by_rate(runs: Any) -> dict[str, Any]:
-    """What the page's table of learning rates shows.
-
-    Returns:
-        Dict of the `arms`; `rows`, a learning rate and the accuracies there;
-        `best`, an accuracy for each arm.
-    """
+def _by_rate(runs: Any) -> page_tables.Table:
+    """What the page's table of learning rates shows."""
     table = by_learning_rate(runs)
-    return {
-        "arms": list(table),
-        "rows": [(rate, row.to_list()) for rate, row in table.iterrows()],
-        "best": table.max().to_list(),
-    }
+    rows = [(rate, row.to_list()) for rate, row in table.iterrows()]
+    return page_tables.by_rate(list(table), rows)
 
 
 def _description(arm: str, settings: str) -> str:

@@ -1,8 +1,10 @@
 """Plots of several runs together, as SVG."""
 
+import html
 import io
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,20 @@ from keras_fpt.runs import arms
 
 # What tells these files from others'.
 MARK = rb"<dc:title>keras-fpt</dc:title>"
-_MORE_COLORS = (
-    "darkslateblue",
+# Colors that can be seen on light and on dark ground: at least as many as there
+# are arms, and some for arms with other settings.
+_COLORS = (
+    *(f"C{number}" for number in range(10)),
+    "mediumslateblue",
     "teal",
     "goldenrod",
     "crimson",
-    "black",
+    "black",  # White on dark ground, see `to_svg`.
     "olivedrab",
     "deeppink",
     "sienna",
+    "steelblue",
+    "mediumseagreen",
 )
 
 
@@ -39,6 +46,7 @@ def learning_curves(runs: Any, title: str) -> str:
     """
     figure, axes = _figure(title)
     finished = runs[runs["status"] == "finished"]
+    values = []
     for name, color, group in _lines(finished):
         histories = [read_history(folder) for folder in group["folder"]]
         steps = [row["step"] for row in min(histories, key=len)]
@@ -58,9 +66,22 @@ def learning_curves(runs: Any, title: str) -> str:
             alpha=0.2,
             lw=0,
         )
+        values += [
+            (step, seeds.mean(), f"step {step:,}\n{name}: {_percents(seeds)}")
+            for step, seeds in zip(steps, accuracy.T, strict=True)
+        ]
     _draw_floors(axes, runs)
     axes.set_xlabel("gradient steps")
-    return to_svg(figure, axes)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return to_svg(figure, axes, values)
+
+
+def _percents(seeds: Any) -> str:
+    """Accuracies of several seeds in words, for people who point at them."""
+    words = f"{np.mean(seeds):.2%}"
+    if len(seeds) > 1:
+        words += f" ({np.min(seeds):.2%} to {np.max(seeds):.2%})"
+    return words
 
 
 def learning_rate_sensitivity(runs: Any, title: str) -> str:
@@ -75,9 +96,11 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
         diverged is a cross at the bottom.
     """
     figure, axes = _figure(title)
+    values = []
     for name, color, group in _lines(runs):
         finished = group[group["status"] == "finished"]
-        means = finished.groupby("learning_rate")["validation_accuracy"].mean()
+        by_rate = finished.groupby("learning_rate")["validation_accuracy"]
+        means = by_rate.mean()
         axes.plot(means.index, means, color=color, label=name)
         axes.scatter(
             finished["learning_rate"],
@@ -87,13 +110,21 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
         )
         diverged = group[group["status"] == "diverged"]["learning_rate"]
         axes.scatter(diverged, 0 * diverged, color=color, marker="x")
+        points = [
+            (rate, seeds.mean(), _percents(seeds)) for rate, seeds in by_rate
+        ]
+        points += [(rate, 0.0, "diverged") for rate in diverged.unique()]
+        values += [
+            (rate, y, f"learning rate {rate:g}\n{name}: {words}")
+            for rate, y, words in points
+        ]
     _draw_floors(axes, runs)
     axes.set_xscale("log")
     rates = sorted(runs["learning_rate"].unique())
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
     axes.minorticks_off()
     axes.set_xlabel("learning rate")
-    return to_svg(figure, axes)
+    return to_svg(figure, axes, values)
 
 
 def draw_accuracy_by_size(
@@ -148,54 +179,47 @@ def _draw_floors(axes: Any, runs: Any) -> None:
 def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
     """For each arm and its settings, a name, a color and the runs.
 
-    An arm with its defaults has the same color in every plot.
+    An arm with its defaults has the same color in every plot. Others have the
+    colors of arms that are not in this one, as long as there are any.
     """
-    colors = {name: f"C{i}" for i, name in enumerate(arms.ARMS)}
+    colors = dict(zip(arms.ARMS, _COLORS, strict=False))
+    own = {colors[arm] for arm in runs["arm"]}
+    others = itertools.cycle(
+        [color for color in reversed(_COLORS) if color not in own] or _COLORS
+    )
     keys = ["arm", "settings", "steps", "batch_size"]
     grouped = runs.groupby(keys, sort=False, dropna=False)
     for (arm, settings, *_), group in grouped:
-        if not settings:
+        if settings:
+            yield f"{arm}, {settings}", next(others), group
+        else:
             yield arm, colors[arm], group
-            continue
-        name = f"{arm}, {settings}"
-        color = _MORE_COLORS[len(colors) % len(_MORE_COLORS)]
-        yield name, color, group
-        colors[name] = color
 
 
 def _figure(title: str) -> tuple[Any, Any]:
-    figure, axes = new_figure(title)
+    figure, axes = pictures.new_figure(title)
     axes.set_ylabel("validation accuracy")
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
     return figure, axes
 
 
-def new_figure(title: str) -> tuple[Any, Any]:
-    """An empty figure of the size of all plots, and its axes.
-
-    Args:
-        title: string.
-    """
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    # Not pyplot, which would need a display or a global switch.
-    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.subplots()
-    axes.set_title(pictures.printable(title), fontsize=10, parse_math=False)
-    return figure, axes
-
-
-def to_svg(figure: Any, axes: Any) -> str:
+def to_svg(
+    figure: Any, axes: Any, values: Sequence[tuple[float, float, str]] = ()
+) -> str:
     """A figure as an SVG element, with a legend if it has labels.
 
+    What is black in the figure has the color of the text around the element,
+    and nothing is behind it but the root's style, so that a page can show it
+    on light and on dark ground.
+
     Args:
-        figure, axes: of `new_figure`.
+        figure, axes: of `keras_fpt.files.pictures.new_figure`.
+        values: list of tuples of x, y and a text of two lines, which a browser
+            shows when the pointer is there.
     """
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=9, framealpha=0)
     import matplotlib
 
     text = io.StringIO()
@@ -204,5 +228,29 @@ def to_svg(figure: Any, axes: Any) -> str:
     settings: Any = {"svg.hashsalt": "keras_fpt", "svg.fonttype": "none"}
     with matplotlib.rc_context(settings):
         metadata: Any = {"Date": None, "Creator": outputs.SOFTWARE}
-        figure.savefig(text, format="svg", metadata=metadata)
-    return text.getvalue()[text.getvalue().index("<svg") :]
+        figure.savefig(text, format="svg", metadata=metadata, transparent=True)
+    svg = text.getvalue()[text.getvalue().index("<svg") :]
+    svg = svg.replace("#000000", "currentColor")
+    ground = '<svg fill="currentColor" style="color: #222; background: #fff"'
+    svg = svg.replace("<svg", ground, 1)
+    end = svg.rindex("</svg>")
+    return f"{svg[:end]}{_targets(figure, axes, values)}{svg[end:]}"
+
+
+def _targets(
+    figure: Any, axes: Any, values: Sequence[tuple[float, float, str]]
+) -> str:
+    """Transparent circles with titles, at values of a figure that is drawn."""
+    points_per_pixel = 72 / figure.dpi
+    height = 72 * figure.get_figheight()
+    circles = []
+    for x, y, text in values:
+        if not np.isfinite([x, y]).all():
+            continue
+        left, bottom = points_per_pixel * axes.transData.transform((x, y))
+        circles.append(
+            f'<circle class="value" cx="{left:.1f}" cy="{height - bottom:.1f}" '
+            'r="4" fill-opacity="0">'
+            f"<title>{html.escape(pictures.printable(text))}</title></circle>\n"
+        )
+    return "".join(circles)

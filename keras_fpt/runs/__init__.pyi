@@ -1,4 +1,5 @@
 from . import arms as arms
+from . import attention_drawing as attention_drawing
 from . import folder as folder
 from . import listing as listing
 from . import manifest as manifest
@@ -6,6 +7,7 @@ from . import recorder as recorder
 from . import target_results as target_results
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig
+from .confusions import draw_confusions as draw_confusions
 from .evaluation import add_test as add_test
 from .evaluation import draw_mistakes as draw_mistakes
 from .evaluation import evaluate as evaluate

@@ -15,7 +15,7 @@ import keras_fpt
 from keras_fpt import distribution, freezing
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import BatchProgress
-from keras_fpt.runs import errors, folder, manifest
+from keras_fpt.runs import board_pictures, errors, folder, manifest
 from keras_fpt.runs.curves import draw_curves
 from keras_fpt.runs.evaluation import (
     evaluate_model,
@@ -170,11 +170,27 @@ def _write(
     # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
     _draw(run_folder, metrics, recorder.rows)
+    if folder.is_tested(metrics):
+        _complete_board(run, model, recorder, metrics)
     clean_up(run_folder)
     LOGGER.info(
         f"Written to {run_folder}: {folder.METRICS}, {folder.HISTORY}, "
         f"{folder.CURVES}, {folder.ADAPTER}, {folder.TENSORBOARD}/"
     )
+
+
+def _complete_board(
+    run: ResolvedRun,
+    model: FPTClassifier,
+    recorder: Recorder,
+    metrics: Mapping[str, Any],
+) -> None:
+    """Writes the test result and pictures for TensorBoard."""
+    step = recorder.rows[-1]["step"]
+    names = ("test_loss", f"test_{recorder.metric}")
+    with errors.warn_instead("write the files of TensorBoard"):
+        recorder.board.write(step, {name: metrics[name] for name in names})
+        board_pictures.write(recorder.board, run, model, metrics, step)
 
 
 def draw_missing_curves(run_folder: pathlib.Path) -> None:

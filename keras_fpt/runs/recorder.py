@@ -294,10 +294,11 @@ class Recorder(keras.callbacks.Callback):
             )
         write_history(self.folder, self.rows)
         with errors.warn_instead("write the files of TensorBoard"):
-            self._board.write(self.step, row)
+            self.board.write(self.step, row)
 
     @functools.cached_property
-    def _board(self) -> EventFiles:
+    def board(self) -> EventFiles:
+        """The run's files for TensorBoard."""
         return EventFiles(
             self.folder / run_folder.TENSORBOARD, self.run.settings()
         )

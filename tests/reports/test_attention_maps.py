@@ -6,7 +6,7 @@ import pytest
 
 from keras_fpt import cli, tasks
 from keras_fpt.reports import attention_maps, attention_share
-from keras_fpt.runs import RunConfig, load_trained, train
+from keras_fpt.runs import RunConfig, attention_drawing, load_trained, train
 
 pytestmark = pytest.mark.backend_free
 
@@ -84,8 +84,8 @@ def test_the_command_line_draws_it(
 def test_tokens_have_names():
     xor, memory = tasks.get("bit_xor"), tasks.get("bit_memory")
     bits = np.array([[1.0], [-1.0]])
-    assert attention_maps.token_labels(xor, bits) == ["1", "-1"]
-    assert attention_maps.token_labels(memory, np.zeros((3, 50))) == [*"012"]
+    assert attention_drawing.token_labels(xor, bits) == ["1", "-1"]
+    assert attention_drawing.token_labels(memory, np.zeros((3, 50))) == [*"012"]
     proteins = tasks.get("remote_homology")
-    labels = attention_maps.token_labels(proteins, np.array([1, 2]))
+    labels = attention_drawing.token_labels(proteins, np.array([1, 2]))
     assert labels == [proteins.symbols[1], proteins.symbols[2]]

@@ -11,6 +11,7 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.reports import attention_maps
 from keras_fpt.runs import (
     RunConfig,
+    attention_drawing,
     checkpoint_folder,
     load_trained,
     predict,
@@ -85,7 +86,7 @@ def test_a_run_on_long_series_is_patched_and_says_so(
     assert len(predict(folder, long_series)) == 60
     drawn = attention_maps.attention_map(folder, tmp_path / "map.png")
     assert drawn.shape == (1, 50, 50)
-    assert attention_maps.patch_labels(10, 4, 4) == ["0-3", "4-7", "8-9"]
+    assert attention_drawing.patch_labels(10, 4, 4) == ["0-3", "4-7", "8-9"]
 
 
 @pytest.mark.backend_free

@@ -1,0 +1,330 @@
+"""The tables of the HTML page, as columns of text."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from keras_fpt.results import Claim
+
+Row = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        head: string.
+        cells: list of strings, which the page escapes unless they are
+            `Markup`. An empty one is a missing value.
+        kind: string: `"number"` is aligned at the right, `"text"` at the left,
+            and `"words"` is a text of several words that may be broken.
+    """
+
+    head: str
+    cells: Sequence[str]
+    kind: str = "number"
+
+    @property
+    def css_class(self) -> str:
+        """The class of its cells in the page, or an empty string."""
+        kinds = {"number": "", "text": "text", "words": "text words"}
+        return kinds[self.kind]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Args:
+        name: string, what it shows, for those who cannot see it.
+        columns: list of `Column`.
+    """
+
+    name: str
+    columns: Sequence[Column]
+
+    @property
+    def rows(self) -> Iterator[list[tuple[Column, str]]]:
+        """Each row as pairs of a column and the text of its cell."""
+        cells = [
+            [(column, cell) for cell in column.cells] for column in self.columns
+        ]
+        return map(list, zip(*cells, strict=True))
+
+
+def _filled(columns: Sequence[Column]) -> list[Column]:
+    """Columns without those that have no value, which would only take room."""
+    return [column for column in columns if any(column.cells)]
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is `None` or NaN."""
+    return value is None or value != value
+
+
+def number(value: Any, form: str) -> str:
+    """A number in a format such as `".4g"`; nothing if it is missing."""
+    return "" if is_missing(value) else f"{value:{form}}"
+
+
+def percent(value: Any) -> str:
+    """A share in percent, without the sign; nothing if it is missing."""
+    return "" if is_missing(value) else f"{100 * value:.2f}"
+
+
+def _mean(row: Row, name: str) -> str:
+    interval = percent(row[f"{name}_interval"])
+    return percent(row[name]) + (f" ± {interval}" if interval else "")
+
+
+def arms(rows: Sequence[Row]) -> Table:
+    """What each arm has reached.
+
+    Args:
+        rows: list of dicts, the rows of `keras_fpt.results.summarize` with
+            `arm`, `description` and the columns of `arms_table`.
+    """
+
+    def paper(row: Row) -> str:
+        value = percent(row["paper_test_accuracy"])
+        return value + (f" ({row['paper_source']})" if value else "")
+
+    def rate(row: Row) -> str:
+        edge = row["edge"]
+        tried = f" ({edge} tried)" if isinstance(edge, str) and edge else ""
+        return number(row["learning_rate"], "g") + tried
+
+    def learned(row: Row) -> str:
+        if is_missing(row["learned"]):
+            return ""
+        return "yes" if row["learned"] else "not shown"
+
+    def column(
+        head: str, cell: Callable[[Row], str], kind: str = "number"
+    ) -> Column:
+        return Column(head, [cell(row) for row in rows], kind)
+
+    return Table(
+        "Results of each arm",
+        _filled(
+            [
+                column("arm", lambda row: row["arm"], "text"),
+                column("weights", lambda row: row["description"], "words"),
+                column("test", lambda row: _mean(row, "test_accuracy")),
+                column("paper's test", paper),
+                column(
+                    "Rothermel et al.'s test",
+                    lambda row: percent(row["rothermel_test_accuracy"]),
+                ),
+                column(
+                    "validation", lambda row: _mean(row, "validation_accuracy")
+                ),
+                column("train", lambda row: _mean(row, "train_accuracy")),
+                column("runs", lambda row: number(row["n"], ".0f")),
+                column(
+                    "diverged",
+                    lambda row: number(row["diverged"] or None, ".0f"),
+                ),
+                column("best learning rate", rate),
+                column("above all simple rules", learned, "text"),
+                column(
+                    "steps to converge",
+                    lambda row: number(row["steps_to_converge"], ""),
+                ),
+                column(
+                    "area under curve",
+                    lambda row: percent(row["area_under_curve"]),
+                ),
+                column(
+                    "seconds", lambda row: number(row["wall_seconds"], ".0f")
+                ),
+                column(
+                    "trained weights",
+                    lambda row: number(row["trainable_parameters"], ",.0f"),
+                ),
+            ]
+        ),
+    )
+
+
+def claims(judged: Sequence[Claim]) -> Table:
+    """Claims and whether they hold.
+
+    Args:
+        judged: list of `Claim`.
+    """
+
+    def status(claim: Claim) -> str:
+        kind = claim.status.split(":")[0].replace(" ", "-")
+        return Markup('<strong class="{}">{}</strong>').format(
+            kind, claim.status
+        )
+
+    def interval(claim: Claim) -> str:
+        low, high = claim.difference.low, claim.difference.high
+        return "" if is_missing(low) else f"{percent(low)} to {percent(high)}"
+
+    return Table(
+        "Claims",
+        [
+            Column("claim", [claim.text for claim in judged], "words"),
+            Column("verdict", [status(claim) for claim in judged], "words"),
+            Column(
+                "difference",
+                [percent(claim.difference.gain) for claim in judged],
+            ),
+            Column("95% interval", [interval(claim) for claim in judged]),
+            Column(
+                "p",
+                [number(claim.difference.p_value, ".2g") for claim in judged],
+            ),
+            Column(
+                "p, adjusted",
+                [number(claim.adjusted_p_value, ".2g") for claim in judged],
+            ),
+            Column("evidence", [claim.evidence for claim in judged], "words"),
+        ],
+    )
+
+
+def by_rate(names: Sequence[str], rows: Sequence[tuple[float, list]]) -> Table:
+    """What each arm reached at each learning rate; the best is bold.
+
+    Args:
+        names: list of strings, the arms.
+        rows: list of tuples, a learning rate and the accuracies there.
+    """
+
+    def cells(accuracies: Sequence[float]) -> list[str]:
+        known = [each for each in accuracies if not is_missing(each)]
+        best = max(known, default=None)
+        return [
+            Markup("<strong>{}</strong>").format(percent(each))
+            if each == best
+            else percent(each)
+            for each in accuracies
+        ]
+
+    rates = [f"{rate:g}" for rate, _ in rows]
+    by_arm = zip(*(accuracies for _, accuracies in rows), strict=True)
+    return Table(
+        "Validation accuracy at one learning rate for all arms",
+        [
+            Column("one learning rate for all", rates),
+            *(
+                Column(name, cells(accuracies))
+                for name, accuracies in zip(names, by_arm, strict=True)
+            ),
+        ],
+    )
+
+
+def by_class(classes: Mapping[str, Sequence]) -> Table:
+    """Precision, recall and F1 of each class.
+
+    Args:
+        classes: dict, `test_classes` in a run's `metrics.json`.
+    """
+    return Table(
+        "Results by class",
+        [
+            Column("class", [str(name) for name in classes["names"]], "text"),
+            Column("precision", [*map(percent, classes["precision"])]),
+            Column("recall", [*map(percent, classes["recall"])]),
+            Column("F1", [*map(percent, classes["f1"])]),
+            Column("examples", [f"{count:,}" for count in classes["examples"]]),
+        ],
+    )
+
+
+def mistakes(entries: Sequence[Row], names: Sequence[str]) -> Table:
+    """The wrong answers that a run was surest of.
+
+    Args:
+        entries: list of dicts, `test_mistakes` in a run's `metrics.json`.
+        names: list of strings, the classes' names.
+    """
+    return Table(
+        "The surest wrong answers",
+        [
+            Column("test example", [str(e["place"] + 1) for e in entries]),
+            Column("class", [str(names[e["label"]]) for e in entries], "text"),
+            Column(
+                "answer", [str(names[e["answer"]]) for e in entries], "text"
+            ),
+            Column("probability", [percent(e["probability"]) for e in entries]),
+        ],
+    )
+
+
+def regressions(rows: Sequence[Row]) -> Table:
+    """The errors of runs that predict numbers.
+
+    Args:
+        rows: list of dicts, of `keras_fpt.results.summarize_regressions`.
+    """
+    numbers = {
+        "learning rate": ("learning_rate", "g"),
+        "runs": ("n", ".0f"),
+        "test RMSE": ("test_rmse", ".4g"),
+        "RMSE of the mean": ("test_floor_rmse", ".4g"),
+        "test MAE": ("test_mae", ".4g"),
+        "test R2": ("test_r2", ".4f"),
+        "validation RMSE": ("validation_rmse", ".4g"),
+    }
+    return Table(
+        "Results of regressions",
+        [
+            Column("task", [row["task"] for row in rows], "text"),
+            Column("arm", [row["arm"] for row in rows], "text"),
+            Column("settings", [row["settings"] for row in rows], "words"),
+            *(
+                Column(head, [number(row[name], form) for row in rows])
+                for head, (name, form) in numbers.items()
+            ),
+        ],
+    )
+
+
+def all_runs(rows: Sequence[Row]) -> Table:
+    """Each run, where it is, and what it has reached.
+
+    Args:
+        rows: list of dicts, of `keras_fpt.results.load_runs`.
+    """
+
+    def result(row: Row, split: str) -> str:
+        accuracy = percent(row[f"{split}_accuracy"])
+        error = number(row[f"{split}_rmse"], ".4g")
+        return accuracy or error and f"RMSE {error}"
+
+    def text(head: str, kind: str = "text") -> Column:
+        cells = ["" if is_missing(row[head]) else row[head] for row in rows]
+        return Column(head, cells, kind)
+
+    return Table(
+        "All runs",
+        _filled(
+            [
+                text("folder", "words"),
+                text("task"),
+                text("arm"),
+                text("settings", "words"),
+                Column(
+                    "learning rate",
+                    [number(row["learning_rate"], "g") for row in rows],
+                ),
+                Column("seed", [number(row["seed"], ".0f") for row in rows]),
+                Column("steps", [number(row["steps"], ",.0f") for row in rows]),
+                text("backend"),
+                text("status"),
+                Column(
+                    "validation", [result(row, "validation") for row in rows]
+                ),
+                Column("test", [result(row, "test") for row in rows]),
+            ]
+        ),
+    )
