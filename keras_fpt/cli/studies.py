@@ -70,6 +70,7 @@ def sweep(
         typer.Option(
             help="Arm to compare; may be repeated.",
             show_default="fpt and random",
+            rich_help_panel="Study",
         ),
     ] = None,
     search: Annotated[
@@ -78,6 +79,7 @@ def sweep(
             help="Setting to search in place of the default, as "
             "NAME=VALUE,VALUE,... or NAME=LOW:HIGH; may be repeated.",
             show_default="learning_rate=3e-4,1e-3,3e-3",
+            rich_help_panel="Study",
         ),
     ] = None,
     trials: Annotated[
@@ -86,13 +88,15 @@ def sweep(
             help="Number of runs in each arm's search; needed with "
             "NAME=LOW:HIGH, and only there.",
             show_default="all values of the grid",
+            rich_help_panel="Study",
         ),
     ] = None,
     seeds: Annotated[
         int,
         typer.Option(
             help="Number of runs of each arm at its best settings, with the "
-            "seeds after --seed, which is that of the search."
+            "seeds after --seed, which is that of the search.",
+            rich_help_panel="Study",
         ),
     ] = 3,
     share_seed: Annotated[
@@ -102,13 +106,15 @@ def sweep(
             help="Count the search's best run as the first of the seeds, as "
             "earlier versions did. It saves a run, but its accuracy is too "
             "good, since it was chosen.",
+            rich_help_panel="Rarely needed",
         ),
     ] = False,
     extensions: Annotated[
         int,
         typer.Option(
             help="How many learning rates to try beyond the grid, with every "
-            "arm, while the best of an arm is the lowest or the highest."
+            "arm, while the best of an arm is the lowest or the highest.",
+            rich_help_panel="Rarely needed",
         ),
     ] = 3,
     setting: Annotated[
@@ -117,6 +123,7 @@ def sweep(
             "--set",
             help="Set an option of `train` for every run, as NAME=VALUE, e.g. "
             "batch_size=16; may be repeated.",
+            rich_help_panel="Study",
         ),
     ] = None,
     storage: Annotated[
@@ -125,19 +132,22 @@ def sweep(
             help="Optuna's database, which machines may share: "
             "postgresql://...",
             show_default="an SQLite file in the output folder",
+            rich_help_panel="Rarely needed",
         ),
     ] = None,
     workers: Annotated[
         int,
         typer.Option(
-            help="Number of runs to train in parallel on this machine."
+            help="Number of runs to train in parallel on this machine.",
+            rich_help_panel="Study",
         ),
     ] = 1,
     takeover_seconds: Annotated[
         int,
         typer.Option(
             help="Seconds without a sign of life after which a worker's run is "
-            "given to another."
+            "given to another.",
+            rich_help_panel="Rarely needed",
         ),
     ] = 60,
 ) -> None:
@@ -219,13 +229,18 @@ def compare(
     settings: dict,
     options: dict,
     budget: Annotated[
-        str, typer.Option(help="Wall time to spend: 90s, 10m, 2h, ...")
+        str,
+        typer.Option(
+            help="Wall time to spend: 90s, 10m, 2h, ...",
+            rich_help_panel="Study",
+        ),
     ] = "10m",
     finetune: Annotated[
         bool,
         typer.Option(
             "--finetune",
             help="Add the arms finetune and full, which train every weight.",
+            rich_help_panel="Study",
         ),
     ] = False,
     sizes: Annotated[
@@ -234,6 +249,7 @@ def compare(
             help="Compare with fewer training examples as well, e.g. "
             "10,30,100,all, with a part of the budget each.",
             show_default="all",
+            rich_help_panel="Study",
         ),
     ] = None,
     output: Annotated[
