@@ -17,6 +17,7 @@ from keras_fpt.cli.console import (
     without_control,
 )
 from keras_fpt.cli.init import init
+from keras_fpt.cli.reproduce import reproduce
 from keras_fpt.cli.train import train
 from keras_fpt.compat import typer_flags
 
@@ -43,7 +44,7 @@ for command in (
     train,
     studies.sweep,
     studies.compare,
-    studies.reproduce,
+    reproduce,
     results.evaluate,
     results.report,
     results.attention,

@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Self
 
-from keras_fpt import files, options
+from keras_fpt import files, options, tasks
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.options import option
@@ -214,6 +214,10 @@ class RunConfig:
             changed["data_dir"] = os.path.abspath(self.data_dir)
         if self.source is None and files.looks_like_path(self.task):
             changed["source"] = os.path.realpath(self.task)
+        paths = tasks.PATH_OPTIONS & self.options.keys()
+        if paths:
+            absolute = {k: os.path.abspath(self.options[k]) for k in paths}
+            changed["options"] = self.options | absolute
         return dataclasses.replace(self, **changed)
 
     def settings(self) -> dict[str, Any]:
