@@ -11,11 +11,25 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+# The headings of options in help pages and in the files of `keras-fpt init`.
+TOPICS = (
+    "Options",
+    "Study",
+    "Data",
+    "Series",
+    "Images and sounds",
+    "Splits",
+    "Model",
+    "Training",
+    "Rarely needed",
+)
+
 
 def option(
     default: Any,
     help: str,
     *,
+    topic: str | None = None,
     default_text: str | None = None,
     describes_run: bool = False,
     stored: bool = False,
@@ -28,6 +42,8 @@ def option(
     Args:
         default: the value if none is given.
         help: string, one or two sentences for users.
+        topic: string, one of `TOPICS`, under which the help shows it. Every
+            option of the command line has one.
         default_text: string, how the default is shown to users; `None` shows
             the value.
         describes_run: bool, whether the option is mentioned where runs of one
@@ -45,6 +61,7 @@ def option(
         default=default,
         metadata={
             "help": help,
+            "topic": topic,
             "default_text": default_text,
             "describes_run": describes_run,
             "stored": stored,

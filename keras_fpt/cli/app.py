@@ -17,7 +17,9 @@ from keras_fpt.cli.console import (
     without_control,
 )
 from keras_fpt.cli.init import init
+from keras_fpt.cli.reproduce import reproduce
 from keras_fpt.cli.train import train
+from keras_fpt.compat import typer_flags
 
 # What bad input raises; everything else is a defect and shows its traceback.
 EXPECTED = (
@@ -31,6 +33,7 @@ EXPECTED = (
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
+    cls=typer_flags.Group,
     help="Frozen pretrained transformers for sequences that are not language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,7 +44,7 @@ for command in (
     train,
     studies.sweep,
     studies.compare,
-    studies.reproduce,
+    reproduce,
     results.evaluate,
     results.report,
     results.attention,
@@ -49,18 +52,23 @@ for command in (
 ):
     app.command()(command)
 
-tasks_app = typer.Typer(help="List the tasks, or show one.")
+tasks_app = typer.Typer(
+    cls=typer_flags.Group, help="List the tasks, or show one."
+)
 tasks_app.callback(invoke_without_command=True)(tasks.list_tasks)
 tasks_app.command("show")(tasks.show_task)
 app.add_typer(tasks_app, name="tasks")
 
-presets_app = typer.Typer(help="List the presets, or show one.")
+presets_app = typer.Typer(
+    cls=typer_flags.Group, help="List the presets, or show one."
+)
 presets_app.callback(invoke_without_command=True)(presets.list_presets)
 presets_app.command("show")(presets.show_preset)
 app.add_typer(presets_app, name="presets")
 
 runs_app = typer.Typer(
-    help="List runs, show or compare them, find the best, or delete them."
+    cls=typer_flags.Group,
+    help="List runs, show or compare them, find the best, or delete them.",
 )
 runs_app.callback(invoke_without_command=True)(runs.runs)
 for name, command in (
@@ -74,7 +82,9 @@ for name, command in (
 app.add_typer(runs_app, name="runs")
 
 pretrain_app = typer.Typer(
-    help="Make presets: pretrain a backbone.", no_args_is_help=True
+    cls=typer_flags.Group,
+    help="Make presets: pretrain a backbone.",
+    no_args_is_help=True,
 )
 pretrain_app.command("bit-memory")(pretrain.bit_memory)
 pretrain_app.command("language-model")(pretrain.language_model)

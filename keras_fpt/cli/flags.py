@@ -19,12 +19,10 @@ class FlagsOf:
     Args:
         dataclass: the dataclass; those within it count as well.
         only: tuple of the options' names, or `None` for all.
-        panel: string, heading of the flags in the help, or `None`.
     """
 
     dataclass: Any
     only: tuple[str, ...] | None = None
-    panel: str | None = None
 
     def parameters(self) -> Iterator[inspect.Parameter]:
         """The flags, as typer reads them from a function's signature."""
@@ -33,7 +31,7 @@ class FlagsOf:
             fields = {field.name: field for field in dataclasses.fields(cls)}
             for name in options.names(cls, python_only=False):
                 if self.only is None or name in self.only:
-                    yield _parameter(fields[name], hints[name], self.panel)
+                    yield _parameter(fields[name], hints[name])
 
 
 def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
@@ -43,6 +41,8 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
         **sources: by the argument's name, the options that become flags. The
             argument is then a dict from the options' names to their values.
             An option that several have is one flag, as the first describes it.
+
+    The flags are in the order of their topics, and so are the help's panels.
     """
 
     def decorate(command: Callable) -> Callable:
@@ -53,6 +53,7 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
             parameters += flags.get(parameter.name, [parameter])
         unique = {p.name: p for p in reversed(parameters)}
         parameters = [p for p in parameters if unique[p.name] is p]
+        parameters.sort(key=_topic)
 
         @functools.wraps(command)
         def wrapped(**values: Any) -> Any:
@@ -76,6 +77,14 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
     return decorate
 
 
+def _topic(parameter: inspect.Parameter) -> int:
+    """The place of a parameter's topic among `options.TOPICS`."""
+    for info in getattr(parameter.annotation, "__metadata__", ()):
+        panel = getattr(info, "rich_help_panel", None)
+        return options.TOPICS.index(panel or options.TOPICS[0])
+    return 0
+
+
 def _nested(cls: Any) -> Iterator[Any]:
     """The dataclasses that are fields of a dataclass."""
     for hint in typing.get_type_hints(cls).values():
@@ -83,9 +92,7 @@ def _nested(cls: Any) -> Iterator[Any]:
             yield hint
 
 
-def _parameter(
-    field: dataclasses.Field, hint: Any, panel: str | None
-) -> inspect.Parameter:
+def _parameter(field: dataclasses.Field, hint: Any) -> inspect.Parameter:
     metadata, names, shown = field.metadata, [], True
     if isinstance(field.default, bool):  # Without a --no-... flag.
         hint, names, shown = bool, [_flag(field.name)], False
@@ -95,7 +102,7 @@ def _parameter(
             *names,
             help=metadata["help"],
             show_default=metadata["default_text"] or shown,
-            rich_help_panel=panel,
+            rich_help_panel=metadata["topic"],
         ),
     ]
     return inspect.Parameter(

@@ -16,16 +16,13 @@ from keras_fpt.cli.console import print_plain
 from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import TaskArgument, TaskOptions
 from keras_fpt.models import ModelOptions
+from keras_fpt.options import TOPICS
 from keras_fpt.runs import RunConfig
 
 _HEAD = "# A run of keras-fpt. Train it with"
 _MARK = rb"\A# A run of keras-fpt"
 _LIKELY_LABELS = ("label", "labels", "class", "target", "y")
-_SECTIONS = (
-    ("Training", RunConfig),
-    ("The model", ModelOptions),
-    ("Your own data", TaskOptions),
-)
+_SOURCES = (RunConfig, ModelOptions, TaskOptions)
 
 
 def init(
@@ -65,12 +62,21 @@ def config_text(task: str, path: Path) -> str:
         f"task = {_toml(task)}",
         *_label_lines(task),
     ]
-    for title, source in _SECTIONS:
-        parts += ["", f"# === {title} ==="]
+    fields: dict[str, dataclasses.Field] = {}
+    for source in _SOURCES:
         for field in dataclasses.fields(source):
-            metadata = field.metadata
-            if "help" in metadata and not metadata["python_only"]:
-                parts += ["", *_lines(field)]
+            # Of two options of one name, the first describes both, as a flag.
+            fields.setdefault(field.name, field)
+    for topic in TOPICS:
+        of_topic = [
+            field
+            for field in fields.values()
+            if field.metadata.get("topic") == topic
+        ]
+        if of_topic:
+            parts += ["", f"# === {topic} ==="]
+        for field in of_topic:
+            parts += ["", *_lines(field)]
     return "\n".join(parts) + "\n"
 
 

@@ -6,13 +6,22 @@ checks; paths may have changed.
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from keras_fpt.cli import early
 
 _FIRST_FOLD = "fold-1"
+
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue in an existing folder: give --resume FOLDER in place of "
+        "the task and its options.",
+    ),
+]
 
 
 def given_flags(context: typer.Context, values: dict[str, Any]) -> dict:

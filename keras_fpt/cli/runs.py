@@ -64,7 +64,8 @@ def list_runs(
     """List runs with their settings and accuracies."""
     from keras_fpt.runs import listing
 
-    _print(listing.sort(_found(folders, where), sort), as_json, quiet)
+    ordered = listing.sort(_found(folders), sort)
+    _print(listing.where(ordered, where or []), as_json, quiet)
 
 
 def best_runs(
@@ -83,7 +84,9 @@ def best_runs(
     """For each task, the run with the best validation accuracy."""
     from keras_fpt.runs import listing
 
-    _print(listing.best(_found(folders, where), metric), as_json, quiet)
+    chosen = listing.where(_found(folders), where or [])
+    best = listing.best(chosen, metric) if chosen else []
+    _print(best, as_json, quiet)
 
 
 def show_run(folder: OneRun, as_json: AsJson = False) -> None:
@@ -148,7 +151,7 @@ def delete_runs(
         )
 
 
-def _found(folders: list[Path] | None, conditions: list[str] | None) -> list:
+def _found(folders: list[Path] | None) -> list:
     from keras_fpt.runs import listing
 
     if not folders and not DEFAULT_FOLDER.is_dir():
@@ -159,7 +162,7 @@ def _found(folders: list[Path] | None, conditions: list[str] | None) -> list:
     found = listing.find(*(folders or [DEFAULT_FOLDER]))
     if not found:
         raise FileNotFoundError("There is no run in these folders.")
-    return listing.where(found, conditions or [])
+    return found
 
 
 def _print(found: list, as_json: bool, quiet: bool) -> None:
@@ -169,6 +172,9 @@ def _print(found: list, as_json: bool, quiet: bool) -> None:
     if as_json:
         rows = [dataclasses.asdict(run) for run in found]
         print_plain(json.dumps(rows, indent=2))
+        return
+    if not found:
+        print_plain("No run fulfills the conditions.")
         return
     table = Table("folder", "task", "arm")
     for title in ("steps", "rate", "seed", "validation", "test"):

@@ -1,7 +1,4 @@
-"""`keras-fpt sweep`, `compare` and `reproduce`.
-
-This file is longer than others, since three commands list their options in it.
-"""
+"""`keras-fpt sweep` and `compare`."""
 
 import dataclasses
 import time
@@ -17,6 +14,7 @@ from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
+    Resume,
     given_flags,
     require_folder,
     saved_study,
@@ -24,7 +22,6 @@ from keras_fpt.cli.resuming import (
 )
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
-    DataDir,
     TaskArgument,
     given,
     given_options,
@@ -34,16 +31,7 @@ from keras_fpt.runs import RunConfig
 
 # The files that describe studies, in their folders.
 SWEEP_FILE, COMPARE_FILE = "sweep.json", "compare.json"
-
-
-Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Continue in an existing folder: give --resume FOLDER in place of "
-        "the task and its options.",
-    ),
-]
+SIZES_FILE = "sizes.json"
 
 
 @with_flags(
@@ -70,6 +58,7 @@ def sweep(
         typer.Option(
             help="Arm to compare; may be repeated.",
             show_default="fpt and random",
+            rich_help_panel="Study",
         ),
     ] = None,
     search: Annotated[
@@ -78,6 +67,7 @@ def sweep(
             help="Setting to search in place of the default, as "
             "NAME=VALUE,VALUE,... or NAME=LOW:HIGH; may be repeated.",
             show_default="learning_rate=3e-4,1e-3,3e-3",
+            rich_help_panel="Study",
         ),
     ] = None,
     trials: Annotated[
@@ -86,13 +76,15 @@ def sweep(
             help="Number of runs in each arm's search; needed with "
             "NAME=LOW:HIGH, and only there.",
             show_default="all values of the grid",
+            rich_help_panel="Study",
         ),
     ] = None,
     seeds: Annotated[
         int,
         typer.Option(
             help="Number of runs of each arm at its best settings, with the "
-            "seeds after --seed, which is that of the search."
+            "seeds after --seed, which is that of the search.",
+            rich_help_panel="Study",
         ),
     ] = 3,
     share_seed: Annotated[
@@ -102,13 +94,15 @@ def sweep(
             help="Count the search's best run as the first of the seeds, as "
             "earlier versions did. It saves a run, but its accuracy is too "
             "good, since it was chosen.",
+            rich_help_panel="Rarely needed",
         ),
     ] = False,
     extensions: Annotated[
         int,
         typer.Option(
             help="How many learning rates to try beyond the grid, with every "
-            "arm, while the best of an arm is the lowest or the highest."
+            "arm, while the best of an arm is the lowest or the highest.",
+            rich_help_panel="Rarely needed",
         ),
     ] = 3,
     setting: Annotated[
@@ -117,6 +111,7 @@ def sweep(
             "--set",
             help="Set an option of `train` for every run, as NAME=VALUE, e.g. "
             "batch_size=16; may be repeated.",
+            rich_help_panel="Study",
         ),
     ] = None,
     storage: Annotated[
@@ -125,19 +120,22 @@ def sweep(
             help="Optuna's database, which machines may share: "
             "postgresql://...",
             show_default="an SQLite file in the output folder",
+            rich_help_panel="Rarely needed",
         ),
     ] = None,
     workers: Annotated[
         int,
         typer.Option(
-            help="Number of runs to train in parallel on this machine."
+            help="Number of runs to train in parallel on this machine.",
+            rich_help_panel="Study",
         ),
     ] = 1,
     takeover_seconds: Annotated[
         int,
         typer.Option(
             help="Seconds without a sign of life after which a worker's run is "
-            "given to another."
+            "given to another.",
+            rich_help_panel="Rarely needed",
         ),
     ] = 60,
 ) -> None:
@@ -219,13 +217,18 @@ def compare(
     settings: dict,
     options: dict,
     budget: Annotated[
-        str, typer.Option(help="Wall time to spend: 90s, 10m, 2h, ...")
+        str,
+        typer.Option(
+            help="Wall time to spend: 90s, 10m, 2h, ...",
+            rich_help_panel="Study",
+        ),
     ] = "10m",
     finetune: Annotated[
         bool,
         typer.Option(
             "--finetune",
             help="Add the arms finetune and full, which train every weight.",
+            rich_help_panel="Study",
         ),
     ] = False,
     sizes: Annotated[
@@ -234,6 +237,7 @@ def compare(
             help="Compare with fewer training examples as well, e.g. "
             "10,30,100,all, with a part of the budget each.",
             show_default="all",
+            rich_help_panel="Study",
         ),
     ] = None,
     output: Annotated[
@@ -259,16 +263,22 @@ def compare(
     seconds = parse_seconds(budget)
     is_alone = resume and output is None
     if is_alone:
-        output = require_folder(task, study_files(COMPARE_FILE), "compare")
+        names = (SIZES_FILE, *study_files(COMPARE_FILE))
+        output = require_folder(task, names, "compare")
     else:
         early.require_task(task)
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
 
+    wanted = studies.parse_sizes(sizes) if sizes is not None else ()
     if is_alone:
         assert output is not None
-        comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
+        if (output / SIZES_FILE).is_file():
+            comparison, saved_sizes = studies.read_sizes(output)
+            wanted = wanted or saved_sizes
+        else:
+            comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
         run, again = comparison.run, given_flags(context, options)
         run = dataclasses.replace(
             run, options=run.options | given_options(again)
@@ -279,8 +289,8 @@ def compare(
     else:
         run = RunConfig(task, options=given_options(options))
         comparison = studies.Comparison(run.with_settings(**settings), finetune)
-    if sizes is not None:
-        _compare_sizes(comparison, sizes, output, seconds, began)
+    if wanted:
+        _compare_sizes(comparison, wanted, output, seconds, began)
         return
     has_folds = studies.needs_folds(comparison.run.options)
     compare_all: Any = (
@@ -303,7 +313,7 @@ _TOO_SHORT = "Time was too short to train the frozen language model."
 
 def _compare_sizes(
     comparison: Any,
-    sizes: str,
+    sizes: tuple[int | None, ...],
     output: Path | None,
     seconds: float,
     began: float,
@@ -311,10 +321,9 @@ def _compare_sizes(
     """Compares with several numbers of training examples, and prints it."""
     from keras_fpt import studies
 
-    wanted = studies.parse_sizes(sizes)
     with exit_if_stopped():
         folder, found, conclusions = studies.run_sizes(
-            comparison, wanted, output, seconds, began
+            comparison, sizes, output, seconds, began
         )
     counts = list(conclusions)
     table = Table(
@@ -345,66 +354,3 @@ def _print_not_run(folder: Path) -> None:
     for reason, names in by_reason.items():
         # The folders of several sizes name some of them several times.
         print_plain(f"Not run: {', '.join(dict.fromkeys(names))}: {reason}")
-
-
-def reproduce(
-    question: Annotated[
-        str,
-        typer.Argument(
-            help="transfer, modality, architecture, efficiency, attention, "
-            "fit, size, statistics, linear-probe, depth, train-more, groups, "
-            "language-models, layer-norm, input-init, no-language-model or "
-            "recipe."
-        ),
-    ],
-    budget: Annotated[
-        str,
-        typer.Option(
-            help="minutes (at most ten), hours, or paper: the paper's scale, "
-            "for accelerators."
-        ),
-    ] = "minutes",
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="Output folder. Repeat the command with it to continue.",
-            show_default="runs/<question>-<budget>-<n>",
-        ),
-    ] = None,
-    data_dir: DataDir = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Only list the runs and their cost."),
-    ] = False,
-) -> None:
-    """Answer one of the paper's questions with runs of your own."""
-    began = time.monotonic()
-    load_backend()
-    from keras_fpt.studies import load_question
-    from keras_fpt.studies import reproduce as reproduction
-
-    loaded = load_question(question)
-    print_plain(f"{loaded.title}\n{loaded.outcome}")
-    if dry_run:
-        planned = reproduction.plan(loaded, budget, data_dir)
-        _print_plan(planned)
-        print_plain(reproduction.cost(planned, budget))
-        return
-    with exit_if_stopped():
-        folder, table = reproduction.run_question(
-            loaded, budget, output, data_dir, began
-        )
-    print_arms(table)
-    print_plain(f"The report: {folder / 'report.html'}")
-
-
-def _print_plan(planned: list[Any]) -> None:
-    """Prints the `PlannedRuns` of a question."""
-    table = Table("task", "arm", "runs", "steps per run")
-    for runs in planned:
-        table.add_row(
-            runs.task, cell(runs.what), str(runs.count), f"{runs.steps:,}"
-        )
-    console.print(table)

@@ -20,7 +20,8 @@ TaskArgument = Annotated[
 DataDir = Annotated[
     str | None,
     typer.Option(
-        help="Folder of the task's data.", show_default="the task's own"
+        help="Folder of the task's data.",
+        show_default="the task's own",
     ),
 ]
 
@@ -32,117 +33,172 @@ class TaskOptions:
     max_length: int | None = option(
         None,
         "Maximum sequence length, for tasks that have such a limit.",
+        topic="Data",
         default_text="the task's own",
     )
     label_column: str | None = option(
-        None, "Column of the labels; tables need it."
+        None,
+        "Column of the labels; tables need it.",
+        topic="Data",
     )
     task_type: str | None = option(
         None,
         "classification, or regression to predict the numbers in the labels.",
+        topic="Data",
         default_text="regression if most labels are fractions",
     )
     group_column: list[str] | None = option(
         None,
         "Column that groups rows: equal values make one sequence. Several "
         "columns make one key.",
+        topic="Series",
     )
     time_column: str | None = option(
         None,
         "Column of times: rows are sorted by it, and no window holds a gap.",
+        topic="Series",
     )
     ignore_column: list[str] | None = option(
-        None, "Column to leave out; may be repeated."
+        None,
+        "Column to leave out; may be repeated.",
+        topic="Data",
     )
     window: int | None = option(
-        None, "Number of rows of a time series that make one sequence."
+        None,
+        "Number of rows of a time series that make one sequence.",
+        topic="Series",
     )
     stride: int | None = option(
         None,
         "Number of rows from one window to the next.",
+        topic="Series",
         default_text="the window",
     )
     min_label_share: float | None = option(
         None,
         "Least share of a window's rows that have its label.",
+        topic="Series",
         default_text="more than any other label",
     )
     within_label: bool = option(
-        False, "Start windows anew where the label changes."
+        False,
+        "Start windows anew where the label changes.",
+        topic="Series",
     )
     split_column: str | None = option(
-        None, "Column that holds train, validation or test."
+        None,
+        "Column that holds train, validation or test.",
+        topic="Splits",
     )
     split_group: list[str] | None = option(
         None,
         "Column of groups, such as people, that stay in one split. Several "
         "columns make one key.",
+        topic="Splits",
     )
-    folds: int | None = option(None, "Number of folds of a cross-validation.")
+    folds: int | None = option(
+        None,
+        "Number of folds of a cross-validation.",
+        topic="Splits",
+    )
     fold: int | None = option(
-        None, "The fold that is for testing, from 1.", default_text="all"
+        None,
+        "The fold that is for testing, from 1.",
+        topic="Splits",
+        default_text="all",
     )
     validation: str | None = option(
-        None, "File or folder of the validation examples."
+        None,
+        "File or folder of the validation examples.",
+        topic="Splits",
     )
-    test: str | None = option(None, "File or folder of the test examples.")
+    test: str | None = option(
+        None,
+        "File or folder of the test examples.",
+        topic="Splits",
+    )
     missing: list[str] | None = option(
-        None, "Cell that marks a missing value; may be repeated."
+        None,
+        "Cell that marks a missing value; may be repeated.",
+        topic="Data",
     )
     drop_missing: bool = option(
-        False, "Leave out examples whose label or cells are missing."
+        False,
+        "Leave out examples whose label or cells are missing.",
+        topic="Data",
     )
     fill: str | None = option(
         None,
         "Fill missing cells: median (of train) or forward (from the row "
         "before). A further channel says which cells were filled.",
+        topic="Data",
     )
     header: bool | None = option(
         None,
         "Whether the first row of a table names its columns; otherwise they "
         "are column_1, column_2, ...",
+        topic="Data",
     )
     file_column: str | None = option(
         None,
         "Column of a table that names files, each an example: images, sounds "
         "or tables. A name is looked for in the table's folder and below.",
+        topic="Data",
     )
     text_column: str | None = option(
-        None, "Column of strings, whose characters are the tokens."
+        None,
+        "Column of strings, whose characters are the tokens.",
+        topic="Data",
     )
     labels: str | None = option(
-        None, "Table with the labels of a FASTA file's records."
+        None,
+        "Table with the labels of a FASTA file's records.",
+        topic="Data",
     )
     id_column: str | None = option(
         None,
         "Column of the label table that holds the record IDs.",
+        topic="Data",
         default_text="the first",
     )
     image_size: int | None = option(
         None,
         "Height and width, in pixels, that images are resized to.",
+        topic="Images and sounds",
         default_text="their own, or 32",
     )
     patch_size: int | None = option(
-        None, "Height and width of a patch, in pixels.", default_text="4"
+        None,
+        "Height and width of a patch, in pixels.",
+        topic="Images and sounds",
+        default_text="4",
     )
     max_seconds: float | None = option(
-        None, "Sounds are cut to this many seconds.", default_text="10"
+        None,
+        "Sounds are cut to this many seconds.",
+        topic="Images and sounds",
+        default_text="10",
     )
     max_hertz: float | None = option(
-        None, "Highest frequency of sounds that is read.", default_text="8000"
+        None,
+        "Highest frequency of sounds that is read.",
+        topic="Images and sounds",
+        default_text="8000",
     )
     background: str | None = option(
         None,
         "Color behind transparent pixels, such as white or #808080.",
+        topic="Images and sounds",
         default_text="white",
     )
     strict: bool = option(
-        False, "Treat a leak that the audit of your data finds as an error."
+        False,
+        "Treat a leak that the audit of your data finds as an error.",
+        topic="Data",
     )
 
 
-TASK_FLAGS = FlagsOf(TaskOptions, panel="Your own data")
+TASK_FLAGS = FlagsOf(TaskOptions)
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

@@ -69,10 +69,15 @@ def train(
             help="Use all devices, also those of processes that e.g. "
             "torchrun started: data_parallel, model_parallel (JAX) or auto.",
             show_default="one device",
+            rich_help_panel="Rarely needed",
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(help="Minimum seconds between two checkpoints.")
+        float,
+        typer.Option(
+            help="Minimum seconds between two checkpoints.",
+            rich_help_panel="Rarely needed",
+        ),
     ] = 5.0,
 ) -> None:
     """Train a frozen pretrained transformer on a task or your own data.

@@ -21,3 +21,4 @@ from . import tensorflow_start_messages as tensorflow_start_messages
 from . import tensorflow_trainable_shortcut as tensorflow_trainable_shortcut
 from . import torch_internals as torch_internals
 from . import torch_state_names as torch_state_names
+from . import typer_flags as typer_flags

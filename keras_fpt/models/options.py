@@ -87,6 +87,7 @@ class ModelOptions:
         None,
         "Parameter groups that train, e.g. fpt+attention, or "
         "fpt+attention:-1 for the last block's alone.",
+        topic="Model",
         default_text="the arm's own",
         describes_run=True,
         stored=True,
@@ -94,6 +95,7 @@ class ModelOptions:
     depth: int | None = option(
         None,
         "Number of blocks to use, from the first; 0 uses none.",
+        topic="Model",
         default_text="the arm's own, mostly all",
         describes_run=True,
     )
@@ -101,12 +103,14 @@ class ModelOptions:
         "last",
         "Hidden states that the output layer reads: last, first, mean, "
         "last+mean, flatten (all, of sequences of one length) or pooled.",
+        topic="Model",
         describes_run=True,
         stored=True,
     )
     learned_positions: bool | int | None = option(
         False,
         "Add learned positions, zero at first, to the input; on for vit.",
+        topic="Rarely needed",
         describes_run=True,
         stored=True,
     )
@@ -116,6 +120,7 @@ class ModelOptions:
     quantize: str | None = option(
         None,
         "Store the frozen weights as int8 or int4.",
+        topic="Rarely needed",
         default_text="not quantized",
         describes_run=True,
         stored=True,
@@ -123,19 +128,22 @@ class ModelOptions:
     dtype: str | None = option(
         None,
         "Dtype policy of the backbone: float32, mixed_bfloat16, ...",
+        topic="Rarely needed",
         default_text="Keras's own",
         describes_run=True,
     )
     rematerialize: bool = option(
         False,
         "Recompute blocks for the gradient, to save memory.",
+        topic="Rarely needed",
     )
     dropout: float | None = option(
-        None, "Dropout rate.", default_text="the task's own"
+        None, "Dropout rate.", topic="Model", default_text="the task's own"
     )
     embedding_init: str | None = option(
         None,
         "How the input layer of integer tokens begins: orthogonal or normal.",
+        topic="Rarely needed",
         default_text="orthogonal",
         describes_run=True,
         since="0.2.0",
@@ -144,6 +152,7 @@ class ModelOptions:
         None,
         "Scale the initial input layer to the token embedding of the backbone: "
         "pretrained.",
+        topic="Rarely needed",
         default_text="unscaled",
         describes_run=True,
         since="0.2.0",
@@ -151,6 +160,7 @@ class ModelOptions:
     output_init: str | None = option(
         None,
         "How the output layer begins: glorot or pytorch.",
+        topic="Rarely needed",
         default_text="glorot",
         describes_run=True,
         since="0.2.0",
@@ -158,6 +168,7 @@ class ModelOptions:
     input_dropout: float | None = option(
         None,
         "Dropout rate after the input layer of vectors.",
+        topic="Rarely needed",
         default_text="0",
         describes_run=True,
         since="0.2.0",
@@ -166,6 +177,7 @@ class ModelOptions:
         None,
         "Number of steps of a series that make one token; for images, height "
         "and width of a patch in pixels.",
+        topic="Model",
         default_text="1, more for your own series that are longer than the "
         "backbone's positions; for images 4",
         describes_run=True,
@@ -175,6 +187,7 @@ class ModelOptions:
     patch_stride: int | None = option(
         None,
         "Number of steps from one patch of a series to the next.",
+        topic="Model",
         default_text="the patch size",
         describes_run=True,
         stored=True,
@@ -183,6 +196,7 @@ class ModelOptions:
     instance_norm: bool = option(
         False,
         "Standardize each channel of each series by itself.",
+        topic="Model",
         describes_run=True,
         stored=True,
         since="0.2.0",
@@ -191,6 +205,7 @@ class ModelOptions:
         None,
         "Send each channel through the model as a series of its own, and join "
         "what the output layer reads: concat or mean.",
+        topic="Model",
         default_text="channels together",
         describes_run=True,
         stored=True,
@@ -199,6 +214,7 @@ class ModelOptions:
     output_norm: str | None = option(
         None,
         "Norm before the output layer: layer or batch.",
+        topic="Rarely needed",
         default_text="none",
         describes_run=True,
         stored=True,

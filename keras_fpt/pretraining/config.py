@@ -29,19 +29,35 @@ class BitMemoryConfig:
     preset: str = option(
         "gpt2_tiny_en",
         "Preset whose architecture is pretrained: a name or a folder.",
+        topic="Model",
     )
     steps: int = option(
-        2000, "Most training steps; fewer if bit memory is solved before."
+        2000,
+        "Most training steps; fewer if bit memory is solved before.",
+        topic="Training",
     )
     target_accuracy: float = option(
         0.99,
         "Share of right bits, on held-out strings, at which bit memory is "
         "solved.",
+        topic="Training",
         since="0.2.0",
     )
-    batch_size: int = option(64, "Batch size.")
-    learning_rate: float = option(1e-3, "Adam learning rate.")
-    seed: int = option(0, "Seed of the fresh weights and of the examples.")
+    batch_size: int = option(
+        64,
+        "Batch size.",
+        topic="Training",
+    )
+    learning_rate: float = option(
+        1e-3,
+        "Adam learning rate.",
+        topic="Training",
+    )
+    seed: int = option(
+        0,
+        "Seed of the fresh weights and of the examples.",
+        topic="Training",
+    )
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size"):
@@ -92,37 +108,78 @@ class LanguageModelConfig:
     """
 
     texts: tuple[str, ...]
-    num_layers: int = option(4, "Number of transformer blocks.")
-    num_heads: int = option(4, "Attention heads per block.")
-    hidden_dim: int = option(256, "Width of the hidden states.")
-    vocabulary_size: int = option(4096, "Tokens of the tokenizer.")
+    num_layers: int = option(
+        4,
+        "Number of transformer blocks.",
+        topic="Model",
+    )
+    num_heads: int = option(
+        4,
+        "Attention heads per block.",
+        topic="Model",
+    )
+    hidden_dim: int = option(
+        256,
+        "Width of the hidden states.",
+        topic="Model",
+    )
+    vocabulary_size: int = option(
+        4096,
+        "Tokens of the tokenizer.",
+        topic="Model",
+    )
     max_sequence_length: int = option(
-        1024, "Number of positions, and final sequence length."
+        1024,
+        "Number of positions, and final sequence length.",
+        topic="Model",
     )
     short_sequence_length: int = option(
-        256, "Sequence length at the start of training."
+        256,
+        "Sequence length at the start of training.",
+        topic="Training",
     )
     short_fraction: float = option(
-        0.75, "Fraction of the steps with short sequences."
+        0.75,
+        "Fraction of the steps with short sequences.",
+        topic="Training",
     )
     tokens: int | None = option(
-        None, "Number of tokens to train on.", default_text="one epoch"
+        None,
+        "Number of tokens to train on.",
+        topic="Training",
+        default_text="one epoch",
     )
-    batch_tokens: int = option(4096, "Tokens per step.")
-    learning_rate: float = option(3e-3, "Peak learning rate of AdamW.")
+    batch_tokens: int = option(
+        4096,
+        "Tokens per step.",
+        topic="Training",
+    )
+    learning_rate: float = option(
+        3e-3,
+        "Peak learning rate of AdamW.",
+        topic="Training",
+    )
     decay_fraction: float = option(
         0.3,
         "Fraction of the steps, at the end, over which the learning rate "
         "decays to 0.",
+        topic="Training",
     )
     validation_fraction: float = option(
-        0.01, "Fraction of the text, at its end, held out for validation."
+        0.01,
+        "Fraction of the text, at its end, held out for validation.",
+        topic="Training",
     )
-    seed: int = option(0, "Seed of the weights and the order of the text.")
+    seed: int = option(
+        0,
+        "Seed of the weights and the order of the text.",
+        topic="Training",
+    )
     dtype: str = option(
         "float32",
         "Dtype policy: float32, or mixed_bfloat16 on hardware where it is "
         "faster.",
+        topic="Training",
     )
 
     def __post_init__(self) -> None:

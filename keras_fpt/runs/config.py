@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Self
 
-from keras_fpt import files, options
+from keras_fpt import files, options, tasks
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.options import option
@@ -76,6 +76,7 @@ class RunConfig:
     preset: str | None = option(
         None,
         "Backbone: a preset's name, a folder, hf://... or gguf:FILE.",
+        topic="Model",
         default_text="the arm's own, mostly gpt2_tiny_en",
         describes_run=True,
     )
@@ -84,35 +85,47 @@ class RunConfig:
         "Where the weights come from: fpt, random, statistics, permuted, "
         "spectrum, bit, vit, finetune, full, no_blocks, one_attention, "
         "one_block, lstm, random_lstm or random_lstm_deep.",
+        topic="Model",
     )
     model: ModelOptions = ModelOptions()
     cache_features: bool = option(
         False,
         "Compute the frozen features once, where only the output layer "
         "trains and dropout is 0.",
+        topic="Rarely needed",
     )
     gradient_accumulation_steps: int | None = option(
         None,
         "Accumulate gradients over this many batches, at least 2, before "
         "each update.",
+        topic="Rarely needed",
         default_text="off",
     )
     steps: int | None = option(
-        None, "Number of gradient steps.", default_text="the task's own"
+        None,
+        "Number of gradient steps.",
+        topic="Training",
+        default_text="the task's own",
     )
     batch_size: int | None = option(
-        None, "Batch size.", default_text="the task's own"
+        None, "Batch size.", topic="Training", default_text="the task's own"
     )
     learning_rate: float | None = option(
-        None, "Adam learning rate.", default_text="the task's own"
+        None,
+        "Adam learning rate.",
+        topic="Training",
+        default_text="the task's own",
     )
     seed: int = option(
-        0, "Random seed of new layers, random weights, data order and dropout."
+        0,
+        "Random seed of new layers, random weights, data order and dropout.",
+        topic="Training",
     )
     init_scale: float = option(
         1.0,
         "Factor on the standard deviation of weights that are drawn at "
         "random; for the arms random, full, lstm and those like them.",
+        topic="Rarely needed",
         describes_run=True,
         since="0.2.0",
     )
@@ -120,6 +133,7 @@ class RunConfig:
         None,
         "How such weights are drawn: gpt2; flat, which does not scale residual "
         "projections down, as in transformers 4.1.1; or uniform.",
+        topic="Rarely needed",
         default_text="gpt2",
         describes_run=True,
         since="0.2.0",
@@ -128,6 +142,7 @@ class RunConfig:
         None,
         "Defaults of other options, also for how the task is encoded: "
         "reference, which does what the reference code of Lu et al. does.",
+        topic="Rarely needed",
         default_text="this package's own",
         describes_run=True,
         since="0.2.0",
@@ -136,6 +151,7 @@ class RunConfig:
         None,
         "Use this many of the training examples, a part in which each class "
         "keeps its share.",
+        topic="Training",
         default_text="all",
         describes_run=True,
         since="0.2.0",
@@ -144,6 +160,7 @@ class RunConfig:
         None,
         "Weights of the classes in the loss: balanced, which lets a rare class "
         "count as much as a common one.",
+        topic="Training",
         default_text="all alike",
         describes_run=True,
         since="0.2.0",
@@ -152,6 +169,7 @@ class RunConfig:
         None,
         "Stop after this many evaluations in a row (there are about 20 in a "
         "run) without a lower validation loss; 0 trains all steps.",
+        topic="Training",
         default_text="0; 5 for `train` on your own data",
         since="0.2.0",
         former=0,
@@ -159,12 +177,16 @@ class RunConfig:
     keep: str | None = option(
         None,
         "Weights to keep: best, those of the lowest validation loss, or last.",
+        topic="Training",
         default_text="last; best for `train` on your own data",
         since="0.2.0",
         former="last",
     )
     data_dir: str | None = option(
-        None, "Folder of the task's data.", default_text="the task's own"
+        None,
+        "Folder of the task's data.",
+        topic="Data",
+        default_text="the task's own",
     )
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     source: str | None = None
@@ -192,6 +214,10 @@ class RunConfig:
             changed["data_dir"] = os.path.abspath(self.data_dir)
         if self.source is None and files.looks_like_path(self.task):
             changed["source"] = os.path.realpath(self.task)
+        paths = tasks.PATH_OPTIONS & self.options.keys()
+        if paths:
+            absolute = {k: os.path.abspath(self.options[k]) for k in paths}
+            changed["options"] = self.options | absolute
         return dataclasses.replace(self, **changed)
 
     def settings(self) -> dict[str, Any]:

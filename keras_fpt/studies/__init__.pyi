@@ -9,8 +9,10 @@ from .folds import CrossValidation as CrossValidation
 from .folds import needs_folds as needs_folds
 from .folds import train_folds as train_folds
 from .question import load_question as load_question
+from .reproduce import read_question as read_question
 from .reproduce import run_question as run_question
 from .size_comparison import parse_sizes as parse_sizes
+from .size_comparison import read_sizes as read_sizes
 from .size_comparison import run_sizes as run_sizes
 from .sweep import run_sweep as run_sweep
 from .sweep import sweep_verdicts as sweep_verdicts

@@ -79,7 +79,19 @@ class Comparison:
             ValueError: it does not describe a comparison.
         """
         where = f"This is not a comparison's configuration: `{path}`"
-        entry = json_files.read_object(path)
+        return cls.from_entry(json_files.read_object(path), where)
+
+    @classmethod
+    def from_entry(cls, entry: dict[str, Any], where: str) -> "Comparison":
+        """The comparison that a JSON object describes.
+
+        Args:
+            entry: dict, parsed JSON.
+            where: string, with which errors begin.
+
+        Raises:
+            ValueError: it does not describe a comparison.
+        """
         if not isinstance(entry.get("run"), dict):
             raise ValueError(f"{where}: expected an object 'run'.")
         run = RunConfig.from_settings(entry["run"], where)

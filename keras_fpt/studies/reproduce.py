@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_fpt import files
+from keras_fpt.files import json_files
 from keras_fpt.reports import attention_map, attention_share, write_report
 from keras_fpt.results import describe, finished_final, load_runs, not_run
 from keras_fpt.runs import folder, resolve
 from keras_fpt.studies import study_folder
 from keras_fpt.studies.deadline import Deadline, duration
-from keras_fpt.studies.question import Question
+from keras_fpt.studies.question import Question, load_question
 from keras_fpt.studies.variant_search import run_variants
 
 LOGGER = logging.getLogger(__name__)
@@ -92,6 +93,30 @@ def run_question(
         pictures,
     )
     return output, table
+
+
+def read_question(
+    output: str | os.PathLike[str],
+) -> tuple[Question, str, str | None]:
+    """What an earlier call of `run_question` answers in a folder.
+
+    Returns:
+        Tuple of the `Question`, the name of its budget, and the folder of the
+        tasks' data, which its runs name, or `None`.
+
+    Raises:
+        FileNotFoundError: the folder has no such study.
+        ValueError: the file that describes it is damaged.
+    """
+    path = pathlib.Path(output, CONFIG)
+    entry = json_files.read_object(path)
+    names = entry.get("question"), entry.get("budget")
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"`{path}` does not name a question and a budget.")
+    name, budget = map(str, names)
+    begun = sorted(pathlib.Path(output, RUNS).glob(f"*/{folder.CONFIG}"))
+    data_dir = folder.read_config(begun[0].parent).data_dir if begun else None
+    return load_question(name), budget, data_dir
 
 
 def _draw_attention(output: pathlib.Path) -> dict[str, pathlib.Path]:

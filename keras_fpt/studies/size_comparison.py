@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_fpt import files, tasks
+from keras_fpt.files import json_files
 from keras_fpt.reports import draw_accuracy_by_size, write_report
 from keras_fpt.results import by_size, load_runs, run_folders
 from keras_fpt.runs import folder, resolve
@@ -48,6 +49,25 @@ def parse_sizes(text: str) -> tuple[int | None, ...]:
     if len(set(sizes)) < len(sizes):
         raise ValueError(f"A size is named twice in {text!r}.")
     return tuple(sorted(sizes, key=lambda size: (size is None, size)))
+
+
+def read_sizes(
+    folder: str | os.PathLike[str],
+) -> tuple[Comparison, tuple[int | None, ...]]:
+    """What an earlier call of `run_sizes` compares in a folder, and its sizes.
+
+    Raises:
+        FileNotFoundError: the folder has no such comparison.
+        ValueError: the file that describes it is damaged.
+    """
+    path = pathlib.Path(folder, CONFIG)
+    where = f"This is not a comparison of sizes: `{path}`"
+    entry = json_files.read_object(path)
+    sizes = entry.pop("sizes", None)
+    if not isinstance(sizes, list):
+        raise ValueError(f"{where}: expected a list 'sizes'.")
+    wanted = parse_sizes(",".join(map(str, sizes)))
+    return Comparison.from_entry(entry, where), wanted
 
 
 def run_sizes(
@@ -93,6 +113,10 @@ def run_sizes(
     if output is None:
         output = folder.new_folder(run.task.name, "sizes")
     output = pathlib.Path(output)
+    if not (output / CONFIG).is_file():
+        comparison = dataclasses.replace(
+            comparison, run=comparison.run.with_absolute_paths()
+        )
     described = {
         **vars(comparison),
         "run": comparison.run.identity(),

@@ -30,7 +30,7 @@ def command_lines(text):
                 yield found[1]
     outside = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     for found in re.findall(r"`keras-fpt ([^`]*)`", outside):
-        yield found.replace("\n", " ")
+        yield re.sub("\n(> )?", " ", found)
 
 
 LINES = sorted(

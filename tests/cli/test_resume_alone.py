@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
+from written_runs import write_run
 
 from keras_fpt.cli import app, early
 from keras_fpt.runs import RunConfig, evaluate, train
@@ -72,6 +73,57 @@ def test_a_split_is_predicted(run, tmp_path):
     assert len(frame) == metrics["test_examples"]
     code, output, _ = invoke("predict", run / "run", "-o", path)
     assert code == 0 and "before has been replaced" in output
+
+
+def stopping(found):
+    """A function that notes its arguments and stops the command."""
+
+    def stop(*arguments, **keywords):
+        found.append(arguments)
+        raise ValueError("stop")
+
+    return stop
+
+
+def test_sizes_are_compared_further(run, monkeypatch, tmp_path):
+    monkeypatch.chdir(run)
+    folder, found = tmp_path / "sizes", []
+    monkeypatch.setattr(
+        "keras_fpt.studies.size_comparison.run_comparison", stopping([])
+    )
+    own = ("mine.csv", "--label-column", "kind", "--text-column", "text")
+    sizes = ("--sizes", "10,all", "-o", folder)
+    invoke("compare", *own, "--test", "mine.csv", "--finetune", *sizes)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras_fpt.studies.run_sizes", stopping(found))
+    invoke("compare", "--resume", "sizes", "--budget", "90s")
+    ((comparison, sizes, output, seconds, _),) = found
+    assert (sizes, str(output), seconds) == ((10, None), "sizes", 90)
+    assert comparison.finetune
+    assert comparison.run.source == str(run / "mine.csv")
+    assert comparison.run.options["test"] == str(run / "mine.csv")
+    *_, error = invoke("compare", "--resume", run)
+    assert "Say which run to resume" in str(error)
+
+
+def test_a_question_is_answered_further(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        "keras_fpt.studies.reproduce.run_variants", stopping([])
+    )
+    options = ("--budget", "hours", "--data-dir", tmp_path, "-o", "depth")
+    invoke("reproduce", "depth", *options)
+    write_run(tmp_path / "depth/runs/a", 0.5, data_dir=str(tmp_path))
+    found = []
+    monkeypatch.setattr(
+        "keras_fpt.studies.reproduce.run_question", stopping(found)
+    )
+    invoke("reproduce", "--resume", "depth")
+    ((question, budget, output, data_dir, _),) = found
+    assert (question.name, budget, str(output)) == ("depth", "hours", "depth")
+    assert data_dir == str(tmp_path)
+    *_, error = invoke("reproduce", "--resume", "nowhere")
+    assert "Say which run to resume" in str(error)
 
 
 def test_paths_of_a_study_may_be_spelled_otherwise():

@@ -43,6 +43,9 @@ def test_listed_filtered_and_sorted(runs):
     assert folders("--where", "steps>=30", "--where", "seed=0") == ["runs/a"]
     assert folders("--where", "status!=finished") == ["runs/c"]
     assert folders("--where", "test_accuracy<0.75") == ["runs/a"]
+    none = ("--where", "steps>=500", "--sort", "-validation_accuracy")
+    assert "No run fulfills" in invoke("runs", "list", *none)
+    assert invoke("runs", "best", *none[:2], "--json") == "[]\n"
     assert "No run has the value 'speed'" in str(
         invoke("runs", "list", "--where", "speed=3")
     )
