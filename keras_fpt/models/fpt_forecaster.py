@@ -70,7 +70,7 @@ class FPTForecaster(FPTModel):
         "gpt2_tiny_en", horizon=12, patch_size=8
     )
     series = np.sin(np.arange(400) / 5)[:, None].astype("float32")
-    windows = np.stack([series[i : i + 60] for i in range(340)])
+    windows = np.stack([series[i : i + 60] for i in range(0, 340, 5)])
     model.fit(windows[:, :48], windows[:, 48:], epochs=2)
     forecast = model.predict(series[None, -48:])  # Of shape (1, 12, 1).
     ```

@@ -64,9 +64,11 @@ def compare_forecasts(
 
     ```python
     series = np.sin(np.arange(600) / 5)
-    splits = keras_fpt.tasks.split_series(series, context=48, horizon=12)
+    splits = keras_fpt.tasks.split_series(
+        series, context=48, horizon=12, stride=10
+    )
     results, not_run = keras_fpt.studies.compare_forecasts(
-        splits, epochs=2, patch_size=8, depth=1
+        splits, arms=("fpt", "no_blocks"), epochs=2, patch_size=8
     )
     print(keras_fpt.studies.forecast_table(results))
     ```

@@ -62,7 +62,7 @@ class ForecastResult:
         )
 
 
-def table(results: Iterable[ForecastResult]) -> pd.DataFrame:
+def forecast_table(results: Iterable[ForecastResult]) -> pd.DataFrame:
     """Results as a table with one row per model, best first.
 
     Seeds are averaged; `mse of seeds` lists each.

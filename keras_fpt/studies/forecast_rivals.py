@@ -25,8 +25,8 @@ from keras_fpt.tasks import ForecastSplits, Windows, forecast_errors
 # The steps of DLinear's moving average.
 _TREND_STEPS = 25
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
-# How many lags with a high autocorrelation validation chooses among.
-_SEASONS_TRIED = 5
+# Validation chooses among this many lags, of at least this autocorrelation.
+_SEASONS_TRIED, _LEAST_CORRELATION = 5, 0.1
 # The longest season that statsforecast's exponential smoothing takes.
 _LONGEST_ETS_SEASON = 24
 
@@ -126,7 +126,7 @@ def find_season(splits: ForecastSplits) -> int | None:
     Returns:
         Of the lags at which the autocorrelation of train, without its linear
         trend, peaks, the one with which seasonal naive has the smallest error
-        in validation; `None` if it has no peak above 0.
+        in validation; `None` if it has no peak above 0.1.
     """
     train = splits.series[: splits.validation_start].astype("float64")
     values = signal.detrend(train, axis=0) / splits.train_scale
@@ -137,7 +137,11 @@ def find_season(splits: ForecastSplits) -> int | None:
     )
     # Of each lag, over the pairs of steps that there are.
     correlation = total / np.arange(time_steps, 0, -1)
-    peaks, _ = signal.find_peaks(correlation[: time_steps // 2], height=0.0)
+    # What is left of a straight line is rounding.
+    correlation = correlation / max(correlation[0], 1e-6)
+    peaks, _ = signal.find_peaks(
+        correlation[: time_steps // 2], height=_LEAST_CORRELATION
+    )
     peaks = peaks[peaks >= 2]
     best = peaks[np.argsort(-correlation[peaks], kind="stable")]
     seasons = [int(lag) for lag in best[:_SEASONS_TRIED]]
@@ -171,7 +175,8 @@ def _naive(splits: ForecastSplits, season: int | None) -> Fitted:
 def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
     if season is None:
         raise _CannotBeFitted(
-            "The autocorrelation of train has no peak. Give the season."
+            "The autocorrelation of train has no peak above 0.1. Give the "
+            "season."
         )
     forecast = _one_season_before(splits, season)
     mse = _validation_mse(splits, forecast)

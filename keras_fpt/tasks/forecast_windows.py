@@ -173,7 +173,9 @@ def split_series(
 
     ```python
     series = np.sin(np.arange(1000) / 10)
-    splits = keras_fpt.tasks.split_series(series, context=96, horizon=24)
+    splits = keras_fpt.tasks.split_series(
+        series, context=96, horizon=24, stride=8
+    )
     model = keras_fpt.FPTForecaster.from_preset(
         "gpt2_tiny_en", horizon=24, patch_size=8
     )
@@ -242,7 +244,8 @@ def as_series(series: Any) -> np.ndarray:
             f"received shape {values.shape}. For several series, cut each and "
             "concatenate their windows."
         )
-    values = values.astype("float32")
+    with np.errstate(over="ignore"):
+        values = values.astype("float32")
     wrong = np.argwhere(~np.isfinite(values))
     if len(wrong):
         step, channel = wrong[0]
