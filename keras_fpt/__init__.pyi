@@ -12,6 +12,7 @@ from . import studies as studies
 from . import tasks as tasks
 from .models import AdapterSet as AdapterSet
 from .models import FPTClassifier as FPTClassifier
+from .models import FPTForecaster as FPTForecaster
 from .models import FPTMultiLabelClassifier as FPTMultiLabelClassifier
 from .models import FPTRegressor as FPTRegressor
 from .models import FPTTokenClassifier as FPTTokenClassifier

@@ -16,20 +16,22 @@ class TargetScale(keras.layers.Layer):
 
     Args:
         num_targets: int.
+        axis: int, the axis of the targets.
         **kwargs: arguments of `keras.layers.Layer`.
 
     Call arguments:
-        x: float tensor `(batch, num_targets)`, or
+        x: float tensor, such as `(batch, num_targets)`, or
             `(batch, num_targets, quantiles)`.
 
     Returns:
         Float tensor of the same shape.
     """
 
-    def __init__(self, num_targets: int, **kwargs: Any) -> None:
+    def __init__(self, num_targets: int, axis: int = 1, **kwargs: Any) -> None:
         """Makes a layer; the class describes its arguments."""
         super().__init__(**kwargs)
         self.num_targets = num_targets
+        self.axis = axis
         for name, initializer in (("mean", "zeros"), ("scale", "ones")):
             weight = self.add_weight(
                 (num_targets,), initializer, trainable=False, name=name
@@ -70,9 +72,11 @@ class TargetScale(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_targets": self.num_targets}
+        own = {"num_targets": self.num_targets, "axis": self.axis}
+        return {**super().get_config(), **own}
 
     def _statistics(self, x: Any) -> tuple[Any, Any]:
         """The mean and the scale, in a shape that broadcasts to that of `x`."""
-        shape = (self.num_targets, *[1] * (len(x.shape) - 2))
+        shape = [1] * len(x.shape)
+        shape[self.axis] = self.num_targets
         return ops.reshape(self.mean, shape), ops.reshape(self.scale, shape)

@@ -2,6 +2,7 @@ from . import frozen_features as frozen_features
 from .adapter_set import AdapterSet as AdapterSet
 from .attention_backbone import AttentionBackbone as AttentionBackbone
 from .fpt_classifier import FPTClassifier as FPTClassifier
+from .fpt_forecaster import FPTForecaster as FPTForecaster
 from .fpt_model import FPTModel as FPTModel
 from .fpt_multi_label_classifier import (
     FPTMultiLabelClassifier as FPTMultiLabelClassifier,

@@ -141,7 +141,7 @@ class AdapterSet:
             ValueError: the model would quantize weights that the adapters in
                 the set use as they are.
         """
-        settings = header["model"]
+        settings = model_settings.complete(header["model"])
         groups = freezing.parse_policy(settings["policy"]) - {"low_rank"}
         policy = "+".join(sorted(groups)) or "output_only"
         backbone, mode = self.backbone, settings["quantize"]

@@ -156,9 +156,10 @@ def _check_sizes(
     """
     shape = model_settings.SHAPES[model_settings.head_of(header, path)]
     labels = shape.units_of(settings)
-    tokens = settings["vocabulary_size"]
+    tokens = settings.get("vocabulary_size")
+    front = series_front.of_settings(settings, shape)
     if settings["input_dim"]:
-        tokens = series_front.of_settings(settings).width(settings["input_dim"])
+        tokens = front.width(settings["input_dim"])
     expected = [("output/1", 0, labels), ("input/0", 0, tokens)]
     if settings["learned_positions"] is not None:
         expected.append(("positions/0", 0, settings["learned_positions"]))
@@ -171,7 +172,7 @@ def _check_sizes(
             )
     if "output/0" not in arrays:
         raise ValueError(f"`{path}` is not complete: it lacks `output/0`.")
-    joined = series_front.of_settings(settings).num_joined(
+    joined = front.num_joined(
         settings["sequence_length"], settings["input_dim"]
     )
     if joined < 1 or arrays["output/0"].shape[0] % joined:
@@ -276,6 +277,8 @@ def _unbuilt(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
         if group in widths:
             twins = [_twin(layer, widths[group]) for layer in layers]
             variables = [v for twin in twins for v in twin.weights]
+            if group == "output" and model.target_layer is not None:
+                variables += model.target_layer.weights
             weights |= {f"{group}/{i}": v for i, v in enumerate(variables)}
     return weights
 

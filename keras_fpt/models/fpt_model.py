@@ -122,7 +122,9 @@ class FPTModel(keras.Model):
         self.compiled_functions = CompiledFunctions()
         self.options = model_settings.settled(ModelOptions(**given))
         model_settings.check_series_options(self.options, shape)
-        self.front = SeriesFront(self.options)
+        self.front = SeriesFront(
+            self.options, model_settings.keeps_statistics(shape)
+        )
         trained = freezing.parse_policy(self.policy)
 
         # === Layers ===
@@ -177,8 +179,9 @@ class FPTModel(keras.Model):
         )
         # Of some readouts and channels it follows from the first batch.
         states_width = self.states_width(self.sequence_length, shape.input_dim)
+        units = shape.units_of({**vars(self.options), **vars(shape)})
         self.output_layer = input_layers.project_states(
-            shape.units, states_width, output_dtype, self.options.output_init
+            units, states_width, output_dtype, self.options.output_init
         )
         if self.output_norm_layer is not None and states_width is not None:
             self.output_norm_layer.build((None, None, states_width))
@@ -296,7 +299,17 @@ class FPTModel(keras.Model):
             return super().__call__(x, *args, **kwargs)
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        return self.answers(self.read_states(x, training), training)
+        answers = self.answers(self.read_states(x, training), training)
+        return self.in_own_units(answers, x)
+
+    def in_own_units(self, answers: Any, x: Any) -> Any:
+        """The answers in the units of the input, where a model has them.
+
+        Args:
+            answers: what `answers` returns.
+            x: as the model's call takes it.
+        """
+        return answers
 
     def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
         if type(self).call is not FPTModel.call:
@@ -339,17 +352,10 @@ class FPTModel(keras.Model):
         Where the channels are independent, each is a sequence of its own, and
         those of an example follow one another.
         """
-        x, mask = input_checks.unpack(x)
-        upstream = keras_internals.mask_of(x)
-        input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
-        if mask is not None or upstream is not None:
-            input_checks.check_padding(self)
-        if mask is not None:
-            mask = ops.cast(mask, "int32")
-        if upstream is not None:
-            kept = upstream if mask is None else upstream & (mask > 0)
-            data_gate.check_upstream_mask(self, kept)
-            x, mask = upstream_mask.move_to_front(x, kept)
+        has_upstream = (
+            keras_internals.mask_of(input_checks.unpack(x)[0]) is not None
+        )
+        x, mask = self.received(x)
         given = mask
         if self.vocabulary_size is None:
             x, mask = self.front(x, mask)
@@ -357,7 +363,7 @@ class FPTModel(keras.Model):
         if self.input_dropout_layer is not None:
             embeddings = self.input_dropout_layer(embeddings, training=training)
         is_checked = mask is None or data_gate.is_checked(mask)
-        if upstream is not None or not is_checked:
+        if has_upstream or not is_checked:
             given = self.front.for_each_series(given, self.input_dim)
             embeddings = upstream_mask.nan_where_wrong(
                 embeddings, given, self.num_output_tokens
@@ -370,6 +376,29 @@ class FPTModel(keras.Model):
         if mask is None:
             real = ops.ones(ops.shape(x)[:2], dtype="int32")
         return embeddings, mask, real
+
+    def received(self, x: Any) -> tuple[Any, Any]:
+        """The tokens that the front receives, and their `padding_mask`.
+
+        Args:
+            x: as the model's call takes it.
+
+        Returns:
+            Tuple of a tensor of tokens, and an int tensor `(batch, tokens)` or
+            `None`.
+        """
+        x, mask = input_checks.unpack(x)
+        upstream = keras_internals.mask_of(x)
+        input_checks.check_shapes(self, input_checks.known_sizes(x.shape))
+        if mask is not None or upstream is not None:
+            input_checks.check_padding(self)
+        if mask is not None:
+            mask = ops.cast(mask, "int32")
+        if upstream is not None:
+            kept = upstream if mask is None else upstream & (mask > 0)
+            data_gate.check_upstream_mask(self, kept)
+            x, mask = upstream_mask.move_to_front(x, kept)
+        return x, mask
 
     def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """What the model answers, from the hidden states that it reads.

@@ -210,7 +210,8 @@ class FPTMultiLabelClassifier(FPTModel):
         Raises:
             ValueError: `x` or `y` does not fit the model.
         """
-        y = label_checks.check_targets(y, self.num_labels, "num_labels") > 0.5
+        sizes = (self.num_labels,)
+        y = label_checks.check_targets(y, sizes, "num_labels") > 0.5
         logits = self.predict(x, batch_size=batch_size, verbose=0)
         if len(logits) != len(y):
             raise ValueError(

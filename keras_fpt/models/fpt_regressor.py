@@ -1,29 +1,20 @@
 """The frozen pretrained transformer as a regressor."""
 
-import itertools
-import math
-import types
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_fpt.layers import TargetScale
 from keras_fpt.models import (
-    batch_sources,
-    data_gate,
-    label_checks,
     label_rules,
     model_settings,
     paper_recipe,
     quantiles,
+    target_statistics,
 )
 from keras_fpt.models.fpt_model import FPTModel
-
-# How many batches of a source are read for the statistics of its targets.
-_BATCHES_READ = 100
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
@@ -115,6 +106,11 @@ class FPTRegressor(FPTModel):
         return self.num_targets
 
     @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of a label."""
+        return (self.num_targets,)
+
+    @property
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of the answer to one example."""
         if self.quantiles is None:
@@ -151,23 +147,8 @@ class FPTRegressor(FPTModel):
             numbers = quantiles.in_order(numbers)
         return self.target_layer(numbers)
 
-    def adapt(self, y: Any) -> None:
-        """Takes the mean and the standard deviation of the targets.
-
-        The first `fit` does it with its labels, or with those of the first
-        batches. Call it where `fit` receives a Python generator, or to
-        continue on data in another unit.
-
-        Args:
-            y: array `(n, num_targets)`, or `(n,)` for one target.
-
-        Raises:
-            ValueError: they are not finite numbers of that shape.
-        """
-        values = label_checks.check_targets(y, self.num_targets)
-        if not len(values):
-            raise ValueError("Expected at least one target but received none.")
-        self.target_layer.adapt(values)
+    adapt = target_statistics.adapt
+    fit = target_statistics.fit
 
     def compile(
         self,
@@ -244,54 +225,3 @@ class FPTRegressor(FPTModel):
 
     def _as_rows(self, y: Any) -> Any:
         return ops.reshape(y, (-1, self.num_targets))
-
-    def fit(
-        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        """`keras.Model.fit`, which first checks the data and adapts to it.
-
-        Raises:
-            ValueError: shapes, labels or weights that do not fit the model,
-                numbers that are NaN or infinite, or weights of classes; or the
-                statistics of the targets are not known, and the data can be
-                read only once.
-        """
-        # Before statistics of data that is then refused.
-        data_gate.check_class_weight(self, kwargs.get("class_weight"))
-        if self.compiled and not self.target_layer.is_adapted:
-            self._adapt_to(x, y, kwargs.get("validation_split", 0.0))
-        return data_gate.fit(self, x, y, *args, **kwargs)
-
-    def _adapt_to(self, x: Any, y: Any, validation_split: float) -> None:
-        """Takes the statistics of the data that a first `fit` receives."""
-        if y is None and isinstance(x, types.GeneratorType):
-            raise ValueError(
-                "The mean and the standard deviation of the targets are not "
-                "known, and a generator can be read only once. Call "
-                "model.adapt(y) with the training targets first."
-            )
-        if y is None:
-            y = _first_targets(x)
-        elif validation_split:
-            rows = math.floor(len(y) * (1 - validation_split))
-            y = y[:rows]
-        if y is not None:
-            self.adapt(y)
-
-
-def _first_targets(source: Any) -> np.ndarray | None:
-    """The targets of the first batches, or `None` if there are none."""
-    if batch_sources.is_dataset(source):
-        source = source.take(_BATCHES_READ)
-    found = []
-    for batch in itertools.islice(_batches(source), _BATCHES_READ):
-        _, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        if y is not None:
-            found.append(ops.convert_to_numpy(y))
-    return np.concatenate(found) if found else None
-
-
-def _batches(source: Any) -> Any:
-    if isinstance(source, keras.utils.PyDataset):
-        return (source[index] for index in range(source.num_batches or 1))
-    return iter(()) if hasattr(source, "shape") else iter(source)

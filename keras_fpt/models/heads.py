@@ -1,6 +1,7 @@
 """The models by what files and tasks call them."""
 
 from keras_fpt.models.fpt_classifier import FPTClassifier
+from keras_fpt.models.fpt_forecaster import FPTForecaster
 from keras_fpt.models.fpt_model import FPTModel
 from keras_fpt.models.fpt_multi_label_classifier import FPTMultiLabelClassifier
 from keras_fpt.models.fpt_regressor import FPTRegressor
@@ -13,5 +14,6 @@ HEADS: dict[str, type[FPTModel]] = {
         FPTRegressor,
         FPTMultiLabelClassifier,
         FPTTokenClassifier,
+        FPTForecaster,
     )
 }

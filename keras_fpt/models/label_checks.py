@@ -1,5 +1,6 @@
 """Checks of labels and sample weights, by what the compiled loss takes."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def check_labels(expected: Any, rule: LabelRule, y: Any, rows: int) -> None:
         return
     labels = arrays.as_array(y, "labels")
     if rule.kind == "targets":
-        check_targets(labels, expected.num_classes, rule.size)
+        check_targets(labels, _target_sizes(expected, rule), rule.size)
         _check_rows(labels, "labels", rows)
         _check_range(rule, labels)
         return
@@ -58,7 +59,7 @@ def check_label_shape(expected: Any, rule: LabelRule, shape: Any) -> None:
     if rule.kind == "unknown":
         return
     if rule.kind == "targets":
-        _check_target_shape(expected.num_classes, shape, rule.size)
+        _check_target_shape(_target_sizes(expected, rule), shape, rule.size)
         return
     if rule.kind == "per_token":
         if len(shape) != 2:
@@ -117,23 +118,23 @@ def check_num_tokens(y: Any, tokens: int) -> None:
 
 
 def check_targets(
-    labels: Any, num_targets: int, size: str = "num_targets"
+    labels: Any, sizes: tuple[int, ...], size: str = "num_targets"
 ) -> np.ndarray:
     """Checks labels that are several numbers for each example.
 
     Args:
-        labels: array `(n, num_targets)`, or `(n,)` for one target.
-        num_targets: int.
-        size: string, the model's argument that it is.
+        labels: array `(n, *sizes)`. A last axis of size 1 may be left out.
+        sizes: tuple of ints, the shape of a label.
+        size: string, the model's argument that its first number is.
 
     Returns:
-        Float64 array `(n, num_targets)`.
+        Float64 array `(n, *sizes)`.
 
     Raises:
         ValueError: they are not finite numbers of that shape.
     """
     array = arrays.as_numbers(labels, "labels")
-    _check_target_shape(num_targets, array.shape, size)
+    _check_target_shape(sizes, array.shape, size)
     array = array.astype("float64")
     _check_finite(array, "labels")
     if (np.abs(array) > _LARGEST).any():
@@ -142,18 +143,21 @@ def check_targets(
             f"Expected numbers up to {_LARGEST:.3g} as labels but received "
             f"{value}. Give them in another unit."
         )
-    return array.reshape(len(array), num_targets)
+    return array.reshape(len(array), *sizes)
 
 
-def _check_target_shape(num_targets: int, shape: Any, size: str) -> None:
-    sizes = tuple(shape[1:])
-    allowed = [(num_targets,)] + [()] * (num_targets == 1)
-    if not len(shape) or not any(_fits(sizes, other) for other in allowed):
+def _target_sizes(expected: Any, rule: LabelRule) -> tuple[int, ...]:
+    return rule.shape or (expected.num_classes,)
+
+
+def _check_target_shape(sizes: tuple[int, ...], shape: Any, size: str) -> None:
+    allowed = [sizes] + [sizes[:-1]] * (sizes[-1] == 1)
+    if not len(shape) or not any(_fits(tuple(shape[1:]), s) for s in allowed):
         words = " or ".join(map(_batch, reversed(allowed)))
         raise ValueError(
-            f"Expected labels of {num_targets} number(s) per example, of shape "
-            f"{words}, but received shape {tuple(shape)}. The model was built "
-            f"with {size}={num_targets}."
+            f"Expected labels of {math.prod(sizes)} number(s) per example, of "
+            f"shape {words}, but received shape {tuple(shape)}. The model was "
+            f"built with {size}={sizes[0]}."
         )
 
 

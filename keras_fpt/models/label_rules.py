@@ -56,6 +56,8 @@ class LabelRule:
         is_probability: bool, whether numbers must be from 0 to 1.
         size: string, the model's argument that says how many numbers a label
             of the kind `"targets"` has.
+        shape: tuple of ints, the shape of a label of the kind `"targets"`, or
+            `None` where it is the model's `label_size` alone.
     """
 
     kind: str = "unknown"
@@ -63,6 +65,7 @@ class LabelRule:
     ignore_class: int | None = None
     is_probability: bool = False
     size: str = "num_targets"
+    shape: tuple[int, ...] | None = None
 
 
 def rule_of(model: Any) -> LabelRule:

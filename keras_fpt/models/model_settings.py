@@ -59,14 +59,13 @@ class TaskShape:
         )
         _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
 
-    @property
-    def units(self) -> int:
-        """How many numbers the output layer gives for each token it reads."""
-        return self.units_of(vars(self))
-
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
-        """The `units` of sizes that may not be possible."""
+        """How many numbers the output layer gives for what it reads.
+
+        Args:
+            sizes: dict of the settings, whose sizes may not be possible.
+        """
         return sizes["labels_per_token"] * sizes["num_classes"]
 
 
@@ -120,14 +119,9 @@ class RegressionShape:
                 f"out loss='{self.loss}'."
             )
 
-    @property
-    def units(self) -> int:
-        """How many numbers the output layer gives."""
-        return self.units_of(vars(self))
-
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
-        """The `units` of sizes that may not be possible."""
+        """See `TaskShape.units_of`."""
         return sizes["num_targets"] * len(sizes["quantiles"] or (0.5,))
 
 
@@ -159,14 +153,9 @@ class MultiLabelShape:
         )
         _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
 
-    @property
-    def units(self) -> int:
-        """How many numbers the output layer gives."""
-        return self.num_labels
-
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
-        """The `units` of sizes that may not be possible."""
+        """See `TaskShape.units_of`."""
         return sizes["num_labels"]
 
 
@@ -198,15 +187,60 @@ class TokenShape:
         )
         _require_one_kind_of_tokens(self.input_dim, self.vocabulary_size)
 
-    @property
-    def units(self) -> int:
-        """How many numbers the output layer gives."""
-        return self.num_classes
+    @staticmethod
+    def units_of(sizes: Mapping[str, Any]) -> int:
+        """See `TaskShape.units_of`."""
+        return sizes["num_classes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ForecastShape:
+    """What an `FPTForecaster` must know about its task.
+
+    Args:
+        horizon: int, how many steps are forecast.
+        input_dim: int, the number of channels of the series.
+        loss: string, `"mse"`, `"mae"` or `"huber"`.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    head: ClassVar[str] = "forecaster"
+    num_output_tokens: ClassVar[int] = 1
+    vocabulary_size: ClassVar[None] = None
+
+    horizon: int
+    input_dim: int = 1
+    loss: str = "mse"
+
+    def __post_init__(self) -> None:
+        for name in ("horizon", "input_dim"):
+            value = getattr(self, name)
+            _require_integers(1, **{name: 0 if value is None else value})
+        if self.loss not in ("mse", "mae", "huber"):
+            raise ValueError(
+                f"Unknown loss '{self.loss}'. Expected mse, mae or huber; "
+                "compile the model with any other loss."
+            )
 
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
-        """The `units` of sizes that may not be possible."""
-        return sizes["num_classes"]
+        """See `TaskShape.units_of`."""
+        is_each = sizes["channel_independent"] == "each"
+        return sizes["horizon"] * (1 if is_each else sizes["input_dim"])
+
+
+def keeps_statistics(shape: Any) -> bool:
+    """Whether tokens have the statistics of the instance norm as features.
+
+    A forecast has them back in its answer, which is therefore the same for a
+    series in another unit.
+
+    Args:
+        shape: a `TaskShape`, or the like, or its class.
+    """
+    return shape.head != ForecastShape.head
 
 
 def _require_one_kind_of_tokens(
@@ -224,7 +258,7 @@ _CHOICES = {
     "embedding_init": ("orthogonal", "normal"),
     "input_scale": ("pretrained",),
     "output_init": ("glorot", "pytorch"),
-    "channel_independent": ("concat", "mean"),
+    "channel_independent": ("concat", "mean", "each"),
     "output_norm": ("layer", "batch"),
 }
 
@@ -313,6 +347,16 @@ def check_series_options(chosen: ModelOptions, shape: Any) -> None:
                     f"{name}={getattr(chosen, name)} is for one answer to a "
                     f"series, but the model answers {answered}. Leave it out."
                 )
+    is_forecast = shape.head == ForecastShape.head
+    only_other = "mean" if is_forecast else "each"
+    if chosen.channel_independent == only_other:
+        raise ValueError(
+            "channel_independent='each' is for an answer to each channel, as "
+            "an FPTForecaster gives. Use 'concat' or 'mean'."
+            if not is_forecast
+            else "With channel_independent='mean', a forecast could not tell "
+            "the channels apart. Use 'each' or 'concat'."
+        )
     if chosen.channel_independent is not None and chosen.readout == "pooled":
         raise ValueError(
             "channel_independent joins hidden states of tokens. Use "
@@ -324,7 +368,13 @@ _STORED = options.names(ModelOptions, stored=True)
 # By the name that files give the kind of model.
 SHAPES: dict[str, Any] = {
     shape.head: shape
-    for shape in (TaskShape, RegressionShape, MultiLabelShape, TokenShape)
+    for shape in (
+        TaskShape,
+        RegressionShape,
+        MultiLabelShape,
+        TokenShape,
+        ForecastShape,
+    )
 }
 
 

@@ -71,7 +71,9 @@ class ModelOptions:
         channel_independent: string. `"concat"` and `"mean"` send each channel
             of a series through the model as a series of its own; the output
             layer reads what the channels' hidden states are joined to, or
-            their mean. `None` keeps the channels together in each token.
+            their mean. With `"each"`, for an `FPTForecaster`, it reads each
+            channel's alone and forecasts that channel. `None` keeps the
+            channels together in each token.
         output_norm: string, the norm before the output layer: `"layer"` or
             `"batch"`. `None` is none.
         sequence_length: int, the number of tokens of every sequence, which

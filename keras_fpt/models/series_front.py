@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_fpt import options
 from keras_fpt.layers import InstanceNorm, Patches, num_patches
+from keras_fpt.models import model_settings
 from keras_fpt.models.options import ModelOptions
 
 
@@ -16,9 +17,13 @@ class SeriesFront:
 
     Args:
         chosen: `ModelOptions`.
+        keeps_statistics: bool, whether tokens have the statistics of the
+            instance norm as features.
     """
 
-    def __init__(self, chosen: ModelOptions) -> None:
+    def __init__(
+        self, chosen: ModelOptions, keeps_statistics: bool = True
+    ) -> None:
         size = chosen.patch_size or 1
         self.stride = chosen.patch_stride or size
         self.patches = self.norm = None
@@ -28,8 +33,10 @@ class SeriesFront:
             self.norm = InstanceNorm()
         self.separates_channels = chosen.channel_independent is not None
         self.joins_channels = chosen.channel_independent == "concat"
+        self.answers_channels = chosen.channel_independent == "each"
         self.joins_tokens = chosen.readout == "flatten"
-        self._features = size + (2 if chosen.instance_norm else 0)
+        self.keeps_statistics = keeps_statistics and chosen.instance_norm
+        self._features = size + (2 if self.keeps_statistics else 0)
 
     def width(self, dim: int) -> int:
         """The width of the tokens that the input layer receives.
@@ -86,8 +93,9 @@ class SeriesFront:
             dim: int, the number of series of each example.
 
         Returns:
-            Float tensor `(batch, 1, width)`, or `(batch, 1, dim * width)`
-            where channels are joined.
+            Float tensor `(batch, 1, width)`, `(batch, 1, dim * width)` where
+            channels are joined, or `(batch, dim, width)` where each has an
+            answer of its own.
         """
         if not self.separates_channels:
             return states
@@ -95,6 +103,8 @@ class SeriesFront:
         if self.joins_channels:
             return ops.reshape(states, (-1, 1, dim * width))
         states = ops.reshape(states, (-1, dim, width))
+        if self.answers_channels:
+            return states
         return ops.mean(states, axis=1, keepdims=True)
 
     def __call__(self, steps: Any, mask: Any) -> tuple[Any, Any]:
@@ -117,8 +127,9 @@ class SeriesFront:
         statistics = []
         if self.norm is not None:
             steps, mean, scale = self.norm(steps, mask)
-            # Of any size, they stay numbers that a network can take.
-            statistics = [ops.arcsinh(mean), ops.log(scale)]
+            if self.keeps_statistics:
+                # Of any size, they stay numbers that a network can take.
+                statistics = [ops.arcsinh(mean), ops.log(scale)]
         if self.patches is not None:
             steps, mask = self.patches(steps, mask)
         if statistics:
@@ -128,7 +139,13 @@ class SeriesFront:
         return steps, mask
 
 
-def of_settings(settings: dict[str, Any]) -> SeriesFront:
-    """The front of a model, from the settings that files store."""
+def of_settings(settings: dict[str, Any], shape: Any) -> SeriesFront:
+    """The front of a model, from the settings that files store.
+
+    Args:
+        settings: dict.
+        shape: the class of the model's `TaskShape`, or the like.
+    """
     stored = options.names(ModelOptions, stored=True)
-    return SeriesFront(ModelOptions(**{n: settings[n] for n in stored}))
+    chosen = ModelOptions(**{n: settings[n] for n in stored})
+    return SeriesFront(chosen, model_settings.keeps_statistics(shape))

@@ -8,6 +8,11 @@ from .fold_studies import sweep_folds as sweep_folds
 from .folds import CrossValidation as CrossValidation
 from .folds import needs_folds as needs_folds
 from .folds import train_folds as train_folds
+from .forecast_comparison import compare_forecasts as compare_forecasts
+from .forecast_results import ForecastResult as ForecastResult
+from .forecast_results import forecast_table as forecast_table
+from .forecast_rivals import find_season as find_season
+from .forecast_rivals import fit_forecast_rivals as fit_forecast_rivals
 from .question import load_question as load_question
 from .reproduce import read_question as read_question
 from .reproduce import run_question as run_question

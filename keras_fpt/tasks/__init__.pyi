@@ -1,5 +1,10 @@
 from .drawing import draw_examples as draw_examples
 from .drawing import picture_output as picture_output
+from .forecast_windows import ForecastSplits as ForecastSplits
+from .forecast_windows import Windows as Windows
+from .forecast_windows import cut_windows as cut_windows
+from .forecast_windows import forecast_errors as forecast_errors
+from .forecast_windows import split_series as split_series
 from .images import patches as patches
 from .registry import get as get
 from .registry import is_user_data as is_user_data

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from families import FAMILIES, draw_weights, numpy
 
-from keras_fpt import FPTClassifier, FPTRegressor
+from keras_fpt import FPTClassifier, FPTForecaster, FPTRegressor
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
@@ -285,4 +285,30 @@ def test_a_regressor_exports_its_unit(tmp_path):
     shape = FORMATS["onnx"]
     path = export(model, tmp_path, "onnx", signature(*shape, with_mask=False))
     outputs = run_onnx(path, {"tokens": X})
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4)
+
+
+@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
+@pytest.mark.parametrize(
+    "channels", ["each", pytest.param(None, marks=pytest.mark.slow)]
+)
+def test_a_forecaster_exports_its_norm(channels, tmp_path):
+    model = FPTForecaster(
+        FAMILIES["gpt2"].build(),
+        horizon=4,
+        input_dim=3,
+        patch_size=2,
+        channel_independent=channels,
+    )
+    x = (1000 + 50 * X).astype("float32")
+    model.adapt(np.tile(x[:, :1], (1, 4, 1)))
+    expected = model.predict(x, verbose=0)
+    path = export(
+        model,
+        tmp_path,
+        "onnx",
+        [keras.InputSpec(shape=x.shape, dtype="float32", name="tokens")],
+    )
+    outputs = run_onnx(path, {"tokens": x})
+    assert outputs.shape == (len(x), 4, 3)
     np.testing.assert_allclose(outputs, expected, rtol=1e-4)

@@ -1,0 +1,256 @@
+"""The frozen pretrained transformer as a forecaster."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fpt.layers import TargetScale
+from keras_fpt.models import (
+    label_rules,
+    model_settings,
+    paper_recipe,
+    target_statistics,
+)
+from keras_fpt.models.fpt_model import FPTModel
+
+_LOSSES = {
+    "mse": keras.losses.MeanSquaredError,
+    "mae": keras.losses.MeanAbsoluteError,
+    "huber": keras.losses.Huber,
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_fpt")
+class FPTForecaster(FPTModel):
+    """A language model's frozen blocks that forecast a series.
+
+    It is built like `keras_fpt.FPTClassifier`, but reads the last steps of a
+    series, the context, and answers with its next steps, the horizon, for
+    every channel and in the unit of the series.
+
+    Within the model, each channel is standardized twice. The first time it is
+    by the mean and the standard deviation of the steps that the model was first
+    trained to forecast, so that one learning rate suits all units. The second
+    time it is by those of the context itself, the instance norm, so that the
+    model forecasts how a series goes on, and not at which level. The forecast
+    has both undone.
+
+    Args:
+        backbone: a KerasHub text backbone.
+        horizon: int, how many steps are forecast.
+        input_dim: int, the number of channels of the series.
+        policy, dropout: as of `keras_fpt.FPTClassifier`.
+        readout: string, see `keras_fpt.layers.Readout`. `"flatten"` takes
+            contexts of one length, without a padding mask.
+        instance_norm: bool, whether the context is standardized by itself.
+        loss: string, what `compile` minimizes by default: `"mse"`, the mean
+            squared error, `"mae"`, the mean absolute error, or `"huber"`.
+        compile: bool, whether to compile the model; see `compile`.
+        **kwargs: the other options of `keras_fpt.models.ModelOptions`, and
+            arguments of `keras.Model`. `patch_size` and `patch_stride` make
+            tokens of several steps. `channel_independent="each"` forecasts
+            each channel from itself alone, with the same weights.
+
+    Call arguments:
+        x: float tensor `(batch, time, channels)`, or a dict of such `tokens`
+            and a `padding_mask` `(batch, time)`, 1 where a step is real.
+            Padding is on the right.
+
+    Returns:
+        Float tensor `(batch, horizon, channels)`.
+
+    Raises:
+        ValueError: an argument or a batch does not fit the model.
+
+    Example:
+
+    ```python
+    model = keras_fpt.FPTForecaster.from_preset(
+        "gpt2_tiny_en", horizon=12, patch_size=8
+    )
+    series = np.sin(np.arange(400) / 5)[:, None].astype("float32")
+    windows = np.stack([series[i : i + 60] for i in range(0, 340, 5)])
+    model.fit(windows[:, :48], windows[:, 48:], epochs=2)
+    forecast = model.predict(series[None, -48:])  # Of shape (1, 12, 1).
+    ```
+
+    Source: Zhou et al., 2023, "One Fits All: Power General Time Series Analysis
+    by Pretrained LM" (GPT4TS), arXiv 2302.11939; Nie et al., 2023, "A Time
+    Series is Worth 64 Words" (PatchTST), arXiv 2211.14730; Kim et al., 2022,
+    "Reversible Instance Normalization" (RevIN), without its learned scale and
+    shift.
+    """
+
+    head = model_settings.ForecastShape.head
+    num_answers = 1
+    num_output_tokens = 1
+    vocabulary_size = None
+    # Of the task's shape.
+    horizon: int
+    input_dim: int
+
+    def __init__(
+        self,
+        backbone: Any,
+        horizon: int,
+        input_dim: int = 1,
+        policy: str | None = "fpt",
+        readout: str = "flatten",
+        dropout: float | None = None,
+        *,
+        instance_norm: bool = True,
+        loss: str = "mse",
+        compile: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            backbone,
+            model_settings.ForecastShape(horizon, input_dim, loss),
+            compile=compile,
+            policy=policy,
+            readout=readout,
+            dropout=dropout,
+            instance_norm=instance_norm,
+            **kwargs,
+        )
+
+    @property
+    def label_size(self) -> int:
+        """How many numbers a label has."""
+        return self.horizon * self.input_dim
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """The shape of a label."""
+        return self.horizon, self.input_dim
+
+    @property
+    def answer_shape(self) -> tuple[int, ...]:
+        """The shape of the forecast of one example."""
+        return self.horizon, self.input_dim
+
+    def make_target_layer(self, shape: Any) -> TargetScale:
+        is_double = self.output_layer.compute_dtype == "float64"
+        return TargetScale(
+            shape.input_dim,
+            axis=-1,
+            dtype="float64" if is_double else "float32",
+            name="targets",
+        )
+
+    def label_rule(self) -> label_rules.LabelRule:
+        """What labels the model takes, as it was compiled."""
+        is_known = label_rules.trains_as(self, FPTForecaster.compute_loss)
+        return label_rules.LabelRule(
+            "targets" if is_known else "unknown",
+            size="horizon",
+            shape=self.label_shape,
+        )
+
+    def received(self, x: Any) -> tuple[Any, Any]:
+        """The context, standardized as the targets are, and its mask."""
+        steps, mask = super().received(x)
+        return self.target_layer.standardize(steps), mask
+
+    def answers(self, hidden: Any, training: bool | None = None) -> Any:
+        """The numbers that the output layer computes from hidden states.
+
+        Args:
+            hidden: float tensor `(batch, 1, dim)`, or `(batch, channels, dim)`
+                where each channel is forecast from itself alone.
+            training: bool.
+
+        Returns:
+            Float tensor `(batch, horizon, channels)`, standardized.
+        """
+        numbers = self.project(hidden, training)
+        if self.front.answers_channels:
+            return ops.swapaxes(numbers, 1, 2)
+        return ops.reshape(numbers, (-1, *self.label_shape))
+
+    def in_own_units(self, answers: Any, x: Any) -> Any:
+        """The forecast in the unit of the series.
+
+        Args:
+            answers: what `answers` returns.
+            x: as the model's call takes it.
+        """
+        if self.front.norm is not None:
+            _, mean, scale = self.front.norm(*self.received(x))
+            answers = answers * scale + mean
+        return self.target_layer(answers)
+
+    adapt = target_statistics.adapt
+    fit = target_statistics.fit
+
+    def compile(
+        self,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        loss_weights: Any = None,
+        metrics: Any = "auto",
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """`keras.Model.compile`, with defaults for what is `"auto"`.
+
+        Every loss receives the numbers of an example, standardized by the
+        statistics of train, in one vector; metrics receive them in the unit of
+        the series.
+
+        Args:
+            optimizer: as of `keras_fpt.FPTClassifier`.
+            loss: a Keras loss or its name. `"auto"` is the one that the
+                constructor names.
+            loss_weights: as in Keras.
+            metrics: list of Keras metrics or their names. `"auto"` is the mean
+                squared error (`mse`) and the mean absolute error (`mae`).
+            weighted_metrics: as in Keras.
+            **kwargs: other arguments of `keras.Model.compile`.
+        """
+        if metrics == "auto":
+            metrics = [
+                keras.metrics.MeanSquaredError(name="mse"),
+                keras.metrics.MeanAbsoluteError(name="mae"),
+            ]
+        if loss == "auto":
+            loss = _LOSSES[self.task_shape.loss]()
+            kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
+        super().compile(
+            optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
+        )
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """`keras.Model.compute_loss`, of standardized numbers."""
+        return super().compute_loss(
+            x,
+            None if y is None else self._as_vectors(self._standardized(y)),
+            self._as_vectors(self._standardized(y_pred)),
+            sample_weight,
+            training,
+        )
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """`keras.Model.compute_metrics`, in the unit of the series."""
+        y = None if y is None else self._as_vectors(y)
+        y_pred = self._as_vectors(y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _standardized(self, y: Any) -> Any:
+        # Labels of one channel may come without its axis.
+        y = ops.reshape(y, (-1, *self.label_shape))
+        return self.target_layer.standardize(y)
+
+    def _as_vectors(self, y: Any) -> Any:
+        # An axis of steps would be one of weights that an example lacks.
+        return ops.reshape(y, (-1, self.label_size))

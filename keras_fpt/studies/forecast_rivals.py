@@ -1,0 +1,288 @@
+"""Rivals of forecasts: what one would try first, without a language model.
+
+Each is a function of `ForecastSplits` and the length of a season that returns
+what validation chose, its validation error, and a function that forecasts
+`Windows`. All but the classical models see what the frozen model sees: the
+contexts. Seasonal naive and the classical models see all of the series before
+each origin, which is known at that time.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import signal
+from sklearn.linear_model import Ridge
+
+from keras_fpt.results import NotRun
+from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.forecast_results import ForecastResult
+from keras_fpt.studies.rival_models import EXTRA
+from keras_fpt.tasks import ForecastSplits, Windows, forecast_errors
+
+# The steps of DLinear's moving average.
+_TREND_STEPS = 25
+_RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
+# Validation chooses among this many lags, of at least this autocorrelation.
+_SEASONS_TRIED, _LEAST_CORRELATION = 5, 0.1
+# The longest season that statsforecast's exponential smoothing takes.
+_LONGEST_ETS_SEASON = 24
+
+Forecast = Callable[[Windows], np.ndarray]
+
+
+class Fitted(NamedTuple):
+    """A rival that was fitted.
+
+    Args:
+        settings: string, what validation chose.
+        validation_mse: float, or `None`.
+        forecast: function from `Windows` to a float array
+            `(n, horizon, channels)`.
+    """
+
+    settings: str
+    validation_mse: float | None
+    forecast: Forecast
+
+
+def fit_forecast_rivals(
+    splits: ForecastSplits,
+    season: int | None = None,
+    seconds: float = 60.0,
+) -> tuple[list[ForecastResult], list[NotRun]]:
+    """Fits and tests what one would try before a frozen language model.
+
+    These are the last value (`naive`), the value one season before
+    (`seasonal_naive`), `dlinear`, and `auto_ets` and `auto_arima` of the
+    package statsforecast, where it is installed.
+
+    Args:
+        splits: `keras_fpt.tasks.ForecastSplits`.
+        season: int, the number of steps of a season. `None` chooses, by the
+            validation error of seasonal naive, among the lags at which the
+            autocorrelation of train peaks.
+        seconds: float, what each rival may take.
+
+    Returns:
+        Tuple of a list of `ForecastResult` and a list of `NotRun`.
+
+    Raises:
+        ValueError: the season is not an integer from 2 to the length of
+            train.
+
+    Source: Zeng et al., 2023, "Are Transformers Effective for Time Series
+    Forecasting?", arXiv 2205.13504 (DLinear); Hyndman and Khandakar, 2008,
+    "Automatic Time Series Forecasting" (AutoETS, AutoARIMA).
+    """
+    if season is not None and not 2 <= season <= splits.validation_start:
+        raise ValueError(
+            "Expected a season from 2 to the "
+            f"{splits.validation_start} steps of train but received {season}."
+        )
+    found = season or find_season(splits)
+    rivals: dict[str, Callable[[ForecastSplits, int | None], Fitted]] = {
+        "naive": _naive,
+        "seasonal_naive": _seasonal_naive,
+        "dlinear": _dlinear,
+        "auto_ets": _auto_ets,
+        "auto_arima": _auto_arima,
+    }
+    results, not_run = [], []
+    for name, fit in rivals.items():
+        began = time.monotonic()
+        try:
+            with Deadline().enforced(most=seconds):
+                fitted = fit(splits, found)
+                forecast = fitted.forecast(splits.test)
+        except _CannotBeFitted as error:
+            not_run.append(NotRun("forecast", name, str(error)))
+            continue
+        except OutOfTime:
+            reason = f"It did not end in {seconds:.0f} s. Give it more."
+            not_run.append(NotRun("forecast", name, reason))
+            continue
+        results.append(
+            ForecastResult.of(
+                name,
+                splits,
+                forecast,
+                time.monotonic() - began,
+                fitted.settings,
+                validation_mse=fitted.validation_mse,
+            )
+        )
+    return results, not_run
+
+
+def find_season(splits: ForecastSplits) -> int | None:
+    """The length of a season, from train and validation alone.
+
+    Args:
+        splits: `ForecastSplits`.
+
+    Returns:
+        Of the lags at which the autocorrelation of train, without its linear
+        trend, peaks, the one with which seasonal naive has the smallest error
+        in validation; `None` if it has no peak above 0.1.
+    """
+    train = splits.series[: splits.validation_start].astype("float64")
+    values = signal.detrend(train, axis=0) / splits.train_scale
+    time_steps = len(values)
+    total = sum(
+        signal.correlate(channel, channel, method="fft")[time_steps - 1 :]
+        for channel in values.T
+    )
+    # Of each lag, over the pairs of steps that there are.
+    correlation = total / np.arange(time_steps, 0, -1)
+    # What is left of a straight line is rounding.
+    correlation = correlation / max(correlation[0], 1e-6)
+    peaks, _ = signal.find_peaks(
+        correlation[: time_steps // 2], height=_LEAST_CORRELATION
+    )
+    peaks = peaks[peaks >= 2]
+    best = peaks[np.argsort(-correlation[peaks], kind="stable")]
+    seasons = [int(lag) for lag in best[:_SEASONS_TRIED]]
+    if not seasons:
+        return None
+    errors = [
+        _validation_mse(splits, _one_season_before(splits, season))
+        for season in seasons
+    ]
+    return seasons[int(np.argmin(errors))]
+
+
+class _CannotBeFitted(Exception):
+    """A rival cannot be fitted, for a reason that is said."""
+
+
+def _validation_mse(splits: ForecastSplits, forecast: Forecast) -> float:
+    windows = splits.validation
+    errors = forecast_errors(forecast(windows), windows.y, splits.train_scale)
+    return errors["mse"]
+
+
+def _naive(splits: ForecastSplits, season: int | None) -> Fitted:
+    return Fitted(
+        "",
+        None,
+        lambda windows: np.repeat(windows.x[:, -1:], splits.horizon, axis=1),
+    )
+
+
+def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
+    if season is None:
+        raise _CannotBeFitted(
+            "The autocorrelation of train has no peak above 0.1. Give the "
+            "season."
+        )
+    forecast = _one_season_before(splits, season)
+    mse = _validation_mse(splits, forecast)
+    return Fitted(f"season {season}", mse, forecast)
+
+
+def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
+    """Each step is what it was in the last whole season before the origin."""
+    ahead = np.arange(splits.horizon)
+    offsets = ahead - season * (1 + ahead // season)
+
+    def forecast(windows: Windows) -> np.ndarray:
+        # The first origin of validation may be within the first season.
+        steps = np.maximum(windows.origins[:, None] + offsets, 0)
+        return splits.series[steps]
+
+    return forecast
+
+
+def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
+    """One linear map of trend and remainder, the same for all channels.
+
+    DLinear trains it by gradient steps; as a ridge regression it has a closed
+    form, whose strength validation chooses.
+    """
+    mean = splits.series[: splits.validation_start].mean(axis=0, dtype="f8")
+    scale = splits.train_scale
+    horizon, channels = splits.horizon, splits.channels
+
+    def features(windows: Windows) -> np.ndarray:
+        steps = (windows.x - mean) / scale
+        rows = np.swapaxes(steps, 1, 2).reshape(-1, splits.context)
+        trend = _moving_average(rows)
+        return np.concatenate([trend, rows - trend], axis=1)
+
+    y = (splits.train.y - mean) / scale
+    y = np.swapaxes(y, 1, 2).reshape(-1, horizon)
+    x = features(splits.train)
+
+    def forecast_of(strength: float) -> Forecast:
+        model = Ridge(strength).fit(x, y)
+
+        def forecast(windows: Windows) -> np.ndarray:
+            rows = model.predict(features(windows)).reshape(
+                len(windows), channels, horizon
+            )
+            return np.swapaxes(rows, 1, 2) * scale + mean
+
+        return forecast
+
+    best = None
+    for strength in _RIDGE_STRENGTHS:
+        forecast = forecast_of(strength)
+        mse = _validation_mse(splits, forecast)
+        if best is None or mse < best[0]:
+            best = mse, strength, forecast
+    assert best is not None
+    return Fitted(f"ridge {best[1]:g}", best[0], best[2])
+
+
+def _moving_average(rows: np.ndarray) -> np.ndarray:
+    """The mean around each step, where the ends are repeated."""
+    before = (_TREND_STEPS - 1) // 2
+    widths = ((0, 0), (before, _TREND_STEPS - 1 - before))
+    padded = np.pad(rows, widths, mode="edge")
+    around = np.lib.stride_tricks.sliding_window_view(
+        padded, _TREND_STEPS, axis=1
+    )
+    return around.mean(axis=-1)
+
+
+def _auto_ets(splits: ForecastSplits, season: int | None) -> Fitted:
+    is_short = season is not None and season <= _LONGEST_ETS_SEASON
+    return _classical(splits, "AutoETS", season if is_short else 1)
+
+
+def _auto_arima(splits: ForecastSplits, season: int | None) -> Fitted:
+    return _classical(splits, "AutoARIMA", season or 1)
+
+
+def _classical(splits: ForecastSplits, name: str, season: int | None) -> Fitted:
+    """A model of statsforecast, one for each channel, chosen on train."""
+    if importlib.util.find_spec("statsforecast") is None:
+        raise _CannotBeFitted(
+            "The package 'statsforecast' is not installed. Install it with "
+            f"{EXTRA} and repeat the command."
+        )
+    from statsforecast import models
+
+    make = getattr(models, name)
+    series = splits.series.astype("float64")
+    chosen = [
+        make(season_length=season).fit(channel[: splits.validation_start])
+        for channel in series.T
+    ]
+
+    def forecast(windows: Windows) -> np.ndarray:
+        return np.stack(
+            [
+                [
+                    model.forward(channel[:origin], splits.horizon)["mean"]
+                    for origin in windows.origins
+                ]
+                for model, channel in zip(chosen, series.T, strict=True)
+            ],
+            axis=-1,
+        )
+
+    return Fitted(f"season {season}", None, forecast)

@@ -1,0 +1,130 @@
+"""A frozen forecaster beside its controls and rivals."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from keras_fpt.studies import (
+    compare_forecasts,
+    find_season,
+    fit_forecast_rivals,
+    forecast_rivals,
+    forecast_table,
+)
+from keras_fpt.tasks import forecast_errors, split_series
+
+STEPS = np.arange(240)
+# Two seasons of a channel, whose trend is what seasonal naive misses.
+SERIES = np.stack(
+    [
+        100 + 0.1 * STEPS + 10 * np.sin(2 * np.pi * STEPS / 12),
+        np.cos(2 * np.pi * STEPS / 12) + 0.3 * np.cos(2 * np.pi * STEPS / 6),
+    ],
+    axis=1,
+)
+SPLITS = split_series(SERIES, context=30, horizon=6)
+HAS_STATSFORECAST = importlib.util.find_spec("statsforecast") is not None
+
+
+@pytest.fixture(scope="module")
+def rivals():
+    results, not_run = fit_forecast_rivals(SPLITS)
+    return {result.name: result for result in results}, not_run
+
+
+@pytest.mark.backend_free
+def test_naive_forecasts_against_numpy(rivals):
+    found, _ = rivals
+    for i, origin in enumerate(SPLITS.test.origins):
+        last = np.repeat(SERIES[origin - 1 : origin], 6, axis=0)
+        np.testing.assert_allclose(
+            found["naive"].forecast[i], last, rtol=1e-6, atol=1e-6
+        )
+        before = SERIES[origin - 12 : origin - 6]
+        np.testing.assert_allclose(
+            found["seasonal_naive"].forecast[i], before, rtol=1e-6, atol=1e-6
+        )
+    errors = (found["naive"].forecast - SPLITS.test.y) / SPLITS.train_scale
+    assert found["naive"].mse == pytest.approx((errors**2).mean(), rel=1e-6)
+    assert found["seasonal_naive"].settings == "season 12"
+
+
+@pytest.mark.backend_free
+def test_a_season_that_is_shorter_than_the_horizon():
+    forecast = forecast_rivals._one_season_before(SPLITS, 4)(SPLITS.test)
+    origin = SPLITS.test.origins[0]
+    expected = SPLITS.series[origin - 4 + np.array([0, 1, 2, 3, 0, 1])]
+    np.testing.assert_array_equal(forecast[0], expected)
+
+
+@pytest.mark.backend_free
+def test_dlinear_learns_what_is_linear(rivals):
+    found, _ = rivals
+    assert found["dlinear"].mse < 1e-3 < found["seasonal_naive"].mse
+    assert found["dlinear"].settings == "ridge 0.01"
+
+
+@pytest.mark.backend_free
+def test_trend_and_remainder_of_dlinear():
+    rows = np.random.default_rng(0).normal(size=(3, 40))
+    trend = forecast_rivals._moving_average(rows)
+    padded = np.concatenate(
+        [np.repeat(rows[:, :1], 12, 1), rows, np.repeat(rows[:, -1:], 12, 1)], 1
+    )
+    expected = [padded[:, i : i + 25].mean(axis=1) for i in range(40)]
+    np.testing.assert_allclose(trend, np.transpose(expected))
+
+
+@pytest.mark.backend_free
+def test_what_is_not_installed_is_said(rivals):
+    found, not_run = rivals
+    if HAS_STATSFORECAST:
+        assert {"auto_ets", "auto_arima"} <= found.keys()
+        return
+    assert [entry.what for entry in not_run] == ["auto_ets", "auto_arima"]
+    assert "pip install 'keras-fpt[compare]'" in not_run[0].reason
+
+
+@pytest.mark.backend_free
+def test_a_season_is_not_sought_in_the_test():
+    series = SERIES[:, 0].copy()
+    splits = split_series(series, 30, 6)
+    series[splits.test_start :] = 10 * np.sin(
+        2 * np.pi * np.arange(len(series) - splits.test_start) / 5
+    )
+    assert find_season(split_series(series, 30, 6)) == 12
+    assert find_season(split_series(np.arange(200.0), 30, 6)) is None
+    _, not_run = fit_forecast_rivals(split_series(STEPS / 1.0, 30, 6))
+    assert "Give the" in not_run[0].reason
+    with pytest.raises(ValueError, match="a season from 2 to the 168 steps"):
+        fit_forecast_rivals(splits, season=1)
+
+
+def test_the_frozen_model_and_its_controls(preset):
+    results, _ = compare_forecasts(
+        SPLITS,
+        preset,
+        arms=("fpt", "no_blocks"),
+        seeds=(0, 1),
+        epochs=1,
+        learning_rates=(1e-4, 1e-2),
+        patch_size=6,
+    )
+    found = [result for result in results if result.seed is not None]
+    assert [(each.name, each.seed) for each in found] == [
+        ("fpt", 0),
+        ("fpt", 1),
+        ("no_blocks", 0),
+        ("no_blocks", 1),
+    ]
+    for each in found:
+        errors = forecast_errors(
+            each.forecast, SPLITS.test.y, SPLITS.train_scale
+        )
+        assert each.mse == pytest.approx(errors["mse"])
+        assert each.settings.startswith("learning rate")
+    assert len({each.mse for each in found}) == 4
+    shown = forecast_table(results)
+    assert shown.mse.is_monotonic_increasing
+    assert shown.loc["fpt", "mse of seeds"].count(",") == 1
