@@ -310,6 +310,7 @@ def _compare_sizes(
 ) -> None:
     """Compares with several numbers of training examples, and prints it."""
     from keras_fpt import studies
+    from keras_fpt.results import arms_table
 
     wanted = studies.parse_sizes(sizes)
     with exit_if_stopped():
@@ -317,14 +318,19 @@ def _compare_sizes(
             comparison, wanted, output, seconds, began
         )
     counts = list(conclusions)
+    measure = arms_table.measure_of(found)
     table = Table(
-        "test accuracy with", title="Number of training examples", box=None
+        f"test {measure.title} with",
+        title="Number of training examples",
+        box=None,
     )
     for count in counts:
         table.add_column(f"{count:,}", justify="right", no_wrap=True)
     for name, rows in found.groupby("candidate", sort=False):
-        by_count = rows.set_index("train_examples")["test_accuracy"]
-        cells = [f"{by_count[n]:.2%}" if n in by_count else "" for n in counts]
+        by_count = rows.set_index("train_examples")[f"test_{measure.name}"]
+        cells = [
+            measure.show(by_count[n]) if n in by_count else "" for n in counts
+        ]
         table.add_row(cell(name), *cells)
     console.print(table)
     _print_not_run(folder)
@@ -332,7 +338,8 @@ def _compare_sizes(
         print_plain(
             f"With {count:,} training examples: {sentence or _TOO_SHORT}"
         )
-    print_plain(f"The table and the picture: {folder / 'accuracy_by_size.csv'}")
+    path = folder / f"{measure.name}_by_size.csv"
+    print_plain(f"The table and the picture: {path}")
 
 
 def _print_not_run(folder: Path) -> None:

@@ -21,12 +21,10 @@ from keras_fpt.results import (
     conclude,
     load_runs,
     not_run,
-    of_regressions,
     run_folders,
     summarize,
-    summarize_regressions,
 )
-from keras_fpt.runs import arms
+from keras_fpt.runs import arms, measures
 
 Path = str | os.PathLike[str]
 LOGGER = logging.getLogger(__name__)
@@ -80,8 +78,7 @@ def write_report(
             may be replaced.
 
     Returns:
-        `pandas.DataFrame`, the table of arms, without those of regressions,
-        which the page shows in a table of their own.
+        `pandas.DataFrame`, the table of arms.
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
@@ -96,10 +93,8 @@ def write_report(
     table_files = {} if tables is None else _table_files(tables, output)
     for file in (html, *table_files.values()):
         file.check()
-    found, fitted = load_runs(*folders), baselines.read(*folders)
-    runs = found[~of_regressions(found)]
-    numbers = summarize_regressions(found)
-    table = summarize(runs, is_required=numbers.empty)
+    runs, fitted = load_runs(*folders), baselines.read(*folders)
+    table = summarize(runs)
     table = arms_table.with_floors(table, runs)
     table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
@@ -126,16 +121,15 @@ def write_report(
         file.check()
     page = template.render(
         title=title,
-        counts=found["status"].value_counts().to_dict(),
+        counts=runs["status"].value_counts().to_dict(),
         tasks=sections,
         pictures={
             caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
             for caption, file in (pictures or {}).items()
         },
         not_run=not_run.read(*folders),
-        runs=_run_rows(found),
+        runs=_run_rows(runs),
         repeats=repeats,
-        regressions=numbers.to_dict("records"),
     )
     html.write(page)
     if table_files:
@@ -258,6 +252,7 @@ def _section(
     fitted = [baseline for baseline in fitted if baseline.task == task]
     return {
         "name": task,
+        "measure": measures.of_runs(final),
         "conclusion": conclude(task_runs, fitted) if fitted else None,
         "rows": [
             {"arm": arm, "description": _description(arm, settings), **row}
@@ -327,14 +322,15 @@ def _by_rate(runs: Any) -> dict[str, Any]:
     """What the page's table of learning rates shows.
 
     Returns:
-        Dict of the `arms`; `rows`, a learning rate and the accuracies there;
-        `best`, an accuracy for each arm.
+        Dict of the `arms`; `rows`, a learning rate and the accuracies, or
+        RMSEs, there; `best`, the best of each arm.
     """
     table = by_learning_rate(runs)
+    is_error = measures.of_runs(runs).is_error
     return {
         "arms": list(table),
         "rows": [(rate, row.to_list()) for rate, row in table.iterrows()],
-        "best": table.max().to_list(),
+        "best": (table.min() if is_error else table.max()).to_list(),
     }
 
 
