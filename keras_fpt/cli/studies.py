@@ -17,6 +17,7 @@ from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
+    divide_patch_size,
     given_flags,
     require_folder,
     saved_study,
@@ -47,7 +48,9 @@ Resume = Annotated[
 
 
 @with_flags(
-    settings=FlagsOf(RunConfig, ("preset", "steps", "seed", "data_dir")),
+    settings=FlagsOf(
+        RunConfig, ("preset", "steps", "seed", "data_dir", "patch_size")
+    ),
     options=TASK_FLAGS,
 )
 def sweep(
@@ -158,6 +161,10 @@ def sweep(
     from keras_fpt import studies
     from keras_fpt.studies import sweep_config
 
+    saved: Any = None
+    if is_alone:
+        saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
+    divide_patch_size(task, settings, options, saved and saved.run)
     flags = given_flags(context, settings) if is_alone else given(settings)
     fixed = flags | sweep_config.parse_each(
         setting or [], sweep_config.parse_setting, flags
@@ -174,7 +181,6 @@ def sweep(
         "extensions": extensions,
     }
     if is_alone:
-        saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
         run, again = saved.run, given_flags(context, options)
         of_flags = {"arms": "arm", "shares_seed": "share_seed"}
         flags_of = {of_flags.get(name, name): name for name in chosen}
@@ -209,7 +215,11 @@ def sweep(
 
 @with_flags(
     settings=FlagsOf(
-        RunConfig, ("preset", "steps", "batch_size", "seed", "data_dir")
+        RunConfig,
+        (
+            *("preset", "steps", "batch_size", "seed", "data_dir"),
+            *("patch_size", "patch_stride", "instance_norm", "readout"),
+        ),
     ),
     options=TASK_FLAGS,
 )
@@ -269,6 +279,7 @@ def compare(
     if is_alone:
         assert output is not None
         comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
+        divide_patch_size(task, settings, options, comparison.run)
         run, again = comparison.run, given_flags(context, options)
         run = dataclasses.replace(
             run, options=run.options | given_options(again)
@@ -277,6 +288,7 @@ def compare(
             comparison, run=run, finetune=finetune or comparison.finetune
         )
     else:
+        divide_patch_size(task, settings, options)
         run = RunConfig(task, options=given_options(options))
         comparison = studies.Comparison(run.with_settings(**settings), finetune)
     if sizes is not None:
