@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from keras_fpt.cli import early
+from keras_fpt.cli.task_options import given_options
 
 _FIRST_FOLD = "fold-1"
 
@@ -68,11 +69,11 @@ def divide_patch_size(
 
     if known is None and task is not None and early.is_run(Path(task)):
         known = runs.folder.read_config(task)
-    options_then = options
+    options_then: dict = {}
     if known is not None:
         task, options_then = known.source or known.task, known.options
     is_read = task is not None and tasks.takes_option(
-        task, "patch_size", {**options_then, **options}
+        task, "patch_size", {**options_then, **given_options(options)}
     )
     (settings if is_read else options).pop("patch_size", None)
 
