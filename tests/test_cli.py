@@ -1,6 +1,7 @@
 import builtins
 import dataclasses
 import inspect
+import itertools
 import json
 import runpy
 import subprocess
@@ -129,6 +130,21 @@ def test_a_patch_size_is_of_images_or_of_series(
     for data in (sums_file, tmp_path, "digits"):
         assert call(monkeypatch, "train", data, "--patch-size", 8) == 1
     assert found == [(8, {}), (None, {"patch_size": 8}), (8, {})]
+
+    def stop_study(study, *arguments, **keywords):
+        stop(study.run)
+
+    monkeypatch.setattr("keras_fpt.studies.run_sweep", stop_study)
+    monkeypatch.setattr("keras_fpt.studies.run_comparison", stop_study)
+    for command, data in itertools.product(
+        ("sweep", "compare"), (sums_file, tmp_path)
+    ):
+        found.clear()
+        output = ("--output", tmp_path / "study", "--patch-size", 8)
+        assert call(monkeypatch, command, data, *output) == 1
+        is_series = data == sums_file
+        expected = (8, {}) if is_series else (None, {"patch_size": 8})
+        assert found == [expected]
 
 
 @pytest.mark.parametrize("task", ["bit-xor", "digits"])

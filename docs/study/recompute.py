@@ -199,9 +199,7 @@ def arms_markdown(
         row = {
             "task": f"{task}, MiniLM" if settings else task,
             "steps": f"{first.steps:,}",
-            "best simple rule": (
-                f"{floor.name} {100 * floor.accuracies.mean:.1f}"
-            ),
+            "best simple rule": (f"{floor.name} {100 * floor.scores.mean:.1f}"),
             "linear model": (
                 f"{100 * linear[task]['test']:.1f}" if task in linear else ""
             ),

@@ -14,10 +14,18 @@ def print_arms(summary: Any) -> None:
 
     It fits into 80 columns.
     """
+    from keras_fpt.results import arms_table
+
     for task, rows in summary.groupby(level="task", sort=False):
         table = Table(title=cell(task))
         table.add_column("arm")
-        for title in ("rate", "runs", "validation", "test", "steps"):
+        measure = arms_table.measure_of(rows)
+        splits = [
+            f"{split} {measure.title}" if measure.is_error else split
+            for split in ("validation", "test")
+        ]
+        last = "test R2" if measure.is_error else "steps"
+        for title in ("rate", "runs", *splits, last):
             table.add_column(title, justify="right", no_wrap=True)
         for (_, arm, settings), row in rows.iterrows():
             runs = f"{row['n']}"
@@ -28,46 +36,39 @@ def print_arms(summary: Any) -> None:
                 _format(row["learning_rate"], "g")
                 + _EDGES.get(row["edge"], ""),
                 runs,
-                _mean(row, "validation_accuracy"),
-                _mean(row, "test_accuracy"),
-                _format(row["steps_to_converge"], ""),
+                _mean(row, "validation", measure),
+                _mean(row, "test", measure),
+                _format(row["test_r2"], ".4f")
+                if measure.is_error
+                else _format(row["steps_to_converge"], ""),
             )
         console.print(table)
+    steps = (
+        "Steps: the median to a validation accuracy that is the same for all "
+        "arms. "
+    )
+    values = "Accuracies"
+    if "test_rmse" in summary:
+        values = "RMSEs, in the unit of the labels,"
+        if "test_accuracy" in summary:
+            values = f"Accuracies, and {values}"
     console.print(
-        "Accuracies are means over seeds, ± half of a 95% interval. Steps: the "
-        "median to a validation accuracy that is the same for all arms. Rates "
-        "with ↑ or ↓ are the highest or lowest tried, so a better one may lie "
-        "beyond."
+        f"{values} are means over seeds, ± half of a 95% interval. "
+        f"{steps if 'test_accuracy' in summary else ''}Rates with ↑ or ↓ are "
+        "the highest or lowest tried, so a better one may lie beyond."
     )
 
 
-def print_regressions(table: Any) -> None:
-    """Prints `keras_fpt.results.summarize_regressions`, if it has any row."""
-    if table.empty:
-        return
-    shown = Table(title="Regressions, errors in the unit of the labels")
-    shown.add_column("task")
-    shown.add_column("arm")
-    titles = ("rate", "runs", "test RMSE", "RMSE of the mean", "test R2")
-    for title in titles:
-        shown.add_column(title, justify="right")
-    for _, row in table.iterrows():
-        settings = f"\n{row['settings']}" if row["settings"] else ""
-        shown.add_row(
-            cell(row["task"]),
-            cell(row["arm"] + settings),
-            _format(row["learning_rate"], "g"),
-            str(row["n"]),
-            _format(row["test_rmse"], ".4g"),
-            _format(row["test_floor_rmse"], ".4g"),
-            _format(row["test_r2"], ".4f"),
-        )
-    console.print(shown)
-
-
-def _mean(row: Any, name: str) -> str:
-    half = _format(100 * row[f"{name}_interval"], ".2f")
-    return _format(row[name], ".2%") + (f" ± {half}" if half else "")
+def _mean(row: Any, split: str, measure: Any) -> str:
+    name = f"{split}_{measure.name}"
+    value, half = row[name], row.get(f"{name}_interval")
+    if value is None or value != value:
+        return ""
+    if measure.is_error:
+        shown = measure.show(value)
+        return shown + (f" ± {half:.2g}" if half == half else "")
+    half = _format(100 * half, ".2f")
+    return _format(value, ".2%") + (f" ± {half}" if half else "")
 
 
 def _format(value: Any, form: str) -> str:

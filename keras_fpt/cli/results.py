@@ -8,7 +8,7 @@ import typer
 
 from keras_fpt import logs
 from keras_fpt.cli import early
-from keras_fpt.cli.arms_table import print_arms, print_regressions
+from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import table_of_classes
 from keras_fpt.cli.console import console, print_plain
@@ -231,14 +231,12 @@ def report(
     early.require_runs(runs)
     load_backend()
     from keras_fpt.reports import write_report
-    from keras_fpt.results import load_runs, summarize_regressions
 
     table = write_report(
         runs, output, tables, figures=figures, overwrite=overwrite
     )
     if len(table):
         print_arms(table)
-    print_regressions(summarize_regressions(load_runs(*runs)))
     print_plain(f"Written to {output}.")
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_fpt.cli import early
+from keras_fpt.cli.task_options import given_options
 
 _FIRST_FOLD = "fold-1"
 
@@ -60,7 +61,9 @@ def saved_run(folder: str, settings: dict, options: dict) -> Any:
     return config.with_settings(**settings)
 
 
-def divide_patch_size(task: str | None, settings: dict, options: dict) -> None:
+def divide_patch_size(
+    task: str | None, settings: dict, options: dict, known: Any = None
+) -> None:
     """Drops the patch size where it does not belong, since one flag is for two.
 
     Images are cut into patches as they are read, and series by the model.
@@ -68,16 +71,18 @@ def divide_patch_size(task: str | None, settings: dict, options: dict) -> None:
     Args:
         task: string, the task, its file, or the folder of a run.
         settings, options: dicts of a run's settings and of its task's options.
+        known: the `RunConfig` of a study that is resumed, which names the
+            task; `None` for others.
     """
     from keras_fpt import runs, tasks
 
-    if task is not None and early.is_run(Path(task)):
-        config = runs.folder.read_config(task)
-        task, options_then = config.source or config.task, config.options
-    else:
-        options_then = options
+    if known is None and task is not None and early.is_run(Path(task)):
+        known = runs.folder.read_config(task)
+    options_then: dict = {}
+    if known is not None:
+        task, options_then = known.source or known.task, known.options
     is_read = task is not None and tasks.takes_option(
-        task, "patch_size", {**options_then, **options}
+        task, "patch_size", {**options_then, **given_options(options)}
     )
     (settings if is_read else options).pop("patch_size", None)
 

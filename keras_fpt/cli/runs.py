@@ -72,16 +72,20 @@ def best_runs(
     folders: Folders = None,
     where: Where = None,
     metric: Annotated[
-        str,
-        typer.Option(help="Metric that is the highest; of a loss, the lowest."),
-    ] = "validation_accuracy",
+        str | None,
+        typer.Option(
+            help="Metric that is the highest; of a loss or an error, the "
+            "lowest.",
+            show_default="validation_accuracy, or validation_rmse of numbers",
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Print the folders alone."),
     ] = False,
 ) -> None:
-    """For each task, the run with the best validation accuracy."""
+    """For each task, the run that is best on validation."""
     from keras_fpt.runs import listing
 
     chosen = listing.where(_found(folders), where or [])
@@ -183,7 +187,9 @@ def _print(found: list, as_json: bool, quiet: bool) -> None:
         values, shown = run.values, []
         for split in ("validation", "test"):
             accuracy = values.get(f"{split}_accuracy")
-            shown.append("" if accuracy is None else f"{accuracy:.2%}")
+            rmse = values.get(f"{split}_rmse")
+            error = "" if rmse is None else f"RMSE {rmse:.4g}"
+            shown.append(error if accuracy is None else f"{accuracy:.2%}")
         if run.status != "finished":
             shown[-1] = run.status
         numbers = (values["steps"], values["learning_rate"], values["seed"])

@@ -15,6 +15,7 @@ from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
     Resume,
+    divide_patch_size,
     given_flags,
     require_folder,
     saved_study,
@@ -35,7 +36,9 @@ SIZES_FILE = "sizes.json"
 
 
 @with_flags(
-    settings=FlagsOf(RunConfig, ("preset", "steps", "seed", "data_dir")),
+    settings=FlagsOf(
+        RunConfig, ("preset", "steps", "seed", "data_dir", "patch_size")
+    ),
     options=TASK_FLAGS,
 )
 def sweep(
@@ -156,6 +159,10 @@ def sweep(
     from keras_fpt import studies
     from keras_fpt.studies import sweep_config
 
+    saved: Any = None
+    if is_alone:
+        saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
+    divide_patch_size(task, settings, options, saved and saved.run)
     flags = given_flags(context, settings) if is_alone else given(settings)
     fixed = flags | sweep_config.parse_each(
         setting or [], sweep_config.parse_setting, flags
@@ -172,7 +179,6 @@ def sweep(
         "extensions": extensions,
     }
     if is_alone:
-        saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
         run, again = saved.run, given_flags(context, options)
         of_flags = {"arms": "arm", "shares_seed": "share_seed"}
         flags_of = {of_flags.get(name, name): name for name in chosen}
@@ -207,7 +213,11 @@ def sweep(
 
 @with_flags(
     settings=FlagsOf(
-        RunConfig, ("preset", "steps", "batch_size", "seed", "data_dir")
+        RunConfig,
+        (
+            *("preset", "steps", "batch_size", "seed", "data_dir"),
+            *("patch_size", "patch_stride", "instance_norm", "readout"),
+        ),
     ),
     options=TASK_FLAGS,
 )
@@ -279,6 +289,7 @@ def compare(
             wanted = wanted or saved_sizes
         else:
             comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
+        divide_patch_size(task, settings, options, comparison.run)
         run, again = comparison.run, given_flags(context, options)
         run = dataclasses.replace(
             run, options=run.options | given_options(again)
@@ -287,6 +298,7 @@ def compare(
             comparison, run=run, finetune=finetune or comparison.finetune
         )
     else:
+        divide_patch_size(task, settings, options)
         run = RunConfig(task, options=given_options(options))
         comparison = studies.Comparison(run.with_settings(**settings), finetune)
     if wanted:
@@ -320,20 +332,26 @@ def _compare_sizes(
 ) -> None:
     """Compares with several numbers of training examples, and prints it."""
     from keras_fpt import studies
+    from keras_fpt.results import arms_table
 
     with exit_if_stopped():
         folder, found, conclusions = studies.run_sizes(
             comparison, sizes, output, seconds, began
         )
     counts = list(conclusions)
+    measure = arms_table.measure_of(found)
     table = Table(
-        "test accuracy with", title="Number of training examples", box=None
+        f"test {measure.title} with",
+        title="Number of training examples",
+        box=None,
     )
     for count in counts:
         table.add_column(f"{count:,}", justify="right", no_wrap=True)
     for name, rows in found.groupby("candidate", sort=False):
-        by_count = rows.set_index("train_examples")["test_accuracy"]
-        cells = [f"{by_count[n]:.2%}" if n in by_count else "" for n in counts]
+        by_count = rows.set_index("train_examples")[f"test_{measure.name}"]
+        cells = [
+            measure.show(by_count[n]) if n in by_count else "" for n in counts
+        ]
         table.add_row(cell(name), *cells)
     console.print(table)
     _print_not_run(folder)
@@ -341,7 +359,8 @@ def _compare_sizes(
         print_plain(
             f"With {count:,} training examples: {sentence or _TOO_SHORT}"
         )
-    print_plain(f"The table and the picture: {folder / 'accuracy_by_size.csv'}")
+    path = folder / f"{measure.name}_by_size.csv"
+    print_plain(f"The table and the picture: {path}")
 
 
 def _print_not_run(folder: Path) -> None:

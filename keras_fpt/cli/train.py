@@ -153,26 +153,33 @@ def exit_if_stopped() -> Iterator[None]:
 
 def _print_folds(validation: Any) -> None:
     """Prints a `CrossValidation`."""
-    names = ("validation_accuracy", "test_accuracy", "test_majority_accuracy")
+    measure = validation.measure
+    names = (
+        f"validation_{measure.name}",
+        f"test_{measure.name}",
+        f"test_{measure.floor_metric}",
+    )
     title = f"{len(validation.metrics)} folds in {validation.folder}"
     table = Table("fold", title=cell(title))
-    for heading in ("validation", "test", "majority class", "test examples"):
+    rule = measure.floor_rule
+    for heading in ("validation", "test", rule, "test examples"):
         table.add_column(heading, justify="right")
     for number, metrics in enumerate(validation.metrics, start=1):
-        shares = [f"{metrics[n]:.2%}" if n in metrics else "" for n in names]
+        shown = [
+            measure.show(metrics[n]) if n in metrics else "" for n in names
+        ]
         count = f"{metrics['test_examples']:,}"
-        table.add_row(str(number), *shares, count)
+        table.add_row(str(number), *shown, count)
     summary = [validation.mean_and_deviation(name) for name in names]
     table.add_section()
-    table.add_row("mean", *(f"{mean:.2%}" for mean, _ in summary), "")
-    table.add_row(
-        "standard deviation", *(f"{spread:.2%}" for _, spread in summary), ""
-    )
+    table.add_row("mean", *(measure.show(mean) for mean, _ in summary), "")
+    spreads = (measure.show(spread) for _, spread in summary)
+    table.add_row("standard deviation", *spreads, "")
     console.print(table)
     total = int(validation.values("test_examples").sum())
     console.print(
-        f"Accuracy on all {total:,} test examples, each tested in one fold: "
-        f"{validation.pooled_accuracy:.2%}."
+        f"{measure.title[0].upper()}{measure.title[1:]} on all {total:,} test "
+        f"examples, each tested in one fold: {measure.show(validation.pooled)}."
     )
 
 
@@ -188,6 +195,9 @@ def _print_summary(metrics: dict[str, Any]) -> None:
         ("rmse", "RMSE", ".4g"),
         ("mae", "MAE", ".4g"),
         ("r2", "R2", ".4f"),
+        ("pinball", "pinball loss", ".4g"),
+        ("coverage", "within the outer quantiles", ".1%"),
+        ("nominal_coverage", "nominal", ".1%"),
         ("floor_rmse", "RMSE of the mean", ".4g"),
         ("floor_mae", "MAE of the median", ".4g"),
         ("accuracy", "accuracy", ".2%"),

@@ -22,12 +22,10 @@ from keras_fpt.results import (
     conclude,
     load_runs,
     not_run,
-    of_regressions,
     run_folders,
     summarize,
-    summarize_regressions,
 )
-from keras_fpt.runs import arms
+from keras_fpt.runs import arms, measures
 
 Path = str | os.PathLike[str]
 LOGGER = logging.getLogger(__name__)
@@ -53,7 +51,7 @@ _BY_CLASS = {
 TITLE = "What the runs found"
 # The anchors of the page's own parts, which no task has.
 _ANCHORS = (
-    *("contents", "regressions", "pictures", "not-run", "how-to-read"),
+    *("contents", "pictures", "not-run", "how-to-read"),
     *("all-runs", "tip"),
 )
 _HERE = pathlib.Path(__file__).parent
@@ -87,8 +85,7 @@ def write_report(
             may be replaced.
 
     Returns:
-        `pandas.DataFrame`, the table of arms, without those of regressions,
-        which the page shows in a table of their own.
+        `pandas.DataFrame`, the table of arms.
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
@@ -103,10 +100,8 @@ def write_report(
     table_files = {} if tables is None else _table_files(tables, output)
     for file in (html, *table_files.values()):
         file.check()
-    found, fitted = load_runs(*folders), baselines.read(*folders)
-    runs = found[~of_regressions(found)]
-    numbers = summarize_regressions(found)
-    table = summarize(runs, is_required=numbers.empty)
+    runs, fitted = load_runs(*folders), baselines.read(*folders)
+    table = summarize(runs)
     table = arms_table.with_floors(table, runs)
     table = arms_table.with_baselines(table, fitted)
     table = arms_table.with_paper(table)
@@ -140,18 +135,15 @@ def write_report(
         style=(_HERE / "page.css").read_text(encoding="utf-8"),
         script=script,
         policy=_policy(script),
-        counts=found["status"].value_counts().to_dict(),
+        counts=runs["status"].value_counts().to_dict(),
         tasks=sections,
         pictures={
             caption: base64.b64encode(pathlib.Path(file).read_bytes()).decode()
             for caption, file in (pictures or {}).items()
         },
         not_run=not_run.read(*folders),
-        runs=page_tables.all_runs(_run_rows(found)),
+        runs=page_tables.all_runs(_run_rows(runs)),
         repeats=repeats,
-        regressions=page_tables.regressions(numbers.to_dict("records"))
-        if len(numbers)
-        else None,
     )
     html.write(page)
     if table_files:
@@ -292,13 +284,15 @@ def _section(
     own_claims = [claim for claim in judged if claim.task == task]
     return {
         "name": task,
+        "measure": measures.of_runs(final),
         "conclusion": conclude(task_runs, fitted) if fitted else None,
         "arms": page_tables.arms(
             [
                 {"arm": arm, "description": _description(arm, settings), **row}
                 for (name, arm, settings), row in table.iterrows()
                 if name == task
-            ]
+            ],
+            measures.of_runs(final),
         ),
         "claims": page_tables.claims(own_claims) if own_claims else None,
         "curves": plots.learning_curves(
@@ -357,7 +351,7 @@ def _by_rate(runs: Any) -> page_tables.Table:
     """What the page's table of learning rates shows."""
     table = by_learning_rate(runs)
     rows = [(rate, row.to_list()) for rate, row in table.iterrows()]
-    return page_tables.by_rate(list(table), rows)
+    return page_tables.by_rate(list(table), rows, measures.of_runs(runs))
 
 
 def _description(arm: str, settings: str) -> str:

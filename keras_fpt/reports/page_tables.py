@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from keras_fpt.results import Claim
+from keras_fpt.runs import measures
 
 Row = Mapping[str, Any]
 
@@ -75,21 +76,35 @@ def percent(value: Any) -> str:
     return "" if is_missing(value) else f"{100 * value:.2f}"
 
 
-def _mean(row: Row, name: str) -> str:
-    interval = percent(row[f"{name}_interval"])
-    return percent(row[name]) + (f" ± {interval}" if interval else "")
+def shown(value: Any, measure: measures.Measure) -> str:
+    """What a measure has come to, without a unit; nothing if it is missing."""
+    return "" if is_missing(value) else measure.number(value, 2)
 
 
-def arms(rows: Sequence[Row]) -> Table:
+def arms(rows: Sequence[Row], measure: measures.Measure) -> Table:
     """What each arm has reached.
 
     Args:
         rows: list of dicts, the rows of `keras_fpt.results.summarize` with
             `arm`, `description` and the columns of `arms_table`.
+        measure: what the task is judged by.
     """
 
+    def mean(split: str) -> Callable[[Row], str]:
+        name = f"{split}_{measure.name}"
+
+        def cell(row: Row) -> str:
+            interval = shown(row[f"{name}_interval"], measure)
+            value = shown(row[name], measure)
+            return value + (f" ± {interval}" if interval else "")
+
+        return cell
+
+    def optional(name: str, form: str) -> Callable[[Row], str]:
+        return lambda row: number(row.get(name), form)
+
     def paper(row: Row) -> str:
-        value = percent(row["paper_test_accuracy"])
+        value = percent(row.get("paper_test_accuracy"))
         return value + (f" ({row['paper_source']})" if value else "")
 
     def rate(row: Row) -> str:
@@ -113,30 +128,38 @@ def arms(rows: Sequence[Row]) -> Table:
             [
                 column("arm", lambda row: row["arm"], "text"),
                 column("weights", lambda row: row["description"], "words"),
-                column("test", lambda row: _mean(row, "test_accuracy")),
+                column(
+                    "test RMSE" if measure.is_error else "test", mean("test")
+                ),
+                column("test MAE", optional("test_mae", ".3g")),
+                column("test R2", optional("test_r2", ".4f")),
                 column("paper's test", paper),
                 column(
                     "Rothermel et al.'s test",
-                    lambda row: percent(row["rothermel_test_accuracy"]),
+                    lambda row: percent(row.get("rothermel_test_accuracy")),
                 ),
-                column(
-                    "validation", lambda row: _mean(row, "validation_accuracy")
-                ),
-                column("train", lambda row: _mean(row, "train_accuracy")),
+                column("validation", mean("validation")),
+                column("train", mean("train")),
                 column("runs", lambda row: number(row["n"], ".0f")),
                 column(
                     "diverged",
                     lambda row: number(row["diverged"] or None, ".0f"),
                 ),
                 column("best learning rate", rate),
-                column("above all simple rules", learned, "text"),
+                column(
+                    "better than all simple rules"
+                    if measure.is_error
+                    else "above all simple rules",
+                    learned,
+                    "text",
+                ),
                 column(
                     "steps to converge",
                     lambda row: number(row["steps_to_converge"], ""),
                 ),
                 column(
                     "area under curve",
-                    lambda row: percent(row["area_under_curve"]),
+                    lambda row: shown(row["area_under_curve"], measure),
                 ),
                 column(
                     "seconds", lambda row: number(row["wall_seconds"], ".0f")
@@ -163,9 +186,13 @@ def claims(judged: Sequence[Claim]) -> Table:
             kind, claim.status
         )
 
+    def difference(claim: Claim, name: str) -> str:
+        found = claim.difference
+        return shown(getattr(found, name), found.measure)
+
     def interval(claim: Claim) -> str:
-        low, high = claim.difference.low, claim.difference.high
-        return "" if is_missing(low) else f"{percent(low)} to {percent(high)}"
+        low, high = difference(claim, "low"), difference(claim, "high")
+        return f"{low} to {high}" if low else ""
 
     return Table(
         "Claims",
@@ -174,7 +201,7 @@ def claims(judged: Sequence[Claim]) -> Table:
             Column("verdict", [status(claim) for claim in judged], "words"),
             Column(
                 "difference",
-                [percent(claim.difference.gain) for claim in judged],
+                [difference(claim, "gain") for claim in judged],
             ),
             Column("95% interval", [interval(claim) for claim in judged]),
             Column(
@@ -190,33 +217,38 @@ def claims(judged: Sequence[Claim]) -> Table:
     )
 
 
-def by_rate(names: Sequence[str], rows: Sequence[tuple[float, list]]) -> Table:
+def by_rate(
+    names: Sequence[str],
+    rows: Sequence[tuple[float, list]],
+    measure: measures.Measure,
+) -> Table:
     """What each arm reached at each learning rate; the best is bold.
 
     Args:
         names: list of strings, the arms.
-        rows: list of tuples, a learning rate and the accuracies there.
+        rows: list of tuples, a learning rate and what the arms reached there.
+        measure: what the task is judged by.
     """
 
-    def cells(accuracies: Sequence[float]) -> list[str]:
-        known = [each for each in accuracies if not is_missing(each)]
-        best = max(known, default=None)
+    def cells(values: Sequence[float]) -> list[str]:
+        known = [each for each in values if not is_missing(each)]
+        best = max(known, key=measure.oriented, default=None)
         return [
-            Markup("<strong>{}</strong>").format(percent(each))
+            Markup("<strong>{}</strong>").format(shown(each, measure))
             if each == best
-            else percent(each)
-            for each in accuracies
+            else shown(each, measure)
+            for each in values
         ]
 
     rates = [f"{rate:g}" for rate, _ in rows]
-    by_arm = zip(*(accuracies for _, accuracies in rows), strict=True)
+    by_arm = zip(*(values for _, values in rows), strict=True)
     return Table(
-        "Validation accuracy at one learning rate for all arms",
+        f"Validation {measure.title} at one learning rate for all arms",
         [
             Column("one learning rate for all", rates),
             *(
-                Column(name, cells(accuracies))
-                for name, accuracies in zip(names, by_arm, strict=True)
+                Column(name, cells(values))
+                for name, values in zip(names, by_arm, strict=True)
             ),
         ],
     )
@@ -256,35 +288,6 @@ def mistakes(entries: Sequence[Row], names: Sequence[str]) -> Table:
                 "answer", [str(names[e["answer"]]) for e in entries], "text"
             ),
             Column("probability", [percent(e["probability"]) for e in entries]),
-        ],
-    )
-
-
-def regressions(rows: Sequence[Row]) -> Table:
-    """The errors of runs that predict numbers.
-
-    Args:
-        rows: list of dicts, of `keras_fpt.results.summarize_regressions`.
-    """
-    numbers = {
-        "learning rate": ("learning_rate", "g"),
-        "runs": ("n", ".0f"),
-        "test RMSE": ("test_rmse", ".4g"),
-        "RMSE of the mean": ("test_floor_rmse", ".4g"),
-        "test MAE": ("test_mae", ".4g"),
-        "test R2": ("test_r2", ".4f"),
-        "validation RMSE": ("validation_rmse", ".4g"),
-    }
-    return Table(
-        "Results of regressions",
-        [
-            Column("task", [row["task"] for row in rows], "text"),
-            Column("arm", [row["arm"] for row in rows], "text"),
-            Column("settings", [row["settings"] for row in rows], "words"),
-            *(
-                Column(head, [number(row[name], form) for row in rows])
-                for head, (name, form) in numbers.items()
-            ),
         ],
     )
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from keras_fpt import files
 from keras_fpt.files import outputs, pictures
-from keras_fpt.results import floors, read_history
-from keras_fpt.runs import arms
+from keras_fpt.results import arms_table, floors, read_history
+from keras_fpt.runs import arms, measures
 
 # What tells these files from others'.
 MARK = rb"<dc:title>keras-fpt</dc:title>"
@@ -34,7 +34,7 @@ _COLORS = (
 
 
 def learning_curves(runs: Any, title: str) -> str:
-    """Validation accuracy over the steps, one line per arm.
+    """Validation accuracy, or RMSE, over the steps, one line per arm.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, the final runs of one task.
@@ -44,31 +44,34 @@ def learning_curves(runs: Any, title: str) -> str:
         String, an SVG element. Bands span all seeds, from the lowest to the
         highest.
     """
-    figure, axes = _figure(title)
+    measure = measures.of_runs(runs)
+    figure, axes = _figure(title, measure)
     finished = runs[runs["status"] == "finished"]
     values = []
     for name, color, group in _lines(finished):
         histories = [read_history(folder) for folder in group["folder"]]
         steps = [row["step"] for row in min(histories, key=len)]
-        accuracy = np.array(
-            [
-                [row["validation_accuracy"] for row in rows[: len(steps)]]
-                for rows in histories
-            ]
+        metric = f"validation_{measure.name}"
+        reached = np.array(
+            [[row[metric] for row in rows[: len(steps)]] for rows in histories]
         )
         label = f"{name} ({len(histories)})"
-        axes.plot(steps, accuracy.mean(0), color=color, label=label)
+        axes.plot(steps, reached.mean(0), color=color, label=label)
         axes.fill_between(
             steps,
-            accuracy.min(0),
-            accuracy.max(0),
+            reached.min(0),
+            reached.max(0),
             color=color,
             alpha=0.2,
             lw=0,
         )
         values += [
-            (step, seeds.mean(), f"step {step:,}\n{name}: {_percents(seeds)}")
-            for step, seeds in zip(steps, accuracy.T, strict=True)
+            (
+                step,
+                seeds.mean(),
+                f"step {step:,}\n{name}: {_in_words(seeds, measure)}",
+            )
+            for step, seeds in zip(steps, reached.T, strict=True)
         ]
     _draw_floors(axes, runs)
     axes.set_xlabel("gradient steps")
@@ -76,16 +79,17 @@ def learning_curves(runs: Any, title: str) -> str:
     return to_svg(figure, axes, values)
 
 
-def _percents(seeds: Any) -> str:
-    """Accuracies of several seeds in words, for people who point at them."""
-    words = f"{np.mean(seeds):.2%}"
+def _in_words(seeds: Any, measure: measures.Measure) -> str:
+    """What several seeds reached, for people who point at them."""
+    words = measure.show(np.mean(seeds))
     if len(seeds) > 1:
-        words += f" ({np.min(seeds):.2%} to {np.max(seeds):.2%})"
+        lowest, highest = np.min(seeds), np.max(seeds)
+        words += f" ({measure.show(lowest)} to {measure.show(highest)})"
     return words
 
 
 def learning_rate_sensitivity(runs: Any, title: str) -> str:
-    """Final validation accuracy over the learning rate, one line per arm.
+    """Final validation accuracy, or RMSE, over the learning rate, by arm.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, all runs of one task.
@@ -93,27 +97,31 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
 
     Returns:
         String, an SVG element. Lines join means over seeds; a run that
-        diverged is a cross at the bottom.
+        diverged is a cross at the worst end.
     """
-    figure, axes = _figure(title)
+    measure = measures.of_runs(runs)
+    metric = f"validation_{measure.name}"
+    figure, axes = _figure(title, measure)
+    worst = runs[metric].max() if measure.is_error else 0.0
     values = []
     for name, color, group in _lines(runs):
         finished = group[group["status"] == "finished"]
-        by_rate = finished.groupby("learning_rate")["validation_accuracy"]
+        by_rate = finished.groupby("learning_rate")[metric]
         means = by_rate.mean()
         axes.plot(means.index, means, color=color, label=name)
         axes.scatter(
             finished["learning_rate"],
-            finished["validation_accuracy"],
+            finished[metric],
             color=color,
             s=12,
         )
         diverged = group[group["status"] == "diverged"]["learning_rate"]
-        axes.scatter(diverged, 0 * diverged, color=color, marker="x")
+        axes.scatter(diverged, 0 * diverged + worst, color=color, marker="x")
         points = [
-            (rate, seeds.mean(), _percents(seeds)) for rate, seeds in by_rate
+            (rate, seeds.mean(), _in_words(seeds, measure))
+            for rate, seeds in by_rate
         ]
-        points += [(rate, 0.0, "diverged") for rate in diverged.unique()]
+        points += [(rate, worst, "diverged") for rate in diverged.unique()]
         values += [
             (rate, y, f"learning rate {rate:g}\n{name}: {words}")
             for rate, y, words in points
@@ -130,7 +138,7 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
 def draw_accuracy_by_size(
     table: Any, task: str, path: str | os.PathLike[str]
 ) -> None:
-    """Draws test accuracy against the number of training examples.
+    """Draws test accuracy, or RMSE, against the number of training examples.
 
     Args:
         table: `pandas.DataFrame` of `keras_fpt.results.by_size`.
@@ -138,15 +146,17 @@ def draw_accuracy_by_size(
         path: where the PNG goes. Bars are 95% intervals over seeds; simple
             rules are dotted.
     """
-    figure, axes = _figure(task)
+    measure = arms_table.measure_of(table)
+    metric = f"test_{measure.name}"
+    figure, axes = _figure(task, measure)
     for number, (name, rows) in enumerate(
         table.groupby("candidate", sort=False)
     ):
         is_rule = rows["is_simple_rule"].all()
         axes.errorbar(
             rows["train_examples"],
-            rows["test_accuracy"],
-            rows["test_accuracy_interval"].fillna(0.0),
+            rows[metric],
+            rows[f"{metric}_interval"].fillna(0.0),
             color="gray" if is_rule else f"C{number % 10}",
             linestyle=":" if is_rule else ("-", "--")[number // 10 % 2],
             marker="" if is_rule else ".",
@@ -158,7 +168,7 @@ def draw_accuracy_by_size(
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     axes.set_xlabel("training examples")
-    axes.set_ylabel("test accuracy")
+    axes.set_ylabel(f"test {measure.title}")
     figure.set_size_inches(7.5, 4)
     figure.legend(loc="outside right upper", fontsize=8)
     files.write_bytes(path, pictures.to_png(figure))
@@ -167,9 +177,10 @@ def draw_accuracy_by_size(
 def _draw_floors(axes: Any, runs: Any) -> None:
     """Draws the task's simple rules as dotted lines."""
     for number, floor in enumerate(floors(runs)):
-        if floor.validation_accuracy == floor.validation_accuracy:
+        value = floor.validation_value
+        if value == value:
             axes.axhline(
-                floor.validation_accuracy,
+                value,
                 color="gray",
                 linestyle=(":", "-.")[number % 2],
                 label=floor.name,
@@ -196,10 +207,11 @@ def _lines(runs: Any) -> Iterator[tuple[str, str, Any]]:
             yield arm, colors[arm], group
 
 
-def _figure(title: str) -> tuple[Any, Any]:
+def _figure(title: str, measure: measures.Measure) -> tuple[Any, Any]:
     figure, axes = pictures.new_figure(title)
-    axes.set_ylabel("validation accuracy")
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel(f"validation {measure.title}")
+    if not measure.is_error:
+        axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.3)
     return figure, axes
 

@@ -12,8 +12,6 @@ from .conclusion import conclude_results as conclude_results
 from .fold_results import join_arms as join_arms
 from .fold_results import join_baselines as join_baselines
 from .not_run import NotRun as NotRun
-from .regressions import of_regressions as of_regressions
-from .regressions import summarize_regressions as summarize_regressions
 from .run_labels import describe as describe
 from .run_table import finished_final as finished_final
 from .run_table import load_runs as load_runs

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.results import rates, run_labels
-from keras_fpt.results.statistics import Accuracies, difference
-from keras_fpt.runs import test_examples
-from keras_fpt.tasks import MAJORITY
+from keras_fpt.results.statistics import Scores, difference
+from keras_fpt.runs import measures, test_examples
 
 # The arm and its learning rate are what is compared.
 _COMMON = ("settings", "steps", "batch_size")
@@ -25,9 +24,9 @@ class ArmResult:
         steps: int, gradient steps of a run.
         batch_size: int, or `None` for the task's.
         learning_rate: float.
-        validation_accuracy: float, the mean over seeds.
-        accuracies: `Accuracies` on the test split, in which a diverged seed
-            answers with the majority class.
+        validation_score: float, the mean over seeds.
+        scores: `Scores` on the test split, in which a diverged seed answers
+            with the majority class, or the mean of train.
         edge: string, `"lowest"` or `"highest"` if the best learning rate is
             that of those tried, so that a better one may lie beyond; `""` if
             it is not; `None` if only one was tried.
@@ -42,8 +41,8 @@ class ArmResult:
     steps: int
     batch_size: int | None
     learning_rate: float
-    validation_accuracy: float
-    accuracies: Accuracies
+    validation_score: float
+    scores: Scores
     edge: str | None
     floor: "Floor | None"
     rows: Any
@@ -55,11 +54,16 @@ class ArmResult:
         return f"{self.arm} ({self.settings})" if self.settings else self.arm
 
     @property
+    def measure(self) -> measures.Measure:
+        """What the runs are judged by."""
+        return self.scores.measure
+
+    @property
     def has_learned(self) -> bool:
-        """Whether it is shown to be above every simple rule."""
+        """Whether it is shown to be better than every simple rule."""
         return (
             self.floor is None
-            or difference(self.accuracies, self.floor.accuracies).low > 0
+            or difference(self.scores, self.floor.scores).low > 0
         )
 
 
@@ -69,13 +73,18 @@ class Floor:
 
     Args:
         name: string.
-        accuracies: its `Accuracies` on the test split.
-        validation_accuracy: float, or NaN if it is unknown.
+        scores: its `Scores` on the test split.
+        validation_score: float, or NaN if it is unknown.
     """
 
     name: str
-    accuracies: Accuracies
-    validation_accuracy: float
+    scores: Scores
+    validation_score: float
+
+    @property
+    def validation_value(self) -> float:
+        """The score on validation as a value of the measure."""
+        return float(self.scores.measure.value(self.validation_score))
 
 
 def arm_results(runs: Any) -> list[ArmResult]:
@@ -89,10 +98,9 @@ def arm_results(runs: Any) -> list[ArmResult]:
         configuration and seed count once.
     """
     final = runs[runs["final"] & ~runs["repeats"]]
+    measure = measures.of_runs(final)
     examples = _test_examples(final)
-    best = max(
-        floors(final), key=lambda each: each.accuracies.mean, default=None
-    )
+    best = max(floors(final), key=lambda each: each.scores.mean, default=None)
     results = []
     for _, group in final.groupby("group", sort=False):
         first = group.iloc[0]
@@ -104,9 +112,9 @@ def arm_results(runs: Any) -> list[ArmResult]:
                 int(first["steps"]),
                 None if run_labels.is_none(size) else int(size),
                 float(first["learning_rate"]),
-                _validation_accuracy(group),
-                _accuracies(group, examples, best),
-                _edge(runs, first),
+                _validation_score(group, measure),
+                _scores(group, examples, best, measure),
+                _edge(runs, first, measure),
                 best,
                 group,
                 _search_seconds(_same(runs, first)),
@@ -116,7 +124,7 @@ def arm_results(runs: Any) -> list[ArmResult]:
 
 
 def at_best_rates(results: Sequence[ArmResult]) -> list[ArmResult]:
-    """Each arm at the learning rate of its highest validation accuracy.
+    """Each arm at the learning rate of its best score on validation.
 
     Args:
         results: list of `ArmResult`, of one task.
@@ -129,7 +137,7 @@ def at_best_rates(results: Sequence[ArmResult]) -> list[ArmResult]:
     for result in results:
         key = (result.arm, result.settings, result.steps, result.batch_size)
         other = best.setdefault(key, result)
-        if result.validation_accuracy > other.validation_accuracy:
+        if result.validation_score > other.validation_score:
             best[key] = result
     return list(best.values())
 
@@ -142,35 +150,46 @@ def floors(runs: Any) -> list[Floor]:
     """
     finished = runs[runs["final"] & (runs["status"] == "finished")]
     kept = [x for x in _test_examples(finished).values() if x is not None]
+    measure = measures.of_runs(finished)
     validation = _first_dict(finished, "validation_floors")
     if kept:
         return [
             Floor(
                 name,
-                Accuracies(
-                    np.array([right.mean()]),
-                    right[None],
+                Scores(
+                    np.array([scores.mean()]),
+                    scores[None],
                     kept[0].groups,
-                    len(right),
+                    len(scores),
                     varies=False,
+                    measure=measure,
                 ),
-                validation.get(name, np.nan),
+                measure.score(validation.get(name, np.nan)),
             )
-            for name, right in kept[0].rules.items()
+            for name, scores in kept[0].rules.items()
         ]
     test = _first_dict(finished, "test_floors")
-    majority = finished["test_majority_accuracy"].dropna()
-    if not test and len(majority):
-        test = {MAJORITY: majority.iloc[0]}
+    if not test and len(known := _floor_values(finished, measure)):
+        test = {measure.floor_rule: known.iloc[0]}
     count = _num_examples(finished)
     return [
         Floor(
             name,
-            Accuracies(np.array([mean]), num_examples=count, varies=False),
-            validation.get(name, np.nan),
+            Scores(
+                np.array([measure.score(value)]),
+                num_examples=count,
+                varies=False,
+                measure=measure,
+            ),
+            measure.score(validation.get(name, np.nan)),
         )
-        for name, mean in test.items()
+        for name, value in test.items()
     ]
+
+
+def _floor_values(runs: Any, measure: measures.Measure) -> Any:
+    """What the rule that diverged runs count as reaches on the test split."""
+    return runs.get(f"test_{measure.floor_metric}", runs["final"][:0]).dropna()
 
 
 def _first_dict(runs: Any, column: str) -> Mapping[str, float]:
@@ -187,59 +206,79 @@ def _num_examples(runs: Any) -> int | None:
 
 
 def _test_examples(runs: Any) -> dict[str, Any]:
-    """Dict from folders of finished runs to `RightAnswers` or `None`."""
+    """Dict from folders of finished runs to `ExampleScores` or `None`."""
     finished = runs[runs["status"] == "finished"]
     return {folder: test_examples.read(folder) for folder in finished["folder"]}
 
 
-def _accuracies(
-    group: Any, examples: Mapping[str, Any], floor: Floor | None
-) -> Accuracies:
+def _scores(
+    group: Any,
+    examples: Mapping[str, Any],
+    floor: Floor | None,
+    measure: measures.Measure,
+) -> Scores:
     finished = group[group["status"] == "finished"]
     kept = [examples[folder] for folder in finished["folder"]]
-    means = list(finished["test_accuracy"])
-    majority = _majority(group, examples, floor)
+    means = list(measure.score(finished[f"test_{measure.name}"]))
+    rule = _rule_of_diverged(group, examples, floor, measure)
     diverged = len(group) - len(finished)
-    means += [majority.mean() if len(majority) else np.nan] * diverged
+    means += [rule.mean() if len(rule) else np.nan] * diverged
+    seeds = Scores(np.array(means), measure=measure)
     if any(x is None for x in kept) or len({len(x.run) for x in kept}) > 1:
-        return Accuracies(np.array(means), num_examples=_num_examples(finished))
+        count = _num_examples(finished)
+        return dataclasses.replace(seeds, num_examples=count)
     rows = [x.run for x in kept]
     if diverged:
-        if len(majority) < 2:
-            return Accuracies(np.array(means))
-        rows += [majority] * diverged
+        if len(rule) < 2:
+            return seeds
+        rows += [rule] * diverged
     if not rows:
-        return Accuracies(np.array(means))
+        return seeds
     # Also for an arm of which every seed diverged.
     groups = next((x.groups for x in examples.values() if x is not None), None)
-    return Accuracies(np.array(means), np.stack(rows), groups, len(rows[0]))
+    return dataclasses.replace(
+        seeds,
+        examples=np.stack(rows),
+        groups=groups,
+        num_examples=len(rows[0]),
+    )
 
 
-def _majority(
-    group: Any, examples: Mapping[str, Any], floor: Floor | None
+def _rule_of_diverged(
+    group: Any,
+    examples: Mapping[str, Any],
+    floor: Floor | None,
+    measure: measures.Measure,
 ) -> np.ndarray:
-    """What the majority class gets right, or its accuracy, or nothing."""
+    """Scores of the rule that a diverged run counts as, or their mean."""
+    name = measure.floor_rule
     for kept in examples.values():
-        if kept is not None and MAJORITY in kept.rules:
-            return kept.rules[MAJORITY]
-    if floor is not None and floor.name == MAJORITY:
-        return floor.accuracies.seeds
-    known = group["test_majority_accuracy"].dropna()
-    return known.to_numpy()[:1]
+        if kept is not None and name in kept.rules:
+            return kept.rules[name]
+    if floor is not None and floor.name == name:
+        return floor.scores.seeds
+    return measure.score(_floor_values(group, measure).to_numpy()[:1])
 
 
-def _validation_accuracy(group: Any) -> float:
-    """The mean over seeds; 0 for one that diverged."""
-    return float(group["validation_accuracy"].fillna(0.0).mean())
+def _validation_score(group: Any, measure: measures.Measure) -> float:
+    """The mean over seeds, with the worst score for one that diverged."""
+    scores = measure.score(group[f"validation_{measure.name}"])
+    return float(scores.fillna(measure.worst_score).mean())
 
 
-def _edge(runs: Any, best: Any) -> str | None:
+def _edge(runs: Any, best: Any, measure: measures.Measure) -> str | None:
     """Where the best learning rate lies among those tried for an arm."""
     same = _same(runs, best)
     same = same[same["status"] != "unfinished"]
     first = same[same["seed"] == same["seed"].min()]
-    tried = first.groupby("learning_rate")["validation_accuracy"].max()
-    return rates.edge(tried.fillna(0.0).to_dict(), best["learning_rate"])
+    name = f"validation_{measure.name}"
+    scores = first.assign(score=measure.score(first[name]))
+    tried = scores.groupby("learning_rate")["score"].max()
+    return rates.edge(
+        tried.fillna(measure.worst_score).to_dict(),
+        best["learning_rate"],
+        measure.best_score,
+    )
 
 
 def _search_seconds(searched: Any) -> float:

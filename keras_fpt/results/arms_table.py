@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_fpt.results import published_figures, summary
 from keras_fpt.results.arm_results import floors
-from keras_fpt.results.baselines import MAJORITY, Baseline
+from keras_fpt.results.baselines import RULES, Baseline
+from keras_fpt.runs import measures
 
 SIMPLE_RULE = "simple rule"
 
@@ -21,8 +22,11 @@ def with_paper(table: Any) -> Any:
     Returns:
         The table with `paper_test_accuracy` and `paper_source`, of Lu et al.,
         and `rothermel_test_accuracy`. Variants of a task that reproduce the
-        reference code have the figures of the task.
+        reference code have the figures of the task. A table without
+        accuracies is returned as it is.
     """
+    if "test_accuracy" not in table and len(table):
+        return table
     paper, rothermel = [], []
     for task, arm, settings in table.index:
         name = task.removesuffix(":reference")
@@ -51,8 +55,8 @@ def with_floors(table: Any, runs: Any) -> Any:
             "settings": SIMPLE_RULE,
             "n": 1,
             "diverged": 0,
-            "validation_accuracy": floor.validation_accuracy,
-            "test_accuracy": floor.accuracies.mean,
+            f"validation_{floor.scores.measure.name}": floor.validation_value,
+            f"test_{floor.scores.measure.name}": floor.scores.value,
         }
         for task, group in runs[runs["final"]].groupby("task", sort=False)
         for floor in floors(group)
@@ -67,10 +71,21 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         baselines: list of `Baseline`.
     """
-    # The majority class is one of the simple rules.
+    # The rules have rows of their own.
     return _with_rows(
-        table, _baseline_rows([b for b in baselines if b.name != MAJORITY])
+        table, _baseline_rows([b for b in baselines if b.name not in RULES])
     )
+
+
+def measure_of(rows: Any) -> measures.Measure:
+    """The measure of one task's rows of the table of arms.
+
+    Args:
+        rows: `pandas.DataFrame`, or a dict of one row.
+    """
+    found = rows.get(f"validation_{measures.RMSE.name}", np.nan)
+    is_error = np.any(np.equal(found, found)) if found is not None else False
+    return measures.RMSE if is_error else measures.ACCURACY
 
 
 def of_baselines(baselines: Sequence[Baseline]) -> Any:
@@ -87,7 +102,7 @@ def of_baselines(baselines: Sequence[Baseline]) -> Any:
         edge="",
         steps_to_converge=np.nan,
         **{
-            f"{split}_accuracy_interval": np.nan
+            f"{split}_{baselines[0].measure.name}_interval": np.nan
             for split in ("train", "validation", "test")
         },
     )
@@ -101,9 +116,7 @@ def _baseline_rows(baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
             "settings": _settings(baseline),
             "n": 1,
             "diverged": 0,
-            "train_accuracy": baseline.train_accuracy,
-            "validation_accuracy": baseline.validation_accuracy,
-            "test_accuracy": baseline.test_accuracy,
+            **baseline.values,
             "wall_seconds": baseline.seconds,
         }
         for baseline in baselines

@@ -8,29 +8,37 @@ from typing import Any
 
 from keras_fpt.files import npz
 from keras_fpt.results import records
+from keras_fpt.runs import measures
 
 FILE = "baselines.json"
 EXAMPLES = "baselines_test_examples.npz"
-MAJORITY = "majority"
+MAJORITY, MEAN = "majority", "mean"
+# Simple rules, which tables show as such.
+RULES = (MAJORITY, MEAN)
 LOGISTIC_REGRESSION = "logistic_regression"
+RIDGE = "ridge"
 GRADIENT_BOOSTING = "gradient_boosting"
 MINIROCKET = "minirocket"
 NEAREST_NEIGHBOR = "nearest_neighbor"
 MULTIROCKET_HYDRA = "multirocket_hydra"
 N_GRAMS = "n_grams"
 LINEAR_PROBE = "linear_probe"
+SMALL_CNN = "small_cnn"
 DESCRIPTIONS = {
     MAJORITY: "the most common class of train",
+    MEAN: "the mean of train",
     LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
+    RIDGE: "scikit-learn's ridge regression on the flattened tokens",
     GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
     MINIROCKET: "ridge regression on MiniROCKET's features",
     NEAREST_NEIGHBOR: "the nearest series by dynamic time warping",
     MULTIROCKET_HYDRA: "ridge regression on aeon's MultiROCKET and Hydra",
-    N_GRAMS: "logistic regression on the counts of short pieces",
+    N_GRAMS: "a linear model of the counts of short pieces",
     LINEAR_PROBE: (
-        "scikit-learn's logistic regression on the frozen model's standardized "
-        "features"
+        "scikit-learn's logistic regression, or ridge regression for numbers, "
+        "on the frozen model's standardized features"
     ),
+    SMALL_CNN: "a small convolutional network, trained from scratch",
 }
 # What uses the frozen language model.
 FROZEN_MODEL = (LINEAR_PROBE,)
@@ -44,30 +52,59 @@ class Baseline:
         task: string.
         name: string, a key of `DESCRIPTIONS`.
         settings: string, those that were chosen on validation data.
-        train_accuracy: float.
-        validation_accuracy: float.
-        test_accuracy: float.
+        train_accuracy: float, or `None` for a regression.
+        validation_accuracy: float, likewise.
+        test_accuracy: float, likewise.
         seconds: float, for fitting and for choosing the settings.
         train_examples: int, how many it was fitted to.
         test_examples: int.
-        right: float array `(test_examples,)`, the share of each test
-            example's answers that is right, in the order of the test split;
-            `None` if it was not kept.
+        right: float array `(test_examples,)`, the scores of the test
+            examples as of `keras_fpt.runs.test_examples.ExampleScores`; `None`
+            if they were not kept.
         size: int, how many training examples all models were limited to;
             `None` if they had all.
+        errors: dict of a regression's `<split>_rmse`, `<split>_mae` and
+            `<split>_r2`; `None` for a classification.
     """
 
     task: str
     name: str
     settings: str
-    train_accuracy: float
-    validation_accuracy: float
-    test_accuracy: float
+    train_accuracy: float | None
+    validation_accuracy: float | None
+    test_accuracy: float | None
     seconds: float
     train_examples: int
     test_examples: int
     right: Any = dataclasses.field(default=None, compare=False, repr=False)
     size: int | None = None
+    errors: dict[str, float] | None = None
+
+    @property
+    def measure(self) -> measures.Measure:
+        """What it is judged by."""
+        return measures.ACCURACY if self.errors is None else measures.RMSE
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What it has reached, by the names of a run's `metrics.json`."""
+        if self.errors is not None:
+            return self.errors
+        return {
+            "train_accuracy": self.train_accuracy,
+            "validation_accuracy": self.validation_accuracy,
+            "test_accuracy": self.test_accuracy,
+        }
+
+    def score(self, split: str) -> float:
+        """Its score on `train`, `validation` or `test`."""
+        value = self.values[f"{split}_{self.measure.name}"]
+        return float(self.measure.score(value))
+
+    @property
+    def validation_score(self) -> float:
+        """Its score on validation, by which it is chosen."""
+        return self.score("validation")
 
 
 def write(

@@ -17,9 +17,9 @@ from keras_fpt.results.arm_results import (
     arm_results,
     at_best_rates,
 )
-from keras_fpt.results.baselines import FROZEN_MODEL, MAJORITY, Baseline
+from keras_fpt.results.baselines import FROZEN_MODEL, RULES, Baseline
 from keras_fpt.results.run_table import read_history
-from keras_fpt.results.statistics import Accuracies, difference
+from keras_fpt.results.statistics import Scores, difference
 from keras_fpt.runs import folder
 
 _OURS = "fpt"
@@ -31,10 +31,10 @@ def conclude(
 ) -> str | None:
     """Says in one sentence whether it is worth it, by how much, at what cost.
 
-    The frozen model is what is best by validation accuracy of the arm `fpt`
-    and its linear probes; it is compared with the best of all others. The
-    interval of the difference in test accuracy covers both the seeds and the
-    choice of the test examples. Of runs with several numbers of training
+    The frozen model is what is best on validation of the arm `fpt` and its
+    linear probes; it is compared with the best of all others. The interval of
+    the difference on the test split covers both the seeds and the choice of
+    the test examples. Of runs with several numbers of training
     examples, those with all of them count.
 
     Args:
@@ -77,14 +77,13 @@ def conclude_results(
     if not forms or not others:
         return None
     mine, best = _best(forms), _best(others)
-    gain = difference(
-        _accuracies(mine, baselines), _accuracies(best, baselines)
-    )
+    gain = difference(_scores(mine, baselines), _scores(best, baselines))
+    measure = mine.measure
     searched = [each for each in (mine, best) if isinstance(each, ArmResult)]
     at_edge = [each for each in searched if each.edge]
     floor, floor_name = _floor(results, baselines)
     has_learned = (
-        floor is None or difference(_accuracies(mine, baselines), floor).low > 0
+        floor is None or difference(_scores(mine, baselines), floor).low > 0
     )
     judgment = "is not shown to be worth it"
     if at_edge:
@@ -96,13 +95,13 @@ def conclude_results(
     interval = verdicts.describe(gain, gain.p_value, 1)
     if np.isnan(gain.low):
         interval = "no interval can be given from one seed"
-    accuracy = _accuracies(mine, baselines).mean
+    reached = measure.show(_scores(mine, baselines).value, 1)
     form = "" if len(forms) == 1 else f" as {_name(mine)}, its best form,"
     sentence = (
         f"A frozen {_model(ours, preset)} {judgment} on {baselines[0].task}:"
-        f"{form} its test accuracy of {accuracy:.1%} is "
-        f"{abs(100 * gain.gain):.1f} points "
-        f"{'below' if gain.gain < 0 else 'above'} that of {_name(best)}, the "
+        f"{form} its test {measure.title} of {reached} is "
+        f"{measure.amount(abs(gain.gain))} {measure.side(gain.gain)} that of "
+        f"{_name(best)}, the "
         f"best of all others on validation ({interval}). Its whole search took "
         f"{_search_seconds(mine):.0f} s{_training(mine)}; that of "
         f"{_name(best)} took {_search_seconds(best):.0f} s."
@@ -120,7 +119,7 @@ def conclude_results(
     if not has_learned and floor is not None:
         sentence += (
             f" It is not shown to have learned the task: the rule "
-            f"'{floor_name}' reaches {floor.mean:.1%}."
+            f"'{floor_name}' reaches {measure.show(floor.value, 1)}."
         )
     return sentence
 
@@ -134,7 +133,7 @@ def _with_all_examples(runs: Any) -> Any:
 
 
 def _best(candidates: Sequence[Candidate]) -> Candidate:
-    return max(candidates, key=lambda each: each.validation_accuracy)
+    return max(candidates, key=lambda each: each.validation_score)
 
 
 def _name(candidate: Candidate) -> str:
@@ -149,44 +148,40 @@ def _model(ours: Sequence[ArmResult], preset: str | None) -> str:
 
 def _floor(
     results: Sequence[ArmResult], baselines: Sequence[Baseline]
-) -> tuple[Accuracies | None, str]:
-    """The best simple rule, as the runs kept it, or the majority class."""
+) -> tuple[Scores | None, str]:
+    """The best simple rule, as the runs kept it, or that of a baseline."""
     for result in results:
         if result.floor is not None:
             floor = result.floor
-            return _counted(floor.accuracies, baselines), floor.name
+            return _counted(floor.scores, baselines), floor.name
     for baseline in baselines:
-        if baseline.name == MAJORITY:
-            return _accuracies(baseline, baselines), "majority class"
+        if baseline.name in RULES:
+            rule = baseline.measure.floor_rule
+            return _scores(baseline, baselines), rule
     return None, ""
 
 
-def _accuracies(
-    candidate: Candidate, baselines: Sequence[Baseline]
-) -> Accuracies:
+def _scores(candidate: Candidate, baselines: Sequence[Baseline]) -> Scores:
     if isinstance(candidate, ArmResult):
-        return _counted(candidate.accuracies, baselines)
+        return _counted(candidate.scores, baselines)
     right = candidate.right
-    return Accuracies(
-        np.array([candidate.test_accuracy]),
+    return Scores(
+        np.array([candidate.score("test")]),
         None if right is None else right[None],
         num_examples=candidate.test_examples,
         varies=False,
+        measure=candidate.measure,
     )
 
 
-def _counted(
-    accuracies: Accuracies, baselines: Sequence[Baseline]
-) -> Accuracies:
-    """Accuracies with the number of test examples.
+def _counted(scores: Scores, baselines: Sequence[Baseline]) -> Scores:
+    """Scores with the number of test examples.
 
     Runs of earlier versions did not keep it.
     """
-    if accuracies.num_examples is not None:
-        return accuracies
-    return dataclasses.replace(
-        accuracies, num_examples=baselines[0].test_examples
-    )
+    if scores.num_examples is not None:
+        return scores
+    return dataclasses.replace(scores, num_examples=baselines[0].test_examples)
 
 
 def _search_seconds(candidate: Candidate) -> float:
@@ -210,20 +205,23 @@ def _training(mine: Candidate) -> str:
 
 
 def _still_rising(result: ArmResult, spent: float) -> str:
-    """A sentence if a learning curve was still rising at its end.
+    """A sentence if a learning curve still became better at its end.
 
     Args:
         result: an `ArmResult`.
         spent: float, seconds that all candidates took.
     """
     finished = result.rows[result.rows["status"] == "finished"]
-    rise = rising.gain([read_history(path) for path in finished["folder"]])
+    measure = result.measure
+    rise = rising.gain(
+        [read_history(path) for path in finished["folder"]], measure
+    )
     if not rise:
         return ""
     minutes = int(np.ceil(2.5 * spent / 60))
     return (
-        f" The validation accuracy of {result.name} was still rising by "
-        f"{100 * rise:.1f} points in the last quarter of its {result.steps:,} "
+        f" The validation {measure.title} of {result.name} was still "
+        f"{measure.trend(rise)} in the last quarter of its {result.steps:,} "
         f"steps: twice as many would tell (--steps {2 * result.steps} "
         f"--budget {minutes}m, in a new folder)."
     )

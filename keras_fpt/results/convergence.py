@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.runs import measures
+
 Rows = Sequence[Mapping[str, Any]]
 
-# The number of evaluations whose mean is the smoothed accuracy.
+# The number of evaluations whose mean is the smoothed value.
 WINDOW = 3
 
 
@@ -30,27 +32,33 @@ class StepsToConverge:
         return f"{'> ' * self.censored}{self.step:,}"
 
 
-def smoothed_accuracy(rows: Rows) -> np.ndarray:
-    """Validation accuracy at each evaluation, as a mean of the last `WINDOW`.
+def smoothed(rows: Rows) -> np.ndarray:
+    """What validation shows at each evaluation, as a mean of the last `WINDOW`.
 
     Args:
         rows: list of dicts as in `history.csv`.
 
     Returns:
-        Float array, as long as `rows`.
+        Float array, as long as `rows`: accuracies, or negative errors.
     """
     import pandas as pd
 
-    accuracy = pd.Series([row["validation_accuracy"] for row in rows])
-    return accuracy.rolling(WINDOW, min_periods=1).mean().to_numpy()
+    values = pd.Series(_values(rows))
+    mean = values.rolling(WINDOW, min_periods=1).mean().to_numpy()
+    return measures.of_metrics(rows[0]).oriented(mean)
+
+
+def _values(rows: Rows) -> list[float]:
+    name = measures.of_metrics(rows[0]).name
+    return [row[f"validation_{name}"] for row in rows]
 
 
 def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
-    """The first evaluated step at which smoothed accuracy is high enough.
+    """The first evaluated step at which the smoothed value is good enough.
 
     Args:
         rows: list of dicts as in `history.csv`, at least one.
-        threshold: float, of validation accuracy.
+        threshold: float, of validation accuracy, or of negative error.
 
     Returns:
         A `StepsToConverge`; censored at the run's last step.
@@ -65,7 +73,7 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
     >>> str(steps_to_converge(rows, 0.6)), str(steps_to_converge(rows, 0.8))
     ('20', '> 30')
     """
-    (reached,) = np.nonzero(smoothed_accuracy(rows) >= threshold)
+    (reached,) = np.nonzero(smoothed(rows) >= threshold)
     row = rows[reached[0] if len(reached) else -1]
     return StepsToConverge(int(row["step"]), not len(reached))
 
@@ -73,42 +81,42 @@ def steps_to_converge(rows: Rows, threshold: float) -> StepsToConverge:
 def common_threshold(
     histories: Sequence[Rows], floor: float, share: float = 0.9
 ) -> float:
-    """The validation accuracy at which arms that are compared have converged.
+    """The validation value at which arms that are compared have converged.
 
-    It is the same for all of them, and above every simple rule, so that an arm
-    that learns nothing is not the first to get there.
+    It is the same for all of them, and better than every simple rule, so that
+    an arm that learns nothing is not the first to get there.
 
     Args:
         histories: list of the rows of all arms' runs, as in `history.csv`.
-        floor: float, the validation accuracy of the best simple rule.
+        floor: float, what the best simple rule reaches on validation, as
+            `smoothed` shows values.
         share: float in (0, 1], how far it lies on the way from the floor to
-            the highest smoothed accuracy of any arm.
+            the best smoothed value of any arm.
 
     Returns:
-        Float; infinity if no arm is above the floor.
+        Float; infinity if no arm is better than the floor.
     """
-    best = max(
-        (smoothed_accuracy(rows).max() for rows in histories), default=0.0
-    )
-    return floor + share * (best - floor) if best > floor else math.inf
+    best = max((smoothed(rows).max() for rows in histories), default=-math.inf)
+    if not best > floor > -math.inf:
+        return math.inf
+    return floor + share * (best - floor)
 
 
 def area_under_curve(rows: Rows) -> float:
-    """The mean validation accuracy over a run's steps.
+    """The mean validation accuracy, or error, over a run's steps.
 
     Args:
         rows: list of dicts as in `history.csv`, at least one.
 
     Returns:
-        Float, the area under the curve of accuracy, by the trapezoidal rule,
-        relative to that of a run whose accuracy is 1 from the first evaluation
-        to the last.
+        Float, the area under the curve by the trapezoidal rule, relative to
+        that of a run whose value is 1 from the first evaluation to the last.
     """
     steps = np.array([row["step"] for row in rows], float)
-    accuracy = np.array([row["validation_accuracy"] for row in rows], float)
+    values = np.array(_values(rows), float)
     if len(rows) < 2:
-        return float(accuracy[0])
-    return float(np.trapezoid(accuracy, steps) / (steps[-1] - steps[0]))
+        return float(values[0])
+    return float(np.trapezoid(values, steps) / (steps[-1] - steps[0]))
 
 
 def median_steps(runs: Sequence[StepsToConverge]) -> StepsToConverge:

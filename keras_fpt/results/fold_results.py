@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_fpt.results.arm_results import ArmResult, Floor
 from keras_fpt.results.baselines import Baseline
-from keras_fpt.results.statistics import Accuracies
+from keras_fpt.results.statistics import Scores
 
 
 def join_arms(folds: Sequence[Sequence[ArmResult]]) -> list[ArmResult]:
@@ -74,17 +74,17 @@ def _join_arm(parts: Sequence[ArmResult]) -> ArmResult:
         steps=max(each.steps for each in parts),
         learning_rate=shown.learning_rate,
         edge=shown.edge if at_edge else (None if None in edges else ""),
-        validation_accuracy=float(
-            np.mean([each.validation_accuracy for each in parts])
+        validation_score=float(
+            np.mean([each.validation_score for each in parts])
         ),
-        accuracies=_join([each.accuracies for each in parts]),
+        scores=_join([each.scores for each in parts]),
         floor=_join_floors([each.floor for each in parts]),
         rows=pd.concat([each.rows for each in parts]),
         search_seconds=sum(each.search_seconds for each in parts),
     )
 
 
-def _join(parts: Sequence[Accuracies]) -> Accuracies:
+def _join(parts: Sequence[Scores]) -> Scores:
     seeds = min(len(each.seeds) for each in parts)
     counts = [each.num_examples for each in parts if each.num_examples]
     varies = any(each.varies for each in parts)
@@ -97,18 +97,21 @@ def _join(parts: Sequence[Accuracies]) -> Accuracies:
             weights=counts if is_counted else None,
         )
         total = sum(counts) if is_counted else None
-        return Accuracies(means, num_examples=total, varies=varies)
+        return Scores(
+            means, None, None, total, varies, measure=parts[0].measure
+        )
     examples = np.concatenate(kept, axis=1)
-    return Accuracies(
+    return Scores(
         examples.mean(axis=1),
         examples,
         _join_groups(parts),
         examples.shape[1],
         varies,
+        parts[0].measure,
     )
 
 
-def _join_groups(parts: Sequence[Accuracies]) -> np.ndarray | None:
+def _join_groups(parts: Sequence[Scores]) -> np.ndarray | None:
     """Groups are of one fold, so those of different folds are different."""
     if all(each.groups is None for each in parts):
         return None
@@ -132,8 +135,8 @@ def _join_floors(parts: Sequence[Floor | None]) -> Floor | None:
     # any one.
     return Floor(
         " or ".join(dict.fromkeys(each.name for each in found)),
-        _join([each.accuracies for each in found]),
-        float(np.mean([each.validation_accuracy for each in found])),
+        _join([each.scores for each in found]),
+        float(np.mean([each.validation_score for each in found])),
     )
 
 
@@ -143,17 +146,26 @@ def _join_baseline(parts: Sequence[Baseline]) -> Baseline:
     right = None
     if all(each.right is not None for each in parts):
         right = np.concatenate([each.right for each in parts])
+    measure = parts[0].measure
+
+    def mean(name: str, weights: Sequence[int] | None) -> float:
+        """The mean of a metric, and of an RMSE the root of the mean square."""
+        values = np.array([each.values[name] for each in parts], float)
+        if not name.endswith(measure.name):
+            return float(np.average(values, weights=weights))
+        scores = measure.score(values)
+        return float(measure.value(np.average(scores, weights=weights)))
+
+    weights = {"train": trained, "validation": None, "test": tested}
+    joined: dict[str, Any] = {
+        name: mean(name, weights[name.split("_")[0]])
+        for name in parts[0].values
+    }
+    if parts[0].errors is not None:
+        joined = {"errors": joined}
     return dataclasses.replace(
         parts[0],
-        train_accuracy=float(
-            np.average([each.train_accuracy for each in parts], weights=trained)
-        ),
-        validation_accuracy=float(
-            np.mean([each.validation_accuracy for each in parts])
-        ),
-        test_accuracy=float(
-            np.average([each.test_accuracy for each in parts], weights=tested)
-        ),
+        **joined,
         seconds=sum(each.seconds for each in parts),
         train_examples=round(np.mean(trained)),
         test_examples=sum(tested),

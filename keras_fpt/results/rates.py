@@ -5,13 +5,16 @@ from collections.abc import Mapping
 LOWEST, HIGHEST = "lowest", "highest"
 
 
-def edge(tried: Mapping[float, float], best: float) -> str | None:
+def edge(
+    tried: Mapping[float, float], best: float, best_score: float = 1.0
+) -> str | None:
     """Where the best learning rate lies among those that were tried.
 
     Args:
-        tried: dict from learning rates to validation accuracies, 0 for a run
-            that diverged.
+        tried: dict from learning rates to scores on validation, the worst for
+            a run that diverged.
         best: float, the learning rate that was chosen.
+        best_score: float, which no rate could be better than.
 
     Returns:
         `"lowest"` or `"highest"` if it is that of those tried, so that a
@@ -26,7 +29,7 @@ def edge(tried: Mapping[float, float], best: float) -> str | None:
         return None
     highest = max(tried.values())
     between = sorted(tried)[1:-1]
-    if highest >= 1 or any(tried[rate] >= highest for rate in between):
+    if highest >= best_score or any(tried[rate] >= highest for rate in between):
         return ""
     if best == min(tried):
         return LOWEST

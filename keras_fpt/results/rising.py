@@ -1,37 +1,49 @@
-"""Whether a learning curve was still rising when its steps were over."""
+"""Whether a learning curve still became better when its steps were over."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_fpt.runs import measures
+
 # The evaluations that a curve needs, of which the last quarter is compared
 # with the quarter before.
 MIN_EVALUATIONS = 8
-# How much higher the accuracy must be.
+# How much higher the accuracy must be, or by which share lower the error.
 MIN_GAIN = 0.01
 
 
-def gain(histories: Sequence[Sequence[Mapping[str, Any]]]) -> float:
-    """How much validation accuracy still rose at the end, over several seeds.
+def gain(
+    histories: Sequence[Sequence[Mapping[str, Any]]],
+    measure: measures.Measure = measures.ACCURACY,
+) -> float:
+    """How much better validation still became at the end, over several seeds.
 
     Args:
         histories: list of lists of dicts as in `history.csv`.
+        measure: a `Measure`.
 
     Returns:
-        Float, the mean over the last quarter of the evaluations minus that over
-        the quarter before; 0 if that is less than `MIN_GAIN`, if the
-        validation loss did not fall as well, or if a curve is too short to
-        tell.
+        Float, the gain from the mean over the last quarter but one of the
+        evaluations to that over the last quarter; 0 if that is less than
+        `MIN_GAIN`, if the validation loss did not fall as well, or if a curve
+        is too short to tell.
     """
     if not histories or min(map(len, histories)) < MIN_EVALUATIONS:
         return 0.0
-    rise = np.mean([_change(rows, "validation_accuracy") for rows in histories])
-    loss = np.mean([_change(rows, "validation_loss") for rows in histories])
+    name = f"validation_{measure.name}"
+    rise = np.mean([measure.gain(*_quarters(rows, name)) for rows in histories])
+    losses = [_quarters(rows, "validation_loss") for rows in histories]
+    loss = np.mean([after - before for before, after in losses])
     return float(rise) if rise >= MIN_GAIN and loss < 0 else 0.0
 
 
-def _change(rows: Sequence[Mapping[str, Any]], name: str) -> float:
+def _quarters(
+    rows: Sequence[Mapping[str, Any]], name: str
+) -> tuple[float, float]:
+    """The means over the last quarter but one of a curve, and the last."""
     values = np.array([row[name] for row in rows], float)
     quarter = len(values) // 4
-    return values[-quarter:].mean() - values[-2 * quarter : -quarter].mean()
+    before, after = values[-2 * quarter : -quarter], values[-quarter:]
+    return before.mean(), after.mean()

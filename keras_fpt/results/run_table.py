@@ -28,7 +28,7 @@ MEASURED = (
 )
 
 
-_MEASURED = ("_accuracy", "_loss", "_rmse", "_mae", "_r2")
+_MEASURED = ("_accuracy", "_loss", "_rmse", "_mae", "_r2", "_pinball")
 
 
 def load_runs(*folders: Path) -> Any:

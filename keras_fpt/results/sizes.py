@@ -1,9 +1,13 @@
-"""Accuracy against the number of training examples, as a table."""
+"""Accuracy, or error, against the number of training examples, as a table."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from keras_fpt.results import arms_table, baselines
+from keras_fpt.tasks import MAJORITY, MEAN
+
+# What the baselines that are simple rules are called as rules.
+_RULES = {baselines.MAJORITY: MAJORITY, baselines.MEAN: MEAN}
 
 
 def by_size(tables: Mapping[int, Any]) -> Any:
@@ -17,13 +21,20 @@ def by_size(tables: Mapping[int, Any]) -> Any:
         `pandas.DataFrame` with the columns `candidate` (an arm and its
         settings, a rival, or a simple rule), `is_simple_rule`,
         `train_examples`, `runs`, `validation_accuracy`, `test_accuracy` and
-        `test_accuracy_interval`, half of its 95% interval over seeds.
+        `test_accuracy_interval`, half of its 95% interval over seeds; the last
+        three are RMSEs, and named so, if the task is a regression.
     """
     import pandas as pd
 
     parts = []
     for count, table in tables.items():
         rows = table.reset_index()
+        metric = arms_table.measure_of(table).name
+        columns = (
+            f"validation_{metric}",
+            f"test_{metric}",
+            f"test_{metric}_interval",
+        )
         parts.append(
             pd.DataFrame(
                 {
@@ -35,13 +46,11 @@ def by_size(tables: Mapping[int, Any]) -> Any:
                     ],
                     "is_simple_rule": (
                         (rows["settings"] == arms_table.SIMPLE_RULE)
-                        | (rows["arm"] == baselines.MAJORITY)
+                        | rows["arm"].isin(baselines.RULES)
                     ),
                     "train_examples": count,
                     "runs": rows["n"],
-                    "validation_accuracy": rows["validation_accuracy"],
-                    "test_accuracy": rows["test_accuracy"],
-                    "test_accuracy_interval": rows["test_accuracy_interval"],
+                    **{name: rows[name] for name in columns},
                 }
             )
         )
@@ -50,8 +59,8 @@ def by_size(tables: Mapping[int, Any]) -> Any:
 
 def _name(arm: str, settings: str) -> str:
     """A candidate's name, without what was chosen on validation."""
-    if arm == baselines.MAJORITY:
-        return "majority class"
+    if arm in _RULES:
+        return _RULES[arm]
     is_chosen = arm in baselines.DESCRIPTIONS
     if is_chosen or settings in ("", arms_table.SIMPLE_RULE):
         return arm

@@ -1,4 +1,4 @@
-"""Test accuracies of arms, their differences, 95% intervals and p-values.
+"""Test scores of arms, their differences, 95% intervals and p-values.
 
 All that reports, sweeps and `compare` say about chance is computed here.
 """
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_fpt.runs import measures
+
 CONFIDENCE = 0.95
 _SEEDS_AND_EXAMPLES = "seeds and test examples"
 _SEEDS = "seeds"
@@ -15,17 +17,19 @@ _EXAMPLES = "test examples"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Accuracies:
-    """The test accuracies of one arm.
+class Scores:
+    """The test scores of one arm: its accuracies, or negative squared errors.
 
     Args:
-        seeds: float array `(seeds,)`, the mean accuracy of each seed.
-        examples: float array `(seeds, examples)`, the share of each test
-            example's answers that is right; `None` if it was not kept.
+        seeds: float array `(seeds,)`, the mean score of each seed.
+        examples: float array `(seeds, examples)`, the score of each test
+            example, such as the share of its answers that is right; `None` if
+            it was not kept.
         groups: int array `(examples,)`, which examples hang together, such as
             windows of one recording; `None` if each stands alone.
         num_examples: int, or `None` if it is unknown.
-        varies: bool, whether another seed could give another accuracy.
+        varies: bool, whether another seed could give another score.
+        measure: the `Measure` whose scores they are.
     """
 
     seeds: np.ndarray
@@ -33,19 +37,34 @@ class Accuracies:
     groups: np.ndarray | None = None
     num_examples: int | None = None
     varies: bool = True
+    measure: measures.Measure = measures.ACCURACY
 
     @property
     def mean(self) -> float:
         """The mean over seeds."""
         return float(np.mean(self.seeds))
 
+    @property
+    def value(self) -> float:
+        """The mean as a value of the measure, such as an RMSE."""
+        return float(self.measure.value(self.mean))
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is known how much the choice of examples matters."""
+        if self.num_examples is None:
+            return False
+        # Nothing but the examples themselves bounds the variance of errors.
+        return self.examples is not None or not self.measure.is_error
+
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How much higher one arm's test accuracy is than another's.
+    """How much better one arm's test scores are than another's.
 
     Args:
-        gain: float, the difference of the means.
+        gain: float, the difference of the means, as one of values: by how much
+            an accuracy is higher, or an RMSE lower.
         low: float, the lower end of its 95% interval; NaN if there is none.
         high: float, the upper end.
         p_value: float, of the hypothesis that there is no difference (two
@@ -53,6 +72,7 @@ class Difference:
         covers: string, what the interval covers, such as `"seeds and test
             examples"`.
         is_paired: bool, whether both arms were compared example by example.
+        measure: the `Measure`.
     """
 
     gain: float
@@ -61,6 +81,7 @@ class Difference:
     p_value: float
     covers: str
     is_paired: bool
+    measure: measures.Measure = measures.ACCURACY
 
 
 def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -86,18 +107,23 @@ def mean_and_interval(values: Sequence[float]) -> tuple[float, float]:
     return array.mean(), quantile * stats.sem(array)
 
 
-def difference(ours: Accuracies, theirs: Accuracies) -> Difference:
-    """How much higher one arm's test accuracy is than another's.
+def difference(ours: Scores, theirs: Scores) -> Difference:
+    """How much better one arm's test scores are than another's.
 
     Both the seeds and the test examples are taken as drawn at random. If it
     is known which examples each run got right, arms are compared example by
     example, and examples of one group count as drawn together. Otherwise each
     arm counts as tested on examples of its own, which gives a wider interval.
-    If the number of examples is unknown, only the seeds count.
+    If the number of examples is unknown, or that of errors which were not
+    kept, only the seeds count.
+
+    Errors are compared as squared errors. A difference of mean squared errors,
+    and its interval, are then divided by the sum of both RMSEs, which makes a
+    difference of RMSEs of it.
 
     Args:
-        ours: `Accuracies`.
-        theirs: `Accuracies`.
+        ours: `Scores`.
+        theirs: `Scores` of the same measure.
 
     Returns:
         A `Difference`. It has no interval if an arm that varies with its seed
@@ -108,16 +134,16 @@ def difference(ours: Accuracies, theirs: Accuracies) -> Difference:
     with Hillis's degrees of freedom (2007); for a binary answer it has Agresti
     and Min's correction (2005), one pair of opposite answers more than seen.
 
-    >>> ours = Accuracies(np.array([0.90, 0.91, 0.92]))
-    >>> theirs = Accuracies(np.array([0.80, 0.81, 0.82]))
+    >>> ours = Scores(np.array([0.90, 0.91, 0.92]))
+    >>> theirs = Scores(np.array([0.80, 0.81, 0.82]))
     >>> found = difference(ours, theirs)
     >>> f"{found.gain:.2f}, {found.low:.3f} to {found.high:.3f}"
     '0.10, 0.077 to 0.123'
     """
-    gain = ours.mean - theirs.mean
+    measure = ours.measure
+    gain, unit = ours.mean - theirs.mean, measure.unit(ours.mean, theirs.mean)
     is_paired = _can_be_paired(ours, theirs)
-    counts = [arm.num_examples for arm in (ours, theirs)]
-    is_counted = is_paired or None not in counts
+    is_counted = is_paired or (ours.is_counted and theirs.is_counted)
     varies = [arm.varies for arm in (ours, theirs)]
     covers = _SEEDS if any(varies) else _EXAMPLES
     if any(varies) and is_counted:
@@ -125,7 +151,8 @@ def difference(ours: Accuracies, theirs: Accuracies) -> Difference:
     if any(arm.varies and len(arm.seeds) < 2 for arm in (ours, theirs)) or not (
         is_counted or any(varies)
     ):
-        return Difference(gain, np.nan, np.nan, np.nan, covers, is_paired)
+        nothing = (np.nan,) * 3
+        return Difference(gain * unit, *nothing, covers, is_paired, measure)
     # Variances of the mean, each with its degrees of freedom.
     parts = [_of_seeds(arm) for arm in (ours, theirs) if arm.varies]
     if is_paired:
@@ -133,7 +160,8 @@ def difference(ours: Accuracies, theirs: Accuracies) -> Difference:
     elif is_counted:
         parts += [_of_examples(ours), _of_examples(theirs)]
     low, high, p_value = _interval(gain, parts)
-    return Difference(gain, low, high, p_value, covers, is_paired)
+    numbers = gain * unit, low * unit, high * unit, p_value
+    return Difference(*numbers, covers, is_paired, measure)
 
 
 def adjusted(p_values: Sequence[float]) -> np.ndarray:
@@ -159,7 +187,7 @@ def adjusted(p_values: Sequence[float]) -> np.ndarray:
     return multitest.multipletests(values, method="holm")[1]
 
 
-def _can_be_paired(ours: Accuracies, theirs: Accuracies) -> bool:
+def _can_be_paired(ours: Scores, theirs: Scores) -> bool:
     return (
         ours.examples is not None
         and theirs.examples is not None
@@ -167,21 +195,26 @@ def _can_be_paired(ours: Accuracies, theirs: Accuracies) -> bool:
     )
 
 
-def _of_seeds(arm: Accuracies) -> tuple[float, float]:
+def _of_seeds(arm: Scores) -> tuple[float, float]:
     """The variance of a mean over seeds, and its degrees of freedom."""
     return arm.seeds.var(ddof=1) / len(arm.seeds), len(arm.seeds) - 1
 
 
-def _of_examples(arm: Accuracies) -> tuple[float, float]:
-    """The largest variance that the choice of examples can have."""
+def _of_examples(arm: Scores) -> tuple[float, float]:
+    """The variance that the choice of examples adds to a mean.
+
+    It is the largest that accuracies can have.
+    """
+    if arm.measure.is_error:
+        assert arm.examples is not None
+        errors = arm.examples.mean(axis=0)
+        return errors.var(ddof=1) / len(errors), len(errors) - 1
     assert arm.num_examples is not None
     variance = arm.mean * (1 - arm.mean) + 1 / (2 * arm.num_examples)
     return variance / arm.num_examples, np.inf
 
 
-def _of_paired_examples(
-    ours: Accuracies, theirs: Accuracies
-) -> tuple[float, float]:
+def _of_paired_examples(ours: Scores, theirs: Scores) -> tuple[float, float]:
     """The variance that the choice of examples, or of groups, adds.
 
     What another seed changes in single examples is part of the variance of
@@ -201,7 +234,9 @@ def _of_paired_examples(
         return size / max(size - 1, 1) * float(np.sum(sums**2)) / count**2
 
     pairs = a.mean(axis=0) - b.mean(axis=0)
-    variance = squares(pairs - pairs.mean()) + 1 / count**2
+    variance = squares(pairs - pairs.mean())
+    if not ours.measure.is_error:
+        variance += 1 / count**2
     for arm, right in ((ours, a), (theirs, b)):
         if not arm.varies:
             continue

@@ -15,7 +15,7 @@ from keras_fpt.results.convergence import (
 )
 from keras_fpt.results.run_table import read_history
 from keras_fpt.results.statistics import mean_and_interval
-from keras_fpt.runs import arms
+from keras_fpt.runs import arms, measures
 
 INDEX = ["task", "arm", "settings"]
 
@@ -38,7 +38,7 @@ def summarize(runs: Any, is_required: bool = True) -> Any:
         `validation_accuracy` and `test_accuracy`, means over finished runs;
         `..._interval` for each, half the width of its 95% interval by
         Student's t over seeds (NaN for one run);
-        `learned`, whether the arm is shown to be above every simple rule;
+        `learned`, whether the arm is shown to be better than every simple rule;
         `edge`, `"lowest"` or `"highest"` if its learning rate is that of those
         tried, so that a better one may lie beyond;
         `steps_to_converge`, text, the median steps to a validation accuracy
@@ -47,7 +47,9 @@ def summarize(runs: Any, is_required: bool = True) -> Any:
         `area_under_curve`, the mean validation accuracy over the steps;
         `wall_seconds`, the mean; `trainable_parameters`. Runs of one arm with
         different settings, apart from the seed, have one row each. A diverged
-        run has the validation and test accuracy of the majority class.
+        run has the validation and test accuracy of the majority class. Of a
+        regression, `train_rmse` and so on stand for the accuracies, with
+        `train_mae` and `train_r2`, means over finished runs, beside them.
 
     Raises:
         ValueError: no run is final.
@@ -89,19 +91,20 @@ def table_of(results: Sequence[ArmResult], task: str) -> Any:
 
 
 def _threshold(results: Sequence[ArmResult]) -> float:
-    """The validation accuracy at which a task's runs have converged."""
+    """The validation value at which a task's runs have converged."""
     import pandas as pd
 
     final = pd.concat([result.rows for result in results])
     finished = final[final["status"] == "finished"]
     histories = [read_history(folder) for folder in finished["folder"]]
+    measure = measures.of_runs(final)
     floor = max(
         [
-            each.validation_accuracy
+            measure.oriented(each.validation_value)
             for each in floors(final)
-            if each.validation_accuracy == each.validation_accuracy
+            if each.validation_value == each.validation_value
         ],
-        default=0.0,
+        default=measure.worst_score,
     )
     return common_threshold(histories, floor)
 
@@ -117,18 +120,25 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
         "edge": result.edge or "",
         "learned": result.has_learned,
     }
-    majority = group["validation_majority_accuracy"].dropna()
+    measure = result.measure
+    rule = f"validation_{measure.floor_metric}"
+    reached = group[rule].dropna() if rule in group else []
+    of_rule = reached.iloc[0] if len(reached) else np.nan
     values = {
-        "train": list(finished["train_accuracy"]),
+        "train": list(finished[f"train_{measure.name}"]),
         "validation": [
-            *finished["validation_accuracy"],
-            *([majority.iloc[0] if len(majority) else np.nan] * diverged),
+            *finished[f"validation_{measure.name}"],
+            *([of_rule] * diverged),
         ],
-        "test": list(result.accuracies.seeds),
+        "test": list(measure.value(result.scores.seeds)),
     }
-    for split, accuracies in values.items():
-        name = f"{split}_accuracy"
-        row[name], row[f"{name}_interval"] = mean_and_interval(accuracies)
+    for split, found in values.items():
+        name = f"{split}_{measure.name}"
+        row[name], row[f"{name}_interval"] = mean_and_interval(found)
+    for split in values:
+        for other in measure.others:
+            name = f"{split}_{other}"
+            row[name] = finished[name].mean() if name in finished else np.nan
     for name in (
         "steps_to_converge",
         "area_under_curve",
@@ -164,7 +174,8 @@ def by_learning_rate(runs: Any) -> Any:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
 
     Returns:
-        `pandas.DataFrame` of validation accuracies, indexed by learning rate,
+        `pandas.DataFrame` of validation accuracies, or of a regression of
+        RMSEs, indexed by learning rate,
         with a column for each arm and its settings, e.g. `fpt, depth 2`. NaN
         where a run did not finish, or was not run.
     """
@@ -181,7 +192,7 @@ def by_learning_rate(runs: Any) -> Any:
     return (
         first.assign(name=names)
         .pivot_table(
-            values="validation_accuracy",
+            values=f"validation_{measures.of_runs(runs).name}",
             index="learning_rate",
             columns="name",
             dropna=False,

@@ -51,7 +51,7 @@ class Claim:
         text: string, the claim.
         ours: string, the arm that is said to be above.
         theirs: string, the other one.
-        difference: `Difference` of their test accuracies.
+        difference: `Difference` of their test scores.
         adjusted_p_value: float, by Holm's method over all claims that are
             shown together.
         status: string: `holds`, `does not hold`, `cannot be told`, or
@@ -85,7 +85,7 @@ def judge(
         tried, and if the arm that is above has learned anything at all, so
         that it is above every simple rule of the task.
     """
-    found = [difference(a.accuracies, b.accuracies) for *_, a, b in pairs]
+    found = [difference(a.scores, b.scores) for *_, a, b in pairs]
     p_values = adjusted([each.p_value for each in found])
     return [
         Claim(
@@ -112,7 +112,7 @@ def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
         arms: sequence of arms' names.
 
     Returns:
-        List of sentences about test accuracy.
+        List of sentences about the test split.
     """
     return compare_arms(at_best_rates(arm_results(runs)), arms)
 
@@ -239,11 +239,11 @@ def _sentence(
     count: int,
 ) -> str:
     status = _status(ours, theirs, gain, p_value)
-    points = 100 * gain.gain
+    measure = gain.measure
     if status in (HOLDS, DOES_NOT_HOLD):
-        side = "above" if status == HOLDS else "below"
         sentence = (
-            f"{ours.name} is {side} {theirs.name} by {abs(points):.1f} points "
+            f"{ours.name} {measure.relation(status == HOLDS)} {theirs.name} by "
+            f"{measure.amount(abs(gain.gain))} "
             f"({describe(gain, p_value, count)})."
         )
         unsearched = [arm.name for arm in (ours, theirs) if arm.edge is None]
@@ -253,11 +253,10 @@ def _sentence(
                 f"{' and '.join(unsearched)}."
             )
         return sentence
-    begin = f"Whether {ours.name} is above {theirs.name} cannot be told"
-    numbers = (
-        f"the difference is {points:.1f} points "
-        f"({describe(gain, p_value, count)})."
-    )
+    relation = measure.relation(True)
+    begin = f"Whether {ours.name} {relation} {theirs.name} cannot be told"
+    shown = measure.difference(gain.gain)
+    numbers = f"{shown} ({describe(gain, p_value, count)})."
     if status == AT_EDGE:
         where = " and ".join(
             f"that of {arm.name}, {arm.learning_rate:g}, is the {arm.edge} of "
@@ -270,18 +269,16 @@ def _sentence(
             f"better one may lie beyond. At the rates tried, {numbers}"
         )
     if np.isnan(gain.low):
-        seeds = f"{len(ours.accuracies.seeds)} and "
-        seeds += f"{len(theirs.accuracies.seeds)} runs"
-        return (
-            f"{begin} from {seeds}: the difference is {points:.1f} points, and "
-            "no interval can be given."
-        )
+        seeds = f"{len(ours.scores.seeds)} and "
+        seeds += f"{len(theirs.scores.seeds)} runs"
+        return f"{begin} from {seeds}: {shown}, and no interval can be given."
     better = ours if gain.gain > 0 else theirs
     if p_value < 1 - CONFIDENCE and better.floor is not None:
         return (
             f"{begin}: neither is shown to have learned the task, since the "
             f"rule '{better.floor.name}' reaches "
-            f"{better.floor.accuracies.mean:.1%}. Between the two, {numbers}"
+            f"{measure.show(better.floor.scores.value, 1)}. Between the two, "
+            f"{numbers}"
         )
     return f"{begin} at this budget: {numbers}"
 
@@ -296,9 +293,10 @@ def describe(gain: Difference, p_value: float, count: int) -> str:
     """
     if np.isnan(gain.low):
         return "no interval can be given"
+    number = gain.measure.number
     text = (
-        f"95% interval {100 * gain.low:.1f} to {100 * gain.high:.1f} over "
-        f"{gain.covers}, p {_p(gain.p_value)}"
+        f"95% {gain.measure.interval} {number(gain.low)} to "
+        f"{number(gain.high)} over {gain.covers}, p {_p(gain.p_value)}"
     )
     if count > 1:
         text += f", {_p(p_value)} adjusted for {count} claims"

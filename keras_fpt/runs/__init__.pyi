@@ -3,6 +3,7 @@ from . import attention_drawing as attention_drawing
 from . import folder as folder
 from . import listing as listing
 from . import manifest as manifest
+from . import measures as measures
 from . import recorder as recorder
 from . import target_results as target_results
 from . import test_examples as test_examples

@@ -52,6 +52,10 @@ class RunConfig:
             `keras_fpt.tasks.with_train_examples`. `None` uses all of them.
         class_weight: string, `"balanced"`, which weights each class by the
             inverse of its share of train, or `None`.
+        loss: string, the loss of a regression, `"mse"` or `"huber"`. `None` is
+            `"mse"`, or with quantiles the pinball loss.
+        quantiles: string, the quantiles that a regression predicts, such as
+            `"0.1,0.5,0.9"`. `None` predicts one number.
         patience: int, the number of evaluations in a row without a lower
             validation loss after which training stops; 0 trains all steps.
             `None` is 5 on the user's own data, and 0 elsewhere, with a recipe
@@ -162,6 +166,22 @@ class RunConfig:
         "count as much as a common one.",
         topic="Training",
         default_text="all alike",
+        describes_run=True,
+        since="0.2.0",
+    )
+    loss: str | None = option(
+        None,
+        "Loss of a regression: mse, the mean squared error, or huber, which "
+        "outliers move less.",
+        default_text="mse",
+        describes_run=True,
+        since="0.2.0",
+    )
+    quantiles: str | None = option(
+        None,
+        "Quantiles that a regression predicts, such as 0.1,0.5,0.9, with the "
+        "pinball loss.",
+        default_text="one number",
         describes_run=True,
         since="0.2.0",
     )

@@ -17,12 +17,14 @@ from keras_fpt.runs import (
     data_description,
     folder,
     manifest,
+    measures,
+    target_results,
     test_examples,
 )
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
-from keras_fpt.runs.test_examples import RightAnswers
+from keras_fpt.runs.test_examples import ExampleScores
 
 Path = str | os.PathLike[str]
 
@@ -47,7 +49,8 @@ def evaluate(
 
     Returns:
         A dict of `loss`, `accuracy` and the task's other metrics; for a
-        regression of `loss`, `mae`, `rmse` and `r2`.
+        regression of `loss`, `mae`, `rmse` and `r2`, and of one that
+        predicts quantiles also what `target_results.measure_quantiles` finds.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
@@ -56,8 +59,18 @@ def evaluate(
         FloatingPointError: the loss is not finite.
     """
     run, model = load_trained(run_folder, data_dir, preset)
-    result = evaluate_model(model, run.task.held_out(split, run.batch_size))
-    return _require_finite(result, split)
+    task = run.task
+    result = evaluate_model(model, task.held_out(split, run.batch_size))
+    result = _require_finite(result, split)
+    if run.quantiles:
+        answers = test_examples.predict_split(
+            task, split, model, run.batch_size
+        )
+        labels = task.data.labels(split)[task.data.order(split)]
+        result |= target_results.measure_quantiles(
+            answers, labels, run.quantiles
+        )
+    return result
 
 
 def draw_mistakes(
@@ -195,12 +208,12 @@ def with_prefix(split: str, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_metrics(
     run: ResolvedRun, model: FPTClassifier, callbacks: Sequence[Any] = ()
-) -> tuple[dict[str, Any], RightAnswers | None]:
+) -> tuple[dict[str, Any], ExampleScores | None]:
     """Metrics on the test split, and on further held-out ones.
 
     Returns:
-        Tuple of a dict, and which test examples were right, as `measure` in
-        `test_examples` does.
+        Tuple of a dict, and the scores of the test examples, as `measure` in
+        `test_examples` has them.
     """
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
@@ -208,24 +221,29 @@ def test_metrics(
         result = evaluate_model(model, dataset, callbacks)
         result = _require_finite(result, name)
         metrics |= with_prefix(name, result)
-    if run.task.is_regression:
-        metrics["test_examples"] = run.task.data.size("test")
-        return metrics, None
+    measure = measures.of_task(run.task)
     logits = test_examples.predict(
         run.task,
         model,
         run.batch_size,
-        metrics["test_accuracy"],
+        metrics[f"test_{measure.name}"],
         callbacks,
     )
     examples = None
     if logits is not None:
-        examples = test_examples.measure(run.task, logits)
-        if logits.shape[1] == 1:
+        examples = test_examples.measure(
+            run.task, target_results.points(logits, run.quantiles)
+        )
+        if run.quantiles:
+            found = target_results.measure_quantiles(
+                logits, run.task.test_labels(), run.quantiles
+            )
+            metrics |= with_prefix("test", found)
+        elif not run.task.is_regression and logits.shape[1] == 1:
             metrics |= _by_class(run, model, logits[:, 0], callbacks)
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules
-    metrics["test_floors"] = mean_floors(floors)
+    metrics["test_floors"] = mean_floors(floors, measure)
     return metrics, examples
 
 
@@ -258,9 +276,14 @@ def _by_class(
     }
 
 
-def mean_floors(rules: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The accuracy of each of `Task.floors`."""
-    return {name: float(right.mean()) for name, right in rules.items()}
+def mean_floors(
+    rules: Mapping[str, np.ndarray], measure: measures.Measure
+) -> dict[str, float]:
+    """The accuracy, or error, of each of `Task.floors`."""
+    return {
+        name: float(measure.value(scores.mean()))
+        for name, scores in rules.items()
+    }
 
 
 def _require_finite(result: dict[str, float], split: str) -> dict[str, float]:

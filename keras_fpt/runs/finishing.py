@@ -15,7 +15,7 @@ import keras_fpt
 from keras_fpt import distribution, freezing
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import BatchProgress
-from keras_fpt.runs import board_pictures, errors, folder, manifest
+from keras_fpt.runs import board_pictures, errors, folder, manifest, measures
 from keras_fpt.runs.curves import draw_curves
 from keras_fpt.runs.evaluation import (
     evaluate_model,
@@ -26,7 +26,7 @@ from keras_fpt.runs.evaluation import (
 )
 from keras_fpt.runs.recorder import Recorder, read_history
 from keras_fpt.runs.resolved import ResolvedRun
-from keras_fpt.runs.test_examples import RightAnswers
+from keras_fpt.runs.test_examples import ExampleScores
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _measure(
     rows: list[dict],
     test: bool,
     callbacks: Sequence[Any] = (),
-) -> tuple[dict[str, Any], RightAnswers | None, FloatingPointError | None]:
+) -> tuple[dict[str, Any], ExampleScores | None, FloatingPointError | None]:
     """The metrics, the right answers, and the error of a test without any."""
     task, batch_size = run.task, run.batch_size
     train = first_batches(
@@ -111,9 +111,9 @@ def _measure(
             "validation", evaluate_model(model, validation, callbacks)
         ),
     }
-    if not task.is_regression:
-        floors = mean_floors(task.floors("validation"))
-        metrics["validation_floors"] = floors
+    measure = measures.of_task(task)
+    floors = mean_floors(task.floors("validation"), measure)
+    metrics["validation_floors"] = floors
     examples = error = None
     if test:
         try:
@@ -155,7 +155,7 @@ def _write(
     model: FPTClassifier,
     recorder: Recorder,
     metrics: dict[str, Any],
-    examples: RightAnswers | None,
+    examples: ExampleScores | None,
 ) -> None:
     run_folder = recorder.folder
     recorder.check_lock()
@@ -207,17 +207,13 @@ def _draw(
     rows: Sequence[dict[str, Any]],
 ) -> None:
     split = "test" if folder.is_tested(metrics) else "validation"
-    accuracy = metrics.get(f"{split}_accuracy")
-    result = (
-        f"RMSE {metrics[f'{split}_rmse']:.4g}"
-        if accuracy is None
-        else f"accuracy {accuracy:.1%}"
-    )
+    measure = measures.of_metrics(metrics)
+    result = measure.show(metrics[f"{split}_{measure.name}"], 1)
     with errors.warn_instead(f"draw {folder.CURVES}"):
         draw_curves(
             rows,
             f"{metrics['task']}, arm {metrics['arm']}, {metrics['preset']}, "
-            f"seed {metrics['seed']}: {split} {result}",
+            f"seed {metrics['seed']}: {split} {measure.title} {result}",
             run_folder / folder.CURVES,
         )
 

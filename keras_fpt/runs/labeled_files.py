@@ -38,7 +38,8 @@ def evaluate_file(
         A dict of `examples`, `accuracy`, `loss`, `majority` (the most common
         class of the file), `majority_accuracy`, and what
         `keras_fpt.runs.train` measures of classes. For a regression, of
-        `examples`, `mae`, `rmse` and `r2`.
+        `examples`, `mae`, `rmse` and `r2`, and of quantiles also of what
+        `target_results.measure_quantiles` finds.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
@@ -49,7 +50,11 @@ def evaluate_file(
     answers = answer(run_folder, path, preset)
     if answers.task.is_regression:
         numbers = read_targets(answers, path, labels, label_column)
-        scores = target_results.measure(answers.logits, numbers)
+        scores = target_results.measure(answers.numbers, numbers)
+        if answers.quantiles:
+            scores |= target_results.measure_quantiles(
+                answers.logits, numbers, answers.quantiles
+            )
         return {"examples": len(numbers), **scores}
     found = read_labels(answers, path, labels, label_column)
     names, logits = answers.class_names, answers.logits

@@ -154,15 +154,20 @@ def sort(runs: Iterable[ListedRun], name: str) -> list[ListedRun]:
     return sorted(known, key=key, reverse=name != bare) + missing
 
 
-def best(
-    runs: Iterable[ListedRun], name: str = "validation_accuracy"
-) -> list[ListedRun]:
-    """For each task, the finished run with the highest validation accuracy.
+# What the best run of a task is chosen by, and metrics that should be low.
+_CHOSEN_BY = ("validation_accuracy", "validation_rmse")
+_ERRORS = ("_loss", "_rmse", "_mae", "_pinball")
+
+
+def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
+    """For each task, the finished run that is best on validation.
 
     Args:
         runs: `ListedRun`s.
-        name: string, the metric; of a `..._loss`, the lowest is the best. One
-            on the test split would be a choice that makes it too good.
+        name: string, the metric; of a loss or an error, the lowest is the
+            best. One on the test split would be a choice that makes it too
+            good. `None` is the accuracy, and for tasks whose labels are
+            numbers the RMSE.
 
     Returns:
         List of `ListedRun`s, one for each task.
@@ -171,13 +176,17 @@ def best(
         ValueError: no finished run has such a metric.
     """
     finished = [run for run in runs if run.status == "finished"]
-    _check_name(name, {known for run in finished for known in run.metrics})
-    is_loss = name.endswith("_loss")
-    ordered = sort(finished, name if is_loss else f"-{name}")
+    known = {known for run in finished for known in run.metrics}
+    metrics = [each for each in _CHOSEN_BY if each in known]
+    if name is not None or not metrics:
+        metrics = [name or _CHOSEN_BY[0]]
+        _check_name(metrics[0], known)
     found: dict[str, ListedRun] = {}
-    for run in ordered:
-        if run.metrics.get(name) is not None:
-            found.setdefault(run.settings["task"], run)
+    for metric in metrics:
+        is_error = metric.endswith(_ERRORS)
+        for run in sort(finished, metric if is_error else f"-{metric}"):
+            if run.metrics.get(metric) is not None:
+                found.setdefault(run.settings["task"], run)
     return list(found.values())
 
 

@@ -55,6 +55,9 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
         length = patching.num_tokens(task, options)
         options = dataclasses.replace(options, learned_positions=length)
     arguments = dataclasses.asdict(options)
+    if task.is_regression:
+        arguments["loss"] = run.config.loss or "mse"
+        arguments["quantiles"] = run.quantiles or None
     del arguments["dtype"]  # The backbone has it.
     make: Any = HEADS[task.head]
     model = make(

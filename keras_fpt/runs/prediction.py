@@ -14,6 +14,7 @@ from keras_fpt.runs import (
     folder,
     lengths,
     manifest,
+    target_results,
     test_examples,
 )
 from keras_fpt.runs.evaluation import (
@@ -34,7 +35,7 @@ Path = str | os.PathLike[str]
 
 
 # The beginning of a file of predictions.
-MARK = rb'\Aexample,prediction(,"?probability_|_1,|(,label)?\r?\n)'
+MARK = rb'\Aexample,prediction(,"?probability_|,quantile_|_1,|(,label)?\r?\n)'
 
 
 def predict(
@@ -61,7 +62,8 @@ def predict(
         group, file or record), `prediction` (a class name) and
         `probability_<class>` for each class; and `label`, if the new data
         has labels. Of a regression, `prediction` is a number, or there are
-        `prediction_1`, `prediction_2`, ... for several.
+        `prediction_1`, `prediction_2`, ... for several; beside each are its
+        quantiles, if the run predicts any, as `quantile_0.1` and so on.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -98,25 +100,25 @@ def _numbers(answers: "Answers", path: Path) -> Any:
     targets = None
     with contextlib.suppress(ValueError):
         targets = read_targets(answers, path)
-    return _to_numbers(answers.names, answers.logits, targets)
+    return _to_numbers(answers, targets)
 
 
-def _to_numbers(
-    names: list[str], numbers: np.ndarray, targets: np.ndarray | None
-) -> Any:
+def _to_numbers(answers: "Answers", targets: np.ndarray | None) -> Any:
     """The table of predicted numbers, with the target if there is one."""
     import pandas as pd
 
+    levels = answers.quantiles
+    numbers = target_results.points(answers.logits, levels)
     count = numbers.shape[1]
-    columns = ["prediction"]
-    if count > 1:
-        columns = [f"prediction_{i + 1}" for i in range(count)]
-    frame = pd.DataFrame(
-        {
-            "example": list(map(files.without_doubled_words, names)),
-            **dict(zip(columns, numbers.T, strict=True)),
-        }
-    )
+    ends = [""] if count == 1 else [f"_{i + 1}" for i in range(count)]
+    columns: dict[str, Any] = {
+        "example": list(map(files.without_doubled_words, answers.names))
+    }
+    for i, end in enumerate(ends):
+        columns[f"prediction{end}"] = numbers[:, i]
+        for j, level in enumerate(levels):
+            columns[f"quantile_{level:g}{end}"] = answers.logits[:, i, j]
+    frame = pd.DataFrame(columns)
     if targets is not None and count == 1:
         frame["label"] = targets[:, 0]
     return frame
@@ -167,7 +169,8 @@ def predict_split(
         names = [known[i] for i in order]
     if task.is_regression:
         _check_finite(logits, names, f"the split {split}")
-        frame = _to_numbers(names, logits, labels)
+        answers = Answers(task, {}, [], names, logits, run.quantiles)
+        frame = _to_numbers(answers, labels)
         if file is not None:
             file.write(to_csv(frame))
         return frame
@@ -218,7 +221,8 @@ class Answers(NamedTuple):
         class_names: list of strings, as they are printed.
         names: list of n strings, the examples' names.
         logits: float array `(n, classes)`; for a regression the numbers,
-            `(n, targets)`.
+            `(n, targets)`, or with quantiles `(n, targets, quantiles)`.
+        quantiles: tuple of floats, those of a regression that predicts any.
     """
 
     task: Task
@@ -226,6 +230,12 @@ class Answers(NamedTuple):
     class_names: list[str]
     names: list[str]
     logits: np.ndarray
+    quantiles: tuple[float, ...] = ()
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The answers of a regression, `(n, targets)`."""
+        return target_results.points(self.logits, self.quantiles)
 
 
 def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
@@ -250,11 +260,11 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, run.batch_size)
-    width = task.num_targets or task.num_classes
-    logits = np.empty((len(names), width), np.float32)
-    logits[order] = model.predict(batches, verbose=0)
+    found = model.predict(batches, verbose=0)
+    logits = np.empty(found.shape, np.float32)
+    logits[order] = found
     _check_finite(logits, names, path)
-    return Answers(task, config.options, classes, names, logits)
+    return Answers(task, config.options, classes, names, logits, run.quantiles)
 
 
 def read_labels(
@@ -301,7 +311,8 @@ def read_targets(
 
 
 def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
-    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    axes = tuple(range(1, logits.ndim))
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=axes))
     if bad.size:
         raise FloatingPointError(
             f"`{path}`, {names[bad[0]]}: the model's answer is not finite, as "

@@ -10,7 +10,7 @@ from keras_fpt import freezing, options, tasks
 from keras_fpt.models import FPTClassifier, ModelOptions
 from keras_fpt.presets import Preset
 from keras_fpt.random_weights import Draw
-from keras_fpt.runs import arms, recipes
+from keras_fpt.runs import arms, recipes, target_results
 from keras_fpt.runs.config import RunConfig, without_checks
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
@@ -66,6 +66,11 @@ class ResolvedRun:
         return Draw(
             config.seed, config.init_scale, config.random_init or "gpt2"
         )
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The quantiles that a regression predicts; empty for one number."""
+        return target_results.parse_quantiles(self.config.quantiles)
 
     @property
     def named_data(self) -> str | None:
@@ -192,6 +197,23 @@ def _check_ranges(run: ResolvedRun) -> None:
         raise ValueError(
             f"The task '{run.task.name}' is a regression, for which features "
             "cannot be cached. Leave out cache_features (--cache-features)."
+        )
+    for name in ("loss", "quantiles"):
+        if getattr(run.config, name) is not None and not run.task.is_regression:
+            raise ValueError(
+                f"{name} (--{name}) is for a regression, and the labels of "
+                f"'{run.task.name}' are classes. Leave it out, or give "
+                "--task-type regression if they are numbers."
+            )
+    if run.config.loss not in (None, "mse", "huber"):
+        raise ValueError(
+            "Expected loss to be mse or huber but received "
+            f"{run.config.loss!r}."
+        )
+    if run.quantiles and run.config.loss is not None:
+        raise ValueError(
+            "Quantiles have a loss of their own, the pinball loss: leave out "
+            "loss (--loss)."
         )
     if not run.arm.takes_init and run.draw != Draw(run.seed):
         drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]

@@ -1,5 +1,8 @@
 """How a run of a regression does: errors in the unit of the targets."""
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn import metrics as sk
 
@@ -24,9 +27,81 @@ def measure(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     }
 
 
+def parse_quantiles(text: str | None) -> tuple[float, ...]:
+    """Quantiles from text such as `0.1,0.5,0.9`; none from `None`.
+
+    Raises:
+        ValueError: they are not numbers between 0 and 1 that increase.
+    """
+    if text is None:
+        return ()
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    bounds = (0.0, *found, 1.0)
+    if not found or any(b <= a for a, b in itertools.pairwise(bounds)):
+        raise ValueError(
+            "Expected quantiles between 0 and 1 that increase, such as "
+            f"0.1,0.5,0.9, but received {text!r}."
+        )
+    return found
+
+
+def points(answers: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
+    """The number for each target, of several quantiles the middle one.
+
+    Args:
+        answers: float array `(examples, targets)`, or with quantiles
+            `(examples, targets, quantiles)`.
+        quantiles: sequence of floats, which may be empty.
+
+    Returns:
+        Float array `(examples, targets)`.
+    """
+    if not len(quantiles):
+        return answers
+    return answers[..., np.argmin(np.abs(np.asarray(quantiles) - 0.5))]
+
+
+def measure_quantiles(
+    answers: np.ndarray, targets: np.ndarray, quantiles: Sequence[float]
+) -> dict[str, float]:
+    """How good quantiles are.
+
+    Args:
+        answers: float array `(examples, targets, quantiles)`.
+        targets: float array `(examples, targets)`.
+        quantiles: sequence of floats, at least one.
+
+    Returns:
+        A dict of `pinball`, the mean pinball loss in the unit of the targets;
+        and, of at least two quantiles, `coverage`, the share of targets
+        between the lowest and the highest, and `nominal_coverage`, the share
+        that should lie there.
+    """
+    levels = np.asarray(quantiles, float)
+    error = targets[..., None].astype(float) - answers
+    losses = np.maximum(levels * error, (levels - 1) * error)
+    found = {"pinball": float(losses.mean())}
+    if len(levels) > 1:
+        is_inside = (error[..., 0] >= 0) & (error[..., -1] <= 0)
+        found["coverage"] = float(is_inside.mean())
+        found["nominal_coverage"] = float(levels[-1] - levels[0])
+    return found
+
+
 def words(values: dict[str, float]) -> str:
     """Errors in words: `RMSE 0.1234, MAE 0.09, R2 0.95`."""
-    return (
+    text = (
         f"RMSE {values['rmse']:.4g}, MAE {values['mae']:.4g}, "
         f"R2 {values['r2']:.4f}"
     )
+    if "pinball" in values:
+        text += f", pinball loss {values['pinball']:.4g}"
+    if "coverage" in values:
+        text += (
+            f", {values['coverage']:.1%} within the outer quantiles (nominal "
+            f"{values['nominal_coverage']:.0%})"
+        )
+    return text

@@ -1,4 +1,4 @@
-"""Which test examples a run got right, and which simple rules did."""
+"""How a run and simple rules do on each test example."""
 
 import dataclasses
 import os
@@ -21,12 +21,14 @@ _TOLERANCE = 0.05
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class RightAnswers:
-    """What is right on each test example, in the order of the test split.
+class ExampleScores:
+    """The score of each test example, in the order of the test split.
+
+    A score is the share of an example's answers that is right; or, of a
+    regression, the mean squared error of its targets, negative.
 
     Args:
-        run: float array `(examples,)`, the share of each example's answers
-            that the run got right.
+        run: float array `(examples,)`, the run's scores.
         rules: dict from the names of simple rules to such arrays, see
             `keras_fpt.tasks.Task.floors`.
         groups: int array `(examples,)`, the group of each example; `None` if
@@ -63,12 +65,15 @@ def predict(
         callbacks: sequence of Keras callbacks.
 
     Returns:
-        Float array `(examples, answers, classes)` of logits; `None` if they
-        are not those of all test examples in their order, as where processes
-        of TensorFlow share the batches.
+        Float array `(examples, answers, classes)` of logits, or of numbers
+        `(examples, targets)`; `None` if they are not those of all test
+        examples in their order, as where processes of TensorFlow share the
+        batches.
     """
     logits = predict_split(task, "test", model, batch_size, callbacks)
     labels = task.test_labels()
+    if task.is_regression:
+        return logits if len(logits) == len(labels) else None
     if logits.size != labels.size * task.num_classes:
         return None
     logits = logits.reshape(*labels.shape, task.num_classes)
@@ -91,26 +96,31 @@ def predict_split(
     return keras.ops.convert_to_numpy(logits)
 
 
-def measure(task: Task, logits: np.ndarray) -> RightAnswers:
+def measure(task: Task, logits: np.ndarray) -> ExampleScores:
     """Compares answers with the labels of the test examples.
 
     Args:
         task: a `Task`.
-        logits: what `predict` returned.
+        logits: what `predict` returned; of a regression the numbers,
+            `(examples, targets)`.
     """
-    is_right = logits.argmax(axis=-1) == task.test_labels()
-    return RightAnswers(
-        is_right.mean(axis=1),
+    labels = task.test_labels()
+    if task.is_regression:
+        scores = -((logits - labels.astype(np.float64)) ** 2)
+    else:
+        scores = logits.argmax(axis=-1) == labels
+    return ExampleScores(
+        scores.mean(axis=1),
         task.floors("test"),
         task.test_groups(),
     )
 
 
-def read(folder: str | os.PathLike[str]) -> RightAnswers | None:
+def read(folder: str | os.PathLike[str]) -> ExampleScores | None:
     """Reads the file of a run's folder.
 
     Returns:
-        `RightAnswers`; `None` if the run has not read its test split, or was
+        `ExampleScores`; `None` if the run has not read its test split, or was
         trained by a version that did not write the file.
 
     Raises:
@@ -127,7 +137,7 @@ def read(folder: str | os.PathLike[str]) -> RightAnswers | None:
             f"`{path}` is damaged: expected arrays of one number for each "
             "test example."
         )
-    return RightAnswers(
+    return ExampleScores(
         run,
         {name.removeprefix(_RULE): x for name, x in values.items()},
         groups,

@@ -30,7 +30,7 @@ from keras_fpt.results import (
 from keras_fpt.runs import ResolvedRun, RunConfig, folder, resolve
 from keras_fpt.studies import (
     cost,
-    regressions,
+    rival_data,
     rival_models,
     rivals,
     study_folder,
@@ -49,6 +49,8 @@ RUNS = "runs"
 REPORT = "report.html"
 ARMS = ("fpt", "random")
 TRAINED_ARMS = ("finetune", "full")
+# The kinds of data for which numbers are also predicted by an LSTM.
+_SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
 # The share of the time left that each of the rivals may take, and all of them.
 _BASELINE_SHARE, _BASELINES_SHARE = 0.08, 0.3
 # Time for the report's plots and tables.
@@ -104,14 +106,20 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
+        if task.is_regression and rival_data.kind(task) in _SEQUENCES:
+            names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
         # Only the output layer trains, on frozen features.
-        never_changes = isinstance(task.data, Stored) and not task.data.augment
+        can_cache = (
+            isinstance(task.data, Stored)
+            and not task.data.augment
+            and not task.is_regression
+        )
         probe = self.run.with_settings(
             arm="fpt",
             policy="output_only",
             dropout=0.0,
-            cache_features=never_changes,
+            cache_features=can_cache,
         )
         return [*trained, probe]
 
@@ -125,11 +133,12 @@ def run_comparison(
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with what one would try otherwise.
 
-    Its rivals are the majority class, the models of `rival_models` for the
-    kind of data, a linear probe of the frozen model, the frozen model with
-    random weights and, if asked for, arms that train every weight. Each has
-    its own best settings, by validation accuracy. All runs have the same
-    number of gradient steps, chosen so that all finish in time.
+    Its rivals are the majority class or the mean, the models of
+    `rival_models` for the kind of data, a linear probe of the frozen model,
+    the frozen model with random weights and, if asked for, arms that train
+    every weight; where numbers are predicted for sequences, also an LSTM. Each
+    has its own best settings, by accuracy, or RMSE, on validation. All runs
+    have the same number of gradient steps, chosen so that all finish in time.
 
     If time is too short, what was fitted is kept and shown, and `not_run.json`
     says what was not run and what time it needs. Repeat the call to continue,
@@ -157,7 +166,6 @@ def run_comparison(
     refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
-    regressions.refuse(run.task, "keras-fpt compare")
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
     output = pathlib.Path(output)
@@ -195,7 +203,7 @@ def _fit_baselines(
     if (output / baselines.FILE).is_file():
         fitted += baselines.read(output)
     else:
-        keep(rivals.majority(run.task))
+        keep(rivals.simple_rule(run.task))
     count = len(rival_models.of_task(run.task, run))
     share = min(_BASELINE_SHARE, _BASELINES_SHARE / count) * deadline.left
     known = {baseline.name for baseline in fitted}

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt import distribution, files, runs
-from keras_fpt.runs import RunConfig
-from keras_fpt.studies import regressions
+from keras_fpt.runs import RunConfig, measures
 
 LOGGER = logging.getLogger(__name__)
 SUMMARY = "folds.json"
@@ -42,21 +41,33 @@ class CrossValidation:
         return float(values.mean()), float(values.std(ddof=1))
 
     @property
+    def measure(self) -> measures.Measure:
+        """What the runs are judged by."""
+        return measures.of_metrics(self.metrics[0])
+
+    @property
+    def pooled(self) -> float:
+        """The accuracy, or RMSE, on all test examples, each tested once."""
+        counts = self.values("test_examples")
+        scores = self.measure.score(self.values(f"test_{self.measure.name}"))
+        return float(self.measure.value(np.average(scores, weights=counts)))
+
+    @property
     def pooled_accuracy(self) -> float:
         """The share of all test examples that are right, each tested once."""
-        counts = self.values("test_examples")
-        return float(np.average(self.values("test_accuracy"), weights=counts))
+        return self.pooled
 
     def to_json(self) -> str:
-        """The accuracies of the folds as JSON text."""
-        mean, deviation = self.mean_and_deviation("test_accuracy")
+        """The accuracies, or RMSEs, of the folds as JSON text."""
+        name = f"test_{self.measure.name}"
+        mean, deviation = self.mean_and_deviation(name)
         summary = {
             "folds": len(self.metrics),
             "test_examples": self.values("test_examples").astype(int).tolist(),
-            "test_accuracy": self.values("test_accuracy").tolist(),
-            "mean_test_accuracy": mean,
+            name: self.values(name).tolist(),
+            f"mean_{name}": mean,
             "standard_deviation": deviation,
-            "pooled_test_accuracy": self.pooled_accuracy,
+            f"pooled_{name}": self.pooled,
         }
         return json.dumps(summary, indent=2) + "\n"
 
@@ -120,7 +131,8 @@ def train_folds(
         **options: further arguments of `keras_fpt.runs.train`.
 
     Returns:
-        A `CrossValidation`, whose accuracies `folds.json` holds as well.
+        A `CrossValidation`, whose accuracies, or RMSEs, `folds.json` holds as
+        well.
 
     Raises:
         ValueError: the folds cannot be made.
@@ -128,7 +140,6 @@ def train_folds(
     """
     configs = each_fold(config)
     first = runs.resolve(configs[0])
-    regressions.refuse(first.task, "keras-fpt train --folds")
     if output is None:
         output = runs.folder.new_folder(first.task.name, first.arm.name)
     folder = pathlib.Path(output)

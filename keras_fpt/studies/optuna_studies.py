@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -213,7 +214,7 @@ def give_back(trial: Any) -> None:
 
 
 def next_points(
-    sweep: SweepConfig, studies: Mapping[str, Any]
+    sweep: SweepConfig, studies: Mapping[str, Any], best_score: float = 1.0
 ) -> list[dict[str, Any]]:
     """Points beyond a grid that all arms are to try next.
 
@@ -221,6 +222,7 @@ def next_points(
         sweep: `SweepConfig`.
         studies: dict from arms to the studies of their settings, whose trials
             have ended.
+        best_score: float, which no trial could be better than.
 
     Returns:
         List of dicts of settings with a learning rate that is lower or higher
@@ -234,7 +236,7 @@ def next_points(
         by_rate: dict[float, float] = {}
         for trial in completed(study):
             rate = chosen(trial)[_RATE]
-            by_rate[rate] = max(trial.value, by_rate.get(rate, 0.0))
+            by_rate[rate] = max(trial.value, by_rate.get(rate, -math.inf))
         if not by_rate:
             return []
         tried[arm] = by_rate
@@ -243,7 +245,7 @@ def next_points(
     if len(known) - len(set(sweep.search[_RATE])) >= sweep.extensions:
         return []
     edges = {
-        rates.edge(by_rate, chosen(best(studies[arm]))[_RATE])
+        rates.edge(by_rate, chosen(best(studies[arm]))[_RATE], best_score)
         for arm, by_rate in tried.items()
     }
     for side, outermost in ((rates.HIGHEST, max), (rates.LOWEST, min)):
@@ -254,9 +256,11 @@ def next_points(
     return []
 
 
-def extend(sweep: SweepConfig, studies: Mapping[str, Any]) -> bool:
+def extend(
+    sweep: SweepConfig, studies: Mapping[str, Any], best_score: float = 1.0
+) -> bool:
     """Queues the `next_points` of each arm; returns whether there are any."""
-    points = next_points(sweep, studies)
+    points = next_points(sweep, studies, best_score)
     for study in studies.values():
         _enqueue(study, points)
     return bool(points)
@@ -307,7 +311,7 @@ def completed(study: Any) -> list[Any]:
 
 
 def best(study: Any) -> Any:
-    """The completed trial of the highest accuracy; ties go to the lowest loss.
+    """The completed trial of the best score; ties go to the lowest loss.
 
     Raises:
         ValueError: no trial is completed.

@@ -28,7 +28,7 @@ class Rows(NamedTuple):
             task's vocabulary size, or `(n, sequence_length, dim)` of floats,
             padded with zeros.
         lengths: int array `(n,)`, how many tokens are real.
-        y: int array `(n, answers)`.
+        y: int array `(n, answers)`, or float array `(n, targets)`.
     """
 
     tokens: np.ndarray

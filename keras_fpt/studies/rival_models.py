@@ -6,22 +6,19 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
-from keras_fpt.models import frozen_features
 from keras_fpt.results import baselines
-from keras_fpt.runs import ResolvedRun, build_model
-from keras_fpt.studies import rival_data
+from keras_fpt.runs import ResolvedRun
+from keras_fpt.studies import rival_data, rival_features
 from keras_fpt.studies.rival_data import Rows
+from keras_fpt.studies.rival_features import Transform
 from keras_fpt.tasks import Task
 
 # The most answers per example, since each needs its own model.
 MAX_ANSWERS = 20
 # The most features of all training examples together.
 MAX_FEATURES = 50_000_000
-# What takes the frozen model in a batch.
-PROBE_BATCH_SIZE = 64
 EXTRA = "pip install 'keras-fpt[compare]'"
 
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001}, {"C": 10.0})
@@ -34,9 +31,13 @@ _N_GRAMS = tuple(
     {"n_grams": n, "C": c}
     for n, c in ((3, 10), (5, 10), (2, 10), (3, 100), (5, 100), (3, 1), (1, 10))
 )
+# Of a network that is trained anew for each.
+_EPOCHS = ({"epochs": 10}, {"epochs": 3}, {"epochs": 30}, {"epochs": 100})
+_N_GRAMS_RIDGE = tuple(
+    {"n_grams": n, "alpha": alpha}
+    for n, alpha in ((3, 1), (5, 1), (2, 1), (3, 0.1), (5, 0.1), (3, 10))
+)
 _WINDOWS = ({"window": 0.1}, {"window": 0.0}, {"window": 1.0})
-
-Transform = Callable[[Rows], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,22 +91,33 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
         run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
             leaves that out.
     """
-    chosen = [_LOGISTIC_REGRESSION, _GRADIENT_BOOSTING]
-    chosen += _BY_KIND[rival_data.kind(task)]
+    is_regression, kind = task.is_regression, rival_data.kind(task)
+    if is_regression:
+        chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
+    else:
+        chosen = [_LOGISTIC_REGRESSION, _GRADIENT_BOOSTING, *_BY_KIND[kind]]
     if run is not None:
         chosen.append(
             Rival(
                 baselines.LINEAR_PROBE,
-                _C,
-                _probe,
-                functools.partial(_frozen_features, run),
+                _RIDGE if is_regression else _C,
+                _ridge_probe if is_regression else _probe,
+                functools.partial(rival_features.frozen_features, run),
             )
         )
     return chosen
 
 
-def _flat(task: Task, train: Rows) -> Transform:
-    return lambda rows: rows.flat
+def _of_numbers(kind: str) -> list[Rival]:
+    """The rivals for a kind of data whose labels are numbers."""
+    return [
+        dataclasses.replace(
+            rival,
+            make=_NUMBERS_MAKERS.get(rival.name, rival.make),
+            settings=_NUMBERS_SETTINGS.get(rival.name, rival.settings),
+        )
+        for rival in _BY_KIND[kind]
+    ]
 
 
 def _several(model: Any) -> Any:
@@ -117,60 +129,77 @@ def _several(model: Any) -> Any:
 def _logistic_regression(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
+
+    model = LogisticRegression(max_iter=200, **setting)
+    return _several(make_pipeline(_scaler(task), model))
+
+
+def _scaler(task: Task) -> Any:
+    """What a linear model's flattened tokens are prepared with."""
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    prepare = (
-        StandardScaler()
-        if task.vocabulary_size is None
-        else OneHotEncoder(handle_unknown="ignore")
-    )
-    model = LogisticRegression(max_iter=200, **setting)
-    return _several(make_pipeline(prepare, model))
+    if task.vocabulary_size is None:
+        return StandardScaler()
+    return OneHotEncoder(handle_unknown="ignore")
+
+
+def _flat_ridge(task: Task, setting: Mapping[str, float]) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    return _Rows(make_pipeline(_scaler(task), Ridge(**setting)))
 
 
 def _gradient_boosting(task: Task, setting: Mapping[str, float]) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import (
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
+    from sklearn.multioutput import MultiOutputRegressor
 
     # It takes at most this many categories.
     is_categorical = task.vocabulary_size and task.vocabulary_size < 255
     columns = list(range(task.sequence_length))
-    model = HistGradientBoostingClassifier(
+    is_regression = task.is_regression
+    make: Any = HistGradientBoostingClassifier
+    if is_regression:
+        make = HistGradientBoostingRegressor
+    model = make(
         early_stopping=False,
         categorical_features=columns if is_categorical else None,
         random_state=0,
         **setting,
     )
-    return _several(model)
+    return MultiOutputRegressor(model) if is_regression else _several(model)
 
 
 def _n_grams(task: Task, setting: Mapping[str, float]) -> Any:
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    vectors = TfidfVectorizer(
+    model = LogisticRegression(C=setting["C"], max_iter=200)
+    return _Single(make_pipeline(_counts(setting), model))
+
+
+def _n_grams_ridge(task: Task, setting: Mapping[str, float]) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+
+    model = Ridge(alpha=setting["alpha"])
+    return _Rows(make_pipeline(_counts(setting), model))
+
+
+def _counts(setting: Mapping[str, float]) -> Any:
+    """Weighted counts of a text's pieces of up to `n_grams` letters."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(
         analyzer="char",
         lowercase=False,
         ngram_range=(1, int(setting["n_grams"])),
         sublinear_tf=True,
         max_features=100_000,
     )
-    model = LogisticRegression(C=setting["C"], max_iter=200)
-    return _Single(make_pipeline(vectors, model))
-
-
-def _as_text(task: Task, train: Rows) -> Transform:
-    """Sequences of tokens as text, in which a letter is a token."""
-    # Ideographs, since these are no spaces.
-    first = 0x4E00
-
-    def transform(rows: Rows) -> list[str]:
-        return [
-            "".join(chr(first + int(token)) for token in tokens[:length])
-            for tokens, length in zip(rows.tokens, rows.lengths, strict=True)
-        ]
-
-    return transform
 
 
 def _ridge(task: Task, setting: Mapping[str, float]) -> Any:
@@ -181,54 +210,18 @@ def _ridge(task: Task, setting: Mapping[str, float]) -> Any:
     return _Single(make_pipeline(StandardScaler(), RidgeClassifier(**setting)))
 
 
-def _minirocket(task: Task, train: Rows) -> Transform:
-    from keras_fpt.studies import minirocket
+def _features_ridge(task: Task, setting: Mapping[str, float]) -> Any:
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    features = minirocket.MiniRocket()
-    features.fit(_channels_first(train), train.lengths)
-    return lambda rows: features.transform(_channels_first(rows), rows.lengths)
-
-
-def _multirocket_hydra(task: Task, train: Rows) -> Transform:
-    """Features of aeon's MultiROCKET and Hydra, as its classifier scales them.
-
-    Shorter series are padded with zeros, since they take one length.
-    """
-    from aeon.transformations.collection import convolution_based
-
-    kinds = (convolution_based.MultiRocket, convolution_based.HydraTransformer)
-    rocket, hydra = (make(random_state=0) for make in kinds)
-
-    def transform(rows: Rows, fit: bool = False) -> np.ndarray:
-        x = _channels_first(rows).astype("float32")
-        missing = max(0, _SHORTEST - x.shape[-1])
-        x = np.pad(x, [(0, 0), (0, 0), (0, missing)])
-        if fit:
-            rocket.fit(x)
-            hydra.fit(x)
-        counts = np.sqrt(np.maximum(np.asarray(hydra.transform(x)), 0))
-        return np.hstack([np.asarray(rocket.transform(x)), counts])
-
-    transform(train, fit=True)
-    return transform
-
-
-# MultiROCKET takes differences of neighbors, and kernels of 9 weights.
-_SHORTEST = 10
-
-
-def _channels_first(rows: Rows) -> np.ndarray:
-    return np.swapaxes(rows.tokens, 1, 2)
+    return _Rows(make_pipeline(StandardScaler(), Ridge(**setting)))
 
 
 def _nearest_neighbor(task: Task, setting: Mapping[str, float]) -> Any:
     from keras_fpt.studies import dynamic_time_warping
 
     return dynamic_time_warping.NearestNeighbor(**setting)
-
-
-def _itself(task: Task, train: Rows) -> Transform:
-    return lambda rows: rows
 
 
 def _probe(task: Task, setting: Mapping[str, float]) -> Any:
@@ -243,25 +236,15 @@ def _probe(task: Task, setting: Mapping[str, float]) -> Any:
     )
 
 
-def _frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
-    """The states that the frozen model's output layer would read."""
-    options = dataclasses.replace(run.model, policy="output_only", dropout=0.0)
-    config = run.config.with_settings(policy="output_only", dropout=0.0)
-    keras.utils.set_random_seed(run.seed)
-    model = build_model(dataclasses.replace(run, model=options, config=config))
+def _ridge_probe(task: Task, setting: Mapping[str, float]) -> Any:
+    """Ridge regression on features `(n, 1, dim)`."""
+    return _Flat(_features_ridge(task, setting))
 
-    def transform(rows: Rows) -> np.ndarray:
-        mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
-        x: Any = rows.tokens
-        if not mask.all():
-            is_real = mask.reshape(*mask.shape, *(1 for _ in x.shape[2:]))
-            x = {"tokens": np.where(is_real, x, 0), "padding_mask": mask}
-        batches = frozen_features.batched(x, PROBE_BATCH_SIZE)
-        return frozen_features.compute(model, batches, np.arange(len(mask)))
 
-    # Compiled before it is timed.
-    transform(train.part(slice(PROBE_BATCH_SIZE)))
-    return transform
+def _small_cnn(task: Task, setting: Mapping[str, float]) -> Any:
+    from keras_fpt.studies import small_cnn
+
+    return small_cnn.SmallCNN(int(setting["epochs"]), task.num_classes)
 
 
 class _Single:
@@ -275,6 +258,33 @@ class _Single:
 
     def predict(self, x: Any) -> np.ndarray:
         return self.model.predict(x)[:, None]
+
+
+class _Rows:
+    """A model whose answers have as many axes as its labels, `(n, targets)`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, x: Any, y: np.ndarray) -> None:
+        self.targets = y.shape[1]
+        self.model.fit(x, y)
+
+    def predict(self, x: Any) -> np.ndarray:
+        return np.asarray(self.model.predict(x)).reshape(-1, self.targets)
+
+
+class _Flat:
+    """A model of all numbers of an example."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> None:
+        self.model.fit(x.reshape(len(x), -1), y)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.model.predict(x.reshape(len(x), -1))
 
 
 class _PerToken:
@@ -293,40 +303,53 @@ class _PerToken:
 
 
 _LOGISTIC_REGRESSION = Rival(
-    baselines.LOGISTIC_REGRESSION, _C, _logistic_regression, _flat
+    baselines.LOGISTIC_REGRESSION, _C, _logistic_regression, rival_features.flat
 )
 _GRADIENT_BOOSTING = Rival(
-    baselines.GRADIENT_BOOSTING, _BOOSTING, _gradient_boosting, _flat
+    baselines.GRADIENT_BOOSTING,
+    _BOOSTING,
+    _gradient_boosting,
+    rival_features.flat,
 )
+_FLAT_RIDGE = Rival(baselines.RIDGE, _RIDGE, _flat_ridge, rival_features.flat)
+# What makes the models where labels are numbers. Neighbors answer with any.
+_NUMBERS_MAKERS: dict[str, Any] = {
+    baselines.MINIROCKET: _features_ridge,
+    baselines.MULTIROCKET_HYDRA: _features_ridge,
+    baselines.N_GRAMS: _n_grams_ridge,
+}
+_NUMBERS_SETTINGS = {baselines.N_GRAMS: _N_GRAMS_RIDGE}
 _BY_KIND: dict[str, list[Rival]] = {
     rival_data.SERIES: [
         Rival(
             baselines.MINIROCKET,
             _RIDGE,
             _ridge,
-            _minirocket,
+            rival_features.minirocket,
             MAX_FEATURES // 10_000,
         ),
         Rival(
             baselines.NEAREST_NEIGHBOR,
             _WINDOWS,
             _nearest_neighbor,
-            _itself,
+            rival_features.itself,
             remembers=True,
         ),
         Rival(
             baselines.MULTIROCKET_HYDRA,
             _RIDGE,
             _ridge,
-            _multirocket_hydra,
+            rival_features.multirocket_hydra,
             MAX_FEATURES // 55_000,
             package="aeon",
         ),
     ],
     rival_data.STRINGS: [
-        Rival(baselines.N_GRAMS, _N_GRAMS, _n_grams, _as_text)
+        Rival(baselines.N_GRAMS, _N_GRAMS, _n_grams, rival_features.as_text)
     ],
-    rival_data.IMAGES: [],
+    rival_data.IMAGES: [
+        Rival(baselines.SMALL_CNN, _EPOCHS, _small_cnn, rival_features.pictures)
+    ],
     rival_data.TABLE: [],
     rival_data.OTHER: [],
 }

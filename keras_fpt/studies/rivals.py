@@ -3,19 +3,19 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_fpt.results import Baseline, NotRun, baselines
-from keras_fpt.runs import ResolvedRun
+from keras_fpt.runs import ResolvedRun, measures, target_results
 from keras_fpt.studies import rival_data, rival_models
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_models import Rival, Transform
-from keras_fpt.tasks import MAJORITY, Task
+from keras_fpt.tasks import MAJORITY, MEAN, Task
 
 LOGGER = logging.getLogger(__name__)
 # Examples whose features are computed to measure how long that takes, and
@@ -23,10 +23,16 @@ LOGGER = logging.getLogger(__name__)
 _TIMED, _PREDICTED = 64, 500
 # The share of a rival's time that the features of its examples may take.
 _FEATURES_SHARE = 0.6
+_SPLITS = ("train", "validation", "test")
 
 
-def majority(task: Task) -> Baseline:
-    """The baseline that always answers the most common class of train."""
+def simple_rule(task: Task) -> Baseline:
+    """The baseline that always answers the same.
+
+    It answers the most common class of train, or the mean of its numbers.
+    """
+    if task.is_regression:
+        return _mean(task)
     counts = task.class_counts("train")
     return Baseline(
         task.name,
@@ -43,6 +49,25 @@ def majority(task: Task) -> Baseline:
     )
 
 
+def _mean(task: Task) -> Baseline:
+    y = {split: task.data.labels(split) for split in _SPLITS}
+    mean = y["train"].mean(axis=0)
+    errors = _errors(
+        {split: np.zeros_like(labels) + mean for split, labels in y.items()}, y
+    )
+    return Baseline(
+        task.name,
+        baselines.MEAN,
+        "",
+        *(None, None, None),
+        0.0,
+        len(y["train"]),
+        len(y["test"]),
+        task.floors("test")[MEAN],
+        errors=errors,
+    )
+
+
 def fit_all(
     task: Task,
     deadline: Deadline,
@@ -53,10 +78,10 @@ def fit_all(
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Fits the rivals for a task's kind of data.
 
-    Each tries several settings, chosen by validation accuracy; the test split
-    is read only for the best. Integer tokens become indicators for logistic
-    regression and categories for boosting; padding is zeros, or a token of
-    its own.
+    Each tries several settings, chosen by accuracy, or RMSE, on validation;
+    the test split is read only for the best. Integer tokens become indicators
+    for linear models and categories for boosting; padding is zeros, or a token
+    of its own.
 
     Args:
         task: a `Task`.
@@ -88,9 +113,10 @@ def fit_all(
         keras.utils.clear_session()
         fitted.append(best)
         keep(best)
+        measure = best.measure
+        shown = measure.show(best.values[f"validation_{measure.name}"])
         LOGGER.info(
-            f"{rival.name}, {best.settings}: validation accuracy "
-            f"{best.validation_accuracy:.2%}"
+            f"{rival.name}, {best.settings}: validation {measure.title} {shown}"
         )
     return fitted, not_run
 
@@ -126,11 +152,12 @@ def _fit(
                     warnings.simplefilter("ignore")
                     model.fit(features[0], train.y)
                 predicting = time.monotonic()
-                accuracy = _accuracy(model, features[1], validation.y)
+                answers = _answers(model, features[1])
+                score = _scores(task, answers, validation.y).mean()
                 predicting = time.monotonic() - predicting
                 _check_seconds(predicting * test_share, "the test", 2 * seconds)
-                if best is None or accuracy > best[0]:
-                    best = accuracy, setting, model
+                if best is None or score > best[0]:
+                    best = score, setting, model
     except OutOfTime:
         pass
     if best is None:
@@ -138,28 +165,55 @@ def _fit(
             f"It could not be fitted once in {seconds:.0f} s. Give a larger "
             "budget."
         )
-    accuracy, setting, model = best
+    _, setting, model = best
     spent = time.monotonic() - began
     try:
         with deadline.enforced(most=2 * seconds):
-            right = _right(model, transform, test)
+            tested = _test_answers(model, transform, test)
     except OutOfTime:
         raise _CannotBeFitted(
             f"Its test did not end in {2 * seconds:.0f} s. Give a larger "
             "budget."
         ) from None
+    found = {
+        "train": train.y if rival.remembers else _answers(model, features[0]),
+        "validation": _answers(model, features[1]),
+        "test": tested,
+    }
+    labels = {"train": train.y, "validation": validation.y, "test": test.y}
+    accuracies: Sequence[float | None] = (None, None, None)
+    errors: dict[str, float] | None = None
+    if task.is_regression:
+        errors = _errors(found, labels)
+    else:
+        accuracies = [
+            float(_scores(task, found[split], labels[split]).mean())
+            for split in _SPLITS
+        ]
     return Baseline(
         task.name,
         rival.name,
         ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in setting.items()),
-        1.0 if rival.remembers else _accuracy(model, features[0], train.y),
-        accuracy,
-        float(right.mean()),
+        *accuracies,
         spent,
         len(train.y),
         len(test.y),
-        right,
+        _scores(task, tested, test.y),
+        errors=errors,
     )
+
+
+def _errors(
+    answers: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """What a run's `metrics.json` has of a regression, for each split."""
+    return {
+        f"{split}_{name}": value
+        for split in _SPLITS
+        for name, value in target_results.measure(
+            answers[split], labels[split]
+        ).items()
+    }
 
 
 def _affordable(
@@ -193,15 +247,21 @@ def _check_seconds(needed: float, what: str, seconds: float) -> None:
         )
 
 
-def _right(model: Any, transform: Transform, test: Rows) -> np.ndarray:
-    """The share of each test example's answers that is right."""
+def _test_answers(model: Any, transform: Transform, test: Rows) -> np.ndarray:
+    """What a model answers to the test examples, `(n, answers)`."""
     parts = [
         test.part(slice(i, i + _PREDICTED))
         for i in range(0, len(test.y), _PREDICTED)
     ]
-    answers = [np.asarray(model.predict(transform(part))) for part in parts]
-    return np.mean(np.concatenate(answers) == test.y, axis=1)
+    return np.concatenate([_answers(model, transform(part)) for part in parts])
 
 
-def _accuracy(model: Any, features: Any, y: np.ndarray) -> float:
-    return float(np.mean(np.asarray(model.predict(features)) == y))
+def _answers(model: Any, features: Any) -> np.ndarray:
+    return np.asarray(model.predict(features))
+
+
+def _scores(task: Task, answers: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The score of each example; see `measures.Measure`."""
+    if measures.of_task(task).is_error:
+        return -((answers - y.astype(np.float64)) ** 2).mean(axis=1)
+    return np.mean(answers == y, axis=1)

@@ -12,7 +12,7 @@ from keras_fpt import files, tasks
 from keras_fpt.files import json_files
 from keras_fpt.reports import draw_accuracy_by_size, write_report
 from keras_fpt.results import by_size, load_runs, run_folders
-from keras_fpt.runs import folder, resolve
+from keras_fpt.runs import folder, measures, resolve
 from keras_fpt.studies import study_folder
 from keras_fpt.studies.compare import REPORT, Comparison, run_comparison
 from keras_fpt.studies.deadline import Deadline
@@ -20,8 +20,6 @@ from keras_fpt.studies.folds import needs_folds
 
 LOGGER = logging.getLogger(__name__)
 CONFIG = "sizes.json"
-TABLE, PICTURE = "accuracy_by_size.csv", "accuracy_by_size.png"
-CAPTION = "Test accuracy against the number of training examples"
 ALL = "all"
 
 
@@ -125,6 +123,8 @@ def run_sizes(
     text = json.dumps(described, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
     tables, conclusions = {}, {}
+    measure = measures.of_task(run.task)
+    picture = output / table_file(measure).with_suffix(".png")
     for number, size in enumerate(sizes):
         count = size or run.task.data.size("train")
         LOGGER.info(f"With {count:,} training examples:")
@@ -138,12 +138,24 @@ def run_sizes(
         )
         # What is known so far is kept if a later one is interrupted.
         table = by_size(tables)
-        files.write_text(output / TABLE, table.to_csv(index=False))
-        draw_accuracy_by_size(table, run.task.name, output / PICTURE)
+        text = table.to_csv(index=False)
+        files.write_text(output / table_file(measure), text)
+        draw_accuracy_by_size(table, run.task.name, picture)
     if run_folders(output) and load_runs(output)["final"].any():
-        pictures = {CAPTION: output / PICTURE}
-        write_report([output], output / REPORT, pictures=pictures)
+        caption = (
+            f"Test {measure.title} against the number of training examples"
+        )
+        write_report([output], output / REPORT, pictures={caption: picture})
     return output, table, conclusions
+
+
+def table_file(measure: measures.Measure) -> pathlib.Path:
+    """The name of the table in a folder of `run_sizes`.
+
+    >>> str(table_file(measures.ACCURACY))
+    'accuracy_by_size.csv'
+    """
+    return pathlib.Path(f"{measure.name}_by_size.csv")
 
 
 def check_size(task: tasks.Task, size: int | None) -> None:

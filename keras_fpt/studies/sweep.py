@@ -1,7 +1,7 @@
 """Compares arms, each at its own best settings, over several seeds.
 
 `optuna_studies.best` chooses the settings, such as the learning rate, by
-validation accuracy.
+validation accuracy, or by the RMSE of a regression.
 """
 
 import dataclasses
@@ -18,12 +18,11 @@ from typing import Any
 
 import keras_fpt
 from keras_fpt import results, tasks
-from keras_fpt.runs import StopSignals, resolve
+from keras_fpt.runs import StopSignals, measures, resolve
 from keras_fpt.studies import (
     checking,
     database_address,
     optuna_studies,
-    regressions,
     study_folder,
     sweep_worker,
 )
@@ -48,11 +47,12 @@ def run_sweep(
 ) -> Any:
     """Searches each arm's settings, then trains the best with several seeds.
 
-    Settings are chosen by validation accuracy, at the sweep's first seed. All
-    arms try the same ones, or as many. While an arm's best learning rate is
-    the lowest or the highest of a grid, all try one beyond it, `extensions`
-    times at most. The test split is read only for the runs at the best
-    settings, whose seeds are others than that of the search.
+    Settings are chosen by validation accuracy, or by the RMSE of numbers, at
+    the sweep's first seed. All arms try the same ones, or as many. While an
+    arm's best learning rate is the lowest or the highest of a grid, all try
+    one beyond it, `extensions` times at most. The test split is read only for
+    the runs at the best settings, whose seeds are others than that of the
+    search.
 
     Runs are saved in `runs/` of the folder. Repeat the call to continue, or
     to read the results of a finished sweep. Several machines can work on one
@@ -85,7 +85,6 @@ def run_sweep(
             f"{workers} and {takeover_seconds}."
         )
     refuse_all_folds(config.run.options, "sweep_folds")
-    regressions.refuse(resolve(config.run).task, "keras-fpt sweep")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
     if not (folder / sweep_worker.CONFIG).is_file():
@@ -130,7 +129,7 @@ def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
         folder: path of a sweep's folder.
 
     Returns:
-        List of sentences about test accuracy.
+        List of sentences about the test split.
     """
     config = SweepConfig.read(pathlib.Path(folder, sweep_worker.CONFIG))
     runs = results.load_runs(pathlib.Path(folder, sweep_worker.RUNS))
@@ -211,7 +210,7 @@ def _watch(
     processes: _Processes,
 ) -> None:
     """Reports the trials that end, until all workers have ended."""
-    phases, lost = [searches], 0
+    phases, lost, measure = [searches], 0, _measure(config)
     seen: set[tuple[str, int]] = set()
     clock = _Clock(
         sum(len(optuna_studies.completed(each)) for each in searches.values())
@@ -230,7 +229,7 @@ def _watch(
                         total = _num_trials(config, searches)
                         count = f"[{len(seen)}/{total}]"
                         LOGGER.info(
-                            f"{count} {arm}, {_describe(trial)}"
+                            f"{count} {arm}, {_describe(trial, measure)}"
                             f"{clock.left(len(seen), total)}"
                         )
         for path, code in ended:
@@ -291,7 +290,13 @@ def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:
         len(optuna_studies.completed(study)) >= config.num_search_trials
         and not sweep_worker.is_unfinished(study)
         for study in searches.values()
-    ) and not optuna_studies.next_points(config, searches)
+    ) and not optuna_studies.next_points(
+        config, searches, _measure(config).best_score
+    )
+
+
+def _measure(config: SweepConfig) -> measures.Measure:
+    return measures.of_task(resolve(config.run).task)
 
 
 def _num_trials(config: SweepConfig, searches: Mapping[str, Any]) -> int:
@@ -312,11 +317,12 @@ def _is_finished(
     return not any(sweep_worker.is_unfinished(s) for s in seeds.values())
 
 
-def _describe(trial: Any) -> str:
+def _describe(trial: Any, measure: measures.Measure) -> str:
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in optuna_studies.chosen(trial).items()
     )
     if trial.user_attrs.get("diverged"):
         return f"{settings}: diverged"
-    return f"{settings}: validation accuracy {trial.value:.2%}"
+    shown = measure.show(measure.value(trial.value))
+    return f"{settings}: validation {measure.title} {shown}"

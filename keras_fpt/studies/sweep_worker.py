@@ -18,7 +18,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_fpt.files import folder_lock
-from keras_fpt.runs import Preempted, RunConfig, get_or_train
+from keras_fpt.runs import (
+    Preempted,
+    RunConfig,
+    get_or_train,
+    measures,
+    resolve,
+)
 from keras_fpt.studies import optuna_studies
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
@@ -54,6 +60,7 @@ def work(
     """
     runs = pathlib.Path(folder, RUNS)
     name = study_name(pathlib.Path(folder, CONFIG))
+    measure = measures.of_task(resolve(sweep.run).task)
 
     def try_settings(arm: str, trial: Any) -> float:
         optuna_studies.reseed(trial, sweep.run.seed)
@@ -77,14 +84,15 @@ def work(
         path, metrics = get_or_train(config, runs, test, may_take_over)
         trial.set_user_attr("run", path.name)
         if metrics is None:
-            metrics = {"validation_accuracy": 0.0, "validation_loss": math.inf}
             trial.set_user_attr("diverged", True)
+            trial.set_user_attr("loss", math.inf)
+            return measure.worst_score
         trial.set_user_attr("loss", metrics["validation_loss"])
-        return metrics["validation_accuracy"]
+        return measure.score(metrics[f"validation_{measure.name}"])
 
     searches = optuna_studies.search_studies(name, sweep, storage)
     _work_through(searches, try_settings, storage, sweep.trials)
-    while optuna_studies.extend(sweep, searches):
+    while optuna_studies.extend(sweep, searches, measure.best_score):
         _work_through(searches, try_settings, storage)
     best = {arm: optuna_studies.best(s) for arm, s in searches.items()}
     seeds = optuna_studies.seed_studies(name, sweep, storage)

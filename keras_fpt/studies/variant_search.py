@@ -16,7 +16,13 @@ import keras
 
 from keras_fpt import logs
 from keras_fpt.results import NotRun, describe, rates
-from keras_fpt.runs import RunConfig, get_or_train, is_tested
+from keras_fpt.runs import (
+    RunConfig,
+    get_or_train,
+    is_tested,
+    measures,
+    resolve,
+)
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
@@ -42,12 +48,12 @@ def run_variants(
 ) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with more seeds.
 
-    Rates are chosen by validation accuracy at the variants' seed. Variants
-    take turns at each rate, and at each seed, so if time runs out, all have
-    had the same trials. While the best rate of one is the lowest or the
-    highest, all try one beyond it, if there is time. The test split is read
-    only for the runs at the best rates, which have other seeds. Runs in the
-    folder are not trained again.
+    Rates are chosen by accuracy, or RMSE, on validation at the variants' seed.
+    Variants take turns at each rate, and at each seed, so if time runs out,
+    all have had the same trials. While the best rate of one is the lowest or
+    the highest, all try one beyond it, if there is time. The test split is
+    read only for the runs at the best rates, which have other seeds. Runs in
+    the folder are not trained again.
 
     Args:
         variants: list of `RunConfig`, of any tasks. Their learning rates are
@@ -140,6 +146,7 @@ class _Search:
             rates.edge(
                 {rate: score[1] for rate, score in tried.items()},
                 self._best(number),
+                self.turns.measure(self.variants[number]).best_score,
             )
             for number, tried in self.trained.items()
             # One that was chosen by an earlier call stays.
@@ -219,8 +226,8 @@ class _Turns:
         """Trains a variant's run, unless it has failed before.
 
         Returns:
-            Tuple to compare runs by, validation accuracy first, or `None` if
-            it could not be run.
+            Tuple to compare runs by, the score on validation first, or `None`
+            if it could not be run.
         """
         if number in self.failed:
             return None
@@ -247,15 +254,21 @@ class _Turns:
             f"{config.task}, {describe(config)}, learning rate "
             f"{config.learning_rate:g}, seed {config.seed}"
         )
+        measure = self.measure(config)
         if metrics is None:
             LOGGER.info(f"{shown}: diverged")
-            return 0.0, -float("inf")
-        accuracy = metrics["validation_accuracy"]
-        tested = (
-            f", test accuracy {metrics['test_accuracy']:.2%}" if test else ""
-        )
-        LOGGER.info(f"{shown}: validation accuracy {accuracy:.2%}{tested}")
-        return accuracy, -metrics["validation_loss"]
+            return measure.worst_score, -float("inf")
+        value = metrics[f"validation_{measure.name}"]
+        text = f"{shown}: validation {measure.title} {measure.show(value)}"
+        if test:
+            tested = metrics[f"test_{measure.name}"]
+            text += f", test {measure.title} {measure.show(tested)}"
+        LOGGER.info(text)
+        return measure.score(value), -metrics["validation_loss"]
+
+    def measure(self, config: RunConfig) -> measures.Measure:
+        """What a variant's runs are judged by."""
+        return measures.of_task(resolve(config).task)
 
     def is_tested(self, config: RunConfig) -> bool:
         """Whether a run was chosen before, by a call that ran out of time."""

@@ -16,6 +16,7 @@ from .split_tables import splits_to_csv as splits_to_csv
 from .stored import Examples as Examples
 from .stored import Stored as Stored
 from .task import MAJORITY as MAJORITY
+from .task import MEAN as MEAN
 from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from keras_fpt.tasks import sequence_store, task_words
 
-# The simple rule that every task has.
+# The simple rules that every task has: of classes, and of numbers.
 MAJORITY = "majority class"
+MEAN, MEDIAN = "mean of train", "median of train"
 # The number of examples that are counted at a time.
 _COUNTED = 1000
 
@@ -271,16 +272,20 @@ class Task:
         return float(np.mean(labels == self.majority_class))
 
     def floors(self, split: str) -> dict[str, np.ndarray]:
-        """What simple rules get right, which a model must do better than.
+        """The scores of simple rules, which a model must do better than.
 
         Args:
             split: string, one of `held_out_splits`.
 
         Returns:
             Dict from names, `"majority class"` and those of `simple_rules`,
-            to float arrays `(examples,)`: the share of each example's answers
-            that is right, in the order of `held_out`.
+            to float arrays `(examples,)`, in the order of `held_out`: the
+            share of each example's answers that is right. The rules of a
+            regression are `"mean of train"` and `"median of train"`, with the
+            mean squared error of each example's targets, negative.
         """
+        if self.is_regression:
+            return self._constant_scores(split)
         right: dict[str, list[np.ndarray]] = {MAJORITY: []}
         right |= {name: [] for name in self.simple_rules}
         for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
@@ -293,11 +298,23 @@ class Task:
                 right[name].append(is_right.mean(axis=1))
         return {name: np.concatenate(parts) for name, parts in right.items()}
 
+    def _constant_scores(self, split: str) -> dict[str, np.ndarray]:
+        """The scores of answering with one number, for a regression."""
+        train = self.data.labels("train").astype(np.float64)
+        order = self.data.order(split)
+        labels = self.data.labels(split)[order].astype(np.float64)
+        answers = {MEAN: train.mean(axis=0), MEDIAN: np.median(train, axis=0)}
+        return {
+            name: -((labels - answer) ** 2).mean(axis=1)
+            for name, answer in answers.items()
+        }
+
     def test_labels(self) -> np.ndarray:
         """The labels of the test examples, in the order of `held_out`.
 
         Returns:
-            int array `(examples, answers)`.
+            int array `(examples, answers)`, or float array
+            `(examples, targets)`.
         """
         labels = self.data.labels("test")[self.data.order("test")]
         return labels.reshape(len(labels), -1)

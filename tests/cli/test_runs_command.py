@@ -1,12 +1,13 @@
 """`keras-fpt runs`, on runs that were written and not run."""
 
 import json
+import pathlib
 import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
-from written_runs import write_run
+from written_runs import write_numbers, write_run
 
 import keras_fpt
 from keras_fpt import logs
@@ -129,3 +130,11 @@ def test_a_list_imports_nothing_heavy(runs):
     )
     assert done.stdout.endswith("0 []\n"), done.stderr
     assert listing.find(runs)[0].folder == str(runs / "a")
+
+
+def test_errors_of_numbers(runs):
+    for name, rmse in (("d", 2.0), ("e", 1.5)):
+        write_numbers(pathlib.Path("runs", name), rmse)
+    best = invoke("runs", "best", "--quiet").split()
+    assert best == ["runs/b", "runs/e"]
+    assert "RMSE 1.5" in invoke("runs", "list")

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
-from written_runs import write_run
+from written_runs import write_numbers, write_run
 
 from keras_fpt import cli
 from keras_fpt.reports import write_report
@@ -264,32 +264,16 @@ def test_a_browser_shows_it(runs, tmp_path):
     assert picture.stat().st_size > 10_000
 
 
-def test_regressions_have_a_table_of_their_own(tmp_path, capsys, monkeypatch):
+def test_regressions_have_a_section_of_their_own(tmp_path, capsys, monkeypatch):
     for seed, rmse in enumerate((2.0, 3.0)):
-        folder = tmp_path / f"run{seed}"
-        write_run(folder, test=False, seed=seed)
-        measured = {
-            f"{split}_{metric}": value
-            for split in ("validation", "test")
-            for metric, value in (
-                ("rmse", rmse),
-                ("mae", 1.5),
-                ("r2", 0.75),
-                ("floor_rmse", 4.5),
-            )
-        }
-        for name in ("config.json", "metrics.json"):
-            entry = json.loads((folder / name).read_text())
-            entry = {k: v for k, v in entry.items() if "accuracy" not in k}
-            if name == "metrics.json":
-                entry |= measured
-            (folder / name).write_text(json.dumps({**entry, "task": "prices"}))
+        write_numbers(tmp_path / f"run{seed}", rmse, seed=seed)
     table = write_report([tmp_path], tmp_path / "report.html")
-    assert table.empty
+    assert not any("accuracy" in column for column in table)
+    assert list(table["test_rmse"]) == [2.5, 4.5]
     page = Page((tmp_path / "report.html").read_text())
-    cells = page.cells[page.cells.index("prices") :]
-    assert cells[4:10] == ["2", "2.5", "4.5", "1.5", "0.7500", "2.5"]
-    assert "RMSE 3" in page.cells
+    cells = page.cells[page.cells.index("fpt") :]
+    assert cells[2:5] == ["2.5 ± 6.353", "1.5", "0.7500"]
+    assert "RMSE 3" in page.cells and "mean of train" in page.cells
     write_run(tmp_path / "classes")  # Beside runs of classes.
     path = str(tmp_path / "report.html")
     arguments = ["keras-fpt", "report", str(tmp_path), "-o", path]

@@ -7,7 +7,7 @@ from written_runs import write_run
 
 from keras_fpt.results import Baseline, conclude, load_runs, rising
 from keras_fpt.runs import recorder
-from keras_fpt.runs.test_examples import RightAnswers
+from keras_fpt.runs.test_examples import ExampleScores
 
 pytestmark = pytest.mark.backend_free
 
@@ -89,7 +89,7 @@ def test_models_are_compared_by_test_example(tmp_path):
     examples = right.copy()
     examples[800:810] = 1
     for folder in table[table["arm"] == "fpt"]["folder"]:
-        RightAnswers(examples, {"majority class": 0 * right}).write(folder)
+        ExampleScores(examples, {"majority class": 0 * right}).write(folder)
     rival = dataclasses.replace(baseline(0.9), right=right, test_examples=1000)
     assert "is worth it on bit_xor" in conclude(table, [rival])
     unpaired = dataclasses.replace(rival, right=None)

@@ -17,7 +17,7 @@ def rows(*accuracies):
 
 
 def test_accuracy_is_smoothed_over_three_evaluations():
-    found = convergence.smoothed_accuracy(rows(0.3, 0.6, 0.9, 0.0))
+    found = convergence.smoothed(rows(0.3, 0.6, 0.9, 0.0))
     np.testing.assert_allclose(found, [0.3, 0.45, 0.6, 0.5])
 
 

@@ -14,7 +14,7 @@ from keras_fpt.results import (
     join_baselines,
 )
 from keras_fpt.results.arm_results import Floor
-from keras_fpt.results.statistics import Accuracies
+from keras_fpt.results.statistics import Scores
 
 pytestmark = pytest.mark.backend_free
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.backend_free
 def accuracies(examples, groups=None):
     examples = np.array(examples, float)
     count = examples.shape[1]
-    return Accuracies(examples.mean(axis=1), examples, groups, count)
+    return Scores(examples.mean(axis=1), examples, groups, count)
 
 
 def arm(name, found, **changes):
@@ -36,10 +36,10 @@ def test_each_example_counts_once():
     second = accuracies([[0, 0], [1, 0]])
     (joined,) = join_arms([[arm("fpt", first)], [arm("fpt", second)]])
     np.testing.assert_array_equal(
-        joined.accuracies.examples, [[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 1, 0]]
+        joined.scores.examples, [[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 1, 0]]
     )
-    np.testing.assert_allclose(joined.accuracies.seeds, [0.5, 0.5])
-    assert joined.accuracies.num_examples == 6
+    np.testing.assert_allclose(joined.scores.seeds, [0.5, 0.5])
+    assert joined.scores.num_examples == 6
     assert len(joined.rows) == 2
 
 
@@ -48,18 +48,16 @@ def test_groups_of_different_folds_are_different():
     second = accuracies([[1, 0]])
     third = accuracies([[1, 0]], np.array([4, 4]))
     (joined,) = join_arms([[arm("fpt", x)] for x in (first, second, third)])
-    np.testing.assert_array_equal(
-        joined.accuracies.groups, [0, 0, 1, 2, 3, 4, 4]
-    )
+    np.testing.assert_array_equal(joined.scores.groups, [0, 0, 1, 2, 3, 4, 4])
 
 
 def test_what_was_not_kept_counts_by_the_folds_sizes():
     kept = accuracies([[1, 1, 1, 1, 1, 1]])
-    unknown = Accuracies(np.array([0.0]), num_examples=2)
+    unknown = Scores(np.array([0.0]), num_examples=2)
     (joined,) = join_arms([[arm("fpt", kept)], [arm("fpt", unknown)]])
-    np.testing.assert_allclose(joined.accuracies.seeds, [0.75])
-    assert joined.accuracies.examples is None
-    assert joined.accuracies.num_examples == 8
+    np.testing.assert_allclose(joined.scores.seeds, [0.75])
+    assert joined.scores.examples is None
+    assert joined.scores.num_examples == 8
 
 
 def test_an_arm_that_a_fold_lacks_is_left_out():
@@ -91,9 +89,9 @@ def test_the_rule_to_beat_is_the_best_of_each_fold():
     ]
     (joined,) = join_arms([[arm("fpt", found, floor=each)] for each in floors])
     assert joined.floor.name == "majority class or first bit"
-    np.testing.assert_allclose(joined.floor.validation_accuracy, 0.5)
-    assert joined.floor.accuracies.examples.shape == (1, 4)
-    assert not joined.floor.accuracies.varies
+    np.testing.assert_allclose(joined.floor.validation_score, 0.5)
+    assert joined.floor.scores.examples.shape == (1, 4)
+    assert not joined.floor.scores.varies
 
 
 def test_baselines_are_joined_as_arms_are():

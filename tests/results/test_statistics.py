@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats import contingency_tables
 
-from keras_fpt.results.statistics import Accuracies, adjusted, difference
+from keras_fpt.results.statistics import Scores, adjusted, difference
 
 pytestmark = pytest.mark.backend_free
 
 
 def arm(right, groups=None, varies=True):
     right = np.asarray(right, float)
-    return Accuracies(right.mean(axis=1), right, groups, right.shape[1], varies)
+    return Scores(right.mean(axis=1), right, groups, right.shape[1], varies)
 
 
 class Draw:
@@ -97,7 +97,7 @@ def test_without_kept_examples_intervals_are_not_too_narrow():
     for _ in range(500):
         draw.share(500)
         arms = [
-            Accuracies(draw(a, 3, groups).mean(axis=1), num_examples=500)
+            Scores(draw(a, 3, groups).mean(axis=1), num_examples=500)
             for a in (0.8, 0.7)
         ]
         found = difference(*arms)
@@ -107,7 +107,7 @@ def test_without_kept_examples_intervals_are_not_too_narrow():
 
 def test_seeds_alone_give_the_interval_of_welch():
     ours, theirs = [0.8, 0.84, 0.9, 0.85], [0.7, 0.75, 0.6]
-    found = difference(Accuracies(np.array(ours)), Accuracies(np.array(theirs)))
+    found = difference(Scores(np.array(ours)), Scores(np.array(theirs)))
     welch = stats.ttest_ind(ours, theirs, equal_var=False)
     low, high = welch.confidence_interval()
     assert (found.low, found.high) == pytest.approx((low, high))
@@ -146,9 +146,7 @@ def test_examples_count_where_seeds_hardly_vary():
     theirs = np.stack([generator.random(100) < 0.7] * 3)
     theirs[0, 0] ^= True
     paired = difference(arm(ours), arm(theirs))
-    seeds = difference(
-        Accuracies(ours.mean(axis=1)), Accuracies(theirs.mean(axis=1))
-    )
+    seeds = difference(Scores(ours.mean(axis=1)), Scores(theirs.mean(axis=1)))
     assert seeds.high - seeds.low < 0.05 < paired.high - paired.low
 
 
@@ -173,8 +171,8 @@ def test_claims_together_are_corrected():
     for _ in range(200):
         p_values = [
             difference(
-                Accuracies(generator.normal(size=4)),
-                Accuracies(generator.normal(size=4)),
+                Scores(generator.normal(size=4)),
+                Scores(generator.normal(size=4)),
             ).p_value
             for _ in range(10)
         ]
@@ -206,7 +204,7 @@ def test_swapping_arms_mirrors_their_difference(ours, theirs, groups):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_arms_that_do_not_vary_differ_by_their_examples_alone():
     ours, theirs = (
-        Accuracies(np.full(3, mean), num_examples=1000) for mean in (0.9, 0.8)
+        Scores(np.full(3, mean), num_examples=1000) for mean in (0.9, 0.8)
     )
     found = difference(ours, theirs)
     normal = stats.norm.ppf(0.975) * np.sqrt((0.9 * 0.1 + 0.8 * 0.2) / 1000)

@@ -6,16 +6,16 @@ from written_runs import write_run
 
 from keras_fpt.results import load_runs, verdicts
 from keras_fpt.results.arm_results import ArmResult, Floor
-from keras_fpt.results.statistics import Accuracies
+from keras_fpt.results.statistics import Scores
 
 pytestmark = pytest.mark.backend_free
 
 
 def result(arm, accuracies, edge="", floor=None, rate=1e-3):
     if floor is not None:
-        floor = Floor("copying", Accuracies(np.array([floor]), varies=False), 0)
+        floor = Floor("copying", Scores(np.array([floor]), varies=False), 0)
     return ArmResult(
-        arm, "", 100, None, rate, 0.9, Accuracies(np.array(accuracies)), edge,
+        arm, "", 100, None, rate, 0.9, Scores(np.array(accuracies)), edge,
         floor, None,
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from interrupting import config, result, small_evaluations
 
 from keras_fpt.files import checkpoints
 from keras_fpt.runs import finishing, recorder, test_examples, train, training
-from keras_fpt.runs.test_examples import RightAnswers
+from keras_fpt.runs.test_examples import ExampleScores
 
 pytestmark = pytest.mark.backend_free
 # The functions through which files are written, read, renamed and removed,
@@ -112,7 +112,7 @@ def fit_in_no_time(run, model, recorder):
 def measure_in_no_time(run, model, rows, test, callbacks):
     measured = {"test_accuracy": 0.75, "wall_seconds": rows[-1]["seconds"]}
     right = np.array([1.0, 1.0, 1.0, 0.0])
-    examples = RightAnswers(right, {"majority class": 1 - right})
+    examples = ExampleScores(right, {"majority class": 1 - right})
     return {**run.settings(), **measured}, examples, None
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from interrupting import fail_at, make_small, result, small_evaluations
+from sklearn.metrics import mean_pinball_loss
 
 from keras_fpt.runs import (
     RunConfig,
@@ -15,9 +16,9 @@ from keras_fpt.runs import (
     evaluate,
     evaluate_file,
     predict,
+    test_examples,
     train,
 )
-from keras_fpt.studies import Comparison, run_comparison, train_folds
 
 
 def write(path, seed=0):
@@ -104,15 +105,53 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(
 
 
 @pytest.mark.backend_free
-def test_studies_refuse_a_regression(config, tmp_path):
-    folds = config.with_settings(options={**config.options, "folds": 3})
-    with pytest.raises(ValueError, match="is a regression"):
-        train_folds(folds, tmp_path / "folds")
-    with pytest.raises(ValueError, match="is a regression"):
-        run_comparison(Comparison(config), tmp_path / "compare", seconds=60)
-    cached = config.with_settings(
-        cache_features=True, policy="output_only", dropout=0.0
-    )
-    with pytest.raises(ValueError, match="is a regression"):
-        train(cached, tmp_path / "cached")
+def test_what_a_regression_refuses(config, tmp_path):
+    for settings, message in (
+        (
+            {"cache_features": True, "policy": "output_only", "dropout": 0.0},
+            "is a regression",
+        ),
+        ({"loss": "cosine"}, "to be mse or huber but received 'cosine'"),
+        ({"quantiles": "0.9,0.1"}, "that increase, such as 0.1,0.5,0.9"),
+        ({"quantiles": "0.1,0.9", "loss": "huber"}, "a loss of their own"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(config.with_settings(**settings), tmp_path / "run")
+    classes = RunConfig("digits", quantiles="0.5")
+    with pytest.raises(ValueError, match="is for a regression"):
+        train(classes, tmp_path / "run")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_run_that_predicts_quantiles(config, tmp_path):
+    run = tmp_path / "run"
+    metrics = train(config.with_settings(quantiles="0.1,0.5,0.9"), run)
+    frame = write(tmp_path / "new.csv", seed=1)
+    found = predict(run, tmp_path / "new.csv", tmp_path / "out.csv")
+    names = ["example", "prediction", "quantile_0.1", "quantile_0.5"]
+    assert list(found) == [*names, "quantile_0.9", "label"]
+    low, high = found["quantile_0.1"], found["quantile_0.9"]
+    assert (low <= found["prediction"]).all()
+    assert (found["prediction"] <= high).all()
+    predict(run, tmp_path / "new.csv", tmp_path / "out.csv")  # Replaced.
+    scores = evaluate_file(run, tmp_path / "new.csv")
+    is_inside = (low <= frame["price"]) & (frame["price"] <= high)
+    assert scores["coverage"] == pytest.approx(is_inside.mean())
+    assert scores["nominal_coverage"] == pytest.approx(0.8)
+    levels = (0.1, 0.5, 0.9)
+    losses = [
+        mean_pinball_loss(
+            frame["price"], found[f"quantile_{level}"], alpha=level
+        )
+        for level in levels
+    ]
+    assert scores["pinball"] == pytest.approx(np.mean(losses), rel=1e-5)
+    again = evaluate(run)
+    assert again["pinball"] == pytest.approx(metrics["test_pinball"], rel=1e-5)
+    # The scores of the test examples are of the median.
+    kept = test_examples.read(run)
+    rmse = np.sqrt(-kept.run.mean())
+    assert rmse == pytest.approx(metrics["test_rmse"], rel=1e-5)
+    rule = np.sqrt(-kept.rules["mean of train"].mean())
+    assert rule == pytest.approx(metrics["test_floor_rmse"])
+    assert rule == pytest.approx(metrics["test_floors"]["mean of train"])

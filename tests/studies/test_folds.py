@@ -103,7 +103,7 @@ def trained(monkeypatch):
         of_sweep = folder.parents[1] / "s" / folder.name
         shutil.copytree(of_sweep / "runs", folder / "runs")
         task = runs.resolve(comparison.run).task
-        baselines.write([rivals.majority(task)], folder)
+        baselines.write([rivals.simple_rule(task)], folder)
         shares.append(seconds)
         plans.append(plan)
         plan = plan or compare.Plan((1e-3,), 2, 1)

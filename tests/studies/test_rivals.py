@@ -48,7 +48,7 @@ def test_a_linear_rule_is_found_by_logistic_regression(sums):
 
 
 def test_the_majority(sums):
-    found = rivals.majority(sums)
+    found = rivals.simple_rule(sums)
     labels = sums.data.labels("test")
     most_common = np.bincount(sums.data.labels("train")).argmax()
     assert found.test_accuracy == np.mean(labels == most_common)
@@ -113,7 +113,7 @@ def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
 
 def test_they_are_kept_beside_the_runs(sums, tmp_path):
     (tmp_path / "within").mkdir()
-    found = [rivals.majority(sums)]
+    found = [rivals.simple_rule(sums)]
     baselines.write(found, tmp_path / "within")
     assert baselines.read(tmp_path) == found
     (tmp_path / "within" / baselines.FILE).write_text('{"entries": [{}]}')
@@ -171,16 +171,16 @@ def test_short_pieces_of_strings():
     assert accuracy["n_grams"] > 0.95 > 0.8 > accuracy["logistic_regression"]
 
 
-def test_tables_and_images_have_boosting_alone(tmp_path):
+def test_tables_have_boosting_alone_and_images_a_small_network(tmp_path):
     table = tmp_path / "rows.csv"
     lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
     table.write_text("\n".join(["x,z,label", *lines]))
     task = tasks.get(str(table), label_column="label")
     assert rival_data.kind(task) == rival_data.TABLE
     assert rival_data.kind(tasks.get("digits")) == rival_data.IMAGES
-    for each in (task, tasks.get("digits")):
+    for each, more in ((task, []), (tasks.get("digits"), ["small_cnn"])):
         names = [rival.name for rival in rival_models.of_task(each)]
-        assert names == ["logistic_regression", "gradient_boosting"]
+        assert names == ["logistic_regression", "gradient_boosting", *more]
 
 
 def test_the_linear_probe_reads_the_frozen_models_features(preset):

@@ -1,0 +1,152 @@
+"""What the runs of a task are judged by: accuracy, or the error of numbers.
+
+Whether higher is better, and how values and differences are said, is decided
+here and nowhere else.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks import MAJORITY, MEAN, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """A metric that runs are chosen and compared by.
+
+    Values are as in the files of runs. Scores are what is computed with: a
+    higher score is better, and the score of a run is the mean of the scores of
+    its examples. The score of an accuracy is the accuracy itself; that of a
+    root mean squared error is the mean squared error, negative.
+
+    Args:
+        name: string, the metric's name in the files of runs.
+        title: string, its name in sentences and tables.
+        is_error: bool, whether it is a root mean squared error, of which
+            lower is better.
+        floor_rule: string, the simple rule that a run which diverged counts
+            as, a key of `keras_fpt.tasks.Task.floors`.
+        floor_metric: string, the name of what that rule reaches.
+        others: tuple of strings, further metrics that tables show.
+    """
+
+    name: str
+    title: str
+    is_error: bool
+    floor_rule: str
+    floor_metric: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def worst_score(self) -> float:
+        """The score of a run that diverged, before its test."""
+        return -np.inf if self.is_error else 0.0
+
+    @property
+    def best_score(self) -> float:
+        """The score that none can be better than."""
+        return 0.0 if self.is_error else 1.0
+
+    def score(self, value: Any) -> Any:
+        """The score of a value, or of an array or column of them."""
+        return -(value**2) if self.is_error else value
+
+    def value(self, score: Any) -> Any:
+        """The value of a score, or of an array of them."""
+        return np.sqrt(-score) if self.is_error else score
+
+    def oriented(self, value: Any) -> Any:
+        """A value with the sign with which higher is better."""
+        return -value if self.is_error else value
+
+    def unit(self, score: float, other: float) -> float:
+        """What a difference of two scores is multiplied by to be one of values.
+
+        The difference of two roots is that of their squares, divided by the
+        sum of the roots.
+        """
+        if not self.is_error:
+            return 1.0
+        total = float(self.value(score) + self.value(other))
+        return 1.0 / total if total else 1.0
+
+    def gain(self, before: float, after: float) -> float:
+        """By how much a later value is better; errors as a share of it."""
+        return 1 - after / before if self.is_error else after - before
+
+    def trend(self, gain: float) -> str:
+        """How a value became better by what `gain` returns."""
+        if self.is_error:
+            return f"falling by {gain:.1%}"
+        return f"rising by {self.amount(gain)}"
+
+    def show(self, value: float, digits: int = 2) -> str:
+        """A value in words.
+
+        Args:
+            value: float.
+            digits: int, the decimals of a percentage.
+        """
+        return f"{value:.4g}" if self.is_error else f"{value:.{digits}%}"
+
+    def number(self, value: float, digits: int = 1) -> str:
+        """A value or difference without a unit, as beside others."""
+        if self.is_error:
+            return f"{value:.{digits + 2}g}"
+        return f"{100 * value:.{digits}f}"
+
+    def amount(self, difference: float) -> str:
+        """A difference of values, with its unit."""
+        shown = self.number(difference)
+        return shown if self.is_error else f"{shown} points"
+
+    def side(self, gain: float) -> str:
+        """Where a value lies that is better by `gain`."""
+        return "below" if (gain < 0) != self.is_error else "above"
+
+    def relation(self, is_better: bool) -> str:
+        """How one arm is to another that it is better or worse than."""
+        if self.is_error:
+            word = "lower" if is_better else "higher"
+            return f"has a {word} {self.title} than"
+        return "is above" if is_better else "is below"
+
+    def difference(self, gain: float) -> str:
+        """A difference as the end of a sentence."""
+        if self.is_error:
+            word = "lower" if gain >= 0 else "higher"
+            return f"the {self.title} is {self.number(abs(gain))} {word}"
+        return f"the difference is {self.amount(gain)}"
+
+    @property
+    def interval(self) -> str:
+        """What an interval is of, in words."""
+        return "interval of the reduction" if self.is_error else "interval"
+
+
+ACCURACY = Measure("accuracy", "accuracy", False, MAJORITY, "majority_accuracy")
+RMSE = Measure("rmse", "RMSE", True, MEAN, "floor_rmse", ("mae", "r2"))
+BY_NAME = {measure.name: measure for measure in (ACCURACY, RMSE)}
+
+
+def of_task(task: Task) -> Measure:
+    """The measure of a task's runs."""
+    return BY_NAME[task.main_metric]
+
+
+def of_metrics(metrics: Mapping[str, Any]) -> Measure:
+    """The measure of a run, by its `metrics.json` or a row of its history."""
+    return RMSE if metrics.get("validation_rmse") is not None else ACCURACY
+
+
+def of_runs(runs: Any) -> Measure:
+    """The measure of the runs, or of the arms, of one task.
+
+    Args:
+        runs: `pandas.DataFrame` with the columns of `metrics.json`.
+    """
+    is_error = "validation_rmse" in runs and runs["validation_rmse"].notna()
+    return RMSE if np.any(is_error) else ACCURACY

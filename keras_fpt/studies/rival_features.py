@@ -1,0 +1,111 @@
+"""What rivals are given: a task's examples as features that they take."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fpt.models import frozen_features as frozen
+from keras_fpt.runs import ResolvedRun, build_model
+from keras_fpt.studies.rival_data import Rows
+from keras_fpt.tasks import Task
+
+# What takes the frozen model in a batch.
+PROBE_BATCH_SIZE = 64
+Transform = Callable[[Rows], Any]
+
+
+def flat(task: Task, train: Rows) -> Transform:
+    return lambda rows: rows.flat
+
+
+def as_text(task: Task, train: Rows) -> Transform:
+    """Sequences of tokens as text, in which a letter is a token."""
+    # Ideographs, since these are no spaces.
+    first = 0x4E00
+
+    def transform(rows: Rows) -> list[str]:
+        return [
+            "".join(chr(first + int(token)) for token in tokens[:length])
+            for tokens, length in zip(rows.tokens, rows.lengths, strict=True)
+        ]
+
+    return transform
+
+
+def minirocket(task: Task, train: Rows) -> Transform:
+    from keras_fpt.studies import minirocket
+
+    features = minirocket.MiniRocket()
+    features.fit(_channels_first(train), train.lengths)
+    return lambda rows: features.transform(_channels_first(rows), rows.lengths)
+
+
+def multirocket_hydra(task: Task, train: Rows) -> Transform:
+    """Features of aeon's MultiROCKET and Hydra, as its classifier scales them.
+
+    Shorter series are padded with zeros, since they take one length.
+    """
+    from aeon.transformations.collection import convolution_based
+
+    kinds = (convolution_based.MultiRocket, convolution_based.HydraTransformer)
+    rocket, hydra = (make(random_state=0) for make in kinds)
+
+    def transform(rows: Rows, fit: bool = False) -> np.ndarray:
+        x = _channels_first(rows).astype("float32")
+        missing = max(0, _SHORTEST - x.shape[-1])
+        x = np.pad(x, [(0, 0), (0, 0), (0, missing)])
+        if fit:
+            rocket.fit(x)
+            hydra.fit(x)
+        counts = np.sqrt(np.maximum(np.asarray(hydra.transform(x)), 0))
+        return np.hstack([np.asarray(rocket.transform(x)), counts])
+
+    transform(train, fit=True)
+    return transform
+
+
+# MultiROCKET takes differences of neighbors, and kernels of 9 weights.
+_SHORTEST = 10
+
+
+def _channels_first(rows: Rows) -> np.ndarray:
+    return np.swapaxes(rows.tokens, 1, 2)
+
+
+def itself(task: Task, train: Rows) -> Transform:
+    return lambda rows: rows
+
+
+def pictures(task: Task, train: Rows) -> Transform:
+    """The images that tokens were cut from, with a last axis of channels."""
+    picture: Any = task.picture
+
+    def transform(rows: Rows) -> np.ndarray:
+        images = np.stack([picture(tokens) for tokens in rows.tokens])
+        return images if images.ndim == 4 else images[..., None]
+
+    return transform
+
+
+def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
+    """The states that the frozen model's output layer would read."""
+    options = dataclasses.replace(run.model, policy="output_only", dropout=0.0)
+    config = run.config.with_settings(policy="output_only", dropout=0.0)
+    keras.utils.set_random_seed(run.seed)
+    model = build_model(dataclasses.replace(run, model=options, config=config))
+
+    def transform(rows: Rows) -> np.ndarray:
+        mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
+        x: Any = rows.tokens
+        if not mask.all():
+            is_real = mask.reshape(*mask.shape, *(1 for _ in x.shape[2:]))
+            x = {"tokens": np.where(is_real, x, 0), "padding_mask": mask}
+        batches = frozen.batched(x, PROBE_BATCH_SIZE)
+        return frozen.compute(model, batches, np.arange(len(mask)))
+
+    # Compiled before it is timed.
+    transform(train.part(slice(PROBE_BATCH_SIZE)))
+    return transform
