@@ -1,11 +1,16 @@
 """What TensorBoard reads of a run."""
 
-import numpy as np
+import re
+import types
+
 import pytest
 
-from keras_fpt.runs import RunConfig, attention_drawing, board_pictures, train
+from keras_fpt import tasks
+from keras_fpt.models import NoAttentionError
+from keras_fpt.runs import RunConfig, board_pictures, train
 from keras_fpt.runs.event_files import EventFiles
 
+pytestmark = pytest.mark.backend_free
 WRITE = board_pictures.write
 
 
@@ -15,7 +20,7 @@ def read():
     from tensorboard.backend.event_processing import event_multiplexer
 
     def read(folder):
-        found = event_multiplexer.EventMultiplexer({"tensors": 0})
+        found = event_multiplexer.EventMultiplexer(size_guidance={"tensors": 0})
         return found.AddRunsFromDirectory(str(folder)).Reload()
 
     return read
@@ -33,6 +38,8 @@ def tags(found):
 def test_a_run_has_curves_on_one_card_and_pictures(
     sums_file, preset, tmp_path, read, pictures, messages
 ):
+    from tensorboard.util import tensor_util
+
     config = RunConfig(sums_file, preset, steps=30, batch_size=20)
     metrics = train(config, tmp_path)
     assert not [m for m in messages if "Warning" in m]
@@ -45,9 +52,7 @@ def test_a_run_has_curves_on_one_card_and_pictures(
         "tensorboard/test": {"loss", "accuracy", "confusions"},
     }
     (event,) = found.Tensors("tensorboard/test", "accuracy")
-    value = float(np.array(event.tensor_proto.float_val or [np.nan])[0])
-    if np.isnan(value):
-        value = np.frombuffer(event.tensor_proto.tensor_content, "float32")[0]
+    value = tensor_util.make_ndarray(event.tensor_proto)
     assert value == pytest.approx(metrics["test_accuracy"])
     assert event.step == 30
     steps = found.Tensors("tensorboard/validation", "loss")
@@ -59,7 +64,6 @@ def test_a_run_has_curves_on_one_card_and_pictures(
         assert int(width) > 300 and int(height) > 200
 
 
-@pytest.mark.backend_free
 def test_settings_are_of_the_folder_that_holds_the_splits(tmp_path, read):
     from tensorboard.plugins.hparams import metadata
 
@@ -80,22 +84,29 @@ def test_settings_are_of_the_folder_that_holds_the_splits(tmp_path, read):
     assert set(start.hparams) == {"learning_rate", "arm"}
 
 
-def test_a_picture_that_fails_is_a_warning(
-    preset, tmp_path, small_evaluations, pictures, messages, monkeypatch
-):
-    def fail(*arguments):
-        raise MemoryError("too large")
+def test_a_picture_that_fails_is_a_warning(messages):
+    drawn = []
 
-    monkeypatch.setattr(attention_drawing, "draw", fail)
-    config = RunConfig("bit_xor", preset, steps=1, batch_size=20)
-    metrics = train(config, tmp_path)
-    assert "test_accuracy" in metrics
-    assert (
-        "Warning: could not draw the attention for TensorBoard: too large"
-        in messages
-    )
-    # An LSTM has no attention, and nothing is warned of.
-    messages.clear()
-    arm = {"arm": "lstm", "learning_rate": 1e-3}
-    train(config.with_settings(**arm), tmp_path / "lstm")
-    assert not [m for m in messages if "Warning" in m]
+    class Board:
+        def write_picture(self, step, split, name, png):
+            drawn.append((step, split, name))
+
+    class Model:
+        def attention_scores(self, x):
+            raise self.error
+
+    run, model = types.SimpleNamespace(task=tasks.get("bit_xor")), Model()
+    classes = {"names": ["a", "b"], "confusion": [[3, 1], [0, 4]]}
+    for model.error, words in (
+        (MemoryError("too large"), "draw the attention .*: too large"),
+        # An LSTM has none, and nobody is warned.
+        (NoAttentionError("none"), None),
+    ):
+        WRITE(Board(), run, model, {"test_classes": classes}, 7)
+        assert drawn == [(7, "test", "confusions")]
+        assert len(messages) == (words is not None)
+        assert words is None or re.search(words, messages[0])
+        drawn.clear()
+        messages.clear()
+    WRITE(Board(), run, model, {}, 7)
+    assert drawn == []
