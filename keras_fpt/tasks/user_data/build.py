@@ -144,6 +144,13 @@ def task_of_examples(
         num_targets = labels.shape[1]
         answers = f"{num_targets} number" + "s" * (num_targets > 1)
     findings = [*audit.similar_classes(class_names), *findings]
+    if num_targets is None:
+        counts = sum(
+            np.bincount(part.ravel(), minlength=len(class_names))
+            for split in examples.values()
+            for part in sequence_store.chunks(split.y)
+        )
+        findings = [*audit.single_examples(class_names, counts), *findings]
     task = Task(
         name=name,
         description=_description(sample, vocabulary_size, answers),

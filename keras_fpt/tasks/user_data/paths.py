@@ -24,7 +24,7 @@ from keras_fpt.tasks.user_data.media import (
     recordings,
     sound_folders,
 )
-from keras_fpt.tasks.user_data.strings import fasta, strings
+from keras_fpt.tasks.user_data.strings import fasta, string_reader, strings
 from keras_fpt.tasks.user_data.tables import (
     columns,
     table_files,
@@ -38,7 +38,7 @@ READERS = {
         array_reader.ArrayReader,
         fasta.FastaReader,
         image_folders.ImageReader,
-        strings.StringReader,
+        string_reader.StringReader,
         tables.TableReader,
         sound_folders.SoundReader,
         recordings.RecordingReader,
@@ -97,7 +97,11 @@ def from_path(
             frame = (
                 arrow_folders.read_frame(path)[0]
                 if path.is_dir()
-                else next(table_files.read_chunks(path, options.get("header")))
+                else next(
+                    table_files.read_chunks(
+                        path, options.get("header"), options.get("encoding")
+                    )
+                )
             )
             raise ValueError(
                 f"`{path}`: say which column with {_flag(name)}. It has "
@@ -153,6 +157,20 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def as_saved(task: Task, entry: Any) -> Task:
+    """The task as the version made it whose reader was saved.
+
+    Args:
+        task: a `Task` of the user's data.
+        entry: what `reader_to_json` returned for the run's reader.
+    """
+    if isinstance(task.reader, string_reader.StringReader) and isinstance(
+        entry, dict
+    ):
+        return string_reader.as_saved(task, str(entry.get("alphabet")))
+    return task
 
 
 def reader_to_json(reader: Any) -> dict[str, Any]:

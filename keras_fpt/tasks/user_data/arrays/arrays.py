@@ -295,6 +295,7 @@ def from_saved(
     strict: bool = False,
     fill: str | None = None,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from saved arrays or a saved data set.
 
@@ -327,6 +328,7 @@ def from_saved(
             the value before it in the sequence. For each channel with missing
             values in training, a further one is 1 where a value was missing.
             `None` refuses missing values.
+        encoding: string, that of a table of labels, see `from_csv`.
 
     Returns:
         A `Task`.
@@ -347,7 +349,7 @@ def from_saved(
         path, validation, test, label_name, columns, fill is not None
     )
     if labels is not None:
-        y = saved_arrays.read_labels(labels, label_column)
+        y = saved_arrays.read_labels(labels, label_column, encoding)
         saved = saved._replace(y=y)
     names, names_from = saved.split, "as given"
     if split_column:

@@ -143,7 +143,9 @@ def read_with_splits(
 
 
 def read_labels(
-    path: str | os.PathLike, label_column: str | None = None
+    path: str | os.PathLike,
+    label_column: str | None = None,
+    encoding: str | None = None,
 ) -> np.ndarray:
     """Reads labels that lie in a file of their own.
 
@@ -151,6 +153,7 @@ def read_labels(
         path: an `.npy` file of n labels, or a table with a row per example.
         label_column: string, the table's column of labels; `None` takes the
             only one.
+        encoding: string, that of a table, see `from_csv`.
 
     Returns:
         Array `(n,)`.
@@ -161,7 +164,7 @@ def read_labels(
     """
     if pathlib.Path(path).suffix.lower() == ".npy":
         return np.asarray(read(path, None).x)
-    frame = table_files.read_labels(path)
+    frame = table_files.read_labels(path, encoding)
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "

@@ -65,6 +65,7 @@ def from_csv(
     fill: str | None = None,
     drop_missing: bool = False,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from a table.
 
@@ -124,10 +125,12 @@ def from_csv(
             are `column_1`, `column_2`, ... `None` expects a header, and
             refuses one that looks like data.
         missing: string, number or several, what marks missing cells beside
-            empty cells and words such as NaN, NA and None.
+            empty cells and words such as NaN, NA and None. A number also
+            marks a missing label if it is far from all other labels.
         fill: `"median"` or `"forward"`. Missing cells become the median of
             the column's training rows, or the value of the row before in the
-            same group or series (the median where none came before). For each
+            same group or series, unless a gap in time is between them (the
+            median where none came before). For each
             column with missing cells in training, a further channel is 1
             where a cell was missing. `None` refuses missing cells.
         drop_missing: bool, whether to leave out sequences with a missing
@@ -135,6 +138,8 @@ def from_csv(
         task_type: `"classification"` or `"regression"`. `None` is a
             regression if most labels are fractions, of at least 10 different
             values, and says so.
+        encoding: string, the encoding of text that is not UTF-8, such as
+            `"shift_jis"`; `None` finds it and says so.
 
     Returns:
         A `Task`.
@@ -179,19 +184,25 @@ def from_csv(
         and test is None
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
     ):
-        parts = table_files.read_chunks(path, header)
+        parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
         if large_tables.are_numbers(first, (label_column, *ignored)):
             parts = itertools.chain([first], parts)
             return large_tables.make_task(
-                path, parts, label_column, ignored, header, strict, verbose
+                path,
+                parts,
+                label_column,
+                ignored,
+                header,
+                strict,
+                verbose,
+                encoding,
             )
-    options = {} if header is None else {"header": header}
     frames, files = given_files.read_each(
         path,
         validation,
         test,
-        lambda file: table_files.read_table(file, **options),
+        lambda file: table_files.read_table(file, header, encoding),
     )
     not_values = [label_column, *structure.columns, *ignored]
     for name in not_values:
@@ -213,9 +224,10 @@ def from_csv(
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
     texts = table_columns.column(frame, label_column, path)
+    label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
     if drop_missing:
-        is_unlabeled = cells.is_missing(texts, words)
+        is_unlabeled = cells.is_missing(texts, label_words)
     is_left_out = is_unlabeled
     if fill is None and drop_missing:
         is_left_out = is_unlabeled | np.isnan(values).any(axis=1)
@@ -230,7 +242,7 @@ def from_csv(
         texts, files = texts[is_kept], files.select(is_kept)
         is_left_out = is_unlabeled = is_left_out[is_kept]
     encoded = missing_rows.encode_labels(
-        texts, is_unlabeled, files, words, task_type
+        texts, is_unlabeled, files, label_words, task_type
     )
     if encoded.is_regression:
         sequence_targets.check_structure(structure)
@@ -270,6 +282,7 @@ def from_csv(
         words,
         fill,
         header,
+        encoding,
     )
     findings = audit_tables.audit_table(
         frame,
@@ -309,6 +322,7 @@ def from_csv(
             *columns_.notes(columns, kinds),
             *spellings,
             *unused_words,
+            *label_notes,
             *left_out_notes,
             *layout.notes,
         ],
