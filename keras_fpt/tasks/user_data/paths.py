@@ -19,10 +19,11 @@ from keras_fpt.tasks.user_data.arrays import (
 from keras_fpt.tasks.user_data.media import (
     file_kinds,
     file_tables,
-    folders,
     image_folders,
+    recording_reader,
     recordings,
     sound_folders,
+    visible,
 )
 from keras_fpt.tasks.user_data.strings import fasta, string_reader, strings
 from keras_fpt.tasks.user_data.tables import (
@@ -41,7 +42,7 @@ READERS = {
         string_reader.StringReader,
         tables.TableReader,
         sound_folders.SoundReader,
-        recordings.RecordingReader,
+        recording_reader.RecordingReader,
     )
 }
 FASTA = ("fasta", "fa", "faa", "fas", "fna", "ffn", "frn")
@@ -132,7 +133,7 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
             if "text_column" in options:
                 return strings.from_string_table
             return arrays.from_saved
-        kind = file_kinds.most_common_kind(folders.visible_files(path, "**/*"))
+        kind = file_kinds.most_common_kind(visible.visible_files(path, "**/*"))
         if kind == file_kinds.SOUNDS:
             return sound_folders.from_sound_folder
         if kind == file_kinds.TABLES:

@@ -15,6 +15,7 @@ from keras_fpt.tasks.user_data.media import (
     folders,
     image_folders,
     listed_files,
+    recording_reader,
     recordings,
     sound_folders,
 )
@@ -163,7 +164,7 @@ def from_file_table(
         raise ValueError(f"The option {flag} does not apply to {kind}.")
     chosen = OPTIONS[kind] | given
     if kind == file_kinds.TABLES:
-        recordings.check_options(
+        recording_reader.check_options(
             chosen["window"], chosen["stride"], chosen["fill"]
         )
         chosen["missing"] = cells.as_words(missing)

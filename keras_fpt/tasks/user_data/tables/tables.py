@@ -24,6 +24,7 @@ from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
     large_tables,
+    large_windows,
     missing_rows,
     sequence_targets,
     table_columns,
@@ -94,9 +95,9 @@ def from_csv(
             encoding, separator and decimal comma are found and logged; or a
             `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
             `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
-            Or a folder of Parquet files, which are parts of one table. If
-            each row is a sequence and all its cells are numbers, the table
-            may be larger than the memory.
+            Or a folder of Parquet files, which are parts of one table. If all
+            cells are numbers, and rows or windows in the order of the file are
+            sequences, the table may be larger than the memory.
         label_column: string. All rows of a group must have the same label; a
             window has the most common label of its rows, and is left out if
             no label is the most common; in a regression it has their mean.
@@ -176,28 +177,48 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
+    is_large_kind = structure.is_by_row and (
+        structure == table_structure.Structure()
+    )
     if (
         is_plain
         and task_type != targets.REGRESSION
-        and structure == table_structure.Structure()
+        and (is_large_kind or large_windows.applies_to(structure))
         and validation is None
         and test is None
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
     ):
         parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
-        if large_tables.are_numbers(first, (label_column, *ignored)):
+        not_numbers = (label_column, *ignored, *structure.keys)
+        if large_tables.are_numbers(first, not_numbers):
             parts = itertools.chain([first], parts)
-            return large_tables.make_task(
-                path,
-                parts,
-                label_column,
-                ignored,
-                header,
-                strict,
-                verbose,
-                encoding,
+            task = (
+                large_tables.make_task(
+                    path,
+                    parts,
+                    label_column,
+                    ignored,
+                    header,
+                    strict,
+                    verbose,
+                    encoding,
+                )
+                if structure.is_by_row
+                else large_windows.make_task(
+                    path,
+                    parts,
+                    label_column,
+                    ignored,
+                    structure,
+                    header,
+                    strict,
+                    verbose,
+                    encoding,
+                )
             )
+            if task is not None:
+                return task
     frames, files = given_files.read_each(
         path,
         validation,
