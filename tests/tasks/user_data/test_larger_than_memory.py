@@ -10,6 +10,7 @@ from scipy.io import wavfile
 from keras_fpt import tasks
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import paths, sequences, splitting
+from keras_fpt.tasks.user_data.arrays import array_on_disk
 from keras_fpt.tasks.user_data.tables import large_splits, table_files
 
 pytestmark = pytest.mark.backend_free
@@ -263,3 +264,66 @@ def test_groups_that_are_scattered_are_read_into_memory(tmp_path, both):
     )
     assert isinstance(second.data.splits["train"].x, np.ndarray)
     assert first.data.fingerprint == second.data.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["floats", "series", "padded", "symbols"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays(tmp_path, monkeypatch, both, kind, suffix):
+    monkeypatch.setattr(array_on_disk, "BLOCK_BYTES", 2000)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 12, 3))
+    if kind == "series":
+        rows = rng.normal(size=(12 + 89 * 4, 3))
+        x = np.stack([rows[4 * i : 4 * i + 12] for i in range(90)])
+    elif kind == "padded":
+        for i in range(0, 90, 3):
+            x[i, 5 + i % 5 :] = np.nan
+    elif kind == "symbols":
+        x = rng.integers(0, 9, (90, 12))
+    y = rng.integers(0, 2, 90)
+    path, options = tmp_path / f"mine.{suffix}", {}
+    if suffix == "npy":
+        np.save(path, x)
+        np.save(tmp_path / "labels.npy", y)
+        options = {"labels": tmp_path / "labels.npy"}
+    else:
+        np.savez_compressed(path, x=x, y=y)
+    first, second = both(
+        lambda: paths.from_path(path, verbose=False, **options)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert first.description == second.description
+    assert first.reader == second.reader
+    assert first.findings == second.findings
+    assert_same_batches(first, second, rtol=0)
+    new, names = second.reader.read(path)
+    assert sequence_store.is_on_disk(new) and len(names) == 90
+    assert sequences.longest(new) == 12
+
+
+def test_arrays_of_each_split_and_images(tmp_path, both):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, size in (("train", 40), ("test", 12)):
+        arrays[f"{split}_images"] = rng.integers(
+            0, 255, (size, 8, 8, 3), np.uint8
+        )
+        arrays[f"{split}_labels"] = np.arange(size) % 2
+    np.savez(tmp_path / "mine.npz", **arrays)
+    first, second = both(
+        lambda: paths.from_path(tmp_path / "mine.npz", verbose=False)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert second.data.size("test") == 12
+    assert first.data.fingerprint == second.data.fingerprint
+
+
+def test_an_array_that_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+    path = tmp_path / "mine.npy"
+    np.save(path, np.zeros((90, 12, 3)))
+    np.save(tmp_path / "labels.npy", np.arange(90) % 2)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(ValueError, match="mine.npy`: The file ends at row 0"):
+        paths.from_path(path, labels=tmp_path / "labels.npy")

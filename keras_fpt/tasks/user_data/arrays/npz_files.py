@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.arrays import saved_images
+from keras_fpt.tasks.user_data.arrays import array_on_disk, saved_images
 
 # What NumPy raises for files that are damaged or not arrays.
 UNREADABLE = (
@@ -98,7 +98,10 @@ def collect(
         parts, [found[split]["x"] for split in splits], path
     )
     x: Any = parts[0][0]
-    if len(parts) > 1:
+    arrays = [part[0] for part in parts]
+    if any(isinstance(each, array_on_disk.ArrayOnDisk) for each in arrays):
+        x = arrays[0] if len(arrays) == 1 else array_on_disk.concatenate(arrays)
+    elif len(parts) > 1:
         x = [row for rows, *_ in parts for row in rows]
     sizes = [len(rows) for rows, *_ in parts]
     notes = {note: None for *_, note in parts if note}
@@ -167,7 +170,8 @@ def _part(
     label_name: str | None,
 ) -> tuple[Any, Any, str]:
     """The sequences and labels of one split, and a note."""
-    x = get(loaded, names["x"], path)
+    is_padded = any(name in names for name in _PADDING)
+    x = _get_x(loaded, names["x"], path, is_padded)
     y = None
     if label_name is not None:
         if "y" not in names:
@@ -189,6 +193,25 @@ def _part(
     shortest, longest = min(map(len, rows)), max(map(len, rows))
     note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
     return rows, y, note
+
+
+def _get_x(
+    loaded: Mapping[str, Any],
+    name: str,
+    path: str | os.PathLike,
+    is_padded: bool,
+) -> Any:
+    """The sequences of an archive, on disk if they are large."""
+    if isinstance(loaded, dict):  # of a .npy file
+        x = loaded[name]
+        return np.asarray(x) if isinstance(x, np.ndarray) else x
+    large = None
+    if not is_padded and isinstance(loaded, np.lib.npyio.NpzFile):
+        try:
+            large = array_on_disk.open_npz(path, name)
+        except UNREADABLE as error:
+            raise unreadable(path, error) from error
+    return get(loaded, name, path) if large is None else large
 
 
 def by_lengths(x: np.ndarray, lengths: np.ndarray, where: str) -> list:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.tasks import images
+from keras_fpt.tasks.user_data.arrays import array_on_disk
 
 PATCH_SIZE = 4
 # With more tokens, patches are larger.
@@ -38,18 +39,22 @@ def as_patches(
     """
     arrays = [part[0] for part in parts]
     for x, name in zip(arrays, names, strict=True):
-        if not isinstance(x, np.ndarray) or x.dtype != np.uint8:
+        if not hasattr(x, "dtype") or x.dtype != np.uint8:
             return [*parts], ""
         is_named = x.ndim == 3 and _IMAGES in name.lower()
         if not is_named and (x.ndim != 4 or x.shape[3] not in (1, 3)):
             return [*parts], ""
     height, width = arrays[0].shape[1:3]
     size = _patch_size(height, width, path)
+
+    def patches(x: np.ndarray) -> np.ndarray:
+        pixels = x if x.ndim == 4 else x[..., None]
+        return images.patches(images.center(pixels), size).numpy()
+
     cut = []
     for (_, *others), x in zip(parts, arrays, strict=True):
-        pixels = x if x.ndim == 4 else x[..., None]
-        tokens = images.patches(images.center(pixels), size).numpy()
-        cut.append((tokens, *others))
+        is_large = isinstance(x, array_on_disk.ArrayOnDisk)
+        cut.append((x.mapped(patches) if is_large else patches(x), *others))
     note = (
         f"images: {height} x {width} pixels, in patches of {size} x {size}, "
         "from -1 to 1"
