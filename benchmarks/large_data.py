@@ -4,10 +4,11 @@
 
 The data is made in a temporary folder below `--folder`: a CSV file or a folder
 of Parquet files with 4 columns of numbers and a label, or a folder with PNG
-images of 32 x 32 pixels. Each size is made, and trained on, in its own
-processes. A training process makes the task, computes its fingerprint, trains
-`gpt2_tiny_en` for a few steps and evaluates a few batches. Its peak is that of
-its resident memory from its start to its end.
+images of 32 x 32 pixels; or a folder of Parquet files that is one long series,
+from which windows are cut, or a .npy file of sequences. Each size is made, and
+trained on, in its own processes. A training process makes the task, computes
+its fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few
+batches. Its peak is that of its resident memory from its start to its end.
 """
 
 import argparse
@@ -25,7 +26,11 @@ SIZES = {
     "csv": (5_000_000, 50_000_000),
     "parquet": (5_000_000, 50_000_000),
     "images": (10_000, 100_000),
+    "windows": (2_000_000, 10_000_000),
+    "npy": (200_000, 1_000_000),
 }
+WINDOW, STRIDE = 50, 25
+TOKENS = 20
 COLUMNS = 4
 ROWS_AT_ONCE = 500_000
 IMAGE_SIDE = 32
@@ -73,7 +78,8 @@ def parse():
 def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        path = pathlib.Path(folder, "data.csv" if kind == "csv" else "data")
+        suffix = {"csv": ".csv", "npy": ".npy"}.get(kind, "")
+        path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
         run([*options, "--make", str(path)])
@@ -95,11 +101,14 @@ def make(path, kind, size):
     if kind == "images":
         make_images(path, size)
         return
-    if kind == "parquet":
+    if kind == "npy":
+        make_arrays(path, size)
+        return
+    if kind in ("parquet", "windows"):
         path.mkdir()
     for number, start in enumerate(range(0, size, ROWS_AT_ONCE)):
         rows = random_rows(number, min(ROWS_AT_ONCE, size - start))
-        if kind == "parquet":
+        if kind in ("parquet", "windows"):
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
         else:
             rows.to_csv(
@@ -119,6 +128,16 @@ def random_rows(seed, count):
     is_yes = x[:, 0] + rng.normal(size=count) > 0
     rows = {f"x{i}": x[:, i] for i in range(COLUMNS)}
     return pd.DataFrame({**rows, "label": np.where(is_yes, *CLASSES[::-1])})
+
+
+def make_arrays(path, size):
+    rng = np.random.default_rng(0)
+    shape = (size, TOKENS, COLUMNS)
+    x = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    for start in range(0, size, ROWS_AT_ONCE):
+        part = x[start : start + ROWS_AT_ONCE]
+        part[:] = rng.normal(size=part.shape)
+    np.save(path.with_suffix(".labels.npy"), (x[:, 0, 0] > 0).astype(np.uint8))
 
 
 def make_images(path, size):
@@ -141,6 +160,11 @@ def train(arguments):
     started = time.perf_counter()
     kind = arguments.kinds[0]
     options = {} if kind == "images" else {"label_column": "label"}
+    if kind == "windows":
+        options |= {"window": WINDOW, "stride": STRIDE}
+    if kind == "npy":
+        path = pathlib.Path(arguments.train)
+        options = {"labels": path.with_suffix(".labels.npy")}
     task = from_path(arguments.train, **options)
     task.data.fingerprint  # noqa: B018
     read = time.perf_counter() - started

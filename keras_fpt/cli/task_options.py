@@ -139,6 +139,11 @@ class TaskOptions:
         "are column_1, column_2, ...",
         topic="Data",
     )
+    encoding: str | None = option(
+        None,
+        "Encoding of tables that are not in UTF-8, such as shift_jis.",
+        default_text="found in the file",
+    )
     file_column: str | None = option(
         None,
         "Column of a table that names files, each an example: images, sounds "

@@ -14,6 +14,7 @@ from keras_fpt.runs.folder import DATA, Path
 from keras_fpt.tasks import (
     Recipe,
     Task,
+    as_saved,
     reader_from_json,
     reader_to_json,
 )
@@ -58,6 +59,14 @@ def save_description(task: Task, folder: Path) -> None:
         _check_same(task, path)
     else:
         files.write_text(path, to_json(task))
+
+
+def as_started(task: Task, folder: Path) -> Task:
+    """The task as the version made it that started the run in a folder."""
+    path = pathlib.Path(folder, DATA)
+    if task.reader is None or not path.is_file():
+        return task
+    return as_saved(task, json_files.read_object(path).get("reader"))
 
 
 def check_same_data(task: Task, folder: Path) -> None:

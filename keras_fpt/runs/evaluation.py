@@ -1,5 +1,6 @@
 """Evaluates models and finished runs on the splits of a task."""
 
+import dataclasses
 import json
 import math
 import os
@@ -143,6 +144,8 @@ def load_trained(
         config = config.with_settings(**{name: str(data_dir)})
     with logs.only_warnings(tasks.__name__):  # It was described in training.
         run = resolve(config)
+    task = data_description.as_started(run.task, run_folder)
+    run = dataclasses.replace(run, task=task)
     if run.task.reader is not None:
         data_description.check_same_data(run.task, run_folder)
     saved = manifest.read(run_folder)

@@ -58,12 +58,14 @@ def evaluate_file(
         return {"examples": len(numbers), **scores}
     found = read_labels(answers, path, labels, label_column)
     names, logits = answers.class_names, answers.logits
-    if answers.options.get("drop_missing"):
+    has_windows = getattr(answers.task.reader, "window", None) is not None
+    if answers.options.get("drop_missing") or has_windows:
         has_label = np.array([label != "" for label in found])
         if has_label.any() and not has_label.all():
+            why = "that no label is the most common in" * has_windows
             LOGGER.info(
-                f"left out: {int((~has_label).sum()):,} examples without a "
-                "label, as in training"
+                f"left out: {int((~has_label).sum()):,} examples "
+                f"{why or 'without a label'}, as in training"
             )
             found = [label for label in found if label]
             logits = logits[has_label]

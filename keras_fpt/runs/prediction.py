@@ -26,6 +26,7 @@ from keras_fpt.runs.resolved import resolve
 from keras_fpt.tasks import (
     Stored,
     Task,
+    read_new,
     read_new_labels,
     read_new_targets,
     sequences,
@@ -250,7 +251,7 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     if saved is not None:
         manifest.check_description(saved, run_folder)
     task = data_description.read_description(run_folder)
-    x, names = task.reader.read(path)
+    x, names = read_new(task.reader, path, config.options)
     # pandas holds UTF-8 alone, and names of files may be other bytes.
     names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]

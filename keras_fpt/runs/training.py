@@ -1,6 +1,7 @@
 """Trains one run, or resumes it."""
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -123,6 +124,9 @@ def train(
                 config = folder.as_started(output, config)
             config = resolve(config)
         run = config
+        if resume and output is not None:
+            task = data_description.as_started(run.task, output)
+            run = dataclasses.replace(run, task=task)
         if resume and output is not None and folder.is_finished(output):
             return _read_finished(run, output, test)
 

@@ -24,6 +24,7 @@ from .task import Task as Task
 from .train_subsets import with_train_examples as with_train_examples
 from .user_data import PATH_OPTIONS as PATH_OPTIONS
 from .user_data import Finding as Finding
+from .user_data import as_saved as as_saved
 from .user_data import check_findings as check_findings
 from .user_data import from_arrays as from_arrays
 from .user_data import from_csv as from_csv
@@ -37,6 +38,7 @@ from .user_data import from_strings as from_strings
 from .user_data import from_table as from_table
 from .user_data import from_wav_folder as from_wav_folder
 from .user_data import log_findings as log_findings
+from .user_data import read_new as read_new
 from .user_data import read_new_labels as read_new_labels
 from .user_data import read_new_targets as read_new_targets
 from .user_data import reader_from_json as reader_from_json

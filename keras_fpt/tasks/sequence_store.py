@@ -236,11 +236,13 @@ class Selection:
     """Some sequences of a `SequenceStore`, in the order of their indices.
 
     Args:
-        store: a `SequenceStore`.
+        store: a `SequenceStore`, or `StoredWindows`.
         indices: int array.
     """
 
-    def __init__(self, store: SequenceStore, indices: np.ndarray) -> None:
+    def __init__(
+        self, store: "SequenceStore | StoredWindows", indices: np.ndarray
+    ) -> None:
         self._store = store
         self._indices = indices
         self.dtype = store.dtype
@@ -258,9 +260,39 @@ class Selection:
         return self._store[self._indices[index]]
 
 
+class StoredWindows:
+    """Windows of successive rows that are in a file, read as `SequenceStore`.
+
+    Windows that overlap take no room of their own.
+
+    Args:
+        rows: a `SequenceStore` of rows `(1, columns)`.
+        starts: int array `(n,)`, the first row of each window.
+        window: int, rows per window.
+    """
+
+    def __init__(
+        self, rows: SequenceStore, starts: np.ndarray, window: int
+    ) -> None:
+        self._rows = rows
+        self._starts = starts
+        self._window = window
+        self.dtype = rows.dtype
+        self.lengths = None
+        self.shape = (len(starts), window, *rows.shape[2:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        starts = self._starts[index]
+        rows = starts[:, None] + np.arange(self._window)
+        return self._rows[rows.ravel()].reshape(-1, *self.shape[1:])
+
+
 def is_on_disk(x: Any) -> bool:
     """Whether sequences are read from a file when they are needed."""
-    return isinstance(x, SequenceStore | Selection)
+    return isinstance(x, SequenceStore | Selection | StoredWindows)
 
 
 def chunks(x: Any) -> Iterator[np.ndarray]:
@@ -274,7 +306,7 @@ def chunks(x: Any) -> Iterator[np.ndarray]:
 
 
 def chunks_with_lengths(
-    x: SequenceStore | Selection,
+    x: SequenceStore | Selection | StoredWindows,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Yields what `chunks` does, and the lengths of the sequences.
 

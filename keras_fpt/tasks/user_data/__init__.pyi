@@ -10,8 +10,10 @@ from .media.image_folders import from_image_folder as from_image_folder
 from .media.recordings import from_recording_folder as from_recording_folder
 from .media.sound_folders import from_sound_folder as from_sound_folder
 from .media.sound_folders import from_wav_folder as from_wav_folder
+from .new_examples import read_new as read_new
 from .new_labels import read_new_labels as read_new_labels
 from .new_labels import read_new_targets as read_new_targets
+from .paths import as_saved as as_saved
 from .paths import from_path as from_path
 from .paths import is_path as is_path
 from .paths import path_takes_option as path_takes_option

@@ -29,7 +29,7 @@ def make_task(
     splits: dict[str, np.ndarray],
     split_by: str,
     reader: Any,
-    names: Sequence[str] | None = None,
+    names: Any = None,
     encode: Callable | None = None,
     vocabulary_size: int | None = None,
     notes: Sequence[str] = (),
@@ -49,6 +49,7 @@ def make_task(
         split_by: string, how the examples were split, in words.
         reader: reads new files in the same way, for predictions.
         names: list of n strings that say where each example is from, or
+            something with `select` that gives them one after the other, or
             `None`.
         encode: function from a batch of `x` to tokens, or `None`.
         vocabulary_size: int for integer tokens, else `None`.
@@ -81,6 +82,7 @@ def make_task(
         is_by_row=getattr(reader, "is_by_row", False),
         is_image=encode is not None,
         known=frozenset(finding.kind for finding in findings),
+        channel_names=_channel_names(reader),
     )
     if sequence_store.is_on_disk(x):
         checked = _sample(checked)
@@ -94,7 +96,7 @@ def make_task(
         split: Examples(
             sequences.select(x, indices),
             answers[indices],
-            None if names is None else [names[i] for i in indices],
+            None if names is None else _chosen(names, indices),
             None if groups is None else np.asarray(groups)[indices],
         )
         for split, indices in splits.items()
@@ -144,6 +146,13 @@ def task_of_examples(
         num_targets = labels.shape[1]
         answers = f"{num_targets} number" + "s" * (num_targets > 1)
     findings = [*audit.similar_classes(class_names), *findings]
+    if num_targets is None:
+        counts = sum(
+            np.bincount(part.ravel(), minlength=len(class_names))
+            for split in examples.values()
+            for part in sequence_store.chunks(split.y)
+        )
+        findings = [*audit.single_examples(class_names, counts), *findings]
     task = Task(
         name=name,
         description=_description(sample, vocabulary_size, answers),
@@ -164,6 +173,26 @@ def task_of_examples(
         audit.log_findings(findings)
     audit.check_findings(findings, strict)
     return task
+
+
+def _chosen(names: Any, indices: np.ndarray) -> Any:
+    """Some of the names, which are a list or made when they are needed."""
+    if hasattr(names, "select"):
+        return names.select(indices)
+    return [names[i] for i in indices]
+
+
+def _channel_names(reader: Any) -> tuple[str, ...]:
+    """The names of the channels of a table's rows, if they have some."""
+    names = tuple(getattr(reader, "columns", ()))
+    kinds = getattr(reader, "kinds", ())
+    if kinds:
+        pairs = zip(kinds, names, strict=True)
+        return tuple(
+            n for kind, name in pairs for n in kind.channel_names(name)
+        )
+    flagged = getattr(reader, "flagged", ())
+    return names + tuple(f"{names[i]} missing" for i in flagged if names)
 
 
 def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:

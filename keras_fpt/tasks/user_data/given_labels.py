@@ -24,6 +24,7 @@ def present(
     where: Callable[[int], str],
     missing: Sequence[str] = (),
     drop_missing: bool = False,
+    missing_labels: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, list[str]]:
     """Finds the examples that have everything they need.
 
@@ -33,6 +34,8 @@ def present(
             is, for errors.
         missing: strings that mark missing cells, beside the usual words.
         drop_missing: bool, whether examples without a value are left out.
+        missing_labels: strings likewise, for what is called `"label"`; `None`
+            takes `missing`.
 
     Returns:
         A tuple: sorted int array of indices, and a list of notes.
@@ -44,7 +47,10 @@ def present(
     size = len(next(iter(values.values())))
     is_left, notes = np.ones(size, bool), []
     for name, column in values.items():
-        is_missing = cells.is_missing(column, missing)
+        words = missing
+        if name == "label" and missing_labels is not None:
+            words = missing_labels
+        is_missing = cells.is_missing(column, words)
         if not is_missing.any():
             continue
         if not drop_missing:
@@ -63,13 +69,16 @@ def present(
 
 
 def read_table(
-    path: str | os.PathLike, header: bool | None = None
+    path: str | os.PathLike,
+    header: bool | None = None,
+    encoding: str | None = None,
 ) -> tuple["pd.DataFrame", list[str] | None]:
     """Reads a table, or a saved data set, as text.
 
     Args:
         path: a table, or a folder that `datasets` saved.
         header: bool, whether the first row names the columns, see `from_csv`.
+        encoding: string, as well.
 
     Returns:
         A tuple: a `pandas.DataFrame` of strings, and the split of each row,
@@ -77,7 +86,7 @@ def read_table(
     """
     if arrow_folders.is_saved_dataset(path):
         return arrow_folders.read_frame(path)
-    return table_files.read_table(path, header), None
+    return table_files.read_table(path, header, encoding), None
 
 
 def read_tables(
@@ -85,6 +94,7 @@ def read_tables(
     validation: str | os.PathLike | None,
     test: str | os.PathLike | None,
     header: bool | None = None,
+    encoding: str | None = None,
 ) -> tuple["pd.DataFrame", list[str], list[str] | None, list[str]]:
     """Reads tables of training, validation and test examples as one.
 
@@ -93,6 +103,7 @@ def read_tables(
         validation: path, or `None`.
         test: path, or `None`.
         header: as for `read_table`.
+        encoding: as for `read_table`.
 
     Returns:
         A tuple: the rows of all tables, where each is from, their splits
@@ -112,7 +123,7 @@ def read_tables(
     for split, file in files.items():
         if file is None:
             continue
-        frame, own = read_table(file, header)
+        frame, own = read_table(file, header, encoding)
         if own is not None and (validation is not None or test is not None):
             raise ValueError(
                 f"`{file}` has splits already. Leave out validation "

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
-from keras_fpt.tasks.user_data.strings import fasta, record_rows, strings
+from keras_fpt.tasks.user_data.media import listed_files
+from keras_fpt.tasks.user_data.strings import fasta, record_rows, string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
     table_columns,
@@ -23,7 +25,11 @@ from keras_fpt.tasks.user_data.tables import (
     table_layout,
     table_reader,
     table_structure,
+    windows,
 )
+
+# What follows the name of a recording in that of its window.
+_WINDOW = re.compile(r", rows \d+-\d+$")
 
 
 def read_new_labels(
@@ -113,7 +119,9 @@ def _find(
         found = _of_records(path, labels, options)
     elif isinstance(reader, array_reader.ArrayReader):
         if labels is not None:
-            found = saved_arrays.read_labels(labels, column).tolist()
+            found = saved_arrays.read_labels(
+                labels, column, options.get("encoding")
+            ).tolist()
         else:
             found = _of_arrays(path, column)
     elif labels is not None:
@@ -121,11 +129,15 @@ def _find(
             f"`{path}` has its labels in itself, so a file of labels does not "
             "apply."
         )
-    elif isinstance(reader, strings.StringReader):
-        frame, _ = given_labels.read_table(path, reader.header)
+    elif isinstance(reader, string_reader.StringReader):
+        frame, _ = given_labels.read_table(path, reader.header, reader.encoding)
         found = table_columns.column(frame, str(column), path).tolist()
     elif isinstance(reader, table_reader.TableReader):
-        found = _of_table(reader, path, str(column), is_regression)
+        found = _of_table(reader, path, str(column), is_regression, options)
+    elif (
+        options.get("file_column") is not None and pathlib.Path(path).is_file()
+    ):
+        found = _of_file_table(path, str(column), names, options)
     else:
         found = _of_folders(path, names, class_names)
     if len(found) != len(names):
@@ -146,7 +158,7 @@ def _of_records(
             f"`{path}`: a FASTA file holds no labels. Give a table of them "
             "with labels (--labels)."
         )
-    frame = table_files.read_labels(labels)
+    frame = table_files.read_labels(labels, options.get("encoding"))
     id_column = options.get("id_column")
     column = record_rows.find_label_column(
         frame, labels, options.get("label_column"), id_column
@@ -167,9 +179,14 @@ def _of_table(
     path: str | os.PathLike,
     column: str,
     is_regression: bool,
+    options: Mapping[str, Any],
 ) -> list[Any]:
-    """The most common label of each sequence's rows, or the mean number."""
-    frame = table_files.read_table(path, reader.header)
+    """The most common label of each sequence's rows, or the mean number.
+
+    It is empty where no label is the most common, or has too few of the rows:
+    such windows are left out in training.
+    """
+    frame = table_files.read_table(path, reader.header, reader.encoding)
     texts = table_columns.column(frame, column, path).to_numpy(str)
     if reader.is_by_row:
         return texts.tolist()
@@ -191,11 +208,30 @@ def _of_table(
         ]
     distinct, codes = np.unique(texts, return_inverse=True)
     codes, distinct = classes.merge_spellings(codes, distinct)
-    ordered = codes[cut.order]
-    return [
-        str(distinct[np.bincount(ordered[start : start + length]).argmax()])
-        for start, length in zip(cut.starts, cut.lengths, strict=True)
-    ]
+    most = windows.majority(cut, codes)
+    least = float(options.get("min_label_share") or 0) * cut.lengths
+    is_unlabeled = most.is_tie | (most.counts < least)
+    return np.where(is_unlabeled, "", distinct[most.labels]).tolist()
+
+
+def _of_file_table(
+    path: str | os.PathLike,
+    column: str,
+    names: Sequence[str],
+    options: Mapping[str, Any],
+) -> list[str]:
+    """The labels of files that a table names, each for all its windows."""
+    listed = listed_files.find_new(
+        path,
+        options["file_column"],
+        options.get("header"),
+        options.get("encoding"),
+        column,
+    )
+    if listed is None:
+        raise ValueError(f"`{path}` has no labels.")
+    label_of = dict(zip(listed.names, listed.cells[column], strict=True))
+    return [label_of[_WINDOW.sub("", name)] for name in names]
 
 
 def _of_folders(

@@ -19,12 +19,13 @@ from keras_fpt.tasks.user_data.arrays import (
 from keras_fpt.tasks.user_data.media import (
     file_kinds,
     file_tables,
-    folders,
     image_folders,
+    recording_reader,
     recordings,
     sound_folders,
+    visible,
 )
-from keras_fpt.tasks.user_data.strings import fasta, strings
+from keras_fpt.tasks.user_data.strings import fasta, string_reader, strings
 from keras_fpt.tasks.user_data.tables import (
     columns,
     table_files,
@@ -38,10 +39,10 @@ READERS = {
         array_reader.ArrayReader,
         fasta.FastaReader,
         image_folders.ImageReader,
-        strings.StringReader,
+        string_reader.StringReader,
         tables.TableReader,
         sound_folders.SoundReader,
-        recordings.RecordingReader,
+        recording_reader.RecordingReader,
     )
 }
 FASTA = ("fasta", "fa", "faa", "fas", "fna", "ffn", "frn")
@@ -97,7 +98,11 @@ def from_path(
             frame = (
                 arrow_folders.read_frame(path)[0]
                 if path.is_dir()
-                else next(table_files.read_chunks(path, options.get("header")))
+                else next(
+                    table_files.read_chunks(
+                        path, options.get("header"), options.get("encoding")
+                    )
+                )
             )
             raise ValueError(
                 f"`{path}`: say which column with {_flag(name)}. It has "
@@ -128,7 +133,7 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
             if "text_column" in options:
                 return strings.from_string_table
             return arrays.from_saved
-        kind = file_kinds.most_common_kind(folders.visible_files(path, "**/*"))
+        kind = file_kinds.most_common_kind(visible.visible_files(path, "**/*"))
         if kind == file_kinds.SOUNDS:
             return sound_folders.from_sound_folder
         if kind == file_kinds.TABLES:
@@ -153,6 +158,20 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
 
 def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
+
+
+def as_saved(task: Task, entry: Any) -> Task:
+    """The task as the version made it whose reader was saved.
+
+    Args:
+        task: a `Task` of the user's data.
+        entry: what `reader_to_json` returned for the run's reader.
+    """
+    if isinstance(task.reader, string_reader.StringReader) and isinstance(
+        entry, dict
+    ):
+        return string_reader.as_saved(task, str(entry.get("alphabet")))
+    return task
 
 
 def reader_to_json(reader: Any) -> dict[str, Any]:

@@ -73,6 +73,35 @@ def load(x: Any) -> Any:
     return tf.RaggedTensor.from_row_lengths(x[:], x.lengths)
 
 
+def parts(x: Any) -> Iterator[Any]:
+    """Yields sequences that are on disk, some at a time, as `stack` returns."""
+    for values, lengths_of_part in sequence_store.chunks_with_lengths(x):
+        if lengths_of_part is None:
+            yield values
+        else:
+            yield tf.RaggedTensor.from_row_lengths(values, lengths_of_part)
+
+
+def value_range(x: Any) -> tuple[float, float, int]:
+    """The lowest and the highest number, and how many are NaN.
+
+    Args:
+        x: as `collect` returns.
+    """
+    if not sequence_store.is_on_disk(x):
+        found: Iterable[np.ndarray] = [concatenate(x)]
+    else:
+        found = sequence_store.chunks(x)
+    low, high, missing = np.inf, -np.inf, 0
+    for values in found:
+        is_missing = np.isnan(values)
+        missing += int(is_missing.sum())
+        if not is_missing.all():
+            low = min(low, np.nanmin(values))
+            high = max(high, np.nanmax(values))
+    return float(low), float(high), missing
+
+
 def mean_bytes(x: Any) -> float:
     """The mean number of bytes of a sequence that is on disk."""
     width = int(np.prod(x.shape[2:])) * x.dtype.itemsize

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_fpt.tasks.user_data import classes
+from keras_fpt.tasks.user_data import audit, classes
 
 pytestmark = pytest.mark.backend_free
 
@@ -109,3 +109,11 @@ def test_missing_labels_and_names_of_folders():
     labels = ["none", "01", "1", "0.5"]
     names = classes.encode_labels(labels, where, are_names=True)[1]
     assert names == ("0.5", "01", "1", "none")
+
+
+def test_a_class_with_one_example_is_noted():
+    (finding,) = audit.single_examples(["a", "b", "c"], [5, 1, 3])
+    assert finding.message.startswith("The class 'b' has a single example")
+    (finding,) = audit.single_examples([*"abcdef"], [1] * 5 + [9])
+    assert finding.message.startswith("The classes 'a', 'b', 'c' and 2 more")
+    assert audit.single_examples(["a", "b"], [2, 3]) == []

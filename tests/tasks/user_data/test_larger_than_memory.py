@@ -10,6 +10,7 @@ from scipy.io import wavfile
 from keras_fpt import tasks
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import paths, sequences, splitting
+from keras_fpt.tasks.user_data.arrays import array_on_disk
 from keras_fpt.tasks.user_data.tables import large_splits, table_files
 
 pytestmark = pytest.mark.backend_free
@@ -205,3 +206,124 @@ def test_errors_in_later_parts_of_a_table_name_the_row(
             ignore_column="note",
             verbose=False,
         )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 10},
+        {"window": 10, "stride": 4, "within_label": True},
+        {"window": 10, "stride": 5, "group_column": ["who", "trial"]},
+        {"window": 8, "group_column": "who", "min_label_share": 0.8},
+    ],
+)
+def test_windows_of_a_table(tmp_path, both, options):
+    rng = np.random.default_rng(0)
+    frame = table(1000)[["x0", "x1", "x2"]]
+    frame["answer"] = np.repeat(rng.choice([*"abc"], 50), 20)
+    frame.loc[::70, "answer"] = "b"
+    frame["who"] = np.repeat(np.arange(20), 50)
+    frame["trial"] = np.repeat(np.arange(40), 25) % 2
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    keys = options.get("group_column", ())
+    first, second = both(
+        lambda: tasks.from_csv(
+            tmp_path / "table.csv",
+            "answer",
+            ignore_column=[n for n in ("who", "trial") if n not in keys],
+            verbose=False,
+            **options,
+        )
+    )
+    train = second.data.splits["train"]
+    assert isinstance(train.x, sequence_store.Selection)
+    assert first.reader == second.reader
+    assert first.data.fingerprint == second.data.fingerprint
+    assert first.description == second.description
+    expected = first.data.splits["train"].groups
+    assert (expected is None) == (train.groups is None)
+    if expected is not None:
+        _, expected = np.unique(expected, return_inverse=True)
+        _, groups = np.unique(train.groups, return_inverse=True)
+        np.testing.assert_array_equal(groups, expected)
+    assert_same_batches(first, second, rtol=0)
+
+
+def test_groups_that_are_scattered_are_read_into_memory(tmp_path, both):
+    frame = table(1000)[["x0", "x1", "answer"]]
+    frame["who"] = np.arange(1000) // 10 % 20
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: tasks.from_csv(
+            tmp_path / "table.csv",
+            "answer",
+            window=10,
+            group_column="who",
+            verbose=False,
+        )
+    )
+    assert isinstance(second.data.splits["train"].x, np.ndarray)
+    assert first.data.fingerprint == second.data.fingerprint
+
+
+@pytest.mark.parametrize("kind", ["floats", "series", "padded", "symbols"])
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_arrays(tmp_path, monkeypatch, both, kind, suffix):
+    monkeypatch.setattr(array_on_disk, "BLOCK_BYTES", 2000)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 12, 3))
+    if kind == "series":
+        rows = rng.normal(size=(12 + 89 * 4, 3))
+        x = np.stack([rows[4 * i : 4 * i + 12] for i in range(90)])
+    elif kind == "padded":
+        for i in range(0, 90, 3):
+            x[i, 5 + i % 5 :] = np.nan
+    elif kind == "symbols":
+        x = rng.integers(0, 9, (90, 12))
+    y = rng.integers(0, 2, 90)
+    path, options = tmp_path / f"mine.{suffix}", {}
+    if suffix == "npy":
+        np.save(path, x)
+        np.save(tmp_path / "labels.npy", y)
+        options = {"labels": tmp_path / "labels.npy"}
+    else:
+        np.savez_compressed(path, x=x, y=y)
+    first, second = both(
+        lambda: paths.from_path(path, verbose=False, **options)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert first.description == second.description
+    assert first.reader == second.reader
+    assert first.findings == second.findings
+    assert_same_batches(first, second, rtol=0)
+    new, names = second.reader.read(path)
+    assert sequence_store.is_on_disk(new) and len(names) == 90
+    assert sequences.longest(new) == 12
+
+
+def test_arrays_of_each_split_and_images(tmp_path, both):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, size in (("train", 40), ("test", 12)):
+        arrays[f"{split}_images"] = rng.integers(
+            0, 255, (size, 8, 8, 3), np.uint8
+        )
+        arrays[f"{split}_labels"] = np.arange(size) % 2
+    np.savez(tmp_path / "mine.npz", **arrays)
+    first, second = both(
+        lambda: paths.from_path(tmp_path / "mine.npz", verbose=False)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert second.data.size("test") == 12
+    assert first.data.fingerprint == second.data.fingerprint
+
+
+def test_an_array_that_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+    path = tmp_path / "mine.npy"
+    np.save(path, np.zeros((90, 12, 3)))
+    np.save(tmp_path / "labels.npy", np.arange(90) % 2)
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(ValueError, match="mine.npy`: The file ends at row 0"):
+        paths.from_path(path, labels=tmp_path / "labels.npy")

@@ -47,6 +47,18 @@ def test_the_label_of_most_rows_counts_all_spellings(tmp_path):
     assert labels_of(task, path, label_column="y") == ["1"]
 
 
+def test_windows_in_which_labels_tie_have_none(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"{i % 7},{'ab'[i // 10 % 2]}" for i in range(300)]
+    path.write_text("\n".join(["v,y", *rows]) + "\n")
+    task = tasks.get(path, label_column="y", window=10, verbose=False)
+    rows = [f"1,{label}" for label in "bbbbbaaaaa" + "abbbbbbbbb"]
+    path.write_text("\n".join(["v,y", *rows]) + "\n")
+    assert labels_of(task, path, label_column="y") == ["", "b"]
+    found = labels_of(task, path, label_column="y", min_label_share=0.95)
+    assert found == ["", ""]
+
+
 def test_spellings_of_numbers_and_missing_labels(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("text,y\n" + "ab,0\nba,1\n" * 20)

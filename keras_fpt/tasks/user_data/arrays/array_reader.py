@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import number_sequences, saved_arrays
 
@@ -51,20 +52,21 @@ class ArrayReader:
         may_lack = self.fill is not None
         saved = saved_arrays.read(path, None, rank=rank, may_lack=may_lack)
         x, _ = number_sequences.as_sequences(saved.x, may_lack)
-        values = sequences.concatenate(x)
-        if (values.ndim == 1) != (self.input_dim is None):
+        are_symbols = len(x.shape) == 2
+        if are_symbols != (self.input_dim is None):
             raise ValueError(
                 f"`{path}` holds a different kind of tokens: expected "
                 f"{self._expected()}."
             )
-        if values.ndim == 2 and values.shape[1] != self._width:
+        if not are_symbols and x.shape[2] != self._width:
             raise ValueError(
-                f"`{path}` holds tokens of width {values.shape[1]}: expected "
+                f"`{path}` holds tokens of width {x.shape[2]}: expected "
                 f"{self._expected()}."
             )
-        if values.ndim == 1 and values.max() >= self.vocabulary_size:
+        highest = sequences.value_range(x)[1] if are_symbols else 0
+        if are_symbols and highest >= (self.vocabulary_size or 0):
             raise ValueError(
-                f"`{path}` holds the token {values.max()}: expected "
+                f"`{path}` holds the token {highest:.0f}: expected "
                 f"{self._expected()}."
             )
         names = saved.names or [f"example {i + 1}" for i in range(x.shape[0])]
@@ -97,6 +99,12 @@ class ArrayReader:
         )
 
     def _filled(self, x: Any) -> Any:
+        if sequence_store.is_on_disk(x):
+            return sequences.collect(
+                filled
+                for part in sequences.parts(x)
+                for filled in sequences.each(self._filled(part))
+            )
         lengths = sequences.lengths(x)
         values = sequences.concatenate(x)
         is_missing = np.isnan(values)
@@ -128,8 +136,14 @@ def learn(
     Raises:
         ValueError: `fill` is unknown, or a channel has no value at all.
     """
-    values = sequences.concatenate(sequences.select(x, train))
-    reader = ArrayReader(values.shape[1], None)
+    reader = ArrayReader(int(x.shape[2]), None)
+    if fill is None and not is_raw:
+        return reader
+    chosen = sequences.select(x, train)
+    if sequence_store.is_on_disk(chosen):
+        # Medians are those of all numbers.
+        chosen = sequences.load(chosen)
+    values = sequences.concatenate(chosen)
     if fill is not None:
         if fill not in FILLS:
             raise ValueError(
@@ -152,9 +166,7 @@ def learn(
         )
     if is_raw:
         width = values.shape[1]
-        filled = sequences.concatenate(
-            reader.encode(sequences.select(x, train))
-        )
+        filled = sequences.concatenate(reader.encode(chosen))
         mean, scale = sequences.statistics(filled[:, :width])
         reader = dataclasses.replace(
             reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())

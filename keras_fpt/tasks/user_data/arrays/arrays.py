@@ -5,8 +5,6 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     audit,
@@ -164,10 +162,11 @@ def _make_task(
         else [overlaps.finding(series, splits, blocks is not None)]
     )
     findings.append(_channels_first(x))
-    values = sequences.concatenate(x)
-    note = f"values from {np.nanmin(values):.4g} to {np.nanmax(values):.4g}"
-    if values.ndim == 1:
-        reader = array_reader.ArrayReader(None, int(values.max()) + 1)
+    low, high, num_missing = sequences.value_range(x)
+    note = f"values from {low:.4g} to {high:.4g}"
+    are_symbols = len(x.shape) == 2
+    if are_symbols:
+        reader = array_reader.ArrayReader(None, int(high) + 1)
         note += ", used as symbols; give measurements as floats"
     else:
         labels.check_splits(splits)
@@ -175,9 +174,8 @@ def _make_task(
         x = reader.encode(x)
         if saved.is_raw:
             note += ", standardized by the training examples"
-    if fill is not None and values.ndim > 1:
-        count = int(np.isnan(values).sum())
-        notes.append(f"filled ({fill}): {count:,} missing values")
+    if fill is not None and not are_symbols:
+        notes.append(f"filled ({fill}): {num_missing:,} missing values")
     return build.make_task(
         name,
         x,
@@ -196,7 +194,7 @@ def _make_task(
 
 
 def _channels_first(x: Any) -> audit.Finding | None:
-    if sequences.is_ragged(x) or x.ndim < 3:
+    if sequences.is_ragged(x) or len(x.shape) < 3:
         return None
     tokens, width = x.shape[1:]
     if width < CHANNELS_FIRST_RATIO * tokens:
@@ -295,6 +293,7 @@ def from_saved(
     strict: bool = False,
     fill: str | None = None,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from saved arrays or a saved data set.
 
@@ -327,6 +326,7 @@ def from_saved(
             the value before it in the sequence. For each channel with missing
             values in training, a further one is 1 where a value was missing.
             `None` refuses missing values.
+        encoding: string, that of a table of labels, see `from_csv`.
 
     Returns:
         A `Task`.
@@ -347,7 +347,7 @@ def from_saved(
         path, validation, test, label_name, columns, fill is not None
     )
     if labels is not None:
-        y = saved_arrays.read_labels(labels, label_column)
+        y = saved_arrays.read_labels(labels, label_column, encoding)
         saved = saved._replace(y=y)
     names, names_from = saved.split, "as given"
     if split_column:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_fpt.tasks.user_data.arrays import array_on_disk, saved_images
+
 # What NumPy raises for files that are damaged or not arrays.
 UNREADABLE = (
     OSError,
@@ -21,7 +23,10 @@ UNREADABLE = (
     zlib.error,
 )
 # In the names of arrays, such as `x_train` and `test_y`.
-_SPLITS = "train|training|validation|valid|val|dev|test"
+_SPLITS = "train|training|validation|valid|val|dev|testing|test"
+# How people name sequences and labels, where there is no x or y.
+_INPUTS = ("images", "data", "inputs", "features", "signals", "sequences")
+_LABELS = ("labels", "label", "targets", "target")
 _PADDING = ("lengths", "mask", "padding_mask")
 SAVE_RAGGED = (
     "np.savez(path, x=np.concatenate(x), lengths=[len(s) for s in x], y=y)"
@@ -77,15 +82,31 @@ def collect(
             fit the others.
     """
     found = _by_split(loaded, ["x", *_PADDING, *columns], label_name)
+    aliases = _by_split(loaded, [*_INPUTS, *_LABELS], None)
+    for split, arrays in aliases.items():
+        own = found.setdefault(split, {})
+        for name, others in (("x", _INPUTS), ("y", _LABELS)):
+            known = [arrays[other] for other in others if other in arrays]
+            is_wanted = name == "x" or label_name == "y"
+            if is_wanted and name not in own and len(known) == 1:
+                own[name] = known[0]
     splits = [split for split, arrays in found.items() if "x" in arrays]
     if not splits:
         raise _missing("x", loaded, path)
     parts = [_part(found[s], s, loaded, path, label_name) for s in splits]
+    parts, image_note = saved_images.as_patches(
+        parts, [found[split]["x"] for split in splits], path
+    )
     x: Any = parts[0][0]
-    if len(parts) > 1:
+    arrays = [part[0] for part in parts]
+    if any(isinstance(each, array_on_disk.ArrayOnDisk) for each in arrays):
+        x = arrays[0] if len(arrays) == 1 else array_on_disk.concatenate(arrays)
+    elif len(parts) > 1:
         x = [row for rows, *_ in parts for row in rows]
     sizes = [len(rows) for rows, *_ in parts]
-    notes = {note: None for _, _, note in parts if note}
+    notes = {note: None for *_, note in parts if note}
+    if image_note:
+        notes[image_note] = None
     values = {
         name: _joined(found, splits, name, loaded, path) for name in columns
     }
@@ -149,7 +170,8 @@ def _part(
     label_name: str | None,
 ) -> tuple[Any, Any, str]:
     """The sequences and labels of one split, and a note."""
-    x = get(loaded, names["x"], path)
+    is_padded = any(name in names for name in _PADDING)
+    x = _get_x(loaded, names["x"], path, is_padded)
     y = None
     if label_name is not None:
         if "y" not in names:
@@ -157,6 +179,8 @@ def _part(
                 f"{label_name}_{split}" if split else label_name, loaded, path
             )
         y = get(loaded, names["y"], path)
+        if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iubUS":
+            y = y[:, 0]
     given = [name for name in _PADDING if name in names]
     if not given:
         return x, y, ""
@@ -169,6 +193,25 @@ def _part(
     shortest, longest = min(map(len, rows)), max(map(len, rows))
     note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
     return rows, y, note
+
+
+def _get_x(
+    loaded: Mapping[str, Any],
+    name: str,
+    path: str | os.PathLike,
+    is_padded: bool,
+) -> Any:
+    """The sequences of an archive, on disk if they are large."""
+    if isinstance(loaded, dict):  # of a .npy file
+        x = loaded[name]
+        return np.asarray(x) if isinstance(x, np.ndarray) else x
+    large = None
+    if not is_padded and isinstance(loaded, np.lib.npyio.NpzFile):
+        try:
+            large = array_on_disk.open_npz(path, name)
+        except UNREADABLE as error:
+            raise unreadable(path, error) from error
+    return get(loaded, name, path) if large is None else large
 
 
 def by_lengths(x: np.ndarray, lengths: np.ndarray, where: str) -> list:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.arrays import array_on_disk
 
 # Larger integers are assumed to be measurements rather than symbols.
 MAX_VOCABULARY_SIZE = 1_000_000
@@ -32,6 +34,8 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
             "Expected sequences of at least one token but received an array "
             f"of shape {x.shape}."
         )
+    if isinstance(x, array_on_disk.ArrayOnDisk):
+        return _on_disk(x, may_lack)
     # Iterating over a pandas.DataFrame would give its columns.
     rows = [np.asarray(row) for row in getattr(x, "to_numpy", lambda: x)()]
     if not rows:
@@ -60,6 +64,41 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
             "tokens are left"
         ]
     return sequences.stack(checked), notes
+
+
+def _on_disk(
+    x: array_on_disk.ArrayOnDisk, may_lack: bool
+) -> tuple[Any, list[str]]:
+    """Converts an array of sequences that does not fit into memory."""
+    start = 0
+    with sequence_store.SequenceWriter() as writer:
+        for block in x.blocks():
+            if _is_plain(block):
+                checked = block.astype(np.float32)
+                writer.extend(
+                    checked[..., None] if block.ndim == 2 else checked
+                )
+            else:
+                for i, row in enumerate(block, start):
+                    row = _without_padding(row, i)
+                    writer.append(_check_sequence(row, i, may_lack))
+            start += len(block)
+        stored = writer.finish()
+    if stored.lengths is None:
+        return stored, []
+    note = (
+        "rows of NaN at the end are padding: "
+        f"{int(stored.lengths.min()):,} to {stored.shape[1]:,} tokens are left"
+    )
+    return stored, [note]
+
+
+def _is_plain(block: np.ndarray) -> bool:
+    """Whether sequences are finite floats, and need no further check."""
+    if block.dtype.kind != "f" or block.ndim not in (2, 3):
+        return False
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(block.astype(np.float32)).all())
 
 
 def _advice(rows: Sequence[np.ndarray]) -> str:

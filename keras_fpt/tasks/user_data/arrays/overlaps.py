@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import audit, sequences, splitting
 from keras_fpt.tasks.user_data.splitting import SplitRequest
 
@@ -51,7 +52,10 @@ def find(x: Any) -> Series | None:
     """
     if sequences.is_ragged(x) or len(x) < 4 or x.shape[1] <= LEAST_ROWS:
         return None
-    x = x.reshape(*x.shape[:2], -1)
+    if sequence_store.is_on_disk(x):
+        x = _OnDisk(x)
+    else:
+        x = x.reshape(*x.shape[:2], -1)
     order = np.arange(len(x))
     stride = _common_stride(x, order)
     if stride is None:
@@ -66,6 +70,32 @@ def find(x: Any) -> Series | None:
     steps = np.where(linked, stride, x.shape[1])
     start = np.concatenate([[0], np.cumsum(steps)])
     return Series(order, start, x.shape[1], stride, int(linked.sum()))
+
+
+class _OnDisk:
+    """Sequences on disk, indexed as an array `(n, tokens, numbers)`."""
+
+    def __init__(self, x: Any) -> None:
+        self._x = x
+        self.dtype = x.dtype
+        self.shape = (*x.shape[:2], int(np.prod(x.shape[2:])))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        if isinstance(index, tuple):
+            rows, tokens = index
+            if isinstance(rows, slice):
+                parts = sequence_store.chunks(self._x)
+                return np.concatenate([self._flat(p)[:, tokens] for p in parts])
+            return self[rows][:, tokens]
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            return self._flat(self._x[[int(index)]])[0]
+        return self._flat(self._x[index])
+
+    def _flat(self, part: np.ndarray) -> np.ndarray:
+        return part.reshape(len(part), *self.shape[1:])
 
 
 def _common_stride(x: np.ndarray, order: np.ndarray) -> int | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_fpt.files import unpacking
 from keras_fpt.tasks.user_data.arrays import (
+    array_on_disk,
     arrow_folders,
     batches,
     npz_files,
@@ -70,13 +71,17 @@ def read(
     if zipfile.is_zipfile(path):
         _check_archive_size(path)
     try:
-        # Pickled objects could run code.
-        loaded = np.load(path, allow_pickle=False)
+        loaded: Any = None
+        if pathlib.Path(path).suffix.lower() == ".npy":
+            loaded = array_on_disk.open_npy(path)
+        if loaded is None:
+            # Pickled objects could run code.
+            loaded = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise FileNotFoundError(f"There is no file `{path}`.") from None
     except npz_files.UNREADABLE as error:
         raise npz_files.unreadable(path, error) from error
-    if isinstance(loaded, np.ndarray):
+    if isinstance(loaded, np.ndarray | array_on_disk.ArrayOnDisk):
         loaded = {"x": loaded}
     return npz_files.collect(loaded, path, label_name, columns)
 
@@ -119,8 +124,11 @@ def read_with_splits(
             f"`{path}` holds several splits already. Leave out validation "
             "(--validation) and test (--test)."
         )
+    arrays = [part.x for part in parts.values()]
     return Saved(
-        [row for part in parts.values() for row in part.x],
+        array_on_disk.concatenate(arrays)
+        if any(isinstance(x, array_on_disk.ArrayOnDisk) for x in arrays)
+        else [row for x in arrays for row in x],
         None
         if label_name is None
         else [label for part in parts.values() for label in part.y],
@@ -143,7 +151,9 @@ def read_with_splits(
 
 
 def read_labels(
-    path: str | os.PathLike, label_column: str | None = None
+    path: str | os.PathLike,
+    label_column: str | None = None,
+    encoding: str | None = None,
 ) -> np.ndarray:
     """Reads labels that lie in a file of their own.
 
@@ -151,6 +161,7 @@ def read_labels(
         path: an `.npy` file of n labels, or a table with a row per example.
         label_column: string, the table's column of labels; `None` takes the
             only one.
+        encoding: string, that of a table, see `from_csv`.
 
     Returns:
         Array `(n,)`.
@@ -161,7 +172,7 @@ def read_labels(
     """
     if pathlib.Path(path).suffix.lower() == ".npy":
         return np.asarray(read(path, None).x)
-    frame = table_files.read_labels(path)
+    frame = table_files.read_labels(path, encoding)
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "

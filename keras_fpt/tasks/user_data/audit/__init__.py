@@ -3,6 +3,9 @@
 from keras_fpt.tasks.user_data.audit.class_names import (
     similar_classes as similar_classes,
 )
+from keras_fpt.tasks.user_data.audit.class_names import (
+    single_examples as single_examples,
+)
 from keras_fpt.tasks.user_data.audit.findings import Finding as Finding
 from keras_fpt.tasks.user_data.audit.findings import (
     check_findings as check_findings,

@@ -15,6 +15,7 @@ from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import overlaps
 from keras_fpt.tasks.user_data.audit.audit_overlaps import find_shared_tokens
 from keras_fpt.tasks.user_data.audit.audit_splits import find_unlike_splits
+from keras_fpt.tasks.user_data.audit.audit_strings import find_near_strings
 from keras_fpt.tasks.user_data.audit.findings import Finding
 
 # Equal examples among those with an equal half, from which on they are copies.
@@ -29,6 +30,8 @@ NEIGHBORS = 5
 NEAR = 0.02
 MIN_NUMBERS = 8
 BLOCK = 4096
+# Sequences of different lengths are compared at so many places.
+RESAMPLED = 32
 MANY = 10
 
 
@@ -45,6 +48,8 @@ class Checked(NamedTuple):
             successive measurements.
         is_image: bool, whether examples are images.
         known: the kinds of what the reader has found.
+        channel_names: the columns of a token, or those of the tokens of a row;
+            an empty tuple if they have no names.
     """
 
     x: Any
@@ -55,6 +60,7 @@ class Checked(NamedTuple):
     is_by_row: bool = False
     is_image: bool = False
     known: frozenset[str] = frozenset()
+    channel_names: tuple[str, ...] = ()
 
 
 def find_in_examples(checked: Checked) -> list[Finding]:
@@ -214,9 +220,10 @@ def _halves(x: Any) -> Iterator[Any]:
 def _find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     """Examples of test that nearly equal one of train."""
     x = checked.x
-    is_symbols = not sequences.is_ragged(x) and np.ndim(x) == 2
-    if sequences.is_ragged(x) or is_symbols:
-        return []
+    if not tf.as_dtype(x.dtype).is_floating and not checked.is_image:
+        return find_near_strings(x, checked.splits, is_copy)
+    if sequences.is_ragged(x):
+        x = _resampled(x)
     size = int(np.prod(x.shape[1:]))
     if size < MIN_NUMBERS or len(checked.splits["train"]) < MIN_TRAIN:
         return []
@@ -238,6 +245,17 @@ def _find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
             is_leak=True,
         )
     ]
+
+
+def _resampled(x: Any) -> np.ndarray:
+    """Sequences of different lengths at as many places, and their lengths."""
+    lengths = sequences.lengths(x)
+    starts = np.cumsum(lengths) - lengths
+    values = x.flat_values.numpy()
+    places = starts[:, None] + np.round(
+        np.linspace(0, 1, RESAMPLED) * (lengths - 1)[:, None]
+    ).astype(int)
+    return values[places]
 
 
 def _num_near(train: np.ndarray, test: np.ndarray) -> int:

@@ -1,8 +1,10 @@
 """Tells whether a given test split is like the train split."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf
 
 from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.audit.findings import Finding
@@ -14,6 +16,7 @@ MAX_EXAMPLES = 1000
 MIN_EXAMPLES = 20
 FOLDS = 3
 SYMBOLS = 64
+SUMMARIES = ("mean", "deviation", "lowest", "highest", "mean step")
 # The area under the ROC curve above 0.5, and in its standard errors.
 CLEAR = 0.2
 ERRORS = 5.0
@@ -33,7 +36,8 @@ def find_unlike_splits(checked: "Checked") -> list[Finding]:
     train, test = (_sample(checked.splits[name]) for name in ("train", "test"))
     if min(len(train), len(test)) < MIN_EXAMPLES:
         return []
-    features = _features(checked.x, np.concatenate([train, test]))
+    chosen = np.concatenate([train, test])
+    features = _features(checked.x, chosen)
     is_test = np.repeat([0, 1], [len(train), len(test)])
     area = _area(features, is_test)
     size = len(train) * len(test)
@@ -44,11 +48,57 @@ def find_unlike_splits(checked: "Checked") -> list[Finding]:
         Finding(
             "train-unlike-test",
             "A classifier tells test examples from train examples (area "
-            f"under the ROC curve {area:.2f}; 0.5 if they were alike).",
+            f"under the ROC curve {area:.2f}; 0.5 if they were alike)"
+            f"{_most_unlike(features, is_test, checked)}.",
             "If new data is like train, split at random, or by group: "
             "--split-group COLUMN.",
         )
     ]
+
+
+def _most_unlike(
+    features: np.ndarray, is_test: np.ndarray, checked: "Checked"
+) -> str:
+    """Which number alone tells most of the difference, in words."""
+    from sklearn.metrics import roc_auc_score
+
+    # Higher or lower numbers, or numbers that are farther from the middle.
+    middle = np.median(features, axis=0)
+    numbers = np.concatenate([features, np.abs(features - middle)], axis=1)
+    areas = [roc_auc_score(is_test, number) for number in numbers.T]
+    best = int(np.argmax(np.abs(np.array(areas) - 0.5)))
+    area = max(areas[best], 1 - areas[best])
+    best %= features.shape[1]
+    if area - 0.5 < CLEAR:
+        return ""
+    name = _feature_name(best, features.shape[1], checked)
+    return name and f", most by {name} ({area:.2f} alone)"
+
+
+def _feature_name(index: int, size: int, checked: "Checked") -> str:
+    """What one of the features of an example is, in words."""
+    x, names = checked.x, checked.channel_names
+    is_flat = not sequences.is_ragged(x) and size == np.prod(x.shape[1:])
+    if not tf.as_dtype(x.dtype).is_floating:
+        return "the length" if index == 0 else ""
+    if is_flat and checked.is_by_row:
+        return f"the column '{names[index]}'" if len(names) == size else ""
+    width = x.shape[-1]
+    if is_flat:
+        words = f"token {index // width + 1}"
+        if width == 1 and not names:
+            return words
+        return f"{words}, {_channel(index % width, width, names)}"
+    if index == 0:
+        return "the length"
+    what = SUMMARIES[(index - 1) // width]
+    return f"the {what} of {_channel((index - 1) % width, width, names)}"
+
+
+def _channel(index: int, width: int, names: Sequence[str]) -> str:
+    if len(names) == width:
+        return f"the column '{names[index]}'"
+    return f"channel {index + 1}"
 
 
 def _sample(rows: np.ndarray) -> np.ndarray:

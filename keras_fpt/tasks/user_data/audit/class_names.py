@@ -38,6 +38,39 @@ def marks_of_missing(
     ]
 
 
+def single_examples(
+    class_names: Sequence[str], counts: Sequence[int]
+) -> list[Finding]:
+    """Finds classes with one example, whose answers are never tested.
+
+    Args:
+        class_names: sequence of strings.
+        counts: sequence of ints, how many examples each class has.
+    """
+    single = [
+        name
+        for name, count in zip(class_names, counts, strict=True)
+        if count == 1
+    ]
+    if not single:
+        return []
+    shown = ", ".join(f"'{name}'" for name in single[:SHOWN])
+    more = len(single) - SHOWN
+    some = f"{shown} and {more:,} more have" if more > 0 else f"{shown} have"
+    subject = f"The classes {some}"
+    if len(single) == 1:
+        subject = f"The class {shown} has"
+    return [
+        Finding(
+            "single-examples",
+            f"{subject} a single example, which is in train, so no test "
+            "example tells whether it is learned.",
+            "If it is a mistake in the label, correct it; otherwise add "
+            "examples, or leave the class out.",
+        )
+    ]
+
+
 def similar_classes(class_names: Sequence[str]) -> list[Finding]:
     """Finds classes whose names differ in case or white space alone.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_fpt.tasks.user_data import splitting
-from keras_fpt.tasks.user_data.media import file_kinds, folders
+from keras_fpt.tasks.user_data.media import file_kinds, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ class FileIndex:
         self._columns = columns
         self._files = [
             file
-            for file in folders.visible_files(self.root, "**/*")
+            for file in visible.visible_files(self.root, "**/*")
             if not file.samefile(path)
         ]
         self._kind = file_kinds.most_common_kind(self._files)

@@ -3,26 +3,24 @@
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import splitting, targets
+from keras_fpt.tasks.user_data import given_files, splitting, targets
 from keras_fpt.tasks.user_data.media import (
-    file_index,
     file_kinds,
     folder_findings,
     folders,
     image_folders,
+    listed_files,
+    recording_reader,
     recordings,
     sound_folders,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import cells, table_columns, table_files
-
-if TYPE_CHECKING:
-    import pandas as pd
+from keras_fpt.tasks.user_data.tables import cells
 
 # The options of each kind of file, and their defaults.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -40,6 +38,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "stride": None,
         "ignore_column": (),
         "header": None,
+        "fill": None,
     },
 }
 MODULES: dict[str, Any] = {
@@ -72,6 +71,10 @@ def from_file_table(
     fold: int = 1,
     strict: bool = False,
     task_type: str | None = None,
+    validation: str | os.PathLike | None = None,
+    test: str | os.PathLike | None = None,
+    encoding: str | None = None,
+    fill: str | None = None,
 ) -> Task:
     """Makes a task from a table of files and their labels.
 
@@ -92,9 +95,11 @@ def from_file_table(
         split_group: string or strings, columns of groups, such as people,
             that stay in one split.
         header: bool, see `from_csv`.
-        missing: string or strings, cells that mark a missing label.
+        missing: string or strings, cells that mark a missing label, and in
+            recordings a missing number.
         drop_missing: bool, whether rows without a label or a file are left
-            out; otherwise they are errors.
+            out, and sequences of recordings with a missing number; otherwise
+            they are errors.
         image_size: int, see `from_image_folder`.
         patch_size: int, as well.
         background: string, as well.
@@ -108,6 +113,10 @@ def from_file_table(
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
         task_type: as for `from_arrays`.
+        validation: path of a table of the validation examples, or `None`.
+        test: path of a table of the test examples, or `None`.
+        encoding: string, that of the tables, see `from_csv`.
+        fill: string, see `from_recording_folder`.
 
     Returns:
         A `Task`.
@@ -126,6 +135,7 @@ def from_file_table(
         "window": window,
         "stride": stride,
         "ignore_column": ignore_column,
+        "fill": fill,
     }
     split_group = _as_list(split_group)
     found = _find_files(
@@ -140,6 +150,9 @@ def from_file_table(
         folds,
         fold,
         task_type,
+        validation,
+        test,
+        encoding,
     )
     kind = file_kinds.most_common_kind(found.files)
     if kind is None:
@@ -151,7 +164,12 @@ def from_file_table(
         raise ValueError(f"The option {flag} does not apply to {kind}.")
     chosen = OPTIONS[kind] | given
     if kind == file_kinds.TABLES:
-        recordings.check_options(chosen["window"], chosen["stride"])
+        recording_reader.check_options(
+            chosen["window"], chosen["stride"], chosen["fill"]
+        )
+        chosen["missing"] = cells.as_words(missing)
+        chosen["drop_missing"] = drop_missing
+        chosen["encoding"] = encoding
     else:
         MODULES[kind].check_options(*chosen.values())
     return MODULES[kind].make_task(
@@ -175,115 +193,83 @@ def _find_files(
     folds: int | None,
     fold: int,
     task_type: str | None,
+    validation: str | os.PathLike | None,
+    test: str | os.PathLike | None,
+    encoding: str | None,
 ) -> folders.LabeledFiles:
-    """Finds the files that a table names, their classes and their splits."""
-    frame = table_files.read_table(path, header)
-    notes = table_columns.format_notes(frame)
-    used = [label_column, file_column, *split_group]
-    used += [] if split_column is None else [split_column]
-    frame = frame.assign(
-        **{name: table_columns.column(frame, name, path) for name in used}
-    )
-    rows = np.arange(len(frame))
-    if drop_missing:
-        is_missing = cells.is_missing(
-            frame[label_column], missing
-        ) | cells.is_missing(frame[file_column], missing)
-        rows = rows[~is_missing]
-        if is_missing.any():
-            notes.append(
-                f"left out: {is_missing.sum():,} rows without a label or a file"
-            )
-    index = file_index.FileIndex(path, frame, [*split_group, split_column])
-    files: dict[pathlib.Path, int] = {}
-    not_found = []
-    num_repeated = 0
-    for row in rows.tolist():
-        file = index.find(row, file_column)
-        if file is None:
-            not_found.append(row)
-        elif file in files:
-            _check_repeated(frame, path, used, file, files[file], row)
-            num_repeated += 1
-        else:
-            files[file] = row
-    if not_found and not drop_missing:
-        cell = frame[file_column].iloc[not_found[0]]
+    """Finds the files that tables name, their classes and their splits."""
+    if split_column is not None and (validation or test):
         raise ValueError(
-            f"`{path}`, row {not_found[0] + 1}, column '{file_column}': there "
-            f"is no file '{cell}' in `{index.root.resolve()}` or below it "
-            f"({len(not_found):,} of {len(frame):,} rows name no file). Put "
-            "the table beside the files or above them, or leave such rows out "
-            "with drop_missing (--drop-missing)."
+            f"`{path}`: give split_column (--split-column), or validation and "
+            "test tables, not both."
         )
-    if not_found:
-        notes.append(f"left out: {len(not_found):,} rows whose file is missing")
-    if num_repeated:
-        notes.append(f"listed again: {num_repeated:,} rows, read once")
-    if not files:
-        raise ValueError(f"`{path}` names no file that exists.")
-    notes += index.note_unlisted(files)
-    kept = list(files.values())
+    wanted = listed_files.Wanted(
+        file_column,
+        label_column,
+        [*split_group, *([split_column] if split_column else [])],
+        missing,
+        drop_missing,
+        header,
+        encoding,
+    )
+    parts, given = given_files.read_each(
+        path,
+        validation,
+        test,
+        lambda file: listed_files.find(pathlib.Path(file), wanted),
+        lambda part: len(part.files),
+    )
+    listed_files.check_apart(parts)
+    places = [(part, row) for part in parts for row in range(len(part.files))]
 
     def where(i: int) -> str:
-        return f"`{path}`, row {kept[i] + 1}"
+        part, row = places[i]
+        return part.where(row)
 
-    labels = frame[label_column].to_numpy(str)[kept]
-    encoded = targets.encode(labels, where, task_type, missing=missing)
+    def column(name: str) -> list[str]:
+        return [text for part in parts for text in part.cells[name]]
+
+    encoded = targets.encode(
+        np.array(column(label_column), str), where, task_type, missing=missing
+    )
     groups = None
     if split_group:
-        keys = frame[split_group].iloc[kept]
+        keys = zip(*map(column, split_group), strict=True)
         groups = [
             "" if cells.is_missing(key).any() else " | ".join(key)
-            for key in keys.to_numpy(str).tolist()
+            for key in keys
         ]
     splits, split_by = splitting.split_examples(
         encoded.y,
         where,
         splitting.SplitRequest(
-            names=None
-            if split_column is None
-            else frame[split_column].iloc[kept].tolist(),
-            names_from=f"column {split_column}",
+            names=column(split_column) if split_column else given.split_names,
+            names_from=given.words or f"column {split_column}",
             groups=groups,
             groups_from=" and ".join(split_group),
             folds=folds,
             fold=fold,
         ),
     )
+    prefixes = given.names or [""]
     return folders.LabeledFiles(
         path.resolve().stem,
-        list(files),
-        [os.path.relpath(file, index.root) for file in files],
+        [file for part in parts for file in part.files],
+        [
+            f"{prefix}, {name}" if prefix else name
+            for prefix, part in zip(prefixes, parts, strict=True)
+            for name in part.names
+        ],
         encoded,
         splits,
         split_by,
-        notes,
+        [
+            f"{prefix}: {note}" if prefix else note
+            for prefix, part in zip(prefixes, parts, strict=True)
+            for note in part.notes
+        ],
         []
         if encoded.is_regression
         else folder_findings.find_in_names(encoded.class_names),
         None if groups is None else np.unique(groups, return_inverse=True)[1],
     )
-
-
-def _check_repeated(
-    frame: "pd.DataFrame",
-    path: pathlib.Path,
-    columns: list[str],
-    file: pathlib.Path,
-    first: int,
-    row: int,
-) -> None:
-    """Checks that two rows that name a file say the same of it.
-
-    Raises:
-        ValueError: they do not.
-    """
-    for name in columns[:1] + columns[2:]:
-        before, now = frame[name].iloc[first], frame[name].iloc[row]
-        if before != now:
-            raise ValueError(
-                f"`{path}`, row {row + 1}: '{now}' in '{name}' contradicts "
-                f"'{before}' in row {first + 1}, which names the same file, "
-                f"`{file}`."
-            )

@@ -1,5 +1,6 @@
 """What the names of folders say: groups of files, and what is suspicious."""
 
+import collections
 import re
 from collections.abc import Sequence
 
@@ -15,8 +16,10 @@ TABLE_ADVICE = (
 
 def group_by_subfolder(
     labels: list[str], subfolder: list[str]
-) -> tuple[list[str] | None, list[Finding]]:
+) -> tuple[list[str] | None, list[Finding], list[str]]:
     """Groups files by the subfolders of their classes, if those are many.
+
+    Subfolders of one name in several classes, such as people, are one group.
 
     Args:
         labels: list of n strings, the classes.
@@ -24,13 +27,15 @@ def group_by_subfolder(
             or an empty one.
 
     Returns:
-        A tuple: list of n strings, or `None`, and what is suspicious.
+        A tuple: list of n strings, or `None`; what is suspicious; and notes.
     """
     if not any(subfolder):
-        return None, []
-    of_class: dict[str, set[str]] = {label: set() for label in labels}
-    for label, within in zip(labels, subfolder, strict=True):
-        of_class[label].add(within)
+        return None, [], []
+    outer = [within.partition("/")[0] for within in subfolder]
+    by_outer = _of_each_class(labels, outer)
+    if min(map(len, by_outer.values())) >= MIN_SUBFOLDERS:
+        subfolder = outer
+    of_class = _of_each_class(labels, subfolder)
     findings = []
     names = {name.partition("/")[0] for name in of_class[labels[0]]}
     is_same = all(
@@ -60,12 +65,39 @@ def group_by_subfolder(
                     "into train, validation and test folders.",
                 )
             )
-        return None, findings
+        return None, findings, []
+    counts = collections.Counter(
+        within for names in of_class.values() for within in names if within
+    )
+    shared = sorted(name for name, count in counts.items() if count > 1)
+    note = "subfolders of classes stay together"
+    if shared:
+        shown = ", ".join(shared[:4]) + ", ..." * (len(shared) > 4)
+        note += f", and those of one name in several classes ({shown}), too"
     # A file that lies in no subfolder stands alone.
-    return [
-        f"{label}/{within}" if within else f"{label}//{i}"
-        for i, (label, within) in enumerate(zip(labels, subfolder, strict=True))
-    ], findings
+    return (
+        [
+            within
+            if within in shared
+            else f"{label}/{within}"
+            if within
+            else f"{label}//{i}"
+            for i, (label, within) in enumerate(
+                zip(labels, subfolder, strict=True)
+            )
+        ],
+        findings,
+        [note],
+    )
+
+
+def _of_each_class(
+    labels: list[str], subfolder: list[str]
+) -> dict[str, set[str]]:
+    of_class: dict[str, set[str]] = {label: set() for label in labels}
+    for label, within in zip(labels, subfolder, strict=True):
+        of_class[label].add(within)
+    return of_class
 
 
 def find_in_names(class_names: Sequence[str]) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,25 +10,12 @@ import numpy as np
 from keras_fpt import progress
 from keras_fpt.tasks.user_data import classes, given_files, splitting
 from keras_fpt.tasks.user_data.audit.findings import Finding
-from keras_fpt.tasks.user_data.media import folder_findings
+from keras_fpt.tasks.user_data.media import (
+    class_folders,
+    folder_findings,
+    visible,
+)
 from keras_fpt.tasks.user_data.targets import Labels
-
-# What operating systems and archives leave in folders, in lower case. Names
-# that begin with a dot are left out as well.
-SYSTEM_NAMES = {
-    "thumbs.db",
-    "ehthumbs.db",
-    "ehthumbs_vista.db",
-    "desktop.ini",
-    "picasa.ini",
-    "icon\r",
-    "__macosx",
-    "@eadir",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
-    "__pycache__",
-}
 
 
 class LabeledFiles(NamedTuple):
@@ -84,7 +70,11 @@ def labeled_files(
 
     Files in subfolders of a class are files of the class. If each class has
     several subfolders, such as people or recordings, the files of each stay
-    in one split.
+    in one split; those of one name in several classes are one.
+
+    A folder that holds nothing but another one, as archives unpack to, stands
+    for that one. A folder beside those of splits whose name says that its
+    examples have no labels, such as `seg_pred`, is left out.
 
     Args:
         folder: path. It has one subfolder per class; or one per split
@@ -100,7 +90,9 @@ def labeled_files(
         FileNotFoundError: the folder does not exist.
         ValueError: it has no classes, or a class has no files.
     """
-    parts, given = given_files.read_each(folder, validation, test, _find)
+    parts, given = given_files.read_each(
+        folder, validation, test, class_folders.find
+    )
     if given.splits is not None:
         parts = [
             [(split, *entry[1:]) for entry in part]
@@ -136,9 +128,10 @@ def labeled_files(
             "test: the folder of validation examples, since there is none of "
             "test examples"
         )
-    groups, findings = folder_findings.group_by_subfolder(labels, subfolder)
-    if groups is not None:
-        notes.append("subfolders of classes stay together")
+    groups, findings, group_notes = folder_findings.group_by_subfolder(
+        labels, subfolder
+    )
+    notes += group_notes
     splits, split_by = splitting.split_examples(
         y,
         where,
@@ -166,126 +159,6 @@ def labeled_files(
     )
 
 
-# Split (or an empty string), class, the subfolder within the class's folder
-# and the file.
-_Found = tuple[str, str, str, pathlib.Path]
-
-
-def _find(folder: str | os.PathLike) -> list[_Found]:
-    """The files of a folder, with their splits and classes.
-
-    Raises:
-        FileNotFoundError: the folder does not exist.
-        ValueError: it has no classes, or a class has no files.
-    """
-    folder = pathlib.Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"There is no folder `{folder}`.")
-    return _split_outside(folder) or _split_inside(folder)
-
-
-def _split_outside(folder: pathlib.Path) -> list[_Found] | None:
-    """The files of a folder with a subfolder per split, if it is one."""
-    parts = subfolders(folder)
-    split_of = dict(
-        zip(parts, _splits_of([part.name for part in parts]), strict=True)
-    )
-    splits = {split for split in split_of.values() if split is not None}
-    is_split = None not in split_of.values() and {"train"} < splits
-    if not is_split:
-        names = {part.name for part in parts}
-        # A train is a vehicle, too.
-        is_class = not any(map(subfolders, parts)) and len(parts) > 1
-        if not is_class and names & {"train", "test"} or len(splits) > 1:
-            raise ValueError(
-                f"`{folder}` has the subfolders {', '.join(sorted(names))}. "
-                "Expected train and test (and perhaps validation) and no "
-                "others, or one subfolder per class."
-            )
-        return None
-    return [
-        (split or "", *entry)
-        for part, split in split_of.items()
-        for entry in _class_files(part, split or "")
-    ]
-
-
-def _splits_of(names: Sequence[str]) -> list[str | None]:
-    """The splits that the names of folders mean, or `None` for those of none.
-
-    Names such as `training_set` and `test_set` mean splits if they differ in
-    the word for the split alone.
-    """
-    exact = [splitting.split_name(name) for name in names]
-    others, splits = set(), []
-    for name in names:
-        words = re.split(r"[\W_]+", name.strip().lower())
-        found = [splitting.split_name(word) for word in words]
-        splits += [split for split in found if split is not None]
-        others.add(
-            tuple(
-                word if split is None else ""
-                for word, split in zip(words, found, strict=True)
-            )
-        )
-    is_said = len(others) == 1 and len({*splits}) == len(splits) == len(names)
-    return [*splits] if is_said and "train" in splits else exact
-
-
-def _split_inside(folder: pathlib.Path) -> list[_Found]:
-    """The files of a folder with a subfolder per class."""
-    found = _class_files(folder, "")
-    tops = [within.partition("/")[0] for _, within, _ in found]
-    names = sorted({*tops})
-    split_of = dict(zip(names, _splits_of(names), strict=True))
-    splits = [split_of[top] for top in tops]
-    if None in splits or not {"train"} < {*splits}:
-        return [("", *entry) for entry in found]
-    return [
-        (split or "", label, within.partition("/")[2], file)
-        for split, (label, within, file) in zip(splits, found, strict=True)
-    ]
-
-
-def _class_files(
-    folder: pathlib.Path, split: str
-) -> list[tuple[str, str, pathlib.Path]]:
-    """Class, subfolder and path of each file in the folders of classes."""
-    class_folders = subfolders(folder)
-    if not class_folders:
-        advice = (
-            f" For labels in a table, type `{folder_findings.TABLE_ADVICE}`."
-        )
-        if split == "test":
-            advice = (
-                " If these examples have no labels, move the folder elsewhere "
-                "and give it to `keras-fpt predict`."
-            )
-        raise ValueError(
-            f"`{folder}` has no subfolders. Expected one per class, with the "
-            f"class's files in it.{advice}"
-        )
-    found = []
-    for class_folder in class_folders:
-        files = visible_files(class_folder, "**/*")
-        if not files:
-            raise ValueError(
-                f"The class '{class_folder.name}' has no file in "
-                f"`{class_folder}`."
-            )
-        for nested in subfolders(class_folder):
-            if not visible_files(nested, "**/*"):
-                raise ValueError(
-                    f"`{nested}` is a folder within the folder of a class, "
-                    "and it has no files. Remove it, or put files there."
-                )
-        for file in files:
-            within = file.parent.relative_to(class_folder).as_posix()
-            within = "" if within == "." else within
-            found.append((class_folder.name, within, file))
-    return found
-
-
 def new_files(
     path: str | os.PathLike,
 ) -> tuple[list[pathlib.Path], list[str]]:
@@ -300,39 +173,10 @@ def new_files(
     path = pathlib.Path(path)
     if path.is_file():
         return [path], [path.name]
-    files = visible_files(path, "**/*")
+    files = visible.visible_files(path, "**/*")
     if not files:
         raise FileNotFoundError(f"There is no file in `{path}`.")
     return files, [str(file.relative_to(path)) for file in files]
-
-
-def subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """The visible folders in a folder, sorted."""
-    return sorted(
-        p for p in folder.iterdir() if p.is_dir() and not is_system_name(p.name)
-    )
-
-
-def visible_files(
-    folder: pathlib.Path, pattern: str = "*"
-) -> list[pathlib.Path]:
-    """The files in a folder, sorted, without hidden and system files."""
-    return sorted(
-        path
-        for path in folder.glob(pattern)
-        if path.is_file()
-        and not any(map(is_system_name, path.relative_to(folder).parts))
-    )
-
-
-def is_system_name(name: str) -> bool:
-    """Whether a file or folder is hidden, or a system's or archive's own."""
-    name = name.lower()
-    is_hidden = name.startswith((".", "~$"))
-    # Where Windows keeps what it knows of a download.
-    return (
-        is_hidden or name in SYSTEM_NAMES or name.endswith(":zone.identifier")
-    )
 
 
 def _notes_on_other_files(
@@ -345,14 +189,14 @@ def _notes_on_other_files(
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path not in read:
             parts = path.relative_to(folder).parts
-            is_system = any(map(is_system_name, parts))
+            is_system = any(map(visible.is_system_name, parts))
             (system if is_system else others).append("/".join(parts))
     return [
-        f"skipped: {len(names):,} {what}{'s' * (len(names) > 1)}, such as "
-        f"{names[0]}"
+        f"skipped: {len(names):,} {what.format('s' * (len(names) > 1))}, such "
+        f"as {names[0]}"
         for what, names in (
-            ("system file", system),
-            ("file outside the folders of classes", others),
+            ("system file{}", system),
+            ("file{} outside the folders of classes", others),
         )
         if names
     ]

@@ -86,7 +86,12 @@ class ImageReader:
         Raises:
             ValueError: a file is not an image.
         """
-        files, names = folders.new_files(path)
+        return self.read_files(*folders.new_files(path))
+
+    def read_files(
+        self, files: list[pathlib.Path], names: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Reads the tokens of some files; see `read`."""
         x = self.load_all(files)
         return sequences.apply(lambda x: self.encode(x).numpy(), x), names
 

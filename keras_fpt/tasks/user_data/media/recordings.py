@@ -13,104 +13,19 @@ from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import build, sequences
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.audit.findings import Finding
-from keras_fpt.tasks.user_data.media import file_kinds, folders
+from keras_fpt.tasks.user_data.media import (
+    folders,
+    missing_in_recordings,
+    recording_reader,
+)
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import table_columns, table_files
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    table_columns,
+)
+from keras_fpt.tasks.user_data.tables import columns as columns_
 
 AUDITED_ROWS = 1_000_000
-IGNORE_ADVICE = " To leave a column out, use ignore_column (--ignore-column)."
-
-
-@dataclasses.dataclass(frozen=True)
-class RecordingReader:
-    """How tables become sequences of standardized rows.
-
-    Args:
-        columns: tuple of strings, the columns that are read.
-        mean: tuple of floats, the mean of each column in the training rows.
-        scale: tuple of floats, the standard deviation of each column.
-        window: int or `None`, see `from_recording_folder`.
-        stride: int or `None`.
-        header: bool or `None`, see `from_csv`.
-    """
-
-    columns: tuple[str, ...]
-    mean: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
-    window: int | None = None
-    stride: int | None = None
-    header: bool | None = None
-
-    def __post_init__(self) -> None:
-        check_options(self.window, self.stride)
-
-    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
-        """Reads the sequences of one table or of all in a folder.
-
-        Returns:
-            A tuple: tokens, and the names of the sequences.
-
-        Raises:
-            ValueError: a file is not a table with the columns of training, or
-                is shorter than a window.
-        """
-        files, names = folders.new_files(path)
-        part_names: list[str] = []
-
-        def parts_of_files() -> Iterator[np.ndarray]:
-            for file, name in zip(files, names, strict=True):
-                values = self.load(file)
-                parts = self.parts(name, len(values))
-                if not parts:
-                    raise ValueError(
-                        f"`{file}` has {len(values):,} rows, fewer than a "
-                        f"window of {self.window}."
-                    )
-                scaled = self.standardized(values, file)
-                part_names.extend(part for part, _ in parts)
-                yield from (scaled[rows] for _, rows in parts)
-
-        return sequences.collect(parts_of_files()), part_names
-
-    def load(self, file: str | os.PathLike) -> np.ndarray:
-        """Reads the numbers of one table, float64 `(rows, columns)`."""
-        return self.numbers(_read_frame(file, self.header), file)
-
-    def numbers(self, frame: Any, file: str | os.PathLike) -> np.ndarray:
-        """The numbers of a `pandas.DataFrame`, float64 `(rows, columns)`."""
-        return table_columns.numbers(frame, self.columns, file, IGNORE_ADVICE)
-
-    def parts(self, name: str, size: int) -> list[tuple[str, slice]]:
-        """Names and rows of the sequences of a recording of some rows."""
-        if self.window is None:
-            return [(name, slice(0, size))]
-        step = self.stride or self.window
-        return [
-            (
-                f"{name}, rows {start + 1}-{start + self.window}",
-                slice(start, start + self.window),
-            )
-            for start in range(0, size - self.window + 1, step)
-        ]
-
-    def standardized(
-        self, values: np.ndarray, file: str | os.PathLike
-    ) -> np.ndarray:
-        """Scales rows `(rows, columns)` as the training rows were scaled.
-
-        Raises:
-            ValueError: a number is too far from those of training.
-        """
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = sequences.standardized(values, self.mean, self.scale)
-        wrong = np.argwhere(~np.isfinite(scaled))
-        if len(wrong):
-            row, index = wrong[0]
-            raise ValueError(
-                f"`{file}`, row {row + 1}, column '{self.columns[index]}': "
-                f"{values[row, index]:g} is too large."
-            )
-        return scaled
 
 
 @prefix_errors_with_path
@@ -126,6 +41,10 @@ def from_recording_folder(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    missing: str | Sequence[str] = (),
+    fill: str | None = None,
+    drop_missing: bool = False,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from a folder with one subfolder of tables per class.
 
@@ -149,6 +68,14 @@ def from_recording_folder(
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
+        missing: string, number or several, what marks missing cells beside
+            empty cells and words such as NaN, NA and None.
+        fill: `"median"` (of the training rows) or `"forward"` (from the row
+            before in the recording), see `from_csv`; `None` refuses missing
+            cells.
+        drop_missing: bool, whether to leave out sequences with missing cells,
+            unless they are filled.
+        encoding: string, see `from_csv`.
 
     Returns:
         A `Task`.
@@ -159,10 +86,20 @@ def from_recording_folder(
             first; a cell is not a finite number; a class is empty. The error
             names the file.
     """
-    check_options(window, stride)
+    recording_reader.check_options(window, stride, fill)
     found = folders.labeled_files(folder, validation, test, folds, fold)
     return make_task(
-        found, window, stride, ignore_column, header, strict, verbose
+        found,
+        window,
+        stride,
+        ignore_column,
+        header,
+        strict,
+        verbose,
+        cells.as_words(missing),
+        fill,
+        drop_missing,
+        encoding,
     )
 
 
@@ -174,35 +111,59 @@ def make_task(
     header: bool | None,
     strict: bool,
     verbose: bool,
+    missing: tuple[str, ...] = (),
+    fill: str | None = None,
+    drop_missing: bool = False,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from files of recordings; see `from_recording_folder`."""
     if isinstance(ignore_column, str):
         ignore_column = [ignore_column]
-    first = _read_frame(found.files[0], header)
+    first = recording_reader.read_frame(found.files[0], header, encoding)
     columns = _find_columns(first, found.files[0], ignore_column)
-    reader = RecordingReader(
-        columns, window=window, stride=stride, header=header
+    reader = recording_reader.RecordingReader(
+        columns,
+        window=window,
+        stride=stride,
+        header=header,
+        missing=missing,
+        fill=fill,
+        encoding=encoding,
     )
+    may_lack = fill is not None or drop_missing
 
     def load(file: pathlib.Path) -> np.ndarray:
-        frame = _read_frame(file, header)
+        frame = recording_reader.read_frame(file, header, encoding)
         _check_columns(frame, file, found.files[0], columns, ignore_column)
-        return reader.numbers(frame, file)
+        return reader.numbers(frame, file, may_lack)
 
     recordings = sequences.collect(
         folders.read_each(load, found.files, "tables")
     )
-    mean, scale = sequences.statistics_of(recordings, found.splits["train"])
+    train = found.splits["train"]
+    if fill is not None:
+        reader = missing_in_recordings.learn(reader, recordings, train)
+        recordings = sequences.collect(
+            map(reader.filled, sequences.each(recordings))
+        )
+    mean, scale = missing_in_recordings.statistics(
+        recordings, train, len(columns), may_lack
+    )
     reader = dataclasses.replace(
         reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
     )
+    num_dropped = 0
     names: list[str] = []
     recording_of: list[int] = []
 
     def parts_of_recordings() -> Iterator[np.ndarray]:
+        nonlocal num_dropped
         for i, values in enumerate(sequences.each(recordings)):
             scaled = reader.standardized(values, found.files[i])
             for name, rows in reader.parts(found.names[i], len(values)):
+                if np.isnan(scaled[rows]).any():
+                    num_dropped += 1
+                    continue
                 names.append(name)
                 recording_of.append(i)
                 yield scaled[rows]
@@ -216,7 +177,16 @@ def make_task(
         "standardized",
         *table_columns.format_notes(first),
     ]
-    num_short = len(found.files) - len(set(recording_of))
+    if num_dropped:
+        what = "recordings" if window is None else "windows"
+        notes.append(f"left out: {num_dropped:,} {what} with missing cells")
+    if reader.flagged:
+        shown = [columns[i] for i in reader.flagged]
+        notes.append(
+            f"filled: {table_columns.list_columns(shown)}, each with a channel "
+            "that says which cells were missing"
+        )
+    num_short = int((sequences.lengths(recordings) < (window or 0)).sum())
     if num_short:
         notes.append(
             f"left out: {num_short:,} recordings shorter than a window of "
@@ -256,11 +226,14 @@ def _audit(
     step = -(-int(sizes.sum()) // AUDITED_ROWS)
     chosen = np.arange(0, len(sizes), step)
     recording_of = np.repeat(chosen, sizes[chosen])
+    values = np.concatenate(
+        [*itertools.islice(sequences.each(recordings), 0, None, step)]
+    )[:, : len(columns)]
+    is_known = ~np.isnan(values).any(axis=1)
+    recording_of = recording_of[is_known]
     return audit_tables.find_in_table(
         audit_tables.Table(
-            np.concatenate(
-                [*itertools.islice(sequences.each(recordings), 0, None, step)]
-            ),
+            values[is_known],
             columns,
             found.y[recording_of],
             found.class_names,
@@ -270,12 +243,6 @@ def _audit(
             is_series=True,
         )
     )
-
-
-def _read_frame(file: str | os.PathLike, header: bool | None) -> Any:
-    if file_kinds.kind_of(file) != file_kinds.TABLES:
-        raise file_kinds.unreadable(file, "a table")
-    return table_files.read_table(file, header)
 
 
 def _find_columns(
@@ -309,20 +276,5 @@ def _check_columns(
             f"`{file}` has the columns "
             f"{table_columns.list_columns(sorted(others))}, but `{first}` has "
             f"{table_columns.list_columns(columns)}. '{different[0]}' is in "
-            f"one of them alone.{IGNORE_ADVICE}"
+            f"one of them alone.{columns_.IGNORE_ADVICE}"
         )
-
-
-def check_options(window: int | None, stride: int | None) -> None:
-    """Checks the options of windows before any table is read.
-
-    Raises:
-        ValueError: one of them cannot be used.
-    """
-    for name, value in (("window", window), ("stride", stride)):
-        if value is not None and value < 1:
-            raise ValueError(
-                f"Expected {name} to be at least 1 but received {value}."
-            )
-    if stride is not None and window is None:
-        raise ValueError("A stride needs a window.")

@@ -61,7 +61,12 @@ class SoundReader:
         Raises:
             ValueError: a file is not a sound.
         """
-        files, names = folders.new_files(path)
+        return self.read_files(*folders.new_files(path))
+
+    def read_files(
+        self, files: list[pathlib.Path], names: list[str]
+    ) -> tuple[Any, list[str]]:
+        """Reads the tokens of some files; see `read`."""
         frames = folders.read_each(
             lambda file: self.frames(self.read_file(file)), files, "sounds"
         )

@@ -86,6 +86,7 @@ def from_fasta(
     test: str | os.PathLike | None = None,
     strict: bool = False,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from a FASTA file and a table of labels.
 
@@ -119,6 +120,7 @@ def from_fasta(
         test: path likewise, of the test examples.
         strict: bool, whether a leak that the audit finds is an error.
         task_type: as for `from_arrays`.
+        encoding: string, that of the label table, see `from_csv`.
 
     Returns:
         A `Task`.
@@ -146,7 +148,7 @@ def from_fasta(
             records += new
             files += [file] * len(new)
             split += [name] * len(new)
-    frame = table_files.read_labels(labels)
+    frame = table_files.read_labels(labels, encoding)
     names = [name for name, _ in records]
     column = record_rows.find_label_column(
         frame, labels, label_column, id_column

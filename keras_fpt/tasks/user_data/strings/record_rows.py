@@ -1,6 +1,7 @@
 """Which row of a label table belongs to which record of a FASTA file."""
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # Parts of names that say where a record is from: UniProt's, then NCBI's.
 DATABASES = ("sp", "tr", "gi", "gb", "emb", "dbj", "ref", "pdb", "pir", "lcl")
+
+_VERSION = re.compile(r"(?<=[A-Za-z0-9])\.\d{1,2}$")
 
 
 def find_label_column(
@@ -121,4 +124,6 @@ def match_rows(
 def _parts(name: str) -> list[str]:
     """A name, and the parts of it that may stand for it."""
     parts = [part for part in name.split("|") if part not in DATABASES]
-    return [name, *filter(None, parts)]
+    # A version, as in P12345.1 or NM_000546.6, does not change the record.
+    plain = [_VERSION.sub("", part) for part in parts]
+    return [*dict.fromkeys([name, *filter(None, parts), *filter(None, plain)])]

@@ -1,13 +1,10 @@
 """Tasks from strings, such as SMILES or DNA, with characters as tokens."""
 
 import dataclasses
-import logging
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
@@ -18,72 +15,14 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import cells, table_columns
+from keras_fpt.tasks.user_data.strings import string_reader
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    missing_rows,
+    table_columns,
+)
 
-LOGGER = logging.getLogger(__name__)
 MAX_LENGTH = 1024
-
-
-@dataclasses.dataclass(frozen=True)
-class StringReader:
-    """How strings become tokens: a character is its index in the alphabet.
-
-    Args:
-        alphabet: string of all characters, in their order.
-        max_length: int, the longest string that is read.
-        text_column: string, the column of a table that holds the strings.
-        missing: tuple of strings that mark missing strings; `None` in runs of
-            version 0.1.0, which knew none.
-        unknown: string, the character whose token stands for those that are
-            not in the alphabet, or `None` if they are an error.
-        header: bool, whether the first row of a table names its columns.
-    """
-
-    alphabet: str
-    max_length: int
-    text_column: str
-    missing: tuple[str, ...] | None = None
-    unknown: str | None = None
-    header: bool | None = None
-
-    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
-        """Reads the tokens of a new table's strings, and their names.
-
-        Raises:
-            ValueError: a string is empty, too long, or has a character that
-                is not in the alphabet.
-        """
-        frame, _ = given_labels.read_table(path, self.header)
-        texts = table_columns.column(frame, self.text_column, path).tolist()
-        names = [f"row {i + 1}" for i in range(len(texts))]
-        if self.missing is not None:
-            given_labels.present(
-                {f"string in '{self.text_column}'": texts},
-                lambda i: f"`{path}`, {names[i]}",
-                self.missing,
-            )
-        x, unknown = [], set()
-        for text, name in zip(texts, names, strict=True):
-            if not 0 < len(text) <= self.max_length:
-                raise ValueError(
-                    f"`{path}`, {name}: expected 1 to {self.max_length:,} "
-                    f"characters but received {len(text):,}."
-                )
-            if self.unknown is not None:
-                new = {*text} - {*self.alphabet}
-                unknown |= new
-                for character in new:
-                    text = text.replace(character, self.unknown)
-            x.append(encode(text, self.alphabet, f"`{path}`, {name}"))
-        if unknown:
-            LOGGER.info(
-                "`%s`: the characters %s are new, and read as one that no "
-                "training example has ('%s').",
-                path,
-                "".join(sorted(unknown)),
-                self.unknown,
-            )
-        return sequences.stack(x), names
 
 
 def from_strings(
@@ -189,8 +128,11 @@ def _make_task(
     header: bool | None = None,
     format_notes: Sequence[str] = (),
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from strings, as `from_strings` does."""
+    import pandas as pd
+
     if "" in strings and not drop_missing:
         raise ValueError(
             f"{names[strings.index('')]}: expected text but received ''. "
@@ -200,9 +142,13 @@ def _make_task(
         f"string in '{text_column}'" if text_column else "string": strings,
         "label": [str(label) for label in labels],
     }
-    present, notes = given_labels.present(
-        given, names.__getitem__, missing, drop_missing
+    words, label_notes = missing_rows.label_words(
+        pd.Series(given["label"], dtype=object), cells.as_words(missing)
     )
+    present, notes = given_labels.present(
+        given, names.__getitem__, missing, drop_missing, words
+    )
+    notes += label_notes
     for i in present:
         if not isinstance(strings[i], str):
             raise ValueError(
@@ -218,7 +164,10 @@ def _make_task(
     )
     alphabet = "".join(sorted(set("".join(texts))))
     x = sequences.stack(
-        [encode(t, alphabet, n) for t, n in zip(texts, names, strict=True)]
+        [
+            string_reader.encode(t, alphabet, n)
+            for t, n in zip(texts, names, strict=True)
+        ]
     )
     notes = [*format_notes, f"alphabet: {alphabet}", *notes]
     if len(kept) < len(present):
@@ -231,6 +180,16 @@ def _make_task(
     untrained = sorted(
         {*alphabet} - {*"".join(texts[i] for i in splits["train"])}
     )
+    unknown = untrained[0] if untrained else None
+    if text_column and not untrained:
+        unknown = next(
+            (c for c in string_reader.UNSEEN if c not in alphabet), None
+        )
+        alphabet += unknown or ""
+        notes.append(
+            "a further token stands for characters of new strings that are not "
+            "in the alphabet; it is not trained"
+        )
     if untrained:
         notes.append(
             f"in no training example: {''.join(untrained)}; tokens of their "
@@ -243,13 +202,14 @@ def _make_task(
         splits,
         split_by,
         text_column
-        and StringReader(
+        and string_reader.StringReader(
             alphabet,
             max_length,
             text_column,
             cells.as_words(missing),
-            untrained[0] if untrained else None,
+            unknown,
             header,
+            encoding,
         ),
         names,
         vocabulary_size=len(alphabet),
@@ -279,6 +239,7 @@ def from_string_table(
     strict: bool = False,
     header: bool | None = None,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from a table's column of strings; see `from_strings`.
 
@@ -297,6 +258,7 @@ def from_string_table(
         validation: path of a table of validation examples, or `None`.
         test: path of a table of test examples, or `None`.
         header: bool, whether the first row names the columns, see `from_csv`.
+        encoding: string, as well.
 
     Returns:
         A `Task`.
@@ -306,7 +268,7 @@ def from_string_table(
         ValueError: as for `from_strings` and `from_csv`.
     """
     frame, where, split, format_notes = given_labels.read_tables(
-        path, validation, test, header
+        path, validation, test, header, encoding
     )
     texts, labels = (
         table_columns.column(frame, name, path).tolist()
@@ -334,28 +296,5 @@ def from_string_table(
         header,
         format_notes,
         task_type,
+        encoding,
     )
-
-
-def encode(text: str, alphabet: str, where: str) -> np.ndarray:
-    """Encodes a string as indices in an alphabet.
-
-    Args:
-        text: string.
-        alphabet: string of all characters.
-        where: string, where the text is from, for errors.
-
-    Returns:
-        int32 array `(characters,)`.
-
-    Raises:
-        ValueError: a character is not in the alphabet.
-    """
-    index_of = {character: i for i, character in enumerate(alphabet)}
-    try:
-        return np.array([index_of[c] for c in text], np.int32)
-    except KeyError as error:
-        raise ValueError(
-            f"{where}: the character {error} is not in the alphabet "
-            f"'{alphabet}'."
-        ) from None

@@ -39,6 +39,7 @@ def make_task(
     header: bool | None,
     strict: bool,
     verbose: bool,
+    encoding: str | None = None,
 ) -> Task:
     """Makes the task of `tables.from_csv` from a table of numbers.
 
@@ -50,6 +51,7 @@ def make_task(
         header: as for `from_csv`.
         strict: as for `from_csv`.
         verbose: as for `from_csv`.
+        encoding: as for `from_csv`.
 
     Raises:
         ValueError: as for `from_csv`.
@@ -67,6 +69,7 @@ def make_task(
         tuple(mean.tolist()),
         tuple(scale.tolist()),
         header=header,
+        encoding=encoding,
     )
     examples = make_examples(
         rows,

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def check_fill(fill: str | None, structure: table_structure.Structure) -> None:
-    """Raises `ValueError` unless a way of filling suits a table."""
+def check_fill(
+    fill: str | None, structure: table_structure.Structure | None = None
+) -> None:
+    """Raises `ValueError` unless a way of filling suits the rows."""
     if fill is not None and fill not in columns_.FILLS:
         raise ValueError(
             f"Expected fill (--fill) to be {' or '.join(columns_.FILLS)} but "
             f"received '{fill}'."
         )
-    if fill == "forward" and structure.is_by_row:
+    if fill == "forward" and structure is not None and structure.is_by_row:
         raise ValueError(
             "fill='forward' (--fill forward) needs rows that follow one "
             "another: give group_column or window, or fill with the median."
@@ -53,6 +55,45 @@ def unused_notes(
     if not unused:
         return []
     return [f"no cell is missing as {table_columns.list_columns(unused)}"]
+
+
+def label_words(
+    labels: "pd.Series", words: Sequence[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Those marks of missing cells that mark missing labels, too.
+
+    Words do. A number such as 0 may be a class, or a measurement; it marks
+    what is missing if it is farther from all other labels than they are from
+    each other.
+
+    Args:
+        labels: `pandas.Series` of texts.
+        words: sequence of strings, what marks missing cells.
+
+    Returns:
+        A tuple: tuple of strings, and a note in a list if a number is a
+        label.
+    """
+    texts = [str(text) for text in labels.unique()]
+    numbers = [cells.as_number(text) for text in texts]
+    others = {float(n) for n in numbers if n is not None}
+    others -= {*cells.as_floats(words)}
+    kept, read = [], []
+    for word in words:
+        number = cells.as_number(word)
+        if number is None:
+            kept.append(word)
+            continue
+        distance = min((abs(float(number) - o) for o in others), default=0.0)
+        if len(others) > 1 and distance > max(others) - min(others):
+            kept.append(word)
+        elif number in numbers:
+            read.append(word)
+    notes = [
+        f"labels: {table_columns.list_columns(read)} is a label, and marks "
+        "missing cells of the other columns alone"
+    ]
+    return tuple(kept), notes if read else []
 
 
 def find_kept(

@@ -21,25 +21,31 @@ MARKS = {
 }
 # Windows code pages of one byte per character, the most common one first,
 # and encodings of several bytes.
-CODE_PAGES = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257"]
-WIDE = ["shift_jis", "gb18030", "big5", "euc_kr"]
+CODE_PAGES = [
+    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257"),
+    *("cp1255", "cp1256", "koi8_r"),
+]
+WIDE = ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
+ADVICE = " If it is in another encoding, name it with encoding (--encoding)."
 
 
-def find_encoding(source: Source) -> str:
+def find_encoding(source: Source, named: str | None = None) -> str:
     """Finds the encoding of a text file.
 
     A mark at the beginning decides. Otherwise text that is valid UTF-8 is
-    UTF-8, and the encoding of other text is guessed.
+    UTF-8, and other text is in the encoding that is named, or guessed.
 
     Args:
         source: a `Source`.
+        named: string, one of Python's codecs, or `None`.
 
     Returns:
         A string, the name of one of Python's codecs.
 
     Raises:
-        ValueError: the file does not hold text.
+        ValueError: the file does not hold text, or there is no such codec.
     """
+    check_name(named)
     with source.open() as file:
         start = file.read(4096)
     for mark, encoding in MARKS.items():
@@ -47,6 +53,11 @@ def find_encoding(source: Source) -> str:
             if encoding != UTF_8:
                 _check_text(start, encoding, source.path)
             return encoding
+    if named is not None:
+        with source.open() as file:
+            is_utf_8 = _is_utf_8_beyond_ascii(file)
+        # Text in another encoding is hardly ever valid UTF-8.
+        return UTF_8 if is_utf_8 else named
     # Without a mark, every second byte of Latin text in UTF-16 is zero.
     for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
         zeros = start[first::2].count(0)
@@ -62,6 +73,34 @@ def find_encoding(source: Source) -> str:
     encoding = _guess(sample)
     _check_text(start, encoding, source.path)
     return encoding
+
+
+def check_name(named: str | None) -> None:
+    """Raises `ValueError` unless it is one of Python's codecs, or `None`."""
+    try:
+        if named is not None and codecs.lookup(named)._is_text_encoding:
+            return
+    except LookupError:
+        pass
+    if named is not None:
+        raise ValueError(
+            f"There is no encoding '{named}' (--encoding). Expected a name "
+            "such as utf-8, cp1252, shift_jis, gb18030, big5, euc_kr or koi8_r."
+        )
+
+
+def _is_utf_8_beyond_ascii(file: BinaryIO) -> bool:
+    """Whether text is UTF-8, and not ASCII alone."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    is_ascii = True
+    try:
+        while block := file.read(BLOCK):
+            is_ascii = is_ascii and block.isascii()
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii
 
 
 def _lines_beyond_utf_8(file: BinaryIO) -> bytes:
@@ -134,5 +173,5 @@ def _check_text(start: bytes, encoding: str, path: pathlib.Path) -> None:
     if strange:
         raise ValueError(
             f"`{path}` is not a table in UTF-8, nor one in {encoding}: it "
-            f"holds the character {min(strange)!a}."
+            f"holds the character {min(strange)!a}.{ADVICE}"
         )

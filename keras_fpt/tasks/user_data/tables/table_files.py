@@ -13,6 +13,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_arff,
     table_arrow,
     table_columns,
+    table_encodings,
     table_folders,
     table_headers,
     table_sheets,
@@ -42,7 +43,9 @@ def is_table(path: str | os.PathLike) -> bool:
 
 
 def read_table(
-    path: str | os.PathLike, header: bool | None = None
+    path: str | os.PathLike,
+    header: bool | None = None,
+    encoding: str | None = None,
 ) -> "pd.DataFrame":
     """Reads a table.
 
@@ -54,6 +57,8 @@ def read_table(
             compressed. Or a folder of Parquet files.
         header: bool, whether the first row names the columns. `None` expects
             that, and refuses a first row that looks like data.
+        encoding: string, that of a file of text which is not UTF-8; `None`
+            finds it.
 
     Returns:
         A `pandas.DataFrame` of strings, whose index counts the rows from 0.
@@ -66,7 +71,7 @@ def read_table(
     """
     import pandas as pd
 
-    chunks = [*read_chunks(path, header)]
+    chunks = [*read_chunks(path, header, encoding)]
     notes = table_columns.format_notes(chunks[0])
     if not sum(map(len, chunks)):
         raise ValueError(f"`{path}` has no rows below its header.")
@@ -75,10 +80,12 @@ def read_table(
     return frame
 
 
-def read_labels(path: str | os.PathLike) -> "pd.DataFrame":
+def read_labels(
+    path: str | os.PathLike, encoding: str | None = None
+) -> "pd.DataFrame":
     """Reads a table of the labels of another file's examples."""
     try:
-        return read_table(path)
+        return read_table(path, encoding=encoding)
     except ValueError as error:
         advice = "Write a first row of names, such as id,label or label."
         text = str(error).replace(table_headers.ADVICE, advice)
@@ -86,13 +93,16 @@ def read_labels(path: str | os.PathLike) -> "pd.DataFrame":
 
 
 def read_chunks(
-    path: str | os.PathLike, header: bool | None = None
+    path: str | os.PathLike,
+    header: bool | None = None,
+    encoding: str | None = None,
 ) -> Iterator["pd.DataFrame"]:
     """Reads a table that may be larger than the memory, in chunks.
 
     Args:
         path: as for `read_table`.
         header: as for `read_table`.
+        encoding: as for `read_table`.
 
     Yields:
         At least one `pandas.DataFrame`, as `read_table` returns, of some of
@@ -106,7 +116,7 @@ def read_chunks(
 
     start = 0
     frames = table_folders.check_same_columns(
-        (file, _read_file(file, header))
+        (file, _read_file(file, header, encoding))
         for file in table_folders.files_of(path)
     )
     for frame in frames:
@@ -116,7 +126,7 @@ def read_chunks(
 
 
 def _read_file(
-    path: pathlib.Path, header: bool | None
+    path: pathlib.Path, header: bool | None, encoding: str | None
 ) -> Iterator["pd.DataFrame"]:
     source = table_archives.find_source(path)
     if source.suffix in NAMED:
@@ -130,14 +140,14 @@ def _read_file(
     if source.suffix in (*table_arrow.PARQUET, *table_arrow.ARROW):
         frames = table_arrow.read_chunks(source)
     else:
-        frames, notes = _read_rows(source, header)
+        frames, notes = _read_rows(source, header, encoding)
     for frame in frames:
         frame.attrs["format"] = notes
         yield frame
 
 
 def _read_rows(
-    source: table_archives.Source, header: bool | None
+    source: table_archives.Source, header: bool | None, named: str | None
 ) -> tuple[Iterator["pd.DataFrame"], list[str]]:
     """Frames of a file whose cells are text, and notes on its format."""
     with contextlib.ExitStack() as stack:
@@ -148,7 +158,7 @@ def _read_rows(
         elif source.suffix == ".arff":
             rows, notes = table_arff.open_rows(source)
         else:
-            text_format = table_text.find_format(source)
+            text_format = table_text.find_format(source, named)
             notes = text_format.notes(source.suffix)
             if text_format.encoding != table_text.TextFormat().encoding:
                 encoding = text_format.encoding
@@ -223,7 +233,8 @@ def _without_errors(
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"`{path}` is not a table in {encoding}, after row "
-            f"{max(count, 0)}: {error}"
+            f"{max(count, 0)}: {error}."
+            f"{table_encodings.ADVICE if encoding != 'UTF-8' else ''}"
         ) from error
 
 

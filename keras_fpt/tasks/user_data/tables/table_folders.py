@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.media import folders
+from keras_fpt.tasks.user_data.media import visible
 from keras_fpt.tasks.user_data.tables import table_arrow
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def is_table_folder(path: str | os.PathLike) -> bool:
     that write such folders leave there, do not count.
     """
     path = pathlib.Path(path)
-    if not path.is_dir() or folders.subfolders(path):
+    if not path.is_dir() or visible.subfolders(path):
         return False
     suffixes = {file.suffix.lower() for file in _files_in(path)}
     return bool(suffixes) and suffixes <= {*table_arrow.PARQUET}
@@ -65,7 +65,7 @@ def check_same_columns(
 
 
 def _files_in(path: pathlib.Path) -> list[pathlib.Path]:
-    return [file for file in folders.visible_files(path) if file.name[0] != "_"]
+    return [file for file in visible.visible_files(path) if file.name[0] != "_"]
 
 
 def _num_bytes_of_file(path: pathlib.Path) -> int:

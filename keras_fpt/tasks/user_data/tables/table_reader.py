@@ -48,6 +48,7 @@ class TableReader:
         missing: tuple of strings, what marks missing cells.
         fill: string or `None`, see `from_csv`.
         header: bool or `None`, see `from_csv`.
+        encoding: string or `None`, see `from_csv`.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +63,7 @@ class TableReader:
     missing: tuple[str, ...] = ()
     fill: str | None = None
     header: bool | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         table_structure.check_window(self.window, self.stride)
@@ -89,7 +91,7 @@ class TableReader:
         Raises:
             ValueError: as for `from_csv`; labels are not needed.
         """
-        frame = table_files.read_table(path, self.header)
+        frame = table_files.read_table(path, self.header, self.encoding)
         values = self._read_values(frame, path)
         cut, names = table_layout.lay_out_new(
             frame,
@@ -142,7 +144,14 @@ class TableReader:
         is_missing = np.isnan(values)
         keys = table_structure.as_tuple(self.group_column)
         values = fill_missing(
-            values, self.kinds, self.fill, frame, keys, self.time_column, files
+            values,
+            self.kinds,
+            self.fill,
+            frame,
+            keys,
+            self.time_column,
+            files,
+            self.time_gap,
         )
         scaled = self.standardized(np.nan_to_num(values), files.paths[0])
         return columns_.to_channels(scaled, values, is_missing, self.kinds)
@@ -190,6 +199,7 @@ def fill_missing(
     keys: Sequence[str],
     time_column: str | None,
     files: given_files.Files,
+    time_gap: float | None = None,
 ) -> np.ndarray:
     """Fills missing cells.
 
@@ -201,6 +211,8 @@ def fill_missing(
         keys: sequence of strings, the columns of groups.
         time_column: string, or `None`.
         files: the `Files` that the rows are from.
+        time_gap: float, the longest step of time that is no gap; `None` takes
+            it from the times. Nothing is filled from before a gap.
 
     Returns:
         An array of the same shape. A missing category stays NaN if none came
@@ -209,11 +221,13 @@ def fill_missing(
     if fill is None or not np.isnan(values).any():
         return values
     if fill == "forward":
-        ordered = table_order.in_order(frame, keys, time_column, files)
-        numbers = ordered.groups.numbers[ordered.order]
+        ordered = table_order.in_order(
+            frame, keys, time_column, files, time_gap
+        )
+        stretches = np.cumsum(ordered.is_first | ordered.is_gap)
         filled = np.empty_like(values)
         filled[ordered.order] = filling.fill_forward(
-            values[ordered.order], numbers
+            values[ordered.order], stretches
         )
         values = filled
     return filling.fill_rest(values, kinds)

@@ -56,15 +56,25 @@ class TextFormat(NamedTuple):
         return [f"format: {', '.join(found)}"] if found else []
 
 
-def find_format(source: Source) -> TextFormat:
+def find_format(source: Source, encoding: str | None = None) -> TextFormat:
     """Finds how a table is written, from its first rows.
+
+    Args:
+        source: a `Source`.
+        encoding: string, the name of one of Python's codecs; `None` finds it.
 
     Raises:
         ValueError: the file does not hold text.
     """
-    encoding = table_encodings.find_encoding(source)
+    encoding = table_encodings.find_encoding(source, encoding)
     with _open_text(source, encoding) as file:
-        text = file.read(SAMPLE_CHARACTERS)
+        try:
+            text = file.read(SAMPLE_CHARACTERS)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"`{source.path}` is not text in {encoding}: {error}."
+                f"{table_encodings.ADVICE}"
+            ) from error
     named = _SEPARATOR_LINE.match(text)
     if named:
         text = text[named.end() :]

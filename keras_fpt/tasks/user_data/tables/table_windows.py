@@ -1,6 +1,7 @@
 """Windows of the rows of a table, each within one split and one stretch."""
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -52,10 +53,22 @@ def lay_out(
     groups = _window_groups(cut, structure, request, ordered, stride)
     least = (structure.min_label_share or 0) * window
     is_kept = ~most.is_tie & (most.counts >= least)
-    notes = _left_out(stretches, most, is_kept, structure, ordered)
+    notes = left_out(
+        stretches.lengths,
+        most,
+        is_kept,
+        structure,
+        len(ordered.groups.names),
+    )
+    if ordered.is_gap.any():
+        notes.insert(
+            0,
+            f"{int(ordered.is_gap.sum()):,} gaps in {structure.time_column}, "
+            f"of more than {ordered.time_gap:g} each: no window holds one",
+        )
     findings = [
         *ordered.findings,
-        *_mixed(most, is_kept, window, structure),
+        *mixed_windows(most, is_kept, window, structure),
     ]
     kept = cut.select(is_kept)
     split_of_window = split_of[kept.starts]
@@ -65,7 +78,15 @@ def lay_out(
     }
     for number, (split, indices) in enumerate(splits.items()):
         if not len(indices):
-            _refuse_empty(split, stretches, split_of == number, window, files)
+            is_in_split = split_of == number
+            own = stretches.lengths[is_in_split[stretches.starts]]
+            refuse_empty(
+                split,
+                int(is_in_split.sum()),
+                int(own.max(initial=0)),
+                window,
+                files.paths[0],
+            )
     return Layout(
         kept,
         ordered.window_names(kept),
@@ -163,23 +184,25 @@ def _window_groups(
     return np.arange(len(cut.starts)) // together if together > 1 else None
 
 
-def _left_out(
-    stretches: windows.Sequences,
+def left_out(
+    lengths: np.ndarray,
     most: windows.Majority,
     is_kept: np.ndarray,
     structure: Structure,
-    ordered: table_order.Ordered,
+    num_groups: int,
 ) -> list[str]:
-    """Lines that say what is in no window, and why."""
+    """Lines that say what is in no window, and why.
+
+    Args:
+        lengths: int array `(n,)`, the rows of each stretch.
+        most: the `windows.Majority` of the windows.
+        is_kept: bool array, which windows are kept.
+        structure: a `Structure` with a window.
+        num_groups: int.
+    """
     window, notes = structure.window or 1, []
-    if ordered.is_gap.any():
-        notes.append(
-            f"{int(ordered.is_gap.sum()):,} gaps in {structure.time_column}, "
-            f"of more than {ordered.time_gap:g} each: no window holds one"
-        )
-    is_short = stretches.lengths < window
+    is_short = lengths < window
     if is_short.any():
-        num_groups = len(ordered.groups.names)
         what = "groups" if len(is_short) == num_groups else "stretches"
         notes.append(
             f"left out: {int(is_short.sum()):,} {what} shorter than a window"
@@ -198,13 +221,18 @@ def _left_out(
     return notes
 
 
-def _mixed(
+def mixed_windows(
     most: windows.Majority,
     is_kept: np.ndarray,
     window: int,
     structure: Structure,
 ) -> list[audit.Finding]:
-    """Finds windows that hold rows of several labels."""
+    """Finds windows that hold rows of several labels.
+
+    Args:
+        most, is_kept, structure: as for `left_out`.
+        window: int.
+    """
     is_mixed = most.counts < window
     if not is_mixed.any() or structure.min_label_share is not None:
         return []
@@ -218,17 +246,23 @@ def _mixed(
     ]
 
 
-def _refuse_empty(
+def refuse_empty(
     split: str,
-    stretches: windows.Sequences,
-    is_in_split: np.ndarray,
+    count: int,
+    longest: int,
     window: int,
-    files: given_files.Files,
+    path: str | os.PathLike,
 ) -> None:
-    """Raises an error that says why a split has no window."""
-    count = int(is_in_split.sum())
-    longest = stretches.lengths[is_in_split[stretches.starts]].max(initial=0)
-    where = f"`{files.paths[0]}`: the {split} split"
+    """Raises an error that says why a split has no window.
+
+    Args:
+        split: string.
+        count: int, the split's rows.
+        longest: int, the rows of its longest stretch.
+        window: int.
+        path: the table's file.
+    """
+    where = f"`{path}`: the {split} split"
     if count < window:
         raise ValueError(
             f"{where} has {count:,} rows, fewer than a window of {window}."

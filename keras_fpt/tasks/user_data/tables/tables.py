@@ -24,6 +24,7 @@ from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
     large_tables,
+    large_windows,
     missing_rows,
     sequence_targets,
     table_columns,
@@ -65,6 +66,7 @@ def from_csv(
     fill: str | None = None,
     drop_missing: bool = False,
     task_type: str | None = None,
+    encoding: str | None = None,
 ) -> Task:
     """Makes a task from a table.
 
@@ -93,9 +95,9 @@ def from_csv(
             encoding, separator and decimal comma are found and logged; or a
             `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
             `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
-            Or a folder of Parquet files, which are parts of one table. If
-            each row is a sequence and all its cells are numbers, the table
-            may be larger than the memory.
+            Or a folder of Parquet files, which are parts of one table. If all
+            cells are numbers, and rows or windows in the order of the file are
+            sequences, the table may be larger than the memory.
         label_column: string. All rows of a group must have the same label; a
             window has the most common label of its rows, and is left out if
             no label is the most common; in a regression it has their mean.
@@ -124,10 +126,12 @@ def from_csv(
             are `column_1`, `column_2`, ... `None` expects a header, and
             refuses one that looks like data.
         missing: string, number or several, what marks missing cells beside
-            empty cells and words such as NaN, NA and None.
+            empty cells and words such as NaN, NA and None. A number also
+            marks a missing label if it is far from all other labels.
         fill: `"median"` or `"forward"`. Missing cells become the median of
             the column's training rows, or the value of the row before in the
-            same group or series (the median where none came before). For each
+            same group or series, unless a gap in time is between them (the
+            median where none came before). For each
             column with missing cells in training, a further channel is 1
             where a cell was missing. `None` refuses missing cells.
         drop_missing: bool, whether to leave out sequences with a missing
@@ -135,6 +139,8 @@ def from_csv(
         task_type: `"classification"` or `"regression"`. `None` is a
             regression if most labels are fractions, of at least 10 different
             values, and says so.
+        encoding: string, the encoding of text that is not UTF-8, such as
+            `"shift_jis"`; `None` finds it and says so.
 
     Returns:
         A `Task`.
@@ -171,27 +177,53 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
+    is_large_kind = structure.is_by_row and (
+        structure == table_structure.Structure()
+    )
     if (
         is_plain
         and task_type != targets.REGRESSION
-        and structure == table_structure.Structure()
+        and (is_large_kind or large_windows.applies_to(structure))
         and validation is None
         and test is None
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
     ):
-        parts = table_files.read_chunks(path, header)
+        parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
-        if large_tables.are_numbers(first, (label_column, *ignored)):
+        not_numbers = (label_column, *ignored, *structure.keys)
+        if large_tables.are_numbers(first, not_numbers):
             parts = itertools.chain([first], parts)
-            return large_tables.make_task(
-                path, parts, label_column, ignored, header, strict, verbose
+            task = (
+                large_tables.make_task(
+                    path,
+                    parts,
+                    label_column,
+                    ignored,
+                    header,
+                    strict,
+                    verbose,
+                    encoding,
+                )
+                if structure.is_by_row
+                else large_windows.make_task(
+                    path,
+                    parts,
+                    label_column,
+                    ignored,
+                    structure,
+                    header,
+                    strict,
+                    verbose,
+                    encoding,
+                )
             )
-    options = {} if header is None else {"header": header}
+            if task is not None:
+                return task
     frames, files = given_files.read_each(
         path,
         validation,
         test,
-        lambda file: table_files.read_table(file, **options),
+        lambda file: table_files.read_table(file, header, encoding),
     )
     not_values = [label_column, *structure.columns, *ignored]
     for name in not_values:
@@ -213,9 +245,10 @@ def from_csv(
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
     texts = table_columns.column(frame, label_column, path)
+    label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
     if drop_missing:
-        is_unlabeled = cells.is_missing(texts, words)
+        is_unlabeled = cells.is_missing(texts, label_words)
     is_left_out = is_unlabeled
     if fill is None and drop_missing:
         is_left_out = is_unlabeled | np.isnan(values).any(axis=1)
@@ -230,7 +263,7 @@ def from_csv(
         texts, files = texts[is_kept], files.select(is_kept)
         is_left_out = is_unlabeled = is_left_out[is_kept]
     encoded = missing_rows.encode_labels(
-        texts, is_unlabeled, files, words, task_type
+        texts, is_unlabeled, files, label_words, task_type
     )
     if encoded.is_regression:
         sequence_targets.check_structure(structure)
@@ -270,6 +303,7 @@ def from_csv(
         words,
         fill,
         header,
+        encoding,
     )
     findings = audit_tables.audit_table(
         frame,
@@ -309,6 +343,7 @@ def from_csv(
             *columns_.notes(columns, kinds),
             *spellings,
             *unused_words,
+            *label_notes,
             *left_out_notes,
             *layout.notes,
         ],

@@ -78,7 +78,8 @@ def test_lists_of_numbers_are_sequences(tmp_path, columns):
 def test_a_column_of_text(tmp_path, columns):
     path = save(tmp_path / "mine", columns)
     task = tasks.get(path, text_column="smiles", label_column="label")
-    assert task.class_names == ("no", "yes") and task.symbols == ("C", "N", "O")
+    assert task.class_names == ("no", "yes")
+    assert task.symbols == ("C", "N", "O", "\ufffd")
     x, names = task.reader.read(path)
     assert x[1].numpy().tolist() == [0, 1] and len(names) == 60
     columns["label"][3] = -1

@@ -192,3 +192,29 @@ def test_channels_first_are_suspected(tmp_path, capsys):
     ragged = [row[:, : 20 + i] for i, row in enumerate(x)]
     with pytest.raises(ValueError, match=r"3 channels .* \[row.T for row"):
         tasks.from_arrays(ragged, np.arange(60) % 2)
+
+
+def test_images_and_labels_of_each_split_under_their_own_names(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split, size in (("train", 20), ("val", 6), ("test", 8)):
+        shape = (size, 28, 28)
+        arrays[f"{split}_images"] = rng.integers(0, 255, shape, np.uint8)
+        arrays[f"{split}_labels"] = np.arange(size)[:, None] % 2
+    np.savez(tmp_path / "bloodmnist.npz", **arrays)
+    task = tasks.get(tmp_path / "bloodmnist.npz", verbose=False)
+    sizes = {s: len(part.y) for s, part in task.data.splits.items()}
+    assert sizes == {"train": 20, "validation": 6, "test": 8}
+    assert (task.sequence_length, task.input_dim) == (49, 16)
+    test = task.data.splits["test"]
+    assert test.y.tolist() == [0, 1] * 4
+    # The second token is the patch to the right of the first.
+    pixels = arrays["test_images"][3, :4, 4:8].ravel() / 127.5 - 1
+    np.testing.assert_allclose(test.x[3][1], pixels, atol=1e-6)
+    np.savez(tmp_path / "new.npz", images=arrays["test_images"])
+    x, _ = task.reader.read(tmp_path / "new.npz")
+    np.testing.assert_array_equal(x, test.x)
+    color = rng.integers(0, 255, (12, 64, 64, 3), np.uint8)
+    np.savez(tmp_path / "color.npz", x=color, y=np.arange(12) % 2)
+    task = tasks.get(tmp_path / "color.npz", verbose=False)
+    assert (task.sequence_length, task.input_dim) == (256, 48)

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_fpt import tasks
@@ -155,3 +156,45 @@ def test_a_test_split_unlike_train_is_found(rng):
     x[140:] *= 2
     found = find(x, y, split=split.tolist())
     assert list(found) == ["train-unlike-test"]
+    assert "most by " in found["train-unlike-test"].message
+
+
+def test_the_column_in_which_test_is_unlike_train_is_named(rng, tmp_path):
+    frame = pd.DataFrame(rng.normal(size=(200, 3)), columns=["a", "b", "c"])
+    frame["y"] = rng.integers(0, 2, 200)
+    frame["split"] = np.repeat(["train", "test"], [140, 60])
+    frame.loc[140:, "b"] += 2
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    task = tasks.from_csv(tmp_path / "mine.csv", "y", split_column="split")
+    messages = {f.kind: f.message for f in task.findings}
+    assert "most by the column 'b' (0.9" in messages["train-unlike-test"]
+
+
+def test_near_copies_of_strings_and_of_sequences_of_other_lengths(rng):
+    texts = ["".join(rng.choice([*"ACGT"], 40)) for _ in range(60)]
+    changed = [
+        text[:30] + "ACGT"["CGTA".index(text[30])] + text[31:]
+        for text in texts[:10]
+    ]
+    changed += [text[:5] + "A" + text[5:] for text in texts[10:20]]
+    y = rng.integers(0, 2, 80).astype(str)
+    split = ["train"] * 60 + ["test"] * 20
+    task = tasks.from_strings([*texts, *changed], y, split=split, verbose=False)
+    messages = {f.kind: f.message for f in task.findings}
+    assert messages["near-copies-across-splits"].startswith("19 of 20")
+    apart = ["".join(rng.choice([*"ACGT"], 40)) for _ in range(20)]
+    task = tasks.from_strings([*texts, *apart], y, split=split, verbose=False)
+    assert task.findings == ()
+    walks_ = [
+        np.cumsum(rng.normal(size=(n, 2)), axis=0)
+        for n in rng.integers(30, 60, 60)
+    ]
+    near = [walk + rng.normal(0, 1e-3, walk.shape) for walk in walks_[:20]]
+    found = find([*walks_, *near], y, split=split)
+    assert "near-copies-across-splits" in found
+    apart = [
+        np.cumsum(rng.normal(size=(n, 2)), axis=0)
+        for n in rng.integers(30, 60, 20)
+    ]
+    found = find([*walks_, *apart], y, split=split)
+    assert "near-copies-across-splits" not in found

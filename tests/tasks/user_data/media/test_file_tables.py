@@ -205,3 +205,55 @@ def test_text_in_place_of_a_file_is_named(dogs, tmp_path):
     write(path, [rows[0], *(("x" * 400, b, c) for _, b, c in rows[1:])])
     with pytest.raises(ValueError, match="row 1, column 'id': there is no fi"):
         tasks.from_file_table(path, "breed", "id", verbose=False)
+
+
+def test_tables_of_files_for_training_and_testing(tmp_path):
+    for split, count in (("train", 12), ("test", 6)):
+        rows = [("file", "class")]
+        for i in range(count):
+            save_image(tmp_path / split / f"{i}.png", 20 * i)
+            rows.append((f"{i}.png", "ab"[i % 2]))
+        write(tmp_path / f"{split}.csv", rows)
+        write(tmp_path / split / "list.csv", rows)
+    options = {
+        "file_column": "file",
+        "label_column": "class",
+        "verbose": False,
+    }
+    train, test = (tmp_path / s / "list.csv" for s in ("train", "test"))
+    task = tasks.get(train, test=test, **options)
+    sizes = {s: len(part.y) for s, part in task.data.splits.items()}
+    assert sizes == {"train": 11, "validation": 1, "test": 6}
+    assert task.data.splits["test"].names[1] == "test/list.csv, 1.png"
+    assert task.data.splits["test"].y.tolist() == [0, 1] * 3
+    again = tmp_path / "test" / "again.csv"
+    write(again, [("file", "class"), ("../train/3.png", "b")])
+    with pytest.raises(ValueError, match="3.png` is in .*list.csv`, row 4"):
+        tasks.get(train, test=again, **options)
+    # New tables of files are read and have their labels.
+    x, names = tasks.read_new(task.reader, test, options)
+    assert names == [f"{i}.png" for i in range(6)] and len(x) == 6
+    np.testing.assert_array_equal(
+        x[4], task.reader.read(tmp_path / "test" / "4.png")[0][0]
+    )
+    found = tasks.read_new_labels(
+        task.reader, test, names, task.class_names, options
+    )
+    assert found == ["a", "b"] * 3
+
+
+def test_windows_of_new_recordings_in_a_table(tmp_path):
+    rows = [("file", "class")]
+    for i in range(12):
+        lines = "".join(f"{i + j * j % 7}\n" for j in range(20))
+        (tmp_path / f"{i}.csv").write_text("v\n" + lines)
+        rows.append((f"{i}.csv", "ab"[i % 2]))
+    path = write(tmp_path / "meta" / "list.csv", rows)
+    options = {"file_column": "file", "label_column": "class"}
+    task = tasks.get(path, window=10, verbose=False, **options)
+    x, names = tasks.read_new(task.reader, path, options)
+    assert len(x) == 24 and names[3] == "1.csv, rows 11-20"
+    found = tasks.read_new_labels(
+        task.reader, path, names, task.class_names, options
+    )
+    assert found == ["a", "a", "b", "b"] * 6

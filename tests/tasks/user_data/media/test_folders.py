@@ -161,6 +161,35 @@ def test_too_few_subfolders_and_equal_ones_are_findings(tmp_path):
     assert found.findings == [] and found.groups is None
 
 
+def test_people_in_several_classes_stay_in_one_split(tmp_path):
+    for kind in ("run", "walk"):
+        for person in range(5 if kind == "run" else 7):
+            for trial in (1, 2):
+                place = f"{kind}/user{person}/trial{trial}/{{}}"
+                touch(tmp_path, *several(2, place))
+    found = folders.labeled_files(tmp_path)
+    people = [
+        {name.split("/")[1] for name in names}
+        for names in names_of(found).values()
+    ]
+    assert sum(map(len, people)) == 7 == len(set.union(*people))
+    assert "(user0, user1, user2, user3, ...)" in found.notes[-1]
+
+
+def test_splits_within_folders_of_archives(tmp_path):
+    for split in ("train", "test"):
+        for kind in ("sea", "street"):
+            place = f"data/seg_{split}/seg_{split}/{kind}/{{}}"
+            touch(tmp_path, *several(10, place))
+    touch(tmp_path, *several(4, "data/seg_pred/seg_pred/{}"))
+    found = folders.labeled_files(tmp_path)
+    assert found.class_names == ("sea", "street")
+    names = names_of(found)
+    assert len(names["test"]) == 20
+    assert all("/seg_test/" in name for name in names["test"])
+    assert "4 files outside the folders of classes" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     "names, kind",
     [

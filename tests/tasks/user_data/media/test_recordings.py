@@ -93,3 +93,58 @@ def test_recordings_that_differ_are_named(folder):
         ValueError, match="notes.md` is not a table .* tables: CSV, TSV"
     ):
         tasks.get(folder, verbose=False)
+
+
+@pytest.fixture
+def gappy(folder):
+    """The same recordings, some of whose cells are missing."""
+    for number, mark in ((0, ""), (1, "-9"), (2, "NA"), (5, "-9")):
+        kind = ("walk", "run")[number % 2]
+        path = folder / kind / f"{number}.csv"
+        frame = pd.read_csv(path).astype(str)
+        frame.loc[[0, 7], "pulse"] = mark
+        frame.to_csv(path, index=False)
+    return folder
+
+
+def test_missing_cells_of_recordings_are_filled(gappy):
+    with pytest.raises(ValueError, match="row 1, column 'pulse': .*'(NA)?', a"):
+        tasks.get(gappy, verbose=False)
+    task = tasks.get(gappy, missing=["-9"], fill="forward", verbose=False)
+    reader = task.reader
+    assert (task.input_dim, reader.flagged) == (3, (1,))
+    tables = {
+        str(path.relative_to(gappy)): pd.read_csv(
+            path, na_values=["-9"]
+        ).to_numpy()
+        for path in gappy.rglob("*.csv")
+    }
+    train = [tables[n] for n in task.data.splits["train"].names]
+    median = np.nanmedian(np.concatenate(train), axis=0)
+    np.testing.assert_allclose(reader.median, median)
+
+    def filled(values):
+        return pd.DataFrame(values).ffill().fillna(dict(enumerate(median)))
+
+    known = np.concatenate([filled(values) for values in train])
+    for part in task.data.splits.values():
+        for x, name in zip(part.x, part.names, strict=True):
+            expected = filled(tables[name]) - known.mean(axis=0)
+            x = x.numpy() if hasattr(x, "numpy") else x
+            np.testing.assert_allclose(
+                x[:, :2], expected / known.std(axis=0), atol=1e-5
+            )
+            np.testing.assert_array_equal(x[:, 2], np.isnan(tables[name][:, 1]))
+    new, _ = reader.read(gappy / "run" / "1.csv")
+    assert new[0][0, 2] == 1 and new.shape[-1] == 3
+    assert tasks.reader_from_json(tasks.reader_to_json(reader)) == reader
+
+
+def test_windows_of_recordings_with_missing_cells_are_left_out(gappy, capsys):
+    task = tasks.get(gappy, missing=["-9"], drop_missing=True, window=20)
+    assert "left out: 4 windows with missing cells" in capsys.readouterr().out
+    for part in task.data.splits.values():
+        assert np.isfinite(part.x).all()
+    names = [n for part in task.data.splits.values() for n in part.names]
+    assert "walk/0.csv, rows 1-20" not in names
+    assert "walk/0.csv, rows 21-40" in names

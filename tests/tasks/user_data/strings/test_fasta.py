@@ -186,3 +186,15 @@ def test_a_label_table_without_a_header_is_told_to_have_one(files):
     with pytest.raises(ValueError, match="Write a first row of names") as info:
         tasks.get(path, labels=labels)
     assert "--no-header" not in str(info.value)
+
+
+def test_versions_of_records(tmp_path):
+    fasta, table = tmp_path / "mine.fasta", tmp_path / "labels.csv"
+    names = [f">P1234{n}.1 something" for n in range(10)]
+    names += [f">ref|NM_0{n}.12|" for n in range(10)]
+    fasta.write_text("".join(f"{name}\nMKVW\n" for name in names))
+    ids = [f"P1234{n}" for n in range(10)] + [f"NM_0{n}.3" for n in range(10)]
+    rows = [f"{name},{i % 2}\n" for i, name in enumerate(ids)]
+    table.write_text("id,y\n" + "".join(rows))
+    task = tasks.get(fasta, labels=table, verbose=False)
+    assert sum(len(part.y) for part in task.data.splits.values()) == 20

@@ -50,10 +50,30 @@ def test_a_column_of_a_table(table):
     assert "".join(task.symbols[t] for t in x[1].numpy()) == "CCN"
 
 
-def test_a_new_character_is_refused(table, tmp_path):
+def test_new_characters_have_a_token_of_their_own(table, tmp_path, capsys):
+    task = tasks.get(table, text_column="smiles", label_column="active")
+    assert task.symbols == (*sorted(set("".join(SMILES))), "\ufffd")
+    assert task.vocabulary_size == len(task.symbols)
+    assert "a further token stands for characters" in capsys.readouterr().out
+    path = tmp_path / "new.csv"
+    path.write_text("smiles\nCCO\nCCBr\n")
+    x, _ = task.reader.read(path)
+    assert "".join(task.symbols[t] for t in x[1].numpy()) == "CC\ufffd\ufffd"
+    assert "characters Br are new" in capsys.readouterr().out
+
+
+def test_runs_of_earlier_versions_refuse_a_new_character(table, tmp_path):
     task = tasks.get(
         table, text_column="smiles", label_column="active", verbose=False
     )
+    saved = tasks.reader_to_json(task.reader)
+    saved |= {"alphabet": saved["alphabet"][:-1], "unknown": None}
+    old = tasks.as_saved(task, saved)
+    assert old.vocabulary_size == task.vocabulary_size - 1 == len(old.symbols)
+    assert f"vocabulary of {old.vocabulary_size} " in old.description
+    assert old.data.fingerprint == task.data.fingerprint
+    assert tasks.as_saved(task, tasks.reader_to_json(task.reader)) is task
+    task = old
     path = tmp_path / "new.csv"
     path.write_text("smiles\nCCO\nCCBr\n")
     with pytest.raises(ValueError, match="new.csv`, row 2: the character 'B'"):
@@ -126,6 +146,16 @@ def test_missing_labels_are_left_out_on_request(tmp_path):
     assert sum(len(part.y) for part in task.data.splits.values()) == 30
     with pytest.raises(ValueError, match="Nothing is left of 40 examples"):
         get(path, drop_missing=True, missing=["CCO", "CCN"])
+
+
+def test_a_number_that_marks_missing_strings_may_be_a_label(tmp_path, capsys):
+    path = table_of(
+        tmp_path, ["CCO", "CCN", "0", "0"] * 10, labels=["0", "1"] * 20
+    )
+    task = get(path, missing=["0"], drop_missing=True)
+    assert task.class_names == ("0", "1")
+    assert sum(len(part.y) for part in task.data.splits.values()) == 20
+    assert "labels: 0 is a label" in capsys.readouterr().out
 
 
 def test_groups_and_folds_of_strings(tmp_path):

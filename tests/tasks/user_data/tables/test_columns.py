@@ -269,3 +269,39 @@ def test_marks_of_missing_cells_in_any_spelling(tmp_path, messages):
     assert not any("no cell is missing" in m for m in messages)
     tasks.from_csv(path, "y", missing=["-999", "-99"], fill="median")
     assert any("no cell is missing as -99" in m for m in messages)
+
+
+def test_a_number_that_marks_missing_cells_may_be_a_label(tmp_path, messages):
+    rows = [f"{i % 7 + 1},{i % 2}" for i in range(40)]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["a,y", "0,0", *rows]) + "\n")
+    task = tasks.from_csv(path, "y", missing=0, drop_missing=True)
+    assert task.class_names == ("0", "1")
+    assert sum(len(part.y) for part in task.data.splits.values()) == 40
+    assert any("labels: 0 is a label" in m for m in messages)
+    # Far from all labels, it marks what is missing.
+    path.write_text("\n".join(["a,y", "1,-999", "-999,1", *rows]) + "\n")
+    task = tasks.from_csv(path, "y", missing=-999, drop_missing=True)
+    assert task.class_names == ("0", "1")
+    assert sum(len(part.y) for part in task.data.splits.values()) == 40
+
+
+def test_nothing_is_filled_from_before_a_gap_in_time(tmp_path):
+    times = np.concatenate([np.arange(50), np.arange(1000, 1050)])
+    cells = [str(i) for i in range(100)]
+    cells[50] = cells[20] = ""
+    rows = [f"{t},{c},{t // 5 % 2}" for t, c in zip(times, cells, strict=True)]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["t,a,y", *rows]) + "\n")
+    options = {"time_column": "t", "fill": "forward", "verbose": False}
+    task = tasks.from_csv(path, "y", window=5, **options)
+    new, _ = task.reader.read(path)
+    (mean,), (scale,) = task.reader.mean, task.reader.scale
+    column = new[..., 0].ravel() * scale + mean
+    assert column[20] == pytest.approx(19, abs=1e-3)
+    median = task.reader.kinds[0].filler
+    assert column[50] == pytest.approx(median, abs=1e-3) != 49
+    stored = np.concatenate(
+        [part.x[..., 0].ravel() for part in task.data.splits.values()]
+    )
+    assert np.isclose(stored * scale + mean, median, atol=1e-3).any()

@@ -300,3 +300,41 @@ def test_a_table_in_chunks(frame, tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         np.concatenate(values), frame[["a", "b"]].to_numpy()
     )
+
+
+JAPANESE = "ラベル,花の名前,値"
+CYRILLIC = "метка,название города,значение"
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "encoding"),
+    [
+        (JAPANESE, ["桜の花", "菊と百合", "ひまわり"], "shift_jis"),
+        (JAPANESE, ["桜の花", "菊と百合", "ひまわり"], "euc_jp"),
+        ("标签,城市名称,数值", ["北京市", "上海市", "广州"], "gb18030"),
+        ("라벨,도시 이름,값", ["서울특별시", "부산", "대구"], "euc_kr"),
+        (CYRILLIC, ["Москва", "Санкт-Петербург", "Казань"], "koi8_r"),
+        (CYRILLIC, ["Москва", "Санкт-Петербург", "Казань"], "cp1251"),
+    ],
+)
+def test_encodings_are_found_or_named(tmp_path, header, words, encoding):
+    rows = [f"{'ab'[i % 2]},{words[i % 3]},{i}" for i in range(60)]
+    path = tmp_path / "mine.csv"
+    path.write_bytes("\n".join([header, *rows]).encode(encoding))
+    label, name, _ = header.split(",")
+    for options in ({"encoding": encoding}, {}):
+        frame = table_files.read_table(path, **options)
+        assert frame.columns[0] == label
+        assert frame[name].tolist() == [words[i % 3] for i in range(60)]
+        assert "encoding" in frame.attrs["format"][0]
+
+
+def test_a_wrong_or_unknown_encoding(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("y,ä\nu,1\nv,2\n", "utf-8")
+    assert [*table_files.read_table(path, encoding="cp1252")] == ["y", "ä"]
+    with pytest.raises(ValueError, match="no encoding 'klingon' .--encoding"):
+        table_files.read_table(path, encoding="klingon")
+    path.write_bytes("y,ä\nu,1\nv,2\n".encode("cp1252"))
+    with pytest.raises(ValueError, match="not text in ascii.*--encoding"):
+        table_files.read_table(path, encoding="ascii")

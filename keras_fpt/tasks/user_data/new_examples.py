@@ -1,0 +1,36 @@
+"""Reads new examples as training did, from what training was given."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from keras_fpt.tasks.user_data.media import listed_files
+
+
+def read_new(
+    reader: Any, path: str | os.PathLike, options: Mapping[str, Any]
+) -> tuple[Any, list[str]]:
+    """Reads the sequences of a new file, and their names.
+
+    Args:
+        reader: the task's reader.
+        path: a file or folder; also a table of files, if training had one.
+        options: dict of the options that the task was made with, such as
+            `file_column`.
+
+    Returns:
+        A tuple: the sequences, and list of n strings.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: a file cannot be read.
+    """
+    listed = listed_files.find_new(
+        path,
+        options.get("file_column"),
+        options.get("header"),
+        options.get("encoding"),
+    )
+    if listed is None:
+        return reader.read(path)
+    return reader.read_files(listed.files, listed.names)

@@ -1,0 +1,129 @@
+"""Reads strings as tokens: a character is its index in an alphabet."""
+
+import dataclasses
+import logging
+import os
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks.task import Task
+from keras_fpt.tasks.user_data import given_labels, sequences
+from keras_fpt.tasks.user_data.tables import table_columns
+
+LOGGER = logging.getLogger(__name__)
+# Stands for characters that no example has; the first that is not in the data.
+UNSEEN = "\ufffd\ufffc\ufffb"
+
+
+@dataclasses.dataclass(frozen=True)
+class StringReader:
+    """How strings become tokens: a character is its index in the alphabet.
+
+    Args:
+        alphabet: string of all characters, in their order.
+        max_length: int, the longest string that is read.
+        text_column: string, the column of a table that holds the strings.
+        missing: tuple of strings that mark missing strings; `None` in runs of
+            version 0.1.0, which knew none.
+        unknown: string, the character whose token stands for those that are
+            not in the alphabet, or `None` if they are an error, as in runs of
+            version 0.1.0.
+        header: bool, whether the first row of a table names its columns.
+        encoding: string, the encoding of tables that are not in UTF-8, or
+            `None`.
+    """
+
+    alphabet: str
+    max_length: int
+    text_column: str
+    missing: tuple[str, ...] | None = None
+    unknown: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+
+    def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
+        """Reads the tokens of a new table's strings, and their names.
+
+        Raises:
+            ValueError: a string is empty, too long, or has a character that
+                is not in the alphabet.
+        """
+        frame, _ = given_labels.read_table(path, self.header, self.encoding)
+        texts = table_columns.column(frame, self.text_column, path).tolist()
+        names = [f"row {i + 1}" for i in range(len(texts))]
+        if self.missing is not None:
+            given_labels.present(
+                {f"string in '{self.text_column}'": texts},
+                lambda i: f"`{path}`, {names[i]}",
+                self.missing,
+            )
+        x, unknown = [], set()
+        for text, name in zip(texts, names, strict=True):
+            if not 0 < len(text) <= self.max_length:
+                raise ValueError(
+                    f"`{path}`, {name}: expected 1 to {self.max_length:,} "
+                    f"characters but received {len(text):,}."
+                )
+            if self.unknown is not None:
+                new = {*text} - {*self.alphabet}
+                unknown |= new
+                for character in new:
+                    text = text.replace(character, self.unknown)
+            x.append(encode(text, self.alphabet, f"`{path}`, {name}"))
+        if unknown:
+            LOGGER.info(
+                "`%s`: the characters %s are new, and read as one that no "
+                "training example has ('%s').",
+                path,
+                "".join(sorted(unknown)),
+                self.unknown,
+            )
+        return sequences.stack(x), names
+
+
+def as_saved(task: Task, alphabet: str) -> Task:
+    """A task as an earlier version made it, without a token for new symbols.
+
+    Args:
+        task: a `Task` with a `StringReader`.
+        alphabet: string, that of the run's reader.
+    """
+    reader = task.reader
+    unseen = reader.alphabet.removeprefix(alphabet)
+    if not reader.alphabet.startswith(alphabet) or unseen != reader.unknown:
+        return task
+    size = len(alphabet)
+    return dataclasses.replace(
+        task,
+        description=task.description.replace(
+            f"of a vocabulary of {size + 1}", f"of a vocabulary of {size}"
+        ),
+        vocabulary_size=size,
+        symbols=tuple(alphabet),
+        reader=dataclasses.replace(reader, alphabet=alphabet, unknown=None),
+    )
+
+
+def encode(text: str, alphabet: str, where: str) -> np.ndarray:
+    """Encodes a string as indices in an alphabet.
+
+    Args:
+        text: string.
+        alphabet: string of all characters.
+        where: string, where the text is from, for errors.
+
+    Returns:
+        int32 array `(characters,)`.
+
+    Raises:
+        ValueError: a character is not in the alphabet.
+    """
+    index_of = {character: i for i, character in enumerate(alphabet)}
+    try:
+        return np.array([index_of[c] for c in text], np.int32)
+    except KeyError as error:
+        raise ValueError(
+            f"{where}: the character {error} is not in the alphabet "
+            f"'{alphabet}'."
+        ) from None
