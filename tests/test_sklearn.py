@@ -1,18 +1,27 @@
-"""The scikit-learn estimator, by scikit-learn's own checks."""
+"""The scikit-learn estimators, by scikit-learn's own checks."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import make_blobs
-from sklearn.model_selection import GridSearchCV
+from sklearn.datasets import make_blobs, make_regression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import (
+    GridSearchCV,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
     check_classifiers_train,
     check_estimator,
+    check_regressors_train,
 )
 
-from keras_fpt.sklearn import FPTClassifier
+from keras_fpt.models import ModelOptions
+from keras_fpt.sklearn import MODEL_OPTIONS, FPTClassifier, FPTRegressor
 
 
 @pytest.fixture
@@ -30,6 +39,95 @@ def test_it_is_an_estimator(estimator):
     assert len([r for r in results if r["status"] == "passed"]) > 45
     estimator.set_params(steps=150)
     check_classifiers_train("FPTClassifier", estimator)
+
+
+@pytest.fixture
+def regressor(preset):
+    return FPTRegressor(
+        preset, steps=2, learning_rate=1e-2, dropout=0.0, random_state=0
+    )
+
+
+@pytest.mark.backend_free
+@pytest.mark.filterwarnings("ignore:Skipping check")
+def test_a_regressor_is_an_estimator(regressor):
+    failing = {"check_regressors_train": "Two steps learn nothing."}
+    results = check_estimator(regressor, expected_failed_checks=failing)
+    assert len([r for r in results if r["status"] == "passed"]) > 45
+    regressor.set_params(steps=150)
+    check_regressors_train("FPTRegressor", regressor)
+
+
+def test_numbers_in_their_own_units(regressor, tmp_path):
+    x, y = make_regression(60, 4, n_targets=2, random_state=0)
+    y = y * [1.0, 100.0] + [0.0, 1e5]
+    regressor.set_params(steps=200, loss="huber").fit(x, y)
+    assert regressor.score(x, y) > 0.8
+    predicted = regressor.predict(x)
+    assert predicted.shape == y.shape
+    regressor.save(tmp_path / "saved")
+    loaded = FPTRegressor.load(tmp_path / "saved")
+    np.testing.assert_allclose(loaded.predict(x), predicted)
+    with pytest.raises(ValueError, match="not of a FPTClassifier"):
+        FPTClassifier.load(tmp_path / "saved")
+
+
+@pytest.mark.backend_free
+def test_a_regressor_in_a_pipeline_and_a_search(regressor):
+    x, y = make_regression(40, 3, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), regressor)
+    grid = {"fptregressor__steps": [1, 60]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(x, y)
+    assert search.best_params_ == {"fptregressor__steps": 60}
+    assert cross_val_score(clone(search.best_estimator_), x, y, cv=2).min() > 0
+
+
+@pytest.mark.backend_free
+def test_options_of_the_model_have_its_defaults():
+    fields = {f.name: f.default for f in dataclasses.fields(ModelOptions)}
+    own = {f.name: f.default for f in dataclasses.fields(FPTClassifier)}
+    # A classifier of scikit-learn is not tied to a task that has defaults.
+    assert {n for n in MODEL_OPTIONS if own[n] != fields[n]} == {
+        "policy",
+        "dropout",
+    }
+
+
+def test_options_of_series_reach_the_model(estimator):
+    rng = np.random.default_rng(0)
+    y = np.arange(24) % 2
+    x = rng.normal(size=(24, 8, 2)) + 3 * y[:, None, None]
+    estimator.set_params(
+        readout="flatten",
+        patch_size=4,
+        patch_stride=2,
+        instance_norm=True,
+        channel_independent="concat",
+        output_norm="layer",
+        steps=60,
+    ).fit(x, y)
+    options = estimator.model_.options
+    for name in MODEL_OPTIONS:
+        assert getattr(options, name) == getattr(estimator, name), name
+    assert estimator.n_steps_ == 60
+    assert estimator.score(x, y) == 1
+
+
+@pytest.mark.backend_free
+def test_it_stops_early_and_keeps_the_best_weights(estimator):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)), rng.integers(0, 2, 60)
+    # There is nothing to learn, so the loss on what is held out rises.
+    estimator.set_params(steps=400, early_stopping=True, patience=2)
+    estimator.fit(x, y)
+    assert estimator.n_steps_ < 400 and estimator.n_steps_ % 20 == 0
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    _, held, _, labels = train_test_split(
+        x, y, test_size=0.1, random_state=seed, stratify=y
+    )
+    losses = estimator.model_.history.history["val_loss"]
+    loss = log_loss(labels, estimator.predict_proba(held))
+    assert loss == pytest.approx(min(losses), abs=1e-5) != losses[-1]
 
 
 @pytest.mark.backend_free
