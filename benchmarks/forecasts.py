@@ -11,7 +11,6 @@ tenth before it chooses seasons, strengths, learning rates and epochs.
 
 import argparse
 import dataclasses
-import logging
 
 import numpy as np
 
@@ -39,15 +38,14 @@ def main():
     parser.add_argument("--series", nargs="+", default=list(SETTINGS))
     parser.add_argument("--preset", default="gpt2_tiny_en")
     parser.add_argument(
-        "--arms", nargs="+", default=["fpt", "random", "no_blocks"]
+        "--arms", nargs="*", default=["fpt", "random", "no_blocks"]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument(
-        "--learning-rates", nargs="+", type=float, default=[3e-4, 3e-3]
+        "--learning-rates", nargs="+", type=float, default=[1e-3]
     )
     arguments = parser.parse_args()
-    logging.getLogger("keras_fpt").setLevel(logging.INFO)
     for name in arguments.series:
         setting = SETTINGS[name]
         splits = tasks.split_series(
