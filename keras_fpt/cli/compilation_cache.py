@@ -8,6 +8,7 @@ import hashlib
 import pathlib
 import platform
 import sys
+from typing import Any
 
 from keras_fpt.files import cache
 
@@ -27,7 +28,8 @@ def turn_on() -> None:
     """
     import jax
 
-    if jax.config.jax_compilation_cache_dir is not None:
+    config: Any = jax.config  # JAX adds its options when it is imported.
+    if config.jax_compilation_cache_dir is not None:
         return
     device = _device(jax.default_backend())
     if device is None:
@@ -37,8 +39,8 @@ def turn_on() -> None:
         cache.make_folder(folder)
     except OSError:
         return
-    jax.config.update("jax_compilation_cache_max_size", _MAX_BYTES)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_compilation_cache_max_size", _MAX_BYTES)
+    config.update("jax_compilation_cache_dir", str(folder))
 
 
 def _device(backend: str) -> str | None:
