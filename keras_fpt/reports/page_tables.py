@@ -21,7 +21,8 @@ class Column:
         cells: list of strings, which the page escapes unless they are
             `Markup`. An empty one is a missing value.
         kind: string: `"number"` is aligned at the right, `"text"` at the left,
-            and `"words"` is a text of several words that may be broken.
+            `"words"` is a text that may be broken between words, and
+            `"sentence"` a longer one.
     """
 
     head: str
@@ -31,8 +32,8 @@ class Column:
     @property
     def css_class(self) -> str:
         """The class of its cells in the page, or an empty string."""
-        kinds = {"number": "", "text": "text", "words": "text words"}
-        return kinds[self.kind]
+        plain = {"number": "", "text": "text"}
+        return plain.get(self.kind, f"text {self.kind}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +213,9 @@ def claims(judged: Sequence[Claim]) -> Table:
                 "p, adjusted",
                 [number(claim.adjusted_p_value, ".2g") for claim in judged],
             ),
-            Column("evidence", [claim.evidence for claim in judged], "words"),
+            Column(
+                "evidence", [claim.evidence for claim in judged], "sentence"
+            ),
         ],
     )
 
