@@ -5,10 +5,11 @@
 The data is made in a temporary folder below `--folder`: a CSV file or a folder
 of Parquet files with 4 columns of numbers and a label, or a folder with PNG
 images of 32 x 32 pixels; or a folder of Parquet files that is one long series,
-from which windows are cut, or a .npy file of sequences. Each size is made, and
-trained on, in its own processes. A training process makes the task, computes
-its fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few
-batches. Its peak is that of its resident memory from its start to its end.
+from which windows are cut; a .npy file of sequences; or a CSV file of strings.
+Each size is made, and trained on, in its own processes. A training process
+makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
+and evaluates a few batches. Its peak is that of its resident memory from its
+start to its end.
 """
 
 import argparse
@@ -28,6 +29,7 @@ SIZES = {
     "images": (10_000, 100_000),
     "windows": (2_000_000, 10_000_000),
     "npy": (200_000, 1_000_000),
+    "strings": (1_000_000, 5_000_000),
 }
 WINDOW, STRIDE = 50, 25
 TOKENS = 20
@@ -78,7 +80,7 @@ def parse():
 def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        suffix = {"csv": ".csv", "npy": ".npy"}.get(kind, "")
+        suffix = {"csv": ".csv", "npy": ".npy", "strings": ".csv"}.get(kind, "")
         path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
@@ -107,7 +109,8 @@ def make(path, kind, size):
     if kind in ("parquet", "windows"):
         path.mkdir()
     for number, start in enumerate(range(0, size, ROWS_AT_ONCE)):
-        rows = random_rows(number, min(ROWS_AT_ONCE, size - start))
+        make_rows = random_strings if kind == "strings" else random_rows
+        rows = make_rows(number, min(ROWS_AT_ONCE, size - start))
         if kind in ("parquet", "windows"):
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
         else:
@@ -128,6 +131,16 @@ def random_rows(seed, count):
     is_yes = x[:, 0] + rng.normal(size=count) > 0
     rows = {f"x{i}": x[:, i] for i in range(COLUMNS)}
     return pd.DataFrame({**rows, "label": np.where(is_yes, *CLASSES[::-1])})
+
+
+def random_strings(seed, count):
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    letters = rng.choice(np.frombuffer(b"ACGT", np.uint8), (count, 40))
+    texts = letters.view("S40").ravel().astype(str)
+    label = np.where((letters == 65).mean(axis=1) > 0.25, *CLASSES[::-1])
+    return pd.DataFrame({"dna": texts, "label": label})
 
 
 def make_arrays(path, size):
@@ -160,6 +173,8 @@ def train(arguments):
     started = time.perf_counter()
     kind = arguments.kinds[0]
     options = {} if kind == "images" else {"label_column": "label"}
+    if kind == "strings":
+        options |= {"text_column": "dna"}
     if kind == "windows":
         options |= {"window": WINDOW, "stride": STRIDE}
     if kind == "npy":

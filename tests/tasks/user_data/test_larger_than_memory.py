@@ -327,3 +327,39 @@ def test_an_array_that_is_cut_off(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:9000])
     with pytest.raises(ValueError, match="mine.npy`: The file ends at row 0"):
         paths.from_path(path, labels=tmp_path / "labels.npy")
+
+
+@pytest.mark.parametrize("length", [None, 12])
+def test_strings(tmp_path, both, length):
+    rng = np.random.default_rng(0)
+    texts = [
+        "".join(rng.choice([*"ACGT"], length or rng.integers(5, 30)))
+        for _ in range(400)
+    ]
+    texts[7], texts[8] = "NA", "ACGT" * 10
+    labels = np.array(["u", "v"])[rng.integers(0, 2, 400)].tolist()
+    labels[9] = "?"
+    frame = pd.DataFrame({"dna": texts, "y": labels})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    first, second = both(
+        lambda: paths.from_path(
+            tmp_path / "mine.csv",
+            text_column="dna",
+            label_column="y",
+            missing=["?"],
+            drop_missing=True,
+            max_length=32,
+            verbose=False,
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    sizes = [second.data.size(s) for s in ("train", "validation", "test")]
+    assert sum(sizes) == 397
+    assert first.reader == second.reader and first.symbols == second.symbols
+    assert first.description == second.description
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+    frame.loc[350, "dna"] = ""
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    with pytest.raises(ValueError, match=r"row 8: .* is missing \('NA'\)"):
+        tasks.get(tmp_path / "mine.csv", text_column="dna", label_column="y")

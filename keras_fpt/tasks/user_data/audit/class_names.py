@@ -1,6 +1,7 @@
 """What is suspicious about the names of classes and categories."""
 
 import collections
+import re
 from collections.abc import Mapping, Sequence
 
 from keras_fpt.tasks.user_data.audit.findings import Finding, quote
@@ -11,6 +12,33 @@ MARKS = frozenset(
     ("?", "-", "--", ".", "n.a.", "missing", "not available", "#n/a")
     + ("#null!", "#div/0!", "#value!", "#ref!", "\\n")
 )
+
+_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP)?"
+# Numbers in a spelling that is not read.
+_LIKE_NUMBERS = re.compile(
+    rf"\(?[+\-−–]?\s*{_MONEY}\s*[+\-−–]?\d[\d.,'’_\s]*(?:[eE][+-]?\d+)?\s*"
+    rf"(?:[%‰]|{_MONEY})\)?|0[xX][0-9a-fA-F]+|\d+\s*/\s*\d+"
+)
+
+
+def numbers_as_text(categories: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Finds categories that are numbers, such as 5% or $1,200.
+
+    Args:
+        categories: dict from columns to their categories.
+    """
+    return [
+        Finding(
+            "numbers-as-text",
+            f"The column '{name}' holds numbers in a spelling that is not "
+            f"read, such as '{texts[0]}', so each is a category, without an "
+            "order.",
+            "If they are numbers, write them plainly: without separators of "
+            "thousands, signs of percent or money, and fractions.",
+        )
+        for name, texts in categories.items()
+        if len(texts) > 1 and all(map(_LIKE_NUMBERS.fullmatch, texts))
+    ]
 
 
 def marks_of_missing(

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,36 @@ class StringReader:
                 self.unknown,
             )
         return sequences.stack(x), names
+
+
+def with_unknown(
+    alphabet: str, untrained: Sequence[str]
+) -> tuple[str, str | None, list[str]]:
+    """An alphabet with a character for those that new strings may hold.
+
+    Args:
+        alphabet: string of all characters.
+        untrained: strings, those of them that no training example has. If
+            there are some, the first also stands for new ones.
+
+    Returns:
+        A tuple: the alphabet; the character, or `None` if none is free; and
+        notes.
+    """
+    if untrained:
+        note = (
+            f"in no training example: {''.join(untrained)}; tokens of their "
+            "own, which are not trained"
+        )
+        return alphabet, untrained[0], [note]
+    unused = [character for character in UNSEEN if character not in alphabet]
+    if not unused:
+        return alphabet, None, []
+    note = (
+        "a further token stands for characters of new strings that are not in "
+        "the alphabet; it is not trained"
+    )
+    return alphabet + unused[0], unused[0], [note]
 
 
 def as_saved(task: Task, alphabet: str) -> Task:

@@ -15,11 +15,13 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.strings import string_reader
+from keras_fpt.tasks.user_data.strings import large_strings, string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
     missing_rows,
     table_columns,
+    table_files,
+    table_folders,
 )
 
 MAX_LENGTH = 1024
@@ -180,21 +182,12 @@ def _make_task(
     untrained = sorted(
         {*alphabet} - {*"".join(texts[i] for i in splits["train"])}
     )
-    unknown = untrained[0] if untrained else None
-    if text_column and not untrained:
-        unknown = next(
-            (c for c in string_reader.UNSEEN if c not in alphabet), None
+    unknown = None
+    if text_column:
+        alphabet, unknown, more = string_reader.with_unknown(
+            alphabet, untrained
         )
-        alphabet += unknown or ""
-        notes.append(
-            "a further token stands for characters of new strings that are not "
-            "in the alphabet; it is not trained"
-        )
-    if untrained:
-        notes.append(
-            f"in no training example: {''.join(untrained)}; tokens of their "
-            "own, which are not trained"
-        )
+        notes += more
     return build.make_task(
         name,
         x,
@@ -267,6 +260,26 @@ def from_string_table(
         FileNotFoundError: the file does not exist.
         ValueError: as for `from_strings` and `from_csv`.
     """
+    words = cells.as_words(missing)
+    if (
+        table_files.is_table(path)
+        and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
+        and not (validation or test or split_column or split_group or folds)
+        and task_type != targets.REGRESSION
+        and not cells.as_floats(words)  # which may be labels
+    ):
+        return large_strings.make_task(
+            path,
+            text_column,
+            label_column,
+            max_length,
+            words,
+            drop_missing,
+            header,
+            encoding,
+            strict,
+            verbose,
+        )
     frame, where, split, format_notes = given_labels.read_tables(
         path, validation, test, header, encoding
     )

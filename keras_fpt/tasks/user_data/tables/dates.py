@@ -64,6 +64,7 @@ def find_format(texts: "pd.Series") -> str | None:
         if not np.isnan(to_days(sample, date_format)).any()
     ]
     if not candidates:
+        _check_not_mixed(sample)
         return None
     fitting = {}
     for date_format in candidates:
@@ -83,6 +84,30 @@ def find_format(texts: "pd.Series") -> str | None:
                 f"{_name(other)}. Write dates as 2024-12-31."
             )
     return chosen
+
+
+def _check_not_mixed(sample: "pd.Series") -> None:
+    """Raises `ValueError` if all texts are dates, but in several formats."""
+    seen: dict[str, str] = {}
+    for text in sample.unique().tolist():
+        date_format = next(
+            (f for f in (ISO, *_DATES) if _is_date(text, f)), None
+        )
+        if date_format is None:
+            return
+        seen.setdefault(date_format, text)
+    if len(seen) > 1:
+        first, second, *_ = seen.values()
+        raise ValueError(
+            f"dates are written in several ways, such as '{first}' and "
+            f"'{second}'. Write dates as 2024-12-31."
+        )
+
+
+def _is_date(text: str, date_format: str) -> bool:
+    if date_format != ISO:
+        return _fits(text, date_format)
+    return re.match(r"\d{4}-\d{2}-\d{2}", text) is not None
 
 
 def to_days(texts: Any, date_format: str) -> np.ndarray:

@@ -156,7 +156,7 @@ def parse_rows(
     """
     columns: tuple[str, ...] = ()
     first = None
-    labels = _Labels(path)
+    labels = Labels(path)
     with sequence_store.SequenceWriter() as writer:
         for frame in frames:
             first = frame if first is None else first
@@ -197,8 +197,12 @@ class RowNames:
             yield from (f"row {part.start + row + 1}" for row in rows.tolist())
 
 
-class _Labels:
-    """Collects labels as small numbers, in the order of first appearance."""
+class Labels:
+    """Collects labels as small numbers, in the order of first appearance.
+
+    Args:
+        path: the table's file, for errors.
+    """
 
     def __init__(self, path: str | os.PathLike) -> None:
         self._path = path
@@ -207,7 +211,13 @@ class _Labels:
         self._codes: list[np.ndarray] = []
         self._count = 0
 
-    def add(self, cells: "pd.Series") -> None:
+    def add(self, cells: "pd.Series", rows: np.ndarray | None = None) -> None:
+        """Adds the labels of some rows.
+
+        Args:
+            cells: `pandas.Series` of texts.
+            rows: int array of their rows, from 0; `None` if none is left out.
+        """
         import pandas as pd
 
         codes, distinct = pd.factorize(cells.to_numpy(object))
@@ -215,7 +225,10 @@ class _Labels:
             if text not in self._code_of:
                 self._code_of[text] = len(self._code_of)
                 is_first = codes == list(distinct).index(text)
-                self._first.append(self._count + int(np.argmax(is_first)))
+                place = int(np.argmax(is_first))
+                self._first.append(
+                    self._count + place if rows is None else int(rows[place])
+                )
         if len(self._code_of) > MAX_LABELS:
             raise ValueError(
                 f"`{self._path}` has more than {MAX_LABELS:,} different labels "

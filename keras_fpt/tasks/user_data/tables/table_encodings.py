@@ -23,8 +23,9 @@ MARKS = {
 # and encodings of several bytes.
 CODE_PAGES = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257"),
-    *("cp1255", "cp1256", "koi8_r"),
+    *("cp1255", "cp1256", "koi8_r", "cp874"),
 ]
+LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
 WIDE = ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
 ADVICE = " If it is in another encoding, name it with encoding (--encoding)."
 
@@ -66,6 +67,8 @@ def find_encoding(source: Source, named: str | None = None) -> str:
         ].count(0):
             _check_text(start, encoding, source.path)
             return encoding
+    if any(mark in start for mark in (b"\x1b$B", b"\x1b$@")):
+        return "iso2022_jp"
     with source.open() as file:
         sample = _lines_beyond_utf_8(file)
     if not sample:
@@ -146,10 +149,14 @@ def _guess(sample: bytes) -> str:
         return best.encoding
     if not likely:
         return CODE_PAGES[0]
-    return min(
-        (page for page in CODE_PAGES if page in likely),
-        key=lambda page: _oddities(sample.decode(page, "replace")),
-    )
+    pages = [page for page in CODE_PAGES if page in likely]
+    odd = {p: _oddities(sample.decode(p, "replace")) for p in pages}
+    pages = [page for page in pages if odd[page] == min(odd.values())]
+    # Of alphabets that all make words, the one whose words are more usual.
+    ranks = {match.encoding: i for i, match in enumerate(matches)}
+    if not {*pages} & {*LATIN}:
+        pages.sort(key=lambda page: ranks.get(page, len(ranks)))
+    return pages[0]
 
 
 def _oddities(text: str) -> int:

@@ -13,6 +13,8 @@ from keras_fpt.tasks.user_data.tables.table_archives import Source
 SAMPLE_CHARACTERS = 2**18
 SAMPLE_ROWS = 100
 WHITE_SPACE = " "
+# Of an encoding that no mark tells.
+ADVICE = " (--encoding names another)"
 NAMES = {
     ",": "commas",
     ";": "semicolons",
@@ -23,6 +25,7 @@ NAMES = {
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
+THOUSANDS_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
 # Some programs write a line such as `sep=;` for Excel.
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
@@ -52,7 +55,8 @@ class TextFormat(NamedTuple):
         if self.has_decimal_comma:
             found.append("decimal comma")
         if self.encoding != table_encodings.UTF_8:
-            found.append(f"encoding {self.encoding}")
+            guess = "" if self.encoding.startswith("utf") else ADVICE
+            found.append(f"encoding {self.encoding}{guess}")
         return [f"format: {', '.join(found)}"] if found else []
 
 
@@ -212,6 +216,15 @@ def _has_decimal_comma(rows: list[list[str]]) -> bool:
     """
     flat = {cell.strip() for row in rows for cell in row}
     with_comma = [cell for cell in flat if DECIMAL_COMMA.fullmatch(cell)]
-    return any(not THOUSANDS.fullmatch(cell) for cell in with_comma) and not (
-        any(DECIMAL_POINT.fullmatch(cell) for cell in flat)
-    )
+    with_comma = [cell for cell in with_comma if not THOUSANDS.fullmatch(cell)]
+    with_point = [cell for cell in flat if DECIMAL_POINT.fullmatch(cell)]
+    are_thousands = all(map(THOUSANDS_POINT.fullmatch, with_point))
+    if with_comma and with_point and are_thousands:
+        point = min(with_point)
+        raise ValueError(
+            f"Cells such as '{min(with_comma)}' have a decimal comma, and "
+            f"others such as '{point}' a point: is that "
+            f"{point.replace('.', '')} or {point}? Write all numbers with a "
+            "decimal point, and without separators of thousands."
+        )
+    return bool(with_comma) and not with_point

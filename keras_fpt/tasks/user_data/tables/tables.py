@@ -328,6 +328,10 @@ def from_csv(
         if encoded.is_regression
         else classes.spelling_notes(texts.unique(), class_names)
     )
+    categories = {
+        name: column.categories
+        for name, column in zip(columns, kinds, strict=bool(kinds))
+    }
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         x,
@@ -352,12 +356,9 @@ def from_csv(
             *layout.findings,
             *findings,
             *class_names_.marks_of_missing(
-                () if encoded.is_regression else class_names,
-                {
-                    name: column.categories
-                    for name, column in zip(columns, kinds, strict=bool(kinds))
-                },
+                () if encoded.is_regression else class_names, categories
             ),
+            *class_names_.numbers_as_text(categories),
         ],
         strict=strict,
         verbose=verbose,

@@ -305,3 +305,23 @@ def test_nothing_is_filled_from_before_a_gap_in_time(tmp_path):
         [part.x[..., 0].ravel() for part in task.data.splits.values()]
     )
     assert np.isclose(stored * scale + mean, median, atol=1e-3).any()
+
+
+@pytest.mark.parametrize(
+    "cell", ["{}%", "${}.50", "1 {:03}", "1'{:03}", "−{}", "0x{:x}", "{}/7"]
+)
+def test_numbers_in_other_spellings_are_noted(tmp_path, cell):
+    path = tmp_path / "mine.csv"
+    rows = [f"{cell.format(i % 5)},{'uv'[i % 2]}" for i in range(60)]
+    path.write_text("\n".join(["a,y", *rows]) + "\n")
+    kinds = [f.kind for f in tasks.from_csv(path, "y").findings]
+    assert "numbers-as-text" in kinds
+
+
+def test_dates_in_several_formats_are_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    dates = ["2024-03-05", "17/03/2024"]
+    rows = [f"{dates[i % 2]},{'uv'[i // 2 % 2]}" for i in range(60)]
+    path.write_text("\n".join(["a,y", *rows]) + "\n")
+    with pytest.raises(ValueError, match="column 'a': .*'17/03/2024'. Write"):
+        tasks.from_csv(path, "y")

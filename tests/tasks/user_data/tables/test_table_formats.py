@@ -312,6 +312,9 @@ CYRILLIC = "метка,название города,значение"
         (JAPANESE, ["桜の花", "菊と百合", "ひまわり"], "shift_jis"),
         (JAPANESE, ["桜の花", "菊と百合", "ひまわり"], "euc_jp"),
         ("标签,城市名称,数值", ["北京市", "上海市", "广州"], "gb18030"),
+        ("ya,שם העיר,val", ["ירושלים", "תל אביב", "חיפה"], "cp1255"),
+        ("ya,ชื่อเมือง,val", ["กรุงเทพ", "เชียงใหม่", "ภูเก็ต"], "cp874"),
+        (JAPANESE, ["桜の花", "菊と百合", "ひまわり"], "iso2022_jp"),
         ("라벨,도시 이름,값", ["서울특별시", "부산", "대구"], "euc_kr"),
         (CYRILLIC, ["Москва", "Санкт-Петербург", "Казань"], "koi8_r"),
         (CYRILLIC, ["Москва", "Санкт-Петербург", "Казань"], "cp1251"),
@@ -338,3 +341,10 @@ def test_a_wrong_or_unknown_encoding(tmp_path):
     path.write_bytes("y,ä\nu,1\nv,2\n".encode("cp1252"))
     with pytest.raises(ValueError, match="not text in ascii.*--encoding"):
         table_files.read_table(path, encoding="ascii")
+
+
+def test_a_decimal_comma_beside_separators_of_thousands(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("a;b;y\n1.003;0,5;u\n1.250;2,5;v\n")
+    with pytest.raises(ValueError, match="'0,5' have.*'1.003' a.* 1003 or 1"):
+        tasks.from_csv(path, "y")
