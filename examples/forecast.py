@@ -57,10 +57,10 @@ for entry in not_run:
 figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 shown = np.arange(len(series) - 8 * HORIZON, len(series))
 axes.plot(shown, series[shown], color="black", label="what came")
-for origin in range(HORIZON, 5 * HORIZON, HORIZON):
-    steps = test.origins[-origin] + np.arange(HORIZON)
-    label = "forecasts, of a year each" if origin == HORIZON else None
-    axes.plot(steps, forecast[-origin, :, 0], color="tab:blue", label=label)
+for last in range(-1, -5 * HORIZON, -HORIZON):
+    steps = test.origins[last] + np.arange(HORIZON)
+    label = "forecasts, of a year each" if last == -1 else None
+    axes.plot(steps, forecast[last, :, 0], color="tab:blue", label=label)
 axes.set(xlabel="month", ylabel="degrees Celsius")
 axes.legend()
 figure.savefig("forecasts.png")

@@ -2,9 +2,9 @@
 
 Each is a function of `ForecastSplits` and the length of a season that returns
 what validation chose, its validation error, and a function that forecasts
-`Windows`. All but the classical models see what the frozen model sees: the
-contexts. Seasonal naive and the classical models see all of the series before
-each origin, which is known at that time.
+`Windows`. Naive and DLinear see what the frozen model sees, the contexts.
+Seasonal naive and the classical models see all of the series before each
+origin, which is known at that time.
 """
 
 import importlib.util
@@ -25,8 +25,8 @@ from keras_fpt.tasks import ForecastSplits, Windows, forecast_errors
 # The steps of DLinear's moving average.
 _TREND_STEPS = 25
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
-# Validation chooses among this many lags, of at least this autocorrelation.
-_SEASONS_TRIED, _LEAST_CORRELATION = 5, 0.1
+# The least autocorrelation at the lag of a season.
+_LEAST_CORRELATION = 0.1
 # The longest season that statsforecast's exponential smoothing takes.
 _LONGEST_ETS_SEASON = 24
 
@@ -61,9 +61,8 @@ def fit_forecast_rivals(
 
     Args:
         splits: `keras_fpt.tasks.ForecastSplits`.
-        season: int, the number of steps of a season. `None` chooses, by the
-            validation error of seasonal naive, among the lags at which the
-            autocorrelation of train peaks.
+        season: int, the number of steps of a season. `None` finds it,
+            see `find_season`.
         seconds: float, what each rival may take.
 
     Returns:
@@ -118,40 +117,32 @@ def fit_forecast_rivals(
 
 
 def find_season(splits: ForecastSplits) -> int | None:
-    """The length of a season, from train and validation alone.
+    """The length of a season, from train alone.
 
     Args:
         splits: `ForecastSplits`.
 
     Returns:
-        Of the lags at which the autocorrelation of train, without its linear
-        trend, peaks, the one with which seasonal naive has the smallest error
-        in validation; `None` if it has no peak above 0.1.
+        The shortest lag at which the autocorrelation of train, without its
+        linear trend, has a peak of at least 0.9 of its highest one, since
+        whole multiples of a season peak as well; `None` if it has no peak
+        above 0.1.
     """
     train = splits.series[: splits.validation_start].astype("float64")
     values = signal.detrend(train, axis=0) / splits.train_scale
-    time_steps = len(values)
     total = sum(
-        signal.correlate(channel, channel, method="fft")[time_steps - 1 :]
+        signal.correlate(channel, channel, method="fft")[len(values) - 1 :]
         for channel in values.T
     )
-    # Of each lag, over the pairs of steps that there are.
-    correlation = total / np.arange(time_steps, 0, -1)
     # What is left of a straight line is rounding.
-    correlation = correlation / max(correlation[0], 1e-6)
-    peaks, _ = signal.find_peaks(
-        correlation[: time_steps // 2], height=_LEAST_CORRELATION
+    correlation = total / max(total[0], 1e-6 * len(values))
+    peaks, found = signal.find_peaks(
+        correlation[: len(values) // 2], height=_LEAST_CORRELATION
     )
-    peaks = peaks[peaks >= 2]
-    best = peaks[np.argsort(-correlation[peaks], kind="stable")]
-    seasons = [int(lag) for lag in best[:_SEASONS_TRIED]]
-    if not seasons:
+    heights = np.where(peaks >= 2, found["peak_heights"], 0.0)
+    if not heights.any():
         return None
-    errors = [
-        _validation_mse(splits, _one_season_before(splits, season))
-        for season in seasons
-    ]
-    return seasons[int(np.argmin(errors))]
+    return int(peaks[np.argmax(heights >= 0.9 * heights.max())])
 
 
 class _CannotBeFitted(Exception):
@@ -249,15 +240,16 @@ def _moving_average(rows: np.ndarray) -> np.ndarray:
 
 
 def _auto_ets(splits: ForecastSplits, season: int | None) -> Fitted:
-    is_short = season is not None and season <= _LONGEST_ETS_SEASON
-    return _classical(splits, "AutoETS", season if is_short else 1)
+    if season is None or season > _LONGEST_ETS_SEASON:
+        season = 1
+    return _classical(splits, "AutoETS", season)
 
 
 def _auto_arima(splits: ForecastSplits, season: int | None) -> Fitted:
     return _classical(splits, "AutoARIMA", season or 1)
 
 
-def _classical(splits: ForecastSplits, name: str, season: int | None) -> Fitted:
+def _classical(splits: ForecastSplits, name: str, season: int) -> Fitted:
     """A model of statsforecast, one for each channel, chosen on train."""
     if importlib.util.find_spec("statsforecast") is None:
         raise _CannotBeFitted(
