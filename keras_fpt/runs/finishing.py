@@ -186,7 +186,7 @@ def _complete_board(
     metrics: Mapping[str, Any],
 ) -> None:
     """Writes the test result and pictures for TensorBoard."""
-    step = recorder.rows[-1]["step"]
+    step = int(recorder.rows[-1]["step"])
     names = ("test_loss", f"test_{recorder.metric}")
     with errors.warn_instead("write the files of TensorBoard"):
         recorder.board.write(step, {name: metrics[name] for name in names})
