@@ -151,6 +151,7 @@ def sweep(
         raise typer.BadParameter("Give the output folder with --output.")
     else:
         early.require_task(task)
+        early.require_columns(task, options)
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
@@ -267,6 +268,7 @@ def compare(
         output = require_folder(task, names, "compare")
     else:
         early.require_task(task)
+        early.require_columns(task, options)
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
