@@ -48,13 +48,19 @@ def regressor(preset):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.backend_free
 @pytest.mark.filterwarnings("ignore:Skipping check")
 def test_a_regressor_is_an_estimator(regressor):
     failing = {"check_regressors_train": "Two steps learn nothing."}
     results = check_estimator(regressor, expected_failed_checks=failing)
     assert len([r for r in results if r["status"] == "passed"]) > 45
-    regressor.set_params(steps=150)
+
+
+@pytest.mark.slow
+@pytest.mark.backend_free
+def test_a_regressor_learns_what_scikit_learn_asks_for(regressor):
+    regressor.set_params(steps=200, readout="flatten")
     check_regressors_train("FPTRegressor", regressor)
 
 

@@ -3,6 +3,8 @@
 The library checks it again, and everything else.
 """
 
+import csv
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +15,8 @@ from keras_fpt import files
 # The file that every folder of a run has.
 _CONFIG = "config.json"
 _SCHEME = "gguf:"
+# How much of a table is read.
+_HEAD_BYTES = 2**16
 
 
 def require_task(text: str) -> None:
@@ -31,8 +35,17 @@ def require_path(path: str | os.PathLike[str] | None) -> None:
     Raises:
         FileNotFoundError: it does not.
     """
-    if path is not None and not os.path.exists(os.path.expanduser(path)):
-        raise FileNotFoundError(f"There is no file or folder `{path}`.")
+    if path is None or os.path.exists(os.path.expanduser(path)):
+        return
+    folder, name = os.path.split(os.path.expanduser(path))
+    beside = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+    alike = difflib.get_close_matches(name, beside, 1)
+    raise FileNotFoundError(
+        f"There is no file or folder `{path}`."
+        + "".join(
+            f" Did you mean `{os.path.join(folder, each)}`?" for each in alike
+        )
+    )
 
 
 def require_preset(text: str | None) -> None:
@@ -63,6 +76,75 @@ def require_inputs(values: Mapping[str, Any]) -> None:
     for name in _PATHS:
         require_path(values.get(name))
     require_preset(values.get("preset"))
+
+
+# Options that name columns of a table.
+_COLUMNS = (
+    "label_column",
+    "group_column",
+    "time_column",
+    "ignore_column",
+    "split_column",
+    "split_group",
+    "text_column",
+    "file_column",
+)
+
+
+def require_columns(task: str, options: Mapping[str, Any]) -> None:
+    """Checks that a text table has the columns that options name.
+
+    A name is certainly missing if the beginning of the file holds it nowhere,
+    and the column of labels if nothing at all is said about the table.
+
+    Args:
+        task: string, the task or its file.
+        options: dict from names of options to values.
+
+    Raises:
+        ValueError: one is missing, or none is named.
+    """
+    text = head(Path(task).expanduser())
+    names = columns(text)
+    if len(names) < 2 or options.get("header") is False:
+        return
+    if not any(options.values()):
+        raise ValueError(
+            f"`{task}`: say which column with --label-column. It has "
+            f"{', '.join(names)}."
+        )
+    for option in _COLUMNS:
+        value = options.get(option) or []
+        for name in [value] if isinstance(value, str) else value:
+            # `column_1` is one where there is no header.
+            may_be_spelled_otherwise = (
+                not name.isascii() or '"' in name or name.startswith("column_")
+            )
+            if name not in text and not may_be_spelled_otherwise:
+                alike = difflib.get_close_matches(name, names, 1)
+                raise ValueError(
+                    f"`{task}` has no column '{name}'. It has "
+                    f"{', '.join(names)}."
+                    + "".join(f" Did you mean '{each}'?" for each in alike)
+                )
+
+
+def columns(text: str) -> list[str]:
+    """The names in the first line of a text table; a guess."""
+    line = text.partition("\n")[0]
+    delimiter = max(",;\t|", key=line.count)
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def head(path: Path) -> str:
+    """The beginning of a text table in UTF-8; of other files, nothing."""
+    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        read = file.read(_HEAD_BYTES)
+    text = read.decode("utf-8-sig", "replace")
+    is_text = "\0" not in text and not text.startswith("#")
+    return text.replace("\r", "") if is_text else ""
 
 
 def require_run(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """`keras-fpt init`: writes a configuration to start from."""
 
-import csv
 import dataclasses
 import json
 import textwrap
@@ -39,10 +38,13 @@ def init(
     """
     early.require_task(task)
     file = files.Output(output, _MARK, (task,), overwrite)
-    file.write(config_text(task, output))
+    text = config_text(task, output)
+    file.write(text)
+    says_label = '\n# label_column = "' not in text
     print_plain(
-        f"Written to {output}. Remove the # before what you want to change, "
-        f"then: keras-fpt train --config {output}"
+        f"Written to {output}. Remove the # before what you want to change"
+        f"{'' if says_label else ', and name the column of labels'}, then: "
+        f"keras-fpt train --config {output}"
     )
 
 
@@ -104,12 +106,9 @@ def _toml(value: Any) -> str:
 
 def _label_lines(task: str) -> Iterator[str]:
     """The column of labels, if the task is a plain table."""
-    path = Path(task)
-    delimiter = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    if delimiter is None or not path.is_file():
+    columns = early.columns(early.head(Path(task)))
+    if not columns:
         return
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        columns = next(csv.reader(file, delimiter=delimiter), [])
     likely = [name for name in columns if name.lower() in _LIKELY_LABELS]
     yield from textwrap.wrap(
         f"The column of labels. The columns are {', '.join(columns)}.",
@@ -118,4 +117,4 @@ def _label_lines(task: str) -> Iterator[str]:
         subsequent_indent="# ",
     )
     comment = "" if likely else "# "
-    yield f"{comment}label_column = {_toml((likely or columns or [''])[0])}"
+    yield f"{comment}label_column = {_toml((likely or columns)[0])}"

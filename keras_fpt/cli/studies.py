@@ -154,6 +154,7 @@ def sweep(
         raise typer.BadParameter("Give the output folder with --output.")
     else:
         early.require_task(task)
+        early.require_columns(task, options)
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies
@@ -277,6 +278,7 @@ def compare(
         output = require_folder(task, names, "compare")
     else:
         early.require_task(task)
+        early.require_columns(task, options)
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import studies

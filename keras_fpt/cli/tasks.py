@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.flags import with_flags
@@ -73,6 +74,9 @@ def show_task(
     overwrite: Overwrite = False,
 ) -> None:
     """Show a task's data, and draw a few examples as a PNG."""
+    early.require_task(task)
+    early.require_columns(task, options)
+    early.require_inputs(options | {"data_dir": data_dir})
     load_backend()
     from keras_fpt import files, logs, tasks
 

@@ -85,8 +85,10 @@ def train(
     On SIGTERM it saves a checkpoint and exits with status 75; Ctrl-C does the
     same, with status 130. `keras-fpt train --resume FOLDER` continues.
     """
+    from_file = None
     if config_file is not None:
         early.require_path(config_file)
+        from_file = read_config_file(config_file)
     elif not task:
         raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:
@@ -97,7 +99,13 @@ def train(
     if is_alone:
         output = require_folder(task, RUN_FILES, "train")
     else:
-        early.require_task(task)
+        known = from_file or RunConfig("")
+        task_path = task or known.source or known.task
+        early.require_task(task_path)
+        # What is said on the command line comes before what the file says.
+        early.require_columns(
+            task_path, known.options | given_flags(context, options)
+        )
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import distribution as distributions
@@ -110,8 +118,8 @@ def train(
         divide_patch_size(task, *among)
     if is_alone:
         config = saved_run(task, given_settings, given_data)
-    elif config_file is not None:
-        config = read_config_file(config_file)
+    elif from_file is not None:
+        config = from_file
         if task:
             given_settings |= {"task": task, "source": None}
         given_settings["options"] = config.options | given_data

@@ -66,7 +66,8 @@ class FPTRegressor(RegressorMixin, FPTEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The predicted numbers, of the shape of the targets in `fit`."""
         numbers = self._answers(X)
-        return numbers[:, 0] if self.target_rank_ == 1 else numbers
+        numbers = numbers[:, 0] if self.target_rank_ == 1 else numbers
+        return numbers.astype(np.float64)
 
     def _new_model(self) -> Any:
         return self._make(

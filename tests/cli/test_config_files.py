@@ -57,6 +57,16 @@ def test_what_init_writes_trains_and_a_runs_config_trains_again(
     assert metrics[0] == metrics[1]
 
 
+def test_init_asks_for_the_labels_of_a_table_with_semicolons(tmp_path):
+    path = tmp_path / "moods.csv"
+    path.write_text("speed;day;mood\n1;2;calm\n")
+    output = invoke("init", path, "-o", tmp_path / "run.toml")
+    assert "name the column of labels" in output
+    text = (tmp_path / "run.toml").read_text()
+    assert "columns are speed, day, mood." in text
+    assert '# label_column = "speed"' in text
+
+
 def test_init_replaces_its_own_files_alone(table, tmp_path):
     (tmp_path / "run.toml").write_text("mine = 1\n")
     assert "--overwrite" in str(invoke("init", "digits"))

@@ -31,6 +31,17 @@ def run(preset, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def unloaded(monkeypatch):
+    """Keras must not be imported."""
+
+    def load():
+        raise AssertionError("Keras was imported before.")
+
+    for module in ("train", "results", "studies", "reproduce", "tasks"):
+        monkeypatch.setattr(f"keras_fpt.cli.{module}.load_backend", load)
+
+
 def invoke(*arguments):
     result = CliRunner().invoke(app, [*map(str, arguments)])
     return result.exit_code, result.output, result.exception
@@ -156,14 +167,55 @@ def test_paths_of_a_study_may_be_spelled_otherwise():
         ("report", "no"),
     ],
 )
-def test_what_does_not_exist_is_said_at_once(monkeypatch, tmp_path, arguments):
-    def load():
-        raise AssertionError("Keras was imported before.")
-
-    for module in ("train", "results", "studies"):
-        monkeypatch.setattr(f"keras_fpt.cli.{module}.load_backend", load)
+def test_what_does_not_exist_is_said_at_once(
+    unloaded, monkeypatch, tmp_path, arguments
+):
     monkeypatch.chdir(tmp_path)
     assert isinstance(invoke(*arguments)[-1], FileNotFoundError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "moods.cvs"), "Did you mean `moods.csv`?"),
+        (("train", "moods.csv"), "--label-column. It has speed, day, mood."),
+        (("compare", "moods.csv"), "--label-column. It has speed, day, mood."),
+        (
+            ("train", "moods.csv", "--label-column", "mod"),
+            "no column 'mod'. It has speed, day, mood. Did you mean 'mood'?",
+        ),
+        (
+            ("sweep", "moods.csv", "--split-group", "dya", "-o", "out"),
+            "no column 'dya'",
+        ),
+        (("tasks", "show", "moods.csv", "--ignore-column", "x"), "column 'x'"),
+        (("train", "--config", "run.toml"), "no column 'name'"),
+    ],
+)
+def test_columns_that_do_not_exist(
+    unloaded, monkeypatch, tmp_path, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "moods.csv").write_text("speed;day;mood\n1;2;calm\n")
+    (tmp_path / "run.toml").write_text(
+        'task = "moods.csv"\nlabel_column = "name"\n'
+    )
+    assert message in str(invoke(*arguments)[-1])
+
+
+def test_columns_that_may_exist(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("speed;day\n1;2\n")
+    for options in (
+        {"label_column": "column_2"},
+        {"label_column": "9", "header": False},
+        {"label_column": "ä"},
+        {"label_column": "day", "group_column": ["speed"]},
+    ):
+        early.require_columns(str(path), options)
+    path.write_text("# a remark\nspeed;day\n")
+    early.require_columns(str(path), {"label_column": "x"})
+    early.require_columns("digits", {"label_column": "x"})
 
 
 def test_names_are_no_paths():
