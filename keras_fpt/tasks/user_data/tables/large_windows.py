@@ -8,7 +8,6 @@ a byte or two, and where each window begins.
 
 import os
 import pathlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +17,6 @@ from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
-    given_files,
     sequences,
     splitting,
     targets,
@@ -26,9 +24,9 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    group_runs,
     large_tables,
     table_columns,
-    table_groups,
     table_reader,
     table_windows,
     windows,
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 # So many labels are looked at together.
 AT_ONCE = 2**22
 AUDITED_BLOCKS, AUDITED_ROWS = 50, 2_000
-_WHOLE = re.compile(r"\.0+(?=,|$)")
 
 
 class Stretches(NamedTuple):
@@ -97,7 +94,7 @@ def make_task(
     Raises:
         ValueError: as for `from_csv`.
     """
-    runs = GroupRuns(path, structure.keys)
+    runs = group_runs.GroupRuns(path, structure.keys)
     rows = large_tables.parse_rows(
         runs.watch(frames),
         label_column,
@@ -166,7 +163,9 @@ def make_task(
         splits,
         words,
         reader,
-        WindowNames(runs, stretches.groups[of_stretch], starts, window),
+        group_runs.WindowNames(
+            runs, stretches.groups[of_stretch], starts, window
+        ),
         notes=[
             f"width: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
@@ -182,102 +181,11 @@ def make_task(
     )
 
 
-class GroupRuns:
-    """The groups of a table's rows, each a stretch of successive rows.
-
-    Args:
-        path: the table's file, for errors.
-        keys: strings, the columns of groups.
-    """
-
-    def __init__(self, path: str | os.PathLike, keys: Sequence[str]) -> None:
-        self._path = path
-        self._keys = keys
-        self.names: list[str] = [] if keys else ["series"]
-        self.starts: list[int] = [] if keys else [0]
-
-    def watch(
-        self, frames: Iterable["pd.DataFrame"]
-    ) -> Iterator["pd.DataFrame"]:
-        """Yields the parts of a table, and notes the groups of their rows."""
-        first = 0
-        for frame in frames:
-            if self._keys:
-                self._add(frame, first)
-            first += len(frame)
-            yield frame
-
-    @property
-    def are_scattered(self) -> bool:
-        """Whether a group begins again after another one."""
-        return len(set(map(_spelled, self.names))) < len(self.names)
-
-    def _add(self, frame: "pd.DataFrame", first: int) -> None:
-        files = given_files.Files(
-            (str(self._path),),
-            (len(frame),),
-            places=np.arange(first, first + len(frame)),
-        )
-        groups = table_groups.find(frame, self._keys, files)
-        changes = np.flatnonzero(np.diff(groups.numbers, prepend=-1))
-        for place in changes.tolist():
-            name = groups.names[groups.numbers[place]]
-            if self.names and _spelled(name) == _spelled(self.names[-1]):
-                continue
-            self.names.append(name)
-            self.starts.append(first + place)
-
-
-class WindowNames:
-    """The names of windows, which are made when they are needed.
-
-    Args:
-        runs: the `GroupRuns` of the rows.
-        groups: int array `(n,)`, the group of each window.
-        starts: int array `(n,)`, the first row of each window.
-        window: int.
-    """
-
-    def __init__(
-        self,
-        runs: GroupRuns,
-        groups: np.ndarray,
-        starts: np.ndarray,
-        window: int,
-    ) -> None:
-        self._runs = runs
-        self._groups = groups
-        self._starts = starts
-        self._window = window
-
-    def __getitem__(self, index: int) -> str:
-        group = int(self._groups[index])
-        first = int(self._starts[index]) - self._runs.starts[group]
-        name = self._runs.names[group]
-        return f"{name}, rows {first + 1}-{first + self._window}"
-
-    def select(self, indices: np.ndarray) -> "WindowNames":
-        """The names of some of the windows."""
-        return WindowNames(
-            self._runs,
-            self._groups[indices],
-            self._starts[indices],
-            self._window,
-        )
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __iter__(self) -> Iterator[str]:
-        return map(self.__getitem__, range(len(self)))
-
-
-def _spelled(name: str) -> str:
-    return _WHOLE.sub("", name)
-
-
 def _stretches(
-    y: np.ndarray, num_classes: int, runs: GroupRuns, structure: Structure
+    y: np.ndarray,
+    num_classes: int,
+    runs: group_runs.GroupRuns,
+    structure: Structure,
 ) -> tuple[Stretches, str] | None:
     """Stretches of one group, split and perhaps label; and words."""
     size = len(y)
@@ -379,7 +287,7 @@ def _standardized(
 
 
 def _window_groups(
-    groups: np.ndarray, runs: GroupRuns, window: int, stride: int
+    groups: np.ndarray, runs: group_runs.GroupRuns, window: int, stride: int
 ) -> np.ndarray | None:
     """Numbers of the windows that hang together, as `table_windows` has."""
     if runs.names != ["series"]:

@@ -1,0 +1,110 @@
+"""Groups of a large table's rows, and the names of windows of them."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import given_files
+from keras_fpt.tasks.user_data.tables import table_groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_WHOLE = re.compile(r"\.0+(?=,|$)")
+
+
+class GroupRuns:
+    """The groups of a table's rows, each a stretch of successive rows.
+
+    Args:
+        path: the table's file, for errors.
+        keys: strings, the columns of groups.
+    """
+
+    def __init__(self, path: str | os.PathLike, keys: Sequence[str]) -> None:
+        self._path = path
+        self._keys = keys
+        self.names: list[str] = [] if keys else ["series"]
+        self.starts: list[int] = [] if keys else [0]
+
+    def watch(
+        self, frames: Iterable["pd.DataFrame"]
+    ) -> Iterator["pd.DataFrame"]:
+        """Yields the parts of a table, and notes the groups of their rows."""
+        first = 0
+        for frame in frames:
+            if self._keys:
+                self._add(frame, first)
+            first += len(frame)
+            yield frame
+
+    @property
+    def are_scattered(self) -> bool:
+        """Whether a group begins again after another one."""
+        return len(set(map(_spelled, self.names))) < len(self.names)
+
+    def _add(self, frame: "pd.DataFrame", first: int) -> None:
+        files = given_files.Files(
+            (str(self._path),),
+            (len(frame),),
+            places=np.arange(first, first + len(frame)),
+        )
+        groups = table_groups.find(frame, self._keys, files)
+        changes = np.flatnonzero(np.diff(groups.numbers, prepend=-1))
+        for place in changes.tolist():
+            name = groups.names[groups.numbers[place]]
+            if self.names and _spelled(name) == _spelled(self.names[-1]):
+                continue
+            self.names.append(name)
+            self.starts.append(first + place)
+
+
+class WindowNames:
+    """The names of windows, which are made when they are needed.
+
+    Args:
+        runs: the `GroupRuns` of the rows.
+        groups: int array `(n,)`, the group of each window.
+        starts: int array `(n,)`, the first row of each window.
+        window: int.
+    """
+
+    def __init__(
+        self,
+        runs: GroupRuns,
+        groups: np.ndarray,
+        starts: np.ndarray,
+        window: int,
+    ) -> None:
+        self._runs = runs
+        self._groups = groups
+        self._starts = starts
+        self._window = window
+
+    def __getitem__(self, index: int) -> str:
+        group = int(self._groups[index])
+        first = int(self._starts[index]) - self._runs.starts[group]
+        name = self._runs.names[group]
+        return f"{name}, rows {first + 1}-{first + self._window}"
+
+    def select(self, indices: np.ndarray) -> "WindowNames":
+        """The names of some of the windows."""
+        return WindowNames(
+            self._runs,
+            self._groups[indices],
+            self._starts[indices],
+            self._window,
+        )
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.__getitem__, range(len(self)))
+
+
+def _spelled(name: str) -> str:
+    return _WHOLE.sub("", name)
