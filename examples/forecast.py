@@ -7,7 +7,12 @@ month from 1950 to 2010, which the package statsmodels holds. A frozen language
 model forecasts from every month of the last fifth, beside forecasts that need
 no model, and the last forecasts are drawn to `forecasts.png`.
 
-RESULT
+On one thread of a busy AMD EPYC it took 107 s (PyTorch) and printed, among
+other lines,
+
+    frozen gpt2_tiny_en: off by 0.84 degrees (MAE)
+    naive: off by 2.41 degrees (MAE)
+    dlinear: off by 0.76 degrees (MAE)
 """
 
 import os

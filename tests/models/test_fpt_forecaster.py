@@ -89,8 +89,10 @@ def test_a_periodic_series_is_learned(trained):
     )
 
 
-@pytest.mark.parametrize("channels", [None, "each", "concat"])
-@pytest.mark.parametrize("readout", ["last", "flatten"])
+@pytest.mark.parametrize(
+    ("channels", "readout"),
+    [(None, "last"), ("each", "flatten"), ("concat", "last")],
+)
 def test_without_a_network_it_forecasts_the_mean(channels, readout):
     model = make_model(readout=readout, channel_independent=channels)
     model.adapt(Y)
@@ -163,15 +165,18 @@ def test_each_channel_is_forecast_from_itself_alone():
     "settings",
     [
         {"patch_size": 4, "patch_stride": 2},
-        {"channel_independent": "each", "instance_norm": False},
-        {"readout": "last+mean"},
+        {
+            "channel_independent": "each",
+            "instance_norm": False,
+            "readout": "last+mean",
+        },
     ],
 )
 def test_padding_changes_nothing(settings):
     model = make_model(**{"readout": "last", **settings})
     draw_weights(model)
     together = forecasts(model, PADDED)
-    for i in (1, 2, 3):
+    for i in (1, 3):
         alone = forecasts(model, NOISE[i : i + 1, : LENGTHS[i]])
         np.testing.assert_allclose(
             together[i : i + 1], alone, rtol=1e-5, atol=1e-5
