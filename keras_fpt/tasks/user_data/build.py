@@ -147,12 +147,14 @@ def task_of_examples(
         answers = f"{num_targets} number" + "s" * (num_targets > 1)
     findings = [*audit.similar_classes(class_names), *findings]
     if num_targets is None:
-        counts = sum(
-            np.bincount(part.ravel(), minlength=len(class_names))
-            for split in examples.values()
-            for part in sequence_store.chunks(split.y)
-        )
-        findings = [*audit.single_examples(class_names, counts), *findings]
+        counts = np.zeros(len(class_names), int)
+        for split in examples.values():
+            for part in sequence_store.chunks(split.y):
+                counts += np.bincount(part.ravel(), minlength=len(counts))
+        findings = [
+            *audit.single_examples(class_names, counts.tolist()),
+            *findings,
+        ]
     task = Task(
         name=name,
         description=_description(sample, vocabulary_size, answers),
