@@ -10,8 +10,6 @@ import platform
 import sys
 from typing import Any
 
-from keras_fpt.files import cache
-
 _FOLDER = "jax"
 _MAX_BYTES = 2**30  # With a limit, JAX also locks the folder.
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
@@ -27,6 +25,9 @@ def turn_on() -> None:
     compiled for another processor can end the process.
     """
     import jax
+
+    # Not above: it imports NumPy, which the pages of --help do without.
+    from keras_fpt.files import cache
 
     config: Any = jax.config  # JAX adds its options when it is imported.
     if config.jax_compilation_cache_dir is not None:
@@ -51,7 +52,7 @@ def _device(backend: str) -> str | None:
         return backend
     if not sys.platform.startswith("linux") or not _CPU_INFO.is_file():
         return None
-    first = _CPU_INFO.read_text().split("\n\n")[0].splitlines()
+    first = _CPU_INFO.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     lines = [line for line in first if line.startswith(_CPU_LINES)]
     text = "\n".join([platform.machine(), *lines])
     return f"cpu-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

@@ -142,6 +142,7 @@ class TaskOptions:
     encoding: str | None = option(
         None,
         "Encoding of tables that are not in UTF-8, such as shift_jis.",
+        topic="Data",
         default_text="found in the file",
     )
     file_column: str | None = option(

@@ -122,7 +122,7 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
     }
     measure = result.measure
     rule = f"validation_{measure.floor_metric}"
-    reached = group[rule].dropna() if rule in group else []
+    reached: Any = group[rule].dropna() if rule in group else []
     of_rule = reached.iloc[0] if len(reached) else np.nan
     values = {
         "train": list(finished[f"train_{measure.name}"]),

@@ -173,6 +173,7 @@ class RunConfig:
         None,
         "Loss of a regression: mse, the mean squared error, or huber, which "
         "outliers move less.",
+        topic="Training",
         default_text="mse",
         describes_run=True,
         since="0.2.0",
@@ -181,6 +182,7 @@ class RunConfig:
         None,
         "Quantiles that a regression predicts, such as 0.1,0.5,0.9, with the "
         "pinball loss.",
+        topic="Training",
         default_text="one number",
         describes_run=True,
         since="0.2.0",

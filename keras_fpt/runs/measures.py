@@ -5,12 +5,12 @@ here and nowhere else.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from keras_fpt.tasks import MAJORITY, MEAN, Task
+if TYPE_CHECKING:
+    from keras_fpt.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,23 +27,31 @@ class Measure:
         title: string, its name in sentences and tables.
         is_error: bool, whether it is a root mean squared error, of which
             lower is better.
-        floor_rule: string, the simple rule that a run which diverged counts
-            as, a key of `keras_fpt.tasks.Task.floors`.
-        floor_metric: string, the name of what that rule reaches.
+        floor_metric: string, the name of what `floor_rule` reaches.
         others: tuple of strings, further metrics that tables show.
     """
 
     name: str
     title: str
     is_error: bool
-    floor_rule: str
     floor_metric: str
     others: tuple[str, ...] = ()
 
     @property
+    def floor_rule(self) -> str:
+        """The simple rule that a run which diverged counts as.
+
+        It is a key of `keras_fpt.tasks.Task.floors`.
+        """
+        # Not above: what lists runs imports neither TensorFlow nor NumPy.
+        from keras_fpt import tasks
+
+        return tasks.MEAN if self.is_error else tasks.MAJORITY
+
+    @property
     def worst_score(self) -> float:
         """The score of a run that diverged, before its test."""
-        return -np.inf if self.is_error else 0.0
+        return -math.inf if self.is_error else 0.0
 
     @property
     def best_score(self) -> float:
@@ -56,7 +64,11 @@ class Measure:
 
     def value(self, score: Any) -> Any:
         """The value of a score, or of an array of them."""
-        return np.sqrt(-score) if self.is_error else score
+        if not self.is_error:
+            return score
+        import numpy as np
+
+        return np.sqrt(-score)
 
     def oriented(self, value: Any) -> Any:
         """A value with the sign with which higher is better."""
@@ -127,12 +139,12 @@ class Measure:
         return "interval of the reduction" if self.is_error else "interval"
 
 
-ACCURACY = Measure("accuracy", "accuracy", False, MAJORITY, "majority_accuracy")
-RMSE = Measure("rmse", "RMSE", True, MEAN, "floor_rmse", ("mae", "r2"))
+ACCURACY = Measure("accuracy", "accuracy", False, "majority_accuracy")
+RMSE = Measure("rmse", "RMSE", True, "floor_rmse", ("mae", "r2"))
 BY_NAME = {measure.name: measure for measure in (ACCURACY, RMSE)}
 
 
-def of_task(task: Task) -> Measure:
+def of_task(task: "Task") -> Measure:
     """The measure of a task's runs."""
     return BY_NAME[task.main_metric]
 
@@ -148,5 +160,5 @@ def of_runs(runs: Any) -> Measure:
     Args:
         runs: `pandas.DataFrame` with the columns of `metrics.json`.
     """
-    is_error = "validation_rmse" in runs and runs["validation_rmse"].notna()
-    return RMSE if np.any(is_error) else ACCURACY
+    name = f"validation_{RMSE.name}"
+    return RMSE if name in runs and runs[name].notna().any() else ACCURACY

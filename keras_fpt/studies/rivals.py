@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import keras
@@ -181,24 +181,26 @@ def _fit(
         "test": tested,
     }
     labels = {"train": train.y, "validation": validation.y, "test": test.y}
-    accuracies: Sequence[float | None] = (None, None, None)
+    accuracies: dict[str, float] = {}
     errors: dict[str, float] | None = None
     if task.is_regression:
         errors = _errors(found, labels)
     else:
-        accuracies = [
-            float(_scores(task, found[split], labels[split]).mean())
+        accuracies = {
+            split: float(_scores(task, found[split], labels[split]).mean())
             for split in _SPLITS
-        ]
+        }
     return Baseline(
         task.name,
         rival.name,
         ", ".join(f"{k.replace('_', ' ')} {v:g}" for k, v in setting.items()),
-        *accuracies,
-        spent,
-        len(train.y),
-        len(test.y),
-        _scores(task, tested, test.y),
+        train_accuracy=accuracies.get("train"),
+        validation_accuracy=accuracies.get("validation"),
+        test_accuracy=accuracies.get("test"),
+        seconds=spent,
+        train_examples=len(train.y),
+        test_examples=len(test.y),
+        right=_scores(task, tested, test.y),
         errors=errors,
     )
 

@@ -79,7 +79,9 @@ def open_npz(path: str | os.PathLike, name: str) -> ArrayOnDisk | None:
     """
 
     def open_entry() -> IO[bytes]:
-        return zipfile.ZipFile(path).open(f"{name}.npy")
+        # Binary, as entries of archives always are.
+        archive = zipfile.ZipFile(path)
+        return archive.open(f"{name}.npy")
 
     with zipfile.ZipFile(path) as archive:
         if f"{name}.npy" not in archive.namelist():

@@ -98,9 +98,9 @@ def collect(
         parts, [found[split]["x"] for split in splits], path
     )
     x: Any = parts[0][0]
-    arrays = [part[0] for part in parts]
-    if any(isinstance(each, array_on_disk.ArrayOnDisk) for each in arrays):
-        x = arrays[0] if len(arrays) == 1 else array_on_disk.concatenate(arrays)
+    inputs = [part[0] for part in parts]
+    if any(isinstance(each, array_on_disk.ArrayOnDisk) for each in inputs):
+        x = inputs[0] if len(inputs) == 1 else array_on_disk.concatenate(inputs)
     elif len(parts) > 1:
         x = [row for rows, *_ in parts for row in rows]
     sizes = [len(rows) for rows, *_ in parts]

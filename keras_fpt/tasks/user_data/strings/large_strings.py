@@ -166,7 +166,8 @@ def _read(
     alphabet: set[str] = set()
     rows: list[np.ndarray] = []
     counts = {f"string in '{text_column}'": 0, "label": 0}
-    num_long, first, notes = 0, 0, []
+    notes: list[str] = []
+    num_long, first = 0, 0
     with sequence_store.SequenceWriter() as writer:
         for frame in table_files.read_chunks(path, header, encoding):
             notes = notes or table_columns.format_notes(frame)

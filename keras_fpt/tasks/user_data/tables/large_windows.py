@@ -203,7 +203,7 @@ def _stretches(
         splits = splitting.stratified(most)
         if not all(map(len, splits.values())):
             return None
-        split_of = np.empty(len(most), np.int8)
+        split_of = np.empty(len(most), int)
         for number, indices in enumerate(splits.values()):
             split_of[indices] = number
         groups = np.arange(len(starts))

@@ -80,16 +80,15 @@ def find_encoding(source: Source, named: str | None = None) -> str:
 
 def check_name(named: str | None) -> None:
     """Raises `ValueError` unless it is one of Python's codecs, or `None`."""
+    if named is None:
+        return
     try:
-        if named is not None and codecs.lookup(named)._is_text_encoding:
-            return
-    except LookupError:
-        pass
-    if named is not None:
+        b"".decode(named)
+    except LookupError:  # Also of codecs that are not for text.
         raise ValueError(
             f"There is no encoding '{named}' (--encoding). Expected a name "
             "such as utf-8, cp1252, shift_jis, gb18030, big5, euc_kr or koi8_r."
-        )
+        ) from None
 
 
 def _is_utf_8_beyond_ascii(file: BinaryIO) -> bool:
