@@ -31,9 +31,9 @@ def reads(monkeypatch):
     """The paths of the tables that are read, in order."""
     paths, read_table = [], table_files.read_table
 
-    def count(path):
+    def count(path, *format):
         paths.append(str(path))
-        return read_table(path)
+        return read_table(path, *format)
 
     monkeypatch.setattr(table_files, "read_table", count)
     return paths
