@@ -14,6 +14,7 @@ import shlex
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 from test_command_lines import DOCUMENTS, REPOSITORY, ROOT, command_lines
 from typer.testing import CliRunner
 
@@ -107,6 +108,8 @@ def write_files():
     random = np.random.default_rng(0)
     rows = "".join(f"{n},{n + 0.5}\n" for n in range(60))
     pathlib.Path("prices.csv").write_text(f"size,price\n{rows}")
+    diabetes = load_diabetes(as_frame=True, scaled=False).frame
+    diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)
     for name in ("BasicMotions", "JapaneseVowels"):
         for part in ("TRAIN", "TEST"):

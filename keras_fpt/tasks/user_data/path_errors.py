@@ -2,10 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
+
+_Reader = TypeVar("_Reader", bound=Callable)
 
 
-def prefix_errors_with_path(read: Callable) -> Callable:
+def prefix_errors_with_path(read: _Reader) -> _Reader:
     """Decorates a function of a path, so that its errors name the path.
 
     A `ValueError` whose message does not name the path yet gets it as a
@@ -21,4 +23,4 @@ def prefix_errors_with_path(read: Callable) -> Callable:
                 raise
             raise ValueError(f"`{path}`: {error}") from error
 
-    return wrapper
+    return cast(_Reader, wrapper)
