@@ -83,7 +83,7 @@ def check_name(named: str | None) -> None:
     if named is None:
         return
     try:
-        b"".decode(named)
+        "a".encode(named)  # Nothing is looked up for an empty string.
     except LookupError:  # Also of codecs that are not for text.
         raise ValueError(
             f"There is no encoding '{named}' (--encoding). Expected a name "
