@@ -18,6 +18,7 @@ Transform = Callable[[Rows], Any]
 
 
 def flat(task: Task, train: Rows) -> Transform:
+    """All numbers of a sequence in one row."""
     return lambda rows: rows.flat
 
 
@@ -36,6 +37,7 @@ def as_text(task: Task, train: Rows) -> Transform:
 
 
 def minirocket(task: Task, train: Rows) -> Transform:
+    """The features of MiniROCKET, whose biases are drawn from train."""
     from keras_fpt.studies import minirocket
 
     features = minirocket.MiniRocket()
@@ -76,6 +78,7 @@ def _channels_first(rows: Rows) -> np.ndarray:
 
 
 def itself(task: Task, train: Rows) -> Transform:
+    """The sequences as they are, for rivals that compare them."""
     return lambda rows: rows
 
 

@@ -213,6 +213,9 @@ def test_columns_that_may_exist(tmp_path):
         {"label_column": "day", "group_column": ["speed"]},
     ):
         early.require_columns(str(path), options)
+    # The same call with a column that the table certainly lacks.
+    with pytest.raises(ValueError, match="dya"):
+        early.require_columns(str(path), {"label_column": "dya"})
     path.write_text("# a remark\nspeed;day\n")
     early.require_columns(str(path), {"label_column": "x"})
     early.require_columns("digits", {"label_column": "x"})
