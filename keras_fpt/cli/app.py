@@ -3,22 +3,19 @@
 import logging
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import keras_fpt
 from keras_fpt import logs
-from keras_fpt.cli import presets, pretrain, results, runs, studies, tasks
 from keras_fpt.cli.console import (
     error_console,
     print_plain,
     show_log,
     without_control,
 )
-from keras_fpt.cli.init import init
-from keras_fpt.cli.reproduce import reproduce
-from keras_fpt.cli.train import train
+from keras_fpt.cli.lazy_commands import LazyCommands
 from keras_fpt.compat import typer_flags
 
 # What bad input raises; everything else is a defect and shows its traceback.
@@ -30,65 +27,40 @@ EXPECTED = (
     MemoryError,
 )
 
-_HELP = {"help_option_names": ["-h", "--help"]}
+# In the order of `--help`; each is imported when it is used.
+COMMANDS = {
+    name: f"keras_fpt.cli.{source}"
+    for name, source in (
+        ("init", "init:init"),
+        ("train", "train:train"),
+        ("sweep", "studies:sweep"),
+        ("compare", "studies:compare"),
+        ("reproduce", "reproduce:reproduce"),
+        ("evaluate", "results:evaluate"),
+        ("report", "results:report"),
+        ("attention", "results:attention"),
+        ("predict", "results:predict"),
+        ("tasks", "tasks:app"),
+        ("presets", "presets:app"),
+        ("runs", "runs:app"),
+        ("pretrain", "pretrain:app"),
+    )
+}
+
+
+class _Commands(typer_flags.Group):
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.commands: Any = LazyCommands(COMMANDS)
+
 
 app = typer.Typer(
-    cls=typer_flags.Group,
+    cls=_Commands,
     help="Frozen pretrained transformers for sequences that are not language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    init,
-    train,
-    studies.sweep,
-    studies.compare,
-    reproduce,
-    results.evaluate,
-    results.report,
-    results.attention,
-    results.predict,
-):
-    app.command()(command)
-
-tasks_app = typer.Typer(
-    cls=typer_flags.Group, help="List the tasks, or show one."
-)
-tasks_app.callback(invoke_without_command=True)(tasks.list_tasks)
-tasks_app.command("show")(tasks.show_task)
-app.add_typer(tasks_app, name="tasks")
-
-presets_app = typer.Typer(
-    cls=typer_flags.Group, help="List the presets, or show one."
-)
-presets_app.callback(invoke_without_command=True)(presets.list_presets)
-presets_app.command("show")(presets.show_preset)
-app.add_typer(presets_app, name="presets")
-
-runs_app = typer.Typer(
-    cls=typer_flags.Group,
-    help="List runs, show or compare them, find the best, or delete them.",
-)
-runs_app.callback(invoke_without_command=True)(runs.runs)
-for name, command in (
-    ("list", runs.list_runs),
-    ("show", runs.show_run),
-    ("compare", runs.compare_runs),
-    ("best", runs.best_runs),
-    ("delete", runs.delete_runs),
-):
-    runs_app.command(name)(command)
-app.add_typer(runs_app, name="runs")
-
-pretrain_app = typer.Typer(
-    cls=typer_flags.Group,
-    help="Make presets: pretrain a backbone.",
-    no_args_is_help=True,
-)
-pretrain_app.command("bit-memory")(pretrain.bit_memory)
-pretrain_app.command("language-model")(pretrain.language_model)
-app.add_typer(pretrain_app, name="pretrain")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -11,6 +11,12 @@ from keras_fpt.files import json_files, looks_like_path
 from keras_fpt.runs import RunConfig
 
 _OPTIONS = tuple(field.name for field in dataclasses.fields(TaskOptions))
+# Options that may be given several times, each with a string.
+_REPEATED = tuple(
+    field.name
+    for field in dataclasses.fields(TaskOptions)
+    if field.type == list[str] | None
+)
 # Options that name files or folders.
 _PATHS = ("data_dir", "validation", "test", "labels")
 
@@ -50,7 +56,11 @@ def read(path: Path) -> RunConfig:
         name: _from_folder_of(path, name, value)
         for name, value in entry.items()
     }
-    options = {k: v for k, v in entry.items() if k in _OPTIONS}
+    options = {
+        name: [value] if name in _REPEATED and type(value) is str else value
+        for name, value in entry.items()
+        if name in _OPTIONS
+    }
     where = f"`{path}`"
     json_files.from_dict(TaskOptions, options, where)  # Checks the types.
     options = given_options(options)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console
+from keras_fpt.compat import typer_flags
 
 
 def list_presets(context: typer.Context) -> None:
@@ -89,3 +90,12 @@ def show_preset(
             "trains" if row["trains"] else "frozen",
         )
     console.print(groups)
+
+
+app = typer.Typer(
+    cls=typer_flags.Group,
+    help="List the presets, or show one.",
+    add_completion=False,
+)
+app.callback(invoke_without_command=True)(list_presets)
+app.command("show")(show_preset)

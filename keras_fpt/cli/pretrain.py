@@ -8,6 +8,7 @@ import typer
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import print_plain
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.compat import typer_flags
 from keras_fpt.pretraining import BitMemoryConfig, LanguageModelConfig
 
 
@@ -69,3 +70,13 @@ def language_model(
         f"{results['bits_per_byte']:.3f} bits per byte (bigram: "
         f"{results['bigram_bits_per_byte']:.3f}). Written to {output}."
     )
+
+
+app = typer.Typer(
+    cls=typer_flags.Group,
+    help="Make presets: pretrain a backbone.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.command("bit-memory")(bit_memory)
+app.command("language-model")(language_model)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console, print_plain
+from keras_fpt.compat import typer_flags
 
 DEFAULT_FOLDER = Path("runs")
 # What `runs show` leaves out: `print_classes` shows it, or nobody reads it.
@@ -206,3 +207,19 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
     return "" if value is None else str(value)
+
+
+app = typer.Typer(
+    cls=typer_flags.Group,
+    help="List runs, show or compare them, find the best, or delete them.",
+    add_completion=False,
+)
+app.callback(invoke_without_command=True)(runs)
+for _name, _function in (
+    ("list", list_runs),
+    ("show", show_run),
+    ("compare", compare_runs),
+    ("best", best_runs),
+    ("delete", delete_runs),
+):
+    app.command(_name)(_function)

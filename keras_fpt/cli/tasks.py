@@ -18,6 +18,7 @@ from keras_fpt.cli.task_options import (
     TaskArgument,
     given_options,
 )
+from keras_fpt.compat import typer_flags
 
 CLASSES_SHOWN = 12
 
@@ -165,3 +166,12 @@ def _class_table(task: Any) -> Table:
 
 def _share(counts: Any, i: int) -> str:
     return f"{counts[i]:,} ({counts[i] / counts.sum():.1%})"
+
+
+app = typer.Typer(
+    cls=typer_flags.Group,
+    help="List the tasks, or show one.",
+    add_completion=False,
+)
+app.callback(invoke_without_command=True)(list_tasks)
+app.command("show")(show_task)

@@ -11,7 +11,6 @@ from rich.table import Table
 from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
-from keras_fpt.cli.config_file import read as read_config_file
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
@@ -87,8 +86,10 @@ def train(
     """
     from_file = None
     if config_file is not None:
+        from keras_fpt.cli import config_file as config_files
+
         early.require_path(config_file)
-        from_file = read_config_file(config_file)
+        from_file = config_files.read(config_file)
     elif not task:
         raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:
@@ -115,11 +116,16 @@ def train(
     given_data = given_options(given_flags(context, options))
     chosen = given_options(options)
     for among in (settings, chosen), (given_settings, given_data):
-        divide_patch_size(task, *among)
+        divide_patch_size(task if is_alone else task_path, *among)
     if is_alone:
         config = saved_run(task, given_settings, given_data)
     elif from_file is not None:
-        config = from_file
+        model = {"patch_size": from_file.model.patch_size}
+        in_file = dict(from_file.options)
+        divide_patch_size(task_path, model, in_file)
+        config = from_file.with_settings(
+            options=in_file, patch_size=model.get("patch_size")
+        )
         if task:
             given_settings |= {"task": task, "source": None}
         given_settings["options"] = config.options | given_data

@@ -79,8 +79,11 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
 
     if not isinstance(entry, dict):
         raise ValueError(f"{where}: expected an object but found {entry!r}.")
+    lists = _lists(cls)  # type: ignore[arg-type]
     values = {
-        name: tuple(value) if isinstance(value, list) else value
+        name: tuple(value)
+        if isinstance(value, list) and name not in lists
+        else value
         for name, value in entry.items()
     }
     try:
@@ -106,6 +109,23 @@ def _encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_encodable(k): _encodable(v) for k, v in value.items()}
     return value
+
+
+@functools.cache
+def _lists(cls: type) -> frozenset[str]:
+    """The fields of a dataclass that are annotated as lists."""
+    hints = typing.get_type_hints(cls)
+    return frozenset(
+        field.name
+        for field in dataclasses.fields(cls)
+        if any(
+            typing.get_origin(hint) is list
+            for hint in (
+                hints[field.name],
+                *typing.get_args(hints[field.name]),
+            )
+        )
+    )
 
 
 @functools.cache

@@ -57,6 +57,27 @@ def test_what_init_writes_trains_and_a_runs_config_trains_again(
     assert metrics[0] == metrics[1]
 
 
+def test_lists_and_patches_of_series_in_a_file(table, preset, tmp_path):
+    steps = "".join(
+        f"{n % 7},{n},ann{n // 30},{'ab'[n // 15 % 2]}\n" for n in range(120)
+    )
+    table.write_text(f"u,row,person,class\n{steps}")
+    (tmp_path / "run.toml").write_text(
+        f'task = "mine.csv"\npreset = "{preset}"\nlabel_column = "class"\n'
+        'group_column = ["person"]\nignore_column = "row"\n'
+        "window = 6\nstride = 3\npatch_size = 2\nsteps = 1\n"
+    )
+    for name, flags in (("one", ()), ("two", ("--patch-size", 3))):
+        assert "accuracy" in invoke(
+            "train", "--config", "run.toml", *flags, "-o", name
+        )
+        saved = json.loads((tmp_path / name / "config.json").read_text())
+        assert saved["patch_size"] == (3 if flags else 2)
+        assert "patch_size" not in saved["options"]
+        assert saved["options"]["group_column"] == "person"
+        assert saved["options"]["ignore_column"] == ["row"]
+
+
 def test_init_asks_for_the_labels_of_a_table_with_semicolons(tmp_path):
     path = tmp_path / "moods.csv"
     path.write_text("speed;day;mood\n1;2;calm\n")
