@@ -110,16 +110,26 @@ def require_folder(text: str, names: tuple[str, ...], what: str) -> Path:
 def saved_study(cls: Any, folder: Path, name: str) -> Any:
     """What a folder's study compares, or that of its folds.
 
+    Its paths are those where its files are now.
+
     Args:
         cls: `SweepConfig` or `Comparison`.
         folder: path.
         name: string, the file that describes one.
     """
     if (folder / name).is_file():
-        return cls.read(folder / name)
+        return with_paths(cls.read(folder / name), folder)
     study = cls.read(folder / _FIRST_FOLD / name)
     kept = {k: v for k, v in study.run.options.items() if k != "fold"}
     run = dataclasses.replace(study.run, options=kept)
+    return with_paths(dataclasses.replace(study, run=run), folder)
+
+
+def with_paths(study: Any, folder: Path) -> Any:
+    """A folder's study, with its paths where its files are now."""
+    from keras_fpt.studies import study_folder
+
+    run = study_folder.locate(study.run, folder)
     return dataclasses.replace(study, run=run)
 
 

@@ -20,6 +20,7 @@ from keras_fpt.cli.resuming import (
     require_folder,
     saved_study,
     study_files,
+    with_paths,
 )
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
@@ -288,6 +289,7 @@ def compare(
         assert output is not None
         if (output / SIZES_FILE).is_file():
             comparison, saved_sizes = studies.read_sizes(output)
+            comparison = with_paths(comparison, output)
             wanted = wanted or saved_sizes
         else:
             comparison = saved_study(studies.Comparison, output, COMPARE_FILE)

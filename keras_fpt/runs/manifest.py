@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from keras_fpt import files, tasks
@@ -122,7 +123,7 @@ def save_or_check(run: ResolvedRun, manifest: Manifest, folder: Path) -> None:
         whole = dataclasses.replace(
             manifest,
             description=_digest_of_file(pathlib.Path(folder, DATA)),
-            paths=_relative_paths(run, folder),
+            paths=relative_paths(run, folder),
         )
         text = json.dumps(dataclasses.asdict(whole), indent=2) + "\n"
         files.write_text(pathlib.Path(folder, MANIFEST), text)
@@ -231,7 +232,7 @@ def check_study(run: ResolvedRun, folder: Path, weights: str) -> None:
     """
     folder = pathlib.Path(folder)
     mine = dataclasses.replace(
-        Manifest.of(run, weights), paths=_relative_paths(run, folder)
+        Manifest.of(run, weights), paths=relative_paths(run, folder)
     )
     open_checks = {"data", "weights"}
     for path in sorted(folder.parent.glob(f"*/{MANIFEST}")):
@@ -265,9 +266,23 @@ def locate(config: RunConfig, folder: Path) -> RunConfig:
         folder: path of the run's folder.
     """
     saved = read(folder)
+    return with_paths(config, folder, saved.paths if saved else {})
+
+
+def with_paths(
+    config: RunConfig, folder: Path, paths: Mapping[str, str]
+) -> RunConfig:
+    """A configuration with those paths that exist.
+
+    Args:
+        config: a `RunConfig`.
+        folder: path.
+        paths: dict of paths relative to `folder`, as `relative_paths` returns
+            them.
+    """
     found: dict[str, Any] = {
         name: os.path.abspath(os.path.join(folder, relative))
-        for name, relative in (saved.paths if saved else {}).items()
+        for name, relative in paths.items()
         if os.path.exists(os.path.join(folder, relative))
     }
     own = {name: found.pop(name) for name in tasks.PATH_OPTIONS & found.keys()}
@@ -278,7 +293,30 @@ def locate(config: RunConfig, folder: Path) -> RunConfig:
     return config.with_settings(**found)
 
 
-def _relative_paths(run: ResolvedRun, folder: Path) -> dict[str, str]:
+def without_folders(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's settings without the folders that its files are in.
+
+    Args:
+        settings: dict, the `identity()` of a run.
+    """
+    kept = {k: v for k, v in settings.items() if k != "source" or v is None}
+    kept["data_dir"] = None
+    for name in ("task", "preset"):
+        kept[name] = _last_part(kept.get(name))
+    if isinstance(kept.get("options"), dict):
+        kept["options"] = {k: _last_part(v) for k, v in kept["options"].items()}
+    return kept
+
+
+def _last_part(value: Any) -> Any:
+    """The file or folder that a path names; anything else as it is."""
+    if isinstance(value, str) and os.sep in value and "://" not in value:
+        return pathlib.Path(value).name
+    return value
+
+
+def relative_paths(run: ResolvedRun, folder: Path) -> dict[str, str]:
+    """The paths of a run's files, relative to a folder, by their options."""
     settings = run.settings()
     paths = {name: settings[name] for name in ("data_dir", "source")}
     paths |= {name: run.options.get(name) for name in tasks.PATH_OPTIONS}

@@ -25,8 +25,23 @@ BUSY_SECONDS = 1.0
 
 
 def run_name(run: ResolvedRun) -> str:
-    """The name of a run's folder, the same for the same run."""
-    settings = {**run.identity(), "backend": keras.backend.backend()}
+    """The name of a run's folder, the same for the same run.
+
+    It does not depend on the folders that the data and the preset are in.
+    """
+    return _name(run, manifest.without_folders(run.identity()))
+
+
+def _folder_of(
+    run: ResolvedRun, runs_folder: str | os.PathLike[str]
+) -> pathlib.Path:
+    # Names of runs that a development version began depend on those folders.
+    former = pathlib.Path(runs_folder, _name(run, run.identity()))
+    return former if former.is_dir() else former.with_name(run_name(run))
+
+
+def _name(run: ResolvedRun, settings: dict[str, Any]) -> str:
+    settings = {**settings, "backend": keras.backend.backend()}
     text = json.dumps(settings, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     return f"{run.arm.name}-{run.learning_rate:g}-seed{run.seed}-{digest}"
@@ -61,7 +76,7 @@ def get_or_train(
             data or weights differ from those of a run in the folder.
     """
     run = _resolve(config)
-    run_folder = pathlib.Path(runs_folder, run_name(run))
+    run_folder = _folder_of(run, runs_folder)
     take_over = None
     while True:
         try:
@@ -75,7 +90,7 @@ def get_or_train(
 
 def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
     """Whether a run in a folder of runs has read its test split."""
-    run_folder = pathlib.Path(runs_folder, run_name(_resolve(config)))
+    run_folder = _folder_of(_resolve(config), runs_folder)
     if (run_folder / folder.DIVERGED).is_file():
         path = run_folder / folder.DIVERGED
         return bool(json_files.read_object(path)["final"])

@@ -1,4 +1,5 @@
 from . import reproduce as reproduce
+from . import study_folder as study_folder
 from . import sweep_config as sweep_config
 from .compare import Comparison as Comparison
 from .compare import run_comparison as run_comparison

@@ -175,7 +175,7 @@ def run_comparison(
         )
     described = {**vars(comparison), "run": comparison.run.identity()}
     text = json.dumps(described, indent=2) + "\n"
-    study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
+    study_folder.initialize(output, CONFIG, text, "comparison", run)
 
     fitted, missing = _fit_baselines(run, output, deadline)
     missing += _train(comparison, run, output, deadline, plan)

@@ -17,7 +17,7 @@ from typing import Any
 from keras_fpt import files, results
 from keras_fpt.files import spreadsheets
 from keras_fpt.results import ArmResult, baselines
-from keras_fpt.runs import folder, resolve
+from keras_fpt.runs import ResolvedRun, folder, resolve
 from keras_fpt.studies import compare, study_folder, sweep, sweep_worker
 from keras_fpt.studies.deadline import Deadline
 from keras_fpt.studies.folds import each_fold
@@ -61,7 +61,7 @@ def compare_folds(
         output = folder.new_folder(first.task.name, "compare")
     output = pathlib.Path(output)
     described = {**vars(comparison), "run": comparison.run.identity()}
-    _initialize(output, described, "comparison", first.named_data)
+    _initialize(output, described, "comparison", first)
     plan, found, fitted = None, [], []
     for number, config in enumerate(configs, start=1):
         path = output / f"fold-{number}"
@@ -106,7 +106,7 @@ def sweep_folds(
     first = resolve(configs[0])
     output = pathlib.Path(output)
     described = json.loads(config.to_json())
-    _initialize(output, described, "sweep", first.named_data)
+    _initialize(output, described, "sweep", first)
     found = []
     for number, each in enumerate(configs, start=1):
         path = output / f"fold-{number}"
@@ -119,10 +119,10 @@ def sweep_folds(
 
 
 def _initialize(
-    output: pathlib.Path, described: Any, what: str, data: str | None
+    output: pathlib.Path, described: Any, what: str, run: ResolvedRun
 ) -> None:
     text = json.dumps({what: described}, indent=2) + "\n"
-    study_folder.initialize(output, CONFIG, text, f"{what} of folds", data)
+    study_folder.initialize(output, CONFIG, text, f"{what} of folds", run)
 
 
 def _arms(path: pathlib.Path) -> list[ArmResult]:

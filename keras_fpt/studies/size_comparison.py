@@ -121,7 +121,7 @@ def run_sizes(
         "sizes": [size or ALL for size in sizes],
     }
     text = json.dumps(described, indent=2) + "\n"
-    study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
+    study_folder.initialize(output, CONFIG, text, "comparison", run)
     tables, conclusions = {}, {}
     measure = measures.of_task(run.task)
     picture = output / table_file(measure).with_suffix(".png")

@@ -11,9 +11,10 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import json_files
+from keras_fpt.runs import ResolvedRun, RunConfig, manifest
 
-# The digest of the data that a study was started with. Studies of earlier
-# versions do not have it.
+# The digest of the data that a study was started with, and where the data is,
+# relative to the folder. Studies of earlier versions do not have it.
 DATA = "data_digest.json"
 
 
@@ -22,7 +23,7 @@ def initialize(
     name: str,
     text: str,
     what: str,
-    data: str | None = None,
+    run: ResolvedRun | None = None,
 ) -> None:
     """Writes the description of a study into its folder, new or empty.
 
@@ -33,7 +34,7 @@ def initialize(
         name: string, the file that describes the study.
         text: string, its description, a JSON object.
         what: string, the kind of study, for errors.
-        data: string, the fingerprint of its data; `None` if it names none.
+        run: a `ResolvedRun` on its data; `None` if it names no data.
 
     Raises:
         FileExistsError: the folder holds another study, something else, or
@@ -44,6 +45,7 @@ def initialize(
     files.outputs.refuse_dash(folder)
     folder = pathlib.Path(folder)
     path = folder / name
+    data = run.named_data if run else None
     described = json_files.parse_object(text, f"The {what}")
     if folder.is_dir():
         # Links within each run's folder are refused when it is trained.
@@ -70,7 +72,28 @@ def initialize(
         )
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
-    files.write_text(folder / DATA, json.dumps({"data": data}) + "\n")
+    paths = manifest.relative_paths(run, folder) if run else {}
+    entry = {"data": data, "paths": paths}
+    files.write_text(folder / DATA, json.dumps(entry, indent=2) + "\n")
+
+
+def locate(config: RunConfig, folder: str | os.PathLike[str]) -> RunConfig:
+    """The configuration of a study's runs, with its paths where they are now.
+
+    Paths that exist relative to the study's folder, as when the study started,
+    are taken before those that the configuration names.
+
+    Args:
+        config: a `RunConfig`, as the file in the folder describes it.
+        folder: path of the study's folder.
+    """
+    path = pathlib.Path(folder, DATA)
+    paths = json_files.read_object(path).get("paths") if path.is_file() else {}
+    if not isinstance(paths, dict):
+        return config
+    return manifest.with_paths(
+        config, folder, {k: v for k, v in paths.items() if isinstance(v, str)}
+    )
 
 
 def is_same_study(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -91,20 +114,12 @@ def _without_paths(described: Mapping[str, Any]) -> dict[str, Any]:
             name: _without_paths(value) if isinstance(value, dict) else value
             for name, value in described.items()
         }
-    run = {k: v for k, v in described["run"].items() if k != "source"}
-    run["data_dir"] = None
-    for name in ("task", "preset"):
-        run[name] = _last_part(run.get(name))
-    if isinstance(run.get("options"), dict):
-        run["options"] = {k: _last_part(v) for k, v in run["options"].items()}
-    return {**described, "run": run}
+    return {**described, "run": _run_without_paths(described["run"])}
 
 
-def _last_part(value: Any) -> Any:
-    """The file or folder that a path names; anything else as it is."""
-    if isinstance(value, str) and os.sep in value and "://" not in value:
-        return pathlib.Path(value).name
-    return value
+def _run_without_paths(run: Mapping[str, Any]) -> dict[str, Any]:
+    kept = manifest.without_folders(run)
+    return {name: value for name, value in kept.items() if name != "source"}
 
 
 def _check_data(folder: pathlib.Path, what: str, data: str | None) -> None:

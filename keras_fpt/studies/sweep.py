@@ -98,7 +98,7 @@ def run_sweep(
         sweep_worker.CONFIG,
         config.to_json(),
         "sweep",
-        resolve(config.run).named_data,
+        resolve(config.run),
     )
     name = study_name(folder / sweep_worker.CONFIG)
     storage_url = storage_url or database_address.of_file(folder / DATABASE)

@@ -4,6 +4,7 @@
 the process that started it has.
 """
 
+import dataclasses
 import functools
 import logging
 import math
@@ -25,7 +26,7 @@ from keras_fpt.runs import (
     measures,
     resolve,
 )
-from keras_fpt.studies import optuna_studies
+from keras_fpt.studies import optuna_studies, study_folder
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 LOGGER = logging.getLogger(__name__)
@@ -253,6 +254,8 @@ def main() -> None:
     """Works on the sweep of the folder given, and exits with a status."""
     (folder,) = sys.argv[1:]
     sweep = SweepConfig.read(pathlib.Path(folder, CONFIG))
+    run = study_folder.locate(sweep.run, folder)
+    sweep = dataclasses.replace(sweep, run=run)
     takeover_seconds = int(os.environ[TAKEOVER])
     try:
         storage = optuna_studies.open_storage(

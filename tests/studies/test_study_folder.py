@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_fpt.runs import RunConfig
+from keras_fpt.runs import RunConfig, resolve, run_store
 from keras_fpt.studies import (
     SweepConfig,
     database_address,
@@ -14,35 +14,65 @@ from keras_fpt.studies import (
 pytestmark = pytest.mark.backend_free
 
 
-def test_other_data_of_the_same_name_is_refused(tmp_path):
-    folder = tmp_path / "study"
-    study_folder.initialize(folder, "study.json", '{"a": 1}', "sweep", "one")
-    study_folder.initialize(folder, "study.json", '{"a": 1}', "sweep", "one")
-    with pytest.raises(ValueError, match="data has changed since the sweep"):
-        study_folder.initialize(folder, "study.json", '{"a": 1}', "sweep", "2")
-    # Studies of earlier versions say nothing about their data.
-    (folder / study_folder.DATA).unlink()
-    study_folder.initialize(folder, "study.json", '{"a": 1}', "sweep", "2")
+ROWS = "u,v,kind\n" + "".join(
+    f"{n % 7},{n % 3},{'ab'[n % 2]}\n" for n in range(60)
+)
 
 
-def test_a_sweep_on_a_table_that_has_changed_starts_no_worker(
-    preset, tmp_path, monkeypatch
-):
-    table = tmp_path / "rows.csv"
-    rows = "".join(f"{n % 7},{n % 3},{'ab'[n % 2]}\n" for n in range(60))
-    table.write_text(f"u,v,kind\n{rows}")
-    run = RunConfig(str(table), preset, options={"label_column": "kind"})
-    config = SweepConfig(run.with_settings(steps=1, batch_size=8))
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "place" / "rows.csv"
+    path.parent.mkdir()
+    path.write_text(ROWS)
+    path.with_name("later.csv").write_text("u,v,kind\n8,1,a\n9,2,b\n")
+    return path
 
+
+@pytest.fixture
+def config(table, preset):
+    options = {"label_column": "kind", "test": str(table.with_name("later.csv"))}
+    run = RunConfig(str(table), preset, options=options)
+    return SweepConfig(run.with_settings(steps=1, batch_size=8))
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
     def stop(*args):
         raise InterruptedError
 
     monkeypatch.setattr("keras_fpt.studies.sweep._Processes", stop)
-    with pytest.raises(InterruptedError):
-        run_sweep(config, tmp_path / "sweep")
-    table.write_text(table.read_text() + "1,1,a\n")
+
+
+def test_a_sweep_on_a_table_that_has_changed_starts_no_worker(
+    table, config, no_worker, tmp_path
+):
+    folder = tmp_path / "sweep"
+    for _ in range(2):
+        with pytest.raises(InterruptedError):
+            run_sweep(config, folder)
+    table.write_text(ROWS + "1,1,a\n")
     with pytest.raises(ValueError, match="data has changed since the sweep"):
-        run_sweep(config, tmp_path / "sweep")
+        run_sweep(config, folder)
+    # Studies of earlier versions say nothing about their data.
+    (folder / study_folder.DATA).unlink()
+    with pytest.raises(InterruptedError):
+        run_sweep(config, folder)
+
+
+def test_a_study_moves_with_its_data(table, config, no_worker, tmp_path):
+    with pytest.raises(InterruptedError):
+        run_sweep(config, table.parent / "sweep")
+    name = run_store.run_name(resolve(config.run))
+    place = table.parent.rename(tmp_path / "elsewhere")
+    saved = SweepConfig.read(place / "sweep/sweep.json").run
+    assert saved.source == str(table)
+    located = study_folder.locate(saved, place / "sweep")
+    assert located.source == str(place / "rows.csv")
+    assert located.options["test"] == str(place / "later.csv")
+    assert run_store.run_name(resolve(located)) == name
+    # Where nothing else is known, the paths are those of the description.
+    (place / "sweep" / study_folder.DATA).unlink()
+    assert study_folder.locate(saved, place / "sweep") == saved
 
 
 @pytest.mark.parametrize("name", ["worth it?", "a%20b#c", "{SCHEMA_VERSION}"])
