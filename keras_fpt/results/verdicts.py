@@ -299,7 +299,7 @@ def describe(gain: Difference, p_value: float, count: int) -> str:
         f"{number(gain.high)} over {gain.covers}, p {_p(gain.p_value)}"
     )
     if count > 1:
-        text += f", {_p(p_value)} adjusted for {count} claims"
+        text += f" (adjusted for {count} claims, p {_p(p_value)})"
     return text
 
 
