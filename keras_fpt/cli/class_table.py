@@ -1,4 +1,4 @@
-"""How a run does on each class, as a table for the terminal."""
+"""How a run does on each class, as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,13 @@ from rich.table import Table
 from keras_fpt.cli.console import cell, console
 
 _CLASSES_SHOWN = 12
+# A wider matrix does not fit into a terminal of 80 columns.
+_CONFUSIONS_SHOWN = 8
 _MISTAKES_SHOWN = 3
 
 
 def print_classes(metrics: Mapping[str, Any]) -> None:
-    """Prints precision, recall and F1 of each class, and common mistakes.
+    """Prints the results by class, and the most common mistakes.
 
     Args:
         metrics: what is in `metrics.json`.
@@ -20,8 +22,7 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
     classes = metrics.get("test_classes")
     if classes is None:
         return
-    if len(classes["names"]) <= _CLASSES_SHOWN:
-        console.print(table_of_classes(classes, "class (test)"))
+    print_tables(classes, "class (test)")
     auroc = metrics["test_auroc"]
     console.print(
         f"Balanced accuracy {metrics['test_balanced_accuracy']:.2%}, "
@@ -36,13 +37,22 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
         console.print(cell(f"Most common mistakes: {'; '.join(mistakes)}."))
 
 
-def table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
-    """A table with a row for each class.
+def print_tables(classes: Mapping[str, Any], heading: str) -> None:
+    """Prints precision, recall and F1 of each class, and the confusion matrix.
+
+    Where there are many classes, nothing is printed.
 
     Args:
         classes: what `keras_fpt.runs.class_results.measure` found.
         heading: string, over the classes' names.
     """
+    if len(classes["names"]) <= _CLASSES_SHOWN:
+        console.print(_table_of_classes(classes, heading))
+    if len(classes["names"]) <= _CONFUSIONS_SHOWN:
+        console.print(_confusion_matrix(classes))
+
+
+def _table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
     table = Table(heading)
     for column in ("precision", "recall", "F1", "examples"):
         table.add_column(column, justify="right")
@@ -51,6 +61,17 @@ def table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
         table.add_row(
             cell(name), *(f"{share:.1%}" for share in shares), f"{count:,}"
         )
+    return table
+
+
+def _confusion_matrix(classes: Mapping[str, Any]) -> Table:
+    table = Table("label", title="Confusion matrix: examples by prediction")
+    for name in classes["names"]:
+        table.add_column(cell(name), justify="right", overflow="ellipsis")
+    for name, counts in zip(
+        classes["names"], classes["confusion"], strict=True
+    ):
+        table.add_row(cell(name), *(f"{count:,}" for count in counts))
     return table
 
 

@@ -10,7 +10,7 @@ from keras_fpt import logs
 from keras_fpt.cli import early
 from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
-from keras_fpt.cli.class_table import table_of_classes
+from keras_fpt.cli.class_table import print_tables
 from keras_fpt.cli.console import console, print_plain
 from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import DataDir
@@ -122,7 +122,7 @@ def _print_scores(data: Path, scores: dict[str, Any]) -> None:
         f"{scores['majority']}, scores {scores['majority_accuracy']:.2%}."
     )
     if "classes" in scores:
-        console.print(table_of_classes(scores["classes"], "class"))
+        print_tables(scores["classes"], "class")
 
 
 def predict(

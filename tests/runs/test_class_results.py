@@ -75,5 +75,10 @@ def test_the_terminal_names_mistakes(capsys):
     class_table.print_classes(metrics)
     output = capsys.readouterr().out
     assert "[dog] taken for cat (2); cat taken for [dog] (1)." in output
+    *_, matrix = output.split("Confusion matrix: examples by prediction\n")
+    rows = [line.strip("│┃ ").split() for line in matrix.splitlines()]
+    assert ["label", "┃", "cat", "┃", "[dog]"] in rows
+    assert ["cat", "│", "1", "│", "1"] in rows
+    assert ["[dog]", "│", "2", "│", "1"] in rows
     class_table.print_classes({})
     assert not capsys.readouterr().out

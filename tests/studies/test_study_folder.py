@@ -30,7 +30,10 @@ def table(tmp_path):
 
 @pytest.fixture
 def config(table, preset):
-    options = {"label_column": "kind", "test": str(table.with_name("later.csv"))}
+    options = {
+        "label_column": "kind",
+        "test": str(table.with_name("later.csv")),
+    }
     run = RunConfig(str(table), preset, options=options)
     return SweepConfig(run.with_settings(steps=1, batch_size=8))
 
