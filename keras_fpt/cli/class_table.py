@@ -1,4 +1,4 @@
-"""How a run does on each class, as a table for the terminal."""
+"""The results of a run on each class, as a table for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ _MISTAKES_SHOWN = 3
 
 
 def print_classes(metrics: Mapping[str, Any]) -> None:
-    """Prints precision, recall and F1 of each class, and common mistakes.
+    """Prints the precision, recall and F1 of each class, and mistakes.
 
     Args:
         metrics: what is in `metrics.json`.
@@ -40,7 +40,7 @@ def table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
     """A table with a row for each class.
 
     Args:
-        classes: what `keras_fpt.runs.class_results.measure` found.
+        classes: what `keras_fpt.runs.class_results.measure` returns.
         heading: string, over the classes' names.
     """
     table = Table(heading)
@@ -65,6 +65,6 @@ def _mistakes(
     ]
     wrong.sort(key=lambda mistake: -mistake[0])
     return [
-        f"{label} taken for {answer} ({number:,})"
+        f"{label} predicted as {answer} ({number:,})"
         for number, label, answer in wrong[:_MISTAKES_SHOWN]
     ]

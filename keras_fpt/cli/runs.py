@@ -12,7 +12,7 @@ from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console, print_plain
 
 DEFAULT_FOLDER = Path("runs")
-# What `runs show` leaves out: `print_classes` shows it, or nobody reads it.
+# What `runs show` leaves out, since `print_classes` shows it or it is long.
 _LONG = (
     "test_classes",
     "test_calibration",
@@ -51,14 +51,14 @@ def list_runs(
     sort: Annotated[
         str,
         typer.Option(
-            help="Value to sort by, such as validation_accuracy; with - before "
-            "it, the highest comes first."
+            help="Value to sort by, such as validation_accuracy; a leading - "
+            "puts the highest first."
         ),
     ] = "folder",
     as_json: AsJson = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print the folders alone."),
+        typer.Option("--quiet", "-q", help="Print only the folders."),
     ] = False,
 ) -> None:
     """List runs with their settings and accuracies."""
@@ -74,18 +74,19 @@ def best_runs(
     metric: Annotated[
         str | None,
         typer.Option(
-            help="Metric that is the highest; of a loss or an error, the "
-            "lowest.",
-            show_default="validation_accuracy, or validation_rmse of numbers",
+            help="Metric to compare runs by: the highest is best; for a loss "
+            "or an error, the lowest.",
+            show_default="validation_accuracy, or validation_rmse for "
+            "regression",
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print the folders alone."),
+        typer.Option("--quiet", "-q", help="Print only the folders."),
     ] = False,
 ) -> None:
-    """For each task, the run that is best on validation."""
+    """Show the best run of each task, by its validation metric."""
     from keras_fpt.runs import listing
 
     chosen = listing.where(_found(folders), where or [])
@@ -132,10 +133,13 @@ def delete_runs(
         list[Path], typer.Argument(help="Folders of runs to delete.")
     ],
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Delete without asking for confirmation."
+        ),
     ] = False,
 ) -> None:
-    """Delete runs: their files, and their folders if nothing else is left."""
+    """Delete the files of runs, and their folders if these are empty then."""
     from keras_fpt.cli.backend import load_backend
     from keras_fpt.runs import listing
 
@@ -161,7 +165,7 @@ def _found(folders: list[Path] | None) -> list:
     if not folders and not DEFAULT_FOLDER.is_dir():
         raise FileNotFoundError(
             "There is no folder `runs` here, where `keras-fpt train` writes. "
-            "Say where the runs are: `keras-fpt runs list FOLDER`."
+            "Name the folder of the runs: `keras-fpt runs list FOLDER`."
         )
     found = listing.find(*(folders or [DEFAULT_FOLDER]))
     if not found:
@@ -178,7 +182,7 @@ def _print(found: list, as_json: bool, quiet: bool) -> None:
         print_plain(json.dumps(rows, indent=2))
         return
     if not found:
-        print_plain("No run fulfills the conditions.")
+        print_plain("No run matches the conditions.")
         return
     table = Table("folder", "task", "arm")
     for title in ("steps", "rate", "seed", "validation", "test"):

@@ -33,7 +33,7 @@ class ModelOptions:
         quantize: string, `"int8"` or `"int4"`, store the weights that the
             policy freezes as such integers. `None` does not quantize.
         dtype: string, Keras dtype policy of the backbone, e.g.
-            `"mixed_bfloat16"`. `None` is Keras's own. It is used to
+            `"mixed_bfloat16"`. `None` is Keras's default. It is used to
             build the backbone, and `FPTClassifier` takes it from there.
         rematerialize: bool, whether blocks are computed a second time for the
             gradient, to keep less in memory; for the blocks that `fast` is
@@ -51,8 +51,8 @@ class ModelOptions:
             whose entries are uncorrelated with mean square 1 is projected to
             that norm. `None` leaves the layer as it is.
         output_init: string, how the output layer begins: `"glorot"`, Keras's
-            own with zero biases, or `"pytorch"`, kernel and bias uniform from
-            -1/sqrt(n) to 1/sqrt(n) for hidden states of width n. `None` is
+            default with zero biases, or `"pytorch"`, kernel and bias uniform
+            from -1/sqrt(n) to 1/sqrt(n) for hidden states of width n. `None` is
             `"glorot"`.
         input_dropout: float, dropout rate after the input layer of vectors.
             `None` is 0.
@@ -87,10 +87,10 @@ class ModelOptions:
 
     policy: str | None = option(
         None,
-        "Parameter groups that train, e.g. fpt+attention, or "
-        "fpt+attention:-1 for the last block's alone.",
+        "Parameter groups that are trained, e.g. fpt+attention, or "
+        "fpt+attention:-1 for the attention of the last block only.",
         topic="Model",
-        default_text="the arm's own",
+        default_text="the arm's default",
         describes_run=True,
         stored=True,
     )
@@ -98,20 +98,22 @@ class ModelOptions:
         None,
         "Number of blocks to use, from the first; 0 uses none.",
         topic="Model",
-        default_text="the arm's own, mostly all",
+        default_text="the arm's default, for most all blocks",
         describes_run=True,
     )
     readout: str = option(
         "last",
         "Hidden states that the output layer reads: last, first, mean, "
-        "last+mean, flatten (all, of sequences of one length) or pooled.",
+        "last+mean, flatten (all of them, if all sequences have one length) or "
+        "pooled.",
         topic="Model",
         describes_run=True,
         stored=True,
     )
     learned_positions: bool | int | None = option(
         False,
-        "Add learned positions, zero at first, to the input; on for vit.",
+        "Add learned positions, initialized to zero, to the input; always on "
+        "for the arm vit.",
         topic="Rarely needed",
         describes_run=True,
         stored=True,
@@ -129,22 +131,23 @@ class ModelOptions:
     )
     dtype: str | None = option(
         None,
-        "Dtype policy of the backbone: float32, mixed_bfloat16, ...",
+        "Keras dtype policy of the backbone: float32, mixed_bfloat16, ...",
         topic="Rarely needed",
-        default_text="Keras's own",
+        default_text="Keras's default",
         describes_run=True,
     )
     rematerialize: bool = option(
         False,
-        "Recompute blocks for the gradient, to save memory.",
+        "Save memory by recomputing the blocks' activations for the gradient.",
         topic="Rarely needed",
     )
     dropout: float | None = option(
-        None, "Dropout rate.", topic="Model", default_text="the task's own"
+        None, "Dropout rate.", topic="Model", default_text="the task's default"
     )
     embedding_init: str | None = option(
         None,
-        "How the input layer of integer tokens begins: orthogonal or normal.",
+        "Initializer of the input layer for integer tokens: orthogonal or "
+        "normal.",
         topic="Rarely needed",
         default_text="orthogonal",
         describes_run=True,
@@ -152,8 +155,8 @@ class ModelOptions:
     )
     input_scale: str | None = option(
         None,
-        "Scale the initial input layer to the token embedding of the backbone: "
-        "pretrained.",
+        "Scale of the initial input layer: pretrained gives it that of the "
+        "backbone's token embedding.",
         topic="Rarely needed",
         default_text="unscaled",
         describes_run=True,
@@ -161,7 +164,7 @@ class ModelOptions:
     )
     output_init: str | None = option(
         None,
-        "How the output layer begins: glorot or pytorch.",
+        "Initializer of the output layer: glorot or pytorch.",
         topic="Rarely needed",
         default_text="glorot",
         describes_run=True,
@@ -169,7 +172,7 @@ class ModelOptions:
     )
     input_dropout: float | None = option(
         None,
-        "Dropout rate after the input layer of vectors.",
+        "Dropout rate after the input layer for vectors.",
         topic="Rarely needed",
         default_text="0",
         describes_run=True,
@@ -177,7 +180,7 @@ class ModelOptions:
     )
     patch_size: int | None = option(
         None,
-        "Number of steps of a series that make one token; for images, height "
+        "Number of steps of a series that form one token; for images, height "
         "and width of a patch in pixels.",
         topic="Model",
         default_text="1, more for your own series that are longer than the "
@@ -197,7 +200,7 @@ class ModelOptions:
     )
     instance_norm: bool = option(
         False,
-        "Standardize each channel of each series by itself.",
+        "Standardize each channel of each series separately.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -205,8 +208,8 @@ class ModelOptions:
     )
     channel_independent: str | None = option(
         None,
-        "Send each channel through the model as a series of its own, and join "
-        "what the output layer reads: concat or mean.",
+        "Process each channel as a separate series, and combine the hidden "
+        "states that the output layer reads: concat or mean.",
         topic="Model",
         default_text="channels together",
         describes_run=True,
@@ -215,7 +218,7 @@ class ModelOptions:
     )
     output_norm: str | None = option(
         None,
-        "Norm before the output layer: layer or batch.",
+        "Normalization before the output layer: layer or batch.",
         topic="Rarely needed",
         default_text="none",
         describes_run=True,

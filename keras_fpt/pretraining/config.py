@@ -33,13 +33,13 @@ class BitMemoryConfig:
     )
     steps: int = option(
         2000,
-        "Most training steps; fewer if bit memory is solved before.",
+        "Maximum number of training steps; training stops earlier once bit "
+        "memory is solved.",
         topic="Training",
     )
     target_accuracy: float = option(
         0.99,
-        "Share of right bits, on held-out strings, at which bit memory is "
-        "solved.",
+        "Accuracy on held-out strings at which bit memory counts as solved.",
         topic="Training",
         since="0.2.0",
     )
@@ -55,7 +55,7 @@ class BitMemoryConfig:
     )
     seed: int = option(
         0,
-        "Seed of the fresh weights and of the examples.",
+        "Seed of the initial weights and of the examples.",
         topic="Training",
     )
 
@@ -125,7 +125,7 @@ class LanguageModelConfig:
     )
     vocabulary_size: int = option(
         4096,
-        "Tokens of the tokenizer.",
+        "Vocabulary size of the tokenizer.",
         topic="Model",
     )
     max_sequence_length: int = option(

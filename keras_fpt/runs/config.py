@@ -79,23 +79,24 @@ class RunConfig:
     task: str
     preset: str | None = option(
         None,
-        "Backbone: a preset's name, a folder, hf://... or gguf:FILE.",
+        "Preset of the backbone, with its weights: a name, a folder, hf://... "
+        "or gguf:FILE.",
         topic="Model",
-        default_text="the arm's own, mostly gpt2_tiny_en",
+        default_text="the arm's default, for most gpt2_tiny_en",
         describes_run=True,
     )
     arm: str = option(
         "fpt",
-        "Where the weights come from: fpt, random, statistics, permuted, "
-        "spectrum, bit, vit, finetune, full, no_blocks, one_attention, "
-        "one_block, lstm, random_lstm or random_lstm_deep.",
+        "Where the weights come from, and what is trained: fpt, random, "
+        "statistics, permuted, spectrum, bit, vit, finetune, full, no_blocks, "
+        "one_attention, one_block, lstm, random_lstm or random_lstm_deep.",
         topic="Model",
     )
     model: ModelOptions = ModelOptions()
     cache_features: bool = option(
         False,
-        "Compute the frozen features once, where only the output layer "
-        "trains and dropout is 0.",
+        "Compute the frozen features only once; for policies that train only "
+        "the output layer, with dropout 0.",
         topic="Rarely needed",
     )
     gradient_accumulation_steps: int | None = option(
@@ -109,16 +110,16 @@ class RunConfig:
         None,
         "Number of gradient steps.",
         topic="Training",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     batch_size: int | None = option(
-        None, "Batch size.", topic="Training", default_text="the task's own"
+        None, "Batch size.", topic="Training", default_text="the task's default"
     )
     learning_rate: float | None = option(
         None,
         "Adam learning rate.",
         topic="Training",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     seed: int = option(
         0,
@@ -127,16 +128,16 @@ class RunConfig:
     )
     init_scale: float = option(
         1.0,
-        "Factor on the standard deviation of weights that are drawn at "
-        "random; for the arms random, full, lstm and those like them.",
+        "Factor for the standard deviation of random weights, of arms such as "
+        "random, full and lstm.",
         topic="Rarely needed",
         describes_run=True,
         since="0.2.0",
     )
     random_init: str | None = option(
         None,
-        "How such weights are drawn: gpt2; flat, which does not scale residual "
-        "projections down, as in transformers 4.1.1; or uniform.",
+        "Initializer of random weights: gpt2; flat, which does not scale "
+        "residual projections down, as in transformers 4.1.1; or uniform.",
         topic="Rarely needed",
         default_text="gpt2",
         describes_run=True,
@@ -144,17 +145,16 @@ class RunConfig:
     )
     recipe: str | None = option(
         None,
-        "Defaults of other options, also for how the task is encoded: "
-        "reference, which does what the reference code of Lu et al. does.",
+        "Defaults of other options, including the task's encoding: reference "
+        "follows the reference code of Lu et al.",
         topic="Rarely needed",
-        default_text="this package's own",
+        default_text="this package's recipe",
         describes_run=True,
         since="0.2.0",
     )
     train_examples: int | None = option(
         None,
-        "Use this many of the training examples, a part in which each class "
-        "keeps its share.",
+        "Use only this many training examples; each class keeps its share.",
         topic="Training",
         default_text="all",
         describes_run=True,
@@ -162,17 +162,17 @@ class RunConfig:
     )
     class_weight: str | None = option(
         None,
-        "Weights of the classes in the loss: balanced, which lets a rare class "
-        "count as much as a common one.",
+        "Class weights in the loss: balanced gives a rare class as much weight "
+        "as a common one.",
         topic="Training",
-        default_text="all alike",
+        default_text="equal weights",
         describes_run=True,
         since="0.2.0",
     )
     loss: str | None = option(
         None,
-        "Loss of a regression: mse, the mean squared error, or huber, which "
-        "outliers move less.",
+        "Loss of a regression: mse, the mean squared error, or huber, which is "
+        "less sensitive to outliers.",
         topic="Training",
         default_text="mse",
         describes_run=True,
@@ -198,7 +198,7 @@ class RunConfig:
     )
     keep: str | None = option(
         None,
-        "Weights to keep: best, those of the lowest validation loss, or last.",
+        "Weights to keep: best (lowest validation loss) or last.",
         topic="Training",
         default_text="last; best for `train` on your own data",
         since="0.2.0",
@@ -208,7 +208,7 @@ class RunConfig:
         None,
         "Folder of the task's data.",
         topic="Data",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     source: str | None = None

@@ -83,7 +83,7 @@ def test_a_split_is_predicted(run, tmp_path):
     assert right == pytest.approx(metrics["test_accuracy"])
     assert len(frame) == metrics["test_examples"]
     code, output, _ = invoke("predict", run / "run", "-o", path)
-    assert code == 0 and "before has been replaced" in output
+    assert code == 0 and "The previous contents of" in output
 
 
 def stopping(found):
@@ -178,11 +178,18 @@ def test_what_does_not_exist_is_said_at_once(
     ("arguments", "message"),
     [
         (("train", "moods.cvs"), "Did you mean `moods.csv`?"),
-        (("train", "moods.csv"), "--label-column. It has speed, day, mood."),
-        (("compare", "moods.csv"), "--label-column. It has speed, day, mood."),
+        (
+            ("train", "moods.csv"),
+            "--label-column. Its columns are speed, day, mood.",
+        ),
+        (
+            ("compare", "moods.csv"),
+            "--label-column. Its columns are speed, day, mood.",
+        ),
         (
             ("train", "moods.csv", "--label-column", "mod"),
-            "no column 'mod'. It has speed, day, mood. Did you mean 'mood'?",
+            "no column 'mod'. Its columns are speed, day, mood. Did you mean "
+            "'mood'?",
         ),
         (
             ("sweep", "moods.csv", "--split-group", "dya", "-o", "out"),

@@ -74,6 +74,6 @@ def test_the_terminal_names_mistakes(capsys):
     metrics |= {"temperature": 1.0, "test_scaled_calibration_error": 0.1}
     class_table.print_classes(metrics)
     output = capsys.readouterr().out
-    assert "[dog] taken for cat (2); cat taken for [dog] (1)." in output
+    assert "[dog] predicted as cat (2); cat predicted as [dog] (1)." in output
     class_table.print_classes({})
     assert not capsys.readouterr().out

@@ -173,7 +173,7 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5
-    assert output.splitlines()[-1].startswith("Time was too short to train")
+    assert output.splitlines()[-1].startswith("There was not enough time")
 
     # With more time, a rival that was fitted is not fitted again.
     monkeypatch.setattr(rivals, "_fit", None)

@@ -235,10 +235,10 @@ def _find_sequences(
             "Keep one: dataset.remove_columns(...).save_to_disk(path)."
         )
     raise ValueError(
-        f"`{path}` has no column of sequences (lists of numbers). It has "
-        f"{listed}. For a column of text, give text_column (--text-column); "
-        "write numbers as a table with dataset.to_csv(path), and images into "
-        "a folder with one subfolder per class."
+        f"`{path}` has no column of sequences (lists of numbers). Its columns "
+        f"are {listed}. For a column of text, give text_column "
+        "(--text-column); write numbers as a table with dataset.to_csv(path), "
+        "and images into a folder with one subfolder per class."
     )
 
 
@@ -255,7 +255,7 @@ def _storage(kind: Any) -> Any:
 def _column(part: Part, name: str, path: str | os.PathLike) -> Any:
     if name not in part.table.column_names:
         raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
+            f"`{path}` has no column '{name}'. Its columns are "
             f"{', '.join(part.table.column_names)}."
         )
     return part.table[name]

@@ -40,7 +40,7 @@ def column(
 
     if name not in frame.columns:
         raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
+            f"`{path}` has no column '{name}'. Its columns are "
             f"{list_columns(list(frame.columns))}."
         )
     values = frame[name]
