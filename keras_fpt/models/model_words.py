@@ -51,4 +51,4 @@ def _trained(model: Any) -> str:
         return "not built yet"
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
-    return f"{trained:,} of {total:,} parameters train ({trained / total:.2%})"
+    return f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%})"

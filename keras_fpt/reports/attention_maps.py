@@ -1,4 +1,4 @@
-"""Attention maps: pictures of what a trained run's tokens attend to."""
+"""Attention maps: pictures of how tokens attend to each other."""
 
 import os
 

@@ -78,7 +78,7 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
 
 
 def measure_of(rows: Any) -> measures.Measure:
-    """The measure of one task's rows of the table of arms.
+    """The measure of one task's rows in the table of arms.
 
     Args:
         rows: `pandas.DataFrame`, or a dict of one row.

@@ -1,6 +1,6 @@
 """Test scores of arms, their differences, 95% intervals and p-values.
 
-All that reports, sweeps and `compare` say about chance is computed here.
+All intervals and p-values of reports, sweeps and `compare` are computed here.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ class Scores:
         examples: float array `(seeds, examples)`, the score of each test
             example, such as the share of its answers that is right; `None` if
             it was not kept.
-        groups: int array `(examples,)`, which examples hang together, such as
-            windows of one recording; `None` if each stands alone.
+        groups: int array `(examples,)`, which examples belong together, such as
+            windows of one recording; `None` if examples are not grouped.
         num_examples: int, or `None` if it is unknown.
         varies: bool, whether another seed could give another score.
         measure: the `Measure` whose scores they are.

@@ -1,4 +1,4 @@
-"""Whether all processes of a distributed run are about to do the same."""
+"""Checks that all processes of a run have the same settings and data."""
 
 import hashlib
 import json

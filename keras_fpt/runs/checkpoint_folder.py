@@ -110,7 +110,7 @@ def newest(
                 ) from error
             kept = files.set_aside(path)
             LOGGER.warning(
-                f"Warning: skipping a checkpoint. {error} Kept as `{kept}`."
+                f"Warning: skipping a checkpoint. {error} Renamed to `{kept}`."
             )
     if paths:
         LOGGER.warning(

@@ -18,7 +18,7 @@ CHECKS = ("strict",)
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """The configuration of a run; what is not given has a default.
+    """The configuration of a run; options that are not given have defaults.
 
     `keras_fpt.runs.resolve` fills the defaults in. To add an option of
     training, add a field here, with `since=` the version that adds it, and its
@@ -42,8 +42,8 @@ class RunConfig:
         learning_rate: float, Adam learning rate.
         seed: int, seed of the new layers, the random arm's weights, the order
             of the training data, and dropout.
-        init_scale: float, for arms whose weights are drawn at random a factor
-            on their standard deviation; see `keras_fpt.random_weights.Draw`.
+        init_scale: float, for arms whose weights are drawn at random, a factor
+            for their standard deviation; see `keras_fpt.random_weights.Draw`.
         random_init: string, how such weights are drawn; see `Draw`. `None` is
             `"gpt2"`.
         recipe: string, a key of `keras_fpt.runs.recipes.RECIPES`, which holds
@@ -59,7 +59,7 @@ class RunConfig:
         patience: int, the number of evaluations in a row without a lower
             validation loss after which training stops; 0 trains all steps.
             `None` is 5 on the user's own data, and 0 elsewhere, with a recipe
-            and in studies, whose runs all train alike.
+            and in studies, whose runs are all trained in the same way.
         keep: string, `"best"` or `"last"`: which weights the run keeps, those
             of the evaluation with the lowest validation loss or the last.
             `None` likewise.
@@ -214,7 +214,7 @@ class RunConfig:
     source: str | None = None
 
     def with_settings(self, **settings: Any) -> Self:
-        """A copy with other values for some options, the model's among them.
+        """A copy with other values for some options, including the model's.
 
         Args:
             **settings: values by the names of fields of `RunConfig` and of
@@ -254,7 +254,7 @@ class RunConfig:
         return flat
 
     def identity(self) -> dict[str, Any]:
-        """The settings that tell this run from others, in every version.
+        """The settings that distinguish this run from others, in every version.
 
         Options that the first version lacks are left out at their defaults, so
         that the names of its runs and studies stay what they are.
@@ -269,7 +269,7 @@ class RunConfig:
         }
 
     def with_former_defaults(self) -> Self:
-        """A copy in which options that an early version lacks are as it was."""
+        """A copy with an early version's values of options that it lacks."""
         return dataclasses.replace(
             self,
             **{
@@ -289,7 +289,7 @@ class RunConfig:
 
         Args:
             settings: dict, which may come from an untrusted file.
-            where: string, with which errors begin.
+            where: string, the beginning of error messages.
 
         Raises:
             ValueError: an option is unknown, missing or of another type.

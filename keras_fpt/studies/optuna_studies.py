@@ -30,12 +30,12 @@ MAX_RETRIES = 3
 def open_storage(
     url: str, takeover_seconds: int, is_known: bool = False
 ) -> Any:
-    """The storage that workers share, which waits if it is away for a while.
+    """The storage that workers share, which waits for its database.
 
     Args:
         url: string, of a database as SQLAlchemy takes it.
-        takeover_seconds: int, how long a trial's worker may be silent before
-            the trial is given to another.
+        takeover_seconds: int, how long a trial's worker may send no heartbeat
+            before the trial is given to another.
         is_known: bool, whether the database has answered before, so that it is
             worth waiting for.
 
@@ -80,7 +80,7 @@ def is_running(trial: Any) -> bool:
 
 
 def is_silent(process: str, study: Any) -> bool:
-    """Whether the trials of a worker have all ended or been given up.
+    """Whether all trials of a worker have ended or been abandoned.
 
     Args:
         process: string, the worker's process, as a lock file names it.
@@ -207,7 +207,7 @@ def is_surplus(trial: Any, trials: int | None) -> bool:
 
 
 def give_back(trial: Any) -> None:
-    """Queues a running trial again, which its worker is about to leave."""
+    """Queues a running trial again before its worker leaves it."""
     attributes = dict(trial.user_attrs)
     trial.set_user_attr(_GIVEN_BACK, True)
     trial.study.enqueue_trial(chosen(trial), attributes)

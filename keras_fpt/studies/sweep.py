@@ -66,8 +66,9 @@ def run_sweep(
             `None` is an SQLite file in the folder.
         workers: int, number of processes that train in parallel on this
             machine.
-        takeover_seconds: int, how long a worker may be silent before its run
-            is given to another, which resumes it from the last checkpoint.
+        takeover_seconds: int, how long a worker may send no heartbeat before
+            its run is given to another, which resumes it from the last
+            checkpoint.
 
     Returns:
         `pandas.DataFrame`, see `keras_fpt.results.summarize`.
@@ -123,7 +124,7 @@ def run_sweep(
 
 
 def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
-    """What can be said about a sweep's first arm compared with each other arm.
+    """Compares a sweep's first arm with each other arm, in sentences.
 
     Args:
         folder: path of a sweep's folder.
@@ -198,7 +199,7 @@ class _Processes:
 
 
 def _import_path() -> str:
-    """The folder that holds this package, which need not be installed."""
+    """The folder that holds this package, which may not be installed."""
     return str(pathlib.Path(keras_fpt.__file__).parents[1])
 
 
@@ -237,14 +238,13 @@ def _watch(
                 text = path.read_text(encoding="utf-8", errors="replace")
                 *_, last = text.splitlines() or ["nothing"]
                 raise ChildProcessError(
-                    f"A worker failed: {last} All that it printed is in "
-                    f"`{path}`."
+                    f"A worker failed: {last} Its full output is in `{path}`."
                 )
             if code:
                 lost += 1
                 LOGGER.warning(
-                    f"A worker was lost (exit code {code}). Another takes over "
-                    "its run, if there is one."
+                    f"A worker was lost (exit code {code}). Another worker, if "
+                    "there is one, takes over its run."
                 )
         if len(phases) == 2 and not any(
             sweep_worker.is_unfinished(study) for study in phases[1].values()
@@ -252,14 +252,14 @@ def _watch(
             finished_at = finished_at or time.monotonic()
             if time.monotonic() - finished_at > STOP_SECONDS:
                 LOGGER.warning(
-                    "All runs are finished, but a worker is silent. It is "
-                    "stopped."
+                    "All runs are finished, but a worker does not respond. It "
+                    "is stopped."
                 )
                 return
     if lost == len(processes.logs):
         raise ChildProcessError(
-            "All workers were lost. Repeat the command to continue from what "
-            "they have done."
+            "All workers were lost. Repeat the command to continue from their "
+            "checkpoints."
         )
 
 

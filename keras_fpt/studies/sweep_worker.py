@@ -126,7 +126,7 @@ def _work_through(
 
 
 def _fail_silent(study: Any, storage: Any) -> None:
-    """Gives up trials whose workers are silent; they are queued again."""
+    """Abandons trials whose workers do not respond; they are queued again."""
     import optuna
 
     optuna_studies.send_missing_heartbeats(study, storage)
@@ -163,8 +163,8 @@ def _run_trial(study: Any, objective: Callable[[Any], float]) -> None:
         if isinstance(taken_over[0], KeyboardInterrupt):
             raise taken_over[0] from None
         LOGGER.info(
-            "This worker was silent for a while, so another one has taken over "
-            "its run. It goes on with the runs that are left."
+            "This worker did not respond for a while, so another one has taken "
+            "over its run. It continues with the remaining runs."
         )
 
 

@@ -56,7 +56,7 @@ def test_train_takes_the_rest_from_the_folder(run, monkeypatch, tmp_path):
     again = ("train", "--resume", run / "run", "--label-column", "text")
     assert isinstance(invoke(*again)[-1], ValueError)
     *_, error = invoke("train", "--resume", tmp_path)
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_runs_are_evaluated_from_everywhere(run, monkeypatch, tmp_path):
@@ -114,7 +114,7 @@ def test_sizes_are_compared_further(run, monkeypatch, tmp_path):
     assert comparison.run.source == str(run / "mine.csv")
     assert comparison.run.options["test"] == str(run / "mine.csv")
     *_, error = invoke("compare", "--resume", run)
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_a_question_is_answered_further(monkeypatch, tmp_path):
@@ -134,7 +134,7 @@ def test_a_question_is_answered_further(monkeypatch, tmp_path):
     assert (question.name, budget, str(output)) == ("depth", "hours", "depth")
     assert data_dir == str(tmp_path)
     *_, error = invoke("reproduce", "--resume", "nowhere")
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_paths_of_a_study_may_be_spelled_otherwise():
