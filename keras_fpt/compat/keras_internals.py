@@ -53,7 +53,7 @@ def stored_matrix(layer: Any) -> Any:
 
 
 def remove_lora(layer: Any) -> None:
-    """Takes the low-rank weights of a layer away again.
+    """Removes the low-rank weights of a layer.
 
     Args:
         layer: a `Dense` or `EinsumDense` after `enable_lora`.

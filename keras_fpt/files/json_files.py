@@ -42,7 +42,7 @@ def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
 
     Args:
         text: string or bytes.
-        where: string, what the text is of, with which errors begin.
+        where: string, what the text describes, the beginning of errors.
 
     Raises:
         ValueError: it is too deeply nested, or not a JSON object.
@@ -136,7 +136,7 @@ def _is_required(field: dataclasses.Field) -> bool:
 
 
 def _reason(error: Any, cls: type, entry: dict[str, Any]) -> str:
-    """What is wrong with an entry: first unknown and missing fields."""
+    """Describes the first fault of an entry, as a sentence's end."""
     errors = error.errors(
         include_url=False, include_context=False, include_input=False
     )

@@ -42,7 +42,7 @@ class Readout(keras.layers.Layer):
     def __init__(
         self, readout: str = "last", num_tokens: int = 1, **kwargs: Any
     ) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(**kwargs)
         if readout not in READOUTS:
             raise ValueError(

@@ -24,7 +24,7 @@ def require_built(model: Any) -> None:
 def read(
     path: str | os.PathLike[str], exact: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays, which are finite floats, and the header of a file.
+    """The arrays (finite floats) and the header of a file.
 
     Args:
         path: the file.
@@ -71,7 +71,7 @@ def require_finite(
         if not is_finite:
             raise ValueError(
                 f"The weights `{name}` of `{path}` hold NaN or infinity, or a "
-                f"number too large for {dtype}. Every answer would be "
+                f"number too large for {dtype}. Every output would be "
                 "meaningless; train again with a lower learning rate."
             )
 

@@ -7,7 +7,7 @@ from keras_fpt.options import option
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
-    """How a classifier is made from a backbone, for any task.
+    """The options by which a model is built from a backbone.
 
     To add an option, add a field here, with `since=` the version that adds it,
     and use it where the model is built; `model.options` holds them. Options of
@@ -24,10 +24,10 @@ class ModelOptions:
             them, and in a run means the arm's own.
         readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
-            positions, zero at first, are added to the input; for backbones
-            without positions of their own, such as those with rotary ones. In
-            a run `True` means the length of the task's sequences. `False` and
-            `None` add none.
+            positions, initialized to zero, are added to the input; for
+            backbones without positions of their own, such as those with rotary
+            ones. In a run `True` means the length of the task's sequences.
+            `False` and `None` add none.
         lora_rank: int, rank of the adapters that a policy with `low_rank`
             adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, store the weights that the
@@ -36,12 +36,13 @@ class ModelOptions:
             `"mixed_bfloat16"`. `None` is Keras's default. It is used to
             build the backbone, and `FPTClassifier` takes it from there.
         rematerialize: bool, whether blocks are computed a second time for the
-            gradient, to keep less in memory; for the blocks that `fast` is
-            for.
+            gradient, to keep less in memory; for the blocks that `fast`
+            supports.
         dropout: float, dropout rate of the backbone. `None` keeps the
             backbone's own, and in a run means the task's.
-        embedding_init: string, how the input layer of integer tokens begins:
-            `"orthogonal"`, or `"normal"` for N(0, 1), as in PyTorch and the
+        embedding_init: string, the initializer of the input layer for integer
+            tokens: `"orthogonal"`, or `"normal"` for N(0, 1), as in PyTorch and
+                the
             reference code. `None` is `"orthogonal"`. The input layer of vectors
             is always orthogonal.
         input_scale: string. `"pretrained"` scales the initial input layer to
@@ -50,14 +51,14 @@ class ModelOptions:
             the norm (Frobenius) of the kernel for vectors, so that a vector
             whose entries are uncorrelated with mean square 1 is projected to
             that norm. `None` leaves the layer as it is.
-        output_init: string, how the output layer begins: `"glorot"`, Keras's
-            default with zero biases, or `"pytorch"`, kernel and bias uniform
-            from -1/sqrt(n) to 1/sqrt(n) for hidden states of width n. `None` is
-            `"glorot"`.
+        output_init: string, the initializer of the output layer: `"glorot"`,
+            Keras's default with zero biases, or `"pytorch"`, kernel and bias
+            uniform from -1/sqrt(n) to 1/sqrt(n) for hidden states of width n.
+            `None` is `"glorot"`.
         input_dropout: float, dropout rate after the input layer of vectors.
             `None` is 0.
         patch_size: int, the number of steps of a series of vectors that are
-            joined to one token, a patch; see `keras_fpt.layers.Patches`.
+            joined into one token, a patch; see `keras_fpt.layers.Patches`.
             `None` and 1 make each step a token; in a run on your own data,
             `None` patches series that are longer than the backbone's
             positions.
@@ -68,21 +69,20 @@ class ModelOptions:
             `keras_fpt.layers.InstanceNorm`. Each token then also has the
             inverse hyperbolic sine of each channel's mean and the logarithm of
             its scale as features.
-        channel_independent: string. `"concat"` and `"mean"` send each channel
-            of a series through the model as a series of its own; the output
-            layer reads what the channels' hidden states are joined to, or
-            their mean. With `"each"`, for an `FPTForecaster`, it reads each
-            channel's alone and forecasts that channel. `None` keeps the
-            channels together in each token.
+        channel_independent: string. `"concat"` and `"mean"` process each
+            channel of a series as a separate series; the output layer reads
+            what the channels' hidden states are joined to, or their mean. With
+            `"each"`, for an `FPTForecaster`, it reads each channel's states
+            separately and forecasts that channel. `None` keeps the channels
+            together in each token.
         output_norm: string, the norm before the output layer: `"layer"` or
             `"batch"`. `None` is none.
         sequence_length: int, the number of tokens of every sequence, which
             the readout `"flatten"` needs. `None` takes it from the first
             batch.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
-            those like it with fewer and larger operations than KerasHub.
-            Results differ only by rounding and by which entries dropout
-            drops.
+            similar families with fewer and larger operations than KerasHub.
+            Results differ only by rounding and by which entries dropout drops.
     """
 
     policy: str | None = option(

@@ -14,16 +14,15 @@ class BitMemoryConfig:
     yet.
 
     Args:
-        preset: string, the preset whose architecture is pretrained, from
-            fresh weights.
-        steps: int, the most training steps: it ends earlier once bit memory
-            is solved.
-        target_accuracy: float, the share of right bits, on strings that are
-            not trained on, from which on bit memory counts as solved. Copying
-            the bits that are shown gives 0.75.
+        preset: string, the preset whose architecture is pretrained, from random
+            weights.
+        steps: int, the maximum number of training steps; training ends earlier
+            once bit memory is solved.
+        target_accuracy: float, the accuracy on held-out strings at which bit
+            memory counts as solved. Copying the bits that are shown gives 0.75.
         batch_size: int, examples per step.
         learning_rate: float, Adam learning rate.
-        seed: int, seed of the fresh weights and of the examples.
+        seed: int, seed of the initial weights and of the examples.
     """
 
     preset: str = option(

@@ -1,4 +1,4 @@
-"""What shows that a run's tokens are whole, and are those of its text."""
+"""Digests that show whether a run's tokens are complete, and of its text."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ def check(work: str, texts: Sequence[str]) -> None:
         if found.get(name) != saved.get(name):
             raise ValueError(
                 f"`{os.path.join(work, name)}` is damaged: it has "
-                f"{found['bytes'][name]:,} bytes and another content than when "
+                f"{found['bytes'][name]:,} bytes and other content than when "
                 f"it was written, with {saved.get('bytes', {}).get(name)} "
                 "bytes. Delete the folder and start again."
             )
