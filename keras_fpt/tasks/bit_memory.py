@@ -22,7 +22,8 @@ def task(data_dir: str | None = None) -> Task:
     """
     return Task(
         name="bit_memory",
-        description="five bit strings, one again half masked -> its bits",
+        description="five strings of bits, one repeated half masked -> its "
+        "bits",
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
         data=Generated(make_batch),

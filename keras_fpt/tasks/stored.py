@@ -25,7 +25,7 @@ BATCHES_SORTED_TOGETHER = 50
 # Sequences are padded to one of a few lengths, since some backends compile
 # the model again for each new shape.
 PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-# Where a row is from, before its number.
+# The path of a row's file, before its number.
 _PATH = re.compile(r"^`.*`, (?=row \d+$)")
 # Streams of random numbers for training.
 ORDER, BATCH_ORDER, AUGMENTATION = 0, 1, 2
@@ -45,7 +45,7 @@ class Examples(NamedTuple):
             `None`.
         groups: int array `(n,)`, the number of the group that each example
             belongs to, such as the recording of a window, so that examples of
-            one group are alike; `None` if each stands alone.
+            one group are similar; `None` if examples are not grouped.
     """
 
     x: Any

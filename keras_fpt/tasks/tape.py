@@ -1,7 +1,7 @@
 """Reads TAPE's remote homology files: JSON, or pickles in LMDB.
 
 Pickles can run programs and, through NumPy's own helpers, overwrite memory.
-The unpickler here accepts only plain values, and makes arrays itself.
+The unpickler here accepts only plain values, and creates arrays itself.
 
 Source: Rao et al., 2019, "Evaluating Protein Transfer Learning with TAPE",
 https://github.com/songlab-cal/tape.

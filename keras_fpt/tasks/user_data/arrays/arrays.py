@@ -23,7 +23,7 @@ from keras_fpt.tasks.user_data.arrays import (
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
-# The value of `split` for a random split in any case.
+# The value of `split` that forces a random split.
 STRATIFIED = "stratified"
 # With so many times more numbers per token than tokens, they may be swapped.
 CHANNELS_FIRST_RATIO = 4

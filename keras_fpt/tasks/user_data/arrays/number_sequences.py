@@ -102,7 +102,7 @@ def _is_plain(block: np.ndarray) -> bool:
 
 
 def _advice(rows: Sequence[np.ndarray]) -> str:
-    """What to do if only the last axes of sequences differ."""
+    """Advice for sequences of which only the last axes differ."""
     shapes = {row.shape[0] for row in rows if row.ndim == 2}
     if len(shapes) > 1 or any(row.ndim != 2 for row in rows):
         return ""

@@ -155,7 +155,7 @@ def read_labels(
     label_column: str | None = None,
     encoding: str | None = None,
 ) -> np.ndarray:
-    """Reads labels that lie in a file of their own.
+    """Reads labels from a separate file.
 
     Args:
         path: an `.npy` file of n labels, or a table with a row per example.
@@ -176,8 +176,8 @@ def read_labels(
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "
-            f"{table_columns.list_columns(list(frame.columns))}. Say which one "
-            "holds the labels with label_column (--label-column)."
+            f"{table_columns.list_columns(list(frame.columns))}. Name the one "
+            "with the labels with label_column (--label-column)."
         )
     name = label_column or frame.columns[0]
     return table_columns.column(frame, name, path).to_numpy(str)

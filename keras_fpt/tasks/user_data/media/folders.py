@@ -28,7 +28,7 @@ class LabeledFiles(NamedTuple):
         labels: `Labels` of the n files.
         splits: dict from splits to int arrays of indices.
         split_by: string, how the files were split, in words.
-        notes: strings, what else the user should know.
+        notes: strings, further notes for the user.
         findings: what is suspicious.
         groups: int array `(n,)`, or `None`, see `Examples`.
     """
@@ -73,7 +73,7 @@ def labeled_files(
     in one split; those of one name in several classes are one.
 
     A folder that holds nothing but another one, as archives unpack to, stands
-    for that one. A folder beside those of splits whose name says that its
+    for that one. A folder next to those of splits whose name says that its
     examples have no labels, such as `seg_pred`, is left out.
 
     Args:
@@ -182,7 +182,7 @@ def new_files(
 def _notes_on_other_files(
     folder: pathlib.Path, files: Sequence[pathlib.Path]
 ) -> list[str]:
-    """What was left out: system files, and files beside those of classes."""
+    """Notes on skipped files: system files, and files outside of classes."""
     read = set(files)
     system: list[str] = []
     others: list[str] = []

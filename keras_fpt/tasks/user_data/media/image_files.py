@@ -29,7 +29,7 @@ ON_THEIR_SIDE = (5, 6, 7, 8)
 
 
 class Header(NamedTuple):
-    """What is known of an image without its pixels.
+    """The properties of an image without its pixels.
 
     Args:
         size: tuple of ints, height and width as a viewer shows them.
@@ -57,7 +57,7 @@ class Header(NamedTuple):
 
 
 def read_header(file: str | os.PathLike) -> Header:
-    """Reads what is known of an image without its pixels.
+    """Reads the properties of an image without its pixels.
 
     Raises:
         ValueError: the file is not an image.
@@ -124,8 +124,8 @@ def read_pixels(
         channels: int, 1 or 3.
         is_turned: bool, whether the file may say how the image is turned, as
             cameras' files do.
-        background: string, the color behind transparent pixels; `None` takes
-            no notice of transparency.
+        background: string, the color behind transparent pixels; `None` ignores
+            transparency.
         deep: tuple of floats, the range of pixels of more than 8 bits, which
             are scaled to those of 8 bits; `None` is that of 16 bits, of which
             the upper 8 are read.

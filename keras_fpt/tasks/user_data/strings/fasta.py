@@ -32,7 +32,7 @@ ALPHABETS = {
 
 @dataclasses.dataclass(frozen=True)
 class FastaReader:
-    """How the records of a FASTA file become tokens.
+    """Converts the records of a FASTA file to tokens.
 
     Args:
         max_length: int, the longest sequence that is read, in letters.
@@ -113,7 +113,8 @@ def from_fasta(
             groups, such as families, that stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
-        missing: strings that mark missing labels, beside the usual ones.
+        missing: strings that mark missing labels, in addition to the usual
+            ones.
         drop_missing: bool, whether records without a label are left out.
         validation: path of a FASTA file of the validation examples, or
             `None`. Their labels are in the same table.

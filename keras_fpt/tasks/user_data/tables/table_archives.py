@@ -128,7 +128,7 @@ def _open_entry(path: pathlib.Path) -> BinaryIO:
 
 
 class _Counted(io.RawIOBase):
-    """Unpacked bytes, of which there must not be suspiciously many."""
+    """Unpacked bytes, limited in number."""
 
     def __init__(self, file: IO[bytes], path: pathlib.Path) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Which rows of a table make a sequence, and which split a sequence is in."""
+"""Makes sequences of a table's rows, and splits them."""
 
 import dataclasses
 import os

@@ -51,16 +51,16 @@ class Ordered(NamedTuple):
         return [f"{names[g]}, rows {a + 1}-{b}" for g, a, b in rows]
 
     def gaps(self, files: given_files.Files) -> audit.Finding:
-        """What to say of gaps within groups that are sequences as a whole."""
+        """The finding about gaps within groups that are one sequence."""
         row = int(self.order[np.argmax(self.is_gap)])
         return audit.Finding(
             "time-gaps",
             f"{int(self.is_gap.sum()):,} rows follow a gap in time of more "
             f"than {self.time_gap:g} within their group, the first one "
             f"{files.where(row)}.",
-            "If they begin another recording, name a column that tells it "
-            "apart with --group-column, or cut windows with --window, which "
-            "hold no gap.",
+            "If they begin another recording, name a column that distinguishes "
+            "it with --group-column, or cut windows with --window, which span "
+            "no gap.",
         )
 
 
@@ -121,7 +121,7 @@ def _repeated_times(
     files: given_files.Files,
     columns: Sequence[str],
 ) -> audit.Finding:
-    """What to say of rows of one group that have the same time."""
+    """The finding about rows of one group that have the same time."""
     row = int(order[np.argmax(is_repeated)])
     within = f" of its group by {' and '.join(columns)}" if columns else ""
     return audit.Finding(
@@ -129,5 +129,5 @@ def _repeated_times(
         f"{files.where(row)}: another row{within} has the same time, as have "
         f"{int(is_repeated.sum()):,} rows in all ({time_column}).",
         "If rows of different recordings are mixed, name the columns that "
-        "tell them apart with --group-column.",
+        "distinguish them with --group-column.",
     )
