@@ -35,7 +35,7 @@ STYLES = ("gpt2", "flat", "uniform")
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """How `randomize` draws weights.
+    """The settings with which `randomize` draws weights.
 
     Args:
         seed: int. The same seed gives the same weights on every backend.
@@ -178,7 +178,7 @@ def _replace(
     Args:
         backbone: a KerasHub backbone.
         seed: int.
-        purpose: string. Each has random numbers of its own.
+        purpose: string. Each has its own random numbers.
         draw: function of a float64 array and a generator.
         draw_vector: another such function, for norms, biases and the token
             embedding; `None` uses `draw` for these too.

@@ -72,7 +72,7 @@ def test_train_and_evaluate(monkeypatch, preset, tmp_path, capsys):
     assert call(monkeypatch, "evaluate", folder) == 0
     assert f"{metrics['test_accuracy']:.2%}" in capsys.readouterr().out
     assert call(monkeypatch, *arguments, *budget) == 1
-    assert "already holds a run" in capsys.readouterr().err
+    assert "already contains a run" in capsys.readouterr().err
     assert call(monkeypatch, *arguments, *budget, "--resume") == 0
     assert "nothing to resume" in capsys.readouterr().out
 
@@ -167,7 +167,7 @@ def test_show_a_task(monkeypatch, tmp_path, capsys, task):
         (("train", "digits", "--arm", "best"), "Unknown arm 'best'"),
         (("train", "digits", "--resume", "--overwrite"), "not both"),
         (("train", "digits", "--resume"), "is not the folder of"),
-        (("evaluate", "/nowhere"), "holds no run"),
+        (("evaluate", "/nowhere"), "contains no run"),
         (
             ("pretrain", "language-model", "--text", "/no.txt", "--output"),
             "no text file",

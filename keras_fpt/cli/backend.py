@@ -13,7 +13,7 @@ from keras_fpt.compat import tensorflow_start_messages
 BACKENDS = ("tensorflow", "jax", "torch")
 # Variables that Keras and its backends read as they are imported.
 _PREFIXES = ("KERAS_", "JAX_", "XLA_", "CUDA_")
-_OWN = "KERAS_FPT_"  # They do not matter there, and one may hold a password.
+_OWN = "KERAS_FPT_"  # They do not matter there, and one may contain a password.
 
 
 def load_backend() -> None:

@@ -1,6 +1,6 @@
-"""What can be checked before Keras is imported, which takes seconds.
+"""Checks that run before Keras is imported, which takes seconds.
 
-The library checks it again, and everything else.
+The library repeats them, and checks everything else.
 """
 
 import csv
@@ -15,7 +15,7 @@ from keras_fpt import files
 # The file that every folder of a run has.
 _CONFIG = "config.json"
 _SCHEME = "gguf:"
-# How much of a table is read.
+# The number of bytes of a table that are read.
 _HEAD_BYTES = 2**16
 
 
@@ -60,12 +60,12 @@ def require_preset(text: str | None) -> None:
             require_path(path)
 
 
-# Options that name files or folders, besides those with rules of their own.
+# Options that name files or folders, except those with separate rules.
 _PATHS = ("data_dir", "validation", "test", "labels")
 
 
 def require_inputs(values: Mapping[str, Any]) -> None:
-    """Checks that the files and folders exist that options name.
+    """Checks that the files and folders that options name exist.
 
     Args:
         values: dict from names of options to values.
@@ -148,14 +148,14 @@ def head(path: Path) -> str:
 
 
 def require_run(folder: Path) -> None:
-    """Checks that a folder holds a run, or does not exist.
+    """Checks that a folder contains a run, or does not exist.
 
     Raises:
         FileNotFoundError: the folder does not exist.
     """
     if not Path(folder).exists():
         raise FileNotFoundError(
-            f"The folder `{folder}` holds no run: it does not exist."
+            f"The folder `{folder}` contains no run: it does not exist."
         )
 
 

@@ -14,7 +14,7 @@ from keras_fpt import options
 
 @dataclasses.dataclass(frozen=True)
 class FlagsOf:
-    """Which options become flags of a command.
+    """The options that become flags of a command.
 
     Args:
         dataclass: the dataclass; those nested in it are included.

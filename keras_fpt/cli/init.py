@@ -84,7 +84,7 @@ def config_text(task: str, path: Path) -> str:
 
 
 def _lines(field: dataclasses.Field) -> Iterator[str]:
-    """What an option does, and its default, commented out."""
+    """The help and the default of an option, commented out."""
     default = field.metadata["default_text"]
     text = field.metadata["help"]
     if default is not None:

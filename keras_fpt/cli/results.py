@@ -53,7 +53,7 @@ def evaluate(
     label_column: Annotated[
         str | None,
         typer.Option(
-            help="Column of the new data that holds the labels.",
+            help="Column of the new data that contains the labels.",
             show_default="the training data's",
         ),
     ] = None,

@@ -48,7 +48,7 @@ def saved_run(folder: str, settings: dict, options: dict) -> Any:
         settings, options: dicts of what was given again.
 
     Raises:
-        ValueError: the folder holds no run.
+        ValueError: the folder contains no run.
     """
     from keras_fpt import runs
 
@@ -102,13 +102,13 @@ def require_folder(text: str, names: tuple[str, ...], what: str) -> Path:
         raise ValueError(
             f"`{text}` is not the folder of a `keras-fpt {what}`. Give the "
             f"folder to resume as `keras-fpt {what} --resume FOLDER`, or with "
-            "--output beside the task."
+            "--output in addition to the task."
         )
     return Path(text)
 
 
 def saved_study(cls: Any, folder: Path, name: str) -> Any:
-    """What a folder's study compares, or that of its folds.
+    """The configuration of a folder's study, or of its folds.
 
     Args:
         cls: `SweepConfig` or `Comparison`.

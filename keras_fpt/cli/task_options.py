@@ -39,7 +39,7 @@ class TaskOptions:
     )
     label_column: str | None = option(
         None,
-        "Column that holds the labels; required for tables.",
+        "Column that contains the labels; required for tables.",
         topic="Data",
     )
     task_type: str | None = option(
@@ -57,7 +57,7 @@ class TaskOptions:
     )
     time_column: str | None = option(
         None,
-        "Column that holds the time: rows are sorted by it, and no window "
+        "Column that contains the time: rows are sorted by it, and no window "
         "spans a gap.",
         topic="Series",
     )
@@ -169,7 +169,7 @@ class TaskOptions:
     )
     id_column: str | None = option(
         None,
-        "Column of the label table that holds the record IDs.",
+        "Column of the label table that contains the record IDs.",
         topic="Data",
         default_text="the first",
     )

@@ -40,7 +40,7 @@ def seed_generators(layer: Any) -> list:
 
 
 def stored_matrix(layer: Any) -> Any:
-    """The variable that holds a layer's matrix, quantized or not.
+    """The variable that contains a layer's matrix, quantized or not.
 
     The public `kernel` and `embeddings` are the matrix with LoRA added and
     without quantization, computed again at each access.

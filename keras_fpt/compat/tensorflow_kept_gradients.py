@@ -1,9 +1,9 @@
 """Gradients that TensorFlow never removes.
 
 The fault: TensorFlow 2.21 registers the gradient of each `tf.custom_gradient`,
-and of each `tf.function` within another, under a name of its own, and never
-removes it. The graphs of every model that was trained stay in memory, some
-13 MB for a small one.
+and of each `tf.function` within another, under a separate name, and never
+removes it. The graphs of every model that was trained stay in memory, some 13
+MB for a small one.
 
 Upstream: https://github.com/tensorflow/tensorflow/issues/27492 and
 https://github.com/tensorflow/tensorflow/issues/97697, of which newer releases

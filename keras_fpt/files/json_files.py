@@ -97,7 +97,7 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
 def _encodable(value: Any) -> Any:
     """A value whose strings are UTF-8, which pydantic asks for.
 
-    Names of files may hold other bytes, as lone surrogates.
+    Names of files may contain other bytes, as lone surrogates.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()

@@ -358,7 +358,7 @@ def check_class_weight(model: Any, class_weight: Any) -> None:
 
 
 def _is_arrays(x: Any) -> bool:
-    """Whether `x` is all examples at once, and not a source of batches."""
+    """Whether `x` is arrays of all examples, not a source of batches."""
     return isinstance(x, (dict, list, tuple)) or (
         hasattr(x, "shape") or hasattr(x, "__array__")
     )

@@ -135,7 +135,7 @@ class FPTClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has that is not the number of a class."""
+        """The number of values in a label that is not a class."""
         return self.num_classes
 
     @property

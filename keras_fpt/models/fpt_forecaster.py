@@ -117,7 +117,7 @@ class FPTForecaster(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has."""
+        """The number of numbers in a label."""
         return self.horizon * self.input_dim
 
     @property

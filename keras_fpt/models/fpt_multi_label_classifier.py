@@ -46,7 +46,7 @@ class FPTMultiLabelClassifier(FPTModel):
     """A language model's frozen blocks that predict several yes or no labels.
 
     It is built like `keras_fpt.FPTClassifier`, but an example may have any
-    number of the labels: each has a logit of its own, whose sigmoid is its
+    number of the labels: each has its own logit, whose sigmoid is its
     probability.
 
     Args:
@@ -113,7 +113,7 @@ class FPTMultiLabelClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers the labels of an example are."""
+        """The number of labels of an example."""
         return self.num_labels
 
     @property

@@ -102,7 +102,7 @@ class FPTRegressor(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has."""
+        """The number of numbers in a label."""
         return self.num_targets
 
     @property

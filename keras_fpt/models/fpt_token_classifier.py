@@ -96,7 +96,7 @@ class FPTTokenClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many classes a token may have."""
+        """The number of classes of a token."""
         return self.num_classes
 
     def label_rule(self) -> label_rules.LabelRule:

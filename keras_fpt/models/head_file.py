@@ -1,4 +1,4 @@
-"""Files that hold a model's new layers: adapters, and the heads of presets."""
+"""Files of a model's new layers: adapters, and the heads of presets."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ def read(
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file is damaged, or an array holds something else.
+        ValueError: the file is damaged, or an array contains something else.
     """
     with _errors_name(path):
         arrays, header = checkpoints.read_arrays(path)

@@ -22,7 +22,7 @@ _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.40282347e38}
 class Expected:
     """The data that a model expects.
 
-    It holds no model, so that it can be sent to processes that load data.
+    It contains no model, so that it can be sent to processes that load data.
 
     Args:
         num_classes: int, the model's `label_size`: classes, or targets.

@@ -76,8 +76,8 @@ def rule_of(model: Any) -> LabelRule:
 
     Returns:
         A `LabelRule`. Its kind is `"unknown"` for losses that are not
-        Keras's own, and for subclasses with a `train_step`, `test_step` or
-        `compute_loss` of their own.
+        Keras's own, and for subclasses that override `train_step`, `test_step`
+        or `compute_loss`.
     """
     if not trains_as(model, several_answers.compute_loss):
         return LabelRule()

@@ -25,9 +25,9 @@ class ModelOptions:
         readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
             positions, initialized to zero, are added to the input; for
-            backbones without positions of their own, such as those with rotary
-            ones. In a run `True` means the length of the task's sequences.
-            `False` and `None` add none.
+            backbones without learned positions, such as those with rotary ones.
+            In a run `True` means the length of the task's sequences. `False`
+            and `None` add none.
         lora_rank: int, rank of the adapters that a policy with `low_rank`
             adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, store the weights that the

@@ -75,7 +75,7 @@ def frozen_features(
 
     Args:
         x: array of tokens, or a dict of tokens and a `padding_mask`.
-        batch_size: int, how many examples are computed at once.
+        batch_size: int, how many examples are computed at a time.
         path: `.npy` file for features that do not fit into memory. `None`
             keeps them in memory.
 

@@ -38,9 +38,9 @@ class StackedClassifiers(keras.Model):
     They may differ in their learning rates and in the weights that train, such
     as by their seeds, and may see different batches. Everything else must be
     equal: the frozen weights, the sizes and options, and the settings of Adam.
-    The frozen backbone then computes the examples of all of them at once, while
-    each has input and output layers, positions, layer norms and an optimizer
-    state of its own. The only difference is that dropout draws other numbers.
+    The frozen backbone then computes the examples of all of them together,
+    while each has its own input and output layers, positions, layer norms and
+    optimizer state. The only difference is that dropout draws other numbers.
     One that diverges does not affect the others.
 
     The stack has a copy of the backbone, so it takes the memory of one more

@@ -43,7 +43,7 @@ def pretrain_bit_memory(
 
     Raises:
         FileExistsError: `output` exists and is not an empty folder, or the
-            folder in the cache holds something else.
+            folder in the cache contains something else.
         OSError: the folder cannot be written to.
         FloatingPointError: the loss became NaN or infinite.
         ValueError: the preset is unknown or has too few positions.

@@ -50,8 +50,8 @@ def pretrain_language_model(
         A dict of the measurements that the model card reports.
 
     Raises:
-        FileExistsError: `output` holds a run and `resume` is false, or it
-            holds something else, or links.
+        FileExistsError: `output` contains a run and `resume` is false, or it
+            contains something else, or links.
         BlockingIOError: another process is writing a run to `output`.
         ValueError: the run in `output` has another configuration, other text
             or damaged tokens, or the text is too short.
@@ -156,7 +156,7 @@ def _check_output(
     """Whether the run is a new one, rather than a resumed one.
 
     Raises:
-        FileExistsError: `output` holds other files, or a run that is not to
+        FileExistsError: `output` contains other files, or a run that is not to
             be resumed.
         ValueError: the run in `output` has another configuration.
     """

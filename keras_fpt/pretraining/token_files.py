@@ -19,7 +19,7 @@ def write_manifest(work: str, texts: Sequence[str]) -> None:
     """Writes the digests of a run's tokens, tokenizer and text.
 
     Args:
-        work: the run's folder `training/`, which holds the tokens.
+        work: the run's folder `training/`, which contains the tokens.
         texts: paths of the text files.
     """
     files.write_text(

@@ -89,7 +89,7 @@ def write_report(
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
-        FileNotFoundError: the folders hold no run.
+        FileNotFoundError: the folders contain no run.
         ValueError: no run has read the test split.
     """
     import jinja2

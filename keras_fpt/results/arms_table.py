@@ -71,7 +71,7 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         baselines: list of `Baseline`.
     """
-    # The rules have rows of their own.
+    # The rules have separate rows.
     return _with_rows(
         table, _baseline_rows([b for b in baselines if b.name not in RULES])
     )

@@ -49,7 +49,7 @@ def load_runs(*folders: Path) -> Any:
         what is in its `metrics.json`, `MEASURED` at least, NaN for the others.
 
     Raises:
-        FileNotFoundError: the folders hold no run.
+        FileNotFoundError: the folders contain no run.
         ValueError: a file of a run is damaged.
     """
     import pandas as pd

@@ -113,9 +113,9 @@ def difference(ours: Scores, theirs: Scores) -> Difference:
     Both the seeds and the test examples are taken as drawn at random. If it
     is known which examples each run got right, arms are compared example by
     example, and examples of one group count as drawn together. Otherwise each
-    arm counts as tested on examples of its own, which gives a wider interval.
-    If the number of examples is unknown, or that of errors which were not
-    kept, only the seeds count.
+    arm counts as tested on different examples, which gives a wider interval. If
+    the number of examples is unknown, or that of errors which were not kept,
+    only the seeds count.
 
     Errors are compared as squared errors. A difference of mean squared errors,
     and its interval, are then divided by the sum of both RMSEs, which makes a

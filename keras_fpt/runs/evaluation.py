@@ -55,7 +55,7 @@ def evaluate(
         predicts quantiles also what `target_results.measure_quantiles` finds.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the split is unknown, the adapter does not fit, or the
             data or the configuration has changed.
         FloatingPointError: the loss is not finite.
@@ -133,7 +133,7 @@ def load_trained(
         data_dir, preset: as for `evaluate`.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the adapter does not fit, or the data or the configuration
             has changed.
     """
@@ -164,7 +164,7 @@ def read_moved_config(
         preset: as for `evaluate`.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         ValueError: the configuration has changed since the run started.
     """
     config = folder.read_config(run_folder)
@@ -182,7 +182,7 @@ def load_model(run: ResolvedRun, run_folder: Path) -> FPTClassifier:
     """The trained model of a finished run, from its adapter.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the adapter does not fit, or is that of another run.
     """
     adapter = folder.finished_adapter(run_folder)
@@ -311,7 +311,7 @@ def add_test(run_folder: Path, take_over: str | None = None) -> dict[str, Any]:
         The dict in `metrics.json`, with the new metrics.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         BlockingIOError: another process is writing to the folder.
     """
     run_folder = pathlib.Path(run_folder)

@@ -38,7 +38,7 @@ LOCK = folder_lock.LOCK
 lock = folder_lock.lock
 # When a run is removed, the metrics are removed first, since they show that it
 # is finished, and the configuration last: as long as it exists, the folder is
-# known to hold a run.
+# known to contain a run.
 _ALL = (
     METRICS,
     DIVERGED,
@@ -85,7 +85,7 @@ def check_output(
             see `lock`.
 
     Raises:
-        FileExistsError: the folder holds something that must not be touched,
+        FileExistsError: the folder contains something that must not be touched,
             or links to other folders.
         BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
@@ -174,17 +174,17 @@ def clear(folder: Path) -> None:
             for inner in (*(path / name for name in SPLITS), path):
                 for events in inner.glob("events.out.tfevents.*"):
                     events.unlink()
-                with contextlib.suppress(OSError):  # It holds other files.
+                with contextlib.suppress(OSError):  # It contains other files.
                     inner.rmdir()
         else:
             path.unlink(missing_ok=True)
 
 
 def delete(folder: Path) -> None:
-    """Removes a run, and its folder if it holds nothing else.
+    """Removes a run, and its folder if it contains nothing else.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         BlockingIOError: a process is writing to it.
     """
     read_config(folder)
@@ -199,7 +199,7 @@ def read_config(folder: Path) -> RunConfig:
     """The `RunConfig` of the run in a folder.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
     """
     path = pathlib.Path(folder, CONFIG)
     if not path.is_file():
@@ -220,7 +220,7 @@ def as_started(folder: Path, config: RunConfig) -> RunConfig:
     """A configuration with the values of the version that started a run.
 
     Args:
-        folder: path, which may hold a run.
+        folder: path, which may contain a run.
         config: the `RunConfig` to resume it with.
     """
     if not pathlib.Path(folder, CONFIG).is_file():

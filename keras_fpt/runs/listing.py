@@ -79,7 +79,7 @@ def read(folder: Path) -> ListedRun:
     """One run.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         ValueError: a file of the run is damaged.
     """
     folder = pathlib.Path(folder)

@@ -90,7 +90,7 @@ class Measure:
         return 1 - after / before if self.is_error else after - before
 
     def trend(self, gain: float) -> str:
-        """How a value improved by what `gain` returns, in words."""
+        """The improvement that `gain` returns, in words."""
         if self.is_error:
             return f"falling by {gain:.1%}"
         return f"rising by {self.amount(gain)}"

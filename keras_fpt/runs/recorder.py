@@ -37,12 +37,12 @@ class Recorder(keras.callbacks.Callback):
     """Writes a run's checkpoints, and its history at each evaluation.
 
     A checkpoint is saved within a segment (the steps between two
-    evaluations) or at its end, before the evaluation. The latter holds the
+    evaluations) or at its end, before the evaluation. The latter contains the
     segment's means, so that a run that resumes from there evaluates
     immediately.
 
     Args:
-        folder: `pathlib.Path` of the run. If it holds a checkpoint, training
+        folder: `pathlib.Path` of the run. If it contains a checkpoint, training
             starts from there.
         run: the `ResolvedRun`.
         stop_signals: a `StopSignals`.

@@ -61,7 +61,7 @@ class ResolvedRun:
 
     @property
     def draw(self) -> Draw:
-        """How the arm draws weights, if it does."""
+        """The settings with which the arm draws weights, if it does."""
         config = self.config
         return Draw(
             config.seed, config.init_scale, config.random_init or "gpt2"

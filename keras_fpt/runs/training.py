@@ -93,7 +93,7 @@ def train(
         ValueError, FileNotFoundError: something in `config` is invalid; or the
             data, the preset's weights or the configuration have changed since
             the run started.
-        FileExistsError: the folder already holds a run.
+        FileExistsError: the folder already contains a run.
         ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
         OSError: the folder cannot be written to, or the disk is full.

@@ -157,11 +157,11 @@ def run_comparison(
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
         sentence of `keras_fpt.results.conclude`. If no run could be tested,
-        the table is of the rivals alone, and there is no report.
+        the table has only the rivals, and there is no report.
 
     Raises:
         ValueError, FileNotFoundError: something in `comparison` is invalid.
-        FileExistsError: the folder holds something else.
+        FileExistsError: the folder contains something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
     refuse_all_folds(comparison.run.options, "compare_folds")

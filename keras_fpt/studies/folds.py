@@ -19,10 +19,10 @@ SUMMARY = "folds.json"
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
-    """The runs of a cross-validation, each tested on a fold of its own.
+    """The runs of a cross-validation, each tested on a different fold.
 
     Args:
-        folder: string, which holds the runs in `fold-1`, `fold-2`, ...
+        folder: string, which contains the runs in `fold-1`, `fold-2`, ...
         metrics: list of the dict in each run's `metrics.json`.
     """
 

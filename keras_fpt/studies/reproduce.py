@@ -58,7 +58,7 @@ def run_question(
 
     Raises:
         ValueError: the budget is unknown, or nothing could be run.
-        FileExistsError: the folder holds something else.
+        FileExistsError: the folder contains something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
     chosen = question.budget(budget)

@@ -81,8 +81,8 @@ def fit_all(
 
     Each tries several settings, chosen by accuracy, or RMSE, on validation;
     the test split is read only for the best. Integer tokens become indicators
-    for linear models and categories for boosting; padding is zeros, or a token
-    of its own.
+    for linear models and categories for boosting; padding is zeros, or a
+    separate token.
 
     Args:
         task: a `Task`.

@@ -80,8 +80,8 @@ def run_sizes(
     All candidates have the same examples, and those of a smaller number are
     among those of a larger one; see `keras_fpt.tasks.with_train_examples`.
     Validation and test examples are always all of them. Each size is a
-    comparison in a folder of its own, with an equal part of the time that is
-    left. Repeat the call to continue.
+    comparison in a separate folder, with an equal share of the remaining time.
+    Repeat the call to continue.
 
     Args:
         comparison: a `Comparison`.

@@ -26,7 +26,7 @@ def initialize(
 ) -> None:
     """Writes the description of a study into its folder, new or empty.
 
-    If the folder holds the same study, nothing is changed.
+    If the folder contains the same study, nothing is changed.
 
     Args:
         folder: path.
@@ -36,7 +36,7 @@ def initialize(
         data: string, the fingerprint of its data; `None` if it names none.
 
     Raises:
-        FileExistsError: the folder holds another study, something else, or
+        FileExistsError: the folder contains another study, something else, or
             links.
         ValueError: the description in the folder is damaged, or the data has
             changed since the study started.

@@ -75,7 +75,7 @@ def run_sweep(
 
     Raises:
         ValueError, FileNotFoundError: something in `config` is invalid.
-        FileExistsError: the folder holds another sweep.
+        FileExistsError: the folder contains another sweep.
         ChildProcessError: a worker failed, or all were lost.
         Preempted, KeyboardInterrupt: the process was asked to stop. Its
             workers have saved checkpoints.

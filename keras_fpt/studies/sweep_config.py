@@ -158,7 +158,7 @@ class SweepConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file that holds the text of `to_json`.
+        """Reads a file that contains the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.

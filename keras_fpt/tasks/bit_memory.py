@@ -38,7 +38,7 @@ def task(data_dir: str | None = None) -> Task:
 
 
 def recalled_tokens(x: np.ndarray) -> np.ndarray:
-    """The positions of the tokens that hold the bits of the masked string.
+    """The positions of the tokens that contain the bits of the masked string.
 
     Args:
         x: float array `(batch, 120, 50)`, see `make_batch`.

@@ -48,17 +48,17 @@ class ForecastSplits:
 
     @property
     def context(self) -> int:
-        """How many steps a forecast is made from."""
+        """The number of steps that a forecast is made from."""
         return self.train.x.shape[1]
 
     @property
     def horizon(self) -> int:
-        """How many steps are forecast."""
+        """The number of steps that are forecast."""
         return self.train.y.shape[1]
 
     @property
     def channels(self) -> int:
-        """How many numbers a step has."""
+        """The number of channels of a step."""
         return self.series.shape[1]
 
     @property

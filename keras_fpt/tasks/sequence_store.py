@@ -1,9 +1,9 @@
 """Sequences in a file on disk, read a few at a time.
 
-The file is an Arrow IPC file of small record batches, each of which holds the
-bytes of some successive sequences. Batches are read by their position in the
-file rather than mapped into memory, so that a process takes no more memory for
-a large file than for a small one.
+The file is an Arrow IPC file of small record batches, each of which contains
+the bytes of some successive sequences. Batches are read by their position in
+the file rather than mapped into memory, so that a process takes no more memory
+for a large file than for a small one.
 """
 
 import functools

@@ -289,7 +289,7 @@ def _label_type(y):
 
 
 def _take(arrays, indices):
-    """Rows of arrays, which TensorFlow's graph then holds no copy of."""
+    """Rows of arrays, which TensorFlow's graph then contains no copy of."""
     if not arrays:
         return []
 

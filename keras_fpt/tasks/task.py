@@ -50,7 +50,7 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where a task's data comes from.
+    """The origin of a task's data.
 
     Args:
         source: string, who published the data, and where.

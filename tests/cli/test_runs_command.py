@@ -79,7 +79,7 @@ def test_shown_and_compared(runs):
     assert "validation accuracy" in shown and "0.8" in shown
     compared = invoke("runs", "compare", "runs/a", "runs/b")
     assert "random" in compared and "seed" not in compared
-    assert "holds no run" in str(invoke("runs", "show", "runs"))
+    assert "contains no run" in str(invoke("runs", "show", "runs"))
 
 
 def test_deleting_asks_and_keeps_what_is_not_the_runs(runs):

@@ -182,7 +182,7 @@ def test_too_little_text_is_refused(corpus, tmp_path):
 def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
-    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+    with pytest.raises(FileExistsError, match="contains no pretraining run"):
         pretrain_language_model(config, str(tmp_path), True)
     assert (tmp_path / "README.md").read_text() == "mine"
 
@@ -192,7 +192,7 @@ def test_a_folder_of_that_name_is_not_removed(corpus, tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "precious.txt").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
-    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+    with pytest.raises(FileExistsError, match="contains no pretraining run"):
         pretrain_language_model(config, str(tmp_path))
     assert (tmp_path / "training" / "precious.txt").read_text() == "mine"
 

@@ -252,7 +252,7 @@ def test_another_sweeps_folder_is_left_alone(config, tmp_path):
     with pytest.raises(FileExistsError, match="with other settings"):
         sweeps.run_sweep(other, tmp_path)
     (tmp_path / "sweep.json").rename(tmp_path / "notes.txt")
-    with pytest.raises(FileExistsError, match="holds no sweep"):
+    with pytest.raises(FileExistsError, match="contains no sweep"):
         sweeps.run_sweep(config, tmp_path)
 
 

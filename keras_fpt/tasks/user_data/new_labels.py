@@ -155,7 +155,7 @@ def _of_records(
 ) -> list[str]:
     if labels is None:
         raise ValueError(
-            f"`{path}`: a FASTA file holds no labels. Give a table of them "
+            f"`{path}`: a FASTA file contains no labels. Give a table of them "
             "with labels (--labels)."
         )
     frame = table_files.read_labels(labels, options.get("encoding"))

@@ -55,7 +55,7 @@ class ArrayReader:
         are_symbols = len(x.shape) == 2
         if are_symbols != (self.input_dim is None):
             raise ValueError(
-                f"`{path}` holds a different kind of tokens: expected "
+                f"`{path}` contains a different kind of tokens: expected "
                 f"{self._expected()}."
             )
         if not are_symbols and x.shape[2] != self._width:
@@ -66,7 +66,7 @@ class ArrayReader:
         highest = sequences.value_range(x)[1] if are_symbols else 0
         if are_symbols and highest >= (self.vocabulary_size or 0):
             raise ValueError(
-                f"`{path}` holds the token {highest:.0f}: expected "
+                f"`{path}` contains the token {highest:.0f}: expected "
                 f"{self._expected()}."
             )
         names = saved.names or [f"example {i + 1}" for i in range(x.shape[0])]

@@ -318,7 +318,7 @@ def from_saved(
             stay in one split.
         folds, fold, strict, task_type: as for `from_arrays`. A `.ts` file
             that says `@targetLabel true` is a regression.
-        validation: path of a file of the same kind that holds the validation
+        validation: path of a file of the same kind that contains the validation
             examples, or `None`.
         test: path likewise, of the test examples.
         fill: `"median"` or `"forward"`. What is missing (NaN, or ? in a `.ts`
@@ -333,15 +333,15 @@ def from_saved(
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: it is damaged or holds something else.
+        ValueError: it is damaged or contains something else.
     """
     group_names = [split_group] if isinstance(split_group, str) else split_group
     columns = [*group_names, *([split_column] if split_column else [])]
     label_name = None if labels is not None else label_column or "y"
     if labels is None and pathlib.Path(path).suffix.lower() == ".npy":
         raise ValueError(
-            f"`{path}` holds no labels. Give them with labels (--labels): an "
-            ".npy file, or a table with one row per sequence."
+            f"`{path}` contains no labels. Give them with labels (--labels): "
+            "an .npy file, or a table with one row per sequence."
         )
     saved = saved_arrays.read_with_splits(
         path, validation, test, label_name, columns, fill is not None

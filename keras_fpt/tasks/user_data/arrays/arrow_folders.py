@@ -153,7 +153,7 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
         raise ValueError(f"`{folder / STATE}` names no files of data.")
     if state.get("_indices_files"):
         raise ValueError(
-            f"`{folder}` holds a selection of rows. Save them separately: "
+            f"`{folder}` contains a selection of rows. Save them separately: "
             "dataset.flatten_indices().save_to_disk(path)."
         )
     tables = []

@@ -145,7 +145,7 @@ def _check_sequence(row: np.ndarray, number: int, may_lack: bool) -> np.ndarray:
         if row.min() < 0 or row.max() >= MAX_VOCABULARY_SIZE:
             invalid = row.min() if row.min() < 0 else row.max()
             raise ValueError(
-                f"Example {number} holds the token {invalid}. Expected "
+                f"Example {number} contains the token {invalid}. Expected "
                 f"integers from 0 to {MAX_VOCABULARY_SIZE - 1:,}. Give "
                 "measurements as floats."
             )

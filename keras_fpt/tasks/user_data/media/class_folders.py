@@ -73,7 +73,7 @@ def _split_outside(folder: pathlib.Path) -> list[Found] | None:
 
 
 def _unwrapped_split(folder: pathlib.Path) -> pathlib.Path:
-    """The folder of a split, or that of its own name within it."""
+    """The folder of a split, or a folder of the same name within it."""
     inner = visible.subfolders(folder)
     is_again = len(inner) == 1 and inner[0].name == folder.name
     return inner[0] if is_again else folder

@@ -110,7 +110,7 @@ class FileIndex:
     def _in_named_folders(
         self, row: int, found: list[pathlib.Path]
     ) -> list[pathlib.Path]:
-        """Those files that are in folders that the row's cells name."""
+        """The files in folders that the row's cells name."""
         cells_of = self._frame.iloc[row].to_dict()
         names = {_plain(f"{name}{cell}") for name, cell in cells_of.items()}
         names |= {_plain(cells_of[name]) for name in self._columns if name}

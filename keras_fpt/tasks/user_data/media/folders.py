@@ -72,9 +72,9 @@ def labeled_files(
     several subfolders, such as people or recordings, the files of each stay
     in one split; those of one name in several classes are one.
 
-    A folder that holds nothing but another one, as archives unpack to, stands
-    for that one. A folder next to those of splits whose name says that its
-    examples have no labels, such as `seg_pred`, is left out.
+    A folder that contains nothing but another one, as archives unpack to,
+    stands for that one. A folder next to those of splits whose name says that
+    its examples have no labels, such as `seg_pred`, is left out.
 
     Args:
         folder: path. It has one subfolder per class; or one per split

@@ -75,7 +75,7 @@ def read_header(file: str | os.PathLike) -> Header:
                 size,
                 image.mode,
                 image.has_transparency_data,
-                # A camera's MPO file holds the photo, and previews of it.
+                # A camera's MPO file contains the photo, and previews of it.
                 image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
                 image.mode[0] not in "IF" and ";16" in tile,
             )
@@ -84,7 +84,7 @@ def read_header(file: str | os.PathLike) -> Header:
 
 
 def _orientation(image: Any, file: str | os.PathLike) -> int | None:
-    """How a file says that its image is turned, as EXIF does."""
+    """The orientation of an image, as its file states it, such as EXIF."""
     if image.format == "PNG" and "exif" not in image.info:
         # Pillow would read all pixels to look for EXIF behind them.
         content = pathlib.Path(file).read_bytes()

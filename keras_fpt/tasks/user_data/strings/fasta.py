@@ -101,9 +101,9 @@ def from_fasta(
     Args:
         path: a FASTA file.
         labels: path of a table with one row per record.
-        label_column: string, column of the label table that holds the labels.
-            `None` takes the second column of a table with two.
-        id_column: string, column of the label table that holds the record
+        label_column: string, column of the label table that contains the
+            labels. `None` takes the second column of a table with two.
+        id_column: string, column of the label table that contains the record
             IDs: the first word after `>`. `None` takes the first column.
         max_length: int, in letters.
         verbose: bool, whether to log a description of the data.
@@ -134,7 +134,7 @@ def from_fasta(
     """
     if labels is None:
         raise ValueError(
-            f"`{path}`: a FASTA file holds no labels. Give a table with one "
+            f"`{path}`: a FASTA file contains no labels. Give a table with one "
             "row per record with labels (--labels), e.g. labels.csv with the "
             "columns id and label."
         )

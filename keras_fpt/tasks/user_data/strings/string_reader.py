@@ -24,7 +24,7 @@ class StringReader:
     Args:
         alphabet: string of all characters, in their order.
         max_length: int, the longest string that is read.
-        text_column: string, the column of a table that holds the strings.
+        text_column: string, the column of a table that contains the strings.
         missing: tuple of strings that mark missing strings; `None` in runs of
             version 0.1.0, which knew none.
         unknown: string, the character whose token stands for those that are

@@ -179,5 +179,5 @@ def _check_text(start: bytes, encoding: str, path: pathlib.Path) -> None:
     if strange:
         raise ValueError(
             f"`{path}` is not a table in UTF-8, nor one in {encoding}: it "
-            f"holds the character {min(strange)!a}.{ADVICE}"
+            f"contains the character {min(strange)!a}.{ADVICE}"
         )

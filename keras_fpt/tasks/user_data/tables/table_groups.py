@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
 
 
 class Groups(NamedTuple):
-    """Which group each row of a table belongs to.
+    """The group of each row of a table.
 
     Args:
         numbers: int array `(rows,)`, from 0 in the order of appearance.

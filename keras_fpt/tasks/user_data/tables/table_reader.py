@@ -236,7 +236,7 @@ def fill_missing(
 def check_magnitudes(
     values: np.ndarray, columns: Sequence[str], path: str | os.PathLike
 ) -> None:
-    """Checks that float64 can hold the squares of a table's numbers.
+    """Checks that float64 can represent the squares of a table's numbers.
 
     Without them there is no standard deviation, and a column would become
     zeros.

@@ -143,7 +143,7 @@ def test_labels_in_a_file_of_their_own(x, y, tmp_path):
     np.save(tmp_path / "y.npy", y)
     text = "\n".join(["subject,activity", *(f"1,{label}" for label in y)])
     (tmp_path / "y.csv").write_text(text + "\n")
-    with pytest.raises(ValueError, match="holds no labels.*--labels"):
+    with pytest.raises(ValueError, match="contains no labels.*--labels"):
         tasks.get(path)
     with pytest.raises(ValueError, match="subject, activity. Say which"):
         tasks.get(path, labels=tmp_path / "y.csv")

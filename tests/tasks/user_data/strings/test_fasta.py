@@ -52,7 +52,9 @@ def test_new_records_need_no_labels(files):
 
 
 def test_a_fasta_file_without_labels(files):
-    with pytest.raises(ValueError, match="mine.fasta`: a FASTA file holds no"):
+    with pytest.raises(
+        ValueError, match="mine.fasta`: a FASTA file contains no"
+    ):
         tasks.from_fasta(files[0])
 
 
