@@ -85,7 +85,7 @@ def test_a_process_that_never_starts_is_named_to_all(address):
         assert meeting.START_VARIABLE in text
 
 
-def test_an_address_where_nobody_answers_is_named(address):
+def test_an_address_without_an_answer_is_named(address):
     (text,) = meet(address, (1, 2), seconds=0.5)
     assert f"did not reach process 0 at {address} within 0.5 seconds" in text
     assert "refused" in text

@@ -95,7 +95,7 @@ def test_without_padding(readout):
     assert_twins(fast, plain, x["tokens"], y)
 
 
-def test_blocks_have_weights_of_their_own():
+def test_blocks_have_their_own_weights():
     models = []
     for fast in (True, False):
         keras.utils.set_random_seed(0)

@@ -146,7 +146,7 @@ def test_the_instance_norm_is_undone_as_numpy_does():
     )
 
 
-def test_each_channel_is_forecast_from_itself_alone():
+def test_each_channel_is_forecast_only_from_itself():
     model = make_model(channel_independent="each", patch_size=3)
     model.adapt(np.stack([Y[..., 1], Y[..., 1]], -1))  # The same for both.
     build(model)

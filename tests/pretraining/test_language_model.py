@@ -179,7 +179,7 @@ def test_too_little_text_is_refused(corpus, tmp_path):
 
 
 @pytest.mark.backend_free
-def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
+def test_folders_without_a_run_are_not_changed(corpus, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
     with pytest.raises(FileExistsError, match="contains no pretraining run"):

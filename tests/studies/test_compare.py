@@ -29,7 +29,7 @@ def small_plan(monkeypatch):
     monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
 
 
-def test_the_command_line_compares_a_persons_own_data(
+def test_the_command_line_compares_user_data(
     sums_file, preset, tmp_path, monkeypatch, capsys
 ):
     small_plan(monkeypatch)
@@ -133,7 +133,7 @@ def test_with_much_time_the_plan_is_wider():
     assert (len(plan.learning_rates), plan.seeds, plan.steps) == (5, 5, 1000)
 
 
-def test_too_little_time_is_said_at_once():
+def test_too_little_time_is_reported_immediately():
     with pytest.raises(ValueError, match="The budget is too small.* 25 steps"):
         compare.make_plan([cost(10.0)], tasks.get("digits"), 64, 60)
 

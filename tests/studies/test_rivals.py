@@ -111,7 +111,7 @@ def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
     assert rows.flat.shape == (50, 12) and rows.y.shape == (50, 1)
 
 
-def test_they_are_kept_beside_the_runs(sums, tmp_path):
+def test_they_are_saved_with_the_runs(sums, tmp_path):
     (tmp_path / "within").mkdir()
     found = [rivals.simple_rule(sums)]
     baselines.write(found, tmp_path / "within")
@@ -171,7 +171,7 @@ def test_short_pieces_of_strings():
     assert accuracy["n_grams"] > 0.95 > 0.8 > accuracy["logistic_regression"]
 
 
-def test_tables_have_boosting_alone_and_images_a_small_network(tmp_path):
+def test_tables_have_only_boosting_and_images_a_small_network(tmp_path):
     table = tmp_path / "rows.csv"
     lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
     table.write_text("\n".join(["x,z,label", *lines]))

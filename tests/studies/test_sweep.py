@@ -155,7 +155,7 @@ def test_a_worker_that_dies_before_its_first_heartbeat(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_stopped_goes_on(config, tmp_path):
+def test_a_sweep_that_is_stopped_continues(config, tmp_path):
     folder = tmp_path / "sweep"
     process = start(config, folder)
     worker(folder)
@@ -246,7 +246,7 @@ def test_a_range_is_searched_by_optuna(config, preset, tmp_path):
     assert row["validation_accuracy"] == best and row["n"] == 1
 
 
-def test_another_sweeps_folder_is_left_alone(config, tmp_path):
+def test_another_sweeps_folder_is_not_changed(config, tmp_path):
     (tmp_path / "sweep.json").write_text(config.to_json())
     other = SweepConfig(config.run, seeds=5)
     with pytest.raises(FileExistsError, match="with other settings"):
@@ -366,7 +366,7 @@ def give_up(study, storage):
 
 
 @pytest.mark.parametrize("error", [None, TakenOver("lost"), KeyboardInterrupt])
-def test_a_worker_that_wakes_up_leaves_its_trial_to_another(trials, error):
+def test_a_worker_that_resumes_leaves_its_trial_to_another(trials, error):
     first, second, storage = trials
 
     def objective(trial):
@@ -511,7 +511,7 @@ def tried_in(folder, config, accuracy):
     return tried, studies
 
 
-def test_all_arms_go_on_outward_while_a_best_rate_is_at_the_edge(
+def test_all_arms_search_outward_while_a_best_rate_is_at_the_edge(
     config, tmp_path
 ):
     """The best of fpt is 0.03, and that of random lies within the grid."""
@@ -551,7 +551,7 @@ def test_what_optuna_chooses_follows_from_the_seed(config, tmp_path):
     assert len({point["learning_rate"] for point in found[0]}) == 12
 
 
-def test_of_two_trials_of_one_point_the_later_one_is_surplus(trials):
+def test_the_later_of_two_trials_of_one_point_is_surplus(trials):
     first, second, _ = trials
     second.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
     second.enqueue_trial({"x": 2}, user_attrs={"point": {"x": 2}})

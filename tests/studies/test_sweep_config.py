@@ -40,7 +40,7 @@ def test_what_to_search_is_read_from_text(text, expected):
         ),
     ],
 )
-def test_text_that_says_nothing_to_search(text, message):
+def test_text_without_values_to_search(text, message):
     with pytest.raises(ValueError, match=message):
         sweep_config.parse_search(text)
 

@@ -55,7 +55,7 @@ def test_a_task_has_options_of_its_own():
         tasks.get("digits", window=3)
 
 
-def test_a_path_is_data_of_ones_own(tmp_path, monkeypatch):
+def test_a_path_is_user_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert tasks.get("digits").num_classes == 10  # the task, not the folder

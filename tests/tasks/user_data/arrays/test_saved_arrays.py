@@ -88,7 +88,7 @@ def test_ragged_sequences(x, y, lengths, tmp_path, capsys):
         assert new.row_lengths().numpy().tolist() == lengths.tolist()
 
 
-def test_ragged_splits_have_lengths_of_their_own(x, y, lengths, tmp_path):
+def test_ragged_splits_have_their_own_lengths(x, y, lengths, tmp_path):
     task = get(
         tmp_path,
         x_train=x[:40],
@@ -137,7 +137,7 @@ def test_nan_within_a_sequence_names_example_and_token(x, y, tmp_path):
         get(tmp_path, x=x, y=y)
 
 
-def test_labels_in_a_file_of_their_own(x, y, tmp_path):
+def test_labels_in_a_separate_file(x, y, tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, x)
     np.save(tmp_path / "y.npy", y)

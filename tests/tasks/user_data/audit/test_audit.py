@@ -190,7 +190,7 @@ def test_times_are_found_in_a_series(tmp_path, rng):
     assert "--group-column person" in found["group-as-feature"].advice
 
 
-def test_times_that_start_anew_in_each_group_are_found(tmp_path, rng):
+def test_times_that_start_again_in_each_group_are_found(tmp_path, rng):
     columns = noise(rng, 400, "xz")
     clock = np.concatenate(
         [rng.random(20).cumsum().round(4) for _ in range(20)]

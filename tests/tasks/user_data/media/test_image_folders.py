@@ -211,7 +211,7 @@ def test_transparent_pixels_show_the_background(tmp_path, mode, background):
     assert entry["background"] == background
 
 
-def test_shapes_that_transparency_alone_draws(tmp_path, capsys):
+def test_shapes_that_only_transparency_draws(tmp_path, capsys):
     def make(index, number):
         pixels = np.zeros((8, 8, 4), "uint8")
         pixels[1 + index : 6, 1 : 3 + number % 3, 3] = 255
@@ -273,7 +273,7 @@ def test_pixels_that_are_not_finite_are_named(tmp_path):
         tasks.from_image_folder(folder, verbose=False)
 
 
-def test_dark_images_of_16_bits_beside_those_of_8_are_a_finding(folder):
+def test_dark_images_of_16_bits_next_to_those_of_8_are_a_finding(folder):
     pixels = np.arange(192, dtype="uint16").reshape(16, 12)
     for number in range(20):
         save(folder / "dark" / f"deep{number}.png", pixels)

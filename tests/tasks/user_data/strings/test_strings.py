@@ -50,7 +50,7 @@ def test_a_column_of_a_table(table):
     assert "".join(task.symbols[t] for t in x[1].numpy()) == "CCN"
 
 
-def test_new_characters_have_a_token_of_their_own(table, tmp_path, capsys):
+def test_new_characters_have_a_separate_token(table, tmp_path, capsys):
     task = tasks.get(table, text_column="smiles", label_column="active")
     assert task.symbols == (*sorted(set("".join(SMILES))), "\ufffd")
     assert task.vocabulary_size == len(task.symbols)

@@ -123,7 +123,7 @@ def test_windows_in_time_do_not_straddle_splits(series):
     assert task.data.size("train") == 70
 
 
-def test_a_window_has_its_commonest_label(series):
+def test_a_window_has_its_most_common_label(series):
     task = tasks.from_csv(
         series, "label", window=5, stride=2, ignore_column="person",
         verbose=False,
