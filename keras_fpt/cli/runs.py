@@ -64,7 +64,7 @@ def list_runs(
     """List runs with their settings and accuracies."""
     from keras_fpt.runs import listing
 
-    ordered = listing.sort(_found(folders), sort)
+    ordered = listing.sort(_find_runs(folders), sort)
     _print(listing.where(ordered, where or []), as_json, quiet)
 
 
@@ -89,7 +89,7 @@ def best_runs(
     """Show the best run of each task, by its validation metric."""
     from keras_fpt.runs import listing
 
-    chosen = listing.where(_found(folders), where or [])
+    chosen = listing.where(_find_runs(folders), where or [])
     best = listing.best(chosen, metric) if chosen else []
     _print(best, as_json, quiet)
 
@@ -159,7 +159,7 @@ def delete_runs(
         )
 
 
-def _found(folders: list[Path] | None) -> list:
+def _find_runs(folders: list[Path] | None) -> list:
     from keras_fpt.runs import listing
 
     if not folders and not DEFAULT_FOLDER.is_dir():

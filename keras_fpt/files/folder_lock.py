@@ -106,7 +106,7 @@ def lock(
     except filelock.Timeout as error:
         if not take_over:
             raise _busy(path, what) from error
-        file_lock = _take(path, what, take_over)
+        file_lock = _take_over(path, what, take_over)
     # Where a file system has no such locks, filelock falls back to its own
     # kind, whose file only it may write and remove.
     is_native = isinstance(file_lock, filelock.FileLock)
@@ -126,7 +126,9 @@ def process_name() -> str:
     return f"{os.getpid()}\n{socket.gethostname()}"
 
 
-def _take(path: pathlib.Path, what: str, holder: str) -> filelock.BaseFileLock:
+def _take_over(
+    path: pathlib.Path, what: str, holder: str
+) -> filelock.BaseFileLock:
     """Takes a lock from a process, unless another one was faster."""
     taking = path.with_name(TAKING)
     try:

@@ -73,7 +73,7 @@ def _pretrain(
     if is_new:
         _start(config, work)
     else:
-        token_files.check(work, config.texts)
+        token_files.check_unchanged(work, config.texts)
     train_tokens, validation_tokens = _map_tokens(config, work)
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
     backbone, model = _build(config, steps)

@@ -33,7 +33,7 @@ def has_manifest(work: str) -> bool:
     return os.path.isfile(os.path.join(work, MANIFEST))
 
 
-def check(work: str, texts: Sequence[str]) -> None:
+def check_unchanged(work: str, texts: Sequence[str]) -> None:
     """Checks that a run's tokens and text are as when it started.
 
     Args:

@@ -21,7 +21,7 @@ _MEMORY_FOR_WORKERS = {
 }
 
 
-def check(config: SweepConfig) -> None:
+def check_sweep(config: SweepConfig) -> None:
     """Raises the errors that the sweep's runs would raise at their start.
 
     Every point of a grid is checked, and the ends of each range. Where options

@@ -106,7 +106,7 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
-        if task.is_regression and rival_data.kind(task) in _SEQUENCES:
+        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
             names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
         # Only the output layer trains, on frozen features.

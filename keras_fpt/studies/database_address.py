@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from keras_fpt.studies.patience import is_away, reason
+from keras_fpt.studies.database_retries import is_away, reason
 
 _EXAMPLE = "postgresql+psycopg://user:password@host/database"
 # Drivers that take libpq's arguments.

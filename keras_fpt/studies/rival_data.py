@@ -45,7 +45,7 @@ class Rows(NamedTuple):
         return type(self)(*(array[rows] for array in self))
 
 
-def kind(task: Task) -> str:
+def data_kind(task: Task) -> str:
     """The kind of a task's data, which decides on its rivals.
 
     Args:
@@ -69,7 +69,7 @@ def kind(task: Task) -> str:
     return SERIES
 
 
-def read(task: Task) -> dict[str, Rows]:
+def read_splits(task: Task) -> dict[str, Rows]:
     """The examples of a task's splits.
 
     Args:

@@ -91,7 +91,7 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
         run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
             leaves that out.
     """
-    is_regression, kind = task.is_regression, rival_data.kind(task)
+    is_regression, kind = task.is_regression, rival_data.data_kind(task)
     if is_regression:
         chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
     else:

@@ -105,7 +105,7 @@ def fit_all(
         try:
             if reason := rival.reason_against(task):
                 raise _CannotBeFitted(reason)
-            data = data or rival_data.read(task)
+            data = data or rival_data.read_splits(task)
             best = _fit(task, rival, data, deadline, seconds)
         except _CannotBeFitted as error:
             not_run.append(NotRun(task.name, rival.name, str(error)))

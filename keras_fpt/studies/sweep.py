@@ -1,6 +1,6 @@
 """Compares arms, each at its own best settings, over several seeds.
 
-`optuna_studies.best` chooses the settings, such as the learning rate, by
+`optuna_studies.best_trial` chooses the settings, such as the learning rate, by
 validation accuracy, or by the RMSE of a regression.
 """
 
@@ -92,7 +92,7 @@ def run_sweep(
         config = dataclasses.replace(
             config, run=config.run.with_absolute_paths()
         )
-    checking.check(config)
+    checking.check_sweep(config)
     tasks.log_findings(resolve(config.run).task.findings)
     study_folder.initialize(
         folder,
@@ -214,7 +214,10 @@ def _watch(
     phases, lost, measure = [searches], 0, _measure(config)
     seen: set[tuple[str, int]] = set()
     clock = _Clock(
-        sum(len(optuna_studies.completed(each)) for each in searches.values())
+        sum(
+            len(optuna_studies.completed_trials(each))
+            for each in searches.values()
+        )
     )
     finished_at = None
     while processes.running:
@@ -224,7 +227,7 @@ def _watch(
             phases.append(optuna_studies.seed_studies(name, config, storage))
         for phase in phases:
             for arm, study in phase.items():
-                for trial in optuna_studies.completed(study):
+                for trial in optuna_studies.completed_trials(study):
                     if (study.study_name, trial.number) not in seen:
                         seen.add((study.study_name, trial.number))
                         total = _num_trials(config, searches)
@@ -287,7 +290,7 @@ class _Clock:
 
 def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:
     return all(
-        len(optuna_studies.completed(study)) >= config.num_search_trials
+        len(optuna_studies.completed_trials(study)) >= config.num_search_trials
         and not sweep_worker.is_unfinished(study)
         for study in searches.values()
     ) and not optuna_studies.next_points(
@@ -320,7 +323,7 @@ def _is_finished(
 def _describe(trial: Any, measure: measures.Measure) -> str:
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in optuna_studies.chosen(trial).items()
+        for name, value in optuna_studies.chosen_settings(trial).items()
     )
     if trial.user_attrs.get("diverged"):
         return f"{settings}: diverged"

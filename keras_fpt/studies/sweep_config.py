@@ -1,6 +1,6 @@
 """The configuration of a sweep, and how its settings are typed.
 
-Which of the values tried is the best is decided in `optuna_studies.best`.
+Which of the values tried is the best is decided in `optuna_studies.best_trial`.
 """
 
 import dataclasses

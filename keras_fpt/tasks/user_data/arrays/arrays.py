@@ -143,7 +143,7 @@ def _make_task(
     if saved.is_regression:
         task_type = task_type or targets.REGRESSION
     labels = targets.encode(saved.y, _where, task_type, class_names)
-    series = overlaps.find(x)
+    series = overlaps.find_series(x)
     groups, blocks = None, None
     is_free = request.names is None and request.groups is None
     if series is not None and in_blocks and is_free:
@@ -248,7 +248,7 @@ def from_dataset(
     """
     x, y = batches.collect_examples(dataset)
     order = list(range(len(x)))
-    series = overlaps.find(number_sequences.as_sequences(x)[0])
+    series = overlaps.find_series(number_sequences.as_sequences(x)[0])
     # A series that is in the order of time stays so.
     if series is None or series.order.tolist() != order:
         order = batches.order_by_content(x, y)

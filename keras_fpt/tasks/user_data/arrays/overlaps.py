@@ -41,7 +41,7 @@ class Series(NamedTuple):
     linked: int
 
 
-def find(x: Any) -> Series | None:
+def find_series(x: Any) -> Series | None:
     """Finds examples that are windows of a series with rows in common.
 
     Args:

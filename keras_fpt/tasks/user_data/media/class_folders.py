@@ -18,7 +18,7 @@ UNLABELED = {
 Found = tuple[str, str, str, pathlib.Path]
 
 
-def find(folder: str | os.PathLike) -> list[Found]:
+def find_class_files(folder: str | os.PathLike) -> list[Found]:
     """The files of a folder, with their splits and classes.
 
     Raises:

@@ -216,7 +216,7 @@ def _find_files(
         path,
         validation,
         test,
-        lambda file: listed_files.find(pathlib.Path(file), wanted),
+        lambda file: listed_files.find_listed(pathlib.Path(file), wanted),
         lambda part: len(part.files),
     )
     listed_files.check_apart(parts)

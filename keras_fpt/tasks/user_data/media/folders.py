@@ -91,7 +91,7 @@ def labeled_files(
         ValueError: it has no classes, or a class has no files.
     """
     parts, given = given_files.read_each(
-        folder, validation, test, class_folders.find
+        folder, validation, test, class_folders.find_class_files
     )
     if given.splits is not None:
         parts = [

@@ -61,7 +61,7 @@ class Listed(NamedTuple):
         return f"`{self.path}`, row {self.rows[index] + 1}"
 
 
-def find(path: pathlib.Path, wanted: Wanted) -> Listed:
+def find_listed(path: pathlib.Path, wanted: Wanted) -> Listed:
     """Finds the files that a table names.
 
     Args:
@@ -164,7 +164,7 @@ def find_new(
     first = next(table_files.read_chunks(path, header, encoding))
     if file_column not in first.columns:
         return None
-    return find(
+    return find_listed(
         path,
         Wanted(file_column, label_column, header=header, encoding=encoding),
     )

@@ -119,7 +119,7 @@ def find_kept(
     kind, count = "rows", int(is_left_out.sum())
     is_kept = ~is_left_out
     if not structure.is_by_row:
-        groups = table_groups.find(frame, structure.keys, files)
+        groups = table_groups.find_groups(frame, structure.keys, files)
         wrong = np.unique(groups.numbers[is_left_out])
         is_kept = ~np.isin(groups.numbers, wrong)
         kind, count = "groups", len(wrong)

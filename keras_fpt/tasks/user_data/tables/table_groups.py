@@ -36,7 +36,7 @@ class Groups(NamedTuple):
         return np.unique(self.numbers, return_index=True)[1]
 
 
-def find(
+def find_groups(
     frame: "pd.DataFrame", columns: Sequence[str], files: given_files.Files
 ) -> Groups:
     """Groups rows by the values in some columns.

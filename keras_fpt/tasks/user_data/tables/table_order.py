@@ -76,7 +76,7 @@ def in_order(
     Args:
         frame: what `table_files.read_table` returned.
         columns: sequence of strings, the columns of the groups' key, see
-            `table_groups.find`.
+            `table_groups.find_groups`.
         time_column: string, or `None`.
         files: the `Files` that the rows are from.
         time_gap: float, the longest step that is no gap; `None` takes it from
@@ -86,7 +86,7 @@ def in_order(
         ValueError: a column does not exist; a group or a time is missing.
     """
     findings: list[audit.Finding] = []
-    groups = table_groups.find(frame, columns, files)
+    groups = table_groups.find_groups(frame, columns, files)
     is_gap = np.zeros(len(frame), bool)
     if time_column is None:
         if columns:

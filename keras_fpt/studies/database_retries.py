@@ -11,7 +11,7 @@ PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
 
-class Patience:
+class DatabaseRetries:
     """Repeats calls that fail because the database is unavailable or locked.
 
     Args:
@@ -32,7 +32,7 @@ class Patience:
         self._clock, self._sleep = clock, sleep
         self._thread = threading.local()
 
-    def give_to(self, storage: Any) -> Any:
+    def wrap(self, storage: Any) -> Any:
         """Makes all methods of a storage wait for its database.
 
         Args:
