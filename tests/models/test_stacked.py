@@ -239,7 +239,7 @@ class TestWhatCannotBeStacked:
     def test_another_optimizer_or_loss(self):
         one, other = classifiers(RATES[:2])
         one.compile(keras.optimizers.SGD(0.1))
-        self.refused("number 0 has another one. Train it alone", one)
+        self.refused("number 0 has another one. Train it separately", one)
         other.compile(loss="mse")
         self.refused("cross-entropy; number 0 has another", other)
 

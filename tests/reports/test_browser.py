@@ -248,4 +248,4 @@ def test_a_pointer_on_a_curve_shows_its_values(shown):
 def test_contents_lead_somewhere_and_no_other_script_runs(shown):
     for page in shown.values():
         assert len(page["links"]) >= 4 and all(page["links"])
-        assert page["title"] == "keras-fpt: What the runs found"
+        assert page["title"] == "keras-fpt: Results of the runs"

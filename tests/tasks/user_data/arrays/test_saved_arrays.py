@@ -145,7 +145,7 @@ def test_labels_in_a_separate_file(x, y, tmp_path):
     (tmp_path / "y.csv").write_text(text + "\n")
     with pytest.raises(ValueError, match="contains no labels.*--labels"):
         tasks.get(path)
-    with pytest.raises(ValueError, match="subject, activity. Say which"):
+    with pytest.raises(ValueError, match="subject, activity. Name the one"):
         tasks.get(path, labels=tmp_path / "y.csv")
     expected = rows(tasks.from_arrays(x, y, verbose=False))
     assert rows(tasks.get(path, labels=tmp_path / "y.npy")) == expected

@@ -63,7 +63,7 @@ def test_a_fasta_file_without_labels(files):
     [
         ("id,fold\np0,a\n", {}, "record p1: it has no row in"),
         ("id,fold\np0,a\np0,b\n", {}, "row 2: 'p0' has a row already"),
-        ("id,fold,x\np0,a,1\n", {}, "id, fold, x. Say which one holds"),
+        ("id,fold,x\np0,a,1\n", {}, "id, fold, x. Name the one with"),
         ("id,fold\np0,a\n", {"label_column": "y"}, "no column 'y'"),
         ("id,fold\np0,a\n", {"id_column": "name"}, "no column 'name'"),
     ],
