@@ -59,7 +59,8 @@ def sweep(
     arm: Annotated[
         list[str] | None,
         typer.Option(
-            help="Arm to compare; may be repeated.",
+            help="Arm to compare, see `keras-fpt train --help`; may be "
+            "repeated.",
             show_default="fpt and random",
             rich_help_panel="Study",
         ),

@@ -90,8 +90,7 @@ class TaskOptions:
     )
     split_column: str | None = option(
         None,
-        "Column that says of each example whether it is for train, validation "
-        "or test.",
+        "Column with the split of each example: train, validation or test.",
         topic="Splits",
     )
     split_group: list[str] | None = option(
