@@ -230,7 +230,7 @@ class TestAttention:
         assert_twins(*models, *padded(models[0], tokens))
 
     def test_dropout_of_weights(self):
-        # All weights are alike and all values 1, so that an output is the
+        # All weights are equal and all values 1, so that an output is the
         # share of the weights that are kept, scaled up.
         _, key, _ = self.tensors()
         dropped = fast_attention.attend(

@@ -342,5 +342,5 @@ def test_the_same_text_may_have_moved(broken_off, tmp_path, monkeypatch):
     moved = (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
     config = LanguageModelConfig((str(moved),), **SMALL)
     monkeypatch.setattr(language_model, "_build", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):  # It goes on.
+    with pytest.raises(ZeroDivisionError):  # It continues.
         pretrain_language_model(config, str(output), resume=True)

@@ -162,7 +162,7 @@ def shown(browser, tmp_path_factory):
     write_runs(folder / "runs")
     write_report([folder / "runs"], folder / "report.html")
     page = (folder / "report.html").read_text()
-    # One that somebody smuggled in.
+    # An injected script.
     page = page.replace("</body>", "<script>document.title='X'</script></body>")
     frames = [
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" '

@@ -24,7 +24,7 @@ LAYOUT = curves.LAYOUT
 
 @pytest.fixture
 def run(tmp_path):
-    """A run's folder with two checkpoints, and files of somebody else."""
+    """A run's folder with two checkpoints, and files of other programs."""
     folder = tmp_path / "run"
     write_run(folder)
     for step in (1, 2):

@@ -51,7 +51,7 @@ def test_the_command_line_compares_user_data(
     assert (runs["status"] == "finished").all() and len(runs) == 9
     probe = runs[runs["policy"] == "output_only"]
     assert probe["cache_features"].all() and (probe["dropout"] == 0).all()
-    # The table's numbers are those in the runs' files and beside them.
+    # The table's numbers are those in the files of runs and of the study.
     for baseline in baselines.read(folder):
         assert f"{baseline.test_accuracy:.2%}" in output
     for (_, _), final in runs[runs["final"]].groupby(["arm", "policy"]):

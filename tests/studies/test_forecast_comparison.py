@@ -1,4 +1,4 @@
-"""A frozen forecaster beside its controls and rivals."""
+"""Compares a frozen forecaster with controls and rivals."""
 
 import dataclasses
 import importlib.util

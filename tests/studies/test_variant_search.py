@@ -77,7 +77,7 @@ def test_each_has_its_best_rate_and_all_have_their_turns(runs):
         ("random", 1e-3, 0, False),
         ("fpt", 1e-2, 0, False),
         ("random", 1e-2, 0, False),
-        # The best of one is the highest, so all go on.
+        # The best of one is the highest, so all try more.
         ("fpt", 3e-2, 0, False),
         ("random", 3e-2, 0, False),
         ("fpt", 1e-1, 0, False),

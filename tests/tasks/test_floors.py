@@ -1,4 +1,4 @@
-"""Simple rules, and which examples hang together."""
+"""Simple rules, and which examples belong together."""
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ def test_the_published_distribution_is_the_default():
 @pytest.mark.parametrize(
     ("options", "groups"),
     [
-        # Windows of one recording hang together.
+        # Windows of one recording belong together.
         ({"group_column": "who", "window": 4}, 4),
         # Windows that overlap share rows with their neighbors.
         ({"window": 10, "stride": 5}, 4),

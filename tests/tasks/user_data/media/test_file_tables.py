@@ -40,7 +40,7 @@ def split_of(task):
 
 @pytest.fixture
 def urban(tmp_path):
-    """Sounds in folders of folds, with equal names, and a table beside."""
+    """Sounds in folders of folds, with equal names, and a table."""
     rows = [("slice_file_name", "fsID", "fold", "classID", "class")]
     for fold in (1, 2, 3):
         for number in range(8):

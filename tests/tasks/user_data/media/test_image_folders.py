@@ -174,7 +174,7 @@ def test_images_are_turned_as_their_files_say(tmp_path, suffix, orientation):
         shown = ImageOps.exif_transpose(Image.open(file)).convert(mode)
     assert shown.size == ((16, 8) if orientation == 2 else (8, 16))
     np.testing.assert_array_equal(drawn(task, path), np.asarray(shown))
-    # Readers of version 0.1.0 go on as they did. Pillow itself turns a TIFF.
+    # Readers of version 0.1.0 read as before. Pillow itself turns a TIFF.
     if suffix == "tif":
         return
     old = image_folders.ImageReader(8, 16, task.reader.channels, 4)
