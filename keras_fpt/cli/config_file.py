@@ -15,7 +15,7 @@ _OPTIONS = tuple(field.name for field in dataclasses.fields(TaskOptions))
 _PATHS = ("data_dir", "validation", "test", "labels")
 
 
-def read_run_config(path: Path) -> RunConfig:
+def read(path: Path) -> RunConfig:
     """The configuration in a file.
 
     Relative paths in a TOML file are relative to its folder.

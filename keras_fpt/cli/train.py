@@ -11,7 +11,7 @@ from rich.table import Table
 from keras_fpt.cli import early
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
-from keras_fpt.cli.config_file import read_run_config
+from keras_fpt.cli.config_file import read as read_config_file
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
 from keras_fpt.cli.resuming import (
@@ -88,7 +88,7 @@ def train(
     from_file = None
     if config_file is not None:
         early.require_path(config_file)
-        from_file = read_run_config(config_file)
+        from_file = read_config_file(config_file)
     elif not task:
         raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:

@@ -72,7 +72,7 @@ def test_init_replaces_only_its_own_files(table, tmp_path):
     assert "--overwrite" in str(invoke("init", "digits"))
     invoke("init", "digits", "--overwrite")
     invoke("init", "digits")
-    config = config_file.read_run_config(tmp_path / "run.toml")
+    config = config_file.read(tmp_path / "run.toml")
     assert config == RunConfig("digits")
 
 
@@ -91,7 +91,7 @@ def test_errors_name_the_file(tmp_path, text, message):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message) as error:
-        config_file.read_run_config(path)
+        config_file.read(path)
     assert "bad.toml" in str(error.value)
 
 
@@ -99,7 +99,7 @@ def test_paths_are_relative_to_the_file(tmp_path):
     path = tmp_path / "inner" / "run.toml"
     path.parent.mkdir()
     path.write_text('task = "../mine.csv"\nvalidation = "other.csv"\n')
-    config = config_file.read_run_config(path)
+    config = config_file.read(path)
     assert config.task == str(tmp_path / "mine.csv")
     assert config.options == {"validation": str(path.parent / "other.csv")}
     assert config.keep is None  # The default of new runs.
