@@ -4,8 +4,8 @@
     python benchmarks/accelerator.py --results accelerator.jsonl --table
 
 Each cell is measured in its own process, and its row is appended to the file
-of results at once. Repeat the command to go on: cells that have a row are not
-measured again. The next processes import their packages while one measures.
+of results at once. Repeat the command to continue: cells that have a row are
+not measured again. The next processes import their packages while one measures.
 `accelerator_cells.py` says what a cell is and how it is measured.
 """
 
@@ -189,7 +189,7 @@ def measure_all(cells, path, deadline, smoke=False):
         while waiting or started:
             seconds = deadline - time.monotonic()
             if seconds <= 0:
-                print("The time is over; repeat the command to go on.")
+                print("The time is over; repeat the command to continue.")
                 return
             while waiting and len(started) <= STARTED_AHEAD:
                 started.append((waiting[0], start(waiting.popleft(), smoke)))

@@ -1,9 +1,9 @@
-"""Measure forecasts of series that the wheel of statsmodels holds.
+"""Measure forecasts of series that ship with statsmodels.
 
     KERAS_BACKEND=torch python benchmarks/forecasts.py --seeds 0 1 2
 
-A frozen language model forecasts beside its controls, the same architecture
-with random weights (`random`) and no blocks at all (`no_blocks`), and beside
+Compares a frozen language model with its controls, the same architecture
+with random weights (`random`) and no blocks at all (`no_blocks`), and with
 naive, seasonal naive, DLinear and, if statsforecast is installed, AutoETS and
 AutoARIMA. All forecast from every origin of the last fifth of the series; the
 tenth before it chooses seasons, strengths, learning rates and epochs.
@@ -19,7 +19,7 @@ from keras_fpt import studies, tasks
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """How a series is forecast, which was chosen once and not searched."""
+    """The settings of a series' forecasts, chosen once and not searched."""
 
     context: int
     horizon: int

@@ -64,7 +64,7 @@ def main():
 
 def published(task: tasks.Task, seed: int) -> float:
     """The test accuracy of MiniROCKET by the protocol of its paper."""
-    data = rival_data.read(task)
+    data = rival_data.read_splits(task)
     train, validation, test = (
         (np.swapaxes(rows.tokens, 1, 2), rows.lengths, rows.y[:, 0])
         for rows in (data[split] for split in ("train", "validation", "test"))

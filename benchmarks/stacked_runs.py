@@ -1,10 +1,10 @@
-"""Runs in one step beside the same runs one by one, on a CPU or a GPU.
+"""Runs in one step compared with the same runs one by one, on a CPU or a GPU.
 
     KERAS_BACKEND=torch python benchmarks/stacked_runs.py --runs 4 12
 
 The runs are those of a sweep: `gpt2_tiny_en` on `digits`, at several learning
 rates, dropout 0.1. Both ways take turns, `--rounds` times each; the times are
-medians, with those of compilation beside them.
+medians, with those of compilation.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Forecast the temperature of the sea: a year ahead, from six years.
+"""Forecast the temperature of the sea a year ahead, from six years.
 
     KERAS_BACKEND=torch python examples/forecast.py
 
 The series is the sea surface temperature off Peru (El Nino), one number per
-month from 1950 to 2010, which the package statsmodels holds. A frozen language
-model forecasts from every month of the last fifth, beside forecasts that need
+month from 1950 to 2010, which ships with statsmodels. A frozen language
+model forecasts from every month of the last fifth, next to forecasts that need
 no model, and the last forecasts are drawn to `forecasts.png`.
 
 On one thread of a busy AMD EPYC it took 107 s (PyTorch) and printed, among
@@ -61,7 +61,7 @@ for entry in not_run:
 
 figure, axes = plt.subplots(figsize=(9, 3), layout="constrained")
 shown = np.arange(len(series) - 8 * HORIZON, len(series))
-axes.plot(shown, series[shown], color="black", label="what came")
+axes.plot(shown, series[shown], color="black", label="true values")
 for last in range(-1, -5 * HORIZON, -HORIZON):
     steps = test.origins[last] + np.arange(HORIZON)
     label = "forecasts, of a year each" if last == -1 else None

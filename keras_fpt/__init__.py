@@ -22,8 +22,8 @@ def _is_command_line() -> bool:
 
 
 # Importing the models registers them with Keras, so that
-# `keras.saving.load_model` finds them. Only the command line does without:
-# Keras takes seconds to import, and its help needs none of it.
+# `keras.saving.load_model` finds them. The command line does not import them:
+# Keras takes seconds to import, and --help does not need it.
 if not _is_command_line():
     with tensorflow_start_messages.hidden():
         import keras_fpt.models.heads  # noqa: F401

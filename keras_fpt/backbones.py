@@ -84,8 +84,8 @@ def parameters_by_name(backbone: Any) -> dict[str, Any]:
 def digest(backbone: Any) -> str:
     """A hash of all weights of a backbone, the same on every backend.
 
-    It follows from the weights' names, shapes and values. Files that hold the
-    same weights, wherever they are, have the same digest.
+    It follows from the weights' names, shapes and values. Files that contain
+    the same weights, wherever they are, have the same digest.
 
     Args:
         backbone: a KerasHub backbone.

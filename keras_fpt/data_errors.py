@@ -21,5 +21,5 @@ def clear_error(error: Exception) -> ValueError | None:
     if match is None:
         return None
     return ValueError(
-        f"{match.group(1)}, but a batch of the data set holds others."
+        f"{match.group(1)}, but a batch of the data set contains others."
     )

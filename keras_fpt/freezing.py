@@ -1,4 +1,4 @@
-"""Which weights of a model train: parameter groups and policies.
+"""Decides which weights of a model are trained: parameter groups and policies.
 
 A policy is a set: the groups that train, and the groups of single blocks.
 """
@@ -87,7 +87,7 @@ def parse_policy(policy: str) -> frozenset[str]:
         A frozenset of names of groups, some with an index.
 
     Raises:
-        ValueError: a part is neither a policy nor a group that can train.
+        ValueError: a part is neither a policy nor a group that can be trained.
 
     >>> sorted(parse_policy("output+layer_norm"))
     ['layer_norm', 'output']
@@ -300,7 +300,7 @@ def set_flags(model: Any, flags: dict[str, bool]) -> None:
 
 
 def new_layers(model: Any) -> dict[str, list]:
-    """The layers that no backbone brings, by group.
+    """The layers that are not part of the backbone, by group.
 
     Args:
         model: an `FPTClassifier`.
@@ -353,7 +353,7 @@ def _freeze_layers(layer: Any) -> None:
 
 
 def parameter_report(model: Any) -> "pd.DataFrame":
-    """A table of which parameters train and which are frozen.
+    """A table of trainable and frozen parameters.
 
     Args:
         model: an `FPTClassifier`.

@@ -18,9 +18,9 @@ LOGGER = logging.getLogger("keras_fpt")
 
 
 class StandardStream:
-    """Standard output or error, as a file whose loss ends no program.
+    """Standard output or error, whose loss does not end the program.
 
-    It is what `sys.stdout` or `sys.stderr` is at that time. Once its reader is
+    It is the current value of `sys.stdout` or `sys.stderr`. Once its reader is
     gone, or its disk is full, what is written is dropped. Characters that its
     encoding lacks become escapes.
 
@@ -72,7 +72,7 @@ class StandardStream:
 
 
 class _StandardOutput(logging.StreamHandler):
-    """Writes to what is standard output at that time, as `print` does."""
+    """Writes to the current standard output, as `print` does."""
 
     def __init__(self) -> None:
         super().__init__(StandardStream("stdout"))

@@ -2,7 +2,7 @@
 
 Everything about an option is declared once, in its field: the type, the
 default and the help text. The command line's flags, the files of runs, the
-headers of adapters and the words that tell runs apart are derived from it.
+headers of adapters and the labels that distinguish runs are derived from it.
 The options are in `models/options.py` and `runs/config.py`, and those of tasks
 in `cli/task_options.py`.
 """
@@ -46,15 +46,15 @@ def option(
             option of the command line has one.
         default_text: string, how the default is shown to users; `None` shows
             the value.
-        describes_run: bool, whether the option is mentioned where runs of one
-            arm are told apart.
+        describes_run: bool, whether the option is mentioned in labels that
+            distinguish runs of one arm.
         stored: bool, whether the option is saved with a model's new layers, in
             the headers of adapters and presets.
         since: string, the version that added the option; `None` for those of
             the first version, 0.1.0. At its default, a later option changes
             no name of a run or study, and older files lack it.
-        former: the value that files which lack the option stand for, where
-            that is another than the default. It changes no name, either.
+        former: the value that is assumed for files without the option, where it
+            differs from the default. It changes no name, either.
         python_only: bool, whether the command line and runs lack the option.
     """
     return dataclasses.field(
@@ -107,7 +107,7 @@ def later(cls: Any) -> dict[str, Any]:
 
 
 def former(cls: Any) -> dict[str, Any]:
-    """The options whose lack stands for another value than the default.
+    """The options whose absence means another value than the default.
 
     Args:
         cls: a dataclass, or an instance of one.

@@ -1,4 +1,4 @@
-"""Fresh transformer weights that are the same on every backend."""
+"""Random transformer weights that are the same on every backend."""
 
 import dataclasses
 import hashlib
@@ -35,12 +35,12 @@ STYLES = ("gpt2", "flat", "uniform")
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """How `randomize` draws weights.
+    """The settings with which `randomize` draws weights.
 
     Args:
         seed: int. The same seed gives the same weights on every backend.
-        scale: float, a factor on the standard deviation of every weight that
-            is drawn. Norms and biases are not drawn, except for "uniform".
+        scale: float, a factor for the standard deviation of the weights that
+            are drawn. Norms and biases are not drawn, except for "uniform".
         style: string. `"gpt2"`: normal with standard deviation 0.02, and
             projections back into the residual stream divided by
             sqrt(2 x layers), which KerasHub's own initializer leaves out.
@@ -150,8 +150,8 @@ def keep_spectrum(backbone: Any, seed: int = 0) -> None:
     """Gives every matrix random singular vectors for the same singular values.
 
     The new singular vectors are uniformly distributed orthonormal bases. A
-    tensor of three axes, such as a projection to heads, is taken as the matrix
-    whose two sides are most alike, which for heads is the projection as one
+    tensor of three axes, such as a projection to heads, is treated as the
+    matrix that is closest to square, which for heads is the projection as one
     matrix. A vector has no spectrum but its length: the entries of norms and
     biases are shuffled, as `permute` does, which keeps what they are like. The
     token embedding, which is cut off, is shuffled too. This is the `spectrum`
@@ -178,7 +178,7 @@ def _replace(
     Args:
         backbone: a KerasHub backbone.
         seed: int.
-        purpose: string. Each has random numbers of its own.
+        purpose: string. Each has its own random numbers.
         draw: function of a float64 array and a generator.
         draw_vector: another such function, for norms, biases and the token
             embedding; `None` uses `draw` for these too.

@@ -1,7 +1,7 @@
 """Starts the processes of tests that need several, or virtual devices.
 
 They are forked from a server that has imported what takes seconds, and has
-started nothing: each is new, and begins at once.
+started nothing: each is new, and begins immediately.
 """
 
 import json

@@ -72,7 +72,7 @@ def test_train_and_evaluate(monkeypatch, preset, tmp_path, capsys):
     assert call(monkeypatch, "evaluate", folder) == 0
     assert f"{metrics['test_accuracy']:.2%}" in capsys.readouterr().out
     assert call(monkeypatch, *arguments, *budget) == 1
-    assert "already holds a run" in capsys.readouterr().err
+    assert "already contains a run" in capsys.readouterr().err
     assert call(monkeypatch, *arguments, *budget, "--resume") == 0
     assert "nothing to resume" in capsys.readouterr().out
 
@@ -97,7 +97,7 @@ def test_own_data_from_table_to_predictions(
     assert call(monkeypatch, "train", *own, *budget) == 0
     out = capsys.readouterr().out
     assert "43 train, 5 validation, 12 test" in out
-    assert "Classes of train:" in out and "majority class" in out
+    assert "Training classes:" in out and "majority class" in out
     run = "runs/mine-fpt-1"
     assert call(monkeypatch, "train", *own, *budget, "--resume",
                 "--output", run) == 0  # fmt: skip
@@ -166,8 +166,8 @@ def test_show_a_task(monkeypatch, tmp_path, capsys, task):
         (("train", "digits", "--preset", "gpt3"), "Unknown preset 'gpt3'"),
         (("train", "digits", "--arm", "best"), "Unknown arm 'best'"),
         (("train", "digits", "--resume", "--overwrite"), "not both"),
-        (("train", "digits", "--resume"), "which run to resume"),
-        (("evaluate", "/nowhere"), "holds no run"),
+        (("train", "digits", "--resume"), "is not the folder of"),
+        (("evaluate", "/nowhere"), "contains no run"),
         (
             ("pretrain", "language-model", "--text", "/no.txt", "--output"),
             "no text file",

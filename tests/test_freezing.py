@@ -40,7 +40,7 @@ ABLATIONS = (
 )
 
 
-def test_every_row_of_the_ablations_trains_its_groups_alone():
+def test_every_row_of_the_ablations_trains_only_its_groups():
     model = FPTClassifier(gpt2_backbone(), input_dim=3, lora_rank=2)
     for policy in ABLATIONS:
         model.set_policy(policy)
@@ -108,7 +108,7 @@ def test_report_before_the_first_batch_lacks_the_input():
         ("output+layer_norm:1", "transformer_layer_1/"),
     ],
 )
-def test_a_part_of_one_block_trains_and_nothing_beside_it(policy, part, data):
+def test_a_part_of_one_block_trains_and_nothing_else(policy, part, data):
     x, y = data
     model = FPTClassifier(gpt2_backbone(), input_dim=3, policy=policy)
     named = freezing.parse_policy(policy)

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.backend_free
 
 def test_the_page_names_tests():
     rows = [line for line in PAGE.splitlines() if line.startswith("| ")]
-    headings = ("| ---", "| promise")
-    promises = [row for row in rows if not row.startswith(headings)]
-    assert promises and all("`tests/" in row for row in promises)
+    headings = ("| ---", "| guarantee")
+    guarantees = [row for row in rows if not row.startswith(headings)]
+    assert guarantees and all("`tests/" in row for row in guarantees)
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)

@@ -135,7 +135,7 @@ def test_no_arrow_goes_upwards():
     assert wrong == []
 
 
-def test_nobody_imports_past_a_room_s_exports():
+def test_imports_use_only_what_subpackages_export():
     wrong = []
     for importer, module, name in ARROWS:
         own, other = room(importer), room(resolve(module, name))

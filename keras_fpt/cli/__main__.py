@@ -4,7 +4,7 @@ import os
 import sys
 
 # `-m` puts the current folder first, where a file that is named like a package
-# would be run in its place. This package has been found already.
+# would be run in its place. This package is already loaded.
 if sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 

@@ -76,7 +76,7 @@ def options(
     ] = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print results and warnings alone."),
+        typer.Option("--quiet", "-q", help="Print only results and warnings."),
     ] = False,
     version: Annotated[
         bool,
@@ -110,7 +110,7 @@ def main() -> None:
 def _open_standard_streams() -> None:
     """Opens the null device for standard streams that are closed.
 
-    The next file to be opened would else take the place of one, and what
+    Otherwise the next file that is opened would take the place of one, and what
     libraries print would be written to it.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):

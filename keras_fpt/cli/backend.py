@@ -13,7 +13,7 @@ from keras_fpt.compat import tensorflow_start_messages
 BACKENDS = ("tensorflow", "jax", "torch")
 # Variables that Keras and its backends read as they are imported.
 _PREFIXES = ("KERAS_", "JAX_", "XLA_", "CUDA_")
-_OWN = "KERAS_FPT_"  # They do not matter there, and one may hold a password.
+_OWN = "KERAS_FPT_"  # They do not matter there, and one may contain a password.
 
 
 def load_backend() -> None:
@@ -39,7 +39,7 @@ def load_backend() -> None:
 
 @contextlib.contextmanager
 def _spinner(descriptor: int | None) -> Iterator[None]:
-    """Says on a terminal what is being loaded, which takes seconds."""
+    """Shows a spinner on a terminal while Keras loads, which takes seconds."""
     if (
         descriptor is None
         or not os.isatty(descriptor)
@@ -64,7 +64,7 @@ def _check_backend_name() -> None:
 
 
 def _describe(error: Exception) -> str:
-    """An error of an import, with the variables that may have caused it."""
+    """Names the variables that may have caused an import error."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     variables = ", ".join(
         f"{name}={value[:80]!r}"
@@ -100,7 +100,7 @@ def _import() -> None:
 
 
 def _is_one_of_several() -> bool:
-    """Whether JAX is yet to be connected to other processes, or may be."""
+    """Whether JAX has, or may have, other processes to connect to."""
     return any(
         name.startswith(
             ("KERAS_DISTRIBUTION_", "JAX_COORDINATOR_", "TPU_WORKER")

@@ -1,4 +1,4 @@
-"""How a run does on each class, as tables for the terminal."""
+"""The results of a run on each class, as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,7 +43,7 @@ def print_tables(classes: Mapping[str, Any], heading: str) -> None:
     Where there are many classes, nothing is printed.
 
     Args:
-        classes: what `keras_fpt.runs.class_results.measure` found.
+        classes: what `keras_fpt.runs.class_results.measure` returns.
         heading: string, over the classes' names.
     """
     if len(classes["names"]) <= _CLASSES_SHOWN:
@@ -86,6 +86,6 @@ def _mistakes(
     ]
     wrong.sort(key=lambda mistake: -mistake[0])
     return [
-        f"{label} taken for {answer} ({number:,})"
+        f"{label} predicted as {answer} ({number:,})"
         for number, label, answer in wrong[:_MISTAKES_SHOWN]
     ]

@@ -1,4 +1,4 @@
-"""Keeps what JAX compiles, so that later runs need not compile it again.
+"""Caches what JAX compiles, so that later runs do not compile it again.
 
 Every run of a sweep compiles the same steps, and so does every evaluation and
 prediction.
@@ -13,7 +13,7 @@ from typing import Any
 _FOLDER = "jax"
 _MAX_BYTES = 2**30  # With a limit, JAX also locks the folder.
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
-# What LLVM compiles for, as Linux names it on x86 and on ARM.
+# The fields by which Linux names a processor on x86 and on ARM.
 _CPU_LINES = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU ")
 
 
@@ -26,7 +26,7 @@ def turn_on() -> None:
     """
     import jax
 
-    # Not above: it imports NumPy, which the pages of --help do without.
+    # Imported here, since it imports NumPy, which --help does not need.
     from keras_fpt.files import cache
 
     config: Any = jax.config  # JAX adds its options when it is imported.
@@ -45,9 +45,7 @@ def turn_on() -> None:
 
 
 def _device(backend: str) -> str | None:
-    """The name of what is compiled for; JAX's keys hold the kind of other
-    devices than processors.
-    """
+    """The name of the processor; JAX's own keys name other kinds of devices."""
     if backend != "cpu":
         return backend
     if not sys.platform.startswith("linux") or not _CPU_INFO.is_file():

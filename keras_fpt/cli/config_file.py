@@ -51,7 +51,9 @@ def read(path: Path) -> RunConfig:
                 f"{', '.join(sorted({*known, *_OPTIONS}))}."
             )
     if not isinstance(entry.get("task"), str):
-        raise ValueError(f"`{path}`: expected task = a name or path, as text.")
+        raise ValueError(
+            f"`{path}`: expected task to be a name or path, as text."
+        )
     entry = {
         name: _from_folder_of(path, name, value)
         for name, value in entry.items()

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from keras_fpt import logs
 
-# All but tabs and ends of lines.
+# All control characters but tabs and line breaks.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -48,7 +48,7 @@ def cell(text: str) -> str:
 def without_control(text: str) -> str:
     r"""Text in which control characters are escapes such as `\x1b`.
 
-    Names from data could else change the terminal.
+    Otherwise names from data could change the terminal.
     """
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
@@ -59,7 +59,8 @@ _HANDLER = _ConsoleHandler()
 def show_log() -> None:
     """Shows the package's messages on the console.
 
-    On a terminal, lines end between words; elsewhere they are not broken.
+    On a terminal, lines are wrapped between words; elsewhere they are not
+    wrapped.
     """
     for each in (console, error_console):
         each.soft_wrap = not each.is_terminal

@@ -1,6 +1,6 @@
-"""What can be checked before Keras is imported, which takes seconds.
+"""Checks that run before Keras is imported, which takes seconds.
 
-The library checks it again, and everything else.
+The library repeats them, and checks everything else.
 """
 
 import csv
@@ -15,7 +15,7 @@ from keras_fpt import files
 # The file that every folder of a run has.
 _CONFIG = "config.json"
 _SCHEME = "gguf:"
-# How much of a table is read.
+# The number of bytes of a table that are read.
 _HEAD_BYTES = 2**16
 
 
@@ -30,7 +30,7 @@ def require_task(text: str) -> None:
 
 
 def require_path(path: str | os.PathLike[str] | None) -> None:
-    """Checks that a file or folder exists; `None` is none.
+    """Checks that a file or folder exists, unless it is `None`.
 
     Raises:
         FileNotFoundError: it does not.
@@ -60,12 +60,12 @@ def require_preset(text: str | None) -> None:
             require_path(path)
 
 
-# Options that name files or folders, besides those with rules of their own.
+# Options that name files or folders, except those with separate rules.
 _PATHS = ("data_dir", "validation", "test", "labels")
 
 
 def require_inputs(values: Mapping[str, Any]) -> None:
-    """Checks that the files and folders exist that options name.
+    """Checks that the files and folders that options name exist.
 
     Args:
         values: dict from names of options to values.
@@ -95,7 +95,7 @@ def require_columns(task: str, options: Mapping[str, Any]) -> None:
     """Checks that a text table has the columns that options name.
 
     A name is certainly missing if the beginning of the file holds it nowhere,
-    and the column of labels if nothing at all is said about the table.
+    and the column of labels if no option describes the table.
 
     Args:
         task: string, the task or its file.
@@ -110,8 +110,8 @@ def require_columns(task: str, options: Mapping[str, Any]) -> None:
         return
     if not any(options.values()):
         raise ValueError(
-            f"`{task}`: say which column with --label-column. It has "
-            f"{', '.join(names)}."
+            f"`{task}`: choose the column of labels with --label-column. Its "
+            f"columns are {', '.join(names)}."
         )
     for option in _COLUMNS:
         value = options.get(option) or []
@@ -123,21 +123,21 @@ def require_columns(task: str, options: Mapping[str, Any]) -> None:
             if name not in text and not may_be_spelled_otherwise:
                 alike = difflib.get_close_matches(name, names, 1)
                 raise ValueError(
-                    f"`{task}` has no column '{name}'. It has "
+                    f"`{task}` has no column '{name}'. Its columns are "
                     f"{', '.join(names)}."
                     + "".join(f" Did you mean '{each}'?" for each in alike)
                 )
 
 
 def columns(text: str) -> list[str]:
-    """The names in the first line of a text table; a guess."""
+    """The names in the first line of a text table, maybe a header."""
     line = text.partition("\n")[0]
     delimiter = max(",;\t|", key=line.count)
     return next(csv.reader([line], delimiter=delimiter), [])
 
 
 def head(path: Path) -> str:
-    """The beginning of a text table in UTF-8; of other files, nothing."""
+    """The beginning of a text table in UTF-8; empty for other files."""
     if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
         return ""
     with path.open("rb") as file:
@@ -148,14 +148,14 @@ def head(path: Path) -> str:
 
 
 def require_run(folder: Path) -> None:
-    """Checks that a folder holds a run, or does not exist.
+    """Checks that a folder contains a run, or does not exist.
 
     Raises:
         FileNotFoundError: the folder does not exist.
     """
     if not Path(folder).exists():
         raise FileNotFoundError(
-            f"The folder `{folder}` holds no run: it does not exist."
+            f"The folder `{folder}` contains no run: it does not exist."
         )
 
 

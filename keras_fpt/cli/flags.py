@@ -14,10 +14,10 @@ from keras_fpt import options
 
 @dataclasses.dataclass(frozen=True)
 class FlagsOf:
-    """Which options become flags of a command.
+    """The options that become flags of a command.
 
     Args:
-        dataclass: the dataclass; those within it count as well.
+        dataclass: the dataclass; those nested in it are included.
         only: tuple of the options' names, or `None` for all.
     """
 
@@ -35,14 +35,15 @@ class FlagsOf:
 
 
 def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
-    """Gives a command flags in place of some of its arguments.
+    """Replaces some of a command's arguments by flags.
 
     Args:
         **sources: by the argument's name, the options that become flags. The
             argument is then a dict from the options' names to their values.
-            An option that several have is one flag, as the first describes it.
+            An option that several of them have becomes one flag, with the help
+            of the first.
 
-    The flags are in the order of their topics, and so are the help's panels.
+    Flags and help panels are in the order of their topics.
     """
 
     def decorate(command: Callable) -> Callable:
@@ -78,7 +79,7 @@ def with_flags(**sources: FlagsOf) -> Callable[[Callable], Callable]:
 
 
 def _topic(parameter: inspect.Parameter) -> int:
-    """The place of a parameter's topic among `options.TOPICS`."""
+    """The index of a parameter's topic in `options.TOPICS`."""
     for info in getattr(parameter.annotation, "__metadata__", ()):
         panel = getattr(info, "rich_help_panel", None)
         return options.TOPICS.index(panel or options.TOPICS[0])

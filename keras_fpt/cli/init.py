@@ -59,7 +59,7 @@ def config_text(task: str, path: Path) -> str:
         task = str(Path(task).resolve())
     parts = [
         f"{_HEAD}: keras-fpt train --config {path.name}",
-        "# Options given on the command line come before those given here.",
+        "# Options given on the command line override those given here.",
         "",
         f"task = {_toml(task)}",
         *_label_lines(task),
@@ -67,7 +67,8 @@ def config_text(task: str, path: Path) -> str:
     fields: dict[str, dataclasses.Field] = {}
     for source in _SOURCES:
         for field in dataclasses.fields(source):
-            # Of two options of one name, the first describes both, as a flag.
+            # If two options share a name, the first describes both, as for
+            # flags.
             fields.setdefault(field.name, field)
     for topic in TOPICS:
         of_topic = [
@@ -83,7 +84,7 @@ def config_text(task: str, path: Path) -> str:
 
 
 def _lines(field: dataclasses.Field) -> Iterator[str]:
-    """What an option does, and its default, commented out."""
+    """The help and the default of an option, commented out."""
     default = field.metadata["default_text"]
     text = field.metadata["help"]
     if default is not None:
@@ -105,7 +106,7 @@ def _toml(value: Any) -> str:
 
 
 def _label_lines(task: str) -> Iterator[str]:
-    """The column of labels, if the task is a plain table."""
+    """Lines for the column of labels, if the task is a plain table."""
     columns = early.columns(early.head(Path(task)))
     if not columns:
         return

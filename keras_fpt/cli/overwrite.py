@@ -1,4 +1,4 @@
-"""The flag that lets a command replace files of other origin."""
+"""The flag that lets a command replace files that keras-fpt did not write."""
 
 from typing import Annotated
 

@@ -42,17 +42,19 @@ def list_presets(context: typer.Context) -> None:
 
     names = ", ".join(sorted(keras_hub.models.GPT2Backbone.presets))
     console.print(
-        f"Downloaded on first use, from KerasHub: {names}, and those of the "
-        "other families.\n"
-        "Also: hf://USER/MODEL, kaggle://..., gguf:FILE, and any local "
-        "KerasHub or Hugging Face folder.\n"
+        f"Downloaded from KerasHub on first use: {names}, and presets of the "
+        "other families.\nAlso: hf://USER/MODEL, kaggle://..., gguf:FILE, and "
+        "any local KerasHub or Hugging Face folder.\n"
         "`keras-fpt presets show NAME` shows one."
     )
 
 
 def show_preset(
     name: Annotated[
-        str, typer.Argument(help="A name or path, as `train` takes it.")
+        str,
+        typer.Argument(
+            help="Name or path of a preset, as for `train --preset`."
+        ),
     ],
 ) -> None:
     """Show a preset's family and sizes, and which parameters would train."""

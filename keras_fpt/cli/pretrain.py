@@ -25,13 +25,13 @@ def bit_memory(
         ),
     ] = None,
 ) -> None:
-    """Train every weight of a fresh backbone on bit memory."""
+    """Train all weights of a new backbone on bit memory."""
     load_backend()
     from keras_fpt.pretraining import pretrain_bit_memory
 
     record = pretrain_bit_memory(BitMemoryConfig(**settings), output)
     print_plain(
-        f"{record['accuracy']:.1%} of bit memory's bits are right after "
+        f"{record['accuracy']:.1%} of the bits are recalled correctly after "
         f"{record['steps']:,} steps. Written to {record['folder']}."
     )
     if record["accuracy"] < record["target_accuracy"]:
@@ -57,8 +57,8 @@ def language_model(
 ) -> None:
     """Train a tokenizer and a GPT-2 on plain text.
 
-    A document ends at a line that contains only <|endoftext|>, and at the end
-    of a file.
+    Documents end at a line that contains only <|endoftext|>, or at the end of a
+    file.
     """
     load_backend()
     from keras_fpt.pretraining import pretrain_language_model

@@ -24,17 +24,17 @@ def reproduce(
     question: Annotated[
         str,
         typer.Argument(
-            help="transfer, modality, architecture, efficiency, attention, "
-            "fit, size, statistics, linear-probe, depth, train-more, groups, "
-            "language-models, layer-norm, input-init, no-language-model or "
-            "recipe."
+            help="One of transfer, modality, architecture, efficiency, "
+            "attention, fit, size, statistics, linear-probe, depth, "
+            "train-more, groups, language-models, layer-norm, input-init, "
+            "no-language-model or recipe."
         ),
     ],
     budget: Annotated[
         str,
         typer.Option(
-            help="minutes (at most ten), hours, or paper: the paper's scale, "
-            "for accelerators."
+            help="How much to train: minutes (at most ten), hours, or paper "
+            "(the paper's scale, for accelerators)."
         ),
     ] = "minutes",
     output: Annotated[
@@ -51,10 +51,13 @@ def reproduce(
     data_dir: DataDir = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only list the runs and their cost."),
+        typer.Option(
+            "--dry-run",
+            help="List the runs and their cost without training them.",
+        ),
     ] = False,
 ) -> None:
-    """Answer one of the paper's questions with runs of your own."""
+    """Answer one of the paper's questions by training runs."""
     began = time.monotonic()
     is_alone = resume and output is None
     if is_alone:

@@ -20,7 +20,7 @@ MovedPreset = Annotated[
     str | None,
     typer.Option(
         help="The run's preset, if it has moved.",
-        show_default="where it was, as seen from the run's folder",
+        show_default="the path in the run's configuration",
     ),
 ]
 
@@ -37,25 +37,31 @@ def evaluate(
     ] = None,
     split: Annotated[
         str,
-        typer.Option(help="validation, test, or another split of the task."),
+        typer.Option(
+            help="Split to evaluate: validation, test, or another "
+            "split of the task."
+        ),
     ] = "test",
     data_dir: DataDir = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Labels of the new data, if in another file."),
+        typer.Option(
+            help="File with the labels of the new data, if they are "
+            "in another file."
+        ),
     ] = None,
     label_column: Annotated[
         str | None,
         typer.Option(
-            help="Column of the labels in the new data.",
-            show_default="that of the training",
+            help="Column of the new data that contains the labels.",
+            show_default="the training data's",
         ),
     ] = None,
     mistakes: Annotated[
         Path | None,
         typer.Option(
-            help="A .png file to draw: the examples of the split that were "
-            "answered wrongly, the surest first.",
+            help="A .png file to write, with the misclassified examples of the "
+            "split, the most confident first.",
             show_default="none",
         ),
     ] = None,
@@ -80,8 +86,8 @@ def evaluate(
         return
     if labels is not None or label_column is not None:
         raise ValueError(
-            "--labels and --label-column are about new data: give its path "
-            "after the run's folder."
+            "--labels and --label-column are for new data: give its path after "
+            "the run's folder."
         )
     if mistakes is not None:
         count = runs.draw_mistakes(
@@ -90,7 +96,7 @@ def evaluate(
         print_plain(
             f"{count} mistakes drawn to {mistakes}."
             if count
-            else f"Nothing is drawn: every answer on {split} is right."
+            else f"Nothing was drawn: every prediction on {split} is correct."
         )
     result = runs.evaluate(run_dir, split, data_dir, preset)
     if "rmse" in result:
@@ -140,21 +146,21 @@ def predict(
         typer.Option(
             "--output",
             "-o",
-            help="The .csv file to write; - is standard output.",
+            help="The .csv file to write, or - for standard output.",
         ),
     ] = Path("predictions.csv"),
     split: Annotated[
         str,
         typer.Option(
-            help="Without new data: validation, test, or another split of the "
-            "task."
+            help="Without new data, the split to predict: validation, test, or "
+            "another split of the task."
         ),
     ] = "test",
     data_dir: DataDir = None,
     overwrite: Overwrite = False,
     preset: MovedPreset = None,
 ) -> None:
-    """Predict new data, or a split, with a finished run."""
+    """Predict the labels of new data, or of a split, with a finished run."""
     early.require_run(run_dir)
     for path in (data, data_dir):
         early.require_path(path)
@@ -184,7 +190,7 @@ def predict(
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     print_plain(f"{len(frame):,} predictions written to {output}: {shown}.")
     if existed:
-        print_plain(f"What was in {output} before has been replaced.")
+        print_plain(f"The previous contents of {output} were replaced.")
     if "label" in frame:
         is_labeled = frame["label"] != ""
         right = (frame["prediction"] == frame["label"])[is_labeled]
@@ -195,7 +201,7 @@ def predict(
 
 
 def _print_numbers(runs: Any, frame: Any, output: Path) -> None:
-    """Says what the predictions of a regression are like."""
+    """Prints the range of a regression's predictions, and their error."""
     columns = [name for name in frame if name.startswith("prediction")]
     ranges = ", ".join(
         f"{name} from {frame[name].min():.6g} to {frame[name].max():.6g}"
@@ -220,14 +226,16 @@ def report(
     ] = Path("report.html"),
     tables: Annotated[
         Path | None,
-        typer.Option(help="Folder for the table as .md, .csv and .tex."),
+        typer.Option(
+            help="Folder to write the table to, as .md, .csv and .tex."
+        ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for the plots as .svg.")
+        Path | None, typer.Option(help="Folder to write the plots to, as .svg.")
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write an HTML page on runs, with tables and plots."""
+    """Write an HTML report on runs, with tables and plots."""
     early.require_runs(runs)
     load_backend()
     from keras_fpt.reports import write_report
@@ -246,12 +254,12 @@ def attention(
         Path, typer.Option("--output", "-o", help="The .png file to write.")
     ] = Path("attention.png"),
     example: Annotated[
-        int, typer.Option(help="Index of the example in validation.")
+        int, typer.Option(help="Index of the validation example.")
     ] = 0,
     block: Annotated[
         int | None,
         typer.Option(
-            help="Draw each head of this block, counted from 0.",
+            help="Draw every head of this block, counted from 0.",
             show_default="all blocks, their heads averaged",
         ),
     ] = None,
@@ -259,7 +267,7 @@ def attention(
     overwrite: Overwrite = False,
     preset: MovedPreset = None,
 ) -> None:
-    """Draw which tokens the tokens of an example attend to."""
+    """Draw how much each token of an example attends to the others."""
     early.require_run(run_dir)
     early.require_path(data_dir)
     early.require_preset(preset)

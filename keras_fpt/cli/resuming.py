@@ -1,7 +1,7 @@
-"""`--resume FOLDER`: what a command was given before is read from its folder.
+"""`--resume FOLDER`: reads a command's earlier options from its folder.
 
-Options may be given again. They must then be what they were, which the library
-checks; paths may have changed.
+Options may be given again. The library checks that they are the same; paths may
+have changed.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Continue in an existing folder: give --resume FOLDER in place of "
+        help="Continue in an existing folder: give --resume FOLDER instead of "
         "the task and its options.",
     ),
 ]
 
 
 def given_flags(context: typer.Context, values: dict[str, Any]) -> dict:
-    """Those of some values that were given on the command line.
+    """The values that were given on the command line.
 
     Args:
         context: `typer.Context` of the command.
@@ -48,7 +48,7 @@ def saved_run(folder: str, settings: dict, options: dict) -> Any:
         settings, options: dicts of what was given again.
 
     Raises:
-        ValueError: the folder holds no run.
+        ValueError: the folder contains no run.
     """
     from keras_fpt import runs
 
@@ -64,7 +64,7 @@ def saved_run(folder: str, settings: dict, options: dict) -> Any:
 def divide_patch_size(
     task: str | None, settings: dict, options: dict, known: Any = None
 ) -> None:
-    """Drops the patch size where it does not belong, since one flag is for two.
+    """Gives --patch-size to images or to the model: both have this flag.
 
     Images are cut into patches as they are read, and series by the model.
 
@@ -88,27 +88,27 @@ def divide_patch_size(
 
 
 def require_folder(text: str, names: tuple[str, ...], what: str) -> Path:
-    """The folder to resume, which stands where the task would.
+    """The folder to resume, which is given in place of the task.
 
     Args:
-        text: string, what stands there.
+        text: string, the first argument.
         names: tuple of paths, one of which the folder must have.
         what: string, the command.
 
     Raises:
-        ValueError: it is no such folder.
+        ValueError: the folder has none of them.
     """
     if not any(Path(text, name).is_file() for name in names):
         raise ValueError(
-            f"Say which run to resume: `{text}` is not the folder of a "
-            f"`keras-fpt {what}`. Give it as `keras-fpt {what} --resume "
-            "FOLDER`, or with --output beside the task."
+            f"`{text}` is not the folder of a `keras-fpt {what}`. Give the "
+            f"folder to resume as `keras-fpt {what} --resume FOLDER`, or with "
+            "--output in addition to the task."
         )
     return Path(text)
 
 
 def saved_study(cls: Any, folder: Path, name: str) -> Any:
-    """What a folder's study compares, or that of its folds.
+    """The configuration of a folder's study, or of its folds.
 
     Its paths are those where its files are now.
 

@@ -13,7 +13,7 @@ from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.compat import typer_flags
 
 DEFAULT_FOLDER = Path("runs")
-# What `runs show` leaves out: `print_classes` shows it, or nobody reads it.
+# What `runs show` leaves out, since `print_classes` shows it or it is long.
 _LONG = (
     "test_classes",
     "test_calibration",
@@ -52,20 +52,20 @@ def list_runs(
     sort: Annotated[
         str,
         typer.Option(
-            help="Value to sort by, such as validation_accuracy; with - before "
-            "it, the highest comes first."
+            help="Value to sort by, such as validation_accuracy; a leading - "
+            "puts the highest first."
         ),
     ] = "folder",
     as_json: AsJson = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print the folders alone."),
+        typer.Option("--quiet", "-q", help="Print only the folders."),
     ] = False,
 ) -> None:
     """List runs with their settings and accuracies."""
     from keras_fpt.runs import listing
 
-    ordered = listing.sort(_found(folders), sort)
+    ordered = listing.sort(_find_runs(folders), sort)
     _print(listing.where(ordered, where or []), as_json, quiet)
 
 
@@ -75,21 +75,22 @@ def best_runs(
     metric: Annotated[
         str | None,
         typer.Option(
-            help="Metric that is the highest; of a loss or an error, the "
-            "lowest.",
-            show_default="validation_accuracy, or validation_rmse of numbers",
+            help="Metric to compare runs by: the highest is best; for a loss "
+            "or an error, the lowest.",
+            show_default="validation_accuracy, or validation_rmse for "
+            "regression",
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print the folders alone."),
+        typer.Option("--quiet", "-q", help="Print only the folders."),
     ] = False,
 ) -> None:
-    """For each task, the run that is best on validation."""
+    """Show the best run of each task, by its validation metric."""
     from keras_fpt.runs import listing
 
-    chosen = listing.where(_found(folders), where or [])
+    chosen = listing.where(_find_runs(folders), where or [])
     best = listing.best(chosen, metric) if chosen else []
     _print(best, as_json, quiet)
 
@@ -133,10 +134,13 @@ def delete_runs(
         list[Path], typer.Argument(help="Folders of runs to delete.")
     ],
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Delete without asking for confirmation."
+        ),
     ] = False,
 ) -> None:
-    """Delete runs: their files, and their folders if nothing else is left."""
+    """Delete the files of runs, and their folders if these are empty then."""
     from keras_fpt.cli.backend import load_backend
     from keras_fpt.runs import listing
 
@@ -156,13 +160,13 @@ def delete_runs(
         )
 
 
-def _found(folders: list[Path] | None) -> list:
+def _find_runs(folders: list[Path] | None) -> list:
     from keras_fpt.runs import listing
 
     if not folders and not DEFAULT_FOLDER.is_dir():
         raise FileNotFoundError(
             "There is no folder `runs` here, where `keras-fpt train` writes. "
-            "Say where the runs are: `keras-fpt runs list FOLDER`."
+            "Name the folder of the runs: `keras-fpt runs list FOLDER`."
         )
     found = listing.find(*(folders or [DEFAULT_FOLDER]))
     if not found:
@@ -179,7 +183,7 @@ def _print(found: list, as_json: bool, quiet: bool) -> None:
         print_plain(json.dumps(rows, indent=2))
         return
     if not found:
-        print_plain("No run fulfills the conditions.")
+        print_plain("No run matches the conditions.")
         return
     table = Table("folder", "task", "arm")
     for title in ("steps", "rate", "seed", "validation", "test"):

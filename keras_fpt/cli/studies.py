@@ -52,7 +52,7 @@ def sweep(
         typer.Option(
             "--output",
             "-o",
-            help="Output folder; needed. Repeat the command to continue, or "
+            help="Output folder; required. Repeat the command to continue, or "
             "use --resume.",
         ),
     ] = None,
@@ -60,7 +60,8 @@ def sweep(
     arm: Annotated[
         list[str] | None,
         typer.Option(
-            help="Arm to compare; may be repeated.",
+            help="Arm to compare, see `keras-fpt train --help`; may be "
+            "repeated.",
             show_default="fpt and random",
             rich_help_panel="Study",
         ),
@@ -68,7 +69,7 @@ def sweep(
     search: Annotated[
         list[str] | None,
         typer.Option(
-            help="Setting to search in place of the default, as "
+            help="Setting to search instead of the default, as "
             "NAME=VALUE,VALUE,... or NAME=LOW:HIGH; may be repeated.",
             show_default="learning_rate=3e-4,1e-3,3e-3",
             rich_help_panel="Study",
@@ -77,8 +78,8 @@ def sweep(
     trials: Annotated[
         int | None,
         typer.Option(
-            help="Number of runs in each arm's search; needed with "
-            "NAME=LOW:HIGH, and only there.",
+            help="Number of runs in each arm's search; required for a range "
+            "(NAME=LOW:HIGH), and only then.",
             show_default="all values of the grid",
             rich_help_panel="Study",
         ),
@@ -86,8 +87,8 @@ def sweep(
     seeds: Annotated[
         int,
         typer.Option(
-            help="Number of runs of each arm at its best settings, with the "
-            "seeds after --seed, which is that of the search.",
+            help="Number of runs of each arm at its best settings. Their seeds "
+            "follow --seed, which the search uses.",
             rich_help_panel="Study",
         ),
     ] = 3,
@@ -95,17 +96,17 @@ def sweep(
         bool,
         typer.Option(
             "--share-seed",
-            help="Count the search's best run as the first of the seeds, as "
-            "earlier versions did. It saves a run, but its accuracy is too "
-            "good, since it was chosen.",
+            help="Count the search's best run as the run of the first seed, as "
+            "earlier versions did. This saves a run, but overestimates its "
+            "accuracy, since it was selected for it.",
             rich_help_panel="Rarely needed",
         ),
     ] = False,
     extensions: Annotated[
         int,
         typer.Option(
-            help="How many learning rates to try beyond the grid, with every "
-            "arm, while the best of an arm is the lowest or the highest.",
+            help="Maximum number of learning rates to try beyond the grid, "
+            "with every arm, while an arm's best is the lowest or the highest.",
             rich_help_panel="Rarely needed",
         ),
     ] = 3,
@@ -121,7 +122,7 @@ def sweep(
     storage: Annotated[
         str | None,
         typer.Option(
-            help="Optuna's database, which machines may share: "
+            help="Optuna database, which several machines can share: "
             "postgresql://...",
             show_default="an SQLite file in the output folder",
             rich_help_panel="Rarely needed",
@@ -137,8 +138,8 @@ def sweep(
     takeover_seconds: Annotated[
         int,
         typer.Option(
-            help="Seconds without a sign of life after which a worker's run is "
-            "given to another.",
+            help="Seconds without a heartbeat after which a worker's run is "
+            "given to another worker.",
             rich_help_panel="Rarely needed",
         ),
     ] = 60,
@@ -231,7 +232,7 @@ def compare(
     budget: Annotated[
         str,
         typer.Option(
-            help="Wall time to spend: 90s, 10m, 2h, ...",
+            help="Wall time to spend, such as 90s, 10m or 2h.",
             rich_help_panel="Study",
         ),
     ] = "10m",
@@ -239,7 +240,7 @@ def compare(
         bool,
         typer.Option(
             "--finetune",
-            help="Add the arms finetune and full, which train every weight.",
+            help="Add the arms finetune and full, which train all weights.",
             rich_help_panel="Study",
         ),
     ] = False,
@@ -247,7 +248,7 @@ def compare(
         str | None,
         typer.Option(
             help="Compare with fewer training examples as well, e.g. "
-            "10,30,100,all, with a part of the budget each.",
+            "10,30,100,all, each with an equal share of the budget.",
             show_default="all",
             rich_help_panel="Study",
         ),
@@ -263,7 +264,7 @@ def compare(
     ] = None,
     resume: Resume = False,
 ) -> None:
-    """Tell whether a frozen language model is worth it on a task or your data.
+    """Find out whether a frozen language model is worth it on your data.
 
     It is compared with the majority class, the models that an expert would
     try first on this kind of data, a linear probe and random weights, each at
@@ -324,7 +325,7 @@ def compare(
     print_plain(sentence or _TOO_SHORT)
 
 
-_TOO_SHORT = "Time was too short to train the frozen language model."
+_TOO_SHORT = "There was not enough time to train the frozen language model."
 
 
 def _compare_sizes(
@@ -375,5 +376,5 @@ def _print_not_run(folder: Path) -> None:
     for entry in not_run.read(folder):
         by_reason.setdefault(entry.reason, []).append(entry.what)
     for reason, names in by_reason.items():
-        # The folders of several sizes name some of them several times.
+        # Several sizes may name the same one.
         print_plain(f"Not run: {', '.join(dict.fromkeys(names))}: {reason}")

@@ -11,17 +11,18 @@ from keras_fpt.options import option
 TaskArgument = Annotated[
     str,
     typer.Argument(
-        help="A name (see `keras-fpt tasks`), or a file or folder of your own: "
-        "a table (.csv, .tsv, .txt, .parquet, .feather, .xlsx, .arff, also "
-        "compressed), .fasta, .npz, a folder with one subfolder of images, "
-        "sounds or tables per class, or a table of files (--file-column)."
+        help="Name of a task (see `keras-fpt tasks`), or a file or folder of "
+        "your own: a table (.csv, .tsv, .txt, .parquet, .feather, .xlsx, "
+        ".arff, also compressed), .fasta, .npz, a folder with one subfolder of "
+        "images, sounds or tables per class, or a table of files "
+        "(--file-column)."
     ),
 ]
 DataDir = Annotated[
     str | None,
     typer.Option(
         help="Folder of the task's data.",
-        show_default="the task's own",
+        show_default="the task's default",
     ),
 ]
 
@@ -34,28 +35,30 @@ class TaskOptions:
         None,
         "Maximum sequence length, for tasks that have such a limit.",
         topic="Data",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     label_column: str | None = option(
         None,
-        "Column of the labels; tables need it.",
+        "Column that contains the labels; required for tables.",
         topic="Data",
     )
     task_type: str | None = option(
         None,
-        "classification, or regression to predict the numbers in the labels.",
+        "Kind of task: classification, or regression to predict numeric "
+        "labels.",
         topic="Data",
         default_text="regression if most labels are fractions",
     )
     group_column: list[str] | None = option(
         None,
-        "Column that groups rows: equal values make one sequence. Several "
-        "columns make one key.",
+        "Column that groups rows: rows with equal values form one sequence. "
+        "May be repeated to group by several columns.",
         topic="Series",
     )
     time_column: str | None = option(
         None,
-        "Column of times: rows are sorted by it, and no window holds a gap.",
+        "Column that contains the time: rows are sorted by it, and no window "
+        "spans a gap.",
         topic="Series",
     )
     ignore_column: list[str] | None = option(
@@ -65,7 +68,7 @@ class TaskOptions:
     )
     window: int | None = option(
         None,
-        "Number of rows of a time series that make one sequence.",
+        "Number of rows of a time series that form one sequence.",
         topic="Series",
     )
     stride: int | None = option(
@@ -76,24 +79,24 @@ class TaskOptions:
     )
     min_label_share: float | None = option(
         None,
-        "Least share of a window's rows that have its label.",
+        "Minimum share of a window's rows that must have its label.",
         topic="Series",
         default_text="more than any other label",
     )
     within_label: bool = option(
         False,
-        "Start windows anew where the label changes.",
+        "Start a new window where the label changes.",
         topic="Series",
     )
     split_column: str | None = option(
         None,
-        "Column that holds train, validation or test.",
+        "Column with the split of each example: train, validation or test.",
         topic="Splits",
     )
     split_group: list[str] | None = option(
         None,
-        "Column of groups, such as people, that stay in one split. Several "
-        "columns make one key.",
+        "Column of groups, such as people, that stay in one split. May be "
+        "repeated to group by several columns.",
         topic="Splits",
     )
     folds: int | None = option(
@@ -103,23 +106,24 @@ class TaskOptions:
     )
     fold: int | None = option(
         None,
-        "The fold that is for testing, from 1.",
+        "Fold used for testing, counted from 1.",
         topic="Splits",
         default_text="all",
     )
     validation: str | None = option(
         None,
-        "File or folder of the validation examples.",
+        "File or folder with the validation examples.",
         topic="Splits",
     )
     test: str | None = option(
         None,
-        "File or folder of the test examples.",
+        "File or folder with the test examples.",
         topic="Splits",
     )
     missing: list[str] | None = option(
         None,
-        "Cell that marks a missing value; may be repeated.",
+        "Content of a cell that marks a missing value, such as -999; may be "
+        "repeated.",
         topic="Data",
     )
     drop_missing: bool = option(
@@ -129,26 +133,27 @@ class TaskOptions:
     )
     fill: str | None = option(
         None,
-        "Fill missing cells: median (of train) or forward (from the row "
-        "before). A further channel says which cells were filled.",
+        "How to fill missing cells: median (of the training rows) or forward "
+        "(from the previous row). An extra channel marks the filled cells.",
         topic="Data",
     )
     header: bool | None = option(
         None,
-        "Whether the first row of a table names its columns; otherwise they "
-        "are column_1, column_2, ...",
+        "Whether the first row of a table names its columns; without such a "
+        "row they are column_1, column_2, ...",
         topic="Data",
     )
     encoding: str | None = option(
         None,
         "Encoding of tables that are not in UTF-8, such as shift_jis.",
         topic="Data",
-        default_text="found in the file",
+        default_text="detected in the file",
     )
     file_column: str | None = option(
         None,
-        "Column of a table that names files, each an example: images, sounds "
-        "or tables. A name is looked for in the table's folder and below.",
+        "Column of a table that names files, one per example: images, sounds "
+        "or tables. They are looked up in the table's folder and its "
+        "subfolders.",
         topic="Data",
     )
     text_column: str | None = option(
@@ -163,7 +168,7 @@ class TaskOptions:
     )
     id_column: str | None = option(
         None,
-        "Column of the label table that holds the record IDs.",
+        "Column of the label table that contains the record IDs.",
         topic="Data",
         default_text="the first",
     )
@@ -171,7 +176,7 @@ class TaskOptions:
         None,
         "Height and width, in pixels, that images are resized to.",
         topic="Images and sounds",
-        default_text="their own, or 32",
+        default_text="their own size, or 32",
     )
     patch_size: int | None = option(
         None,
@@ -181,13 +186,13 @@ class TaskOptions:
     )
     max_seconds: float | None = option(
         None,
-        "Sounds are cut to this many seconds.",
+        "Maximum length of sounds, in seconds; longer ones are cut.",
         topic="Images and sounds",
         default_text="10",
     )
     max_hertz: float | None = option(
         None,
-        "Highest frequency of sounds that is read.",
+        "Highest frequency of sounds to use, in hertz.",
         topic="Images and sounds",
         default_text="8000",
     )
@@ -199,7 +204,7 @@ class TaskOptions:
     )
     strict: bool = option(
         False,
-        "Treat a leak that the audit of your data finds as an error.",
+        "Treat leaks that the audit of your data finds as errors.",
         topic="Data",
     )
 
@@ -208,12 +213,12 @@ TASK_FLAGS = FlagsOf(TaskOptions)
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Those options that have a value."""
+    """The options that have a value."""
     return {k: v for k, v in values.items() if v not in (None, [])}
 
 
 def given_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Those options of a task that differ from their defaults.
+    """The options of a task that differ from their defaults.
 
     A single group column is a string, as in the runs of version 0.1.0.
     """

@@ -67,8 +67,8 @@ def show_task(
     write_splits: Annotated[
         Path | None,
         typer.Option(
-            help="A .csv file to write, which says of each example its split, "
-            "label and group.",
+            help="A .csv file to write with the split, label and group of each "
+            "example.",
             show_default="none",
         ),
     ] = None,
@@ -144,7 +144,7 @@ def _facts(task: Any) -> Iterator[tuple[str, str]]:
 
 
 def _class_table(task: Any) -> Table:
-    """The most common classes, and how often each is the answer."""
+    """A table of the most common classes and their shares."""
     counts = {
         split: task.class_counts(split)
         for split in ("train", *task.held_out_splits)

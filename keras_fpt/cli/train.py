@@ -38,7 +38,7 @@ def train(
         typer.Option(
             "--config",
             help="File with options: .toml, as `keras-fpt init` writes it, or "
-            "a run's config.json. Those given here come before it.",
+            "a run's config.json. Options on the command line override it.",
             show_default="none",
         ),
     ] = None,
@@ -65,7 +65,7 @@ def train(
     distribution: Annotated[
         str | None,
         typer.Option(
-            help="Use all devices, also those of processes that e.g. "
+            help="Train on all devices, including those of processes that e.g. "
             "torchrun started: data_parallel, model_parallel (JAX) or auto.",
             show_default="one device",
             rich_help_panel="Rarely needed",
@@ -74,7 +74,7 @@ def train(
     checkpoint_seconds: Annotated[
         float,
         typer.Option(
-            help="Minimum seconds between two checkpoints.",
+            help="Minimum time between two checkpoints, in seconds.",
             rich_help_panel="Rarely needed",
         ),
     ] = 5.0,
@@ -95,7 +95,7 @@ def train(
     if resume and overwrite:
         raise ValueError("Give --resume or --overwrite, not both.")
     if overwrite and output is None:
-        raise ValueError("Say with --output which run to overwrite.")
+        raise ValueError("Name the run to overwrite with --output.")
     is_alone = resume and output is None and config_file is None
     if is_alone:
         output = require_folder(task, RUN_FILES, "train")
@@ -103,7 +103,7 @@ def train(
         known = from_file or RunConfig("")
         task_path = task or known.source or known.task
         early.require_task(task_path)
-        # What is said on the command line comes before what the file says.
+        # Options on the command line override those of the file.
         early.require_columns(
             task_path, known.options | given_flags(context, options)
         )
@@ -154,7 +154,7 @@ def train(
 
 @contextlib.contextmanager
 def exit_if_stopped() -> Iterator[None]:
-    """Exits with the status for a request to stop, if there is one."""
+    """Exits with a status that says so if the block was asked to stop."""
     from keras_fpt.runs import Preempted
 
     try:

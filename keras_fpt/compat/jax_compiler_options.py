@@ -17,7 +17,7 @@ import keras
 
 @contextlib.contextmanager
 def jitted_for_memory() -> Iterator[None]:
-    """Within this context, what Keras compiles for a CPU takes less memory.
+    """A context in which what Keras compiles for a CPU takes less memory.
 
     It does nothing on other backends and devices.
     """

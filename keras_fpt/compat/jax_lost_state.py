@@ -24,7 +24,7 @@ _MAKING_LOCKS = threading.Lock()
 
 @contextlib.contextmanager
 def waiting(model: Any) -> Iterator[None]:
-    """Within it, a thread has a model for itself, with the values it has.
+    """A context in which only one thread uses a model, with its values.
 
     It waits for a thread that is within it, or within `restored`, and does
     nothing on other backends than JAX.
@@ -42,7 +42,7 @@ def waiting(model: Any) -> Iterator[None]:
 
 
 def use_lock(model: Any, lock: Any) -> None:
-    """Makes threads wait for a model with a lock that is there already.
+    """Makes threads wait for a model with an existing lock.
 
     With two locks, a thread that has one of them could wait for another
     thread that has the other one.
@@ -57,7 +57,7 @@ def use_lock(model: Any, lock: Any) -> None:
 
 @contextlib.contextmanager
 def restored(model: Any) -> Iterator[None]:
-    """Within it, a model keeps its weights when Keras's loop over data fails.
+    """A context in which a model keeps its weights if Keras's loop fails.
 
     One thread at a time is within it for a model. It does nothing on other
     backends than JAX.
@@ -69,7 +69,7 @@ def restored(model: Any) -> Iterator[None]:
         yield
         return
     with waiting(model):
-        # Keras keeps the state of the last step that ended, of whichever call.
+        # Keras keeps the state of the last step that ended, in any call.
         model.jax_state_sync()
         model._jax_state = None
         taken: list[tuple[Any, Any]] = []

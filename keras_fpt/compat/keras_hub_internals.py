@@ -20,7 +20,7 @@ class BlockLayers(NamedTuple):
 
 
 def block_layers(block: Any) -> BlockLayers:
-    """The layers of a block of GPT-2, OPT, BERT and those like it.
+    """The layers of a block of GPT-2, OPT, BERT and similar families.
 
     Args:
         block: a built `keras_hub.layers.TransformerEncoder` or

@@ -40,7 +40,7 @@ def seed_generators(layer: Any) -> list:
 
 
 def stored_matrix(layer: Any) -> Any:
-    """The variable that holds a layer's matrix, quantized or not.
+    """The variable that contains a layer's matrix, quantized or not.
 
     The public `kernel` and `embeddings` are the matrix with LoRA added and
     without quantization, computed again at each access.
@@ -53,7 +53,7 @@ def stored_matrix(layer: Any) -> Any:
 
 
 def remove_lora(layer: Any) -> None:
-    """Takes the low-rank weights of a layer away again.
+    """Removes the low-rank weights of a layer.
 
     Args:
         layer: a `Dense` or `EinsumDense` after `enable_lora`.

@@ -1,8 +1,8 @@
 """Keras's `compile` keeps the loss and metrics of an earlier `compile`.
 
-Where `loss` or `metrics` is `None`, the model goes on computing what an
-earlier call named. A classifier is compiled with the paper's recipe when it
-is made, so its metric would be computed with any loss. Seen with Keras 3.15.
+Where `loss` or `metrics` is `None`, the model continues to compute what an
+earlier call named. A classifier is compiled with the paper's recipe when it is
+made, so its metric would be computed with any loss. Seen with Keras 3.15.
 """
 
 from typing import Any

@@ -18,7 +18,7 @@ from keras_fpt.compat import keras_internals
 
 
 class LowRankState(KerasSaveable):
-    """Saves the weights of layers with LoRA as they are, beside Keras's sum.
+    """Saves the weights of layers with LoRA as they are, next to Keras's sum.
 
     A model holds it as an attribute. Keras saves and loads the attributes of a
     model by name, so a name after that of the backbone loads these weights

@@ -1,7 +1,8 @@
 """Settings and state of an optimizer that have no public names.
 
-The fault: `exclude_from_weight_decay` of a Keras 3.15 optimizer is no part of
-`get_config`, so an optimizer made from the config of another decays the weights
+The fault: `exclude_from_weight_decay` of a Keras 3.15 optimizer is not part of
+    `get_config`, so an optimizer made from the config of another decays the
+    weights
 that the other spares. No upstream issue was found.
 """
 

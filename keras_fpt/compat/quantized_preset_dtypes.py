@@ -14,7 +14,7 @@ from typing import Any
 
 
 def saved_dtypes(config: dict[str, Any], dtype: Any) -> Any:
-    """What to pass as `dtype` to `Backbone.from_preset`.
+    """The `dtype` argument for `Backbone.from_preset`.
 
     Args:
         config: dict, the content of the preset's `config.json`.

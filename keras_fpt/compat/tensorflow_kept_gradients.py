@@ -1,13 +1,13 @@
-"""Gradients that TensorFlow keeps for ever.
+"""Gradients that TensorFlow never removes.
 
 The fault: TensorFlow 2.21 registers the gradient of each `tf.custom_gradient`,
-and of each `tf.function` within another, under a name of its own, and never
-removes it. The graphs of every model that was trained stay in memory, some
-13 MB for a small one.
+and of each `tf.function` within another, under a separate name, and never
+removes it. The graphs of every model that was trained stay in memory, some 13
+MB for a small one.
 
 Upstream: https://github.com/tensorflow/tensorflow/issues/27492 and
 https://github.com/tensorflow/tensorflow/issues/97697, of which newer releases
-may mend a part; https://github.com/keras-team/tf-keras/pull/898 removes such
+may fix a part; https://github.com/keras-team/tf-keras/pull/898 removes such
 entries as well.
 """
 
@@ -24,7 +24,7 @@ OPERATIONS, FUNCTIONS = "CustomGradient-", "PartitionedCall-"
 
 @contextlib.contextmanager
 def forgotten_with(owner: Any, *kinds: str) -> Iterator[None]:
-    """Within it, what TensorFlow registers is removed when its owner is.
+    """A context whose TensorFlow registrations are removed with their owner.
 
     It does nothing on other backends.
 

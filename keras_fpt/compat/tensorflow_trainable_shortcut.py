@@ -1,8 +1,8 @@
 """On TensorFlow, `layer.trainable = True` does nothing where it is `True`.
 
 The fault: on TensorFlow, an assignment of the value that an attribute of a
-Keras 3.15 layer has already returns at once. The setter of `trainable` is not
-called, so the frozen layers within a layer whose own flag is `True` stay
+Keras 3.15 layer already has returns immediately. The setter of `trainable` is
+not called, so the frozen layers within a layer whose own flag is `True` stay
 frozen. No upstream issue was found.
 """
 

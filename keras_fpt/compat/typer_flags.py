@@ -1,9 +1,9 @@
 """Typer imports pydantic for the help page of each command in a group.
 
 The flags that it adds to a group (`--help`, `--install-completion` and
-`--show-completion`) have the default `None`. It converts what is no boolean
-with pydantic, whose import takes a third of the time of `--help`. Typer 0.29
-does so.
+`--show-completion`) have the default `None`. It converts values that are no
+booleans with pydantic, whose import takes a third of the time of `--help`.
+Typer 0.29 does so.
 """
 
 from typing import Any

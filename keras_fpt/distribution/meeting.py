@@ -1,6 +1,6 @@
-"""Processes that find each other in bounded time, and notice who is lost.
+"""Connects processes within a time limit, and notices when one is lost.
 
-The engines wait for each other for minutes without a word, and some of them
+The engines wait for each other for minutes without a message, and some of them
 crash where an address is wrong. So processes meet first, at the address where
 the engine of process 0 will listen, and stay connected while they train: the
 operating system closes a connection when a process ends, in whatever way.
@@ -66,7 +66,8 @@ class Peers:
         """Closes the connections.
 
         Args:
-            in_peace: bool, whether the others may go on without this process.
+            in_peace: bool, whether the others may continue without this
+                process.
         """
         self._has_left.set()
         for connection in self._connections.values():
@@ -77,13 +78,13 @@ class Peers:
             connection.close()
 
     def describe_loss(self) -> str:
-        """What to say when another process is lost."""
+        """The message for when another process is lost."""
         which = "" if self.lost is None else f" (process {self.lost})"
         return (
             f"Process {self.index} of {self.count} lost the connection to "
-            f"another one{which}, which has failed or was stopped. Look at "
-            "what that one printed. Then start all of them again, with "
-            "--resume to continue from the last checkpoint."
+            f"another one{which}, which has failed or was stopped. Look at its "
+            "output. Then start all processes again, with --resume to continue "
+            "from the last checkpoint."
         )
 
     def _listen(self, peer: int, connection: socket.socket) -> None:
@@ -104,7 +105,7 @@ class Peers:
             if other != lost:
                 with contextlib.suppress(OSError):
                     _send(others, {"lost": lost})
-        # Some engines end the process at once, without a clear word.
+        # Some engines end the process immediately, without a clear message.
         LOGGER.warning(
             f"Process {lost} of {self.count} has failed or was stopped, so "
             f"process {self.index} ends, too."
@@ -217,9 +218,9 @@ def _gather(
         missing = ", ".join(str(i) for i in range(1, count) if i not in found)
         if now >= deadline:
             problem = (
-                f"Of {count} processes, these did not come to {address} within "
-                f"{seconds:g} seconds: {missing}. Start all of them, with the "
-                "same address, or allow more time with "
+                f"Of {count} processes, these did not connect to {address} "
+                f"within {seconds:g} seconds: {missing}. Start all of them, "
+                "with the same address, or allow more time with "
                 f"{START_VARIABLE}."
             )
             break
@@ -236,17 +237,17 @@ def _gather(
             continue
         hello = _receive_hello(connection)
         if hello is None:
-            connection.close()  # A stranger.
+            connection.close()  # Not a process of this run.
             continue
         index, its_count = hello
         if its_count != count or not 0 < index < count or index in found:
             problem = (
                 f"Two processes are number {index}, of {count} at {address}. "
-                "Give each its own."
+                "Give each its own number."
                 if index in found or index == 0
-                else f"Process {index} of {its_count} came to {address}, where "
-                f"process 0 expects {count} processes. Give all of them the "
-                "same number."
+                else f"Process {index} of {its_count} connected to {address}, "
+                f"where process 0 expects {count} processes. Give all of them "
+                "the same number."
             )
             found[-1] = connection  # So that it is told, too.
             break
@@ -279,7 +280,7 @@ def _call(
     deadline: float,
     seconds: float,
 ) -> socket.socket:
-    """Connects to process 0, and waits until it says that all are there."""
+    """Connects to process 0, and waits until all processes are connected."""
     why: object = "no answer"
     told = time.monotonic() + _SILENT_SECONDS
     while (now := time.monotonic()) < deadline:
@@ -303,7 +304,10 @@ def _call(
             connection.settimeout(deadline - now + _HELLO_SECONDS)
             answer = _receive(connection)
         except (OSError, ValueError) as error:
-            why, answer = f"what answers there is no process 0 ({error})", None
+            why, answer = (
+                f"the program that answers there is not process 0 ({error})",
+                None,
+            )
         if answer and "problem" in answer:
             connection.close()
             raise ConnectionError(str(answer["problem"]))
@@ -368,7 +372,7 @@ def _bound_exit(status: int) -> None:
 
 
 def _exit(text: str, status: int) -> None:
-    """Ends the process, whose main thread may wait for ever."""
+    """Ends the process, whose main thread may wait forever."""
     with contextlib.suppress(OSError, ValueError):
         if text:
             sys.stderr.write(f"{text}\n")

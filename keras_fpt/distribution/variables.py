@@ -12,7 +12,7 @@ def integer(name: str, low: int, high: int | None = None) -> int:
         high: int, the highest; `None` for any.
 
     Raises:
-        ValueError: it is not set, or holds something else.
+        ValueError: it is not set, or contains something else.
     """
     text = os.environ.get(name)
     try:

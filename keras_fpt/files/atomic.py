@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 
 SUFFIX = ".tmp"
-# Of what is set aside.
+# The suffix of files that are set aside.
 DAMAGED = ".damaged"
 # File systems allow names of 255 bytes, which are at least 63 characters.
 _MAX_BYTES = 240
@@ -65,7 +65,7 @@ def _create(folder: str, name: str) -> str:
 
 
 def _permissions(path: str | os.PathLike, new: str) -> int:
-    """Those of an existing file, or else of a new one."""
+    """The permissions of an existing file, or those of a new one."""
     with contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
         if stat.S_ISREG(mode):

@@ -52,7 +52,10 @@ def cached(
             return arrays
         except ValueError as error:
             kept = atomic.set_aside(path)
-            LOGGER.warning(f"Making `{path}` again: {error} Kept as `{kept}`.")
+            LOGGER.warning(
+                f"Making `{path}` again: {error} The damaged file "
+                f"is kept as `{kept}`."
+            )
     make_folder(path.parent)
     arrays = make()
     _write(path, arrays)

@@ -2,9 +2,9 @@
 
 A checkpoint is a safetensors file: arrays and a JSON header, and nothing that
 could run code when it is read. Orbax would tie the format to JAX, and Keras's
-own `.weights.h5` would hold the frozen weights too. This format holds only
-what trains, and is the same on all backends. Files are written atomically, so
-a run may be killed at any time.
+own `.weights.h5` would contain the frozen weights too. This format contains
+only what trains, and is the same on all backends. Files are written atomically,
+so a run may be killed at any time.
 """
 
 import hashlib
@@ -201,7 +201,7 @@ def save_state(
     for name, array in arrays.items():
         if array.dtype.kind not in "biu" and not np.isfinite(array).all():
             raise FloatingPointError(
-                f"The variable `{name}` holds a value that is not finite."
+                f"The variable `{name}` contains a value that is not finite."
             )
     write_arrays(path, arrays | _generator_states(), metadata)
 

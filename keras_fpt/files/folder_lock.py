@@ -1,4 +1,4 @@
-"""A lock on a folder, which one process at a time holds."""
+"""A lock on a folder, held by one process at a time."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import filelock
 
 LOCK = ".lock"
-# Held while the lock is taken from a silent process.
+# Held while the lock is taken from an unresponsive process.
 TAKING = ".lock.taking"
 FILES = (LOCK, TAKING)
 
@@ -52,8 +52,8 @@ class FolderLock:
         if not self.is_held():
             raise TakenOver(
                 f"Another process has taken over {self._what} in "
-                f"`{self._path.parent}`, since this one did not answer for a "
-                "while. This one writes nothing more there."
+                f"`{self._path.parent}`, since this process did not respond "
+                "for a while. It writes nothing more there."
             )
 
     def is_held(self) -> bool:
@@ -87,9 +87,9 @@ def lock(
         folder: path.
         what: string, what is written there, for errors.
         take_over: string, the `Busy.holder` of a process that is known to be
-            silent, such as a suspended one, from which to take the lock. Of
-            several processes that try, one gets it. When the silent one wakes
-            up, its `FolderLock.check` fails.
+            unresponsive, such as a suspended one, from which to take the lock.
+            Of several processes that try, one gets it. When the suspended one
+            resumes, its `FolderLock.check` fails.
 
     Yields:
         A `FolderLock`.
@@ -106,7 +106,7 @@ def lock(
     except filelock.Timeout as error:
         if not take_over:
             raise _busy(path, what) from error
-        file_lock = _take(path, what, take_over)
+        file_lock = _take_over(path, what, take_over)
     # Where a file system has no such locks, filelock falls back to its own
     # kind, whose file only it may write and remove.
     is_native = isinstance(file_lock, filelock.FileLock)
@@ -126,8 +126,10 @@ def process_name() -> str:
     return f"{os.getpid()}\n{socket.gethostname()}"
 
 
-def _take(path: pathlib.Path, what: str, holder: str) -> filelock.BaseFileLock:
-    """Takes a lock from a process, unless another one has been faster."""
+def _take_over(
+    path: pathlib.Path, what: str, holder: str
+) -> filelock.BaseFileLock:
+    """Takes a lock from a process, unless another one was faster."""
     taking = path.with_name(TAKING)
     try:
         with filelock.FileLock(taking, timeout=0):
@@ -146,7 +148,7 @@ def _take(path: pathlib.Path, what: str, holder: str) -> filelock.BaseFileLock:
 
 
 def _holder(path: pathlib.Path) -> str:
-    """What a lock file says about its holder, or "" if it says nothing."""
+    """The holder that a lock file names, or "" if it names none."""
     with contextlib.suppress(OSError, ValueError):
         # A file system without locks has a third line, of filelock's own.
         lines = path.read_text(encoding="utf-8").splitlines()

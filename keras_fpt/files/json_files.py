@@ -42,7 +42,7 @@ def parse_object(text: str | bytes, where: str) -> dict[str, Any]:
 
     Args:
         text: string or bytes.
-        where: string, what the text is of, with which errors begin.
+        where: string, what the text describes, the beginning of errors.
 
     Raises:
         ValueError: it is too deeply nested, or not a JSON object.
@@ -100,7 +100,7 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
 def _encodable(value: Any) -> Any:
     """A value whose strings are UTF-8, which pydantic asks for.
 
-    Names of files may hold other bytes, as lone surrogates.
+    Names of files may contain other bytes, as lone surrogates.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
@@ -156,7 +156,7 @@ def _is_required(field: dataclasses.Field) -> bool:
 
 
 def _reason(error: Any, cls: type, entry: dict[str, Any]) -> str:
-    """What is wrong with an entry: first unknown and missing fields."""
+    """Describes the first fault of an entry, as a sentence's end."""
     errors = error.errors(
         include_url=False, include_context=False, include_input=False
     )

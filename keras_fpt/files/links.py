@@ -23,7 +23,7 @@ def refuse_links(folder: str | os.PathLike[str], names: Iterable[str]) -> None:
         for found in (path, *(path.rglob("*") if path.is_dir() else ())):
             if found.is_symlink():
                 raise FileExistsError(
-                    f"`{found}` is a link, and what is written there would "
-                    "land elsewhere. Remove the link, or choose another "
-                    "output folder."
+                    f"`{found}` is a link, and what is written there would go "
+                    "elsewhere. Remove the link, or choose another output "
+                    "folder."
                 )

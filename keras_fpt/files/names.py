@@ -1,4 +1,4 @@
-"""File names made of text that may be anything, and texts that are paths."""
+"""File names made of any text, and texts that are paths."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def safe_name(text: str) -> str:
 
 
 def looks_like_path(text: str | os.PathLike[str]) -> bool:
-    """Whether a text is written like a path, whatever exists there.
+    """Whether a text is written like a path, whether or not it exists.
 
     >>> [looks_like_path(text) for text in ("digits", "my.csv", "data/mine")]
     [False, True, True]

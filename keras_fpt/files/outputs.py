@@ -1,4 +1,4 @@
-"""Files that somebody asked for: what may be written where."""
+"""Output files of the user: which files may be replaced."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ from keras_fpt.files import atomic
 
 Path = str | os.PathLike[str]
 
-# What tells keras-fpt's pictures from others.
+# Marks keras-fpt's pictures.
 SOFTWARE = "keras-fpt"
 PNG_MARK = rb"Software\x00keras-fpt"
 # A file's beginning, in which its mark is looked for.
@@ -46,7 +46,7 @@ class Output:
         """Checks that the file may be written.
 
         Raises:
-            FileExistsError: something else is there.
+            FileExistsError: another file exists.
             IsADirectoryError: the path is a folder.
             FileNotFoundError: the folder for the file does not exist.
             PermissionError: the folder cannot be written to.

@@ -10,7 +10,7 @@ _MARKDOWN = re.compile(r"([\\`*\[\]|])")
 
 
 def escape_formula(text: str) -> str:
-    """A cell of a CSV file that no spreadsheet takes for a formula.
+    """A cell of a CSV file that no spreadsheet reads as a formula.
 
     Where the text would begin a formula, an apostrophe is put before it.
     Numbers such as -1 stay as they are.

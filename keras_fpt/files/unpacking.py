@@ -20,7 +20,7 @@ def check_size(packed: int, unpacked: int, path: str | os.PathLike) -> None:
     """
     if unpacked > MAX_BYTES and unpacked > MAX_RATIO * packed:
         raise ValueError(
-            f"`{path}` is compressed suspiciously well: {packed:,} bytes "
+            f"`{path}` may be a decompression bomb: {packed:,} bytes "
             f"unpack to more than {MAX_BYTES:,}, which could exhaust the "
             "memory. If you trust it, unpack it and give the unpacked file."
         )

@@ -1,4 +1,4 @@
-"""Standardizes each series by itself."""
+"""Standardizes each series separately."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ class InstanceNorm(keras.layers.Layer):
     """
 
     def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
         self.built = True  # It has no weights.

@@ -14,7 +14,7 @@ class LayerNormLSTMCell(keras.layers.Layer):
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(**kwargs)
         self.units = units
         self.state_size = [units, units]
@@ -59,7 +59,7 @@ class LayerNormLSTM(keras.layers.Layer):
     Args:
         units: int, width of the state and the output.
         random_states: bool, whether the first h and c of each sequence are
-            drawn anew in every call, and not zero.
+            drawn at random in every call, instead of zero.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`.
@@ -74,7 +74,7 @@ class LayerNormLSTM(keras.layers.Layer):
     def __init__(
         self, units: int, random_states: bool = False, **kwargs: Any
     ) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(**kwargs)
         self.units = units
         self.seed_generator = None

@@ -22,8 +22,8 @@ class Patches(keras.layers.Layer):
 
     A patch begins at every `stride` steps and joins the values of `size`
     steps, in order. What a patch lacks at the end of its series is 0. So the
-    number of patches follows from the real steps alone, whatever padding comes
-    after them.
+    number of patches depends only on the real steps, not on the padding after
+    them.
 
     Args:
         size: int, the number of steps of a patch.
@@ -45,7 +45,7 @@ class Patches(keras.layers.Layer):
     """
 
     def __init__(self, size: int, stride: int, **kwargs: Any) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(autocast=False, **kwargs)
         self.size, self.stride = size, stride
         self.built = True  # It has no weights.

@@ -42,7 +42,7 @@ class Readout(keras.layers.Layer):
     def __init__(
         self, readout: str = "last", num_tokens: int = 1, **kwargs: Any
     ) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(**kwargs)
         if readout not in READOUTS:
             raise ValueError(
@@ -93,10 +93,10 @@ class Readout(keras.layers.Layer):
         if self.readout == "mean":
             return _mean(hidden_states, padding_mask)
         if self.readout == "last+mean":
-            last = _take(hidden_states, _last(padding_mask, 1))
+            last = _gather_states(hidden_states, _last(padding_mask, 1))
             mean = _mean(hidden_states, padding_mask)
             return ops.concatenate([last, mean], axis=-1)
-        return _take(hidden_states, self.token_indices(padding_mask))
+        return _gather_states(hidden_states, self.token_indices(padding_mask))
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -111,7 +111,7 @@ def _last(padding_mask: Any, count: int) -> Any:
     return ops.maximum(lengths[:, None] + offsets[None], 0)
 
 
-def _take(hidden_states: Any, indices: Any) -> Any:
+def _gather_states(hidden_states: Any, indices: Any) -> Any:
     return ops.take_along_axis(hidden_states, indices[..., None], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Answers in the units of the targets."""
+"""Converts predictions to the units of the targets."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ class TargetScale(keras.layers.Layer):
     """
 
     def __init__(self, num_targets: int, axis: int = 1, **kwargs: Any) -> None:
-        """Makes a layer; the class describes its arguments."""
+        """Creates the layer; see the class for its arguments."""
         super().__init__(**kwargs)
         self.num_targets = num_targets
         self.axis = axis
@@ -46,11 +46,11 @@ class TargetScale(keras.layers.Layer):
         return bool((mean != 0).any() or (scale != 1).any())
 
     def adapt(self, targets: np.ndarray) -> None:
-        """Takes the mean and the standard deviation of some targets.
+        """Computes the mean and the standard deviation of some targets.
 
         Args:
-            targets: float array `(n, num_targets)`. The deviation of a target
-                that is always the same is taken for 1.
+            targets: float array `(n, num_targets)`. The deviation of a constant
+                target is set to 1.
         """
         values = np.asarray(targets, "float64")
         # Halves, since sums of the largest numbers would overflow.

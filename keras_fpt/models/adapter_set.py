@@ -22,7 +22,7 @@ _COMPUTING = (
     *("export", "embed", "read_states", "answers"),
     *("attention_scores", "frozen_features"),
 )
-# Those that would change what the adapters share.
+# The methods that would change what the adapters share.
 _CHANGING = (
     *("fit", "train_on_batch", "load_adapter", "set_policy", "quantize"),
     "adapt",
@@ -149,13 +149,13 @@ class AdapterSet:
             if self._models:
                 raise ValueError(
                     f"The adapter `{path}` was trained on a backbone quantized "
-                    f"as {mode}, which would change the answers of the "
+                    f"as {mode}, which would change the outputs of the "
                     f"adapters in this set ({', '.join(self._models)}). Load "
-                    "it into an AdapterSet of its own."
+                    "it into a separate AdapterSet."
                 )
             # A refused adapter must not leave the set's backbone quantized.
             backbone = rebuilding.copy_of(backbone)
-        rebuilding.release(backbone)  # The adapters take turns with it.
+        rebuilding.release(backbone)  # The adapters use it one after another.
         cls: Any = HEADS[model_settings.head_of(header, path)]
         return cls(backbone, **{**settings, "policy": policy}), backbone
 
@@ -168,7 +168,7 @@ class AdapterSet:
         Returns:
             Its model, an `FPTClassifier` or an `FPTRegressor`. The model's
             methods activate the adapter again, if another one has been
-            activated meanwhile.
+            activated in the meantime.
 
         Raises:
             KeyError: no adapter is loaded under that name.
@@ -219,7 +219,7 @@ class AdapterSet:
 def _refuse(*args: Any, **kwargs: Any) -> None:
     raise ValueError(
         "An AdapterSet is for inference: its classifiers share one backbone. "
-        "Change or train a classifier of its own, from FPTClassifier."
+        "Change or train a separate classifier, from FPTClassifier."
         "from_preset."
     )
 

@@ -28,7 +28,7 @@ FORMAT = "keras_fpt adapter"
 # An adapter holds its own low-rank weights, and the fingerprint compares the
 # weights that its policy froze, quantized or not.
 _MAY_DIFFER = {"policy", "lora_rank", "quantize"}
-# What a model that is not built yet takes from its first batch.
+# The settings that a model takes from its first batch.
 _FROM_DATA = {"input_dim", "sequence_length"}
 
 
@@ -109,8 +109,8 @@ def _require_all_stored(model: Any, stored: dict[str, Any]) -> None:
     left_out = [v for v in model.trainable_variables if id(v) not in ids]
     if left_out:
         raise ValueError(
-            f"An adapter holds what the policy '{model.policy}' trains, but "
-            f"`{left_out[0].path}` trains as well. Name its group in "
+            f"An adapter contains what the policy '{model.policy}' trains, but "
+            f"`{left_out[0].path}` is trainable as well. Name its group in "
             "set_policy, or save the whole model with model.save."
         )
 
@@ -262,9 +262,9 @@ def prepare(
 
 
 def _unbuilt(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """What the input layer will hold for an adapter, if it is not built yet.
+    """The input layer's weights for an adapter, if it is not built yet.
 
-    A model of any width must stay one where the adapter is refused.
+    A model without a width must stay so if the adapter is refused.
     """
     if model.built:
         return {}
@@ -310,13 +310,13 @@ def _check_fits(
     if missing:
         raise ValueError(
             f"The adapter `{path}` is not complete: it lacks `{min(missing)}`"
-            f", and {len(arrays)} of {len(weights)} arrays are there. Copy "
+            f", and {len(arrays)} of {len(weights)} arrays are present. Copy "
             "the file again, or train again."
         )
     unknown = arrays.keys() - weights.keys()
     if unknown:
         raise ValueError(
-            f"The adapter `{path}` does not fit the model: it holds "
+            f"The adapter `{path}` does not fit the model: it contains "
             f"`{min(unknown)}`, which its policy does not train."
         )
     for name, array in arrays.items():
@@ -331,7 +331,7 @@ def _check_fits(
 
 
 def _stored_weights(model: Any, policy: str) -> dict[str, Any]:
-    """What an adapter of a policy holds: variables by their names in the file.
+    """The variables that an adapter of a policy stores, by name in the file.
 
     That is what the policy trains, whatever the flags of layers say, and the
     new layers.

@@ -1,4 +1,4 @@
-"""Reads a person's arrays as NumPy's, and refuses what Keras would misread."""
+"""Converts users' arrays to NumPy, and refuses what Keras would misread."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:
-    """An array of numbers, without a copy where there need be none.
+    """An array of numbers, without a copy where none is needed.
 
     Args:
         values: an array or a tensor of any backend.
@@ -24,7 +24,7 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
     if array.dtype.kind == "c":
         raise ValueError(
             f"Expected real numbers as {name} but received {array.dtype}. "
-            "Give the real and the imaginary parts as numbers of their own: "
+            "Give the real and the imaginary parts as separate numbers: "
             "np.concatenate([x.real, x.imag], axis=-1)."
         )
     if array.dtype.kind == "O":

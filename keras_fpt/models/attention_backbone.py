@@ -1,4 +1,4 @@
-"""One layer of attention, which stands in for a language model."""
+"""One layer of attention, as a substitute for a language model."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class AttentionBackbone(keras_hub.models.Backbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Makes a model; the class describes its arguments."""
+        """Creates the model; see the class for its arguments."""
         # === Layers ===
         self.position_embedding = keras_hub.layers.PositionEmbedding(
             max_sequence_length, dtype=dtype, name="position_embedding"

@@ -1,6 +1,6 @@
-"""Puts checks between whatever gives batches and Keras.
+"""Inserts checks between a source of batches and Keras.
 
-A source stays of its kind, so that Keras treats it as before.
+A source keeps its kind, so that Keras treats it as before.
 """
 
 import sys

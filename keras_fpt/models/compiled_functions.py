@@ -1,4 +1,4 @@
-"""Drops compiled functions of a model that no longer compute what it does.
+"""Drops a model's compiled functions once they are out of date.
 
 Keras keeps the steps of training, evaluation and prediction that it has
 compiled, and the optimizer's state, until `compile` is called again. Where a
@@ -16,7 +16,7 @@ from keras_fpt.compat import jax_lost_state, optimizer_settings
 
 
 class CompiledFunctions:
-    """What each compiled function of a model was made for."""
+    """The state of a model for which each of its functions was compiled."""
 
     def __init__(self) -> None:
         self.made_for: dict[str, tuple] = {}
@@ -24,8 +24,8 @@ class CompiledFunctions:
     def drop_stale(self, model: Any, name: str) -> None:
         """Drops a function that was made for the model as it was before.
 
-        With the function that trains, an optimizer whose state belongs to
-        other weights gives way to a new one.
+        With the function that trains, an optimizer whose state belongs to other
+        weights is replaced by a new one.
 
         Args:
             model: the `FPTClassifier` whose functions these are.
@@ -50,7 +50,7 @@ class CompiledFunctions:
 
 @contextlib.contextmanager
 def changed_within(model: Any) -> Iterator[None]:
-    """Within it, a model may be changed, also by a callback during `fit`.
+    """A context in which a model may be changed, also by a callback in `fit`.
 
     Args:
         model: an `FPTClassifier`.

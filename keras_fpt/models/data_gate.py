@@ -1,7 +1,7 @@
-"""The gate that data passes on its way into an `FPTClassifier`.
+"""Checks all data that enters an `FPTClassifier`.
 
-All roads lead through it: arrays, data sets, Python's sources of batches,
-single batches and calls of the model. Data is checked once, distributed
+Every kind of data passes here: arrays, data sets, Python's sources of batches,
+    single batches and calls of the model. Data is checked once, distributed
 between devices and processes, and what a source of batches raises becomes one
 clear `ValueError`. The functions are methods of `FPTClassifier`, which is
 their first argument.
@@ -23,7 +23,7 @@ from keras_fpt.models import arrays, batch_sources, input_checks
 from keras_fpt.models.batch_sources import Admission
 from keras_fpt.models.input_checks import Expected
 
-# Whether what the model is called with has passed the gate already.
+# Whether the data of the current call is already checked.
 _has_passed: contextvars.ContextVar[bool] = contextvars.ContextVar(
     "has_passed", default=False
 )
@@ -101,7 +101,7 @@ class _Gate:
 
     @contextlib.contextmanager
     def passed(self) -> Iterator[None]:
-        """Within it, Keras computes with what was admitted.
+        """A context in which Keras computes with the admitted data.
 
         Raises:
             ValueError: a batch was refused.
@@ -123,7 +123,7 @@ class _Gate:
             _has_passed.reset(token)
 
     def _refusal(self, error: Exception) -> ValueError | None:
-        """What an admission raised, if `error` follows from it."""
+        """The error that an admission raised, if `error` follows from it."""
         refusals = [r for a in self.admissions for r in a.refusals]
         return next((r for r in refusals if str(r) in str(error)), None)
 
@@ -155,7 +155,7 @@ def fit(
     check_class_weight(model, class_weight)
     spread = None
     if class_weight is not None and model.num_answers > 1:
-        # Keras would take the answers of an example for its classes.
+        # Keras would mistake the answers of an example for its classes.
         spread, class_weight = class_weight, None
         if validation_split and validation_data is None and _is_arrays(x):
             # Class weights are for training only.
@@ -308,7 +308,7 @@ def predict_on_batch(model: Any, x: Any) -> np.ndarray:
 
 
 def called_with(model: Any, x: Any) -> Any:
-    """What a model is called with, checked where its values are known.
+    """The checked input of a model's call, where its values are known.
 
     Args:
         model: an `FPTClassifier`.
@@ -327,7 +327,7 @@ def called_with(model: Any, x: Any) -> Any:
 
 
 def is_checked(mask: Any) -> bool:
-    """Whether the values of a mask have been checked, here or at the gate."""
+    """Whether the values of a mask have been checked."""
     return _has_passed.get() or arrays.are_known(mask)
 
 
@@ -348,7 +348,7 @@ def check_upstream_mask(model: Any, mask: Any) -> None:
 
 
 def check_class_weight(model: Any, class_weight: Any) -> None:
-    """Refuses weights of classes where Keras would misread the labels."""
+    """Refuses class weights where Keras would misread the labels."""
     if class_weight is not None and not model.takes_class_weight:
         raise ValueError(
             "class_weight is for the labels of an FPTClassifier, not for those "
@@ -358,7 +358,7 @@ def check_class_weight(model: Any, class_weight: Any) -> None:
 
 
 def _is_arrays(x: Any) -> bool:
-    """Whether `x` is all examples at once, and not a source of batches."""
+    """Whether `x` is arrays of all examples, not a source of batches."""
     return isinstance(x, (dict, list, tuple)) or (
         hasattr(x, "shape") or hasattr(x, "__array__")
     )

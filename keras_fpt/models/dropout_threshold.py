@@ -1,4 +1,4 @@
-"""Which random numbers mean that dropout drops an entry."""
+"""The threshold below which a random number makes dropout drop an entry."""
 
 BITS = 16  # of the random numbers that decide which entries dropout drops
 

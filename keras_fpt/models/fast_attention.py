@@ -1,4 +1,4 @@
-"""Attention that skips scores that are masked and keeps few in memory."""
+"""Attention that skips masked scores and keeps few scores in memory."""
 
 from typing import Any
 

@@ -119,7 +119,7 @@ def _made_by(tensor: Any) -> tuple[Any, Any]:
 def shared_block(
     first: Any, padding_mask: Any, training: bool | None, rematerialize: bool
 ) -> Callable[[Any, Any], Any]:
-    """A `run_block` that is traced only once for all blocks that are alike.
+    """A `run_block` that is traced only once for all identical blocks.
 
     Args:
         first: the first of the blocks.
@@ -188,7 +188,7 @@ class _CountingScope(keras.StatelessScope):
 
 
 def _are_alike(layer: Any, other: Any) -> bool:
-    """Whether two blocks differ in nothing but the values of their weights."""
+    """Whether two blocks differ only in the values of their weights."""
 
     def described(layer):
         config = {**layer.get_config(), "name": None}

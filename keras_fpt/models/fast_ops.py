@@ -1,6 +1,6 @@
 """The operations of a transformer's block, with fewer passes over memory.
 
-Gradients are written by hand where those of a backend keep or compute more than
+Custom gradients are used where a backend's own would keep or compute more than
 is needed. Kernels and biases are tensors, and nothing here is a layer.
 """
 

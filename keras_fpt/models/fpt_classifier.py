@@ -44,8 +44,9 @@ class FPTClassifier(FPTModel):
         num_output_tokens: int, how many of the last real tokens the output
             layer reads.
         labels_per_token: int, the number of labels for each of them.
-        policy: string, what trains: `"fpt"`, `"output_only"`, `"full"`, or
-            groups joined by `+`. See `keras_fpt.freezing`.
+        policy: string, the parameter groups that are trained: `"fpt"`,
+            `"output_only"`, `"full"`, or groups joined by `+`. See
+            `keras_fpt.freezing`.
         readout: string, `"last"`, `"first"`, `"mean"` or `"pooled"`. See
             `keras_fpt.layers.Readout`.
         dropout: float, the dropout rate of the backbone. `None` keeps the
@@ -134,7 +135,7 @@ class FPTClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has that is not the number of a class."""
+        """The number of values in a label that is not a class."""
         return self.num_classes
 
     @property
@@ -144,7 +145,7 @@ class FPTClassifier(FPTModel):
         return (*answers, self.num_classes)
 
     def label_rule(self) -> label_rules.LabelRule:
-        """What labels the model takes, as it was compiled."""
+        """The kind of labels that the model takes, as compiled."""
         return label_rules.rule_of(self)
 
     def answers(self, hidden: Any, training: bool | None = None) -> Any:

@@ -26,15 +26,15 @@ class FPTForecaster(FPTModel):
     """A language model's frozen blocks that forecast a series.
 
     It is built like `keras_fpt.FPTClassifier`, but reads the last steps of a
-    series, the context, and answers with its next steps, the horizon, for
-    every channel and in the unit of the series.
+    series, the context, and predicts its next steps, the horizon, for every
+    channel and in the unit of the series.
 
     Within the model, each channel is standardized twice. The first time it is
     by the mean and the standard deviation of the steps that the model was first
     trained to forecast, so that one learning rate suits all units. The second
     time it is by those of the context itself, the instance norm, so that the
-    model forecasts how a series goes on, and not at which level. The forecast
-    has both undone.
+    model forecasts how a series continues relative to its own level. Both are
+    undone in the forecast.
 
     Args:
         backbone: a KerasHub text backbone.
@@ -43,14 +43,14 @@ class FPTForecaster(FPTModel):
         policy, dropout: as of `keras_fpt.FPTClassifier`.
         readout: string, see `keras_fpt.layers.Readout`. `"flatten"` takes
             contexts of one length, without a padding mask.
-        instance_norm: bool, whether the context is standardized by itself.
+        instance_norm: bool, whether each context is standardized separately.
         loss: string, what `compile` minimizes by default: `"mse"`, the mean
             squared error, `"mae"`, the mean absolute error, or `"huber"`.
         compile: bool, whether to compile the model; see `compile`.
         **kwargs: the other options of `keras_fpt.models.ModelOptions`, and
             arguments of `keras.Model`. `patch_size` and `patch_stride` make
-            tokens of several steps. `channel_independent="each"` forecasts
-            each channel from itself alone, with the same weights.
+            tokens of several steps. `channel_independent="each"` forecasts each
+            channel only from itself, with the same weights.
 
     Call arguments:
         x: float tensor `(batch, time, channels)`, or a dict of such `tokens`
@@ -117,7 +117,7 @@ class FPTForecaster(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has."""
+        """The number of numbers in a label."""
         return self.horizon * self.input_dim
 
     @property
@@ -140,7 +140,7 @@ class FPTForecaster(FPTModel):
         )
 
     def label_rule(self) -> label_rules.LabelRule:
-        """What labels the model takes, as it was compiled."""
+        """The kind of labels that the model takes, as compiled."""
         is_known = label_rules.trains_as(self, FPTForecaster.compute_loss)
         return label_rules.LabelRule(
             "targets" if is_known else "unknown",
@@ -158,7 +158,7 @@ class FPTForecaster(FPTModel):
 
         Args:
             hidden: float tensor `(batch, 1, dim)`, or `(batch, channels, dim)`
-                where each channel is forecast from itself alone.
+                where each channel is forecast only from itself.
             training: bool.
 
         Returns:

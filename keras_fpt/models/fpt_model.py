@@ -1,4 +1,4 @@
-"""What every model of this package shares, whatever it answers.
+"""The base class of all models of this package.
 
 This file is longer than others, since it documents one large public class.
 """
@@ -59,15 +59,15 @@ def _option(name: str) -> property:
 class FPTModel(keras.Model):
     """A language model's frozen blocks between a new input and output layer.
 
-    It holds the cut backbone, the input layer, the positions, the readout and
-    the output layer, and what trains, checks data and saves. A subclass says
-    what the model answers: its constructor, `answer_shape`, `answers`, the
-    loss and the metrics of `compile`, and what labels it takes.
+    It contains the cut backbone, the input layer, the positions, the readout
+    and the output layer, and the methods that train, check data and save. A
+    subclass defines the output: its constructor, `answer_shape`, `answers`, the
+    loss and the metrics of `compile`, and the labels that it takes.
 
     Args:
         backbone: a KerasHub text backbone.
-        shape: `model_settings.TaskShape`, or the like: what the model must
-            know about its task. Each field becomes an attribute.
+        shape: a `model_settings.TaskShape` or another shape there: what the
+            model must know about its task. Each field becomes an attribute.
         compile: bool, whether to compile the model with the paper's recipe.
         **kwargs: the options of `keras_fpt.models.ModelOptions`, and arguments
             of `keras.Model`.
@@ -81,7 +81,7 @@ class FPTModel(keras.Model):
     input_dim: int | None
     vocabulary_size: int | None
     num_output_tokens: int
-    # What the model is called in files, a key of `model_settings.SHAPES`.
+    # The model's name in files, a key of `model_settings.SHAPES`.
     head: str
     # How many labels an example has, and how many numbers a label that is not
     # the number of a class.
@@ -107,7 +107,7 @@ class FPTModel(keras.Model):
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
-        """Makes a model; the class describes its arguments."""
+        """Creates the model; see the class for its arguments."""
         given = {
             name: kwargs.pop(name)
             for name in options.names(ModelOptions)
@@ -144,7 +144,7 @@ class FPTModel(keras.Model):
         if self.rematerialize and self.cut.fast is None:
             raise ValueError(
                 "rematerialize=True needs fast=True and the blocks of GPT-2, "
-                "OPT, BERT or those like it, and a readout of tokens; "
+                "OPT, BERT or similar families, and a readout of tokens; "
                 f"received a {type(backbone).__name__}."
             )
         norm = None
@@ -232,7 +232,7 @@ class FPTModel(keras.Model):
         return None
 
     def label_rule(self) -> Any:
-        """What labels the model takes: a `label_rules.LabelRule`."""
+        """The kind of labels that the model takes, a `LabelRule`."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -277,7 +277,7 @@ class FPTModel(keras.Model):
             self.output_norm_layer.build((None, None, width))
 
     def states_width(self, length: int | None, dim: int | None) -> int | None:
-        """The width of what the output layer reads of an example.
+        """The width of the states that the output layer reads of an example.
 
         Args:
             length: int, the number of tokens of every sequence, where the
@@ -368,7 +368,7 @@ class FPTModel(keras.Model):
             embeddings = upstream_mask.nan_where_wrong(
                 embeddings, given, self.num_output_tokens
             )
-            # Other numbers would count as tokens that are not there.
+            # Other numbers would count as further tokens.
             mask = ops.cast(mask != 0, "int32")
         if self.position_layer is not None:
             embeddings = embeddings + self.position_layer(embeddings)
@@ -401,7 +401,7 @@ class FPTModel(keras.Model):
         return x, mask
 
     def answers(self, hidden: Any, training: bool | None = None) -> Any:
-        """What the model answers, from the hidden states that it reads.
+        """The model's output, from the hidden states that it reads.
 
         Args:
             hidden: float tensor `(batch, num_output_tokens, dim)`.
@@ -458,9 +458,9 @@ class FPTModel(keras.Model):
 
     @property
     def trainable(self) -> bool:
-        """Whether anything trains. `True` trains what the policy names.
+        """Whether any weight is trainable. `True` applies the policy.
 
-        A change holds from the next step of `fit` on.
+        A change applies from the next step of `fit` on.
         """
         return keras.Model.trainable.fget(self)
 
@@ -472,11 +472,11 @@ class FPTModel(keras.Model):
                 freezing.apply_policy(self, self.policy)
 
     def set_policy(self, policy: str) -> None:
-        """Changes which parameter groups train.
+        """Changes which parameter groups are trained.
 
-        It may be called by a callback, and then holds from the next step of
-        `fit` on. Weights keep their values, and `trainable` flags that were
-        set by hand are those of the policy again. The optimizer keeps its
+        It may be called by a callback, and then applies from the next step of
+        `fit` on. Weights keep their values, and `trainable` flags that were set
+        directly are reset to those of the policy. The optimizer keeps its
         settings but loses its state, which belongs to the weights that trained
         before. A larger model with this one as a layer must be compiled again.
 

@@ -18,7 +18,7 @@ from keras_fpt.models.fpt_model import FPTModel
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
 class ExactMatch(keras.metrics.MeanMetricWrapper):
-    """The share of examples of which every label is right.
+    """The share of examples whose labels are all predicted correctly.
 
     Args:
         name: string.
@@ -43,10 +43,10 @@ def _all_right(y_true: Any, y_pred: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
 class FPTMultiLabelClassifier(FPTModel):
-    """A language model's frozen blocks that answer several yes or no questions.
+    """A language model's frozen blocks that predict several yes or no labels.
 
     It is built like `keras_fpt.FPTClassifier`, but an example may have any
-    number of the labels: each has a logit of its own, whose sigmoid is its
+    number of the labels: each has its own logit, whose sigmoid is its
     probability.
 
     Args:
@@ -113,7 +113,7 @@ class FPTMultiLabelClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers the labels of an example are."""
+        """The number of labels of an example."""
         return self.num_labels
 
     @property
@@ -122,7 +122,7 @@ class FPTMultiLabelClassifier(FPTModel):
         return (self.num_labels,)
 
     def label_rule(self) -> label_rules.LabelRule:
-        """What labels the model takes, as it was compiled."""
+        """The kind of labels that the model takes, as compiled."""
         if label_rules.trains_as(self, keras.Model.compute_loss):
             loss = str(getattr(self.loss, "name", self.loss))
             return label_rules.LabelRule(
@@ -159,7 +159,7 @@ class FPTMultiLabelClassifier(FPTModel):
                 cross-entropy, averaged over the labels.
             loss_weights: as in Keras.
             metrics: list of Keras metrics or their names. `"auto"` is the
-                share of labels that are right (`accuracy`), the share of
+                share of labels that are correct (`accuracy`), the share of
                 examples of which all are (`exact_match`), and the area under
                 the ROC curve, averaged over the labels (`auroc`, which Keras
                 computes from 200 thresholds; `scores` is exact).

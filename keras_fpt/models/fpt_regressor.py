@@ -21,9 +21,9 @@ from keras_fpt.models.fpt_model import FPTModel
 class FPTRegressor(FPTModel):
     """A language model's frozen blocks that predict numbers.
 
-    It is built like `keras_fpt.FPTClassifier`, but answers with one or several
+    It is built like `keras_fpt.FPTClassifier`, but predicts one or several
     numbers for each example. The targets are standardized by the mean and the
-    standard deviation of those that it is first trained on, and the answers
+    standard deviation of those that it is first trained on, and the predictions
     are in the targets' own units. The statistics are saved with the model.
 
     Args:
@@ -32,7 +32,7 @@ class FPTRegressor(FPTModel):
         input_dim, vocabulary_size, policy, readout, dropout: as of
             `keras_fpt.FPTClassifier`.
         loss: string, what `compile` minimizes by default: `"mse"`, the mean
-            squared error, or `"huber"`, which outliers move less.
+            squared error, or `"huber"`, which is less sensitive to outliers.
         quantiles: sequence of floats between 0 and 1 that increase, such as
             `(0.1, 0.5, 0.9)`, to predict these quantiles of each target with
             the pinball loss. They are always in order. `None` predicts one
@@ -102,7 +102,7 @@ class FPTRegressor(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many numbers a label has."""
+        """The number of numbers in a label."""
         return self.num_targets
 
     @property
@@ -126,7 +126,7 @@ class FPTRegressor(FPTModel):
         )
 
     def label_rule(self) -> label_rules.LabelRule:
-        """What labels the model takes, as it was compiled."""
+        """The kind of labels that the model takes, as compiled."""
         if label_rules.trains_as(self, FPTRegressor.compute_loss):
             return label_rules.LabelRule("targets")
         return label_rules.LabelRule()

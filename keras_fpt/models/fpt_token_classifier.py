@@ -1,4 +1,4 @@
-"""The frozen pretrained transformer with an answer for each token."""
+"""The frozen pretrained transformer as a classifier of tokens."""
 
 from typing import Any
 
@@ -20,14 +20,14 @@ IGNORED = -1
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
 class FPTTokenClassifier(FPTModel):
-    """A language model's frozen blocks that give each token a class.
+    """A language model's frozen blocks that classify each token.
 
     It is built like `keras_fpt.FPTClassifier`, but every token has a label, as
     in the segmentation of a time series. Padding, and tokens whose label is
     -1, count neither for the loss nor for accuracy.
 
-    In a causal backbone, such as GPT-2, the answer to a token follows from it
-    and from those before it alone.
+    In a causal backbone, such as GPT-2, the prediction for a token depends only
+    on it and on the tokens before it.
 
     Args:
         backbone: a KerasHub text backbone.
@@ -43,8 +43,8 @@ class FPTTokenClassifier(FPTModel):
             upstream.
 
     Returns:
-        Logits of shape `(batch, tokens, num_classes)`; those of padding mean
-        nothing.
+        Logits of shape `(batch, tokens, num_classes)`; those of padding are
+        meaningless.
 
     Raises:
         ValueError: an argument or a batch does not fit the model.
@@ -82,8 +82,8 @@ class FPTTokenClassifier(FPTModel):
     ) -> None:
         if kwargs.get("readout", "last") != "last":
             raise ValueError(
-                "A model that answers each token reads every token. Leave out "
-                f"readout='{kwargs['readout']}'."
+                "A model that classifies each token reads every token. Leave "
+                f"out readout='{kwargs['readout']}'."
             )
         super().__init__(
             backbone,
@@ -96,11 +96,11 @@ class FPTTokenClassifier(FPTModel):
 
     @property
     def label_size(self) -> int:
-        """How many classes a token may have."""
+        """The number of classes of a token."""
         return self.num_classes
 
     def label_rule(self) -> label_rules.LabelRule:
-        """What labels the model takes, as it was compiled."""
+        """The kind of labels that the model takes, as compiled."""
         if label_rules.trains_as(self, FPTTokenClassifier.compute_loss):
             return label_rules.LabelRule("per_token", ignore_class=IGNORED)
         return label_rules.LabelRule()
@@ -125,7 +125,7 @@ class FPTTokenClassifier(FPTModel):
         """
         if keras_internals.mask_of(input_checks.unpack(x)[0]) is not None:
             raise ValueError(
-                "A model that answers each token takes no mask of a layer "
+                "A model that classifies each token takes no mask of a layer "
                 "upstream, such as keras.layers.Masking. Give a padding_mask."
             )
         embeddings, mask, _ = self.embed(x, training)

@@ -31,8 +31,8 @@ def check_constant(model: Any) -> None:
     }
     if any(id(v) not in output for v in model.trainable_variables):
         raise ValueError(
-            "Features stay the same only while nothing but the output layer "
-            f"trains, but the policy is '{model.policy}'. Use "
+            "Features stay the same only while the output layer alone is "
+            f"trained, but the policy is '{model.policy}'. Use "
             "policy='output_only'."
         )
     config = model.backbone.get_config()
@@ -98,8 +98,8 @@ def features_shape(model: Any) -> tuple[int, int]:
     """
     if not model.output_layer.built:
         raise ValueError(
-            "The number of features follows from the first batch. Build the "
-            "model with the shape of its tokens first: "
+            "The number of features is not known before the first batch. Build "
+            "the model with the shape of its tokens first: "
             "model.build((None, tokens, dim))."
         )
     width = model.states_width(model.sequence_length, model.input_dim)

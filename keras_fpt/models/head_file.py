@@ -1,4 +1,4 @@
-"""Files that hold a model's new layers: adapters, and the heads of presets."""
+"""Files of a model's new layers: adapters, and the heads of presets."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ def require_built(model: Any) -> None:
 def read(
     path: str | os.PathLike[str], exact: str | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays, which are finite floats, and the header of a file.
+    """The arrays (finite floats) and the header of a file.
 
     Args:
         path: the file.
@@ -32,7 +32,7 @@ def read(
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file is damaged, or an array holds something else.
+        ValueError: the file is damaged, or an array contains something else.
     """
     with _errors_name(path):
         arrays, header = checkpoints.read_arrays(path)
@@ -71,7 +71,7 @@ def require_finite(
         if not is_finite:
             raise ValueError(
                 f"The weights `{name}` of `{path}` hold NaN or infinity, or a "
-                f"number too large for {dtype}. Every answer would be "
+                f"number too large for {dtype}. Every output would be "
                 "meaningless; train again with a lower learning rate."
             )
 

@@ -1,4 +1,4 @@
-"""The models by what files and tasks call them."""
+"""The classes of models by their names in files and tasks."""
 
 from keras_fpt.models.fpt_classifier import FPTClassifier
 from keras_fpt.models.fpt_forecaster import FPTForecaster

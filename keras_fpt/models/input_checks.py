@@ -20,9 +20,9 @@ _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895e38, "float32": 3.40282347e38}
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What a model expects of its data.
+    """The data that a model expects.
 
-    It holds no model, so that it can be sent to processes that load data.
+    It contains no model, so that it can be sent to processes that load data.
 
     Args:
         num_classes: int, the model's `label_size`: classes, or targets.
@@ -49,7 +49,7 @@ class Expected:
 
     @classmethod
     def of(cls, model: Any, with_labels: bool = False) -> Self:
-        """What an `FPTClassifier` expects, as it is built and compiled.
+        """The data that an `FPTClassifier` expects, as built and compiled.
 
         Args:
             model: an `FPTClassifier`.

@@ -82,7 +82,7 @@ def embedding_norm(backbone: Any, width: int) -> float:
 
 
 def add_positions(num_positions: int, width: int, dtype: Any) -> Any:
-    """A layer of learned positions, zero at first.
+    """A layer of learned positions, initialized to zero.
 
     Args:
         num_positions: int, for how many tokens.

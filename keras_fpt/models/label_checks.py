@@ -202,7 +202,7 @@ def _check_weights_shape(expected: Any, shape: tuple[int, ...]) -> None:
 
 
 def _check_unknown(values: Any, name: str, rows: int) -> None:
-    """What is certain whatever the loss: as many rows, of finite numbers."""
+    """Checks that hold for any loss: as many rows, of finite numbers."""
     if not hasattr(values, "__array__"):
         return
     array = arrays.as_array(values, name)

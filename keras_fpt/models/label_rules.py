@@ -1,4 +1,4 @@
-"""What labels a compiled loss takes, and whether it suits logits."""
+"""The labels that a compiled loss takes, and whether it suits logits."""
 
 import dataclasses
 import inspect
@@ -42,7 +42,7 @@ _BY_SHAPE = ("crossentropy", "ce")
 
 @dataclasses.dataclass(frozen=True)
 class LabelRule:
-    """What labels a loss takes.
+    """The kind of labels that a loss takes.
 
     Args:
         kind: string. `"classes"`: integers that name classes. `"numbers"`:
@@ -57,7 +57,7 @@ class LabelRule:
         size: string, the model's argument that says how many numbers a label
             of the kind `"targets"` has.
         shape: tuple of ints, the shape of a label of the kind `"targets"`, or
-            `None` where it is the model's `label_size` alone.
+            `None` where it is only the model's `label_size`.
     """
 
     kind: str = "unknown"
@@ -69,15 +69,15 @@ class LabelRule:
 
 
 def rule_of(model: Any) -> LabelRule:
-    """What labels an `FPTClassifier` takes as it was compiled.
+    """The kind of labels that an `FPTClassifier` takes, as compiled.
 
     Args:
         model: an `FPTClassifier`.
 
     Returns:
         A `LabelRule`. Its kind is `"unknown"` for losses that are not
-        Keras's own, and for subclasses with a `train_step`, `test_step` or
-        `compute_loss` of their own.
+        Keras's own, and for subclasses that override `train_step`, `test_step`
+        or `compute_loss`.
     """
     if not trains_as(model, several_answers.compute_loss):
         return LabelRule()

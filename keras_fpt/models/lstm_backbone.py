@@ -23,8 +23,8 @@ class LSTMBackbone(keras_hub.models.Backbone):
         max_sequence_length: int, the number of learned positions that are
             added to the input. `None` adds none.
         dropout: float, the rate of dropout before and after each layer.
-        random_states: bool, whether each layer's first states are drawn anew
-            in every call, also in evaluation, and not zero.
+        random_states: bool, whether each layer's first states are drawn at
+            random in every call, also in evaluation, instead of zero.
         dtype: Keras dtype or policy.
 
     Call arguments:
@@ -55,7 +55,7 @@ class LSTMBackbone(keras_hub.models.Backbone):
         dtype: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Makes a model; the class describes its arguments."""
+        """Creates the model; see the class for its arguments."""
         # === Layers ===
         self.position_embedding = None
         if max_sequence_length is not None:

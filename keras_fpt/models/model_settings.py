@@ -3,8 +3,8 @@
 Both come as arguments of constructors and from files, which may not be
 trusted, so both are checked.
 
-This file is longer than others, since the settings of every kind of model
-stand side by side in it.
+This file is longer than others, since it has the settings of every kind of
+model.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from keras_fpt.models.options import ModelOptions
 
 @dataclasses.dataclass(frozen=True)
 class TaskShape:
-    """What an `FPTClassifier` must know about its task.
+    """The shape of an `FPTClassifier`'s task.
 
     Args:
         num_classes: int, the number of classes of each label. With 1, the
@@ -71,7 +71,7 @@ class TaskShape:
 
 @dataclasses.dataclass(frozen=True)
 class RegressionShape:
-    """What an `FPTRegressor` must know about its task.
+    """The shape of an `FPTRegressor`'s task.
 
     Args:
         num_targets: int, how many numbers are predicted for each example.
@@ -115,8 +115,8 @@ class RegressionShape:
             )
         if self.loss != "mse":
             raise ValueError(
-                "Quantiles have a loss of their own, the pinball loss: leave "
-                f"out loss='{self.loss}'."
+                "Quantiles are trained with the pinball loss: leave out "
+                f"loss='{self.loss}'."
             )
 
     @staticmethod
@@ -127,7 +127,7 @@ class RegressionShape:
 
 @dataclasses.dataclass(frozen=True)
 class MultiLabelShape:
-    """What an `FPTMultiLabelClassifier` must know about its task.
+    """The shape of an `FPTMultiLabelClassifier`'s task.
 
     Args:
         num_labels: int, the number of labels that an example may have.
@@ -161,7 +161,7 @@ class MultiLabelShape:
 
 @dataclasses.dataclass(frozen=True)
 class TokenShape:
-    """What an `FPTTokenClassifier` must know about its task.
+    """The shape of an `FPTTokenClassifier`'s task.
 
     Args:
         num_classes: int, the number of classes of a token.
@@ -195,7 +195,7 @@ class TokenShape:
 
 @dataclasses.dataclass(frozen=True)
 class ForecastShape:
-    """What an `FPTForecaster` must know about its task.
+    """The shape of an `FPTForecaster`'s task.
 
     Args:
         horizon: int, how many steps are forecast.
@@ -234,11 +234,11 @@ class ForecastShape:
 def keeps_statistics(shape: Any) -> bool:
     """Whether tokens have the statistics of the instance norm as features.
 
-    A forecast has them back in its answer, which is therefore the same for a
-    series in another unit.
+    A forecast has them restored in its output, which therefore does not depend
+    on the unit of the series.
 
     Args:
-        shape: a `TaskShape`, or the like, or its class.
+        shape: a `TaskShape` or another shape of this file, or its class.
     """
     return shape.head != ForecastShape.head
 
@@ -344,18 +344,19 @@ def check_series_options(chosen: ModelOptions, shape: Any) -> None:
         for name in used:
             if name != "instance_norm":
                 raise ValueError(
-                    f"{name}={getattr(chosen, name)} is for one answer to a "
-                    f"series, but the model answers {answered}. Leave it out."
+                    f"{name}={getattr(chosen, name)} is for one output per "
+                    f"series, but the model has an output for {answered}. "
+                    "Leave it out."
                 )
     is_forecast = shape.head == ForecastShape.head
     only_other = "mean" if is_forecast else "each"
     if chosen.channel_independent == only_other:
         raise ValueError(
-            "channel_independent='each' is for an answer to each channel, as "
-            "an FPTForecaster gives. Use 'concat' or 'mean'."
+            "channel_independent='each' is for an output per channel, as of an "
+            "FPTForecaster. Use 'concat' or 'mean'."
             if not is_forecast
-            else "With channel_independent='mean', a forecast could not tell "
-            "the channels apart. Use 'each' or 'concat'."
+            else "With channel_independent='mean', a forecast could not "
+            "distinguish the channels. Use 'each' or 'concat'."
         )
     if chosen.channel_independent is not None and chosen.readout == "pooled":
         raise ValueError(
@@ -405,7 +406,7 @@ def settings_of(model: Any) -> dict[str, Any]:
 
 
 def complete(settings: dict[str, Any]) -> dict[str, Any]:
-    """What `settings_of` returned, with what it left out."""
+    """The result of `settings_of`, completed with defaults."""
     return {**_LATER, **settings}
 
 
@@ -413,7 +414,7 @@ def head_of(header: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
     """The kind of model that a file's header names, a key of `SHAPES`.
 
     Raises:
-        ValueError: it is none that this version knows.
+        ValueError: this version does not know it.
     """
     head = header.get("head", TaskShape.head)
     if head not in SHAPES:

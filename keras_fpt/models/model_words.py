@@ -1,4 +1,4 @@
-"""How a model introduces itself in Python and in notebooks."""
+"""The representations of a model in Python and in notebooks."""
 
 import html
 from typing import Any
@@ -7,7 +7,7 @@ from keras_fpt import freezing
 
 
 def text(model: Any) -> str:
-    """A model in one line: its backbone, its policy and what trains.
+    """A model in one line: its backbone, policy and trained parameters.
 
     Args:
         model: an `FPTClassifier`, or another model of its base class.
@@ -51,4 +51,5 @@ def _trained(model: Any) -> str:
         return "not built yet"
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
-    return f"{trained:,} of {total:,} parameters train ({trained / total:.2%})"
+    share = f"{trained / total:.2%}"
+    return f"{trained:,} of {total:,} parameters are trained ({share})"

@@ -7,7 +7,7 @@ from keras_fpt.options import option
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions:
-    """How a classifier is made from a backbone, for any task.
+    """The options by which a model is built from a backbone.
 
     To add an option, add a field here, with `since=` the version that adds it,
     and use it where the model is built; `model.options` holds them. Options of
@@ -24,24 +24,25 @@ class ModelOptions:
             them, and in a run means the arm's own.
         readout: string, see `keras_fpt.layers.Readout`.
         learned_positions: int, the number of tokens for which learned
-            positions, zero at first, are added to the input; for backbones
-            without positions of their own, such as those with rotary ones. In
-            a run `True` means the length of the task's sequences. `False` and
-            `None` add none.
+            positions, initialized to zero, are added to the input; for
+            backbones without learned positions, such as those with rotary ones.
+            In a run `True` means the length of the task's sequences. `False`
+            and `None` add none.
         lora_rank: int, rank of the adapters that a policy with `low_rank`
             adds to the dense layers of attention and feedforward.
         quantize: string, `"int8"` or `"int4"`, store the weights that the
             policy freezes as such integers. `None` does not quantize.
         dtype: string, Keras dtype policy of the backbone, e.g.
-            `"mixed_bfloat16"`. `None` is Keras's own. It is used to
+            `"mixed_bfloat16"`. `None` is Keras's default. It is used to
             build the backbone, and `FPTClassifier` takes it from there.
         rematerialize: bool, whether blocks are computed a second time for the
-            gradient, to keep less in memory; for the blocks that `fast` is
-            for.
+            gradient, to keep less in memory; for the blocks that `fast`
+            supports.
         dropout: float, dropout rate of the backbone. `None` keeps the
             backbone's own, and in a run means the task's.
-        embedding_init: string, how the input layer of integer tokens begins:
-            `"orthogonal"`, or `"normal"` for N(0, 1), as in PyTorch and the
+        embedding_init: string, the initializer of the input layer for integer
+            tokens: `"orthogonal"`, or `"normal"` for N(0, 1), as in PyTorch and
+                the
             reference code. `None` is `"orthogonal"`. The input layer of vectors
             is always orthogonal.
         input_scale: string. `"pretrained"` scales the initial input layer to
@@ -50,14 +51,14 @@ class ModelOptions:
             the norm (Frobenius) of the kernel for vectors, so that a vector
             whose entries are uncorrelated with mean square 1 is projected to
             that norm. `None` leaves the layer as it is.
-        output_init: string, how the output layer begins: `"glorot"`, Keras's
-            own with zero biases, or `"pytorch"`, kernel and bias uniform from
-            -1/sqrt(n) to 1/sqrt(n) for hidden states of width n. `None` is
-            `"glorot"`.
+        output_init: string, the initializer of the output layer: `"glorot"`,
+            Keras's default with zero biases, or `"pytorch"`, kernel and bias
+            uniform from -1/sqrt(n) to 1/sqrt(n) for hidden states of width n.
+            `None` is `"glorot"`.
         input_dropout: float, dropout rate after the input layer of vectors.
             `None` is 0.
         patch_size: int, the number of steps of a series of vectors that are
-            joined to one token, a patch; see `keras_fpt.layers.Patches`.
+            joined into one token, a patch; see `keras_fpt.layers.Patches`.
             `None` and 1 make each step a token; in a run on your own data,
             `None` patches series that are longer than the backbone's
             positions.
@@ -68,29 +69,28 @@ class ModelOptions:
             `keras_fpt.layers.InstanceNorm`. Each token then also has the
             inverse hyperbolic sine of each channel's mean and the logarithm of
             its scale as features.
-        channel_independent: string. `"concat"` and `"mean"` send each channel
-            of a series through the model as a series of its own; the output
-            layer reads what the channels' hidden states are joined to, or
-            their mean. With `"each"`, for an `FPTForecaster`, it reads each
-            channel's alone and forecasts that channel. `None` keeps the
-            channels together in each token.
+        channel_independent: string. `"concat"` and `"mean"` process each
+            channel of a series as a separate series; the output layer reads
+            what the channels' hidden states are joined to, or their mean. With
+            `"each"`, for an `FPTForecaster`, it reads each channel's states
+            separately and forecasts that channel. `None` keeps the channels
+            together in each token.
         output_norm: string, the norm before the output layer: `"layer"` or
             `"batch"`. `None` is none.
         sequence_length: int, the number of tokens of every sequence, which
             the readout `"flatten"` needs. `None` takes it from the first
             batch.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
-            those like it with fewer and larger operations than KerasHub.
-            Results differ only by rounding and by which entries dropout
-            drops.
+            similar families with fewer and larger operations than KerasHub.
+            Results differ only by rounding and by which entries dropout drops.
     """
 
     policy: str | None = option(
         None,
-        "Parameter groups that train, e.g. fpt+attention, or "
-        "fpt+attention:-1 for the last block's alone.",
+        "Parameter groups that are trained, e.g. fpt+attention, or "
+        "fpt+attention:-1 for the attention of the last block only.",
         topic="Model",
-        default_text="the arm's own",
+        default_text="the arm's default",
         describes_run=True,
         stored=True,
     )
@@ -98,20 +98,22 @@ class ModelOptions:
         None,
         "Number of blocks to use, from the first; 0 uses none.",
         topic="Model",
-        default_text="the arm's own, mostly all",
+        default_text="the arm's default, for most all blocks",
         describes_run=True,
     )
     readout: str = option(
         "last",
         "Hidden states that the output layer reads: last, first, mean, "
-        "last+mean, flatten (all, of sequences of one length) or pooled.",
+        "last+mean, flatten (all of them, if all sequences have one length) or "
+        "pooled.",
         topic="Model",
         describes_run=True,
         stored=True,
     )
     learned_positions: bool | int | None = option(
         False,
-        "Add learned positions, zero at first, to the input; on for vit.",
+        "Add learned positions, initialized to zero, to the input; always on "
+        "for the arm vit.",
         topic="Rarely needed",
         describes_run=True,
         stored=True,
@@ -129,22 +131,23 @@ class ModelOptions:
     )
     dtype: str | None = option(
         None,
-        "Dtype policy of the backbone: float32, mixed_bfloat16, ...",
+        "Keras dtype policy of the backbone: float32, mixed_bfloat16, ...",
         topic="Rarely needed",
-        default_text="Keras's own",
+        default_text="Keras's default",
         describes_run=True,
     )
     rematerialize: bool = option(
         False,
-        "Recompute blocks for the gradient, to save memory.",
+        "Save memory by recomputing the blocks' activations for the gradient.",
         topic="Rarely needed",
     )
     dropout: float | None = option(
-        None, "Dropout rate.", topic="Model", default_text="the task's own"
+        None, "Dropout rate.", topic="Model", default_text="the task's default"
     )
     embedding_init: str | None = option(
         None,
-        "How the input layer of integer tokens begins: orthogonal or normal.",
+        "Initializer of the input layer for integer tokens: orthogonal or "
+        "normal.",
         topic="Rarely needed",
         default_text="orthogonal",
         describes_run=True,
@@ -152,8 +155,8 @@ class ModelOptions:
     )
     input_scale: str | None = option(
         None,
-        "Scale the initial input layer to the token embedding of the backbone: "
-        "pretrained.",
+        "Scale of the initial input layer: pretrained gives it that of the "
+        "backbone's token embedding.",
         topic="Rarely needed",
         default_text="unscaled",
         describes_run=True,
@@ -161,7 +164,7 @@ class ModelOptions:
     )
     output_init: str | None = option(
         None,
-        "How the output layer begins: glorot or pytorch.",
+        "Initializer of the output layer: glorot or pytorch.",
         topic="Rarely needed",
         default_text="glorot",
         describes_run=True,
@@ -169,7 +172,7 @@ class ModelOptions:
     )
     input_dropout: float | None = option(
         None,
-        "Dropout rate after the input layer of vectors.",
+        "Dropout rate after the input layer for vectors.",
         topic="Rarely needed",
         default_text="0",
         describes_run=True,
@@ -177,7 +180,7 @@ class ModelOptions:
     )
     patch_size: int | None = option(
         None,
-        "Number of steps of a series that make one token; for images, height "
+        "Number of steps of a series that form one token; for images, height "
         "and width of a patch in pixels.",
         topic="Model",
         default_text="1, more for your own series that are longer than the "
@@ -197,7 +200,7 @@ class ModelOptions:
     )
     instance_norm: bool = option(
         False,
-        "Standardize each channel of each series by itself.",
+        "Standardize each channel of each series separately.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -205,8 +208,8 @@ class ModelOptions:
     )
     channel_independent: str | None = option(
         None,
-        "Send each channel through the model as a series of its own, and join "
-        "what the output layer reads: concat or mean.",
+        "Process each channel as a separate series, and combine the hidden "
+        "states that the output layer reads: concat or mean.",
         topic="Model",
         default_text="channels together",
         describes_run=True,
@@ -215,7 +218,7 @@ class ModelOptions:
     )
     output_norm: str | None = option(
         None,
-        "Norm before the output layer: layer or batch.",
+        "Normalization before the output layer: layer or batch.",
         topic="Rarely needed",
         default_text="none",
         describes_run=True,

@@ -1,4 +1,4 @@
-"""Quantiles as answers, and the loss that they minimize."""
+"""Predicted quantiles, and the loss that they minimize."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +30,8 @@ def middle(quantiles: Sequence[float]) -> int:
 class QuantileLoss(keras.losses.Loss):
     """The pinball loss, whose minimum over constants is the quantile.
 
-    It is `q * error` where the answer is too low and `(q - 1) * error` where
-    it is too high, averaged over targets and quantiles.
+    It is `q * error` where the prediction is too low and `(q - 1) * error`
+    where it is too high, averaged over targets and quantiles.
 
     Args:
         quantiles: sequence of floats between 0 and 1.

@@ -115,12 +115,12 @@ def check_policy(backbone: Any, policy: str) -> None:
             raise ValueError(
                 f"The policy '{policy}' trains the group '{group}', whose "
                 f"weights are quantized ({layer.quantization_mode}) and cannot "
-                "train. Leave out the group, or use low_rank instead."
+                "be trained. Leave out the group, or use low_rank instead."
             )
 
 
 def check_arguments(model: Any, mode: str, config: Any, filters: Any) -> None:
-    """Checks that a model can be quantized as if it were built so.
+    """Checks that a model can be quantized after it was built.
 
     Args:
         model: an `FPTClassifier`.
@@ -136,8 +136,8 @@ def check_arguments(model: Any, mode: str, config: Any, filters: Any) -> None:
     usual = [type(config)().get_config(), CONFIGS[mode]().get_config()]
     if filters is not None or config.get_config() not in usual:
         raise ValueError(
-            "Expected a mode alone, without config and filters, which would "
-            "be lost when the model is saved."
+            "Expected only a mode: config and filters would be lost when the "
+            "model is saved."
         )
     if low_rank.enabled(model.backbone):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What can be read from a classifier in addition to its logits.
+"""Attention scores and frozen features of a model.
 
 The functions are methods of `FPTClassifier`, which is their first argument.
 """
@@ -18,7 +18,7 @@ from keras_fpt.models import frozen_features as features
 
 
 class NoAttentionError(ValueError):
-    """A backbone has no attention, as an LSTM."""
+    """A backbone has no attention, such as an LSTM."""
 
 
 def attention_scores(
@@ -55,7 +55,7 @@ def attention_scores(
         plain(embeddings, mask, training=False)
     if not recorded:
         raise NoAttentionError(
-            f"{type(model.backbone).__name__} has no attention to show."
+            f"{type(model.backbone).__name__} has no attention."
         )
     scores = np.stack(recorded)
     return scores.mean(axis=2) if average_heads else scores
@@ -70,12 +70,12 @@ def frozen_features(
     """The hidden states that the output layer reads, for `feature_head`.
 
     While only the output layer trains, and without dropout, they are the
-    same in every epoch, so that they need computing only once. Examples
+    same in every epoch, so they need to be computed only once. Examples
     must not be augmented.
 
     Args:
         x: array of tokens, or a dict of tokens and a `padding_mask`.
-        batch_size: int, how many examples are computed at once.
+        batch_size: int, how many examples are computed at a time.
         path: `.npy` file for features that do not fit into memory. `None`
             keeps them in memory.
 

@@ -13,7 +13,7 @@ _OWNERS: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def owned(backbone: Any, model: Any) -> Any:
-    """A backbone that belongs to one model alone.
+    """A backbone that belongs to only one model.
 
     Args:
         backbone: a KerasHub backbone.
@@ -100,7 +100,7 @@ def with_depth(backbone: Any, depth: int) -> Any:
 
 
 def copy_of(backbone: Any) -> Any:
-    """A backbone with the same settings and weights, in memory of its own."""
+    """A copy of a backbone, with the same settings and weights."""
     return _rebuild(backbone, {})
 
 

@@ -58,7 +58,7 @@ def from_preset(
     for name, value in arguments.items():
         if name in saved and name != "policy" and saved[name] != value:
             raise ValueError(
-                f"The preset `{preset}` holds a {cls.head} with "
+                f"The preset `{preset}` contains a {cls.head} with "
                 f"{name}={saved[name]}, but received {name}={value}. For "
                 f"another task, take only its backbone: {cls.__name__}("
                 f"keras_hub.models.Backbone.from_preset('{preset}'), ...)."

@@ -1,4 +1,4 @@
-"""What happens to a series before the input layer."""
+"""The preprocessing of a series before the input layer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_fpt.models.options import ModelOptions
 class SeriesFront:
     """Normalizes series, separates their channels and cuts them into patches.
 
-    It has no weights. What is off is left out.
+    It has no weights. Steps that are off are skipped.
 
     Args:
         chosen: `ModelOptions`.
@@ -55,7 +55,7 @@ class SeriesFront:
         return num_patches(length, self.stride)
 
     def num_series(self, dim: int | None) -> int:
-        """How many series of its own an example becomes."""
+        """The number of separate series that an example becomes."""
         return (dim or 1) if self.separates_channels else 1
 
     def for_each_series(self, mask: Any, dim: int | None) -> Any:
@@ -86,7 +86,7 @@ class SeriesFront:
         )
 
     def join(self, states: Any, dim: int | None) -> Any:
-        """What the output layer reads of an example's series.
+        """Joins the states of an example's series for the output layer.
 
         Args:
             states: float tensor `(series, 1, width)`.
@@ -94,8 +94,8 @@ class SeriesFront:
 
         Returns:
             Float tensor `(batch, 1, width)`, `(batch, 1, dim * width)` where
-            channels are joined, or `(batch, dim, width)` where each has an
-            answer of its own.
+            channels are joined, or `(batch, dim, width)` where each has its own
+            output.
         """
         if not self.separates_channels:
             return states
@@ -144,7 +144,7 @@ def of_settings(settings: dict[str, Any], shape: Any) -> SeriesFront:
 
     Args:
         settings: dict.
-        shape: the class of the model's `TaskShape`, or the like.
+        shape: the class of the model's shape, such as `TaskShape`.
     """
     stored = options.names(ModelOptions, stored=True)
     chosen = ModelOptions(**{n: settings[n] for n in stored})

@@ -1,7 +1,7 @@
 """Losses, metrics and weights of models that give several answers.
 
-An example's answers, `num_output_tokens * labels_per_token` of them, count
-alike. `compute_loss` and `compute_metrics` are methods of `FPTClassifier`,
+An example's answers, `num_output_tokens * labels_per_token` of them, have equal
+weight. `compute_loss` and `compute_metrics` are methods of `FPTClassifier`,
 which is their first argument.
 """
 
@@ -54,7 +54,7 @@ def compute_metrics(
 def get_metrics_result(model: Any) -> dict[str, Any]:
     """`keras.Model.get_metrics_result`, of metrics that were computed.
 
-    A `train_step` of a subclass need not compute those that were compiled.
+    A `train_step` of a subclass may not compute those that were compiled.
     On TensorFlow, Keras would then fail to read them after an epoch.
     """
     if not all(getattr(metric, "built", True) for metric in model.metrics):
@@ -66,7 +66,8 @@ def metrics_take_examples(*metrics: Any) -> bool:
     """Whether metrics are to receive each answer as an example.
 
     Keras's own are. The accuracy of integer labels takes answers as they are,
-    and adds them up in another order, so where it is alone it receives them.
+    and adds them up in another order, so if it is the only metric it receives
+    them.
 
     Args:
         *metrics: what `compile` received.
@@ -127,7 +128,7 @@ def _per_answer(
 ) -> tuple[Any, Any]:
     """Labels and weights whose axes are those of the logits.
 
-    Without them, Keras would take the axis of the answers for that of the
+    Without them, Keras would mistake the axis of the answers for that of the
     classes, or weights of examples for weights of answers.
     """
     if model.num_classes == 1 and _rank(y) == _rank(y_pred) - 1:

@@ -27,21 +27,21 @@ from keras_fpt.models.stacked_network import Stacker
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Members:
-    """The classifiers. Not a list, so that Keras does not track them."""
+    """Holds the classifiers; not a list, so that Keras does not track them."""
 
     classifiers: tuple[FPTClassifier, ...]
 
 
 class StackedClassifiers(keras.Model):
-    """Trains several `FPTClassifier`s in one step, as each would train alone.
+    """Trains several `FPTClassifier`s in one step, each as if it were alone.
 
     They may differ in their learning rates and in the weights that train, such
-    as by their seeds, and may see other batches. All else must be equal: the
-    frozen weights, the sizes and options, and the settings of Adam. The frozen
-    backbone then computes the examples of all of them at once, while each has
-    input and output layers, positions, layer norms and an optimizer state of
-    its own. What is lost is only that dropout draws other numbers. One that
-    diverges leaves the others as they are.
+    as by their seeds, and may see different batches. Everything else must be
+    equal: the frozen weights, the sizes and options, and the settings of Adam.
+    The frozen backbone then computes the examples of all of them together,
+    while each has its own input and output layers, positions, layer norms and
+    optimizer state. The only difference is that dropout draws other numbers.
+    One that diverges does not affect the others.
 
     The stack has a copy of the backbone, so it takes the memory of one more
     classifier, and the activations of all of them. The classifiers get their
@@ -51,7 +51,7 @@ class StackedClassifiers(keras.Model):
         classifiers: sequence of `FPTClassifier`s, built, and compiled with
             `keras_fpt.models.paper_optimizer()` and the paper's loss, as they
             are by default. Their blocks must be those of GPT-2, OPT, BERT or
-            others that `fast` is for, and no weights of their attention or
+            others that `fast` supports, and no weights of their attention or
             feedforward layers may train.
 
     Call arguments:
@@ -88,7 +88,7 @@ class StackedClassifiers(keras.Model):
     def __init__(
         self, classifiers: Sequence[FPTClassifier], name: str | None = None
     ) -> None:
-        """Makes a model; the class describes its arguments."""
+        """Creates the model; see the class for its arguments."""
         stacked_checks.check_alike(classifiers)
         first = classifiers[0]
         super().__init__(name=name, autocast=False, dtype=first.dtype_policy)
@@ -261,8 +261,8 @@ class StackedClassifiers(keras.Model):
     def unstack(self) -> None:
         """Writes weights and the state of Adam into the classifiers.
 
-        They are then what they would be had they trained alone. The stack can
-        go on training.
+        They are then as if they had been trained alone. The stack can continue
+        to train.
         """
         stacked_state.unstack(self)
 

@@ -31,10 +31,10 @@ class RunRates(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class StackedAdam(keras.optimizers.Optimizer):
-    """Updates each run's weights as an Adam of its own would.
+    """Updates each run's weights as a separate Adam would.
 
     Each run has its own learning rate and its gradients are clipped by their
-    own global norm. One that becomes NaN leaves the others as they are. The
+    own global norm. One that becomes NaN does not affect the others. The
     moments of all weights are in one matrix each, with a row for each run, so
     that a step takes few operations.
 
@@ -107,7 +107,7 @@ class StackedAdam(keras.optimizers.Optimizer):
         return ops.concatenate(rows, axis=1)
 
     def separate(self, matrix: Any, variables: list) -> list:
-        """What `joined` joined."""
+        """Reverses `joined`."""
         parts = ops.split(matrix, self.ends[:-1], axis=1)
         return [
             ops.reshape(part, variable.shape)
@@ -125,7 +125,7 @@ class StackedAdam(keras.optimizers.Optimizer):
 
 
 def _clip_scale(gradient: Any, limit: float) -> Any:
-    """What to multiply each row with, so that no norm is above a limit."""
+    """The factor for each row that keeps its norm below a limit."""
     norm = ops.sqrt(ops.sum(ops.square(gradient), axis=1, keepdims=True))
     scale = limit * ops.minimum(1 / norm, 1 / limit)
     return scale + (norm - norm)  # NaN if the norm is not finite.

@@ -1,4 +1,4 @@
-"""What classifiers must have in common to be stacked, and their data."""
+"""Checks of classifiers to be stacked, and of their data."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ _LAYERS = (
     *("backbone", "input_layer", "input_dropout_layer"),
     *("position_layer", "readout_layer", "output_layer"),
 )
-# The options that it heeds, and the readouts. Others must be at their defaults.
+# The options that it supports, and the readouts. Others must be at their
+# defaults.
 _OPTIONS = (
     *("policy", "depth", "readout", "learned_positions", "lora_rank", "dtype"),
     *("rematerialize", "dropout", "embedding_init", "input_scale"),
@@ -35,7 +36,7 @@ _OFF = (
 
 
 def check_alike(classifiers: Sequence[Any]) -> None:
-    """Checks that classifiers differ in nothing but what a stack may.
+    """Checks that classifiers differ only in what a stack supports.
 
     Args:
         classifiers: sequence of `FPTClassifier`s.
@@ -77,14 +78,14 @@ def _check_kind(number: int, one: Any) -> None:
     if type(one) is not FPTClassifier:
         raise ValueError(
             "Expected classifiers of the class FPTClassifier, but number "
-            f"{number} is a {type(one).__name__}. Train it alone."
+            f"{number} is a {type(one).__name__}. Train it separately."
         )
     known = {id(getattr(one, name)) for name in _LAYERS}
     for layer in one.layers:
         if id(layer) not in known:
             raise ValueError(
                 f"Classifier number {number} has the layer `{layer.name}`, "
-                "which cannot be stacked. Train it alone."
+                "which cannot be stacked. Train it separately."
             )
     for field in dataclasses.fields(one.options):
         name, value = field.name, getattr(one.options, field.name)
@@ -92,7 +93,7 @@ def _check_kind(number: int, one: Any) -> None:
         if not is_known and value != field.default:
             raise ValueError(
                 f"Classifier number {number} has {name}={value!r}, which "
-                "cannot be stacked. Train it alone."
+                "cannot be stacked. Train it separately."
             )
     if not (one.built and one.compiled):
         raise ValueError(
@@ -107,7 +108,7 @@ def _check_kind(number: int, one: Any) -> None:
             "Expected classifiers compiled with "
             "keras_fpt.models.paper_optimizer(), or a keras.optimizers.Adam "
             f"without {', '.join(_OFF)}; number {number} has another one. "
-            "Train it alone."
+            "Train it separately."
         )
     expected = paper_recipe.paper_loss(one.num_classes)
     loss = one.loss
@@ -116,12 +117,13 @@ def _check_kind(number: int, one: Any) -> None:
     ):
         raise ValueError(
             "Expected classifiers compiled with the loss of the paper, "
-            f"cross-entropy; number {number} has another one. Train it alone."
+            f"cross-entropy; number {number} has another one. Train it "
+            "separately."
         )
 
 
 def _description(one: FPTClassifier) -> dict[str, Any]:
-    """What must be equal, by what it is called in errors."""
+    """The values that must be equal, by their names in errors."""
     adam = one.optimizer.get_config()
     steps = int(one.optimizer.iterations) if one.optimizer.built else 0
     return {

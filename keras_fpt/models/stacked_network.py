@@ -49,7 +49,7 @@ class Stacker:
         self._names: dict[int, str] = {}  # of the backbone's weights
 
     def new_layer(self, layer: Any) -> StackedLayer:
-        """A layer of the classifier's own, for all runs."""
+        """A new layer of the classifier, for all runs."""
         names = {v.name: f"{layer.name}/{v.name}" for v in layer.weights}
         return self._stacked(layer, names)
 
@@ -72,7 +72,7 @@ class Stacker:
         if cut.fast is None:
             raise ValueError(
                 "Expected classifiers with the blocks of GPT-2, OPT, BERT or "
-                "those like it, and a readout of tokens, but received a "
+                "similar families, and a readout of tokens, but received a "
                 f"{type(backbone).__name__} and readout='{model.readout}'. "
                 "Train them one by one."
             )
@@ -99,7 +99,7 @@ class Stacker:
         )
 
     def _layer(self, layer: Any) -> Any:
-        """What takes the place of a layer of the backbone, perhaps itself."""
+        """The layer that replaces a layer of the backbone, perhaps itself."""
         weights = getattr(layer, "weights", [])  # Operations have none.
         names = {v.name: self._names[id(v)] for v in weights}
         if self.trained.isdisjoint(names.values()):

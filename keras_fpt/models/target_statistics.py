@@ -20,7 +20,7 @@ _BATCHES_READ = 100
 
 
 def adapt(model: Any, y: Any) -> None:
-    """Takes the mean and the standard deviation of the targets.
+    """Computes the mean and the standard deviation of the targets.
 
     The first `fit` does it with its labels, or with those of the first
     batches. Call it where `fit` receives a Python generator, or to continue

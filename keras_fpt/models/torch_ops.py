@@ -198,7 +198,7 @@ class _Draws:
         self.scale = 1 / (1 - self.limit / 2**BITS)
 
     def into(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Writes 0 where an entry is dropped and 1 elsewhere."""
+        """Writes 0 where an entry is dropped, and 1 elsewhere."""
         count = tensor.numel()
         words = self.generator.integers(
             2**64, size=(count + 3) // 4, dtype=np.uint64

@@ -36,7 +36,7 @@ def nan_where_wrong(embeddings: Any, mask: Any, minimum: int) -> Any:
     """NaN for sequences whose mask has too few tokens, or padding elsewhere.
 
     A compiled step cannot raise an error for values that it computes. Without
-    this, it would answer from tokens that are masked.
+    this, its output would depend on masked tokens.
 
     Args:
         embeddings: float tensor `(batch, tokens, dim)`.

@@ -60,7 +60,7 @@ _GPT2_BLOCK = {
 }
 _OPTIONAL = ("output.weight", "rope_freqs.weight")
 
-# How Llama 3.1 to 3.3 stretch rotary wavelengths. A file holds only the
+# How Llama 3.1 to 3.3 stretch rotary wavelengths. A file contains only the
 # divisors of the frequencies that follow from this.
 _LLAMA3_ROPE = {
     "rope_low_freq_factor": 1.0,

@@ -80,7 +80,7 @@ class Preset:
 
     @property
     def name(self) -> str:
-        """A short name for people: the last part of the path or URL."""
+        """A short name for display: the last part of the path or URL."""
         return self.text.rstrip("/").rpartition("/")[-1]
 
     def load_backbone(
@@ -92,9 +92,9 @@ class Preset:
         """Loads the KerasHub backbone.
 
         Args:
-            load_weights: bool. `False` draws fresh weights instead; see
+            load_weights: bool. `False` draws random weights instead; see
                 `keras_fpt.random_weights`.
-            seed: int, of the fresh weights, or a `Draw` that says more.
+            seed: int, of the random weights, or a `Draw` with more settings.
             dtype: Keras dtype or policy of the backbone; `None` is the global
                 one.
 
@@ -146,9 +146,9 @@ def load_backbone(
 
     Args:
         preset: string, path or `Preset`. See `Preset.parse`.
-        load_weights: bool. `False` draws fresh weights instead; see
+        load_weights: bool. `False` draws random weights instead; see
             `keras_fpt.random_weights`.
-        seed: int, of the fresh weights.
+        seed: int, of the random weights.
         dtype: Keras dtype or policy of the backbone; `None` is the global
             one.
 

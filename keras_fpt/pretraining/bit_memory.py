@@ -26,7 +26,7 @@ STEPS_BETWEEN_TESTS = 100
 def pretrain_bit_memory(
     config: BitMemoryConfig, output: str | os.PathLike | None = None
 ) -> dict[str, Any]:
-    """Trains all weights of a fresh backbone until it solves bit memory.
+    """Trains all weights of a new backbone until it solves bit memory.
 
     It ends at `config.steps` at the latest. The preset is written in any case,
     but the arm `bit` refuses one that did not solve bit memory.
@@ -43,7 +43,7 @@ def pretrain_bit_memory(
 
     Raises:
         FileExistsError: `output` exists and is not an empty folder, or the
-            folder in the cache holds something else.
+            folder in the cache contains something else.
         OSError: the folder cannot be written to.
         FloatingPointError: the loss became NaN or infinite.
         ValueError: the preset is unknown or has too few positions.
@@ -188,9 +188,9 @@ def _write_preset(
 ) -> None:
     """Writes a preset to a temporary folder first, and then renames it.
 
-    Where there is a preset already, its files are replaced one by one, each at
-    once, so that one who reads it meanwhile finds each of them whole: both
-    presets are of one architecture, so only the weights differ.
+    Where there is a preset already, its files are replaced one by one, each
+    atomically, so that a process that reads it meanwhile finds complete files:
+    both presets have one architecture, so only the weights differ.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:

@@ -14,16 +14,15 @@ class BitMemoryConfig:
     yet.
 
     Args:
-        preset: string, the preset whose architecture is pretrained, from
-            fresh weights.
-        steps: int, the most training steps: it ends earlier once bit memory
-            is solved.
-        target_accuracy: float, the share of right bits, on strings that are
-            not trained on, from which on bit memory counts as solved. Copying
-            the bits that are shown gives 0.75.
+        preset: string, the preset whose architecture is pretrained, from random
+            weights.
+        steps: int, the maximum number of training steps; training ends earlier
+            once bit memory is solved.
+        target_accuracy: float, the accuracy on held-out strings at which bit
+            memory counts as solved. Copying the bits that are shown gives 0.75.
         batch_size: int, examples per step.
         learning_rate: float, Adam learning rate.
-        seed: int, seed of the fresh weights and of the examples.
+        seed: int, seed of the initial weights and of the examples.
     """
 
     preset: str = option(
@@ -33,13 +32,13 @@ class BitMemoryConfig:
     )
     steps: int = option(
         2000,
-        "Most training steps; fewer if bit memory is solved before.",
+        "Maximum number of training steps; training stops earlier once bit "
+        "memory is solved.",
         topic="Training",
     )
     target_accuracy: float = option(
         0.99,
-        "Share of right bits, on held-out strings, at which bit memory is "
-        "solved.",
+        "Accuracy on held-out strings at which bit memory counts as solved.",
         topic="Training",
         since="0.2.0",
     )
@@ -55,7 +54,7 @@ class BitMemoryConfig:
     )
     seed: int = option(
         0,
-        "Seed of the fresh weights and of the examples.",
+        "Seed of the initial weights and of the examples.",
         topic="Training",
     )
 
@@ -125,7 +124,7 @@ class LanguageModelConfig:
     )
     vocabulary_size: int = option(
         4096,
-        "Tokens of the tokenizer.",
+        "Vocabulary size of the tokenizer.",
         topic="Model",
     )
     max_sequence_length: int = option(

@@ -50,8 +50,8 @@ def pretrain_language_model(
         A dict of the measurements that the model card reports.
 
     Raises:
-        FileExistsError: `output` holds a run and `resume` is false, or it
-            holds something else, or links.
+        FileExistsError: `output` contains a run and `resume` is false, or it
+            contains something else, or links.
         BlockingIOError: another process is writing a run to `output`.
         ValueError: the run in `output` has another configuration, other text
             or damaged tokens, or the text is too short.
@@ -73,7 +73,7 @@ def _pretrain(
     if is_new:
         _start(config, work)
     else:
-        token_files.check(work, config.texts)
+        token_files.check_unchanged(work, config.texts)
     train_tokens, validation_tokens = _map_tokens(config, work)
     steps = (config.tokens or len(train_tokens)) // config.batch_tokens
     backbone, model = _build(config, steps)
@@ -156,7 +156,7 @@ def _check_output(
     """Whether the run is a new one, rather than a resumed one.
 
     Raises:
-        FileExistsError: `output` holds other files, or a run that is not to
+        FileExistsError: `output` contains other files, or a run that is not to
             be resumed.
         ValueError: the run in `output` has another configuration.
     """
@@ -168,13 +168,13 @@ def _check_output(
             os.path.isdir(output) and all(map(_is_leftover, os.listdir(output)))
         ):
             raise FileExistsError(
-                f"The output folder `{output}` is not empty and holds no "
+                f"The output folder `{output}` is not empty and contains no "
                 "pretraining run. Choose another one."
             )
         return True
     if not resume:
         raise FileExistsError(
-            f"`{output}` already holds a pretraining run. Resume it with "
+            f"`{output}` already contains a pretraining run. Resume it with "
             "--resume, or choose another folder."
         )
     files.refuse_links(output, os.listdir(output))
@@ -193,7 +193,7 @@ def _start(config: LanguageModelConfig, work: str) -> None:
     """Makes the folder of a new run, with its tokens and configuration.
 
     It is made under another name and then renamed, so that a folder of the
-    final name is complete, and one that somebody else made is never touched.
+    final name is complete, and one that another process made is never touched.
 
     Raises:
         ValueError: the text is too short.
@@ -272,7 +272,7 @@ def _map_tokens(
 
 
 def _build(config: LanguageModelConfig, steps: int) -> tuple[Any, Any]:
-    """A GPT-2 backbone with fresh weights, and its compiled language model."""
+    """A GPT-2 backbone with random weights, and its compiled language model."""
     import keras_hub
 
     backbone = keras_hub.models.GPT2Backbone(

@@ -43,7 +43,7 @@ def remove(output: str) -> None:
 
 
 def _is_ours(started: pathlib.Path) -> bool:
-    """Whether a folder holds only what the start of a run writes there."""
+    """Whether a folder contains only what the start of a run writes there."""
     work = started / WORK_FOLDER
     return not any(path.is_symlink() for path in (started, work)) and all(
         path == work or (path.parent == work and _is_written(path))

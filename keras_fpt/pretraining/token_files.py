@@ -1,4 +1,4 @@
-"""What shows that a run's tokens are whole, and are those of its text."""
+"""Digests that show whether a run's tokens are complete, and of its text."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def write_manifest(work: str, texts: Sequence[str]) -> None:
     """Writes the digests of a run's tokens, tokenizer and text.
 
     Args:
-        work: the run's folder `training/`, which holds the tokens.
+        work: the run's folder `training/`, which contains the tokens.
         texts: paths of the text files.
     """
     files.write_text(
@@ -33,7 +33,7 @@ def has_manifest(work: str) -> bool:
     return os.path.isfile(os.path.join(work, MANIFEST))
 
 
-def check(work: str, texts: Sequence[str]) -> None:
+def check_unchanged(work: str, texts: Sequence[str]) -> None:
     """Checks that a run's tokens and text are as when it started.
 
     Args:
@@ -57,7 +57,7 @@ def check(work: str, texts: Sequence[str]) -> None:
         if found.get(name) != saved.get(name):
             raise ValueError(
                 f"`{os.path.join(work, name)}` is damaged: it has "
-                f"{found['bytes'][name]:,} bytes and another content than when "
+                f"{found['bytes'][name]:,} bytes and other content than when "
                 f"it was written, with {saved.get('bytes', {}).get(name)} "
                 "bytes. Delete the folder and start again."
             )

@@ -1,4 +1,4 @@
-"""Attention maps: pictures of what a trained run's tokens attend to."""
+"""Attention maps: pictures of how tokens attend to each other."""
 
 import os
 
@@ -38,7 +38,7 @@ def attention_map(
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the example or block does not exist, or the backbone has
             no attention.
 
@@ -50,7 +50,7 @@ def attention_map(
     task = run.task
     tokens = attention_drawing.example_tokens(task, example)
     scores = model.attention_scores(tokens[None], average_heads=block is None)
-    # Where the channels are independent, each is a sequence of its own.
+    # Where the channels are independent, each is a separate sequence.
     scores = scores.mean(axis=1)
     if block is None:
         panels = scores

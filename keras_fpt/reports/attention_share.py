@@ -1,4 +1,4 @@
-"""How much of their attention answers give to the token that holds them."""
+"""How much attention goes to the token that contains the answer."""
 
 import dataclasses
 import os
@@ -14,13 +14,13 @@ EXAMPLES = 50
 
 @dataclasses.dataclass(frozen=True)
 class AttentionShare:
-    """The share of attention on the token that holds the answer.
+    """The share of attention on the token that contains the answer.
 
     Args:
         blocks: tuple of floats, one per block, means over the heads, the
             tokens that give answers, and examples.
-        uniform: float, the share if a token attended to all that it sees
-            alike.
+        uniform: float, the share if a token attended equally to all tokens that
+            it sees.
     """
 
     blocks: tuple[float, ...]
@@ -29,10 +29,10 @@ class AttentionShare:
     def __str__(self) -> str:
         best = int(np.argmax(self.blocks))
         return (
-            f"{self.blocks[best]:.1%} of the attention of the tokens that "
-            f"answer is on the token that holds the answer in block {best}, "
-            f"where it is most, and {np.mean(self.blocks):.1%} in the mean of "
-            f"all blocks; uniform attention would be {self.uniform:.1%}"
+            f"{self.blocks[best]:.1%} of the attention of the output tokens is "
+            f"on the token that contains the answer in block {best}, where it "
+            f"is highest, and {np.mean(self.blocks):.1%} in the mean of all "
+            f"blocks; uniform attention would be {self.uniform:.1%}"
         )
 
 
@@ -50,7 +50,7 @@ def attention_share(
         an answer, or the model makes other tokens of it.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the backbone has no attention.
     """
     run, model = load_trained(run_folder, data_dir)

@@ -1,4 +1,4 @@
-"""Plots of how one run does on each class, as SVG."""
+"""Plots of one run's results by class, as SVG."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from keras_fpt.runs import draw_confusions
 
 
 def confusion_matrix(classes: Mapping[str, Any], title: str) -> str:
-    """How many examples of each class got each answer.
+    """How many examples of each class were predicted as each class.
 
     Args:
         classes: dict, `test_classes` in a run's `metrics.json`.
@@ -27,7 +27,7 @@ def confusion_matrix(classes: Mapping[str, Any], title: str) -> str:
         (
             column,
             row,
-            f"class {names[row]}, answer {names[column]}\n{count:,} of "
+            f"class {names[row]}, predicted {names[column]}\n{count:,} of "
             f"{counts[row].sum():,} examples",
         )
         for (row, column), count in np.ndenumerate(counts)
@@ -67,14 +67,14 @@ def roc_curves(classes: Mapping[str, Any], title: str) -> str | None:
 
 
 def calibration(curve: Mapping[str, Any], title: str) -> str:
-    """How often answers are right that are given with a certain probability.
+    """How often predictions of a certain probability are correct.
 
     Args:
         curve: dict, `test_calibration` in a run's `metrics.json`.
         title: string.
 
     Returns:
-        String, an SVG element. Larger dots are of more examples.
+        String, an SVG element. Larger dots stand for more examples.
     """
     figure, axes = pictures.new_figure(title)
     axes.plot([0, 1], [0, 1], color="gray", linestyle=":")
@@ -88,11 +88,11 @@ def calibration(curve: Mapping[str, Any], title: str) -> str:
     )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel("probability of the answer")
-    axes.set_ylabel("share that is right")
+    axes.set_xlabel("probability of the prediction")
+    axes.set_ylabel("share that is correct")
     axes.grid(alpha=0.3)
     values = [
-        (x, y, f"probability {x:.2%}\n{y:.2%} of {count:,} examples right")
+        (x, y, f"probability {x:.2%}\n{y:.2%} of {count:,} examples correct")
         for x, y, count in zip(
             curve["confidence"], curve["accuracy"], counts, strict=True
         )

@@ -30,7 +30,7 @@ from keras_fpt.runs import arms, measures
 Path = str | os.PathLike[str]
 LOGGER = logging.getLogger(__name__)
 
-# The beginnings of the files, which tell them from others'.
+# The beginnings of the files, which mark them as written by keras-fpt.
 _HTML_MARK = rb"<title>keras-fpt: "
 TABLE_MARKS = {
     "arms.md": rb"\A\| task +\| arm +\| settings +\| +n \|",
@@ -48,7 +48,7 @@ _BY_CLASS = {
     "calibration_error": "calibration error",
     "scaled_calibration_error": "calibration error after temperature scaling",
 }
-TITLE = "What the runs found"
+TITLE = "Results of the runs"
 # The anchors of the page's own parts, which no task has.
 _ANCHORS = (
     *("contents", "pictures", "not-run", "how-to-read"),
@@ -68,7 +68,7 @@ def write_report(
 ) -> Any:
     """Writes an HTML page on all runs in some folders.
 
-    The page also shows what `compare` and `reproduce` have saved beside runs:
+    The page also shows what `compare` and `reproduce` have saved with runs:
     baselines, with a sentence on whether a language model is worth it, and
     what could not be run.
 
@@ -89,7 +89,7 @@ def write_report(
 
     Raises:
         FileExistsError: a file exists that may not be replaced.
-        FileNotFoundError: the folders hold no run.
+        FileNotFoundError: the folders contain no run.
         ValueError: no run has read the test split.
     """
     import jinja2
@@ -275,7 +275,7 @@ def _section(
     fitted: Sequence[Baseline],
     judged: Sequence[Claim],
 ) -> dict[str, Any]:
-    """What the page shows of one task."""
+    """The section of the page on one task."""
     task_runs = runs[runs["task"] == task]
     task_runs = task_runs[~task_runs["repeats"]]
     final = task_runs[task_runs["final"]]
@@ -309,7 +309,7 @@ def _section(
 
 
 def _by_class(final: Any) -> dict[str, Any] | None:
-    """What the page shows of the classes, for the best run on validation.
+    """The page's results by class, for the best run on validation.
 
     Args:
         final: `pandas.DataFrame` of `load_runs`, the final runs of one task.
@@ -348,7 +348,7 @@ def _by_class(final: Any) -> dict[str, Any] | None:
 
 
 def _by_rate(runs: Any) -> page_tables.Table:
-    """What the page's table of learning rates shows."""
+    """The page's table of learning rates."""
     table = by_learning_rate(runs)
     rows = [(rate, row.to_list()) for rate, row in table.iterrows()]
     return page_tables.by_rate(list(table), rows, measures.of_runs(runs))

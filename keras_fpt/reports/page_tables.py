@@ -58,7 +58,7 @@ class Table:
 
 
 def _filled(columns: Sequence[Column]) -> list[Column]:
-    """Columns without those that have no value, which would only take room."""
+    """The columns that have a value."""
     return [column for column in columns if any(column.cells)]
 
 
@@ -68,27 +68,27 @@ def is_missing(value: Any) -> bool:
 
 
 def number(value: Any, form: str) -> str:
-    """A number in a format such as `".4g"`; nothing if it is missing."""
+    """A number in a format such as `".4g"`; empty if it is missing."""
     return "" if is_missing(value) else f"{value:{form}}"
 
 
 def percent(value: Any) -> str:
-    """A share in percent, without the sign; nothing if it is missing."""
+    """A share in percent, without the sign; empty if it is missing."""
     return "" if is_missing(value) else f"{100 * value:.2f}"
 
 
 def shown(value: Any, measure: measures.Measure) -> str:
-    """What a measure has come to, without a unit; nothing if it is missing."""
+    """The value of a measure without a unit; empty if it is missing."""
     return "" if is_missing(value) else measure.number(value, 2)
 
 
 def arms(rows: Sequence[Row], measure: measures.Measure) -> Table:
-    """What each arm has reached.
+    """The results of each arm.
 
     Args:
         rows: list of dicts, the rows of `keras_fpt.results.summarize` with
             `arm`, `description` and the columns of `arms_table`.
-        measure: what the task is judged by.
+        measure: the measure of the task.
     """
 
     def mean(split: str) -> Callable[[Row], str]:
@@ -225,12 +225,12 @@ def by_rate(
     rows: Sequence[tuple[float, list]],
     measure: measures.Measure,
 ) -> Table:
-    """What each arm reached at each learning rate; the best is bold.
+    """The results of each arm at each learning rate; the best is bold.
 
     Args:
         names: list of strings, the arms.
         rows: list of tuples, a learning rate and what the arms reached there.
-        measure: what the task is judged by.
+        measure: the measure of the task.
     """
 
     def cells(values: Sequence[float]) -> list[str]:
@@ -276,14 +276,14 @@ def by_class(classes: Mapping[str, Sequence]) -> Table:
 
 
 def mistakes(entries: Sequence[Row], names: Sequence[str]) -> Table:
-    """The wrong answers that a run was surest of.
+    """The wrong predictions of the highest probability.
 
     Args:
         entries: list of dicts, `test_mistakes` in a run's `metrics.json`.
         names: list of strings, the classes' names.
     """
     return Table(
-        "The surest wrong answers",
+        "Most confident mistakes",
         [
             Column("test example", [str(e["place"] + 1) for e in entries]),
             Column("class", [str(names[e["label"]]) for e in entries], "text"),
@@ -296,7 +296,7 @@ def mistakes(entries: Sequence[Row], names: Sequence[str]) -> Table:
 
 
 def all_runs(rows: Sequence[Row]) -> Table:
-    """Each run, where it is, and what it has reached.
+    """Each run, its folder and its results.
 
     Args:
         rows: list of dicts, of `keras_fpt.results.load_runs`.

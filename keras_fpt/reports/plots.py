@@ -14,7 +14,7 @@ from keras_fpt.files import outputs, pictures
 from keras_fpt.results import arms_table, floors, read_history
 from keras_fpt.runs import arms, measures
 
-# What tells these files from others'.
+# Marks these files as written by keras-fpt.
 MARK = rb"<dc:title>keras-fpt</dc:title>"
 # Colors that can be seen on light and on dark ground: at least as many as there
 # are arms, and some for arms with other settings.
@@ -80,7 +80,7 @@ def learning_curves(runs: Any, title: str) -> str:
 
 
 def _in_words(seeds: Any, measure: measures.Measure) -> str:
-    """What several seeds reached, for people who point at them."""
+    """The results of several seeds, shown on hovering."""
     words = measure.show(np.mean(seeds))
     if len(seeds) > 1:
         lowest, highest = np.min(seeds), np.max(seeds)
@@ -143,8 +143,8 @@ def draw_accuracy_by_size(
     Args:
         table: `pandas.DataFrame` of `keras_fpt.results.by_size`.
         task: string, the title.
-        path: where the PNG goes. Bars are 95% intervals over seeds; simple
-            rules are dotted.
+        path: path of the PNG file to write. Bars are 95% intervals over seeds;
+            simple rules are dotted.
     """
     measure = arms_table.measure_of(table)
     metric = f"test_{measure.name}"
@@ -228,7 +228,7 @@ def to_svg(
     Args:
         figure, axes: of `keras_fpt.files.pictures.new_figure`.
         values: list of tuples of x, y and a text of two lines, which a browser
-            shows when the pointer is there.
+            shows on hovering.
     """
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=9, framealpha=0)

@@ -1,4 +1,4 @@
-"""What each arm of a task has reached, with all that a verdict needs."""
+"""The results of each arm of a task, with everything that a verdict needs."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,8 @@ class ArmResult:
 
     Args:
         arm: string.
-        settings: string, what tells it from others of its arm, in words.
+        settings: string, the settings that distinguish it from others of its
+            arm.
         steps: int, gradient steps of a run.
         batch_size: int, or `None` for the task's.
         learning_rate: float.
@@ -32,8 +33,8 @@ class ArmResult:
             it is not; `None` if only one was tried.
         floor: `Floor`, the best of the task's simple rules, or `None`.
         rows: `pandas.DataFrame`, the rows of `load_runs`.
-        search_seconds: float, what all runs of the arm took, also those at
-            other settings, with the same steps and batch size.
+        search_seconds: float, the time of all runs of the arm, including those
+            at other settings, with the same steps and batch size.
     """
 
     arm: str
@@ -55,7 +56,7 @@ class ArmResult:
 
     @property
     def measure(self) -> measures.Measure:
-        """What the runs are judged by."""
+        """The measure that the runs are compared by."""
         return self.scores.measure
 
     @property
@@ -69,7 +70,7 @@ class ArmResult:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Floor:
-    """A simple rule, which is there without learning the task.
+    """A simple rule, which answers without learning the task.
 
     Args:
         name: string.
@@ -88,7 +89,7 @@ class Floor:
 
 
 def arm_results(runs: Any) -> list[ArmResult]:
-    """What each arm of a task has reached, with each of its settings.
+    """The results of each arm of a task, for each of its settings.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
@@ -143,7 +144,7 @@ def at_best_rates(results: Sequence[ArmResult]) -> list[ArmResult]:
 
 
 def floors(runs: Any) -> list[Floor]:
-    """The simple rules of a task, and what they reach on its test split.
+    """The simple rules of a task, with their scores on the test split.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
@@ -188,7 +189,7 @@ def floors(runs: Any) -> list[Floor]:
 
 
 def _floor_values(runs: Any, measure: measures.Measure) -> Any:
-    """What the rule that diverged runs count as reaches on the test split."""
+    """The test values of the rule that stands for diverged runs."""
     return runs.get(f"test_{measure.floor_metric}", runs["final"][:0]).dropna()
 
 
@@ -250,7 +251,7 @@ def _rule_of_diverged(
     floor: Floor | None,
     measure: measures.Measure,
 ) -> np.ndarray:
-    """Scores of the rule that a diverged run counts as, or their mean."""
+    """Scores of the rule that stands for a diverged run, or their mean."""
     name = measure.floor_rule
     for kept in examples.values():
         if kept is not None and name in kept.rules:
@@ -267,7 +268,7 @@ def _validation_score(group: Any, measure: measures.Measure) -> float:
 
 
 def _edge(runs: Any, best: Any, measure: measures.Measure) -> str | None:
-    """Where the best learning rate lies among those tried for an arm."""
+    """Whether an arm's best learning rate is the lowest or highest tried."""
     same = _same(runs, best)
     same = same[same["status"] != "unfinished"]
     first = same[same["seed"] == same["seed"].min()]

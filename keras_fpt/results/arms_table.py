@@ -71,14 +71,14 @@ def with_baselines(table: Any, baselines: Sequence[Baseline]) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         baselines: list of `Baseline`.
     """
-    # The rules have rows of their own.
+    # The rules have separate rows.
     return _with_rows(
         table, _baseline_rows([b for b in baselines if b.name not in RULES])
     )
 
 
 def measure_of(rows: Any) -> measures.Measure:
-    """The measure of one task's rows of the table of arms.
+    """The measure of one task's rows in the table of arms.
 
     Args:
         rows: `pandas.DataFrame`, or a dict of one row.

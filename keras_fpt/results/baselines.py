@@ -1,4 +1,4 @@
-"""Baselines: what models without gradient steps have reached, as records."""
+"""Baselines: the results of models without gradient steps, as records."""
 
 import dataclasses
 import os
@@ -40,13 +40,13 @@ DESCRIPTIONS = {
     ),
     SMALL_CNN: "a small convolutional network, trained from scratch",
 }
-# What uses the frozen language model.
+# Baselines that use the frozen language model.
 FROZEN_MODEL = (LINEAR_PROBE,)
 
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """What a model that was fitted without gradient steps has reached.
+    """The results of a model that was fitted without gradient steps.
 
     Args:
         task: string.
@@ -82,12 +82,12 @@ class Baseline:
 
     @property
     def measure(self) -> measures.Measure:
-        """What it is judged by."""
+        """The measure that it is compared by."""
         return measures.ACCURACY if self.errors is None else measures.RMSE
 
     @property
     def values(self) -> dict[str, Any]:
-        """What it has reached, by the names of a run's `metrics.json`."""
+        """Its results, by the names of a run's `metrics.json`."""
         if self.errors is not None:
             return self.errors
         return {
@@ -110,7 +110,7 @@ class Baseline:
 def write(
     baselines: Sequence[Baseline], folder: str | os.PathLike[str]
 ) -> None:
-    """Saves baselines beside a folder's runs."""
+    """Saves baselines in a folder of runs."""
     right = {b.name: b.right for b in baselines if b.right is not None}
     npz.write(pathlib.Path(folder, EXAMPLES), right)
     described = [dataclasses.replace(b, right=None) for b in baselines]

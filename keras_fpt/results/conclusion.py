@@ -29,13 +29,13 @@ Candidate = ArmResult | Baseline
 def conclude(
     runs: Any, baselines: Sequence[Baseline], preset: str | None = None
 ) -> str | None:
-    """Says in one sentence whether it is worth it, by how much, at what cost.
+    """States in one sentence whether it is worth it, by how much, at what cost.
 
-    The frozen model is what is best on validation of the arm `fpt` and its
-    linear probes; it is compared with the best of all others. The interval of
-    the difference on the test split covers both the seeds and the choice of
-    the test examples. Of runs with several numbers of training
-    examples, those with all of them count.
+    The frozen model is the best on validation of the arm `fpt` and its linear
+    probes; it is compared with the best of all others. The interval of the
+    difference on the test split covers both the seeds and the choice of the
+    test examples. Of runs with several numbers of training examples, those with
+    all of them count.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task; `None` if there
@@ -185,14 +185,14 @@ def _counted(scores: Scores, baselines: Sequence[Baseline]) -> Scores:
 
 
 def _search_seconds(candidate: Candidate) -> float:
-    """What a candidate took with all that was tried for it."""
+    """The seconds of a candidate's whole search."""
     if isinstance(candidate, Baseline):
         return candidate.seconds
     return candidate.search_seconds
 
 
 def _training(mine: Candidate) -> str:
-    """What one training of the frozen model took, and what it left."""
+    """The time of one training of the frozen model, and the adapter's size."""
     if isinstance(mine, Baseline):
         return ""
     first = mine.rows[mine.rows["status"] == "finished"].iloc[0]
@@ -205,7 +205,7 @@ def _training(mine: Candidate) -> str:
 
 
 def _still_rising(result: ArmResult, spent: float) -> str:
-    """A sentence if a learning curve still became better at its end.
+    """A sentence, if a learning curve was still improving at its end.
 
     Args:
         result: an `ArmResult`.

@@ -33,7 +33,7 @@ class StepsToConverge:
 
 
 def smoothed(rows: Rows) -> np.ndarray:
-    """What validation shows at each evaluation, as a mean of the last `WINDOW`.
+    """The validation value at each evaluation, as a mean of the last `WINDOW`.
 
     Args:
         rows: list of dicts as in `history.csv`.

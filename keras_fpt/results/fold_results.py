@@ -1,4 +1,4 @@
-"""What arms and baselines have reached over all folds of a cross-validation."""
+"""The results of arms and baselines over all folds of a cross-validation."""
 
 import dataclasses
 from collections.abc import Hashable, Sequence

@@ -1,4 +1,4 @@
-"""The parts of a study that could not be run, saved beside its runs."""
+"""The parts of a study that could not be run, saved with its runs."""
 
 import dataclasses
 import os

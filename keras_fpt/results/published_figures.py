@@ -54,7 +54,7 @@ _PAPER = {
         (100, 100, 35.8, 93.1, 32.9, 21.0, 10.5),
     ),
 }
-# What is not what its row says.
+# Figures that differ from their row's description.
 _REMARKS = {
     ("full", "listops"): "of Long Range Arena",
     ("full", "cifar10"): "of a GPT-2 with 3 layers",

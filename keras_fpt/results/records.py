@@ -1,4 +1,4 @@
-"""Lists of dataclasses, saved in a file beside a study's runs."""
+"""Lists of dataclasses, saved in a file with a study's runs."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ def paths(
 
 
 def read(cls: type[Record], path: pathlib.Path) -> list[Record]:
-    """What `write` has saved in a file.
+    """Reads the list that `write` has saved in a file.
 
     Args:
         cls: the dataclass.

@@ -1,4 +1,4 @@
-"""Whether a learning curve still became better when its steps were over."""
+"""Whether a learning curve was still improving at its last step."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def gain(
     histories: Sequence[Sequence[Mapping[str, Any]]],
     measure: measures.Measure = measures.ACCURACY,
 ) -> float:
-    """How much better validation still became at the end, over several seeds.
+    """How much validation still improved at the end, over several seeds.
 
     Args:
         histories: list of lists of dicts as in `history.csv`.

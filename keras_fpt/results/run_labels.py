@@ -1,4 +1,4 @@
-"""Labels that tell runs of one arm apart, made of the options that differ."""
+"""Labels that distinguish runs of one arm by the options that differ."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,13 +14,13 @@ _DESCRIBED = (
     *options.names(RunConfig, describes_run=True),
     *options.names(ModelOptions, describes_run=True),
 )
-# What tells apart runs of which none of these differs.
+# The label of runs of which none of these differs.
 _BUDGET = ("steps", "batch_size", "patience", "keep")
 _DEFAULTS = RunConfig("").settings()
 
 
 def describe(config: RunConfig) -> str:
-    """A run's arm, and those of its options that are not the arm's defaults.
+    """A run's arm, and the options that differ from the arm's defaults.
 
     Args:
         config: a `RunConfig`.
@@ -35,7 +35,7 @@ def describe(config: RunConfig) -> str:
 def settings(
     arm_name: str, values: Mapping[str, Any], names: Iterable[str]
 ) -> str:
-    """Those of a run's options that are not its arm's defaults, in words.
+    """The options of a run that differ from its arm's defaults, in words.
 
     Args:
         arm_name: string.
@@ -70,8 +70,8 @@ def is_none(value: Any) -> bool:
 def label(runs: Any) -> list[str]:
     """For each run, the options in which its arm's final runs differ, in words.
 
-    What all final runs of an arm on a task have in common is left out, since
-    it does not tell them apart.
+    What all final runs of an arm on a task have in common is left out, since it
+    does not distinguish them.
 
     Args:
         runs: `pandas.DataFrame` with the columns of `RunConfig.settings` and

@@ -49,12 +49,12 @@ def load_runs(*folders: Path) -> Any:
         what is in its `metrics.json`, `MEASURED` at least, NaN for the others.
 
     Raises:
-        FileNotFoundError: the folders hold no run.
+        FileNotFoundError: the folders contain no run.
         ValueError: a file of a run is damaged.
     """
     import pandas as pd
 
-    # pandas holds UTF-8 alone, and names of files may be other bytes.
+    # pandas supports only UTF-8, and names of files may be other bytes.
     rows = [
         {
             name: pictures.printable(value) if isinstance(value, str) else value
@@ -107,7 +107,7 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
         known = {name: row[name] for name in ("folder", "group")}
         metrics = _read_metrics(folder / run_folder.METRICS, row)
         final = run_folder.is_tested(metrics)
-        if final or row["status"] != "diverged":  # On the test split alone.
+        if final or row["status"] != "diverged":  # Only on the test split.
             known |= {"status": "finished", "final": final}
         else:
             known |= {name: row[name] for name in ("status", "final")}
@@ -116,10 +116,10 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def _group(folder: pathlib.Path, row: Mapping[str, Any]) -> str:
-    """All that decides a run, apart from its seed, as text.
+    """Everything that decides a run, apart from its seed, as text.
 
-    Runs of version 0.1.0 do not say what their data and weights held, so their
-    paths have to do.
+    Runs of version 0.1.0 do not record digests of their data and weights, so
+    their paths are used instead.
     """
     config = run_folder.read_config(folder)
     saved = manifest.read(folder)

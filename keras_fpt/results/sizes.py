@@ -6,7 +6,7 @@ from typing import Any
 from keras_fpt.results import arms_table, baselines
 from keras_fpt.tasks import MAJORITY, MEAN
 
-# What the baselines that are simple rules are called as rules.
+# The names as simple rules of the baselines that are simple rules.
 _RULES = {baselines.MAJORITY: MAJORITY, baselines.MEAN: MEAN}
 
 

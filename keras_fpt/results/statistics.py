@@ -1,6 +1,6 @@
 """Test scores of arms, their differences, 95% intervals and p-values.
 
-All that reports, sweeps and `compare` say about chance is computed here.
+All intervals and p-values of reports, sweeps and `compare` are computed here.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ class Scores:
         examples: float array `(seeds, examples)`, the score of each test
             example, such as the share of its answers that is right; `None` if
             it was not kept.
-        groups: int array `(examples,)`, which examples hang together, such as
-            windows of one recording; `None` if each stands alone.
+        groups: int array `(examples,)`, which examples belong together, such as
+            windows of one recording; `None` if examples are not grouped.
         num_examples: int, or `None` if it is unknown.
         varies: bool, whether another seed could give another score.
         measure: the `Measure` whose scores they are.
@@ -113,9 +113,9 @@ def difference(ours: Scores, theirs: Scores) -> Difference:
     Both the seeds and the test examples are taken as drawn at random. If it
     is known which examples each run got right, arms are compared example by
     example, and examples of one group count as drawn together. Otherwise each
-    arm counts as tested on examples of its own, which gives a wider interval.
-    If the number of examples is unknown, or that of errors which were not
-    kept, only the seeds count.
+    arm counts as tested on different examples, which gives a wider interval. If
+    the number of examples is unknown, or that of errors which were not kept,
+    only the seeds count.
 
     Errors are compared as squared errors. A difference of mean squared errors,
     and its interval, are then divided by the sum of both RMSEs, which makes a

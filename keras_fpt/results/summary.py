@@ -49,7 +49,7 @@ def summarize(runs: Any, is_required: bool = True) -> Any:
         different settings, apart from the seed, have one row each. A diverged
         run has the validation and test accuracy of the majority class. Of a
         regression, `train_rmse` and so on stand for the accuracies, with
-        `train_mae` and `train_r2`, means over finished runs, beside them.
+        `train_mae` and `train_r2`, means over finished runs, next to them.
 
     Raises:
         ValueError: no run is final.
@@ -165,7 +165,7 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
 
 
 def by_learning_rate(runs: Any) -> Any:
-    """What each arm reached at each learning rate that was tried for it.
+    """The results of each arm at each learning rate that was tried for it.
 
     All runs have the same seed: the lowest, which is that of a sweep's search.
     A row shows what a comparison at one learning rate would have found.

@@ -1,4 +1,4 @@
-"""Verdicts: what the numbers say about two arms, and the paper's claims.
+"""Verdicts on pairs of arms, and on the paper's claims.
 
 For sweeps and reports; the conclusion of `compare` is in `conclusion.py`.
 """
@@ -49,7 +49,7 @@ class Claim:
     Args:
         task: string.
         text: string, the claim.
-        ours: string, the arm that is said to be above.
+        ours: string, the arm that is claimed to be above.
         theirs: string, the other one.
         difference: `Difference` of their test scores.
         adjusted_p_value: float, by Holm's method over all claims that are
@@ -75,15 +75,15 @@ def judge(
     """Judges claims that are made together, each that one arm is above another.
 
     Args:
-        pairs: list of tuples of a task, the claim's text, the arm that is said
-            to be above, and the other one.
+        pairs: list of tuples of a task, the claim's text, the arm that is
+            claimed to be above, and the other one.
 
     Returns:
         List of `Claim`. A claim holds, or does not hold, if the p-value of the
         difference is below 0.05 after Holm's correction for the number of
         claims, if neither arm's best learning rate is at the edge of those
-        tried, and if the arm that is above has learned anything at all, so
-        that it is above every simple rule of the task.
+        tried, and if the arm that is above has learned something: it is above
+            every simple rule of the task.
     """
     found = [difference(a.scores, b.scores) for *_, a, b in pairs]
     p_values = adjusted([each.p_value for each in found])
@@ -105,7 +105,7 @@ def judge(
 
 
 def arm_verdicts(runs: Any, arms: Sequence[str]) -> list[str]:
-    """What can be said about the first arm compared with each of the others.
+    """Compares the first arm with each of the others, in sentences.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
@@ -137,7 +137,7 @@ def compare_arms(
 
 
 def claims(runs: Any) -> list[Claim]:
-    """What final runs say about the claims of the paper and its critics.
+    """Judges the claims of the paper and its critics by final runs.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of all tasks that are shown

@@ -1,4 +1,4 @@
-"""Whether all processes of a distributed run are about to do the same."""
+"""Checks that all processes of a run have the same settings and data."""
 
 import hashlib
 import json
@@ -53,6 +53,6 @@ def _is_same(text: str) -> bool:
     """Whether a text is the same in all processes; all get the same answer."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     own, count = int(digest, 16), distribution.num_processes()
-    # The sum alone could be a process's own by chance.
+    # The sum could equal a process's own value by chance.
     differs = distribution.total(own) != own * count
     return distribution.total(int(differs)) == 0

@@ -1,4 +1,4 @@
-"""Arms: where a backbone's weights come from, and which of them train."""
+"""Arms: where a backbone's weights come from, and which of them are trained."""
 
 import dataclasses
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Arm:
         name: string.
         make_backbone: function of a `Preset`, a `Task`, a `Draw` and a dtype
             policy (or `None`) that returns a KerasHub backbone.
-        policy: string, what trains unless a run sets another policy.
+        policy: string, the policy unless a run sets another.
         description: string, one line.
         preset: string, the preset unless a run sets another.
         depth: int, the number of blocks unless a run sets another; `None` uses
@@ -58,7 +58,7 @@ def _random(preset: Preset, task: Task, draw: Draw, dtype: str | None) -> Any:
 
 
 def _changed(change: Callable[[Any, int], None]) -> MakeBackbone:
-    """Pretrained weights, of which a function keeps some property alone."""
+    """Pretrained weights, changed by a function that keeps some property."""
 
     def make_backbone(
         preset: Preset, task: Task, draw: Draw, dtype: str | None
@@ -145,7 +145,7 @@ ARMS = {
             "statistics",
             _changed(random_weights.match_statistics),
             "fpt",
-            "drawn anew with each pretrained tensor's mean and standard "
+            "drawn at random with each pretrained tensor's mean and standard "
             "deviation, frozen",
             draws_weights=True,
         ),

@@ -1,4 +1,4 @@
-"""Draws what the tokens of an example attend to."""
+"""Draws how much the tokens of an example attend to each other."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -89,8 +89,8 @@ def draw(
         panels: float array `(panels, queries, keys)`.
         names: list of strings, one per panel.
         labels: list of strings, one per token.
-        num_answering: int, how many of the last tokens give answers; a line
-            separates them.
+        num_answering: int, how many of the last tokens the output layer reads;
+            a line separates them.
         title: string.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What the audit of a run's data found, in the run's folder: `audit.json`."""
+"""The findings of the audit of a run's data, in its folder: `audit.json`."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 def save_findings(task: Task, folder: Path) -> None:
-    """Writes what the audit found, an empty list if that is nothing."""
+    """Writes the findings of the audit, an empty list if there are none."""
     found = [dataclasses.asdict(finding) for finding in task.findings]
     files.write_text(
         pathlib.Path(folder, AUDIT), json.dumps(found, indent=2) + "\n"

@@ -11,8 +11,8 @@ from keras_fpt.runs.confusions import draw_confusions
 from keras_fpt.runs.event_files import EventFiles
 from keras_fpt.runs.resolved import ResolvedRun
 
-# The attention of longer sequences takes much memory, and no token of it can
-# be seen. `keras_fpt.reports.attention_map` draws it for who asks for it.
+# The attention of longer sequences takes much memory, and single tokens cannot
+# be seen in it. `keras_fpt.reports.attention_map` draws it on request.
 MAX_TOKENS = 512
 
 
@@ -23,7 +23,7 @@ def write(
     metrics: Mapping[str, Any],
     step: int,
 ) -> None:
-    """Writes what one validation example attends to, and the confusions.
+    """Writes the attention of one validation example, and the confusion matrix.
 
     A picture that cannot be drawn is a warning.
 
@@ -40,7 +40,7 @@ def write(
             board.write_picture(step, "validation", "attention", png)
     classes = metrics.get("test_classes")
     if classes is not None:
-        with errors.warn_instead("draw the confusions for TensorBoard"):
+        with errors.warn_instead("draw the confusion matrix for TensorBoard"):
             figure, _ = draw_confusions(classes, f"{run.task.name}: test")
             png = pictures.to_png(figure)
             board.write_picture(step, "test", "confusions", png)
@@ -49,7 +49,7 @@ def write(
 def _attention(run: ResolvedRun, model: FPTClassifier) -> bytes | None:
     """The attention in each block, the mean over its heads, as a PNG."""
     tokens = attention_drawing.example_tokens(run.task, 0)
-    # The other processes do not compute beside this one.
+    # The other processes take no part in this computation.
     if len(tokens) > MAX_TOKENS or distribution.num_processes() > 1:
         return None
     try:

@@ -69,7 +69,7 @@ def read_best(folder: pathlib.Path, step: int) -> dict[str, np.ndarray]:
     arrays, metadata = checkpoints.read_arrays(folder / _BEST)
     if metadata.get("step") != step:
         raise ValueError(
-            f"`{folder / _BEST}` holds the weights of step "
+            f"`{folder / _BEST}` contains the weights of step "
             f"{metadata.get('step')}, but those of step {step} are the best. "
             "Train again with --overwrite."
         )
@@ -110,7 +110,7 @@ def newest(
                 ) from error
             kept = files.set_aside(path)
             LOGGER.warning(
-                f"Warning: skipping a checkpoint. {error} Kept as `{kept}`."
+                f"Warning: skipping a checkpoint. {error} Renamed to `{kept}`."
             )
     if paths:
         LOGGER.warning(
@@ -127,7 +127,7 @@ def _is_of_later_version(path: pathlib.Path) -> bool:
 
 
 def remove(folder: pathlib.Path) -> None:
-    """Removes the checkpoints, and the folder if it holds nothing else."""
+    """Removes the checkpoints, and the folder if it contains nothing else."""
     for pattern in (_TEMPORARY, _NAME, _KEPT):
         for path in _named(folder, pattern):
             path.unlink()

@@ -1,4 +1,4 @@
-"""How a run does on each class, and how far its probabilities can be trusted.
+"""Per-class metrics of a run, and the calibration of its probabilities.
 
 scikit-learn computes all but the temperature.
 """
@@ -10,9 +10,9 @@ import numpy as np
 from scipy import optimize, special
 from sklearn import metrics as sk
 
-# Larger tables of confusions are for nobody to read.
+# Larger confusion matrices are unreadable.
 MAX_CLASSES = 100
-# More curves are for nobody to tell apart.
+# More curves cannot be distinguished.
 _MAX_CURVES = 12
 _CURVE_POINTS = 100
 MISTAKES = 8
@@ -24,7 +24,7 @@ _TEMPERATURES = (0.05, 20.0)
 def measure(
     logits: np.ndarray, labels: np.ndarray, names: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Metrics of answers, beyond accuracy.
+    """Metrics of predictions, beyond accuracy.
 
     Args:
         logits: float array `(examples, classes)`.
@@ -38,8 +38,8 @@ def measure(
         `calibration_error`, `calibration` (see `calibration_curve`), and for
         at most 100 classes `classes`: lists of `names`, `precision`, `recall`,
         `f1` and `examples`, `confusion`, how many examples of each class (row)
-        got each answer (column), and for at most 12 classes `roc`, a list of
-        curves with `name`, `false_positives` and `true_positives`.
+        were predicted as each class (column), and for at most 12 classes `roc`,
+        a list of curves with `name`, `false_positives` and `true_positives`.
     """
     num_classes = logits.shape[1]
     classes = np.arange(num_classes)
@@ -73,7 +73,7 @@ def measure(
 
 
 def _told_apart(labels: np.ndarray, num_classes: int) -> list[int]:
-    """The classes that are told from the rest, and have examples of both."""
+    """The classes to compare with the rest: those with examples of both."""
     chosen = [1] if num_classes == 2 else range(num_classes)
     return [i for i in chosen if 0 < (labels == i).sum() < len(labels)]
 
@@ -108,11 +108,11 @@ def _auroc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The expected calibration error of the answers.
+    """The expected calibration error of the predictions.
 
-    The mean distance between the probability that is given to the answers and
-    the share of them that is right, over 15 bins of equal width, weighted by
-    their sizes.
+    The mean distance between the probability of the predictions and the share
+    of them that is correct, over 15 bins of equal width, weighted by their
+    sizes.
 
     Args:
         probabilities: float array `(examples, classes)`.
@@ -128,16 +128,16 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def calibration_curve(
     probabilities: np.ndarray, labels: np.ndarray
 ) -> dict[str, list]:
-    """How often answers are right that are given with a certain probability.
+    """How often predictions of a certain probability are correct.
 
     Args:
         probabilities: float array `(examples, classes)`.
         labels: int array `(examples,)`.
 
     Returns:
-        A dict of lists with a number for each of 15 bins that has answers:
-        `confidence`, their mean probability; `accuracy`, the share that is
-        right; and `examples`, how many there are.
+        A dict of lists with a number for each of 15 bins that has predictions:
+            `confidence`, their mean probability; `accuracy`, the share that is
+            correct; and `examples`, how many there are.
     """
     given, is_right, bins = _confidences(probabilities, labels)
     counts = np.bincount(bins, minlength=_BINS)
@@ -157,7 +157,7 @@ def calibration_curve(
 def _confidences(
     probabilities: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each answer: its probability, whether it is right, and its bin."""
+    """The probability of each prediction, whether it is correct, its bin."""
     given = probabilities.max(axis=1)
     is_right = probabilities.argmax(axis=1) == labels
     return given, is_right, np.minimum((given * _BINS).astype(int), _BINS - 1)
@@ -166,7 +166,7 @@ def _confidences(
 def worst_mistakes(
     logits: np.ndarray, labels: np.ndarray, count: int = MISTAKES
 ) -> list[dict[str, Any]]:
-    """The wrong answers that the model was surest of.
+    """The wrong predictions of the highest probability.
 
     Args:
         logits: float array `(examples, classes)`.
@@ -174,7 +174,8 @@ def worst_mistakes(
         count: int, how many there may be.
 
     Returns:
-        List of dicts, the surest first: `place`, the number of the example
+        List of dicts, the most confident first: `place`, the number of the
+            example
         from 0; `label` and `answer`, numbers of classes; `probability`, that
         of the answer.
     """
@@ -195,7 +196,7 @@ def worst_mistakes(
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The number by which to divide logits so that probabilities fit best.
+    """The temperature by which to divide logits for calibrated probabilities.
 
     Args:
         logits: float array `(examples, classes)`, of examples that the model

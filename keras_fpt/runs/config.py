@@ -18,7 +18,7 @@ CHECKS = ("strict",)
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """The configuration of a run; what is not given has a default.
+    """The configuration of a run; options that are not given have defaults.
 
     `keras_fpt.runs.resolve` fills the defaults in. To add an option of
     training, add a field here, with `since=` the version that adds it, and its
@@ -42,8 +42,8 @@ class RunConfig:
         learning_rate: float, Adam learning rate.
         seed: int, seed of the new layers, the random arm's weights, the order
             of the training data, and dropout.
-        init_scale: float, for arms whose weights are drawn at random a factor
-            on their standard deviation; see `keras_fpt.random_weights.Draw`.
+        init_scale: float, for arms whose weights are drawn at random, a factor
+            for their standard deviation; see `keras_fpt.random_weights.Draw`.
         random_init: string, how such weights are drawn; see `Draw`. `None` is
             `"gpt2"`.
         recipe: string, a key of `keras_fpt.runs.recipes.RECIPES`, which holds
@@ -59,7 +59,7 @@ class RunConfig:
         patience: int, the number of evaluations in a row without a lower
             validation loss after which training stops; 0 trains all steps.
             `None` is 5 on the user's own data, and 0 elsewhere, with a recipe
-            and in studies, whose runs all train alike.
+            and in studies, whose runs are all trained in the same way.
         keep: string, `"best"` or `"last"`: which weights the run keeps, those
             of the evaluation with the lowest validation loss or the last.
             `None` likewise.
@@ -79,23 +79,24 @@ class RunConfig:
     task: str
     preset: str | None = option(
         None,
-        "Backbone: a preset's name, a folder, hf://... or gguf:FILE.",
+        "Preset of the backbone, with its weights: a name, a folder, hf://... "
+        "or gguf:FILE.",
         topic="Model",
-        default_text="the arm's own, mostly gpt2_tiny_en",
+        default_text="the arm's default, for most gpt2_tiny_en",
         describes_run=True,
     )
     arm: str = option(
         "fpt",
-        "Where the weights come from: fpt, random, statistics, permuted, "
-        "spectrum, bit, vit, finetune, full, no_blocks, one_attention, "
-        "one_block, lstm, random_lstm or random_lstm_deep.",
+        "Where the weights come from, and what is trained: fpt, random, "
+        "statistics, permuted, spectrum, bit, vit, finetune, full, no_blocks, "
+        "one_attention, one_block, lstm, random_lstm or random_lstm_deep.",
         topic="Model",
     )
     model: ModelOptions = ModelOptions()
     cache_features: bool = option(
         False,
-        "Compute the frozen features once, where only the output layer "
-        "trains and dropout is 0.",
+        "Compute the frozen features only once; for policies that train only "
+        "the output layer, with dropout 0.",
         topic="Rarely needed",
     )
     gradient_accumulation_steps: int | None = option(
@@ -109,16 +110,16 @@ class RunConfig:
         None,
         "Number of gradient steps.",
         topic="Training",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     batch_size: int | None = option(
-        None, "Batch size.", topic="Training", default_text="the task's own"
+        None, "Batch size.", topic="Training", default_text="the task's default"
     )
     learning_rate: float | None = option(
         None,
         "Adam learning rate.",
         topic="Training",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     seed: int = option(
         0,
@@ -127,16 +128,16 @@ class RunConfig:
     )
     init_scale: float = option(
         1.0,
-        "Factor on the standard deviation of weights that are drawn at "
-        "random; for the arms random, full, lstm and those like them.",
+        "Factor for the standard deviation of random weights, of arms such as "
+        "random, full and lstm.",
         topic="Rarely needed",
         describes_run=True,
         since="0.2.0",
     )
     random_init: str | None = option(
         None,
-        "How such weights are drawn: gpt2; flat, which does not scale residual "
-        "projections down, as in transformers 4.1.1; or uniform.",
+        "Initializer of random weights: gpt2; flat, which does not scale "
+        "residual projections down, as in transformers 4.1.1; or uniform.",
         topic="Rarely needed",
         default_text="gpt2",
         describes_run=True,
@@ -144,17 +145,16 @@ class RunConfig:
     )
     recipe: str | None = option(
         None,
-        "Defaults of other options, also for how the task is encoded: "
-        "reference, which does what the reference code of Lu et al. does.",
+        "Defaults of other options, including the task's encoding: reference "
+        "follows the reference code of Lu et al.",
         topic="Rarely needed",
-        default_text="this package's own",
+        default_text="this package's recipe",
         describes_run=True,
         since="0.2.0",
     )
     train_examples: int | None = option(
         None,
-        "Use this many of the training examples, a part in which each class "
-        "keeps its share.",
+        "Use only this many training examples; each class keeps its share.",
         topic="Training",
         default_text="all",
         describes_run=True,
@@ -162,17 +162,17 @@ class RunConfig:
     )
     class_weight: str | None = option(
         None,
-        "Weights of the classes in the loss: balanced, which lets a rare class "
-        "count as much as a common one.",
+        "Class weights in the loss: balanced gives a rare class as much weight "
+        "as a common one.",
         topic="Training",
-        default_text="all alike",
+        default_text="equal weights",
         describes_run=True,
         since="0.2.0",
     )
     loss: str | None = option(
         None,
-        "Loss of a regression: mse, the mean squared error, or huber, which "
-        "outliers move less.",
+        "Loss of a regression: mse, the mean squared error, or huber, which is "
+        "less sensitive to outliers.",
         topic="Training",
         default_text="mse",
         describes_run=True,
@@ -198,7 +198,7 @@ class RunConfig:
     )
     keep: str | None = option(
         None,
-        "Weights to keep: best, those of the lowest validation loss, or last.",
+        "Weights to keep: best (lowest validation loss) or last.",
         topic="Training",
         default_text="last; best for `train` on your own data",
         since="0.2.0",
@@ -208,13 +208,13 @@ class RunConfig:
         None,
         "Folder of the task's data.",
         topic="Data",
-        default_text="the task's own",
+        default_text="the task's default",
     )
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     source: str | None = None
 
     def with_settings(self, **settings: Any) -> Self:
-        """A copy with other values for some options, the model's among them.
+        """A copy with other values for some options, including the model's.
 
         Args:
             **settings: values by the names of fields of `RunConfig` and of
@@ -254,7 +254,7 @@ class RunConfig:
         return flat
 
     def identity(self) -> dict[str, Any]:
-        """The settings that tell this run from others, in every version.
+        """The settings that distinguish this run from others, in every version.
 
         Options that the first version lacks are left out at their defaults, so
         that the names of its runs and studies stay what they are.
@@ -269,7 +269,7 @@ class RunConfig:
         }
 
     def with_former_defaults(self) -> Self:
-        """A copy in which options that an early version lacks are as it was."""
+        """A copy with an early version's values of options that it lacks."""
         return dataclasses.replace(
             self,
             **{
@@ -289,7 +289,7 @@ class RunConfig:
 
         Args:
             settings: dict, which may come from an untrusted file.
-            where: string, with which errors begin.
+            where: string, the beginning of error messages.
 
         Raises:
             ValueError: an option is unknown, missing or of another type.
@@ -303,7 +303,7 @@ class RunConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file that holds the text of `to_json`.
+        """Reads a file that contains the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.

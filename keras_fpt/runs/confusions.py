@@ -1,4 +1,4 @@
-"""The picture of which class got which answer."""
+"""Draws the confusion matrix."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ import numpy as np
 
 from keras_fpt.files import pictures
 
-# In larger matrices no numbers fit into the cells, or names beside them.
+# In larger matrices, numbers do not fit into the cells, nor names next to them.
 _NUMBERED, _NAMED = 12, 30
 # On light cells, also where black becomes the color of a page's text.
 _DARK = "#111111"
 
 
 def draw_confusions(classes: Mapping[str, Any], title: str) -> tuple[Any, Any]:
-    """How many examples of each class got each answer.
+    """Draws how many examples of each class were predicted as each class.
 
     Args:
         classes: dict, `test_classes` in a run's `metrics.json`.

@@ -21,7 +21,7 @@ def draw_curves(
     Args:
         rows: list of dicts as in `history.csv`.
         title: string.
-        path: where the PNG goes.
+        path: path of the PNG file to write.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

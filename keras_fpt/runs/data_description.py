@@ -1,4 +1,4 @@
-"""What a run must know about its data to predict on new files: `data.json`.
+"""The description of a run's data that prediction needs: `data.json`.
 
 It is saved in the run's folder, so that prediction needs neither the training
 data nor its path.
@@ -62,7 +62,7 @@ def save_description(task: Task, folder: Path) -> None:
 
 
 def as_started(task: Task, folder: Path) -> Task:
-    """The task as the version made it that started the run in a folder."""
+    """The task as made by the version that started the run in a folder."""
     path = pathlib.Path(folder, DATA)
     if task.reader is None or not path.is_file():
         return task
@@ -97,9 +97,9 @@ def _check_same(task: Task, path: pathlib.Path) -> None:
         if name != "name" and saved.get(name) != value:
             raise ValueError(
                 f"The data has changed since the run in `{path.parent}` "
-                f"started, so its splits would differ: another {name} is "
-                f"noted in {DATA}. Put the earlier data back, or train again "
-                "in another folder."
+                f"started, so its splits would differ: {DATA} has another "
+                f"{name}. Restore the earlier data, or train again in another "
+                "folder."
             )
 
 
@@ -113,8 +113,8 @@ def read_description(folder: Path) -> Task:
     path = pathlib.Path(folder, DATA)
     if not path.is_file():
         raise FileNotFoundError(
-            f"The run in `{folder}` has no {DATA}: only runs on "
-            "data of your own can predict on new files."
+            f"The run in `{folder}` has no {DATA}: only runs on your own data "
+            "can predict on new files."
         )
     where = f"`{path}`"
     entry = json_files.read_object(path)

@@ -30,7 +30,7 @@ _OUT_OF_MEMORY = (
 
 @contextlib.contextmanager
 def translate_out_of_memory() -> Iterator[None]:
-    """Turns every backend's lack of memory into one `MemoryError`."""
+    """Turns every backend's out-of-memory error into a `MemoryError`."""
     try:
         yield
     except Exception as error:
@@ -39,13 +39,14 @@ def translate_out_of_memory() -> Iterator[None]:
         raise MemoryError(
             f"Out of memory: {_line(error, _OUT_OF_MEMORY)}. Try a smaller "
             "--batch-size, --dtype mixed_bfloat16, fewer blocks with --depth, "
-            "--quantize int8, a policy that trains less, or a smaller preset."
+            "--quantize int8, a policy that trains fewer weights, or a smaller "
+            "preset."
         ) from error
 
 
 @contextlib.contextmanager
 def warn_instead(what: str) -> Iterator[None]:
-    """Turns an error about something that a run can do without into a warning.
+    """Turns an error about something that a run does not need into a warning.
 
     Args:
         what: string, what could not be done, for the message.
@@ -60,9 +61,9 @@ def warn_instead(what: str) -> Iterator[None]:
 def translate_disk_errors(
     folder: pathlib.Path, describe_saved_state: Callable[[], str]
 ) -> Iterator[None]:
-    """Says how to continue a run whose files could not be written or read.
+    """Adds to file errors how to continue the run.
 
-    Every library's lack of disk space becomes one `OSError`.
+    Every library's full-disk error becomes an `OSError`.
 
     Args:
         folder: path of the run's folder.
@@ -75,7 +76,9 @@ def translate_disk_errors(
         if _is_disk_full(error):
             what = f"No space to write the run in `{folder}`"
             remedy = "Free some space and continue"
-        elif type(error) is OSError:  # Others, e.g. of a network, are clear.
+        elif (
+            type(error) is OSError
+        ):  # Other errors, e.g. of a network, are clear.
             what = f"Could not use the files of the run in `{folder}`"
             remedy = "Continue"
         else:

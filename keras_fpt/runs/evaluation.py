@@ -43,8 +43,9 @@ def evaluate(
         split: string, `"validation"`, `"test"` or another held-out split of
             the task.
         data_dir: path of the task's data, or of the user's own file or
-            folder, if it has moved; `None` means where it was, as seen from
-            the run's folder or, if nothing is there, as an absolute path.
+            folder, if it has moved; `None` means the path that the run
+            recorded, relative to the run's folder or, if nothing exists there,
+            as an absolute path.
         preset: name or path of the run's preset, if it has moved; `None`
             likewise.
 
@@ -54,7 +55,7 @@ def evaluate(
         predicts quantiles also what `target_results.measure_quantiles` finds.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the split is unknown, the adapter does not fit, or the
             data or the configuration has changed.
         FloatingPointError: the loss is not finite.
@@ -82,7 +83,7 @@ def draw_mistakes(
     preset: Path | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Draws the wrong answers that a finished run was surest of.
+    """Draws the wrong predictions of the highest probability of a finished run.
 
     Args:
         run_folder: path of the run's folder.
@@ -92,12 +93,11 @@ def draw_mistakes(
             may be replaced.
 
     Returns:
-        How many were drawn. If none is wrong, there is no file.
+        How many were drawn. If none is wrong, no file is written.
 
     Raises:
         FileExistsError: such a file exists.
-        ValueError: the examples have several answers each; or as for
-            `evaluate`.
+        ValueError: the examples have several labels each; or as for `evaluate`.
     """
     tasks.picture_output(path, overwrite).check()
     run, model = load_trained(run_folder, data_dir, preset)
@@ -105,15 +105,15 @@ def draw_mistakes(
     task.held_out(split, run.batch_size)  # Checks the split's name.
     if task.num_output_tokens * task.labels_per_token > 1:
         raise ValueError(
-            f"The examples of '{task.name}' have several answers each, of "
-            "which no worst ones are drawn."
+            f"The examples of '{task.name}' have several labels each; the "
+            "worst mistakes can be drawn only of examples with one label."
         )
     logits = test_examples.predict_split(task, split, model, run.batch_size)
     labels = task.data.labels(split)[task.data.order(split)]
     names = task.class_names or list(map(str, range(task.num_classes)))
     chosen = {
-        found["place"]: f"answered {names[found['answer']]}, "
-        f"{found['probability']:.0%} sure"
+        found["place"]: f"predicted {names[found['answer']]} "
+        f"({found['probability']:.0%})"
         for found in class_results.worst_mistakes(logits, labels)
     }
     if chosen:
@@ -133,7 +133,7 @@ def load_trained(
         data_dir, preset: as for `evaluate`.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the adapter does not fit, or the data or the configuration
             has changed.
     """
@@ -157,14 +157,14 @@ def load_trained(
 def read_moved_config(
     run_folder: Path, preset: Path | None = None
 ) -> RunConfig:
-    """The configuration of a run, with its paths where they are now.
+    """The configuration of a run, with the current paths of its files.
 
     Args:
         run_folder: path of the run's folder.
         preset: as for `evaluate`.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         ValueError: the configuration has changed since the run started.
     """
     config = folder.read_config(run_folder)
@@ -182,7 +182,7 @@ def load_model(run: ResolvedRun, run_folder: Path) -> FPTClassifier:
     """The trained model of a finished run, from its adapter.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         ValueError: the adapter does not fit, or is that of another run.
     """
     adapter = folder.finished_adapter(run_folder)
@@ -292,8 +292,8 @@ def mean_floors(
 def _require_finite(result: dict[str, float], split: str) -> dict[str, float]:
     if not math.isfinite(result["loss"]):
         raise FloatingPointError(
-            f"The loss on {split} is {result['loss']}: the model's answers to "
-            "some examples are not finite. Look for extreme values in the "
+            f"The loss on {split} is {result['loss']}: the model's predictions "
+            "for some examples are not finite. Look for extreme values in the "
             "data, or train with a lower learning rate."
         )
     return result
@@ -304,14 +304,14 @@ def add_test(run_folder: Path, take_over: str | None = None) -> dict[str, Any]:
 
     Args:
         run_folder: path of the finished run's folder.
-        take_over: string, a process that holds the folder and is known to be
-            silent, as for `keras_fpt.runs.train`.
+        take_over: string, a process that has locked the folder and is known to
+            be unresponsive, as for `keras_fpt.runs.train`.
 
     Returns:
         The dict in `metrics.json`, with the new metrics.
 
     Raises:
-        FileNotFoundError: the folder holds no finished run.
+        FileNotFoundError: the folder contains no finished run.
         BlockingIOError: another process is writing to the folder.
     """
     run_folder = pathlib.Path(run_folder)

@@ -14,7 +14,7 @@ class EventFiles:
     Args:
         folder: `pathlib.Path`, created when something is written.
         settings: dict, a run's settings, which TensorBoard's table of
-            hyperparameters shows beside the numbers of all splits.
+            hyperparameters shows next to the numbers of all splits.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A run's data as the features that its frozen model computes."""
+"""The features that a run's frozen model computes, as its data."""
 
 import math
 import pathlib
@@ -24,7 +24,7 @@ def check_cacheable(task: Task, model: FPTClassifier) -> None:
 
     Raises:
         ValueError: it trains more than the output layer, or has dropout; its
-            training examples change; or it is spread over devices.
+            training examples change; or it is distributed over devices.
     """
     frozen_features.check_constant(model)
     if not isinstance(task.data, Stored):
@@ -40,7 +40,7 @@ def check_cacheable(task: Task, model: FPTClassifier) -> None:
     if distribution.current() is not None:
         raise ValueError(
             "Features cannot be cached in a distributed run. Training only the "
-            "output layer is fast on one device: leave out the distribution."
+            "output layer is fast on one device: leave out --distribution."
         )
 
 

@@ -1,4 +1,4 @@
-"""The names of the files in a run's folder, which any command may look for."""
+"""The names of the files in a run's folder."""
 
 CONFIG = "config.json"
 HISTORY = "history.csv"

@@ -71,7 +71,7 @@ def finish(
 
 
 def _num_batches(run: ResolvedRun, test: bool) -> int:
-    """The batches of the last evaluation, as far as they are known."""
+    """The number of batches of the last evaluation, as far as it is known."""
     task, size = run.task, run.batch_size
     counts = [train_subset_size(task), task.data.size("validation")]
     if test:
@@ -89,7 +89,7 @@ def _measure(
     test: bool,
     callbacks: Sequence[Any] = (),
 ) -> tuple[dict[str, Any], ExampleScores | None, FloatingPointError | None]:
-    """The metrics, the right answers, and the error of a test without any."""
+    """The metrics and the test scores, or the error that prevents these."""
     task, batch_size = run.task, run.batch_size
     train = first_batches(
         task.data.train(
@@ -141,7 +141,7 @@ def _measure(
 
 
 def _stopping(run: ResolvedRun, rows: list[dict]) -> dict[str, Any]:
-    """Where a run stopped, and the step whose weights it keeps."""
+    """The step at which a run stopped, and the step whose weights it keeps."""
     if not run.config.patience and run.config.keep != "best":
         return {}
     kept = rows[-1]
@@ -194,7 +194,7 @@ def _complete_board(
 
 
 def draw_missing_curves(run_folder: pathlib.Path) -> None:
-    """Draws the curves of a finished run that was broken off before them."""
+    """Draws the curves of a finished run that has none yet."""
     if not (run_folder / folder.CURVES).exists():
         with errors.warn_instead(f"draw {folder.CURVES}"):
             rows = read_history(run_folder)

@@ -1,4 +1,4 @@
-"""The folder of a run: its files, its lock, and what may be written there.
+"""The folder of a run: its files, its lock, and checks before writing to it.
 
 Folders of runs in a study are named by `run_store.run_name`.
 """
@@ -38,7 +38,7 @@ LOCK = folder_lock.LOCK
 lock = folder_lock.lock
 # When a run is removed, the metrics are removed first, since they show that it
 # is finished, and the configuration last: as long as it exists, the folder is
-# known to hold a run.
+# known to contain a run.
 _ALL = (
     METRICS,
     DIVERGED,
@@ -57,7 +57,7 @@ _ALL = (
 
 
 def new_folder(task: str, arm: str) -> pathlib.Path:
-    """Makes `runs/<task>-<arm>-<n>`, with the first n that is free."""
+    """Creates `runs/<task>-<arm>-<n>`, with the first unused n."""
     name = files.safe_name(task)
     number = 1
     while True:
@@ -85,7 +85,7 @@ def check_output(
             see `lock`.
 
     Raises:
-        FileExistsError: the folder holds something that must not be touched,
+        FileExistsError: the folder contains something that must not be touched,
             or links to other folders.
         BlockingIOError: another process is writing to it.
         PermissionError: the folder cannot be written to.
@@ -114,12 +114,12 @@ def _check_content(folder: pathlib.Path, resume: bool, overwrite: bool) -> None:
         read_config(folder)
     except (FileNotFoundError, ValueError) as error:
         raise FileExistsError(
-            f"The output folder `{folder}` is not empty and holds no run. "
+            f"The output folder `{folder}` is not empty and contains no run. "
             "Choose another one."
         ) from error
     if not (resume or overwrite):
         raise FileExistsError(
-            f"The output folder `{folder}` already holds a run. Use "
+            f"The output folder `{folder}` already contains a run. Use "
             "--resume to continue it, --overwrite to replace it, or another "
             "folder."
         )
@@ -174,17 +174,17 @@ def clear(folder: Path) -> None:
             for inner in (*(path / name for name in SPLITS), path):
                 for events in inner.glob("events.out.tfevents.*"):
                     events.unlink()
-                with contextlib.suppress(OSError):  # It holds other files.
+                with contextlib.suppress(OSError):  # It contains other files.
                     inner.rmdir()
         else:
             path.unlink(missing_ok=True)
 
 
 def delete(folder: Path) -> None:
-    """Removes a run, and its folder if it holds nothing else.
+    """Removes a run, and its folder if it contains nothing else.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         BlockingIOError: a process is writing to it.
     """
     read_config(folder)
@@ -199,28 +199,28 @@ def read_config(folder: Path) -> RunConfig:
     """The `RunConfig` of the run in a folder.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
     """
     path = pathlib.Path(folder, CONFIG)
     if not path.is_file():
-        message = f"The folder `{folder}` holds no run: it has no {CONFIG}."
+        message = f"The folder `{folder}` contains no run: it has no {CONFIG}."
         inner = sorted(path.parent.glob(f"*/{CONFIG}"))
         if inner:
-            message += f" A folder within it does: `{inner[0].parent}`."
+            message += f" One of its subfolders does: `{inner[0].parent}`."
         raise FileNotFoundError(message)
     return RunConfig.read(path)
 
 
 def is_tested(metrics: Mapping[str, Any]) -> bool:
-    """Whether metrics of a run have any of its test split."""
+    """Whether a run's metrics include its test split."""
     return "test_accuracy" in metrics or "test_rmse" in metrics
 
 
 def as_started(folder: Path, config: RunConfig) -> RunConfig:
-    """A configuration with a started run's values for what depends on versions.
+    """A configuration with the values of the version that started a run.
 
     Args:
-        folder: path, which may hold a run.
+        folder: path, which may contain a run.
         config: the `RunConfig` to resume it with.
     """
     if not pathlib.Path(folder, CONFIG).is_file():

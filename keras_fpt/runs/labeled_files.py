@@ -36,16 +36,16 @@ def evaluate_file(
 
     Returns:
         A dict of `examples`, `accuracy`, `loss`, `majority` (the most common
-        class of the file), `majority_accuracy`, and what
-        `keras_fpt.runs.train` measures of classes. For a regression, of
-        `examples`, `mae`, `rmse` and `r2`, and of quantiles also of what
+        class of the file), `majority_accuracy`, and the per-class metrics of
+        `keras_fpt.runs.train`. For a regression, of `examples`, `mae`, `rmse`
+        and `r2`, and of quantiles also of what
         `target_results.measure_quantiles` finds.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
         ValueError: the file does not fit what the run was trained on, has no
-            labels, or has others than the run's classes.
-        FloatingPointError: an answer is not finite.
+            labels, or has labels that are not classes of the run.
+        FloatingPointError: a prediction is not finite.
     """
     answers = answer(run_folder, path, preset)
     if answers.task.is_regression:

@@ -1,29 +1,29 @@
-"""What to do about sequences with more tokens than a backbone has positions."""
+"""Advice on sequences with more tokens than a backbone has positions."""
 
 from keras_fpt.tasks import Task
 
 # By the name of the reader of the user's own data.
 _ADVICE = {
-    "TableReader": "Join more rows to one token (--patch-size), cut them into "
-    "windows (--window, --stride), or leave out rows, e.g. every second one "
-    "(down-sampling).",
-    "RecordingReader": "Join more rows to one token (--patch-size), cut them "
+    "TableReader": "Join more rows into one token (--patch-size), cut them "
     "into windows (--window, --stride), or leave out rows, e.g. every second "
     "one (down-sampling).",
-    "ArrayReader": "Join more steps to one token (--patch-size, patch_size), "
+    "RecordingReader": "Join more rows into one token (--patch-size), cut them "
+    "into windows (--window, --stride), or leave out rows, e.g. every second "
+    "one (down-sampling).",
+    "ArrayReader": "Join more steps into one token (--patch-size, patch_size), "
     "cut them into windows, or leave out steps, e.g. every second one "
     "(down-sampling).",
-    "StringReader": "Leave longer strings out with --max-length, or cut them.",
-    "FastaReader": "Leave longer sequences out with --max-length, or cut them.",
-    "ImageReader": "Give smaller images (--image-size) or larger patches "
+    "StringReader": "Leave out longer strings with --max-length, or cut them.",
+    "FastaReader": "Leave out longer sequences with --max-length, or cut them.",
+    "ImageReader": "Use smaller images (--image-size) or larger patches "
     "(--patch-size).",
-    "SoundReader": "Join more tokens to one (--patch-size), or cut the sounds "
-    "with --max-seconds: a second has 100 tokens.",
+    "SoundReader": "Join more tokens into one (--patch-size), or cut the "
+    "sounds with --max-seconds: a second has 100 tokens.",
 }
 
 
 def advice(task: Task) -> str:
-    """What to do, by the kind of the task's data."""
+    """What users can do, by the kind of the task's data."""
     by_row = getattr(task.reader, "is_by_row", False)
     if by_row:
         return (

@@ -1,7 +1,7 @@
-"""Runs as a person looks through them: listed, filtered, sorted and compared.
+"""Lists, filters, sorts and compares runs for people to read.
 
-It imports neither Keras nor pandas, so that a list comes at once. Tables for
-computations are made by `keras_fpt.results.load_runs`.
+It imports neither Keras nor pandas, so that the list appears immediately.
+Tables for computations are made by `keras_fpt.results.load_runs`.
 """
 
 import dataclasses
@@ -32,15 +32,16 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclasses.dataclass(frozen=True)
 class ListedRun:
-    """A run's folder, and what its small files say.
+    """A run's folder, settings and metrics.
 
     Args:
         folder: string, path of the folder.
         status: string, `"finished"`, `"diverged"` or `"unfinished"`.
         started: string, when its configuration was written, such as
             `"2026-01-31 09:30"`.
-        settings: dict, what is in its `config.json`.
-        metrics: dict, what is in its `metrics.json` beside the settings.
+        settings: dict, the content of its `config.json`.
+        metrics: dict, what its `metrics.json` contains in addition to the
+            settings.
     """
 
     folder: str
@@ -51,7 +52,7 @@ class ListedRun:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Everything by its name, for conditions and for sorting."""
+        """All values by name, for conditions and for sorting."""
         own = {name: getattr(self, name) for name in ("folder", "status")}
         return {**self.settings, **self.metrics, **own, "started": self.started}
 
@@ -78,14 +79,14 @@ def read(folder: Path) -> ListedRun:
     """One run.
 
     Raises:
-        FileNotFoundError: the folder holds no run.
+        FileNotFoundError: the folder contains no run.
         ValueError: a file of the run is damaged.
     """
     folder = pathlib.Path(folder)
     path = folder / file_names.CONFIG
     if not path.is_file():
         raise FileNotFoundError(
-            f"The folder `{folder}` holds no run: it has no {path.name}."
+            f"The folder `{folder}` contains no run: it has no {path.name}."
         )
     settings = RunConfig.read(path).settings()
     metrics: dict[str, Any] = {}
@@ -104,7 +105,7 @@ def read(folder: Path) -> ListedRun:
 def where(
     runs: Iterable[ListedRun], conditions: Sequence[str]
 ) -> list[ListedRun]:
-    """The runs that fulfil all of some conditions.
+    """The runs that match all conditions.
 
     Args:
         runs: `ListedRun`s.
@@ -154,20 +155,20 @@ def sort(runs: Iterable[ListedRun], name: str) -> list[ListedRun]:
     return sorted(known, key=key, reverse=name != bare) + missing
 
 
-# What the best run of a task is chosen by, and metrics that should be low.
+# Metrics that the best run of a task is chosen by, and metrics that should be
+# low.
 _CHOSEN_BY = ("validation_accuracy", "validation_rmse")
 _ERRORS = ("_loss", "_rmse", "_mae", "_pinball")
 
 
 def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
-    """For each task, the finished run that is best on validation.
+    """The best finished run of each task, by a validation metric.
 
     Args:
         runs: `ListedRun`s.
         name: string, the metric; of a loss or an error, the lowest is the
-            best. One on the test split would be a choice that makes it too
-            good. `None` is the accuracy, and for tasks whose labels are
-            numbers the RMSE.
+            best. Choosing by the test split would overestimate it. `None` is
+            the accuracy, and for tasks whose labels are numbers the RMSE.
 
     Returns:
         List of `ListedRun`s, one for each task.

@@ -1,4 +1,4 @@
-"""Tasks that were loaded in this process: data is read once, not per run."""
+"""Cache of the tasks of this process: data is read once, not per run."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class _Loaded(NamedTuple):
 
 # By the arguments of `load_task`, as text; the one used last is at the end.
 _loaded: dict[str, _Loaded] = {}
-# Tasks kept, which for large data is a matter of memory.
+# How many tasks are cached; large data takes memory.
 _MOST = 4
 
 
@@ -82,7 +82,7 @@ def _absolute(path: str | os.PathLike[str] | None) -> str | None:
 
 
 def _stamp(path: str) -> _Stamp:
-    """What tells whether a file, or one in a folder, has changed."""
+    """A value that changes when a file, or one in a folder, changes."""
     paths = [path] if os.path.isfile(path) else []
     for folder, _, names in os.walk(path, followlinks=True):
         paths += [os.path.join(folder, name) for name in names]

@@ -1,4 +1,4 @@
-"""What a run is made of, by content and not by name: `manifest.json`.
+"""The manifest of a run: digests of its weights and data, in `manifest.json`.
 
 A preset, a table or a folder can change while its name stays. So a run's
 folder holds digests of the weights and the data that it started with. They are
@@ -23,12 +23,12 @@ from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.folder import DATA, MANIFEST, Path, is_preset_path
 from keras_fpt.runs.resolved import ResolvedRun
 
-_REMEDY = "Put the earlier {what} back, or train again in another folder."
+_REMEDY = "Restore the earlier {what}, or train again in another folder."
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a run is made of.
+    """The configuration, weights and data of a run, as digests.
 
     Args:
         configuration: dict, the run's settings apart from paths.
@@ -50,7 +50,7 @@ class Manifest:
 
     @classmethod
     def of(cls, run: ResolvedRun, weights: str) -> "Manifest":
-        """The manifest of a run, which is in no folder yet.
+        """The manifest of a run that has no folder yet.
 
         Args:
             run: a `ResolvedRun`.
@@ -68,7 +68,7 @@ class Manifest:
 
     @property
     def source_of_weights(self) -> str:
-        """What decides the weights, as text, apart from their content."""
+        """The settings that decide the weights, as text."""
         names = ["preset", "arm", "dtype"]
         if arms.get(str(self.configuration.get("arm"))).draws_weights:
             # Some of these arms are as large as the task's sequences need.
@@ -78,7 +78,7 @@ class Manifest:
 
     @property
     def source_of_data(self) -> str:
-        """What decides the data, as text, apart from its content."""
+        """The settings that decide the data, as text."""
         names = ("task", "options")
         return json.dumps([self.configuration.get(name) for name in names])
 
@@ -196,8 +196,8 @@ def check_description(saved: Manifest, folder: Path) -> None:
     if saved.description not in (None, _digest_of_file(path)):
         raise ValueError(
             f"`{path}` has changed since the run started, so classes or units "
-            "could be taken for others. Put the earlier file back, or train "
-            "again in another folder."
+            "could be confused. Restore the earlier file, or train again in "
+            "another folder."
         )
 
 
@@ -213,13 +213,13 @@ def check_adapter(saved: Manifest, header: dict[str, Any], path: Path) -> None:
     if header.get("run") not in (None, saved.digest):
         raise ValueError(
             f"The adapter `{path}` was trained by another run: on other data, "
-            "from other weights, or with another configuration. Put the "
-            "folder's own adapter back, or train again."
+            "from other weights, or with another configuration. Restore the "
+            "run's own adapter, or train again."
         )
 
 
 def check_study(run: ResolvedRun, folder: Path, weights: str) -> None:
-    """Checks a run against the other runs of its study, beside its folder.
+    """Checks a run against the other runs of its study, in the same folder.
 
     Args:
         run: the `ResolvedRun`.
@@ -247,8 +247,8 @@ def check_study(run: ResolvedRun, folder: Path, weights: str) -> None:
                 raise ValueError(
                     f"The {what} changed since the run in `{path.parent}` was "
                     "trained, so the runs of this study could not be "
-                    f"compared. Put the earlier {what} back, or choose "
-                    "another output folder."
+                    f"compared. Restore the earlier {what}, or choose another "
+                    "output folder."
                 )
             open_checks.remove(what)
         if not open_checks:
@@ -256,10 +256,10 @@ def check_study(run: ResolvedRun, folder: Path, weights: str) -> None:
 
 
 def locate(config: RunConfig, folder: Path) -> RunConfig:
-    """A run's configuration, with its paths where they are now.
+    """A run's configuration, with the current paths of its files.
 
-    Paths that exist relative to the run's folder, as when the run started, are
-    taken before those that the configuration names.
+    Paths that exist relative to the run's folder, as when the run started, take
+    precedence over those in the configuration.
 
     Args:
         config: the `RunConfig` in the folder.

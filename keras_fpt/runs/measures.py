@@ -1,7 +1,7 @@
-"""What the runs of a task are judged by: accuracy, or the error of numbers.
+"""The measure that runs of a task are compared by: accuracy, or RMSE.
 
-Whether higher is better, and how values and differences are said, is decided
-here and nowhere else.
+Whether higher is better, and how values and differences are formatted, is
+decided only here.
 """
 
 import dataclasses
@@ -39,11 +39,11 @@ class Measure:
 
     @property
     def floor_rule(self) -> str:
-        """The simple rule that a run which diverged counts as.
+        """The simple rule whose results stand for a run that diverged.
 
         It is a key of `keras_fpt.tasks.Task.floors`.
         """
-        # Not above: what lists runs imports neither TensorFlow nor NumPy.
+        # Imported here, since listing runs needs neither TensorFlow nor NumPy.
         from keras_fpt import tasks
 
         return tasks.MEAN if self.is_error else tasks.MAJORITY
@@ -55,7 +55,7 @@ class Measure:
 
     @property
     def best_score(self) -> float:
-        """The score that none can be better than."""
+        """The best possible score."""
         return 0.0 if self.is_error else 1.0
 
     def score(self, value: Any) -> Any:
@@ -75,7 +75,7 @@ class Measure:
         return -value if self.is_error else value
 
     def unit(self, score: float, other: float) -> float:
-        """What a difference of two scores is multiplied by to be one of values.
+        """The factor that converts a difference of scores to one of values.
 
         The difference of two roots is that of their squares, divided by the
         sum of the roots.
@@ -86,11 +86,11 @@ class Measure:
         return 1.0 / total if total else 1.0
 
     def gain(self, before: float, after: float) -> float:
-        """By how much a later value is better; errors as a share of it."""
+        """By how much a later value is better; for errors, as a share of it."""
         return 1 - after / before if self.is_error else after - before
 
     def trend(self, gain: float) -> str:
-        """How a value became better by what `gain` returns."""
+        """The improvement that `gain` returns, in words."""
         if self.is_error:
             return f"falling by {gain:.1%}"
         return f"rising by {self.amount(gain)}"
@@ -105,7 +105,7 @@ class Measure:
         return f"{value:.4g}" if self.is_error else f"{value:.{digits}%}"
 
     def number(self, value: float, digits: int = 1) -> str:
-        """A value or difference without a unit, as beside others."""
+        """A value or difference without a unit, as in tables."""
         if self.is_error:
             return f"{value:.{digits + 2}g}"
         return f"{100 * value:.{digits}f}"
@@ -116,11 +116,11 @@ class Measure:
         return shown if self.is_error else f"{shown} points"
 
     def side(self, gain: float) -> str:
-        """Where a value lies that is better by `gain`."""
+        """Whether a value that is better by `gain` is above or below."""
         return "below" if (gain < 0) != self.is_error else "above"
 
     def relation(self, is_better: bool) -> str:
-        """How one arm is to another that it is better or worse than."""
+        """How an arm compares with one that it is better or worse than."""
         if self.is_error:
             word = "lower" if is_better else "higher"
             return f"has a {word} {self.title} than"
@@ -135,7 +135,7 @@ class Measure:
 
     @property
     def interval(self) -> str:
-        """What an interval is of, in words."""
+        """The quantity that an interval is of, in words."""
         return "interval of the reduction" if self.is_error else "interval"
 
 

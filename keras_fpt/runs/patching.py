@@ -1,4 +1,4 @@
-"""How many steps of a series make one token, where a run does not say so."""
+"""The default number of steps of a series that form one token."""
 
 from typing import Any
 
@@ -14,7 +14,8 @@ MOST_PATCHES = 64
 def patch_size(run: ResolvedRun, backbone: Any) -> int | None:
     """The patch size of a run.
 
-    What was chosen is kept. Otherwise your own series of vectors are patched
+    A size that was given is kept. Otherwise your own series of vectors are
+    patched
     where they have more steps than the backbone has positions: with the
     smallest size that makes at most `MOST_PATCHES` tokens. All others keep a
     token for each step, as in earlier versions, whose runs stay what they are.

@@ -63,7 +63,7 @@ def predict(
         group, file or record), `prediction` (a class name) and
         `probability_<class>` for each class; and `label`, if the new data
         has labels. Of a regression, `prediction` is a number, or there are
-        `prediction_1`, `prediction_2`, ... for several; beside each are its
+        `prediction_1`, `prediction_2`, ... for several; each is followed by its
         quantiles, if the run predicts any, as `quantile_0.1` and so on.
 
     Raises:
@@ -72,7 +72,7 @@ def predict(
         FileNotFoundError: the run, the new data or a preset does not exist.
         ValueError: the new data does not fit what the run was trained on, or
             a file of the run has changed.
-        FloatingPointError: an answer is not finite.
+        FloatingPointError: a prediction is not finite.
     """
     file = None
     if output is not None:
@@ -85,7 +85,7 @@ def predict(
             file.write(to_csv(frame))
         return frame
     frame = _to_frame(answers.names, answers.class_names, answers.logits)
-    # Labels are not needed, whatever they lack.
+    # Labels are not needed, so missing ones do not matter.
     with contextlib.suppress(ValueError):
         labels = read_labels(answers, path)
         if {*labels} & {*answers.class_names}:
@@ -105,7 +105,7 @@ def _numbers(answers: "Answers", path: Path) -> Any:
 
 
 def _to_numbers(answers: "Answers", targets: np.ndarray | None) -> Any:
-    """The table of predicted numbers, with the target if there is one."""
+    """The table of predicted numbers, with the targets if there are any."""
     import pandas as pd
 
     levels = answers.quantiles
@@ -214,7 +214,7 @@ def _to_frame(
 
 
 class Answers(NamedTuple):
-    """What a finished run answers to new examples.
+    """The predictions of a finished run for new examples.
 
     Args:
         task: the run's `Task`, without data.
@@ -235,12 +235,12 @@ class Answers(NamedTuple):
 
     @property
     def numbers(self) -> np.ndarray:
-        """The answers of a regression, `(n, targets)`."""
+        """The predictions of a regression, `(n, targets)`."""
         return target_results.points(self.logits, self.quantiles)
 
 
 def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
-    """Reads new examples, and lets a finished run answer them.
+    """Reads new examples, and predicts them with a finished run.
 
     Args:
         run_folder, path, preset: as for `predict`.
@@ -252,7 +252,7 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
         manifest.check_description(saved, run_folder)
     task = data_description.read_description(run_folder)
     x, names = read_new(task.reader, path, config.options)
-    # pandas holds UTF-8 alone, and names of files may be other bytes.
+    # pandas supports only UTF-8, and names of files may be other bytes.
     names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]
     run = resolve(config, task)
@@ -316,8 +316,8 @@ def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
     bad = np.flatnonzero(~np.isfinite(logits).all(axis=axes))
     if bad.size:
         raise FloatingPointError(
-            f"`{path}`, {names[bad[0]]}: the model's answer is not finite, as "
-            f"for {bad.size:,} of {len(names):,} examples. Look for extreme "
+            f"`{path}`, {names[bad[0]]}: the model's prediction is not finite, "
+            f"as for {bad.size:,} of {len(names):,} examples. Look for extreme "
             "values there, or train the run with a lower learning rate."
         )
 
@@ -337,7 +337,7 @@ def to_csv(predictions: Any) -> str:
         name: predictions[name].map(spreadsheets.escape_formula)
         for name in texts
     }
-    # Probabilities, or numbers in a unit of their own.
+    # Probabilities, or numbers in the unit of the labels.
     form = "%.6f" if "prediction" in texts else "%.9g"
     return predictions.assign(**cells).to_csv(index=False, float_format=form)
 

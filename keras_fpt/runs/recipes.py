@@ -1,6 +1,6 @@
 """Recipes: named sets of defaults for a run's options.
 
-What is set by hand wins over them.
+Options that are given override them.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ class Defaults:
         drawn: dict, for arms whose weights are drawn at random.
         lstm: dict, for arms with an LSTM.
         tasks: dict from a task's name to a dict, for runs on it.
-        variants: dict from a task's name to the variant that it stands for.
+        variants: dict from a task's name to the variant that replaces it.
     """
 
     options: dict[str, Any]

@@ -29,7 +29,7 @@ CHECKPOINT_SECONDS = 5.0
 
 
 def steps_between_evaluations(steps: int) -> int:
-    """How many steps of a run lie between two of its evaluations."""
+    """The number of steps between two evaluations of a run."""
     return max(math.ceil(steps / EVALUATIONS), MIN_STEPS_BETWEEN_EVALUATIONS)
 
 
@@ -37,11 +37,12 @@ class Recorder(keras.callbacks.Callback):
     """Writes a run's checkpoints, and its history at each evaluation.
 
     A checkpoint is saved within a segment (the steps between two
-    evaluations) or at its end, before the evaluation. The latter holds the
-    segment's means, so that a run that resumes from there evaluates at once.
+    evaluations) or at its end, before the evaluation. The latter contains the
+    segment's means, so that a run that resumes from there evaluates
+    immediately.
 
     Args:
-        folder: `pathlib.Path` of the run. If it holds a checkpoint, training
+        folder: `pathlib.Path` of the run. If it contains a checkpoint, training
             starts from there.
         run: the `ResolvedRun`.
         stop_signals: a `StopSignals`.
@@ -105,7 +106,7 @@ class Recorder(keras.callbacks.Callback):
             )
 
     def describe_saved_state(self) -> str:
-        """Where a resumed run would start, in words."""
+        """The step that a resumed run would start from, in words."""
         if not self.saved_step:
             return "the beginning"
         return f"the checkpoint of step {self.saved_step:,}"
@@ -211,7 +212,7 @@ class Recorder(keras.callbacks.Callback):
         self.saved_step = self.step
 
     def check_lock(self) -> None:
-        """Checks that the run is still this process's to write.
+        """Checks that this process may still write the run.
 
         Raises:
             TakenOver: another process has taken it over.

@@ -15,9 +15,9 @@ from keras_fpt.runs.config import RunConfig, without_checks
 from keras_fpt.runs.loaded_tasks import load_task
 from keras_fpt.tasks import Task
 
-# Evaluations without a lower loss before a run on a person's own data stops.
+# Default patience of a run on the user's own data, in evaluations.
 OWN_PATIENCE = 5
-# What the files of runs do not have.
+# Fields that the files of runs do not have.
 _PYTHON_ONLY = {
     name: getattr(ModelOptions(), name)
     for name in options.names(ModelOptions, python_only=True)
@@ -61,7 +61,7 @@ class ResolvedRun:
 
     @property
     def draw(self) -> Draw:
-        """How the arm draws weights, if it does."""
+        """The settings with which the arm draws weights, if it does."""
         config = self.config
         return Draw(
             config.seed, config.init_scale, config.random_init or "gpt2"
@@ -76,8 +76,8 @@ class ResolvedRun:
     def named_data(self) -> str | None:
         """The fingerprint of data that the user has named.
 
-        It is `None` for the data that a task finds by itself, which is not
-        read before it is needed.
+        It is `None` for data that a task locates by itself, which is read only
+        when it is needed.
         """
         is_named = self.source is not None or self.config.data_dir is not None
         return self.task.data.fingerprint if is_named else None
@@ -87,7 +87,7 @@ class ResolvedRun:
         return self._filled().with_absolute_paths().settings()
 
     def identity(self) -> dict[str, Any]:
-        """The settings that tell the run from others; see `RunConfig`."""
+        """The settings that distinguish the run; see `RunConfig`."""
         return self._filled().identity()
 
     def to_json(self) -> str:
@@ -172,7 +172,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
 
 
 def _with_stopping(config: RunConfig) -> RunConfig:
-    """Says when to stop and what to keep: `None` depends on the data."""
+    """Fills in `patience` and `keep`, whose defaults depend on the data."""
     is_own = config.source is not None or tasks.is_user_data(config.task)
     if is_own and config.recipe is None:
         patience, keep = _or(config.patience, OWN_PATIENCE), config.keep
@@ -212,8 +212,8 @@ def _check_ranges(run: ResolvedRun) -> None:
         )
     if run.quantiles and run.config.loss is not None:
         raise ValueError(
-            "Quantiles have a loss of their own, the pinball loss: leave out "
-            "loss (--loss)."
+            "Quantiles are trained with the pinball loss: leave out loss "
+            "(--loss)."
         )
     if not run.arm.takes_init and run.draw != Draw(run.seed):
         drawn = [name for name, arm in arms.ARMS.items() if arm.takes_init]

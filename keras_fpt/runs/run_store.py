@@ -20,7 +20,7 @@ from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.training import train
 
 LOGGER = logging.getLogger(__name__)
-# Between attempts while another process works on a run.
+# Seconds between attempts while another process works on a run.
 BUSY_SECONDS = 1.0
 
 
@@ -64,8 +64,8 @@ def get_or_train(
         test: bool, whether the test split is read, too; for runs after which no
             more choices are made.
         may_take_over: function of the name of another process, called while
-            that one holds the run: whether it is known to be silent, so that
-            the run can be taken from it. It may raise to give up.
+            that one holds the run: whether it is known to be unresponsive, so
+                that the run can be taken over. It may raise to give up.
 
     Returns:
         Tuple of the run's folder and the dict in its `metrics.json`, which is
@@ -100,7 +100,7 @@ def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
 
 
 def _resolve(config: RunConfig) -> ResolvedRun:
-    """A run of a study, whose runs all train alike: none stops early."""
+    """A run of a study, in which no run stops early."""
     return resolve(config.with_former_defaults())
 
 
@@ -139,7 +139,7 @@ def _get_or_train(
 
 
 def _write_diverged(run_folder: pathlib.Path, error: str, final: bool) -> None:
-    """Saves why a run ended, and whether its test split was asked for."""
+    """Saves why a run ended, and whether it was to be tested."""
     files.write_text(
         run_folder / folder.DIVERGED,
         json.dumps({"error": error, "final": final}, indent=2) + "\n",

@@ -1,4 +1,4 @@
-"""What a checkpoint says about a run, beside the arrays."""
+"""The metadata of a run's checkpoint."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ METRICS = ("validation_accuracy", "validation_rmse")
 
 @dataclasses.dataclass(frozen=True)
 class SavedProgress:
-    """How far a run had come when it saved a checkpoint.
+    """The progress of a run when it saved a checkpoint.
 
     Args:
         step: int, the number of steps trained.
@@ -45,7 +45,7 @@ class SavedProgress:
             steps_per_row: int, how many of them each row of its history is of.
 
         Raises:
-            ValueError: it is none of such a run.
+            ValueError: it does not belong to such a run.
         """
         where = "Its header does not fit the run"
         names = [field.name for field in dataclasses.fields(cls)]

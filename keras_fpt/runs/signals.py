@@ -15,8 +15,8 @@ class Preempted(BaseException):
 
     SIGHUP comes when the terminal is closed.
 
-    Like `KeyboardInterrupt`, it is not an `Exception`, so that no code
-    on the way handles it as an error of its own.
+    Like `KeyboardInterrupt`, it is not an `Exception`, so that no code in
+    between handles it as its own error.
     """
 
 
@@ -35,13 +35,13 @@ class StopSignals:
     """Turns SIGINT, SIGTERM and SIGHUP into exceptions, at a safe moment.
 
     While they are deferred, the first one waits until it is delivered, so
-    that a checkpoint can be written; a second one, from somebody who does not
-    want to wait, is raised at once.
+    that a checkpoint can be written; a second one, from a user who does not
+    want to wait, is raised immediately.
 
     Args:
-        patience: float, the seconds after which the process ends without
-            more ado if a signal has not made it stop, since it waits for
-            another process. `None` is for ever.
+        patience: float, the seconds after which the process is ended if a
+            signal has not stopped it, since it waits for another process.
+            `None` waits without limit.
     """
 
     def __init__(self, patience: float | None = None) -> None:
@@ -75,7 +75,7 @@ class StopSignals:
         self._is_deferring = True
 
     def deliver(self) -> None:
-        """Raises for a deferred signal, if any, and at once for later ones."""
+        """Raises for a deferred signal, if any, and from now on for others."""
         self._is_deferring = False
         if self.pending is not None:
             raise self.pending
@@ -98,7 +98,7 @@ def _bounded(seconds: float) -> Iterator[None]:
 
     Python handles signals when its main thread comes back to it, which does
     not happen while that waits in an engine for another process. The number of
-    a signal can be read from another thread at once.
+    a signal can be read from another thread immediately.
     """
     read, write = socket.socketpair()
     write.setblocking(False)
@@ -110,8 +110,8 @@ def _bounded(seconds: float) -> Iterator[None]:
             if number[0] in _RAISED and not has_ended.wait(seconds):
                 sys.stderr.write(
                     f"The process was asked to stop {seconds:g} seconds ago, "
-                    "but waits for another one. It ends now; start all of "
-                    "them again with --resume to continue from the last "
+                    "but waits for another one. It ends now; start all "
+                    "processes again with --resume to continue from the last "
                     "checkpoint.\n"
                 )
                 sys.stderr.flush()

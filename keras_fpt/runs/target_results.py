@@ -1,4 +1,4 @@
-"""How a run of a regression does: errors in the unit of the targets."""
+"""Metrics of a regression: errors in the unit of the targets."""
 
 import itertools
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 
 
 def measure(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-    """The errors of answers.
+    """The errors of predictions.
 
     Args:
         answers: float array `(examples, targets)`.
@@ -28,7 +28,7 @@ def measure(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
 
 
 def parse_quantiles(text: str | None) -> tuple[float, ...]:
-    """Quantiles from text such as `0.1,0.5,0.9`; none from `None`.
+    """Quantiles from text such as `0.1,0.5,0.9`; an empty tuple for `None`.
 
     Raises:
         ValueError: they are not numbers between 0 and 1 that increase.
@@ -49,7 +49,7 @@ def parse_quantiles(text: str | None) -> tuple[float, ...]:
 
 
 def points(answers: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
-    """The number for each target, of several quantiles the middle one.
+    """The predicted number for each target: with quantiles, the middle one.
 
     Args:
         answers: float array `(examples, targets)`, or with quantiles
@@ -67,7 +67,7 @@ def points(answers: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
 def measure_quantiles(
     answers: np.ndarray, targets: np.ndarray, quantiles: Sequence[float]
 ) -> dict[str, float]:
-    """How good quantiles are.
+    """Metrics of predicted quantiles.
 
     Args:
         answers: float array `(examples, targets, quantiles)`.

@@ -1,4 +1,4 @@
-"""How a run and simple rules do on each test example."""
+"""The scores of a run and of simple rules on each test example."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ from keras_fpt.tasks import Task
 
 _RUN, _GROUPS, _RULE = "run", "groups", "rule: "
 # Evaluations of models with random states differ a little. Predictions in
-# another order than the labels are right by chance alone.
+# another order than the labels are right only by chance.
 _TOLERANCE = 0.05
 
 
@@ -24,7 +24,7 @@ _TOLERANCE = 0.05
 class ExampleScores:
     """The score of each test example, in the order of the test split.
 
-    A score is the share of an example's answers that is right; or, of a
+    A score is the share of an example's answers that is correct; or, of a
     regression, the mean squared error of its targets, negative.
 
     Args:
@@ -32,7 +32,7 @@ class ExampleScores:
         rules: dict from the names of simple rules to such arrays, see
             `keras_fpt.tasks.Task.floors`.
         groups: int array `(examples,)`, the group of each example; `None` if
-            each stands alone.
+            examples are not grouped.
     """
 
     run: np.ndarray
@@ -61,7 +61,7 @@ def predict(
         task: a `Task`.
         model: its trained `FPTClassifier`.
         batch_size: int.
-        accuracy: float, what the model's evaluation found.
+        accuracy: float, the accuracy of the model's evaluation.
         callbacks: sequence of Keras callbacks.
 
     Returns:
@@ -97,7 +97,7 @@ def predict_split(
 
 
 def measure(task: Task, logits: np.ndarray) -> ExampleScores:
-    """Compares answers with the labels of the test examples.
+    """Compares predictions with the labels of the test examples.
 
     Args:
         task: a `Task`.

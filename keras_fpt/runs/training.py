@@ -63,12 +63,11 @@ def train(
     """Trains a run and records it in a folder.
 
     A run that is killed at any moment and resumed, on the same backend, ends
-    as if nothing had happened: with the same metrics and adapter, bit for
-    bit.
+    with the same metrics and adapter, bit for bit, as an uninterrupted run.
 
-    Within `keras_fpt.distribution.scope` it is spread over devices and
-    processes. Only the first process writes; several processes checkpoint
-    only before each evaluation.
+    Within `keras_fpt.distribution.scope` it is distributed over devices and
+    processes. Only the first process writes; several processes checkpoint only
+    before each evaluation.
 
     Args:
         config: a `RunConfig`, or the `ResolvedRun` that `resolve` returns.
@@ -80,11 +79,11 @@ def train(
             It is longer if writing one takes over a twentieth of it.
         test: bool, whether the test split, and further held-out ones, are
             read at the end. `add_test` reads them later.
-        take_over: string, a process that is writing the run and is known to
-            be silent, such as a suspended one, from which to take the folder:
-            the `holder` of the `BlockingIOError`. When it wakes up, it stops
-            with `TakenOver`.
-        in_study: bool, whether the run is compared with those beside its
+        take_over: string, a process that is writing the run and is known to be
+            unresponsive, such as a suspended one, from which to take the
+                folder: the `holder` of the `BlockingIOError`. When it resumes,
+                    it stops with `TakenOver`.
+        in_study: bool, whether the run is compared with other runs in the same
             folder, which must have the same data and weights.
 
     Returns:
@@ -94,12 +93,12 @@ def train(
         ValueError, FileNotFoundError: something in `config` is invalid; or the
             data, the preset's weights or the configuration have changed since
             the run started.
-        FileExistsError: the folder already holds a run.
+        FileExistsError: the folder already contains a run.
         ConnectionError: another process of a distributed run was lost.
         BlockingIOError: another process is writing a run to the folder.
         OSError: the folder cannot be written to, or the disk is full.
         FloatingPointError: the loss or a weight became NaN or infinite. If it
-            is the loss on the test split alone, the run's files are written,
+            is only the loss on the test split, the run's files are written,
             without metrics of it.
         MemoryError: there is not enough memory.
         Preempted: SIGTERM asked the process to stop. Like `KeyboardInterrupt`,
@@ -107,11 +106,11 @@ def train(
     """
     if output is None and (resume or overwrite):
         raise ValueError(
-            "Say which run to resume or overwrite: give its output folder."
+            "Name the output folder of the run to resume or overwrite."
         )
     if output is None and distribution.num_processes() > 1:
         raise ValueError(
-            "In several processes, give an output folder that they all share."
+            "With several processes, give an output folder that they all share."
         )
     CheckpointInterval(checkpoint_seconds)  # Checks it.
     if output is not None:
@@ -130,10 +129,11 @@ def train(
         if resume and output is not None and folder.is_finished(output):
             return _read_finished(run, output, test)
 
-        # Everything that bad input can break is made before the folder is.
+        # Everything that can fail on bad input comes before the folder is
+        # created.
         _check_batch_size(run.batch_size)
-        # Before anything is on several processes' devices, where JAX would
-        # fail in words of its own. By then, all have checked the folder.
+        # Before anything is on several processes' devices, where JAX would fail
+        # with an error of its own. By then, all have checked the folder.
         agreement.require(manifest.parts(run))
         keras.utils.set_random_seed(run.seed)
         backbone = make_backbone(run)
@@ -202,7 +202,7 @@ def _read_finished(
     if (chosen.dropout is None and saved.dropout == 0) or (
         chosen.patch_size is None and saved.patch_size is not None
     ):
-        # What a run has not chosen depends on its backbone.
+        # Settings that were not given depend on the backbone.
         run = run.as_built(build_model(run))
     folder.check_same_config(run_folder, run)
     manifest.check_files(run, run_folder)
@@ -304,7 +304,7 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
 
 
 def _class_weight(run: ResolvedRun) -> dict[int, float] | None:
-    """The weights of the classes; those without examples need none."""
+    """The weights of the classes that have examples."""
     if run.config.class_weight is None:
         return None
     counts = run.task.class_counts("train")
@@ -325,7 +325,7 @@ def _cache_features(
     validation: Any,
     run_folder: pathlib.Path,
 ) -> tuple[Any, Any, Any]:
-    """The model and data to train with when features are computed once."""
+    """The model and data to train on features that are computed once."""
     size = run.batch_size
     features = feature_data.train_features(
         run.task, model, size, run_folder / folder.FEATURES
@@ -349,7 +349,7 @@ def _log_start(
     LOGGER.info(_describe_answers(run.task))
     LOGGER.info(
         f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
-        f"{trained:,} of {total:,} parameters train."
+        f"{trained:,} of {total:,} parameters are trained."
     )
     if run.config.model.patch_size is None and model.options.patch_size:
         LOGGER.info(
@@ -371,11 +371,11 @@ def _log_start(
 
 
 def _describe_answers(task: Task) -> str:
-    """The shares of classes, or the targets, in train, and a baseline."""
+    """The class shares, or targets, of the training data, and a baseline."""
     if task.is_regression:
         floors = task.target_floors("validation")
         return (
-            f"Targets of train: {task.describe_targets('train')}. Baseline: "
+            f"Training targets: {task.describe_targets('train')}. Baseline: "
             "always predicting the mean has an RMSE of "
             f"{floors['floor_rmse']:.4g} on validation."
         )
@@ -385,7 +385,7 @@ def _describe_answers(task: Task) -> str:
         f"{task.majority_accuracy('validation'):.1%} on validation."
     )
     if counts is None:
-        return f"Answers are generated. {baseline}"
+        return f"Labels are generated. {baseline}"
     most_common = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
     shares = ", ".join(
         f"{task.class_names[i] if task.class_names else i} "
@@ -394,4 +394,4 @@ def _describe_answers(task: Task) -> str:
     )
     more = len(counts) - len(most_common)
     shares += f" and {more:,} more" if more else ""
-    return f"Classes of train: {shares}. {baseline}"
+    return f"Training classes: {shares}. {baseline}"

@@ -1,4 +1,4 @@
-"""What the scikit-learn estimators have in common."""
+"""The base class of the scikit-learn estimators."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ MODEL_OPTIONS = (
 
 @dataclasses.dataclass(eq=False, repr=False, kw_only=True)
 class FPTEstimator(BaseEstimator):
-    """What the estimators have in common; use one of its subclasses.
+    """The base class of the estimators; use one of its subclasses.
 
     Their constructors come from these fields, in the form that scikit-learn
     asks for. Numbers are standardized with the mean and the standard deviation

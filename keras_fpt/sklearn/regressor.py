@@ -18,7 +18,8 @@ class FPTRegressor(RegressorMixin, FPTEstimator):
     standardized within the model; predictions are in their own units.
 
     Args:
-        loss: string, `"mse"`, or `"huber"`, which outliers move less.
+        loss: string, `"mse"`, or `"huber"`, which is less sensitive to
+            outliers.
         preset, ..., random_state: see `FPTEstimator`.
 
     Attributes:

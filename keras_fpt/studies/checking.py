@@ -21,7 +21,7 @@ _MEMORY_FOR_WORKERS = {
 }
 
 
-def check(config: SweepConfig) -> None:
+def check_sweep(config: SweepConfig) -> None:
     """Raises the errors that the sweep's runs would raise at their start.
 
     Every point of a grid is checked, and the ends of each range. Where options
@@ -45,7 +45,7 @@ def check(config: SweepConfig) -> None:
 
 @contextlib.contextmanager
 def _little_memory() -> Iterator[None]:
-    """Within it, a backend that starts takes no more memory than it needs."""
+    """Limits a backend that starts within the block to the memory it needs."""
     added = _MEMORY_FOR_WORKERS.keys() - os.environ.keys()
     os.environ.update({name: _MEMORY_FOR_WORKERS[name] for name in added})
     try:

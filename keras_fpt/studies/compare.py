@@ -49,7 +49,7 @@ RUNS = "runs"
 REPORT = "report.html"
 ARMS = ("fpt", "random")
 TRAINED_ARMS = ("finetune", "full")
-# The kinds of data for which numbers are also predicted by an LSTM.
+# The kinds of data for whose regressions an LSTM is trained as well.
 _SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
 # The share of the time left that each of the rivals may take, and all of them.
 _BASELINE_SHARE, _BASELINES_SHARE = 0.08, 0.3
@@ -61,7 +61,7 @@ _PLANNED_SHARE = 0.7
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What a comparison compares.
+    """The configuration of a comparison.
 
     Args:
         run: `RunConfig`, what all runs have in common. The comparison chooses
@@ -106,7 +106,7 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
-        if task.is_regression and rival_data.kind(task) in _SEQUENCES:
+        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
             names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
         # Only the output layer trains, on frozen features.
@@ -131,7 +131,7 @@ def run_comparison(
     began: float | None = None,
     plan: Plan | None = None,
 ) -> tuple[pathlib.Path, Any, str | None]:
-    """Compares a frozen language model with what one would try otherwise.
+    """Compares a frozen language model with common alternatives.
 
     Its rivals are the majority class or the mean, the models of
     `rival_models` for the kind of data, a linear probe of the frozen model,
@@ -140,9 +140,10 @@ def run_comparison(
     has its own best settings, by accuracy, or RMSE, on validation. All runs
     have the same number of gradient steps, chosen so that all finish in time.
 
-    If time is too short, what was fitted is kept and shown, and `not_run.json`
-    says what was not run and what time it needs. Repeat the call to continue,
-    with the same time again. Existing runs are not trained again.
+    If there is not enough time, the results so far are kept and shown, and
+    `not_run.json` says what was not run and how long it would take. Repeat the
+    call to continue, with the same time again. Existing runs are not trained
+    again.
 
     Args:
         comparison: a `Comparison`.
@@ -156,11 +157,11 @@ def run_comparison(
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
         sentence of `keras_fpt.results.conclude`. If no run could be tested,
-        the table is of the rivals alone, and there is no report.
+        the table has only the rivals, and there is no report.
 
     Raises:
         ValueError, FileNotFoundError: something in `comparison` is invalid.
-        FileExistsError: the folder holds something else.
+        FileExistsError: the folder contains something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
     refuse_all_folds(comparison.run.options, "compare_folds")
@@ -182,7 +183,7 @@ def run_comparison(
     not_run.write(missing, output)
     runs = load_runs(output) if run_folders(output) else None
     if runs is None or not runs["final"].any():
-        # A report is on runs that were tested.
+        # A report needs runs that were tested.
         table = arms_table.of_baselines(fitted)
         return output, table, conclude(None, fitted, run.preset.text)
     table = write_report([output], output / REPORT, output / "tables")
@@ -192,7 +193,7 @@ def run_comparison(
 def _fit_baselines(
     run: ResolvedRun, output: pathlib.Path, deadline: Deadline
 ) -> tuple[list[Baseline], list[NotRun]]:
-    """Baselines that this or an earlier call fitted, and what failed."""
+    """Baselines that this or an earlier call fitted, and those that failed."""
     fitted: list[Baseline] = []
     size = run.config.train_examples
 
@@ -240,9 +241,10 @@ def _train(
     except OutOfTime:
         return none_run(
             "The budget is too small to measure the time per step: the "
-            f"{time.monotonic() - began:.0f} s that were left did not suffice. "
+            f"{time.monotonic() - began:.0f} s that were left are not enough. "
             "Give a larger --budget, a smaller --preset, or a smaller "
-            "--batch-size, and repeat the command with its --output to go on."
+            "--batch-size, and repeat the command with its --output to "
+            "continue."
         )
     measuring = time.monotonic() - began
     if (output / PLAN).is_file():
@@ -256,7 +258,7 @@ def _train(
             needed = error.seconds / _PLANNED_SHARE + _REPORT_SECONDS
             return none_run(
                 f"{error} About {_minutes(needed + measuring)} more are needed "
-                "for them. Repeat the command with its --output to go on."
+                "for them. Repeat the command with its --output to continue."
             )
         files.write_text(
             output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
@@ -288,13 +290,13 @@ def _train(
     if any(is_short):
         LOGGER.info(
             f"About {_minutes(left)} are needed for the planned runs that were "
-            f"not done. Repeat the command with --output {output} to go on."
+            f"not done. Repeat the command with --output {output} to continue."
         )
     return missing
 
 
 def _is_complete(variants: Sequence[RunConfig], output: pathlib.Path) -> bool:
-    """Whether an earlier call has done all that was planned."""
+    """Whether an earlier call has trained all planned runs."""
     if not (output / PLAN).is_file() or not run_folders(output / RUNS):
         return False
     runs, plan = load_runs(output / RUNS), Plan.read(output / PLAN)
@@ -319,7 +321,7 @@ def _seconds_left(
     plan: Plan,
     output: pathlib.Path,
 ) -> float:
-    """What the planned runs take that are not done yet."""
+    """The time that the remaining planned runs take."""
     done: collections.Counter[tuple[str, str]] = collections.Counter()
     if run_folders(output / RUNS):
         runs = load_runs(output / RUNS)

@@ -100,7 +100,7 @@ def measure(run: ResolvedRun) -> Cost:
     num_batches = min(_STEPS, len(splits.validation))
     start = max(0.0, spent - (_STEPS - 1) * step - (num_batches - 1) * batch)
     if run.config.cache_features:
-        # Compared with the features, the output layer takes no time.
+        # Compared with the features, the output layer's time is negligible.
         size = math.ceil(run.task.data.size("train") / run.batch_size)
         return Cost(start, batch / 10, batch / 10, features=size * batch)
     return Cost(start, step, batch)

@@ -1,4 +1,4 @@
-"""The address of a sweep's database, which may hold a password."""
+"""The address of a sweep's database, which may contain a password."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-from keras_fpt.studies.patience import is_away, reason
+from keras_fpt.studies.database_retries import is_away, reason
 
 _EXAMPLE = "postgresql+psycopg://user:password@host/database"
 # Drivers that take libpq's arguments.
@@ -44,7 +44,7 @@ class DatabaseAddress:
 
     @property
     def _may_hold_secrets(self) -> bool:
-        """Whether a password with odd characters was taken for a host."""
+        """Whether a part of a password may have been parsed as the host."""
         parts = (self.url.host, self.url.database)
         return any("@" in (part or "") for part in parts)
 
@@ -108,8 +108,8 @@ def parse(text: str) -> DatabaseAddress:
     """Parses the address of a database.
 
     Raises:
-        ValueError: it is none. The error does not repeat it, since it may
-            hold a password.
+        ValueError: the address is invalid. The error does not repeat it, since
+            it may contain a password.
         ImportError: the driver is not installed.
     """
     import sqlalchemy
@@ -121,7 +121,7 @@ def parse(text: str) -> DatabaseAddress:
         # Without its cause, which repeats parts of the address.
         raise ValueError(
             "The address of the sweep's database is not valid. Expected one "
-            f"such as {_EXAMPLE}; odd characters of a password are written "
+            f"such as {_EXAMPLE}; special characters of a password are written "
             "as %40 for @ and %2F for /."
         ) from None
     except ImportError as error:

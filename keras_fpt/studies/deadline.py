@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from keras_fpt.runs import Preempted, StopSignals
 
-# How long work may go on after it was interrupted, to save a checkpoint.
+# How long work may continue after an interruption, to save a checkpoint.
 _AGAIN_SECONDS = 20.0
 
 
 class OutOfTime(Exception):
-    """The time for a block of code is up."""
+    """The time for a block of code is over."""
 
 
 class Deadline:

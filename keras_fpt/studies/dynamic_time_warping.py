@@ -12,7 +12,7 @@ import numpy as np
 
 
 class NearestNeighbor:
-    """Answers with the label of the most similar training example.
+    """Predicts the label of the most similar training example.
 
     Args:
         window: float from 0 to 1, how far a place of one series may be from

@@ -1,6 +1,6 @@
 """Sweeps and comparisons over all folds of a cross-validation.
 
-Each fold is a study of its own, in `fold-1`, `fold-2`, ...: it chooses learning
+Each fold is a separate study, in `fold-1`, `fold-2`, ...: it chooses learning
 rates by its own validation data, so that no example is tested by a run whose
 settings were chosen with it. The arms are then compared on the test examples
 of all folds.

@@ -19,10 +19,10 @@ SUMMARY = "folds.json"
 
 @dataclasses.dataclass(frozen=True)
 class CrossValidation:
-    """The runs of a cross-validation, each tested on a fold of its own.
+    """The runs of a cross-validation, each tested on a different fold.
 
     Args:
-        folder: string, which holds the runs in `fold-1`, `fold-2`, ...
+        folder: string, which contains the runs in `fold-1`, `fold-2`, ...
         metrics: list of the dict in each run's `metrics.json`.
     """
 
@@ -42,7 +42,7 @@ class CrossValidation:
 
     @property
     def measure(self) -> measures.Measure:
-        """What the runs are judged by."""
+        """The measure that the runs are compared by."""
         return measures.of_metrics(self.metrics[0])
 
     @property
@@ -54,7 +54,7 @@ class CrossValidation:
 
     @property
     def pooled_accuracy(self) -> float:
-        """The share of all test examples that are right, each tested once."""
+        """The accuracy on all test examples, each tested once."""
         return self.pooled
 
     def to_json(self) -> str:
@@ -78,7 +78,7 @@ def needs_folds(options: Mapping[str, Any]) -> bool:
 
 
 def refuse_all_folds(options: Mapping[str, Any], function: str) -> None:
-    """Refuses options that ask for all folds, where one is needed.
+    """Raises an error for options that ask for all folds, where one is needed.
 
     Args:
         options: dict, a task's options.
@@ -89,8 +89,8 @@ def refuse_all_folds(options: Mapping[str, Any], function: str) -> None:
     """
     if needs_folds(options):
         raise ValueError(
-            "Expected one fold: give fold beside folds. All of them are for "
-            f"`keras_fpt.studies.{function}`."
+            "Expected one fold: give fold as well as folds. All of them are "
+            f"for `keras_fpt.studies.{function}`."
         )
 
 
@@ -125,8 +125,8 @@ def train_folds(
         config: a `RunConfig` whose task has the option `folds`.
         output: path of the folder. `None` makes a new one,
             `runs/<task>-<arm>-<n>`.
-        resume: bool, whether to go on after a call that was interrupted: runs
-            that are finished are kept.
+        resume: bool, whether to continue after a call that was interrupted;
+            finished runs are kept.
         overwrite: bool, whether to replace existing runs.
         **options: further arguments of `keras_fpt.runs.train`.
 

@@ -1,4 +1,4 @@
-"""The frozen model beside its controls and rivals, on one series."""
+"""Compares the frozen model with controls and rivals on one series."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""What a model of forecasts reached, on the windows that all receive."""
+"""The results of a forecasting model on the windows that all models receive."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Rivals of forecasts: what one would try first, without a language model.
+"""Rivals for forecasts: common models without a language model.
 
 Each is a function of `ForecastSplits` and the length of a season that returns
 what validation chose, its validation error, and a function that forecasts
@@ -53,7 +53,7 @@ def fit_forecast_rivals(
     season: int | None = None,
     seconds: float = 60.0,
 ) -> tuple[list[ForecastResult], list[NotRun]]:
-    """Fits and tests what one would try before a frozen language model.
+    """Fits and tests the models to try before a frozen language model.
 
     These are the last value (`naive`), the value one season before
     (`seasonal_naive`), `dlinear`, and `auto_ets` and `auto_arima` of the
@@ -100,7 +100,9 @@ def fit_forecast_rivals(
             not_run.append(NotRun("forecast", name, str(error)))
             continue
         except OutOfTime:
-            reason = f"It did not end in {seconds:.0f} s. Give it more."
+            reason = (
+                f"It did not finish within {seconds:.0f} s. Give it more time."
+            )
             not_run.append(NotRun("forecast", name, reason))
             continue
         results.append(
@@ -117,7 +119,7 @@ def fit_forecast_rivals(
 
 
 def find_season(splits: ForecastSplits) -> int | None:
-    """The length of a season, from train alone.
+    """The length of a season, from the training part only.
 
     Args:
         splits: `ForecastSplits`.
@@ -134,7 +136,7 @@ def find_season(splits: ForecastSplits) -> int | None:
         signal.correlate(channel, channel, method="fft")[len(values) - 1 :]
         for channel in values.T
     )
-    # What is left of a straight line is rounding.
+    # The residual of a straight line is rounding error.
     correlation = total / max(total[0], 1e-6 * len(values))
     peaks, found = signal.find_peaks(
         correlation[: len(values) // 2], height=_LEAST_CORRELATION
@@ -146,7 +148,7 @@ def find_season(splits: ForecastSplits) -> int | None:
 
 
 class _CannotBeFitted(Exception):
-    """A rival cannot be fitted, for a reason that is said."""
+    """A rival cannot be fitted; the message says why."""
 
 
 def _validation_mse(splits: ForecastSplits, forecast: Forecast) -> float:

@@ -126,7 +126,7 @@ def _dilations(length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _taps(x: np.ndarray, dilation: int) -> np.ndarray:
-    """What each weight of a kernel sees at each place; zeros lie outside.
+    """The input of each kernel weight at each position; zeros lie outside.
 
     Returns:
         float array `(9, n, channels, length)`.

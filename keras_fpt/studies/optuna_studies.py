@@ -10,7 +10,7 @@ from typing import Any
 from keras_fpt.files import folder_lock
 from keras_fpt.results import rates
 from keras_fpt.studies import database_address
-from keras_fpt.studies.patience import Patience
+from keras_fpt.studies.database_retries import DatabaseRetries
 from keras_fpt.studies.sweep_config import Range, SweepConfig
 
 # The number of the trial whose worker is known to have started; a trial that is
@@ -30,12 +30,12 @@ MAX_RETRIES = 3
 def open_storage(
     url: str, takeover_seconds: int, is_known: bool = False
 ) -> Any:
-    """The storage that workers share, which waits if it is away for a while.
+    """The storage that workers share, which waits for its database.
 
     Args:
         url: string, of a database as SQLAlchemy takes it.
-        takeover_seconds: int, how long a trial's worker may be silent before
-            the trial is given to another.
+        takeover_seconds: int, how long a trial's worker may send no heartbeat
+            before the trial is given to another.
         is_known: bool, whether the database has answered before, so that it is
             worth waiting for.
 
@@ -68,10 +68,10 @@ def open_storage(
                 ),
             )
 
-    patience = Patience(address.shown)
+    retries = DatabaseRetries(address.shown)
     with address.clear_errors():
-        storage = patience.call(connect) if is_known else connect()
-        return patience.give_to(optuna.storages.get_storage(storage))
+        storage = retries.call(connect) if is_known else connect()
+        return retries.wrap(optuna.storages.get_storage(storage))
 
 
 def is_running(trial: Any) -> bool:
@@ -80,7 +80,7 @@ def is_running(trial: Any) -> bool:
 
 
 def is_silent(process: str, study: Any) -> bool:
-    """Whether the trials of a worker have all ended or been given up.
+    """Whether all trials of a worker have ended or been abandoned.
 
     Args:
         process: string, the worker's process, as a lock file names it.
@@ -203,14 +203,16 @@ def is_surplus(trial: Any, trials: int | None) -> bool:
     ]
     if trials is not None:
         return len(earlier) >= trials
-    return any(chosen(other) == chosen(trial) for other in earlier)
+    return any(
+        chosen_settings(other) == chosen_settings(trial) for other in earlier
+    )
 
 
-def give_back(trial: Any) -> None:
-    """Queues a running trial again, which its worker is about to leave."""
+def requeue(trial: Any) -> None:
+    """Queues a running trial again before its worker leaves it."""
     attributes = dict(trial.user_attrs)
     trial.set_user_attr(_GIVEN_BACK, True)
-    trial.study.enqueue_trial(chosen(trial), attributes)
+    trial.study.enqueue_trial(chosen_settings(trial), attributes)
 
 
 def next_points(
@@ -234,8 +236,8 @@ def next_points(
     grid, tried = sweep.points, {}
     for arm, study in studies.items():
         by_rate: dict[float, float] = {}
-        for trial in completed(study):
-            rate = chosen(trial)[_RATE]
+        for trial in completed_trials(study):
+            rate = chosen_settings(trial)[_RATE]
             by_rate[rate] = max(trial.value, by_rate.get(rate, -math.inf))
         if not by_rate:
             return []
@@ -245,7 +247,11 @@ def next_points(
     if len(known) - len(set(sweep.search[_RATE])) >= sweep.extensions:
         return []
     edges = {
-        rates.edge(by_rate, chosen(best(studies[arm]))[_RATE], best_score)
+        rates.edge(
+            by_rate,
+            chosen_settings(best_trial(studies[arm]))[_RATE],
+            best_score,
+        )
         for arm, by_rate in tried.items()
     }
     for side, outermost in ((rates.HIGHEST, max), (rates.LOWEST, min)):
@@ -256,7 +262,7 @@ def next_points(
     return []
 
 
-def extend(
+def queue_next_points(
     sweep: SweepConfig, studies: Mapping[str, Any], best_score: float = 1.0
 ) -> bool:
     """Queues the `next_points` of each arm; returns whether there are any."""
@@ -266,7 +272,7 @@ def extend(
     return bool(points)
 
 
-def reseed(trial: Any, seed: int) -> None:
+def reseed_sampler(trial: Any, seed: int) -> None:
     """Makes what Optuna chooses for a trial depend on its number and a seed."""
     import optuna
 
@@ -275,7 +281,7 @@ def reseed(trial: Any, seed: int) -> None:
     )
 
 
-def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
+def suggest_settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a trial tries.
 
     Args:
@@ -289,7 +295,7 @@ def settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def chosen(trial: Any) -> dict[str, Any]:
+def chosen_settings(trial: Any) -> dict[str, Any]:
     """The settings of a trial that was started."""
     return dict(trial.user_attrs.get(_POINT, trial.params))
 
@@ -302,7 +308,7 @@ def _suggest(trial: Any, name: str, values: Any) -> Any:
     return suggest(name, values.low, values.high, log=values.low > 0)
 
 
-def completed(study: Any) -> list[Any]:
+def completed_trials(study: Any) -> list[Any]:
     """A study's trials that are completed."""
     import optuna
 
@@ -310,13 +316,13 @@ def completed(study: Any) -> list[Any]:
     return study.get_trials(deepcopy=False, states=states)
 
 
-def best(study: Any) -> Any:
+def best_trial(study: Any) -> Any:
     """The completed trial of the best score; ties go to the lowest loss.
 
     Raises:
         ValueError: no trial is completed.
     """
-    trials = completed(study)
+    trials = completed_trials(study)
     if not trials:
         raise ValueError(
             f"No run of the study '{study.study_name}' has ended: each was "

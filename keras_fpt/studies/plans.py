@@ -45,7 +45,7 @@ class Plan:
 _PLANS = (
     (1.0, (3e-3, 1e-3, 1e-2, 3e-4, 1e-4), 5),
     (0.25, (3e-3, 1e-3, 1e-2, 3e-4), 3),
-    # Of two rates the best would always be at the edge.
+    # The best of two rates would always be at the edge.
     (0.0, (3e-3, 1e-3, 1e-2), 3),
     # Intervals from two seeds are three times as wide.
     (0.0, (3e-3, 1e-3, 1e-2), 2),
@@ -53,7 +53,7 @@ _PLANS = (
 
 
 class BudgetTooSmall(ValueError):
-    """The time is too short for any plan.
+    """There is not enough time for any plan.
 
     Args:
         message: string.
@@ -86,7 +86,7 @@ def make_plan(
         A `Plan`.
 
     Raises:
-        BudgetTooSmall: the time is too short for any plan.
+        BudgetTooSmall: there is not enough time for any plan.
     """
     max_steps = max_steps or task.recipe.steps
 

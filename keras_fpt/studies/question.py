@@ -18,7 +18,7 @@ BUDGETS = ("minutes", "hours", "paper")
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """How much is computed to answer a question.
+    """The amount of training to answer a question with.
 
     Args:
         preset: string, preset of every variant that names none.

@@ -58,7 +58,7 @@ def run_question(
 
     Raises:
         ValueError: the budget is unknown, or nothing could be run.
-        FileExistsError: the folder holds something else.
+        FileExistsError: the folder contains something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
     chosen = question.budget(budget)
@@ -98,7 +98,7 @@ def run_question(
 def read_question(
     output: str | os.PathLike[str],
 ) -> tuple[Question, str, str | None]:
-    """What an earlier call of `run_question` answers in a folder.
+    """The question and budget of an earlier call of `run_question`.
 
     Returns:
         Tuple of the `Question`, the name of its budget, and the folder of the
@@ -203,7 +203,7 @@ def cost(planned: Sequence[PlannedRuns], budget: str) -> str:
     )
     if most is not None and seconds > most:
         sentence += (
-            " That is more than this budget has: it stops after "
+            " That exceeds this budget: it stops after "
             f"{duration(most)} at the latest, with as many of the runs as "
             "fit, and says which are missing."
         )

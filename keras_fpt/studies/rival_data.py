@@ -1,4 +1,4 @@
-"""A task's examples as rivals take them, and what kind of data they are."""
+"""A task's examples as arrays for rivals, and their kind of data."""
 
 from typing import Any, NamedTuple, Self
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_fpt.tasks import Stored, Task
 
-# The most numbers that a model is fitted to. If there are more, fewer examples
-# are used.
+# The maximum size of the data that a model is fitted to. Beyond it, fewer
+# examples are used.
 MAX_VALUES = 20_000_000
 # Training examples of a task that generates them endlessly.
 GENERATED_EXAMPLES = 10_000
@@ -15,8 +15,8 @@ BATCH_SIZE = 500
 # The kinds of data.
 SERIES, STRINGS, IMAGES, TABLE = "series", "strings", "images", "table"
 OTHER = "other"
-# A table with one example per row is taken for one of series from this many
-# columns on.
+# A table with one example per row is treated as series from this many columns
+# on.
 SERIES_COLUMNS = 24
 
 
@@ -45,7 +45,7 @@ class Rows(NamedTuple):
         return type(self)(*(array[rows] for array in self))
 
 
-def kind(task: Task) -> str:
+def data_kind(task: Task) -> str:
     """The kind of a task's data, which decides on its rivals.
 
     Args:
@@ -69,7 +69,7 @@ def kind(task: Task) -> str:
     return SERIES
 
 
-def read(task: Task) -> dict[str, Rows]:
+def read_splits(task: Task) -> dict[str, Rows]:
     """The examples of a task's splits.
 
     Args:

@@ -1,4 +1,4 @@
-"""What rivals are given: a task's examples as features that they take."""
+"""The features that rivals are fitted to, computed from a task's examples."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from keras_fpt.runs import ResolvedRun, build_model
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.tasks import Task
 
-# What takes the frozen model in a batch.
+# The batch size of the frozen model.
 PROBE_BATCH_SIZE = 64
 Transform = Callable[[Rows], Any]
 

@@ -31,7 +31,7 @@ _N_GRAMS = tuple(
     {"n_grams": n, "C": c}
     for n, c in ((3, 10), (5, 10), (2, 10), (3, 100), (5, 100), (3, 1), (1, 10))
 )
-# Of a network that is trained anew for each.
+# Epochs of a network; each is a new training.
 _EPOCHS = ({"epochs": 10}, {"epochs": 3}, {"epochs": 30}, {"epochs": 100})
 _N_GRAMS_RIDGE = tuple(
     {"n_grams": n, "alpha": alpha}
@@ -68,7 +68,7 @@ class Rival:
     remembers: bool = False
 
     def reason_against(self, task: Task) -> str | None:
-        """Why it cannot be fitted to a task, and what to do, or `None`."""
+        """Why it cannot be fitted to a task, and the remedy, or `None`."""
         answers = task.num_output_tokens * task.labels_per_token
         if answers > MAX_ANSWERS:
             return (
@@ -91,7 +91,7 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
         run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
             leaves that out.
     """
-    is_regression, kind = task.is_regression, rival_data.kind(task)
+    is_regression, kind = task.is_regression, rival_data.data_kind(task)
     if is_regression:
         chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
     else:
@@ -135,7 +135,7 @@ def _logistic_regression(task: Task, setting: Mapping[str, float]) -> Any:
 
 
 def _scaler(task: Task) -> Any:
-    """What a linear model's flattened tokens are prepared with."""
+    """The preprocessing of flattened tokens for a linear model."""
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     if task.vocabulary_size is None:
@@ -288,7 +288,7 @@ class _Flat:
 
 
 class _PerToken:
-    """A model that answers for each output token by itself."""
+    """A model that predicts each output token separately."""
 
     def __init__(self, model: Any, labels_per_token: int) -> None:
         self.model, self.labels_per_token = model, labels_per_token
@@ -312,7 +312,7 @@ _GRADIENT_BOOSTING = Rival(
     rival_features.flat,
 )
 _FLAT_RIDGE = Rival(baselines.RIDGE, _RIDGE, _flat_ridge, rival_features.flat)
-# What makes the models where labels are numbers. Neighbors answer with any.
+# Models for regressions. Nearest neighbors predict any kind of label.
 _NUMBERS_MAKERS: dict[str, Any] = {
     baselines.MINIROCKET: _features_ridge,
     baselines.MULTIROCKET_HYDRA: _features_ridge,

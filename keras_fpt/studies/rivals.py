@@ -1,4 +1,4 @@
-"""Rivals: what one would try first, without a language model or a GPU."""
+"""Rivals: common models that need neither a language model nor a GPU."""
 
 import logging
 import time
@@ -27,9 +27,10 @@ _SPLITS = ("train", "validation", "test")
 
 
 def simple_rule(task: Task) -> Baseline:
-    """The baseline that always answers the same.
+    """The baseline that always predicts the same.
 
-    It answers the most common class of train, or the mean of its numbers.
+    It predicts the most common training class, or the mean of the training
+    labels.
     """
     if task.is_regression:
         return _mean(task)
@@ -80,8 +81,8 @@ def fit_all(
 
     Each tries several settings, chosen by accuracy, or RMSE, on validation;
     the test split is read only for the best. Integer tokens become indicators
-    for linear models and categories for boosting; padding is zeros, or a token
-    of its own.
+    for linear models and categories for boosting; padding is zeros, or a
+    separate token.
 
     Args:
         task: a `Task`.
@@ -104,7 +105,7 @@ def fit_all(
         try:
             if reason := rival.reason_against(task):
                 raise _CannotBeFitted(reason)
-            data = data or rival_data.read(task)
+            data = data or rival_data.read_splits(task)
             best = _fit(task, rival, data, deadline, seconds)
         except _CannotBeFitted as error:
             not_run.append(NotRun(task.name, rival.name, str(error)))
@@ -122,7 +123,7 @@ def fit_all(
 
 
 class _CannotBeFitted(Exception):
-    """A rival cannot be fitted, for a reason that is said."""
+    """A rival cannot be fitted; the message says why."""
 
 
 def _fit(
@@ -135,7 +136,7 @@ def _fit(
     """A rival at its best settings, which is then tested.
 
     Raises:
-        _CannotBeFitted: the time is too short.
+        _CannotBeFitted: there is not enough time.
     """
     began, best = time.monotonic(), None
     train, validation, test = data["train"], data["validation"], data["test"]
@@ -162,8 +163,8 @@ def _fit(
         pass
     if best is None:
         raise _CannotBeFitted(
-            f"It could not be fitted once in {seconds:.0f} s. Give a larger "
-            "budget."
+            f"It could not be fitted even once in {seconds:.0f} s. Give a "
+            "larger budget."
         )
     _, setting, model = best
     spent = time.monotonic() - began
@@ -172,8 +173,8 @@ def _fit(
             tested = _test_answers(model, transform, test)
     except OutOfTime:
         raise _CannotBeFitted(
-            f"Its test did not end in {2 * seconds:.0f} s. Give a larger "
-            "budget."
+            f"Its test did not finish within {2 * seconds:.0f} s. Give a "
+            "larger budget."
         ) from None
     found = {
         "train": train.y if rival.remembers else _answers(model, features[0]),
@@ -208,7 +209,7 @@ def _fit(
 def _errors(
     answers: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
-    """What a run's `metrics.json` has of a regression, for each split."""
+    """The regression metrics of each split, as in a run's `metrics.json`."""
     return {
         f"{split}_{name}": value
         for split in _SPLITS
@@ -221,9 +222,9 @@ def _errors(
 def _affordable(
     transform: Transform, rival: Rival, data: dict[str, Rows], seconds: float
 ) -> Rows:
-    """As many training examples as there is time to compute features of."""
+    """How many training examples there is time to compute features of."""
     train = data["train"].part(slice(rival.max_examples))
-    # One example by itself has the cost of every call.
+    # A single example bears the overhead of the call.
     timed = data["test"].part(slice(_TIMED))
     call = _seconds(transform, timed.part(slice(1)))
     several = _seconds(transform, timed)
@@ -250,7 +251,7 @@ def _check_seconds(needed: float, what: str, seconds: float) -> None:
 
 
 def _test_answers(model: Any, transform: Transform, test: Rows) -> np.ndarray:
-    """What a model answers to the test examples, `(n, answers)`."""
+    """A model's predictions for the test examples, `(n, answers)`."""
     parts = [
         test.part(slice(i, i + _PREDICTED))
         for i in range(0, len(test.y), _PREDICTED)

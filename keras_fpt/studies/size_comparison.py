@@ -52,7 +52,7 @@ def parse_sizes(text: str) -> tuple[int | None, ...]:
 def read_sizes(
     folder: str | os.PathLike[str],
 ) -> tuple[Comparison, tuple[int | None, ...]]:
-    """What an earlier call of `run_sizes` compares in a folder, and its sizes.
+    """The comparison of an earlier call of `run_sizes`, and its sizes.
 
     Raises:
         FileNotFoundError: the folder has no such comparison.
@@ -80,8 +80,8 @@ def run_sizes(
     All candidates have the same examples, and those of a smaller number are
     among those of a larger one; see `keras_fpt.tasks.with_train_examples`.
     Validation and test examples are always all of them. Each size is a
-    comparison in a folder of its own, with an equal part of the time that is
-    left. Repeat the call to continue.
+    comparison in a separate folder, with an equal share of the remaining time.
+    Repeat the call to continue.
 
     Args:
         comparison: a `Comparison`.
@@ -102,7 +102,8 @@ def run_sizes(
     """
     if needs_folds(comparison.run.options):
         raise ValueError(
-            "Sizes are compared on one fold: give fold (--fold 1) beside folds."
+            "Sizes are compared on one fold: give fold (--fold 1) as well as "
+            "folds."
         )
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
@@ -136,7 +137,7 @@ def run_sizes(
             output / f"size-{size or ALL}",
             max(1.0, deadline.left / (len(sizes) - number)),
         )
-        # What is known so far is kept if a later one is interrupted.
+        # Results so far are kept if a later size is interrupted.
         table = by_size(tables)
         text = table.to_csv(index=False)
         files.write_text(output / table_file(measure), text)
@@ -159,13 +160,13 @@ def table_file(measure: measures.Measure) -> pathlib.Path:
 
 
 def check_size(task: tasks.Task, size: int | None) -> None:
-    """Raises `ValueError` if a task cannot have so many training examples."""
+    """Raises `ValueError` if a task has too few examples for a size."""
     count = task.data.size("train")
     if size is None and count is not None:
         return
     tasks.with_train_examples(task, size or 1)
     if size is not None and size >= count:
         raise ValueError(
-            f"'{task.name}' has {count:,} training examples, so {size:,} is "
-            f"not a part of them. Leave it out, or give '{ALL}'."
+            f"'{task.name}' has {count:,} training examples, so {size:,} of "
+            f"them cannot be chosen. Leave it out, or give '{ALL}'."
         )

@@ -27,7 +27,7 @@ def initialize(
 ) -> None:
     """Writes the description of a study into its folder, new or empty.
 
-    If the folder holds the same study, nothing is changed.
+    If the folder contains the same study, nothing is changed.
 
     Args:
         folder: path.
@@ -37,7 +37,7 @@ def initialize(
         run: a `ResolvedRun` on its data; `None` if it names no data.
 
     Raises:
-        FileExistsError: the folder holds another study, something else, or
+        FileExistsError: the folder contains another study, something else, or
             links.
         ValueError: the description in the folder is damaged, or the data has
             changed since the study started.
@@ -60,15 +60,15 @@ def initialize(
     if path.is_file():
         if not is_same_study(json_files.read_object(path), described):
             raise FileExistsError(
-                f"The folder `{folder}` holds a {what} with other settings "
+                f"The folder `{folder}` contains a {what} with other settings "
                 f"(see {name}). Choose another folder."
             )
         _check_data(folder, what, data)
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
-            f"The output folder `{folder}` is not empty and holds no {what}. "
-            "Choose another one."
+            f"The output folder `{folder}` is not empty and contains no "
+            f"{what}. Choose another one."
         )
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
@@ -127,6 +127,6 @@ def _check_data(folder: pathlib.Path, what: str, data: str | None) -> None:
     if path.is_file() and json_files.read_object(path).get("data") != data:
         raise ValueError(
             f"The data has changed since the {what} in `{folder}` started, so "
-            "its runs could not be compared. Put the earlier data back, or "
+            "its runs could not be compared. Restore the earlier data, or "
             "choose another folder."
         )

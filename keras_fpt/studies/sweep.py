@@ -1,6 +1,6 @@
 """Compares arms, each at its own best settings, over several seeds.
 
-`optuna_studies.best` chooses the settings, such as the learning rate, by
+`optuna_studies.best_trial` chooses the settings, such as the learning rate, by
 validation accuracy, or by the RMSE of a regression.
 """
 
@@ -66,15 +66,16 @@ def run_sweep(
             `None` is an SQLite file in the folder.
         workers: int, number of processes that train in parallel on this
             machine.
-        takeover_seconds: int, how long a worker may be silent before its run
-            is given to another, which resumes it from the last checkpoint.
+        takeover_seconds: int, how long a worker may send no heartbeat before
+            its run is given to another, which resumes it from the last
+            checkpoint.
 
     Returns:
         `pandas.DataFrame`, see `keras_fpt.results.summarize`.
 
     Raises:
         ValueError, FileNotFoundError: something in `config` is invalid.
-        FileExistsError: the folder holds another sweep.
+        FileExistsError: the folder contains another sweep.
         ChildProcessError: a worker failed, or all were lost.
         Preempted, KeyboardInterrupt: the process was asked to stop. Its
             workers have saved checkpoints.
@@ -91,7 +92,7 @@ def run_sweep(
         config = dataclasses.replace(
             config, run=config.run.with_absolute_paths()
         )
-    checking.check(config)
+    checking.check_sweep(config)
     tasks.log_findings(resolve(config.run).task.findings)
     study_folder.initialize(
         folder,
@@ -123,7 +124,7 @@ def run_sweep(
 
 
 def sweep_verdicts(folder: str | os.PathLike[str]) -> list[str]:
-    """What can be said about a sweep's first arm compared with each other arm.
+    """Compares a sweep's first arm with each other arm, in sentences.
 
     Args:
         folder: path of a sweep's folder.
@@ -198,7 +199,7 @@ class _Processes:
 
 
 def _import_path() -> str:
-    """The folder that holds this package, which need not be installed."""
+    """The folder that holds this package, which may not be installed."""
     return str(pathlib.Path(keras_fpt.__file__).parents[1])
 
 
@@ -213,7 +214,10 @@ def _watch(
     phases, lost, measure = [searches], 0, _measure(config)
     seen: set[tuple[str, int]] = set()
     clock = _Clock(
-        sum(len(optuna_studies.completed(each)) for each in searches.values())
+        sum(
+            len(optuna_studies.completed_trials(each))
+            for each in searches.values()
+        )
     )
     finished_at = None
     while processes.running:
@@ -223,7 +227,7 @@ def _watch(
             phases.append(optuna_studies.seed_studies(name, config, storage))
         for phase in phases:
             for arm, study in phase.items():
-                for trial in optuna_studies.completed(study):
+                for trial in optuna_studies.completed_trials(study):
                     if (study.study_name, trial.number) not in seen:
                         seen.add((study.study_name, trial.number))
                         total = _num_trials(config, searches)
@@ -237,14 +241,13 @@ def _watch(
                 text = path.read_text(encoding="utf-8", errors="replace")
                 *_, last = text.splitlines() or ["nothing"]
                 raise ChildProcessError(
-                    f"A worker failed: {last} All that it printed is in "
-                    f"`{path}`."
+                    f"A worker failed: {last} Its full output is in `{path}`."
                 )
             if code:
                 lost += 1
                 LOGGER.warning(
-                    f"A worker was lost (exit code {code}). Another takes over "
-                    "its run, if there is one."
+                    f"A worker was lost (exit code {code}). Another worker, if "
+                    "there is one, takes over its run."
                 )
         if len(phases) == 2 and not any(
             sweep_worker.is_unfinished(study) for study in phases[1].values()
@@ -252,14 +255,14 @@ def _watch(
             finished_at = finished_at or time.monotonic()
             if time.monotonic() - finished_at > STOP_SECONDS:
                 LOGGER.warning(
-                    "All runs are finished, but a worker is silent. It is "
-                    "stopped."
+                    "All runs are finished, but a worker does not respond. It "
+                    "is stopped."
                 )
                 return
     if lost == len(processes.logs):
         raise ChildProcessError(
-            "All workers were lost. Repeat the command to continue from what "
-            "they have done."
+            "All workers were lost. Repeat the command to continue from their "
+            "checkpoints."
         )
 
 
@@ -287,7 +290,7 @@ class _Clock:
 
 def _has_searched(config: SweepConfig, searches: Mapping[str, Any]) -> bool:
     return all(
-        len(optuna_studies.completed(study)) >= config.num_search_trials
+        len(optuna_studies.completed_trials(study)) >= config.num_search_trials
         and not sweep_worker.is_unfinished(study)
         for study in searches.values()
     ) and not optuna_studies.next_points(
@@ -320,7 +323,7 @@ def _is_finished(
 def _describe(trial: Any, measure: measures.Measure) -> str:
     settings = ", ".join(
         f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in optuna_studies.chosen(trial).items()
+        for name, value in optuna_studies.chosen_settings(trial).items()
     )
     if trial.user_attrs.get("diverged"):
         return f"{settings}: diverged"

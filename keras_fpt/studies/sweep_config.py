@@ -1,6 +1,6 @@
 """The configuration of a sweep, and how its settings are typed.
 
-Which of the values tried is the best is decided in `optuna_studies.best`.
+Which of the values tried is the best is decided in `optuna_studies.best_trial`.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from keras_fpt.runs import RunConfig, arms
 from keras_fpt.studies import study_folder
 
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
-# What sweeps did before they could be told.
+# The behavior of sweeps before these options existed.
 _BEFORE = {"shares_seed": True, "extensions": 0}
 # These have their own arguments.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
@@ -86,8 +86,8 @@ class SweepConfig:
             )
         if self.is_sampled and (self.trials is None or self.trials < 1):
             raise ValueError(
-                "Say how many trials to spend on the range: at least 1, but "
-                f"received {self.trials}."
+                "Expected the number of trials for the range to be at least 1 "
+                f"but received {self.trials}."
             )
 
     @property
@@ -158,7 +158,7 @@ class SweepConfig:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a file that holds the text of `to_json`.
+        """Reads a file that contains the text of `to_json`.
 
         Raises:
             FileNotFoundError: the file does not exist.
@@ -291,7 +291,7 @@ def _split(text: str, example: str) -> tuple[str, str]:
     name = name.strip().replace("-", "_")
     if not (equals and value):
         raise ValueError(
-            f"Expected something like {example} but received {text}."
+            f"Expected a text such as {example} but received {text}."
         )
     _types(name)
     return name, value

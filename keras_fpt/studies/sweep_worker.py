@@ -64,13 +64,13 @@ def work(
     measure = measures.of_task(resolve(sweep.run).task)
 
     def try_settings(arm: str, trial: Any) -> float:
-        optuna_studies.reseed(trial, sweep.run.seed)
-        chosen = optuna_studies.settings(trial, sweep.search)
+        optuna_studies.reseed_sampler(trial, sweep.run.seed)
+        chosen = optuna_studies.suggest_settings(trial, sweep.search)
         return train(trial, sweep.configs(chosen)[arm], test=False)
 
     def try_seed(best: Mapping[str, Any], arm: str, trial: Any) -> float:
-        chosen = optuna_studies.chosen(best[arm])
-        chosen |= optuna_studies.settings(trial, {})
+        chosen = optuna_studies.chosen_settings(best[arm])
+        chosen |= optuna_studies.suggest_settings(trial, {})
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
     def train(trial: Any, config: RunConfig, test: bool) -> float:
@@ -93,9 +93,9 @@ def work(
 
     searches = optuna_studies.search_studies(name, sweep, storage)
     _work_through(searches, try_settings, storage, sweep.trials)
-    while optuna_studies.extend(sweep, searches, measure.best_score):
+    while optuna_studies.queue_next_points(sweep, searches, measure.best_score):
         _work_through(searches, try_settings, storage)
-    best = {arm: optuna_studies.best(s) for arm, s in searches.items()}
+    best = {arm: optuna_studies.best_trial(s) for arm, s in searches.items()}
     seeds = optuna_studies.seed_studies(name, sweep, storage)
     _work_through(seeds, functools.partial(try_seed, best), storage)
 
@@ -127,7 +127,7 @@ def _work_through(
 
 
 def _fail_silent(study: Any, storage: Any) -> None:
-    """Gives up trials whose workers are silent; they are queued again."""
+    """Abandons trials whose workers do not respond; they are queued again."""
     import optuna
 
     optuna_studies.send_missing_heartbeats(study, storage)
@@ -164,8 +164,8 @@ def _run_trial(study: Any, objective: Callable[[Any], float]) -> None:
         if isinstance(taken_over[0], KeyboardInterrupt):
             raise taken_over[0] from None
         LOGGER.info(
-            "This worker was silent for a while, so another one has taken over "
-            "its run. It goes on with the runs that are left."
+            "This worker did not respond for a while, so another one has taken "
+            "over its run. It continues with the remaining runs."
         )
 
 
@@ -188,7 +188,7 @@ def _objective(
         return objective(arm, trial)
     except Preempted as error:
         if optuna_studies.is_running(trial):
-            optuna_studies.give_back(trial)
+            optuna_studies.requeue(trial)
         # Optuna, which does not know Preempted, would leave it running.
         raise KeyboardInterrupt from error
     finally:

@@ -1,4 +1,4 @@
-"""Trains variants of a run in turns, each at its own best learning rate.
+"""Trains variants of a run, each at its own best learning rate.
 
 For `compare` and `reproduce`; a sweep's search is in `sweep_worker.py`.
 """
@@ -30,8 +30,8 @@ LOGGER = logging.getLogger(__name__)
 MAX_EXTENSIONS = 3
 # Why a variant was not run.
 TOO_SHORT = (
-    "Time was too short to train and test it. Give a larger budget, and repeat "
-    "the command."
+    "There was not enough time to train and test it. Give a larger budget, and "
+    "repeat the command."
 )
 # The logger of the runs' own messages, which are many.
 RUN_MESSAGES = "keras_fpt.runs"
@@ -68,7 +68,7 @@ def run_variants(
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
-        and those for which time was too short.
+        and those for which there was not enough time.
     """
     turns = _Turns(folder, deadline)
     first = learning_rates[0]
@@ -86,8 +86,9 @@ def run_variants(
             search.try_rate(further)
     except OutOfTime:
         LOGGER.info(
-            "Time was too short for all learning rates. Each variant's is "
-            "chosen among those that were tried with it, or is the first one."
+            "There was not enough time for all learning rates. Each variant's "
+            "is chosen among those that were tried with it, or is the first "
+            "one."
         )
     search.train_seeds()
     return list(turns.failed.values())
@@ -181,7 +182,9 @@ class _Search:
                 except OutOfTime:
                     is_short = True
             if is_short:
-                LOGGER.info(f"Time was too short for {self.seeds} seeds each.")
+                LOGGER.info(
+                    f"There was not enough time for {self.seeds} seeds each."
+                )
                 break
         for number, variant in enumerate(self.variants):
             if number not in tested and number not in turns.failed:
@@ -193,7 +196,7 @@ class _Search:
         """The best rate of a variant, the first of those that are as good.
 
         One that was not searched has the first rate, as others have that were
-        searched at that rate alone.
+        searched only at that rate.
         """
         tried = self.trained[number]
         if not tried:
@@ -246,7 +249,7 @@ class _Turns:
             self.failed[number] = NotRun(config.task, what, str(error))
             return None
         finally:
-            # The model of one run is not kept while the next one trains.
+            # The model of one run is freed before the next one trains.
             keras.utils.clear_session()
         seconds = time.monotonic() - began
         self.seconds[number] = max(seconds, self.seconds.get(number, 0.0))
@@ -267,7 +270,7 @@ class _Turns:
         return measure.score(value), -metrics["validation_loss"]
 
     def measure(self, config: RunConfig) -> measures.Measure:
-        """What a variant's runs are judged by."""
+        """The measure that a variant's runs are compared by."""
         return measures.of_task(resolve(config).task)
 
     def is_tested(self, config: RunConfig) -> bool:
@@ -278,8 +281,8 @@ class _Turns:
 def _is_explained(error: BaseException) -> bool:
     """Whether an error was raised by this package, which says what to do.
 
-    An error of Keras or a backend within a run is no reason to leave the run
-    out, but a fault to be seen.
+    An error of Keras or a backend within a run is a defect, and must not be
+    hidden by leaving the run out.
     """
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__")).startswith("keras_fpt.")

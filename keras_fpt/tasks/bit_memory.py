@@ -22,7 +22,8 @@ def task(data_dir: str | None = None) -> Task:
     """
     return Task(
         name="bit_memory",
-        description="five bit strings, one again half masked -> its bits",
+        description="five strings of bits, one repeated half masked -> its "
+        "bits",
         num_classes=2,
         sequence_length=(NUM_STRINGS + 1) * TOKENS_PER_STRING,
         data=Generated(make_batch),
@@ -37,7 +38,7 @@ def task(data_dir: str | None = None) -> Task:
 
 
 def recalled_tokens(x: np.ndarray) -> np.ndarray:
-    """The positions of the tokens that hold the bits of the masked string.
+    """The positions of the tokens that contain the bits of the masked string.
 
     Args:
         x: float array `(batch, 120, 50)`, see `make_batch`.

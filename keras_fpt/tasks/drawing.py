@@ -24,7 +24,7 @@ MARKED_TOKENS = 50
 
 
 class _Example(NamedTuple):
-    """An example to draw: its tokens, its label and what it is called."""
+    """An example to draw: its tokens, label and name."""
 
     tokens: np.ndarray
     label: Any
@@ -40,7 +40,8 @@ def picture_output(
 
     Args:
         path: the PNG file to write.
-        overwrite: bool, whether a picture of other origin may be replaced.
+        overwrite: bool, whether a picture that keras-fpt did not write may be
+            replaced.
         inputs: paths of the task's files, which are never replaced.
     """
     return Output(path, outputs.PNG_MARK, inputs, overwrite)
@@ -53,7 +54,7 @@ def draw_examples(
     split: str = "validation",
     chosen: Mapping[int, str] | None = None,
 ) -> None:
-    """Draws a few held-out examples of a task, of its classes in turn.
+    """Draws a few held-out examples of a task, from each of its classes.
 
     Images are reassembled from their patches. Other float tokens are drawn as
     lines, a line for each channel and tokens from left to right; those of
@@ -66,8 +67,8 @@ def draw_examples(
         overwrite: bool, whether an existing file that keras-fpt did not write
             may be replaced.
         split: string, one of `held_out_splits`.
-        chosen: dict from the places of at most 8 examples in the split, in the
-            order of `Task.held_out`, to what is written above them; `None`
+        chosen: dict from the positions of at most 8 examples in the split, in
+            the order of `Task.held_out`, to what is written above them; `None`
             chooses some.
 
     Raises:
@@ -138,7 +139,7 @@ def _examples(
 
 
 def _read(task: Task, split: str, chosen: Mapping[int, str]) -> list[_Example]:
-    """The examples at some places of a split, and what they are called."""
+    """The examples at some positions of a split, and their names."""
     found = {}
     place = 0
     for x, y in task.held_out(split, 64).as_numpy_iterator():
@@ -156,7 +157,7 @@ def _read(task: Task, split: str, chosen: Mapping[int, str]) -> list[_Example]:
 
 
 def _names(task: Task, split: str, indices: list[int]) -> list[str]:
-    """What some examples of a split are called, or empty strings."""
+    """The names of some examples of a split, or empty strings."""
     splits = getattr(task.data, "splits", None)
     names = None if splits is None else splits[split].names
     if names is None:

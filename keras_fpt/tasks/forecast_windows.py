@@ -48,24 +48,24 @@ class ForecastSplits:
 
     @property
     def context(self) -> int:
-        """How many steps a forecast is made from."""
+        """The number of steps that a forecast is made from."""
         return self.train.x.shape[1]
 
     @property
     def horizon(self) -> int:
-        """How many steps are forecast."""
+        """The number of steps that are forecast."""
         return self.train.y.shape[1]
 
     @property
     def channels(self) -> int:
-        """How many numbers a step has."""
+        """The number of channels of a step."""
         return self.series.shape[1]
 
     @property
     def train_scale(self) -> np.ndarray:
         """The standard deviation of each channel before validation, float64.
 
-        That of a constant channel is taken for 1.
+        That of a constant channel is set to 1.
         """
         scale = self.series[: self.validation_start].std(axis=0, dtype="f8")
         return np.where(scale > 0, scale, 1.0)
@@ -81,8 +81,8 @@ def cut_windows(
 ) -> Windows:
     """Cuts a series into windows of a context and the steps that follow it.
 
-    The arrays are views of the series, so windows that overlap need no memory
-    of their own.
+    The arrays are views of the series, so windows that overlap need no further
+    memory.
 
     Args:
         series: array `(time, channels)`, or `(time,)` for one channel.
@@ -99,7 +99,7 @@ def cut_windows(
         `Windows`, of which there may be none.
 
     Raises:
-        ValueError: the series holds something else than finite numbers, or a
+        ValueError: the series contains values that are not finite numbers, or a
             size is below 1.
 
     Example:
@@ -166,7 +166,7 @@ def split_series(
         `ForecastSplits`.
 
     Raises:
-        ValueError: the series holds something else than finite numbers, a
+        ValueError: the series contains values that are not finite numbers, a
             share is not between 0 and 1, or the series is too short for a
             window of each part.
 
@@ -264,7 +264,7 @@ def forecast_errors(forecast: Any, y: Any, scale: Any = 1.0) -> dict[str, Any]:
 
     Args:
         forecast: array `(n, horizon, channels)`.
-        y: array of the same shape, what came.
+        y: array of the same shape, the true values.
         scale: float, or array `(channels,)`: errors are in multiples of it,
             such as the `train_scale` of `ForecastSplits`, which makes the
             mean squared error the one that papers report.
@@ -279,7 +279,7 @@ def forecast_errors(forecast: Any, y: Any, scale: Any = 1.0) -> dict[str, Any]:
     forecast, y = np.asarray(forecast, "f8"), np.asarray(y, "f8")
     if forecast.shape != y.shape or y.ndim != 3:
         raise ValueError(
-            "Expected forecasts and what came of one shape (n, horizon, "
+            "Expected forecasts and true values of one shape (n, horizon, "
             f"channels) but received {forecast.shape} and {y.shape}."
         )
     error = (forecast - y) / np.asarray(scale, "f8")

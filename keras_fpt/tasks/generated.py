@@ -78,7 +78,7 @@ class Generated:
 
     @functools.cached_property
     def _labels(self) -> dict[str, np.ndarray]:
-        """The labels of each held-out split, which are asked for often."""
+        """The labels of each held-out split, computed once."""
         labels = {}
         for split in SIZES:
             batches = self.held_out(split, BLOCK_SIZE).as_numpy_iterator()
@@ -90,7 +90,7 @@ class Generated:
         return np.arange(SIZES[split])
 
     def groups(self, split: str) -> None:
-        """`None`: each example stands alone."""
+        """`None`: examples are not grouped."""
 
     def _maker(self, size: int, seed: int, split: str) -> Callable:
         stream = tf.constant([seed, STREAMS[split]], tf.int32)

@@ -33,7 +33,7 @@ def patches(images: Any, size: int) -> tf.Tensor:
     _, height, width, channels = images.shape
     if height % size or width % size:
         raise ValueError(
-            f"Patches of {size} x {size} pixels do not cut images of "
+            f"Patches of {size} x {size} pixels do not cover images of "
             f"{height} x {width} evenly."
         )
     rows, columns = height // size, width // size

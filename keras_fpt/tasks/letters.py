@@ -6,7 +6,7 @@ _NO_TOKEN = -1
 
 
 def token_table(alphabet: str, others: dict[str, str]) -> np.ndarray:
-    """The token of each byte, -1 for those that are no letters.
+    """The token of each byte, -1 for characters that are not letters.
 
     Args:
         alphabet: string of letters in upper case; a letter's token is its
@@ -39,7 +39,7 @@ def encode(
         int32 array `(letters,)`.
 
     Raises:
-        ValueError: there are no letters, or a character is none.
+        ValueError: there are no letters, or a character is not a letter.
     """
     if not letters:
         raise ValueError(f"{where}: the sequence is empty.")

@@ -130,7 +130,7 @@ def task(
 
 
 def _by_first_operator(data: Stored, x: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Answers with the most common value of train's same first operator."""
+    """Predicts the most common training value of the same first operator."""
     return _most_common_values(data)[x["tokens"][:, 0]]
 
 

@@ -1,6 +1,6 @@
 """Generates ListOps expressions from Long Range Arena's distribution.
 
-A chunk of trees is drawn at once, level by level, and evaluated from the
+A chunk of trees is drawn together, level by level, and evaluated from the
 leaves up, so that NumPy does all the work. A chunk depends only on the
 seed and its number.
 """
@@ -22,7 +22,7 @@ _MIN_ARGUMENTS = 2
 
 
 class Limits(NamedTuple):
-    """How large the trees are.
+    """Limits of the size of trees.
 
     Args:
         depth: int, the levels of a tree at most.
@@ -95,7 +95,7 @@ def generate(
 
     Args:
         count: int, the number of expressions.
-        seed: int. The expressions depend on it alone and not on `workers`;
+        seed: int. The expressions depend only on it, not on `workers`;
             with a larger `count`, the first expressions are the same.
         workers: int, the number of threads; `None` is one per core.
         report: function of the number of expressions so far, called from time

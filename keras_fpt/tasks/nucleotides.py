@@ -10,7 +10,7 @@ from keras_fpt.tasks import letters
 # pyrimidine (Y), and so on to any (N). A base's token is its index. Uracil (U)
 # is read as thymine (T), which it stands for in RNA.
 NUCLEOTIDES = "ACGTRYSWKMBDHVN"
-# Proteins seldom have only letters of nucleotides, and hardly these alone.
+# Proteins rarely consist only of these letters.
 _USUAL, _LEAST_USUAL = "ACGTUN", 0.9
 
 _TOKENS = letters.token_table(NUCLEOTIDES, {"U": "T"})

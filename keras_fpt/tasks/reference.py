@@ -1,4 +1,4 @@
-"""The tasks as the reference code of Lu et al. makes them.
+"""The tasks as encoded by the reference code of Lu et al.
 
 They are variants, such as `mnist:reference`. What differs is the encoding;
 examples and splits are those of the task.
@@ -66,7 +66,7 @@ def _listops(task: Task) -> Task:
 
 
 def _without_padding(rule: Callable, x: np.ndarray) -> np.ndarray:
-    """What a rule answers, which knows no token for padding."""
+    """Applies a rule to tokens without padding."""
     return rule({"tokens": np.maximum(x - 1, 0)})
 
 
@@ -164,7 +164,7 @@ _CHANGES: dict[str, Callable[[Task], Task]] = {
     "cifar10_lra": _cifar10_lra,
     "remote_homology": _remote_homology,
 }
-# What the task itself is made with, unless a user says otherwise. GPT-2 has
+# Default options of the tasks. GPT-2 has
 # 1,024 positions, two of which are those before and after a protein.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "listops": {"variant": "bracketless"},
@@ -191,9 +191,9 @@ def make(
     """
     if name not in _CHANGES:
         raise ValueError(
-            f"The task '{name}' has no variant '{VARIANT}': the "
-            "reference code makes it in the same way, or not at all. Those "
-            f"that have it are {', '.join(_CHANGES)}."
+            f"The task '{name}' has no variant '{VARIANT}': the reference code "
+            "encodes it in the same way, or does not have it. Expected one of "
+            f"{', '.join(_CHANGES)}."
         )
     task = get(name, data_dir, **{**_OPTIONS.get(name, {}), **options})
     return dataclasses.replace(

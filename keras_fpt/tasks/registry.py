@@ -60,7 +60,7 @@ def get(
     data_dir: str | os.PathLike | None = None,
     **options: Any,
 ) -> Task:
-    """Finds a task by its name, or makes one from your own data.
+    """Finds a task by its name, or creates one from your own data.
 
     Args:
         name: string; `-` may stand for `_`. A variant follows a colon:

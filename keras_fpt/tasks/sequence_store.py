@@ -1,9 +1,9 @@
 """Sequences in a file on disk, read a few at a time.
 
-The file is an Arrow IPC file of small record batches, each of which holds the
-bytes of some successive sequences. Batches are read by their position in the
-file rather than mapped into memory, so that a process takes no more memory for
-a large file than for a small one.
+The file is an Arrow IPC file of small record batches, each of which contains
+the bytes of some successive sequences. Batches are read by their position in
+the file rather than mapped into memory, so that a process takes no more memory
+for a large file than for a small one.
 """
 
 import functools
@@ -39,9 +39,9 @@ class SequenceStore:
     A `SequenceWriter` makes it.
 
     Args:
-        path: path of the file. It has no name any more once it is open, so
-            that its space is free as soon as the process ends, however it
-            ends. Where open files cannot be removed, it stays in the cache.
+        path: path of the file. Its name is removed once it is open, so that its
+            space is free as soon as the process ends, in whatever way. Where
+            open files cannot be removed, it stays in the cache.
         starts: int array, the first sequence of each record batch.
         shape: tuple `(n, ...)`, the shape of all sequences. If lengths differ,
             the second number is that of the longest.
@@ -263,7 +263,7 @@ class Selection:
 class StoredWindows:
     """Windows of successive rows that are in a file, read as `SequenceStore`.
 
-    Windows that overlap take no room of their own.
+    Windows that overlap take no further space.
 
     Args:
         rows: a `SequenceStore` of rows `(1, columns)`.

@@ -1,4 +1,4 @@
-"""Which example is in which split, as a table."""
+"""A table of the examples and their splits."""
 
 import os
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ def split_table(task: "Task") -> "pd.DataFrame":
 
     Returns:
         `pandas.DataFrame` with the columns `example` (its name, or its number
-        in the split), `split`, `label` and `group` (the number of the group
-        that it hangs together with, empty if it stands alone).
+        in the split), `split`, `label` and `group` (the number of its group,
+        empty if it has none).
 
     Raises:
         ValueError: the task generates its examples.
@@ -63,7 +63,8 @@ def split_output(
     Args:
         path: the CSV file to write.
         inputs: paths of files and folders that are read.
-        overwrite: bool, whether a file of other origin may be replaced.
+        overwrite: bool, whether a file that keras-fpt did not write may be
+            replaced.
     """
     return Output(path, _MARK, inputs, overwrite)
 

@@ -25,7 +25,7 @@ BATCHES_SORTED_TOGETHER = 50
 # Sequences are padded to one of a few lengths, since some backends compile
 # the model again for each new shape.
 PADDED_LENGTHS = (16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-# Where a row is from, before its number.
+# The path of a row's file, before its number.
 _PATH = re.compile(r"^`.*`, (?=row \d+$)")
 # Streams of random numbers for training.
 ORDER, BATCH_ORDER, AUGMENTATION = 0, 1, 2
@@ -45,7 +45,7 @@ class Examples(NamedTuple):
             `None`.
         groups: int array `(n,)`, the number of the group that each example
             belongs to, such as the recording of a window, so that examples of
-            one group are alike; `None` if each stands alone.
+            one group are similar; `None` if examples are not grouped.
     """
 
     x: Any
@@ -211,7 +211,7 @@ class Stored:
         batches = tf.data.Dataset.range(len(order)).batch(batch_size)
 
         def make(places):
-            (indices,) = _take([order], places)
+            (indices,) = _gather_rows([order], places)
             rows, labels = _gather(x, y, indices)
             tokens = (
                 self._tokens(rows)
@@ -288,8 +288,8 @@ def _label_type(y):
     return y.dtype if y.dtype.kind == "f" else np.result_type(y.dtype, np.int32)
 
 
-def _take(arrays, indices):
-    """Rows of arrays, which TensorFlow's graph then holds no copy of."""
+def _gather_rows(arrays, indices):
+    """Rows of arrays, which TensorFlow's graph then contains no copy of."""
     if not arrays:
         return []
 
@@ -310,15 +310,15 @@ def _gather(x, y, indices):
     """
     arrays = [] if y is None else [np.asarray(y)]
     if not _is_ragged(x):
-        rows, *labels = _take([_as_array(x), *arrays], indices)
+        rows, *labels = _gather_rows([_as_array(x), *arrays], indices)
     elif isinstance(x, tf.RaggedTensor):
         rows = tf.gather(x, indices)
-        labels = _take(arrays, indices)
+        labels = _gather_rows(arrays, indices)
     else:
         # All tokens of the batch, which are more or fewer than its lengths.
         rows = tf.numpy_function(x.__getitem__, [indices], x.dtype)
         rows.set_shape([None, *x.shape[2:]])
-        lengths, *labels = _take([x.lengths, *arrays], indices)
+        lengths, *labels = _gather_rows([x.lengths, *arrays], indices)
         rows = tf.RaggedTensor.from_row_lengths(rows, lengths, validate=False)
     labels = [tf.cast(each, _label_type(y)) for each in labels]
     return rows, labels[0] if labels else None
@@ -350,7 +350,7 @@ def _choose_similar_lengths(lengths, number, batch_size, size, seed):
         together * batch_size, dtype=tf.int64
     )
     indices = _shuffled(positions, size, seed)
-    (chosen,) = _take([lengths], indices)
+    (chosen,) = _gather_rows([lengths], indices)
     indices = tf.gather(indices, tf.argsort(chosen, stable=True))
     # Batches of short sequences must not always come first.
     key = tf.stack([tf.constant(seed, tf.int64), window, BATCH_ORDER])

@@ -1,7 +1,7 @@
 """Reads TAPE's remote homology files: JSON, or pickles in LMDB.
 
 Pickles can run programs and, through NumPy's own helpers, overwrite memory.
-The unpickler here accepts only plain values, and makes arrays itself.
+The unpickler here accepts only plain values, and creates arrays itself.
 
 Source: Rao et al., 2019, "Evaluating Protein Transfer Learning with TAPE",
 https://github.com/songlab-cal/tape.
@@ -47,7 +47,7 @@ def read_split(data_dir: str | os.PathLike, split: str) -> list[Protein]:
     """Reads the proteins of one of TAPE's splits of remote homology.
 
     Args:
-        data_dir: the folder that holds the folder `remote_homology`.
+        data_dir: the folder that contains the folder `remote_homology`.
         split: string, TAPE's name of the split, such as `valid`. The file is
             `remote_homology_<split>.json` or, if that does not exist,
             `.lmdb`, which may be a folder or a single file.
@@ -57,7 +57,7 @@ def read_split(data_dir: str | os.PathLike, split: str) -> list[Protein]:
 
     Raises:
         FileNotFoundError: neither file exists.
-        ValueError: the file is damaged or holds something else.
+        ValueError: the file is damaged or contains something else.
     """
     folder = pathlib.Path(data_dir) / "remote_homology"
     for suffix, read in ((".json", _read_json), (".lmdb", _read_lmdb)):

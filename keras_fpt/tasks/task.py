@@ -50,7 +50,7 @@ class Recipe:
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where a task's data comes from.
+    """The origin of a task's data.
 
     Args:
         source: string, who published the data, and where.
@@ -89,13 +89,13 @@ class Task:
         symbols: tuple of strings that integer tokens stand for, or `None`.
         simple_rules: dict from names to functions of a batch of inputs (as
             in `datasets`, in NumPy) that return answers in the shape of the
-            labels: how one may answer without learning the task.
+            labels: predictions without learning the task.
         answer_tokens: function from a batch of inputs to an int array
             `(batch, num_output_tokens)`, the position of the token that holds
             the answer of each output token; `None` if no single one does.
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
-        findings: tuple of what the audit of the user's own data found.
+        findings: tuple of the findings of the audit of the user's own data.
         num_targets: int, the numbers that a regression predicts for each
             example; `None` for a classification.
     """
@@ -130,12 +130,12 @@ class Task:
 
     @property
     def main_metric(self) -> str:
-        """The metric by which runs are shown: `"accuracy"` or `"rmse"`."""
+        """The main metric of runs: `"accuracy"` or `"rmse"`."""
         return "rmse" if self.is_regression else "accuracy"
 
     @property
     def head(self) -> str:
-        """What a model of the task is: a `"classifier"` or `"regressor"`."""
+        """The kind of model for the task: `"classifier"` or `"regressor"`."""
         return "regressor" if self.is_regression else "classifier"
 
     def __repr__(self) -> str:
@@ -209,9 +209,9 @@ class Task:
         )
 
     def target_floors(self, split: str) -> dict[str, float]:
-        """The errors of always giving one number, for a regression.
+        """The errors of always predicting one number, for a regression.
 
-        A model must be better than that. Of several targets, errors are
+        A useful model must be better. Of several targets, errors are
         averaged as the metrics of `keras_fpt.FPTRegressor` are.
 
         Args:
@@ -280,7 +280,7 @@ class Task:
         Returns:
             Dict from names, `"majority class"` and those of `simple_rules`,
             to float arrays `(examples,)`, in the order of `held_out`: the
-            share of each example's answers that is right. The rules of a
+            share of each example's answers that is correct. The rules of a
             regression are `"mean of train"` and `"median of train"`, with the
             mean squared error of each example's targets, negative.
         """
@@ -299,7 +299,7 @@ class Task:
         return {name: np.concatenate(parts) for name, parts in right.items()}
 
     def _constant_scores(self, split: str) -> dict[str, np.ndarray]:
-        """The scores of answering with one number, for a regression."""
+        """The scores of predicting one number, for a regression."""
         train = self.data.labels("train").astype(np.float64)
         order = self.data.order(split)
         labels = self.data.labels(split)[order].astype(np.float64)
@@ -323,13 +323,13 @@ class Task:
         """The groups of the test examples, in the order of `held_out`.
 
         Returns:
-            int array `(examples,)`; `None` if each example stands alone.
+            int array `(examples,)`; `None` if examples are not grouped.
         """
         groups = self.data.groups("test")
         return None if groups is None else groups[self.data.order("test")]
 
     def split_table(self) -> Any:
-        """Which example is in which split; see `split_tables.split_table`.
+        """A table of examples and splits; see `split_tables.split_table`.
 
         Returns:
             `pandas.DataFrame` with the columns `example`, `split`, `label` and

@@ -1,4 +1,4 @@
-"""How a task introduces itself in Python and in notebooks."""
+"""The representations of a task in Python and in notebooks."""
 
 import html
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A task with fewer training examples, to see how many a model needs."""
+"""Limits a task's training examples, to see how many a model needs."""
 
 import dataclasses
 

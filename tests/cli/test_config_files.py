@@ -88,7 +88,7 @@ def test_init_asks_for_the_labels_of_a_table_with_semicolons(tmp_path):
     assert '# label_column = "speed"' in text
 
 
-def test_init_replaces_its_own_files_alone(table, tmp_path):
+def test_init_replaces_only_its_own_files(table, tmp_path):
     (tmp_path / "run.toml").write_text("mine = 1\n")
     assert "--overwrite" in str(invoke("init", "digits"))
     invoke("init", "digits", "--overwrite")

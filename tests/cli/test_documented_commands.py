@@ -108,6 +108,8 @@ def write_files():
     random = np.random.default_rng(0)
     rows = "".join(f"{n},{n + 0.5}\n" for n in range(60))
     pathlib.Path("prices.csv").write_text(f"size,price\n{rows}")
+    rows = "".join(f"{n},{n % 7},{'ab'[n % 2]}\n" for n in range(60))
+    pathlib.Path("rows.csv").write_text(f"u,v,y\n{rows}")
     diabetes = load_diabetes(as_frame=True, scaled=False).frame
     diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)

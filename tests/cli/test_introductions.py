@@ -43,7 +43,7 @@ def test_a_model():
     model = keras_fpt.FPTClassifier(gpt2_backbone(), num_classes=2, input_dim=3)
     shown, page = repr(model), model._repr_html_()
     assert "GPT2Backbone" in shown and "policy=fpt" in shown
-    assert "parameters train" in shown
+    assert "parameters are trained" in shown
     assert "<td>frozen</td>" in page and "attention" in page
 
 

@@ -56,7 +56,7 @@ def test_train_takes_the_rest_from_the_folder(run, monkeypatch, tmp_path):
     again = ("train", "--resume", run / "run", "--label-column", "text")
     assert isinstance(invoke(*again)[-1], ValueError)
     *_, error = invoke("train", "--resume", tmp_path)
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_runs_are_evaluated_from_everywhere(run, monkeypatch, tmp_path):
@@ -83,7 +83,7 @@ def test_a_split_is_predicted(run, tmp_path):
     assert right == pytest.approx(metrics["test_accuracy"])
     assert len(frame) == metrics["test_examples"]
     code, output, _ = invoke("predict", run / "run", "-o", path)
-    assert code == 0 and "before has been replaced" in output
+    assert code == 0 and "The previous contents of" in output
 
 
 def stopping(found):
@@ -114,7 +114,7 @@ def test_sizes_are_compared_further(run, monkeypatch, tmp_path):
     assert comparison.run.source == str(run / "mine.csv")
     assert comparison.run.options["test"] == str(run / "mine.csv")
     *_, error = invoke("compare", "--resume", run)
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_a_question_is_answered_further(monkeypatch, tmp_path):
@@ -134,7 +134,7 @@ def test_a_question_is_answered_further(monkeypatch, tmp_path):
     assert (question.name, budget, str(output)) == ("depth", "hours", "depth")
     assert data_dir == str(tmp_path)
     *_, error = invoke("reproduce", "--resume", "nowhere")
-    assert "Say which run to resume" in str(error)
+    assert "is not the folder of" in str(error)
 
 
 def test_paths_of_a_study_may_be_spelled_otherwise():
@@ -178,11 +178,18 @@ def test_what_does_not_exist_is_said_at_once(
     ("arguments", "message"),
     [
         (("train", "moods.cvs"), "Did you mean `moods.csv`?"),
-        (("train", "moods.csv"), "--label-column. It has speed, day, mood."),
-        (("compare", "moods.csv"), "--label-column. It has speed, day, mood."),
+        (
+            ("train", "moods.csv"),
+            "--label-column. Its columns are speed, day, mood.",
+        ),
+        (
+            ("compare", "moods.csv"),
+            "--label-column. Its columns are speed, day, mood.",
+        ),
         (
             ("train", "moods.csv", "--label-column", "mod"),
-            "no column 'mod'. It has speed, day, mood. Did you mean 'mood'?",
+            "no column 'mod'. Its columns are speed, day, mood. Did you mean "
+            "'mood'?",
         ),
         (
             ("sweep", "moods.csv", "--split-group", "dya", "-o", "out"),

@@ -45,7 +45,7 @@ def test_listed_filtered_and_sorted(runs):
     assert folders("--where", "status!=finished") == ["runs/c"]
     assert folders("--where", "test_accuracy<0.75") == ["runs/a"]
     none = ("--where", "steps>=500", "--sort", "-validation_accuracy")
-    assert "No run fulfills" in invoke("runs", "list", *none)
+    assert "No run matches" in invoke("runs", "list", *none)
     assert invoke("runs", "best", *none[:2], "--json") == "[]\n"
     assert "No run has the value 'speed'" in str(
         invoke("runs", "list", "--where", "speed=3")
@@ -79,7 +79,7 @@ def test_shown_and_compared(runs):
     assert "validation accuracy" in shown and "0.8" in shown
     compared = invoke("runs", "compare", "runs/a", "runs/b")
     assert "random" in compared and "seed" not in compared
-    assert "holds no run" in str(invoke("runs", "show", "runs"))
+    assert "contains no run" in str(invoke("runs", "show", "runs"))
 
 
 def test_deleting_asks_and_keeps_what_is_not_the_runs(runs):

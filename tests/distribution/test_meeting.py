@@ -81,11 +81,11 @@ def test_who_leaves_in_peace_is_not_lost(address):
 def test_a_process_that_never_starts_is_named_to_all(address):
     texts = meet(address, (0, 4), (2, 4), seconds=1)
     for text in texts:
-        assert f"did not come to {address} within 1 seconds: 1, 3." in text
+        assert f"did not connect to {address} within 1 seconds: 1, 3." in text
         assert meeting.START_VARIABLE in text
 
 
-def test_an_address_where_nobody_answers_is_named(address):
+def test_an_address_without_an_answer_is_named(address):
     (text,) = meet(address, (1, 2), seconds=0.5)
     assert f"did not reach process 0 at {address} within 0.5 seconds" in text
     assert "refused" in text
@@ -102,7 +102,10 @@ def test_a_port_in_use_is_named(address):
     ("processes", "message"),
     [
         (((0, 3), (1, 3), (1, 3)), "Two processes are number 1, of 3"),
-        (((0, 2), (1, 3)), "Process 1 of 3 came to .* expects 2 processes"),
+        (
+            ((0, 2), (1, 3)),
+            "Process 1 of 3 connected to .* expects 2 processes",
+        ),
     ],
 )
 def test_processes_that_contradict_each_other(address, processes, message):

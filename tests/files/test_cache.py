@@ -53,7 +53,7 @@ def test_makes_once_and_reads_afterwards(home, make, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_names_are_files_of_their_own(home, make):
+def test_names_are_separate_files(home, make):
     cache.cached("one", make)
     cache.cached("two", make)
     assert make.calls == 2

@@ -58,7 +58,7 @@ def test_the_loser_leaves_the_takers_lock_in_place(tmp_path):
             pass
 
 
-def test_of_two_that_take_over_one_gets_the_folder(tmp_path):
+def test_only_one_of_two_takes_over_the_folder(tmp_path):
     with folder_lock.lock(tmp_path):
         name_holder(tmp_path, 1)
         silent = holder_of(tmp_path)

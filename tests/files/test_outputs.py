@@ -33,7 +33,7 @@ def output(path, **settings):
     return Output(path, MARK, **settings)
 
 
-def test_a_new_file_an_empty_one_and_an_own_one_are_written(tmp_path):
+def test_new_empty_and_own_files_are_written(tmp_path):
     path = tmp_path / "out.csv"
     for content in ("", "made by us 1", "made by us 2"):
         path.write_text(content)
@@ -45,7 +45,7 @@ def test_a_new_file_an_empty_one_and_an_own_one_are_written(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_file_of_somebody_else_is_kept_unless_asked(tmp_path):
+def test_a_file_of_another_program_is_kept_unless_asked(tmp_path):
     path = tmp_path / "mine.png"
     path.write_text("my holiday")
     for step in (output(path).check, lambda: output(path).write("x")):

@@ -109,7 +109,7 @@ def test_a_refused_adapter_leaves_the_set_as_it_was(preset, adapters, tmp_path):
     for bad, message in (
         (stray, "holds `attention/0`"),
         (other_rank, "does not fit"),
-        (tmp_path / "int8.safetensors", "would change the answers of"),
+        (tmp_path / "int8.safetensors", "would change the outputs of"),
     ):
         with pytest.raises(ValueError, match=message):
             shared.load("bad", bad)

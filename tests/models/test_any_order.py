@@ -186,7 +186,7 @@ def snapshot_by_name(model):
     }
 
 
-# Each change compiles anew on TensorFlow and JAX.
+# Each change compiles again on TensorFlow and JAX.
 ROUNDS, STEPS = (5, 12) if keras.backend.backend() == "torch" else (2, 8)
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = hypothesis.settings(

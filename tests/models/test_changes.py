@@ -263,14 +263,14 @@ class TestQuantize:
         ("arguments", "message"),
         [
             ({"mode": "float8"}, "Unknown quantization 'float8'"),
-            ({"mode": "int8", "filters": "attention"}, "a mode alone"),
+            ({"mode": "int8", "filters": "attention"}, "only a mode"),
             (
                 {
                     "config": keras.quantizers.Int4QuantizationConfig(
                         block_size=4
                     )
                 },
-                "a mode alone",
+                "only a mode",
             ),
         ],
     )

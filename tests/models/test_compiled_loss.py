@@ -243,7 +243,7 @@ def test_metrics_of_several_answers(x):
 
 
 @pytest.mark.backend_free
-def test_a_metric_of_ones_own_gets_all_answers_of_an_example(x):
+def test_a_custom_metric_gets_all_answers_of_an_example(x):
     seen = []
 
     def all_right(y_true, y_pred):
@@ -262,7 +262,7 @@ def test_a_metric_of_ones_own_gets_all_answers_of_an_example(x):
     keras.backend.backend() != "tensorflow",
     reason="Keras builds metrics before the first step elsewhere",
 )
-def test_a_train_step_of_ones_own(x):
+def test_a_custom_train_step(x):
     class Own(FPTClassifier):
         def train_step(self, data):
             x, y = data

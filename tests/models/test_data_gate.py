@@ -101,7 +101,7 @@ WITHOUT_LABELS = {
 
 @pytest.mark.parametrize("kind", REASONS)
 @pytest.mark.parametrize("road", WITH_LABELS)
-def test_bad_data_is_refused_on_each_road(model, road, kind):
+def test_bad_data_is_refused_by_every_method(model, road, kind):
     if road == "data loader" and kind == "mask's length":
         pytest.skip("the same as of a PyDataset")
     before = model.get_weights()

@@ -509,7 +509,7 @@ class TestQuantization:
             np.testing.assert_allclose(numpy(new), numpy(old), atol=1e-4)
 
     @pytest.mark.parametrize("mode", ["int8", "int4"])
-    def test_frozen_matrices_alone(self, some, data, mode):
+    def test_only_frozen_matrices(self, some, data, mode):
         plain, model = self.models(some, mode)
         names = backbones.weights_by_name(plain.backbone).keys()
         groups = freezing.parameter_groups(model)

@@ -95,7 +95,7 @@ def test_without_padding(readout):
     assert_twins(fast, plain, x["tokens"], y)
 
 
-def test_blocks_have_weights_of_their_own():
+def test_blocks_have_their_own_weights():
     models = []
     for fast in (True, False):
         keras.utils.set_random_seed(0)
@@ -230,7 +230,7 @@ class TestAttention:
         assert_twins(*models, *padded(models[0], tokens))
 
     def test_dropout_of_weights(self):
-        # All weights are alike and all values 1, so that an output is the
+        # All weights are equal and all values 1, so that an output is the
         # share of the weights that are kept, scaled up.
         _, key, _ = self.tensors()
         dropped = fast_attention.attend(

@@ -146,7 +146,7 @@ def test_the_instance_norm_is_undone_as_numpy_does():
     )
 
 
-def test_each_channel_is_forecast_from_itself_alone():
+def test_each_channel_is_forecast_only_from_itself():
     model = make_model(channel_independent="each", patch_size=3)
     model.adapt(np.stack([Y[..., 1], Y[..., 1]], -1))  # The same for both.
     build(model)
@@ -313,7 +313,7 @@ def test_a_context_of_another_length_is_refused(trained):
         ({"horizon": 0}, "horizon to be an integer of at least 1"),
         ({"input_dim": None}, "input_dim to be an integer of at least 1"),
         ({"loss": "rmse"}, "Unknown loss 'rmse'"),
-        ({"channel_independent": "mean"}, "tell the channels apart"),
+        ({"channel_independent": "mean"}, "distinguish the channels"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, words):
@@ -323,7 +323,7 @@ def test_wrong_arguments_are_refused(arguments, words):
 
 @pytest.mark.backend_free
 def test_other_models_have_no_answer_for_each_channel():
-    with pytest.raises(ValueError, match="as an FPTForecaster gives"):
+    with pytest.raises(ValueError, match="as of an FPTForecaster"):
         FPTClassifier(gpt2_backbone(), channel_independent="each")
 
 

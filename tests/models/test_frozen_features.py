@@ -38,7 +38,7 @@ def padded(model):
 
 
 @pytest.mark.parametrize("arguments", SETTINGS, ids=str)
-def test_a_head_says_of_features_what_the_model_says(arguments):
+def test_a_head_predicts_from_features_what_the_model_predicts(arguments):
     model = make_model(**arguments)
     x, _ = padded(model)
     features = model.frozen_features(x, batch_size=4)

@@ -191,7 +191,7 @@ def test_flatten_takes_sequences_of_one_length():
         ({"output_norm": "group"}, "Unknown output_norm"),
         ({"channel_independent": "sum"}, "Unknown channel_independent"),
         ({"patch_size": 2, "vocabulary_size": 9}, "tokens that are vectors"),
-        ({"patch_size": 2, "num_output_tokens": 2}, "one answer to a series"),
+        ({"patch_size": 2, "num_output_tokens": 2}, "one output per series"),
     ],
 )
 def test_options_that_do_not_fit(settings, message):

@@ -109,14 +109,14 @@ def assert_same(stack, stacked, alone, x, y, each=lambda x, number: x):
         pytest.param("gpt2", {"policy": "output"}, marks=pytest.mark.slow),
     ],
 )
-def test_each_trains_as_it_would_alone(name, arguments):
+def test_each_trains_as_if_it_were_alone(name, arguments):
     stacked, alone = (classifiers(name=name, **arguments) for _ in range(2))
     x, y = examples(alone[0])
     stack = StackedClassifiers(stacked)
     assert_same(stack, stacked, alone, x, y)
 
 
-def test_each_may_see_batches_of_its_own_and_the_stack_goes_on():
+def test_each_may_see_its_own_batches_and_the_stack_continues():
     stacked, alone = classifiers(RATES[:2]), classifiers(RATES[:2])
     _, y = examples(alone[0])
     generator = np.random.default_rng(1)
@@ -131,7 +131,7 @@ def test_each_may_see_batches_of_its_own_and_the_stack_goes_on():
     assert_same(StackedClassifiers(stacked), stacked, alone, x, y, each)
 
 
-def test_one_that_diverges_leaves_the_others_alone():
+def test_one_that_diverges_does_not_affect_the_others():
     rates = 1e-3, 1e30, 3e-3
     stacked, alone = classifiers(rates), classifiers(rates)
     x, y = examples(alone[0])
@@ -239,7 +239,7 @@ class TestWhatCannotBeStacked:
     def test_another_optimizer_or_loss(self):
         one, other = classifiers(RATES[:2])
         one.compile(keras.optimizers.SGD(0.1))
-        self.refused("number 0 has another one. Train it alone", one)
+        self.refused("number 0 has another one. Train it separately", one)
         other.compile(loss="mse")
         self.refused("cross-entropy; number 0 has another", other)
 

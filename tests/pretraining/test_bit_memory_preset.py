@@ -61,7 +61,7 @@ def test_a_reader_finds_one_preset_or_the_other(tmp_path, moments):
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
 
 
-def test_two_writers_at_once_leave_a_whole_preset(tmp_path, monkeypatch):
+def test_two_concurrent_writers_leave_a_complete_preset(tmp_path, monkeypatch):
     folder, replace = tmp_path / "preset", os.replace
 
     def overtaken(source, target):

@@ -179,10 +179,10 @@ def test_too_little_text_is_refused(corpus, tmp_path):
 
 
 @pytest.mark.backend_free
-def test_folders_that_are_no_run_are_left_alone(corpus, tmp_path):
+def test_folders_without_a_run_are_not_changed(corpus, tmp_path):
     (tmp_path / "README.md").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
-    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+    with pytest.raises(FileExistsError, match="contains no pretraining run"):
         pretrain_language_model(config, str(tmp_path), True)
     assert (tmp_path / "README.md").read_text() == "mine"
 
@@ -192,7 +192,7 @@ def test_a_folder_of_that_name_is_not_removed(corpus, tmp_path):
     (tmp_path / "training").mkdir()
     (tmp_path / "training" / "precious.txt").write_text("mine")
     config = LanguageModelConfig((corpus,), **SMALL)
-    with pytest.raises(FileExistsError, match="holds no pretraining run"):
+    with pytest.raises(FileExistsError, match="contains no pretraining run"):
         pretrain_language_model(config, str(tmp_path))
     assert (tmp_path / "training" / "precious.txt").read_text() == "mine"
 
@@ -342,5 +342,5 @@ def test_the_same_text_may_have_moved(broken_off, tmp_path, monkeypatch):
     moved = (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
     config = LanguageModelConfig((str(moved),), **SMALL)
     monkeypatch.setattr(language_model, "_build", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):  # It goes on.
+    with pytest.raises(ZeroDivisionError):  # It continues.
         pretrain_language_model(config, str(output), resume=True)

@@ -162,7 +162,7 @@ def shown(browser, tmp_path_factory):
     write_runs(folder / "runs")
     write_report([folder / "runs"], folder / "report.html")
     page = (folder / "report.html").read_text()
-    # One that somebody smuggled in.
+    # An injected script.
     page = page.replace("</body>", "<script>document.title='X'</script></body>")
     frames = [
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" '
@@ -248,4 +248,4 @@ def test_a_pointer_on_a_curve_shows_its_values(shown):
 def test_contents_lead_somewhere_and_no_other_script_runs(shown):
     for page in shown.values():
         assert len(page["links"]) >= 4 and all(page["links"])
-        assert page["title"] == "keras-fpt: What the runs found"
+        assert page["title"] == "keras-fpt: Results of the runs"

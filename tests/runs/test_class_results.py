@@ -74,7 +74,7 @@ def test_the_terminal_names_mistakes(capsys):
     metrics |= {"temperature": 1.0, "test_scaled_calibration_error": 0.1}
     class_table.print_classes(metrics)
     output = capsys.readouterr().out
-    assert "[dog] taken for cat (2); cat taken for [dog] (1)." in output
+    assert "[dog] predicted as cat (2); cat predicted as [dog] (1)." in output
     *_, matrix = output.split("Confusion matrix: examples by prediction\n")
     rows = [line.strip("│┃ ").split() for line in matrix.splitlines()]
     assert ["label", "┃", "cat", "┃", "[dog]"] in rows

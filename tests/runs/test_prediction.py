@@ -108,7 +108,7 @@ def test_predictions_hold_no_formulas(tmp_path):
 def test_runs_that_cannot_predict(preset, tmp_path):
     config = RunConfig("bit_xor", preset, steps=1, batch_size=500)
     train(config, tmp_path / "xor")
-    with pytest.raises(FileNotFoundError, match="only runs on data of your"):
+    with pytest.raises(FileNotFoundError, match="only runs on your own data"):
         predict(tmp_path / "xor", "new.csv")
     (tmp_path / "xor" / "adapter.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="not finished"):

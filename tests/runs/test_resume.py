@@ -297,7 +297,7 @@ def train_in_child(config, folder):
 @pytest.mark.slow
 def test_kills_at_twenty_random_moments(config, tmp_path):
     # A server that has imported everything and started nothing forks the
-    # processes: each is new, and begins at once.
+    # processes: each is new, and begins immediately.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["keras_hub", "keras_fpt.runs.train"])
 

@@ -24,7 +24,7 @@ LAYOUT = curves.LAYOUT
 
 @pytest.fixture
 def run(tmp_path):
-    """A run's folder with two checkpoints, and files of somebody else."""
+    """A run's folder with two checkpoints, and files of other programs."""
     folder = tmp_path / "run"
     write_run(folder)
     for step in (1, 2):
@@ -173,5 +173,7 @@ def test_names_that_are_not_utf_8_are_read_back(tmp_path):
 def test_a_folder_of_folds_names_one_of_them(tmp_path):
     (tmp_path / "fold-1").mkdir()
     (tmp_path / "fold-1" / "config.json").write_text("{}")
-    with pytest.raises(FileNotFoundError, match=r"within it does: .*fold-1`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"One of its subfolders does: .*fold-1`"
+    ):
         run_folder.read_config(tmp_path)

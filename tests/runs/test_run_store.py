@@ -142,7 +142,7 @@ def test_a_run_of_a_silent_process_is_taken_over(
             suspended.check()
 
 
-def test_who_wakes_up_writes_nothing_to_a_run_that_was_taken_over(
+def test_a_resumed_process_writes_nothing_to_a_run_that_was_taken_over(
     config, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(recorder.CheckpointInterval, "is_due", lambda _: True)

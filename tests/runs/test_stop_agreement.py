@@ -102,7 +102,7 @@ def test_a_process_that_was_not_asked_stops_with_the_others():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has none")
 def test_a_closed_terminal_stops_as_a_scheduler_does():
-    # `nohup` starts processes that ignore it, and they go on doing so.
+    # `nohup` starts processes that ignore it, and they still do so.
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         with StopSignals().watched(), pytest.raises(Preempted):

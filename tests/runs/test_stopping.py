@@ -103,7 +103,7 @@ def test_runs_of_earlier_versions_stay_as_they_were(
         resolve(config.with_former_defaults())
     )
     assert run_name(resolve(config)) != run_name(resolve(before))
-    # A run that an earlier version has begun goes on without stopping.
+    # A run that an earlier version has started continues without stopping.
     folder = tmp_path / "begun"
     folder.mkdir()
     text = json.loads(resolve(before).to_json())

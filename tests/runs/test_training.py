@@ -203,7 +203,7 @@ def test_overwrite_spares_folders_that_are_no_run(config, tmp_path):
     files = {"thesis.txt": "years of work", "config.json": '{"layers": 3}'}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-        with pytest.raises(FileExistsError, match="holds no run"):
+        with pytest.raises(FileExistsError, match="contains no run"):
             train(config, tmp_path, overwrite=True)
         assert (tmp_path / name).read_text() == text
 

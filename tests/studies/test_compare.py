@@ -29,7 +29,7 @@ def small_plan(monkeypatch):
     monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
 
 
-def test_the_command_line_compares_a_persons_own_data(
+def test_the_command_line_compares_user_data(
     sums_file, preset, tmp_path, monkeypatch, capsys
 ):
     small_plan(monkeypatch)
@@ -51,7 +51,7 @@ def test_the_command_line_compares_a_persons_own_data(
     assert (runs["status"] == "finished").all() and len(runs) == 9
     probe = runs[runs["policy"] == "output_only"]
     assert probe["cache_features"].all() and (probe["dropout"] == 0).all()
-    # The table's numbers are those in the runs' files and beside them.
+    # The table's numbers are those in the files of runs and of the study.
     for baseline in baselines.read(folder):
         assert f"{baseline.test_accuracy:.2%}" in output
     for (_, _), final in runs[runs["final"]].groupby(["arm", "policy"]):
@@ -133,7 +133,7 @@ def test_with_much_time_the_plan_is_wider():
     assert (len(plan.learning_rates), plan.seeds, plan.steps) == (5, 5, 1000)
 
 
-def test_too_little_time_is_said_at_once():
+def test_too_little_time_is_reported_immediately():
     with pytest.raises(ValueError, match="The budget is too small.* 25 steps"):
         compare.make_plan([cost(10.0)], tasks.get("digits"), 64, 60)
 
@@ -173,7 +173,7 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5
-    assert output.splitlines()[-1].startswith("Time was too short to train")
+    assert output.splitlines()[-1].startswith("There was not enough time")
 
     # With more time, a rival that was fitted is not fitted again.
     monkeypatch.setattr(rivals, "_fit", None)

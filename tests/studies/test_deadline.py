@@ -49,7 +49,7 @@ def test_work_that_has_lost_the_interrupt_gets_another(monkeypatch):
         work()
 
 
-def test_work_that_ends_in_time_is_left_alone():
+def test_work_that_ends_in_time_is_not_interrupted():
     deadline = Deadline(60)
     before = signal.getsignal(signal.SIGTERM)
     with deadline.enforced(most=30):
@@ -71,7 +71,7 @@ def test_without_an_end():
         assert deadline.left == deadline.earlier(5).left == math.inf
 
 
-def test_who_else_asks_it_to_stop_is_heard():
+def test_other_requests_to_stop_are_raised():
     with pytest.raises(Preempted), Deadline(60).enforced():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)

@@ -85,7 +85,7 @@ def test_a_study_takes_one_fold(config, tmp_path):
         lambda: studies.run_sweep(sweep, tmp_path / "s"),
         lambda: studies.run_comparison(comparison, tmp_path / "c", 60),
     ):
-        with pytest.raises(ValueError, match="give fold beside folds"):
+        with pytest.raises(ValueError, match="give fold as well as folds"):
             call()
     assert not (tmp_path / "s").exists()
 

@@ -1,4 +1,4 @@
-"""A frozen forecaster beside its controls and rivals."""
+"""Compares a frozen forecaster with controls and rivals."""
 
 import dataclasses
 import importlib.util
@@ -74,7 +74,7 @@ def test_trend_and_remainder_of_dlinear():
     np.testing.assert_allclose(trend, np.transpose(expected))
 
 
-def test_what_is_not_installed_is_said(rivals):
+def test_missing_packages_are_named(rivals):
     found, not_run = rivals
     if HAS_STATSFORECAST:
         assert {"auto_ets", "auto_arima"} <= found.keys()

@@ -139,7 +139,7 @@ def test_images_as_the_network_takes_them():
         for each in studies.rival_models.of_task(digits)
         if each.name == "small_cnn"
     ]
-    rows = rival_data.read(digits)["test"].part(slice(3))
+    rows = rival_data.read_splits(digits)["test"].part(slice(3))
     images = rival.prepare(digits, rows)(rows)
     assert images.shape[0] == 3 and images.shape[-1] == 1
     np.testing.assert_array_equal(

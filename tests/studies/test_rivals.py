@@ -35,7 +35,7 @@ def test_a_linear_rule_is_found_by_logistic_regression(sums):
     # The same by hand, at the setting that was chosen.
     data = {
         split: (rows.flat, rows.y)
-        for split, rows in rival_data.read(sums).items()
+        for split, rows in rival_data.read_splits(sums).items()
     }
     strength = float(regression.settings.removeprefix("C "))
     scaler = StandardScaler().fit(data["train"][0])
@@ -66,7 +66,7 @@ def test_tokens_are_flattened_with_their_padding():
         ["ab"[tokens[0]] for tokens in sequences],
         verbose=False,
     )
-    x, known, y = rival_data.read(task)["train"]
+    x, known, y = rival_data.read_splits(task)["train"]
     assert x.shape[1] == 3 and y.shape == (len(x), 1)
     padding = task.vocabulary_size
     lengths = (x != padding).sum(1)
@@ -107,11 +107,11 @@ def test_without_time_nothing_is_fitted(sums):
 
 def test_no_more_than_so_many_numbers_are_used(sums, monkeypatch):
     monkeypatch.setattr(rival_data, "MAX_VALUES", 50 * 12)
-    rows = rival_data.read(sums)["train"]
+    rows = rival_data.read_splits(sums)["train"]
     assert rows.flat.shape == (50, 12) and rows.y.shape == (50, 1)
 
 
-def test_they_are_kept_beside_the_runs(sums, tmp_path):
+def test_they_are_saved_with_the_runs(sums, tmp_path):
     (tmp_path / "within").mkdir()
     found = [rivals.simple_rule(sums)]
     baselines.write(found, tmp_path / "within")
@@ -140,7 +140,7 @@ def waves(count=150, length=40):
 def test_what_an_expert_on_series_tries_first():
     """The order of a wave's numbers tells its class, each of them nothing."""
     task = waves()
-    assert rival_data.kind(task) == rival_data.SERIES
+    assert rival_data.data_kind(task) == rival_data.SERIES
     known = ("gradient_boosting",)
     found, not_run = rivals.fit_all(task, Deadline(), 60.0, known=known)
     by_name = {baseline.name: baseline for baseline in found}
@@ -171,13 +171,13 @@ def test_short_pieces_of_strings():
     assert accuracy["n_grams"] > 0.95 > 0.8 > accuracy["logistic_regression"]
 
 
-def test_tables_have_boosting_alone_and_images_a_small_network(tmp_path):
+def test_tables_have_only_boosting_and_images_a_small_network(tmp_path):
     table = tmp_path / "rows.csv"
     lines = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
     table.write_text("\n".join(["x,z,label", *lines]))
     task = tasks.get(str(table), label_column="label")
-    assert rival_data.kind(task) == rival_data.TABLE
-    assert rival_data.kind(tasks.get("digits")) == rival_data.IMAGES
+    assert rival_data.data_kind(task) == rival_data.TABLE
+    assert rival_data.data_kind(tasks.get("digits")) == rival_data.IMAGES
     for each, more in ((task, []), (tasks.get("digits"), ["small_cnn"])):
         names = [rival.name for rival in rival_models.of_task(each)]
         assert names == ["logistic_regression", "gradient_boosting", *more]
@@ -195,7 +195,7 @@ def test_the_linear_probe_reads_the_frozen_models_features(preset):
     settings = {"policy": "output_only", "dropout": 0.0}
     config = RunConfig("waves", preset).with_settings(**settings)
     model = build_model(resolve(config, task))
-    data = rival_data.read(task)
+    data = rival_data.read_splits(task)
 
     def features(rows):
         mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
@@ -223,7 +223,7 @@ def test_a_rival_is_fitted_to_what_there_is_time_for(sums):
         return transform
 
     slow = dataclasses.replace(rival_models.of_task(sums)[0], prepare=prepare)
-    data = rival_data.read(sums)
+    data = rival_data.read_splits(sums)
     found = rivals._fit(sums, slow, data, Deadline(), 1.5)
     held_out = len(data["validation"].y)
     assert 64 <= found.train_examples <= 180 - held_out

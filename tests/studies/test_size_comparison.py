@@ -26,7 +26,11 @@ def test_sizes_are_read_in_ascending_order():
     ("task", "size", "message"),
     [
         ("digits", 5, "one for each class"),
-        ("digits", 10**6, "is not a part of them. Leave it out, or give 'all'"),
+        (
+            "digits",
+            10**6,
+            "of them cannot be chosen. Leave it out, or give 'all'",
+        ),
         ("bit_xor", None, "generates new training examples"),
     ],
 )

@@ -150,12 +150,12 @@ def test_a_worker_that_dies_before_its_first_heartbeat(tmp_path):
         return float(trial.suggest_categorical("x", (1, 2)))
 
     sweep_worker._work_through({"fpt": study}, objective, storage)
-    (trial,) = optuna_studies.completed(study)
+    (trial,) = optuna_studies.completed_trials(study)
     assert trial.params == {"x": 1} and trial.number == 1
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_stopped_goes_on(config, tmp_path):
+def test_a_sweep_that_is_stopped_continues(config, tmp_path):
     folder = tmp_path / "sweep"
     process = start(config, folder)
     worker(folder)
@@ -246,13 +246,13 @@ def test_a_range_is_searched_by_optuna(config, preset, tmp_path):
     assert row["validation_accuracy"] == best and row["n"] == 1
 
 
-def test_another_sweeps_folder_is_left_alone(config, tmp_path):
+def test_another_sweeps_folder_is_not_changed(config, tmp_path):
     (tmp_path / "sweep.json").write_text(config.to_json())
     other = SweepConfig(config.run, seeds=5)
     with pytest.raises(FileExistsError, match="with other settings"):
         sweeps.run_sweep(other, tmp_path)
     (tmp_path / "sweep.json").rename(tmp_path / "notes.txt")
-    with pytest.raises(FileExistsError, match="holds no sweep"):
+    with pytest.raises(FileExistsError, match="contains no sweep"):
         sweeps.run_sweep(config, tmp_path)
 
 
@@ -366,7 +366,7 @@ def give_up(study, storage):
 
 
 @pytest.mark.parametrize("error", [None, TakenOver("lost"), KeyboardInterrupt])
-def test_a_worker_that_wakes_up_leaves_its_trial_to_another(trials, error):
+def test_a_worker_that_resumes_leaves_its_trial_to_another(trials, error):
     first, second, storage = trials
 
     def objective(trial):
@@ -497,21 +497,21 @@ def tried_in(folder, config, accuracy):
     tried = {arm: [] for arm in config.arms}
 
     def objective(arm, trial):
-        optuna_studies.reseed(trial, 0)
-        settings = optuna_studies.settings(trial, config.search)
+        optuna_studies.reseed_sampler(trial, 0)
+        settings = optuna_studies.suggest_settings(trial, config.search)
         tried[arm].append(settings)
         trial.set_user_attr("loss", 1.0)
         return accuracy(arm, settings["learning_rate"])
 
     trials = config.trials
     sweep_worker._work_through(studies, objective, storage, trials)
-    while optuna_studies.extend(config, studies):
+    while optuna_studies.queue_next_points(config, studies):
         sweep_worker._work_through(studies, objective, storage)
     assert optuna_studies.next_points(config, studies) == []
     return tried, studies
 
 
-def test_all_arms_go_on_outward_while_a_best_rate_is_at_the_edge(
+def test_all_arms_search_outward_while_a_best_rate_is_at_the_edge(
     config, tmp_path
 ):
     """The best of fpt is 0.03, and that of random lies within the grid."""
@@ -527,7 +527,9 @@ def test_all_arms_go_on_outward_while_a_best_rate_is_at_the_edge(
     rates = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
     for arm in config.arms:
         assert [point["learning_rate"] for point in tried[arm]] == rates
-        chosen = optuna_studies.chosen(optuna_studies.best(studies[arm]))
+        chosen = optuna_studies.chosen_settings(
+            optuna_studies.best_trial(studies[arm])
+        )
         assert chosen == {"learning_rate": best[arm]}
 
 
@@ -551,7 +553,7 @@ def test_what_optuna_chooses_follows_from_the_seed(config, tmp_path):
     assert len({point["learning_rate"] for point in found[0]}) == 12
 
 
-def test_of_two_trials_of_one_point_the_later_one_is_surplus(trials):
+def test_the_later_of_two_trials_of_one_point_is_surplus(trials):
     first, second, _ = trials
     second.enqueue_trial({"x": 1}, user_attrs={"point": {"x": 1}})
     second.enqueue_trial({"x": 2}, user_attrs={"point": {"x": 2}})
@@ -562,7 +564,7 @@ def test_of_two_trials_of_one_point_the_later_one_is_surplus(trials):
     surplus = [optuna_studies.is_surplus(t, 2) for t in (ours, same, other)]
     assert surplus == [False, False, True]
     # The worker of the first is about to leave it to another.
-    optuna_studies.give_back(ours)
+    optuna_studies.requeue(ours)
     again = second.ask()
     assert again.user_attrs == {"point": {"x": 1}}
     assert not optuna_studies.is_surplus(same, None)
@@ -587,7 +589,7 @@ def test_points_are_queued_once_and_again_where_they_failed(config, tmp_path):
     trials = studies["fpt"].trials
     assert [t.user_attrs["point"] for t in trials] == config.points
     with pytest.raises(ValueError, match="No run of the study"):
-        optuna_studies.best(studies["fpt"])
+        optuna_studies.best_trial(studies["fpt"])
     trial = studies["fpt"].ask()
     studies["fpt"].tell(trial, state=optuna.trial.TrialState.FAIL)
     again = optuna_studies.search_studies("a", config, storage)["fpt"]

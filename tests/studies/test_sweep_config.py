@@ -26,8 +26,8 @@ def test_what_to_search_is_read_from_text(text, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learning_rate", "something like learning_rate=1e-4,1e-3"),
-        ("learning_rate=", "something like"),
+        ("learning_rate", "a text such as learning_rate=1e-4,1e-3"),
+        ("learning_rate=", "a text such as"),
         ("learning_rat=1", "Unknown setting 'learning_rat'"),
         ("seed=1,2", "Unknown setting 'seed'"),
         ("learning_rate=fast", "learning_rate to be float .*'fast'"),
@@ -40,7 +40,7 @@ def test_what_to_search_is_read_from_text(text, expected):
         ),
     ],
 )
-def test_text_that_says_nothing_to_search(text, message):
+def test_text_without_values_to_search(text, message):
     with pytest.raises(ValueError, match=message):
         sweep_config.parse_search(text)
 

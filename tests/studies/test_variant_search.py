@@ -77,7 +77,7 @@ def test_each_has_its_best_rate_and_all_have_their_turns(runs):
         ("random", 1e-3, 0, False),
         ("fpt", 1e-2, 0, False),
         ("random", 1e-2, 0, False),
-        # The best of one is the highest, so all go on.
+        # The best of one is the highest, so all try more.
         ("fpt", 3e-2, 0, False),
         ("random", 3e-2, 0, False),
         ("fpt", 1e-1, 0, False),
@@ -100,7 +100,7 @@ def test_the_run_that_was_chosen_may_be_the_first_of_the_seeds(runs):
     ]
 
 
-def test_a_search_goes_on_outward_a_few_times(runs, monkeypatch):
+def test_a_search_continues_outward_a_few_times(runs, monkeypatch):
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 1)
     search(runs)
     assert {run[1] for run in runs} == {1e-4, 1e-3, 1e-2, 3e-2}
@@ -192,7 +192,7 @@ def test_a_rate_whose_test_was_read_stays(runs):
     assert {run[1] for run in runs if run[3]} == {1e-3}
 
 
-def test_seeds_begin_at_the_variants_own(runs):
+def test_seeds_begin_at_that_of_the_variant(runs):
     variant = dataclasses.replace(RunConfig("digits"), seed=7)
     run_variants([variant], (1e-3,), 2, "folder", Deadline(), 0.0)
     assert [key[2] for key in runs] == [7, 8, 9]

@@ -1,4 +1,4 @@
-"""Simple rules, and which examples hang together."""
+"""Simple rules, and which examples belong together."""
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ def test_the_published_distribution_is_the_default():
 @pytest.mark.parametrize(
     ("options", "groups"),
     [
-        # Windows of one recording hang together.
+        # Windows of one recording belong together.
         ({"group_column": "who", "window": 4}, 4),
         # Windows that overlap share rows with their neighbors.
         ({"window": 10, "stride": 5}, 4),
@@ -110,7 +110,7 @@ def test_the_published_distribution_is_the_default():
         ({"group_column": "who"}, None),
     ],
 )
-def test_which_windows_hang_together(options, groups, tmp_path):
+def test_which_windows_belong_together(options, groups, tmp_path):
     rows = 400
     who = np.repeat(np.arange(20), 20)
     frame = pd.DataFrame(
@@ -133,7 +133,7 @@ def test_which_windows_hang_together(options, groups, tmp_path):
         assert len(set(found)) >= groups and max(np.bincount(found)) == 2
 
 
-def test_proteins_of_one_superfamily_hang_together():
+def test_proteins_of_one_superfamily_belong_together():
     records = [
         tape.Protein(str(n), "MKV", fold, "where", superfamily)
         for n, (fold, superfamily) in enumerate([(0, 5), (1, 5), (0, 5)])

@@ -35,7 +35,7 @@ def test_patches_give_the_image_back():
     ("shape", "size", "message"),
     [
         ((2, 8, 8), 4, "Expected images of shape"),
-        ((2, 8, 6, 1), 4, "4 x 4 pixels do not cut images of 8 x 6"),
+        ((2, 8, 6, 1), 4, "4 x 4 pixels do not cover images of 8 x 6"),
     ],
 )
 def test_images_that_cannot_be_cut(shape, size, message):

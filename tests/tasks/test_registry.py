@@ -55,7 +55,7 @@ def test_a_task_has_options_of_its_own():
         tasks.get("digits", window=3)
 
 
-def test_a_path_is_data_of_ones_own(tmp_path, monkeypatch):
+def test_a_path_is_user_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert tasks.get("digits").num_classes == 10  # the task, not the folder
@@ -67,7 +67,9 @@ def test_a_path_is_data_of_ones_own(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="Cannot read `my.pdf`. Expected .csv"):
         tasks.get("my.pdf")
     (tmp_path / "my.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="--label-column. It has a, b"):
+    with pytest.raises(
+        ValueError, match="--label-column. Its columns are a, b"
+    ):
         tasks.get("my.csv")
     with pytest.raises(ValueError, match="--patch-size does not apply"):
         tasks.get("my.csv", label_column="b", patch_size=2)

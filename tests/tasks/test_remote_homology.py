@@ -101,7 +101,7 @@ def test_longer_proteins_are_left_out_and_counted(folder, capsys):
     )
 
 
-def test_nothing_is_said_where_nothing_is_left_out(folder, capsys):
+def test_no_note_where_nothing_is_left_out(folder, capsys):
     data = tasks.get("remote_homology", folder).data
     assert data.size("train") == 12
     assert capsys.readouterr().out == ""

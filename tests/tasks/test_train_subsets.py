@@ -48,7 +48,7 @@ def test_names_groups_and_lengths_belong_to_the_chosen():
     assert list(part.groups) == list(whole.groups[places])
 
 
-def test_what_cannot_be_is_said():
+def test_impossible_arguments_are_refused():
     with pytest.raises(ValueError, match="at least 10 .* one for each class"):
         tasks.with_train_examples(tasks.get("digits"), 9)
     with pytest.raises(ValueError, match="'bit_xor' generates new"):

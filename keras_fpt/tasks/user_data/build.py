@@ -221,7 +221,7 @@ def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
         return [
             f"{task.name}: {sum(sizes.values()):,} sequences, "
             f"{task.description}",
-            f"  targets of train: {task.describe_targets('train')}",
+            f"  training targets: {task.describe_targets('train')}",
             f"  split: {split} ({split_by})",
             *(f"  {note}" for note in notes),
         ]

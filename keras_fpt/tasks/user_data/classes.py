@@ -35,7 +35,7 @@ def encode_labels(
         class_names: sequence of strings, the classes in their order, if they
             are known; labels are then names of classes or indices. `None`
             takes the classes from the labels, sorted.
-        missing: sequence of strings, what marks missing labels beside
+        missing: sequence of strings, marks of missing labels in addition to
             `cells.MISSING`.
         are_names: bool, whether labels are names of folders, which are taken
             as they stand: never missing, and never numbers.
@@ -88,7 +88,7 @@ def encode_labels(
 
 
 def spelling_notes(labels: Any, class_names: Sequence[str]) -> list[str]:
-    """Says which spellings of a number `encode_labels` made one class.
+    """Notes which spellings of a number `encode_labels` made one class.
 
     Args:
         labels: sequence of n strings.
@@ -172,7 +172,7 @@ def _measured(
     index = min(indices, key=first.__getitem__)
     return ValueError(
         f"{where(first[index])}: the label {distinct[index]} is not a class, "
-        "and a classification does not do regression. To predict numbers, use "
+        "and classification needs classes. To predict numbers, use "
         "task_type='regression' (--task-type regression)."
     )
 
@@ -232,18 +232,18 @@ def _sort_numerically(
 def _check_not_measured(names: Sequence[str], labels: np.ndarray) -> None:
     if len(names) == len(labels) >= 10:
         raise ValueError(
-            f"Each of the {len(labels):,} examples has a label of its own, "
-            f"such as '{names[0]}'. Expected a few classes with several "
-            "examples each: is this the column of labels? To predict numbers, "
-            "use task_type='regression' (--task-type regression)."
+            f"Each of the {len(labels):,} examples has a different label, such "
+            f"as '{names[0]}'. Expected a few classes with several examples "
+            "each: is this the column of labels? To predict numbers, use "
+            "task_type='regression' (--task-type regression)."
         )
     is_rare = len(names) * MIN_EXAMPLES_PER_CLASS > len(labels)
     if len(labels) >= 10 and is_rare and all(map(_is_number, names)):
         raise ValueError(
             f"There are {len(names):,} different labels, such as "
-            f"'{names[0]}', among {len(labels):,} examples, and a "
-            "classification does not do regression. To predict numbers, use "
-            "task_type='regression' (--task-type regression)."
+            f"'{names[0]}', among {len(labels):,} examples, and classification "
+            "needs classes. To predict numbers, use task_type='regression' "
+            "(--task-type regression)."
         )
 
 

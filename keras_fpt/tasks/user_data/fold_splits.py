@@ -1,4 +1,4 @@
-"""The folds of a cross-validation of examples that stand alone."""
+"""The folds of a cross-validation of examples without groups."""
 
 import warnings
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Validation and test examples in files or folders of their own."""
+"""Validation and test examples in separate files or folders."""
 
 import dataclasses
 import os
@@ -56,7 +56,7 @@ class Files:
 
     @property
     def names(self) -> list[str] | None:
-        """What tells the paths apart: the ends of their names."""
+        """The names that distinguish the paths: the ends that differ."""
         if self.splits is None:
             return None
         parts = [pathlib.Path(path).resolve().parts for path in self.paths]

@@ -32,7 +32,8 @@ def present(
         values: dict from what is needed, in words, to n cells.
         where: function from an example's index to words that say where it
             is, for errors.
-        missing: strings that mark missing cells, beside the usual words.
+        missing: strings that mark missing cells, in addition to the usual
+            words.
         drop_missing: bool, whether examples without a value are left out.
         missing_labels: strings likewise, for what is called `"label"`; `None`
             takes `missing`.
@@ -150,7 +151,7 @@ def split_request(
     folds: int | None,
     fold: int,
 ) -> SplitRequest:
-    """What a table's columns say about the split of its rows.
+    """The split of a table's rows, from its columns.
 
     Args:
         frame: the table, one row per example.
@@ -173,7 +174,7 @@ def split_request(
             row = int(np.argmax(is_missing))
             raise ValueError(
                 f"`{path}`, row {row + 1}, column '{name}': the group is "
-                "missing, so nothing says which split it must be in. Fill it "
+                "missing, so its split is unknown. Fill it "
                 "in, or leave such rows out."
             )
         keys.append(column.tolist())

@@ -10,8 +10,8 @@ from keras_fpt.tasks.user_data.tables import cells
 
 SEED = 0
 ADVICE = (
-    "Add groups, or give the split itself: in a column, or as files of their "
-    "own with validation (--validation) and test (--test)."
+    "Add groups, or give the split itself: in a column, or as separate files "
+    "with validation (--validation) and test (--test)."
 )
 
 

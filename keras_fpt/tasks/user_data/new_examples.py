@@ -1,4 +1,4 @@
-"""Reads new examples as training did, from what training was given."""
+"""Reads new examples with the options of training."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Labels of new files, where they have some, for the scoring of predictions."""
+"""Reads the labels of new files, if any, to score predictions."""
 
 import os
 import pathlib
@@ -126,8 +126,8 @@ def _find(
             found = _of_arrays(path, column)
     elif labels is not None:
         raise ValueError(
-            f"`{path}` has its labels in itself, so a file of labels does not "
-            "apply."
+            f"`{path}` contains its labels, so a separate file of labels does "
+            "not apply."
         )
     elif isinstance(reader, string_reader.StringReader):
         frame, _ = given_labels.read_table(path, reader.header, reader.encoding)
@@ -155,7 +155,7 @@ def _of_records(
 ) -> list[str]:
     if labels is None:
         raise ValueError(
-            f"`{path}`: a FASTA file holds no labels. Give a table of them "
+            f"`{path}`: a FASTA file contains no labels. Give a table of them "
             "with labels (--labels)."
         )
     frame = table_files.read_labels(labels, options.get("encoding"))

@@ -105,8 +105,8 @@ def from_path(
                 )
             )
             raise ValueError(
-                f"`{path}`: say which column with {_flag(name)}. It has "
-                f"{', '.join(frame.columns)}."
+                f"`{path}`: choose the column with {_flag(name)}. Its columns "
+                f"are {', '.join(frame.columns)}."
             )
     return make(path, verbose=verbose, **options)
 

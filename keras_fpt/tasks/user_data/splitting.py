@@ -24,7 +24,7 @@ SEED = 0
 
 @dataclasses.dataclass(frozen=True)
 class SplitRequest:
-    """How examples are to be split.
+    """A request for how to split examples.
 
     Args:
         names: sequence or array of n strings, the split of each example, or

@@ -115,7 +115,7 @@ def test_names_of_splits_may_be_written_in_any_way():
     ("others", "sizes"),
     [(["train"], [9, 1, 2]), (["train", "test"], [5, 2, 5])],
 )
-def test_eval_is_for_validation_only_beside_a_test_split(others, sizes):
+def test_eval_is_for_validation_only_with_a_test_split(others, sizes):
     names = ["Eval"] * 2 + others * (10 // len(others))
     splits, _ = split(np.arange(12) % 2, names=names)
     assert [len(part) for part in splits.values()] == sizes

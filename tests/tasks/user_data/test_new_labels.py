@@ -91,7 +91,7 @@ def test_records(tmp_path):
     table.write_text("id,y\n" + "".join(f"P{n},{n % 2}\n" for n in range(20)))
     task = tasks.get(fasta, labels=table)
     assert labels_of(task, fasta, table) == [str(n % 2) for n in range(20)]
-    with pytest.raises(ValueError, match="holds no labels.*--labels"):
+    with pytest.raises(ValueError, match="contains no labels.*--labels"):
         labels_of(task, fasta)
 
 

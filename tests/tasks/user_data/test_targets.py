@@ -137,7 +137,7 @@ def test_tables_of_rows_groups_and_windows(frame, tmp_path):
     np.testing.assert_allclose(test, expected, rtol=1e-6)
     with pytest.raises(ValueError, match="group 3.*|the label goes from"):
         tasks.get(path, label_column="level", group_column="group", **options)
-    with pytest.raises(ValueError, match="is about classes"):
+    with pytest.raises(ValueError, match="is for classes"):
         tasks.get(
             path, label_column="level", window=4, within_label=True, **options
         )

@@ -1,4 +1,4 @@
-"""Arrays in files that are larger than the memory, read a part at a time."""
+"""Arrays in files that do not fit into memory, read a part at a time."""
 
 import os
 import zipfile
@@ -57,7 +57,7 @@ class ArrayOnDisk:
 
 
 def open_npy(path: str | os.PathLike) -> ArrayOnDisk | None:
-    """Opens a `.npy` file; `None` if it is small, or must be read at once.
+    """Opens a `.npy` file; `None` if it is small, or must be read as a whole.
 
     Raises:
         OSError, ValueError: the file is damaged.

@@ -1,4 +1,4 @@
-"""How saved arrays become sequences, in training and for predictions."""
+"""Converts saved arrays to sequences, in training and for predictions."""
 
 import dataclasses
 import os
@@ -15,7 +15,7 @@ FILLS = ("median", "forward")
 
 @dataclasses.dataclass(frozen=True)
 class ArrayReader:
-    """How saved arrays become sequences.
+    """Converts saved arrays to sequences.
 
     Args:
         input_dim: int, width of float tokens, or `None`.
@@ -26,8 +26,8 @@ class ArrayReader:
         fill: string, one of `FILLS`, or `None`.
         median: tuple of floats, the median of each channel in the training
             examples, if what is missing is filled; otherwise empty.
-        flagged: tuple of ints, the channels of which a further channel says
-            where values were missing: those where any was in training.
+        flagged: tuple of ints, the channels with an extra channel that marks
+            missing values: those with missing values in training.
     """
 
     input_dim: int | None
@@ -55,7 +55,7 @@ class ArrayReader:
         are_symbols = len(x.shape) == 2
         if are_symbols != (self.input_dim is None):
             raise ValueError(
-                f"`{path}` holds a different kind of tokens: expected "
+                f"`{path}` contains a different kind of tokens: expected "
                 f"{self._expected()}."
             )
         if not are_symbols and x.shape[2] != self._width:
@@ -66,7 +66,7 @@ class ArrayReader:
         highest = sequences.value_range(x)[1] if are_symbols else 0
         if are_symbols and highest >= (self.vocabulary_size or 0):
             raise ValueError(
-                f"`{path}` holds the token {highest:.0f}: expected "
+                f"`{path}` contains the token {highest:.0f}: expected "
                 f"{self._expected()}."
             )
         names = saved.names or [f"example {i + 1}" for i in range(x.shape[0])]

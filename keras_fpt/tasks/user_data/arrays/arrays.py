@@ -23,7 +23,7 @@ from keras_fpt.tasks.user_data.arrays import (
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
-# The value of `split` for a random split in any case.
+# The value of `split` that forces a random split.
 STRATIFIED = "stratified"
 # With so many times more numbers per token than tokens, they may be swapped.
 CHANNELS_FIRST_RATIO = 4
@@ -143,7 +143,7 @@ def _make_task(
     if saved.is_regression:
         task_type = task_type or targets.REGRESSION
     labels = targets.encode(saved.y, _where, task_type, class_names)
-    series = overlaps.find(x)
+    series = overlaps.find_series(x)
     groups, blocks = None, None
     is_free = request.names is None and request.groups is None
     if series is not None and in_blocks and is_free:
@@ -248,7 +248,7 @@ def from_dataset(
     """
     x, y = batches.collect_examples(dataset)
     order = list(range(len(x)))
-    series = overlaps.find(number_sequences.as_sequences(x)[0])
+    series = overlaps.find_series(number_sequences.as_sequences(x)[0])
     # A series that is in the order of time stays so.
     if series is None or series.order.tolist() != order:
         order = batches.order_by_content(x, y)
@@ -318,7 +318,7 @@ def from_saved(
             stay in one split.
         folds, fold, strict, task_type: as for `from_arrays`. A `.ts` file
             that says `@targetLabel true` is a regression.
-        validation: path of a file of the same kind that holds the validation
+        validation: path of a file of the same kind that contains the validation
             examples, or `None`.
         test: path likewise, of the test examples.
         fill: `"median"` or `"forward"`. What is missing (NaN, or ? in a `.ts`
@@ -333,15 +333,15 @@ def from_saved(
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: it is damaged or holds something else.
+        ValueError: it is damaged or contains something else.
     """
     group_names = [split_group] if isinstance(split_group, str) else split_group
     columns = [*group_names, *([split_column] if split_column else [])]
     label_name = None if labels is not None else label_column or "y"
     if labels is None and pathlib.Path(path).suffix.lower() == ".npy":
         raise ValueError(
-            f"`{path}` holds no labels. Give them with labels (--labels): an "
-            ".npy file, or a table with one row per sequence."
+            f"`{path}` contains no labels. Give them with labels (--labels): "
+            "an .npy file, or a table with one row per sequence."
         )
     saved = saved_arrays.read_with_splits(
         path, validation, test, label_name, columns, fill is not None

@@ -87,7 +87,7 @@ def read_arrays(
 def read_frame(
     path: str | os.PathLike,
 ) -> tuple["pd.DataFrame", list[str] | None]:
-    """Reads the columns that are no lists, as text, and the splits.
+    """Reads the columns that are not lists, as text, and the splits.
 
     Args:
         path: the folder.
@@ -153,7 +153,7 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
         raise ValueError(f"`{folder / STATE}` names no files of data.")
     if state.get("_indices_files"):
         raise ValueError(
-            f"`{folder}` holds a selection of rows. Save them by themselves: "
+            f"`{folder}` contains a selection of rows. Save them separately: "
             "dataset.flatten_indices().save_to_disk(path)."
         )
     tables = []
@@ -208,8 +208,8 @@ def find_label_column(
         if len(found) == 1:
             return found[0]
     raise ValueError(
-        f"`{path}` has the columns {', '.join(names)}. Say which one holds "
-        "the labels with label_column (--label-column)."
+        f"`{path}` has the columns {', '.join(names)}. Name the one with the "
+        "labels with label_column (--label-column)."
     )
 
 
@@ -235,10 +235,10 @@ def _find_sequences(
             "Keep one: dataset.remove_columns(...).save_to_disk(path)."
         )
     raise ValueError(
-        f"`{path}` has no column of sequences (lists of numbers). It has "
-        f"{listed}. For a column of text, give text_column (--text-column); "
-        "write numbers as a table with dataset.to_csv(path), and images into "
-        "a folder with one subfolder per class."
+        f"`{path}` has no column of sequences (lists of numbers). Its columns "
+        f"are {listed}. For a column of text, give text_column "
+        "(--text-column); write numbers as a table with dataset.to_csv(path), "
+        "and images into a folder with one subfolder per class."
     )
 
 
@@ -255,7 +255,7 @@ def _storage(kind: Any) -> Any:
 def _column(part: Part, name: str, path: str | os.PathLike) -> Any:
     if name not in part.table.column_names:
         raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
+            f"`{path}` has no column '{name}'. Its columns are "
             f"{', '.join(part.table.column_names)}."
         )
     return part.table[name]

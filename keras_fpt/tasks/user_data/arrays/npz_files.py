@@ -24,7 +24,7 @@ UNREADABLE = (
 )
 # In the names of arrays, such as `x_train` and `test_y`.
 _SPLITS = "train|training|validation|valid|val|dev|testing|test"
-# How people name sequences and labels, where there is no x or y.
+# Common names of sequences and labels, where there is no x or y.
 _INPUTS = ("images", "data", "inputs", "features", "signals", "sequences")
 _LABELS = ("labels", "label", "targets", "target")
 _PADDING = ("lengths", "mask", "padding_mask")
@@ -34,7 +34,7 @@ SAVE_RAGGED = (
 
 
 class Saved(NamedTuple):
-    """What a file or folder of saved examples holds.
+    """The content of a file or folder of saved examples.
 
     Args:
         x: sequences, as for `from_arrays`.
@@ -42,11 +42,11 @@ class Saved(NamedTuple):
         split: list of n strings, the split of each example, or `None`.
         columns: dict from the names of other arrays that were asked for to
             arrays of n values.
-        notes: tuple of strings, what was found and decided.
+        notes: tuple of strings, findings and decisions.
         names: list of n strings that say where each example is from, or
             `None`.
-        is_raw: bool, whether floats are measurements in units of their own,
-            to be standardized.
+        is_raw: bool, whether floats are measurements in some unit, to be
+            standardized.
         is_regression: bool, whether the file says that labels are numbers.
     """
 

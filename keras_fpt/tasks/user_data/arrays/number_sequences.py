@@ -102,7 +102,7 @@ def _is_plain(block: np.ndarray) -> bool:
 
 
 def _advice(rows: Sequence[np.ndarray]) -> str:
-    """What to do if only the last axes of sequences differ."""
+    """Advice for sequences of which only the last axes differ."""
     shapes = {row.shape[0] for row in rows if row.ndim == 2}
     if len(shapes) > 1 or any(row.ndim != 2 for row in rows):
         return ""
@@ -145,7 +145,7 @@ def _check_sequence(row: np.ndarray, number: int, may_lack: bool) -> np.ndarray:
         if row.min() < 0 or row.max() >= MAX_VOCABULARY_SIZE:
             invalid = row.min() if row.min() < 0 else row.max()
             raise ValueError(
-                f"Example {number} holds the token {invalid}. Expected "
+                f"Example {number} contains the token {invalid}. Expected "
                 f"integers from 0 to {MAX_VOCABULARY_SIZE - 1:,}. Give "
                 "measurements as floats."
             )

@@ -15,7 +15,7 @@ from keras_fpt.tasks.user_data.splitting import SplitRequest
 SAMPLE = 64
 # Of these, at least this share must overlap.
 LEAST_SHARE = 0.5
-# Fewer rows, or equal ones, may be alike by chance.
+# Fewer rows, or equal ones, may be equal by chance.
 LEAST_ROWS = 2
 KIND, LEAK = "shared-rows", "shared-rows-across-splits"
 BLOCKS_PER_FOLD = 4
@@ -41,7 +41,7 @@ class Series(NamedTuple):
     linked: int
 
 
-def find(x: Any) -> Series | None:
+def find_series(x: Any) -> Series | None:
     """Finds examples that are windows of a series with rows in common.
 
     Args:
@@ -140,7 +140,7 @@ def _following(x: np.ndarray) -> np.ndarray | None:
     """For each example the one that continues it, or -1.
 
     Loaders may shuffle windows. They are put in order by rows that occur in
-    no other place, so this is for measurements, which seldom repeat.
+    no other place, so this is for measurements, which rarely repeat.
     """
     if x.dtype.kind != "f":
         return None
@@ -297,7 +297,7 @@ def leaked(series: Series, splits: dict[str, np.ndarray]) -> float:
 def finding(
     series: Series, splits: dict[str, np.ndarray], is_in_blocks: bool
 ) -> audit.Finding | None:
-    """What the audit says of windows that share rows, or `None`.
+    """The audit's finding about windows that share rows, or `None`.
 
     Args:
         series: a `Series`.

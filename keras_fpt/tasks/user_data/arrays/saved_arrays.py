@@ -38,7 +38,7 @@ def read(
     """Reads examples from a file, or from a saved data set.
 
     Args:
-        path: an `.npz` file; an `.npy` file, which holds only `x`; or the
+        path: an `.npz` file; an `.npy` file, which contains only `x`; or the
             folder of a `tf.data.Dataset` that was saved with
             `dataset.save(path)`; a `.ts` file; or a folder of `datasets`.
         label_name: string, the array of the labels; `None` reads no labels.
@@ -109,7 +109,7 @@ def read_with_splits(
 
     Raises:
         FileNotFoundError: a file does not exist.
-        ValueError: as for `read`; or `path` holds several splits already.
+        ValueError: as for `read`; or `path` contains several splits already.
     """
     saved = read(path, label_name, columns, None, may_lack)
     parts, files = {"train": saved}, [path]
@@ -121,7 +121,7 @@ def read_with_splits(
         return saved
     if saved.split is not None:
         raise ValueError(
-            f"`{path}` holds several splits already. Leave out validation "
+            f"`{path}` contains several splits already. Leave out validation "
             "(--validation) and test (--test)."
         )
     arrays = [part.x for part in parts.values()]
@@ -155,7 +155,7 @@ def read_labels(
     label_column: str | None = None,
     encoding: str | None = None,
 ) -> np.ndarray:
-    """Reads labels that lie in a file of their own.
+    """Reads labels from a separate file.
 
     Args:
         path: an `.npy` file of n labels, or a table with a row per example.
@@ -176,8 +176,8 @@ def read_labels(
     if label_column is None and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "
-            f"{table_columns.list_columns(list(frame.columns))}. Say which one "
-            "holds the labels with label_column (--label-column)."
+            f"{table_columns.list_columns(list(frame.columns))}. Name the one "
+            "with the labels with label_column (--label-column)."
         )
     name = label_column or frame.columns[0]
     return table_columns.column(frame, name, path).to_numpy(str)

@@ -1,6 +1,6 @@
 """Reads the `.ts` files of the UCR/UEA archive of time series.
 
-A header of lines that begin with `@` is followed by one case a line: its
+A header of lines that begin with `@` is followed by one case per line: its
 dimensions, each a list of values, and its class, separated by colons.
 
 Source: the format of sktime and aeon,
@@ -20,7 +20,7 @@ MISSING = "?"
 
 
 class Header(NamedTuple):
-    """What the header of a `.ts` file says.
+    """The header of a `.ts` file.
 
     Args:
         labels: list of the classes' names, or `None` if labels are numbers.
@@ -92,7 +92,7 @@ def read(path: str | os.PathLike, may_lack: bool = False) -> Saved:
 
 
 def _notes(path: str | os.PathLike) -> tuple[str, ...]:
-    """A note on the archive's own test cases, if they lie beside the file."""
+    """A note on the archive's test cases, if they are in the same folder."""
     file = pathlib.Path(path)
     stem = file.stem.removesuffix("_TRAIN")
     test = file.with_name(f"{stem}_TEST{file.suffix}")

@@ -1,4 +1,4 @@
-"""The audit of a person's data, before anything is learned."""
+"""The audit of the user's data, before training."""
 
 from keras_fpt.tasks.user_data.audit.class_names import (
     similar_classes as similar_classes,

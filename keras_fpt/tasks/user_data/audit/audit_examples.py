@@ -36,7 +36,7 @@ MANY = 10
 
 
 class Checked(NamedTuple):
-    """The examples as the audit sees them.
+    """The examples, as the audit receives them.
 
     Args:
         x: as in `Examples`, all examples.
@@ -64,7 +64,7 @@ class Checked(NamedTuple):
 
 
 def find_in_examples(checked: Checked) -> list[Finding]:
-    """What is suspicious about examples and their splits.
+    """Audits examples and their splits.
 
     Args:
         checked: a `Checked`.
@@ -159,10 +159,10 @@ def _find_copies(
                 "contradicting-labels",
                 f"{_some(num_torn, len(codes), 'example')} "
                 f"{'equals' if num_torn == 1 else 'equal'} an example with "
-                "another label; no model can be right in more than "
+                "another label; no model can be correct in more than "
                 f"{right / len(codes):.1%}.",
-                "Correct the labels, or add a column that tells the examples "
-                "apart.",
+                "Correct the labels, or add a column that distinguishes the "
+                "examples.",
             )
         )
     return is_known, findings
@@ -352,7 +352,7 @@ def _find_constant(x: Any) -> list[Finding]:
             f"{_some(count, len(is_constant), 'example')} "
             f"{'is' if count == 1 else 'are'} constant from the first token "
             f"to the last, such as number {first + 1}.",
-            "Look whether the sensor was off; leave such examples out.",
+            "Check whether the sensor was off, and leave such examples out.",
         )
     ]
 

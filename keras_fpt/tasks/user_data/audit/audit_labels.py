@@ -1,4 +1,4 @@
-"""Columns of a table that tell the class by themselves."""
+"""Finds columns of a table that each predict the class."""
 
 import math
 from typing import NamedTuple
@@ -13,11 +13,11 @@ from keras_fpt.tasks.user_data.audit.findings import (
     name_columns,
 )
 
-# How surely chance must be ruled out, as -log of its probability: for the
+# The required evidence against chance, as -log of its probability: for the
 # values of one column, and for a tree, before the number of columns is added.
 SURE = 14.0
 SURE_OF_TREE = 9.0
-# Rows that tell whether a column has few values.
+# The number of rows by which columns of few values are found.
 GLANCE = 20_000
 # Rows times columns that trees see, in train and in test.
 CELLS = 500_000
@@ -30,7 +30,7 @@ FOLDS = 5
 
 
 class Score(NamedTuple):
-    """How well a tree tells the class from one column.
+    """How well a tree predicts the class from one column.
 
     Args:
         accuracy: float, on held-out rows.
@@ -51,7 +51,7 @@ class Score(NamedTuple):
 
     @property
     def solves(self) -> bool:
-        """Whether nothing is left to learn from the other columns."""
+        """Whether the other columns add nothing."""
         return (
             min(self.accuracy, self.train_accuracy) >= SOLVED
             and self.is_above_chance
@@ -67,7 +67,7 @@ class Score(NamedTuple):
 
 
 def find_twins(table: Table) -> tuple[list[Finding], set[str]]:
-    """Columns of few values that are the label in other words.
+    """Finds columns of few values that determine the label.
 
     Args:
         table: an `audited_table.Table`.
@@ -116,7 +116,7 @@ def find_twins(table: Table) -> tuple[list[Finding], set[str]]:
 
 
 def find_solvers(table: Table) -> list[Finding]:
-    """Columns from each of which a small tree tells the class.
+    """Finds columns from each of which a small tree predicts the class.
 
     Args:
         table: an `audited_table.Table`.
@@ -141,7 +141,7 @@ def find_solvers(table: Table) -> list[Finding]:
 
 
 def tree_score(table: Table, index: int) -> Score | None:
-    """How well a small tree tells the class from one column.
+    """How well a small tree predicts the class from one column.
 
     It grows from a sample of the train rows, and is judged by a sample of the
     test rows, or, if these are few, by cross-validation on both.
@@ -214,7 +214,7 @@ def _divergence(accuracy: float, base: float) -> float:
 
 
 def _units(table: Table) -> np.ndarray:
-    """How many units of each class stand alone: rows, or groups of rows."""
+    """The number of independent rows, or groups of rows, of each class."""
     labels, size = table.labels, len(table.class_names)
     if table.groups is not None:
         pairs = np.unique(np.stack([table.groups, labels]), axis=1)
@@ -223,7 +223,7 @@ def _units(table: Table) -> np.ndarray:
 
 
 def _count_units(table: Table, rows: np.ndarray) -> int:
-    """How many units of a split stand alone."""
+    """The number of independent units of a split."""
     labels = table.labels[rows]
     if table.groups is not None:
         pairs = np.stack([table.groups[rows], labels])

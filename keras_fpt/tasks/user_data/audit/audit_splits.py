@@ -1,4 +1,4 @@
-"""Tells whether a given test split is like the train split."""
+"""Finds whether a given test split differs from the training split."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ ERRORS = 5.0
 
 
 def find_unlike_splits(checked: "Checked") -> list[Finding]:
-    """Whether a classifier tells test examples from train examples.
+    """Finds whether a classifier can distinguish test from training examples.
 
     It is cross-validated on a sample of both.
 
@@ -47,11 +47,11 @@ def find_unlike_splits(checked: "Checked") -> list[Finding]:
     return [
         Finding(
             "train-unlike-test",
-            "A classifier tells test examples from train examples (area "
-            f"under the ROC curve {area:.2f}; 0.5 if they were alike)"
+            "A classifier can distinguish test examples from training examples "
+            f"(area under the ROC curve {area:.2f}; 0.5 if they were similar)"
             f"{_most_unlike(features, is_test, checked)}.",
-            "If new data is like train, split at random, or by group: "
-            "--split-group COLUMN.",
+            "If new data is like the training data, split at random, or by "
+            "group: --split-group COLUMN.",
         )
     ]
 
@@ -59,7 +59,7 @@ def find_unlike_splits(checked: "Checked") -> list[Finding]:
 def _most_unlike(
     features: np.ndarray, is_test: np.ndarray, checked: "Checked"
 ) -> str:
-    """Which number alone tells most of the difference, in words."""
+    """The feature that differs most, in words."""
     from sklearn.metrics import roc_auc_score
 
     # Higher or lower numbers, or numbers that are farther from the middle.
@@ -76,7 +76,7 @@ def _most_unlike(
 
 
 def _feature_name(index: int, size: int, checked: "Checked") -> str:
-    """What one of the features of an example is, in words."""
+    """The name of one of the features of an example."""
     x, names = checked.x, checked.channel_names
     is_flat = not sequences.is_ragged(x) and size == np.prod(x.shape[1:])
     if not tf.as_dtype(x.dtype).is_floating:

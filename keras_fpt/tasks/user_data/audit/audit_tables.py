@@ -33,7 +33,7 @@ ID_NAME = re.compile(r"(?:^|_)(?:id|ids|uuid|index|idx|key|serial|row|nr|no)$")
 FOLD_NAME = re.compile(r"(?:fold|split|part|cv)[ _-]*\d+$|\d+[ _-]?fold$")
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "validation"}
 MIN_ROWS = 10
-# How surely chance must be ruled out, as -log of its probability.
+# The required evidence against chance, as -log of its probability.
 SURE = 14.0
 
 
@@ -50,7 +50,7 @@ def audit_table(
     kept_together: Sequence[str] = (),
     is_category: np.ndarray | None = None,
 ) -> list[Finding]:
-    """What is suspicious about a table and its split.
+    """Audits a table and its split.
 
     Args:
         frame: `pandas.DataFrame` of all columns.
@@ -92,7 +92,7 @@ def audit_table(
 
 
 def find_in_table(table: Table) -> list[Finding]:
-    """What is suspicious about the columns of a table.
+    """Audits the columns of a table.
 
     Args:
         table: a `Table`.
@@ -173,7 +173,7 @@ def _snake(name: str) -> str:
 
 
 def _order(column: np.ndarray, name: str, table: Table) -> str | None:
-    """How a column counts or grows, in words, or `None`."""
+    """The way in which a column counts or grows, in words, or `None`."""
     steps = np.diff(column)
     n = len(column)
     if steps[0] and np.ptp(steps) <= 1e-6 * abs(steps[0]):
@@ -198,7 +198,7 @@ def _order(column: np.ndarray, name: str, table: Table) -> str | None:
 
 
 def _order_within_groups(steps: np.ndarray, table: Table) -> str | None:
-    """As `_order`, for a column that starts anew in each group."""
+    """As `_order`, for a column that starts again in each group."""
     n = len(steps) + 1
     if table.groups is not None:
         steps = steps[np.diff(table.groups) == 0]

@@ -1,4 +1,4 @@
-"""Columns of a table whose numbers mislead: sentinels and constants."""
+"""Finds columns with misleading numbers: sentinels and constants."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ UNLIKELY = 1e-3
 
 
 def constant_columns(table: Table) -> list[str]:
-    """The columns that hold one value only."""
+    """The columns with only one value."""
     is_constant = np.ptp(table.values, axis=0) == 0
     return [
         name
@@ -49,8 +49,8 @@ def find_constants(
         findings.append(
             Finding(
                 "constant-column",
-                f"{name_columns(constant, 'holds', 'hold')} one value only.",
-                f"Leave out what tells nothing: {ignore(constant)}",
+                f"{name_columns(constant, 'has', 'have')} only one value.",
+                f"Leave out what is constant: {ignore(constant)}",
             )
         )
     if in_train:
@@ -81,8 +81,8 @@ def find_sentinels(table: Table) -> list[Finding]:
                 "sentinel",
                 f"{name_columns(names, 'holds', 'hold')} {value:g} in "
                 f"{share:.1%} of the rows, far off all other values.",
-                "If it marks what is missing: "
-                f"--missing {value:g} --fill median.",
+                f"If it marks missing values: --missing {value:g} --fill "
+                "median.",
             )
         )
     return findings

@@ -1,4 +1,4 @@
-"""A table of numbers as the audit sees it."""
+"""A table of numbers, as the audit receives it."""
 
 import dataclasses
 from collections.abc import Collection, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table as the audit sees it.
+    """A table, as the audit receives it.
 
     Args:
         values: float array `(rows, columns)`, the inputs as in the file.

@@ -1,4 +1,4 @@
-"""What is suspicious about the names of classes and categories."""
+"""Audits the names of classes and categories."""
 
 import collections
 import re
@@ -58,7 +58,7 @@ def marks_of_missing(
         Finding(
             "mark-of-missing",
             f"{subject} '{text}', which is read as a value like others.",
-            f"If it marks what is missing: --missing {quote(text)} {option}.",
+            f"If it marks missing values: --missing {quote(text)} {option}.",
         )
         for subject, option, texts in found
         for text in texts
@@ -92,7 +92,7 @@ def single_examples(
         Finding(
             "single-examples",
             f"{subject} a single example, which is in train, so no test "
-            "example tells whether it is learned.",
+            "example shows whether it is learned.",
             "If it is a mistake in the label, correct it; otherwise add "
             "examples, or leave the class out.",
         )
@@ -100,7 +100,7 @@ def single_examples(
 
 
 def similar_classes(class_names: Sequence[str]) -> list[Finding]:
-    """Finds classes whose names differ in case or white space alone.
+    """Finds classes whose names differ only in case or white space.
 
     Args:
         class_names: sequence of strings.

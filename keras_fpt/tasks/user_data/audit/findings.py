@@ -1,7 +1,7 @@
-"""What is suspicious about a person's data, found before anything is learned.
+"""Findings about the user's data, before training.
 
-Readers report what they see in a file, and `build.make_task` what it sees in
-the examples. `docs/audit.md` explains each kind of finding with an example.
+Readers report findings about a file, and `build.make_task` about the examples.
+`docs/audit.md` explains each kind of finding with an example.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ COLUMNS_NAMED = 5
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something about the data that may make the answer wrong.
+    """Something about the data that may make results wrong.
 
     Args:
         kind: string, the finding's name in `docs/audit.md`, e.g.

@@ -18,7 +18,7 @@ UNLABELED = {
 Found = tuple[str, str, str, pathlib.Path]
 
 
-def find(folder: str | os.PathLike) -> list[Found]:
+def find_class_files(folder: str | os.PathLike) -> list[Found]:
     """The files of a folder, with their splits and classes.
 
     Raises:
@@ -33,7 +33,7 @@ def find(folder: str | os.PathLike) -> list[Found]:
 
 
 def _unwrapped(folder: pathlib.Path) -> pathlib.Path:
-    """The folder within, as long as there is nothing beside it."""
+    """The folder within, as long as it is the only entry."""
     while True:
         inner = visible.subfolders(folder)
         if (
@@ -73,14 +73,14 @@ def _split_outside(folder: pathlib.Path) -> list[Found] | None:
 
 
 def _unwrapped_split(folder: pathlib.Path) -> pathlib.Path:
-    """The folder of a split, or that of its own name within it."""
+    """The folder of a split, or a folder of the same name within it."""
     inner = visible.subfolders(folder)
     is_again = len(inner) == 1 and inner[0].name == folder.name
     return inner[0] if is_again else folder
 
 
 def _with_labels(parts: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-    """Folders without those of examples without labels, beside splits."""
+    """Folders of splits, without folders of examples without labels."""
     kept = [
         part
         for part in parts
@@ -93,8 +93,8 @@ def _with_labels(parts: Sequence[pathlib.Path]) -> list[pathlib.Path]:
 def _splits_of(names: Sequence[str]) -> list[str | None]:
     """The splits that the names of folders mean, or `None` for those of none.
 
-    Names such as `training_set` and `test_set` mean splits if they differ in
-    the word for the split alone.
+    Names such as `training_set` and `test_set` mean splits if they differ only
+    in the word for the split.
     """
     exact = [splitting.split_name(name) for name in names]
     others, splits = set(), []

@@ -12,7 +12,7 @@ from keras_fpt.tasks.user_data.media import file_kinds, visible
 if TYPE_CHECKING:
     import pandas as pd
 
-# A table in such a folder is about files in the folders beside it.
+# A table in such a folder is about files in the neighboring folders.
 FOLDERS_OF_TABLES = ("meta", "metadata", "labels", "annotations", "csv")
 
 
@@ -66,7 +66,7 @@ class FileIndex:
         parts = path.parts
         found = self._with_end(parts)
         if path.root:
-            # Perhaps the place of the files on another computer.
+            # Perhaps the path of the files on another computer.
             while not found and len(parts := parts[1:]):
                 found = self._with_end(parts)
         found = [f for f in found if self._has_end(f, parts)] or found
@@ -85,7 +85,7 @@ class FileIndex:
         return found[0] if found else None
 
     def _with_end(self, parts: tuple[str, ...]) -> list[pathlib.Path]:
-        """Files whose paths end so, whatever the case of their letters."""
+        """Files whose paths end so, regardless of case."""
         lower = tuple(part.lower() for part in parts)
         return [
             file
@@ -110,7 +110,7 @@ class FileIndex:
     def _in_named_folders(
         self, row: int, found: list[pathlib.Path]
     ) -> list[pathlib.Path]:
-        """Those files that are in folders that the row's cells name."""
+        """The files in folders that the row's cells name."""
         cells_of = self._frame.iloc[row].to_dict()
         names = {_plain(f"{name}{cell}") for name, cell in cells_of.items()}
         names |= {_plain(cells_of[name]) for name in self._columns if name}
@@ -156,5 +156,5 @@ def _splits_in(name: str) -> set[str | None]:
 
 
 def _plain(name: str) -> str:
-    """A name in lower case, without spaces and the like."""
+    """A name in lower case, without spaces and separators."""
     return re.sub(r"[\s_-]+", "", name.lower())

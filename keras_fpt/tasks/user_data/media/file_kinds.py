@@ -1,4 +1,4 @@
-"""What kind of data a file is, by its suffix, and what is not read."""
+"""The kind of data of a file, by its suffix, and formats that are not read."""
 
 import collections
 import os

@@ -79,12 +79,12 @@ def from_file_table(
     """Makes a task from a table of files and their labels.
 
     The files are images, sounds, or tables that are recordings. A cell names
-    a file by its path from the table's folder; or by its name or the end of
-    its path, if one file alone below the table's folder has it; the suffix
-    may be left out. Where several files have the name, the row's other cells
+    a file by its path from the table's folder; or by its name or the end of its
+    path, if only one file below the table's folder has it; the suffix may be
+    left out. Where several files have the name, the row's other cells
     may tell: that of the column `fold` is 1, and the file is in a folder
     `fold1`. The files of a table in a folder `metadata`, `meta`, `labels`,
-    `annotations` or `csv` may be in the folders beside that one.
+    `annotations` or `csv` may be in the neighboring folders.
 
     Args:
         path: a table with a header, in a format that `from_csv` reads.
@@ -216,7 +216,7 @@ def _find_files(
         path,
         validation,
         test,
-        lambda file: listed_files.find(pathlib.Path(file), wanted),
+        lambda file: listed_files.find_listed(pathlib.Path(file), wanted),
         lambda part: len(part.files),
     )
     listed_files.check_apart(parts)

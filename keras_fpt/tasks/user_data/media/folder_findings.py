@@ -1,4 +1,4 @@
-"""What the names of folders say: groups of files, and what is suspicious."""
+"""Groups of files by the names of folders, and findings about these names."""
 
 import collections
 import re
@@ -74,7 +74,7 @@ def group_by_subfolder(
     if shared:
         shown = ", ".join(shared[:4]) + ", ..." * (len(shared) > 4)
         note += f", and those of one name in several classes ({shown}), too"
-    # A file that lies in no subfolder stands alone.
+    # A file in no subfolder has a group of its own.
     return (
         [
             within
@@ -101,7 +101,7 @@ def _of_each_class(
 
 
 def find_in_names(class_names: Sequence[str]) -> list[Finding]:
-    """What is suspicious about the names of classes.
+    """Audits the names of classes.
 
     Args:
         class_names: sequence of strings.

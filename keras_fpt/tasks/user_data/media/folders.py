@@ -28,7 +28,7 @@ class LabeledFiles(NamedTuple):
         labels: `Labels` of the n files.
         splits: dict from splits to int arrays of indices.
         split_by: string, how the files were split, in words.
-        notes: strings, what else the user should know.
+        notes: strings, further notes for the user.
         findings: what is suspicious.
         groups: int array `(n,)`, or `None`, see `Examples`.
     """
@@ -72,9 +72,9 @@ def labeled_files(
     several subfolders, such as people or recordings, the files of each stay
     in one split; those of one name in several classes are one.
 
-    A folder that holds nothing but another one, as archives unpack to, stands
-    for that one. A folder beside those of splits whose name says that its
-    examples have no labels, such as `seg_pred`, is left out.
+    A folder that contains nothing but another one, as archives unpack to,
+    stands for that one. A folder next to those of splits whose name says that
+    its examples have no labels, such as `seg_pred`, is left out.
 
     Args:
         folder: path. It has one subfolder per class; or one per split
@@ -91,7 +91,7 @@ def labeled_files(
         ValueError: it has no classes, or a class has no files.
     """
     parts, given = given_files.read_each(
-        folder, validation, test, class_folders.find
+        folder, validation, test, class_folders.find_class_files
     )
     if given.splits is not None:
         parts = [
@@ -182,7 +182,7 @@ def new_files(
 def _notes_on_other_files(
     folder: pathlib.Path, files: Sequence[pathlib.Path]
 ) -> list[str]:
-    """What was left out: system files, and files beside those of classes."""
+    """Notes on skipped files: system files, and files outside of classes."""
     read = set(files)
     system: list[str] = []
     others: list[str] = []

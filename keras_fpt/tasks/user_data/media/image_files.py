@@ -29,7 +29,7 @@ ON_THEIR_SIDE = (5, 6, 7, 8)
 
 
 class Header(NamedTuple):
-    """What is known of an image without its pixels.
+    """The properties of an image without its pixels.
 
     Args:
         size: tuple of ints, height and width as a viewer shows them.
@@ -57,7 +57,7 @@ class Header(NamedTuple):
 
 
 def read_header(file: str | os.PathLike) -> Header:
-    """Reads what is known of an image without its pixels.
+    """Reads the properties of an image without its pixels.
 
     Raises:
         ValueError: the file is not an image.
@@ -75,7 +75,7 @@ def read_header(file: str | os.PathLike) -> Header:
                 size,
                 image.mode,
                 image.has_transparency_data,
-                # A camera's MPO file holds the photo, and previews of it.
+                # A camera's MPO file contains the photo, and previews of it.
                 image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
                 image.mode[0] not in "IF" and ";16" in tile,
             )
@@ -84,7 +84,7 @@ def read_header(file: str | os.PathLike) -> Header:
 
 
 def _orientation(image: Any, file: str | os.PathLike) -> int | None:
-    """How a file says that its image is turned, as EXIF does."""
+    """The orientation of an image, as its file states it, such as EXIF."""
     if image.format == "PNG" and "exif" not in image.info:
         # Pillow would read all pixels to look for EXIF behind them.
         content = pathlib.Path(file).read_bytes()
@@ -124,8 +124,8 @@ def read_pixels(
         channels: int, 1 or 3.
         is_turned: bool, whether the file may say how the image is turned, as
             cameras' files do.
-        background: string, the color behind transparent pixels; `None` takes
-            no notice of transparency.
+        background: string, the color behind transparent pixels; `None` ignores
+            transparency.
         deep: tuple of floats, the range of pixels of more than 8 bits, which
             are scaled to those of 8 bits; `None` is that of 16 bits, of which
             the upper 8 are read.

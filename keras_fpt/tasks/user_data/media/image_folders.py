@@ -27,17 +27,17 @@ FULL_RANGE = image_files.MAX_16_BITS // 4
 
 @dataclasses.dataclass(frozen=True)
 class ImageReader:
-    """How image files become patches.
+    """Converts image files to patches.
 
-    The defaults of fields that version 0.1.0 did not have are what it did.
+    Fields that version 0.1.0 did not have default to its behavior.
 
     Args:
         height: int, in pixels; images are resized to it.
         width: int.
         channels: int, 1 or 3.
         patch_size: int, height and width of a patch.
-        background: string, the color behind transparent pixels; `None` takes
-            no notice of transparency.
+        background: string, the color behind transparent pixels; `None` ignores
+            transparency.
         is_turned: bool, whether images are turned as their files say.
         darkest: float, the pixel of the training images that becomes 0, where
             pixels have more than 8 bits; `None` is 0.
@@ -64,7 +64,7 @@ class ImageReader:
             )
         if any(side % self.patch_size for side in sides):
             raise ValueError(
-                f"Patches of {self.patch_size} pixels do not cut images of "
+                f"Patches of {self.patch_size} pixels do not cover images of "
                 f"{self.height} x {self.width} pixels evenly."
             )
         if self.channels not in (1, 3):
@@ -202,7 +202,7 @@ def check_options(
         )
     if patch_size < 1 or (image_size or patch_size) % patch_size:
         raise ValueError(
-            f"Patches of {patch_size} pixels do not cut images of "
+            f"Patches of {patch_size} pixels do not cover images of "
             f"{image_size or IMAGE_SIZE} pixels evenly."
         )
     image_files.parse_color(background)
@@ -293,7 +293,7 @@ def _deep_range(
             Finding(
                 "mixed-depths",
                 f"{is_deep.sum():,} images have pixels of 16 bits, which are "
-                f"at most {high:g} of 65,535 and become nearly black beside "
+                f"at most {high:g} of 65,535 and become nearly black next to "
                 "images of 8 bits.",
                 "Save all images with the same number of bits per pixel.",
             )
@@ -305,7 +305,7 @@ def _deep_range(
 def _findings(
     names: Sequence[str], headers: Sequence[image_files.Header], x: Any
 ) -> list[Finding]:
-    """What is suspicious about images."""
+    """Audits images."""
     is_constant: list[bool] = []
     for images_read in sequence_store.chunks(x):
         flat = images_read.reshape(len(images_read), -1)
@@ -315,7 +315,7 @@ def _findings(
             "frames",
             [header.has_frames for header in headers],
             "more than one frame or page; the first is read",
-            "If the others matter, save each as an image of its own.",
+            "If the others matter, save each as a separate image.",
         ),
         (
             "lost-bits",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What is read from a table of files; see `from_file_table`.
+    """The columns to read from a table of files; see `from_file_table`.
 
     Args:
         file_column: string.
@@ -61,7 +61,7 @@ class Listed(NamedTuple):
         return f"`{self.path}`, row {self.rows[index] + 1}"
 
 
-def find(path: pathlib.Path, wanted: Wanted) -> Listed:
+def find_listed(path: pathlib.Path, wanted: Wanted) -> Listed:
     """Finds the files that a table names.
 
     Args:
@@ -115,8 +115,8 @@ def find(path: pathlib.Path, wanted: Wanted) -> Listed:
             f"`{path}`, row {not_found[0] + 1}, column '{file_column}': there "
             f"is no file '{cell}' in `{index.root.resolve()}` or below it "
             f"({len(not_found):,} of {len(frame):,} rows name no file). Put "
-            "the table beside the files or above them, or leave such rows out "
-            "with drop_missing (--drop-missing)."
+            "the table into the folder of the files or above it, or leave such "
+            "rows out with drop_missing (--drop-missing)."
         )
     if not_found:
         notes.append(f"left out: {len(not_found):,} rows whose file is missing")
@@ -164,7 +164,7 @@ def find_new(
     first = next(table_files.read_chunks(path, header, encoding))
     if file_column not in first.columns:
         return None
-    return find(
+    return find_listed(
         path,
         Wanted(file_column, label_column, header=header, encoding=encoding),
     )
@@ -196,7 +196,7 @@ def _check_repeated(
     first: int,
     row: int,
 ) -> None:
-    """Checks that two rows that name a file say the same of it.
+    """Checks that rows that name the same file agree.
 
     Raises:
         ValueError: they do not.

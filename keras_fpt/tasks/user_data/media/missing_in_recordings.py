@@ -1,4 +1,4 @@
-"""Missing cells of recordings: what training learns about them."""
+"""Missing cells of recordings: fillers and statistics from training."""
 
 import dataclasses
 from collections.abc import Iterator

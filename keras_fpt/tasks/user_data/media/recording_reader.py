@@ -21,7 +21,7 @@ from keras_fpt.tasks.user_data.tables import (
 
 @dataclasses.dataclass(frozen=True)
 class RecordingReader:
-    """How tables become sequences of standardized rows.
+    """Converts tables to sequences of standardized rows.
 
     Args:
         columns: tuple of strings, the columns that are read.
@@ -34,8 +34,8 @@ class RecordingReader:
         fill: string or `None`, see `from_recording_folder`.
         median: tuple of floats, the median of each column in the training
             rows, if missing cells are filled; otherwise empty.
-        flagged: tuple of ints, the columns of which a further channel says
-            where cells were missing: those where any was in training.
+        flagged: tuple of ints, the columns with an extra channel that marks
+            missing cells: those with missing cells in training.
         encoding: string or `None`, see `from_csv`.
     """
 

@@ -68,8 +68,8 @@ def from_recording_folder(
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
-        missing: string, number or several, what marks missing cells beside
-            empty cells and words such as NaN, NA and None.
+        missing: string, number or several, marks of missing cells in addition
+            to empty cells and words such as NaN, NA and None.
         fill: `"median"` (of the training rows) or `"forward"` (from the row
             before in the recording), see `from_csv`; `None` refuses missing
             cells.
@@ -218,7 +218,7 @@ def make_task(
 def _audit(
     found: folders.LabeledFiles, recordings: Any, columns: Sequence[str]
 ) -> list[Finding]:
-    """What is suspicious about the columns of recordings.
+    """Audits the columns of recordings.
 
     Of more rows than fit into memory, some recordings are looked at.
     """
@@ -276,5 +276,5 @@ def _check_columns(
             f"`{file}` has the columns "
             f"{table_columns.list_columns(sorted(others))}, but `{first}` has "
             f"{table_columns.list_columns(columns)}. '{different[0]}' is in "
-            f"one of them alone.{columns_.IGNORE_ADVICE}"
+            f"only one of them.{columns_.IGNORE_ADVICE}"
         )

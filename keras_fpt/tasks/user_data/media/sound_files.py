@@ -19,7 +19,7 @@ CANCELLED = 0.1
 # the second one says that there is no such file.
 NOT_A_SOUND = (1, 7)
 # A program that writes a WAV file to a pipe does not know its length yet. As
-# bytes of samples it states 2**31 or 2**32, less its header and the like.
+# bytes of samples it states 2**31 or 2**32, less its header.
 UNKNOWN_LENGTH = 2**31
 NEARLY = 2**16
 
@@ -82,11 +82,12 @@ def read_sound(file: str | os.PathLike, max_seconds: float) -> Sound:
             channels = opened.read(max_samples, np.float32, always_2d=True)
             is_cut = length > max_samples
             is_whole = len(channels) == min(length, max_samples)
-            # Other formats' lengths are estimates, or those of what is there.
+            # Other formats' lengths are estimates, or those of the existing
+            # samples.
             if opened.format == "FLAC" and not is_whole:
                 raise ValueError(
                     f"it is cut off. Its header says {length:,} samples, but "
-                    f"{len(channels):,} are there. Copy the file again"
+                    f"{len(channels):,} are present. Copy the file again"
                 )
     except (OSError, RuntimeError, ValueError, struct.error) as error:
         if f"`{file}`" in str(error):
@@ -144,7 +145,7 @@ def _check_whole(file: str | os.PathLike) -> None:
                 if start + length > size and not is_unknown:
                     raise ValueError(
                         f"it is cut off. Its header says {length:,} bytes of "
-                        f"samples, but {size - start:,} are there. Copy the "
+                        f"samples, but {size - start:,} are present. Copy the "
                         "file again"
                     )
             stream.seek(start + length + length % 2)

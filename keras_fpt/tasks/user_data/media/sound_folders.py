@@ -28,7 +28,7 @@ MUCH_POWER = 0.25
 
 @dataclasses.dataclass(frozen=True)
 class SoundReader:
-    """How sound files become log-mel frames.
+    """Converts sound files to log-mel frames.
 
     Args:
         sampling_rate: int, in hertz, to which sounds are resampled.
@@ -134,7 +134,7 @@ def from_sound_folder(
     return make_task(found, max_seconds, max_hertz, strict, verbose)
 
 
-# The name of version 0.1.0, which read WAV files alone.
+# The name in version 0.1.0, which read only WAV files.
 from_wav_folder = from_sound_folder
 
 
@@ -239,7 +239,7 @@ def _cancelled(
             "opposite-phase",
             f"{subject} channels that cancel each other in their mean, which "
             f"is what is read, such as {names[is_cancelled.index(True)]}.",
-            "Save one channel alone, e.g. with `ffmpeg -i a.wav -af "
+            "Save only one channel, e.g. with `ffmpeg -i a.wav -af "
             "pan=mono|c0=c0 b.wav`.",
         )
     ]

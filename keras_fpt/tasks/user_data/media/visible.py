@@ -1,9 +1,9 @@
-"""The files and folders that a person sees, without those of systems."""
+"""Files and folders without hidden ones and those of systems."""
 
 import pathlib
 
-# What operating systems and archives leave in folders, in lower case. Names
-# that begin with a dot are left out as well.
+# Names that operating systems and archives leave in folders, in lower case.
+# Names that begin with a dot are left out as well.
 SYSTEM_NAMES = {
     "thumbs.db",
     "ehthumbs.db",

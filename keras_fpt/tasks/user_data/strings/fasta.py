@@ -32,7 +32,7 @@ ALPHABETS = {
 
 @dataclasses.dataclass(frozen=True)
 class FastaReader:
-    """How the records of a FASTA file become tokens.
+    """Converts the records of a FASTA file to tokens.
 
     Args:
         max_length: int, the longest sequence that is read, in letters.
@@ -101,9 +101,9 @@ def from_fasta(
     Args:
         path: a FASTA file.
         labels: path of a table with one row per record.
-        label_column: string, column of the label table that holds the labels.
-            `None` takes the second column of a table with two.
-        id_column: string, column of the label table that holds the record
+        label_column: string, column of the label table that contains the
+            labels. `None` takes the second column of a table with two.
+        id_column: string, column of the label table that contains the record
             IDs: the first word after `>`. `None` takes the first column.
         max_length: int, in letters.
         verbose: bool, whether to log a description of the data.
@@ -113,7 +113,8 @@ def from_fasta(
             groups, such as families, that stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
-        missing: strings that mark missing labels, beside the usual ones.
+        missing: strings that mark missing labels, in addition to the usual
+            ones.
         drop_missing: bool, whether records without a label are left out.
         validation: path of a FASTA file of the validation examples, or
             `None`. Their labels are in the same table.
@@ -133,7 +134,7 @@ def from_fasta(
     """
     if labels is None:
         raise ValueError(
-            f"`{path}`: a FASTA file holds no labels. Give a table with one "
+            f"`{path}`: a FASTA file contains no labels. Give a table with one "
             "row per record with labels (--labels), e.g. labels.csv with the "
             "columns id and label."
         )

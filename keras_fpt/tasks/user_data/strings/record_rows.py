@@ -1,4 +1,4 @@
-"""Which row of a label table belongs to which record of a FASTA file."""
+"""Matches the rows of a label table with the records of a FASTA file."""
 
 import os
 import re
@@ -41,8 +41,8 @@ def find_label_column(
         label_column = next(c for c in columns if c != id_column)
     if label_column is None:
         raise ValueError(
-            f"`{path}` has the columns {', '.join(columns)}. Say which one "
-            "holds the labels with label_column (--label-column)."
+            f"`{path}` has the columns {', '.join(columns)}. Name the one with "
+            "the labels with label_column (--label-column)."
         )
     table_columns.column(frame, label_column, path)
     return label_column
@@ -110,7 +110,7 @@ def match_rows(
             record_of[int(rows[i])] = name
     notes = []
     if any(column.iloc[row] != names for row, names in record_of.items()):
-        notes.append("records and labels meet by parts of their names")
+        notes.append("records and labels are matched by parts of their names")
     lacking = int((rows < 0).sum())
     if lacking:
         notes.append(f"left out: {lacking:,} records without a row of labels")

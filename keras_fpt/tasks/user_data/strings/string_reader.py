@@ -19,12 +19,12 @@ UNSEEN = "\ufffd\ufffc\ufffb"
 
 @dataclasses.dataclass(frozen=True)
 class StringReader:
-    """How strings become tokens: a character is its index in the alphabet.
+    """Converts strings to tokens: a character is its index in the alphabet.
 
     Args:
         alphabet: string of all characters, in their order.
         max_length: int, the longest string that is read.
-        text_column: string, the column of a table that holds the strings.
+        text_column: string, the column of a table that contains the strings.
         missing: tuple of strings that mark missing strings; `None` in runs of
             version 0.1.0, which knew none.
         unknown: string, the character whose token stands for those that are
@@ -99,15 +99,15 @@ def with_unknown(
     """
     if untrained:
         note = (
-            f"in no training example: {''.join(untrained)}; tokens of their "
-            "own, which are not trained"
+            f"in no training example: {''.join(untrained)}; separate tokens, "
+            "which are not trained"
         )
         return alphabet, untrained[0], [note]
     unused = [character for character in UNSEEN if character not in alphabet]
     if not unused:
         return alphabet, None, []
     note = (
-        "a further token stands for characters of new strings that are not in "
+        "one more token stands for characters of new strings that are not in "
         "the alphabet; it is not trained"
     )
     return alphabet + unused[0], unused[0], [note]

@@ -48,8 +48,8 @@ def from_strings(
 
     The alphabet is taken from the strings; case matters. Strings longer than
     `max_length` are left out; the description says how many. The split is
-    that of `from_arrays`. Words such as NA or nan are missing strings; give
-    them in other words if they are real.
+    that of `from_arrays`. Words such as NA or nan are missing strings; spell
+    them differently if they are real.
 
     Args:
         strings: sequence of n strings, e.g. SMILES or DNA.
@@ -66,8 +66,8 @@ def from_strings(
             values stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
-        missing: strings that mark missing strings and labels, beside the
-            usual ones (an empty string, NA, NaN, None, null).
+        missing: strings that mark missing strings and labels, in addition to
+            the usual ones (an empty string, NA, NaN, None, null).
         drop_missing: bool, whether strings that are missing, or whose label
             is, are left out.
         strict: bool, whether a leak that the audit finds is an error.

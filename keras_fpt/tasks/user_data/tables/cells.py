@@ -1,4 +1,4 @@
-"""Single cells of a table: which are missing, and which are numbers."""
+"""Cells of a table: whether they are missing, and their numbers."""
 
 import decimal
 import numbers
@@ -14,7 +14,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def as_words(missing: Any) -> tuple[str, ...]:
-    """What marks missing cells, as strings.
+    """The marks of missing cells, as strings.
 
     Args:
         missing: string or number, or a sequence of them; `None` for none.
@@ -27,11 +27,12 @@ def as_words(missing: Any) -> tuple[str, ...]:
 
 
 def is_missing(values: Any, words: Any = ()) -> np.ndarray:
-    """Says which cells are missing.
+    """Finds the cells that are missing.
 
     Args:
-        values: sequence of n strings, or of what pandas takes for missing.
-        words: what marks missing cells beside `MISSING`, see `as_words`.
+        values: sequence of n strings, or of values that pandas treats as
+            missing.
+        words: marks of missing cells in addition to `MISSING`, see `as_words`.
             A number also stands for its other spellings: -200 for -200.0.
 
     Returns:
@@ -51,7 +52,7 @@ def is_missing(values: Any, words: Any = ()) -> np.ndarray:
 
 
 def as_floats(words: Sequence[str]) -> list[float]:
-    """Those words that are numbers, as numbers."""
+    """The words that are numbers, as numbers."""
     return [float(word) for word in words if as_number(word) is not None]
 
 

@@ -1,4 +1,4 @@
-"""How the cells of a table's columns become numbers.
+"""Converts the cells of a table's columns to numbers.
 
 A column holds numbers, booleans, dates, or text of a few kinds (categories).
 """
@@ -41,7 +41,7 @@ MISSING_ADVICE = (
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """How the cells of one column are read.
+    """The kind of a column, and how its cells are read.
 
     Args:
         kind: string: `"number"`, `"boolean"`, `"date"` or `"category"`.
@@ -50,8 +50,8 @@ class Column:
         filler: float, the median of the training rows, which stands for a
             missing cell; `None` if missing cells are errors, or for
             categories, which need none.
-        says_missing: bool, whether a further channel says which cells are
-            missing, as some were in training.
+        says_missing: bool, whether an extra channel marks missing cells, since
+            some were missing in training.
     """
 
     kind: str = "number"
@@ -79,7 +79,7 @@ def find_columns(
     where: Where,
     missing: Sequence[str] = (),
 ) -> tuple[np.ndarray, list[Column]]:
-    """Finds what the columns of a table hold, and parses their cells.
+    """Finds the kinds of a table's columns, and parses their cells.
 
     Args:
         frame: what `table_files.read_table` returned.
@@ -297,7 +297,7 @@ def to_channels(
 
 
 def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
-    """Says which columns do not hold numbers, and which had missing cells."""
+    """Notes on columns that are not numbers, and on missing cells."""
     pairs = [*zip(names, columns, strict=True)] if columns else []
     lines = []
     for name, column in pairs:
@@ -324,7 +324,7 @@ def _find_text_column(
     name: str,
     where: Where,
 ) -> Column:
-    """What a column without any number holds."""
+    """The kind of a column without any number."""
     distinct = sorted(set(texts))
     lowered = {text.lower() for text in distinct}
     if any(lowered <= set(pair) for pair in BOOLEANS):
@@ -351,7 +351,7 @@ def _find_text_column(
 
 
 def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
-    """Says which texts of a new table were not in training."""
+    """Logs the texts of a new table that were not in training."""
     is_other = ~texts.isin(column.categories)
     if is_other.any():
         shown = table_columns.list_columns(texts[is_other].unique().tolist())

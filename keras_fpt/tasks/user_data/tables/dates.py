@@ -51,8 +51,7 @@ def find_format(texts: "pd.Series") -> str | None:
         are not dates.
 
     Raises:
-        ValueError: it cannot be told which number is the day and which the
-            month.
+        ValueError: it is ambiguous which number is the day and which the month.
     """
     first = texts.iloc[0]
     if not re.search(r"\d[-/.: ,]", first):

@@ -1,4 +1,4 @@
-"""Fills missing cells from the row before, or from the training rows."""
+"""Fills missing cells from the previous row, or from the training rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from keras_fpt.tasks.user_data.tables.columns import Column
 
 
 def fill_forward(values: np.ndarray, keys: Any) -> np.ndarray:
-    """Fills missing cells from the row before, within a group.
+    """Fills missing cells from the previous row, within a group.
 
     Args:
         values: array `(rows, columns)`, NaN where a cell is missing.

@@ -52,7 +52,7 @@ class GroupRuns:
             (len(frame),),
             places=np.arange(first, first + len(frame)),
         )
-        groups = table_groups.find(frame, self._keys, files)
+        groups = table_groups.find_groups(frame, self._keys, files)
         changes = np.flatnonzero(np.diff(groups.numbers, prepend=-1))
         for place in changes.tolist():
             name = groups.names[groups.numbers[place]]

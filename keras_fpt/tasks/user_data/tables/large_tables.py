@@ -242,7 +242,7 @@ class Labels:
 
     def encode(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """The class of each row, and the names of classes."""
-        # Twice, since a label of its own for each example is no class.
+        # Twice, since labels that all differ are not classes.
         class_of, class_names = classes.encode_labels(
             np.array([*self._code_of] * 2, str),
             lambda i: (

@@ -2,8 +2,8 @@
 
 The table is parsed once, into a file of numbers. The standardized rows are a
 file as well, from which windows are cut when they are needed, so that windows
-that overlap take no room of their own. In memory are the label of each row, in
-a byte or two, and where each window begins.
+that overlap take no further space. In memory are the label of each row, in a
+byte or two, and where each window begins.
 """
 
 import os
@@ -36,7 +36,7 @@ from keras_fpt.tasks.user_data.tables.table_structure import Structure
 if TYPE_CHECKING:
     import pandas as pd
 
-# So many labels are looked at together.
+# The number of labels that are processed at a time.
 AT_ONCE = 2**22
 AUDITED_BLOCKS, AUDITED_ROWS = 50, 2_000
 
@@ -58,7 +58,7 @@ class Stretches(NamedTuple):
 
 
 def applies_to(structure: Structure) -> bool:
-    """Whether windows or groups need no order of rows but that of the file."""
+    """Whether windows or groups need only the order of rows in the file."""
     return not (
         structure.is_by_row
         or structure.window is None
@@ -289,7 +289,7 @@ def _standardized(
 def _window_groups(
     groups: np.ndarray, runs: group_runs.GroupRuns, window: int, stride: int
 ) -> np.ndarray | None:
-    """Numbers of the windows that hang together, as `table_windows` has."""
+    """Numbers of the windows that belong together, as in `table_windows`."""
     if runs.names != ["series"]:
         return groups
     together = -(-window // stride)
@@ -301,7 +301,7 @@ def _window_groups(
 def _audit(
     rows: large_tables.Rows, stretches: Stretches, is_train: np.ndarray
 ) -> list[Any]:
-    """What is suspicious about some blocks of rows."""
+    """Audits some blocks of rows."""
     size = len(rows.y)
     blocks = np.linspace(0, max(0, size - AUDITED_ROWS), AUDITED_BLOCKS)
     chosen = blocks.astype(int)[:, None] + np.arange(AUDITED_ROWS)

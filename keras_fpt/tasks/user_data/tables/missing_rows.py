@@ -37,7 +37,7 @@ def check_fill(
 def unused_notes(
     frame: "pd.DataFrame", names: Sequence[str], missing: Sequence[str]
 ) -> list[str]:
-    """Says which words mark no cell, in no or one line.
+    """Notes the words that mark no cell, in at most one line.
 
     Args:
         frame: what `table_files.read_table` returned.
@@ -60,7 +60,7 @@ def unused_notes(
 def label_words(
     labels: "pd.Series", words: Sequence[str]
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Those marks of missing cells that mark missing labels, too.
+    """The marks of missing cells that also mark missing labels.
 
     Words do. A number such as 0 may be a class, or a measurement; it marks
     what is missing if it is farther from all other labels than they are from
@@ -91,7 +91,7 @@ def label_words(
             read.append(word)
     notes = [
         f"labels: {table_columns.list_columns(read)} is a label, and marks "
-        "missing cells of the other columns alone"
+        "missing cells only in the other columns"
     ]
     return tuple(kept), notes if read else []
 
@@ -119,7 +119,7 @@ def find_kept(
     kind, count = "rows", int(is_left_out.sum())
     is_kept = ~is_left_out
     if not structure.is_by_row:
-        groups = table_groups.find(frame, structure.keys, files)
+        groups = table_groups.find_groups(frame, structure.keys, files)
         wrong = np.unique(groups.numbers[is_left_out])
         is_kept = ~np.isin(groups.numbers, wrong)
         kind, count = "groups", len(wrong)

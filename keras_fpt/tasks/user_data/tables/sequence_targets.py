@@ -7,7 +7,7 @@ from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
 
 
 def check_structure(structure: Structure) -> None:
-    """Raises `ValueError` where an option is about classes alone."""
+    """Raises `ValueError` where an option is only for classes."""
     chosen = {
         "min_label_share": structure.min_label_share is not None,
         "within_label": structure.within_label,
@@ -15,16 +15,16 @@ def check_structure(structure: Structure) -> None:
     for name, is_given in chosen.items():
         if is_given:
             raise ValueError(
-                f"{name} (--{name.replace('_', '-')}) is about classes, and "
-                "this is a regression, where a window's label is the mean of "
-                "its rows'. Leave it out."
+                f"{name} (--{name.replace('_', '-')}) is for classes, but this "
+                "is a regression, in which a window's label is the mean of its "
+                "rows'. Leave it out."
             )
 
 
 def row_labels(
     encoded: targets.Labels, structure: Structure
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """What a table is laid out by: classes, tenths, or one class for all.
+    """The labels to lay out a table by: classes, tenths, or one for all.
 
     Args:
         encoded: `Labels` of the rows.

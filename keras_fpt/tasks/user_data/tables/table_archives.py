@@ -58,7 +58,7 @@ def unpacked_name(path: str | os.PathLike) -> str:
     For a `.zip` archive, it is the name of the only file in it.
 
     Raises:
-        ValueError: an archive is damaged or holds several files.
+        ValueError: an archive is damaged or contains several files.
     """
     path = pathlib.Path(path)
     if path.suffix.lower() in COMPRESSED:
@@ -74,7 +74,7 @@ def find_source(path: str | os.PathLike) -> Source:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: an archive is damaged or holds several files.
+        ValueError: an archive is damaged or contains several files.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -128,7 +128,7 @@ def _open_entry(path: pathlib.Path) -> BinaryIO:
 
 
 class _Counted(io.RawIOBase):
-    """Unpacked bytes, of which there must not be suspiciously many."""
+    """Unpacked bytes, limited in number."""
 
     def __init__(self, file: IO[bytes], path: pathlib.Path) -> None:
         self._file = file

@@ -16,7 +16,7 @@ COLUMNS_SHOWN = 8
 
 
 def format_notes(frame: "pd.DataFrame") -> list[str]:
-    """What was found about a table's format, in no or a few lines."""
+    """Notes on a table's format, in at most a few lines."""
     return list(frame.attrs.get("format", ()))
 
 
@@ -40,7 +40,7 @@ def column(
 
     if name not in frame.columns:
         raise ValueError(
-            f"`{path}` has no column '{name}'. It has "
+            f"`{path}` has no column '{name}'. Its columns are "
             f"{list_columns(list(frame.columns))}."
         )
     values = frame[name]
@@ -71,7 +71,7 @@ def parse(
     for name in {*columns} - {*frame.columns}:
         column(frame, name, path)  # Raises.
     values = np.empty((len(frame), len(columns)))
-    # Column by column, but for wide tables many at once.
+    # Column by column; for wide tables, many at a time.
     size = max(1, CELLS_AT_ONCE // max(1, len(frame)))
     for start in range(0, len(columns), size):
         block = frame[list(columns[start : start + size])]
@@ -125,7 +125,7 @@ def first_column(is_wrong: np.ndarray) -> int | None:
 def cell_error(
     frame: "pd.DataFrame", row: int, name: str, where: Callable[[int], str]
 ) -> str:
-    """What is wrong with a cell that should hold a finite number.
+    """The error about a cell that should be a finite number.
 
     Args:
         frame: what `read_table` returned.

@@ -57,7 +57,7 @@ def find_encoding(source: Source, named: str | None = None) -> str:
     if named is not None:
         with source.open() as file:
             is_utf_8 = _is_utf_8_beyond_ascii(file)
-        # Text in another encoding is hardly ever valid UTF-8.
+        # Text in another encoding is very rarely valid UTF-8.
         return UTF_8 if is_utf_8 else named
     # Without a mark, every second byte of Latin text in UTF-16 is zero.
     for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
@@ -92,7 +92,7 @@ def check_name(named: str | None) -> None:
 
 
 def _is_utf_8_beyond_ascii(file: BinaryIO) -> bool:
-    """Whether text is UTF-8, and not ASCII alone."""
+    """Whether text is UTF-8, and not only ASCII."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     is_ascii = True
     try:
@@ -129,7 +129,7 @@ def _lines_beyond_utf_8(file: BinaryIO) -> bytes:
 
 
 def _guess(sample: bytes) -> str:
-    """The encoding that makes words of bytes that are not UTF-8."""
+    """The encoding in which bytes that are not UTF-8 become words."""
     import charset_normalizer
 
     runs = re.findall(rb"[\x80-\xff]+", sample)
@@ -179,5 +179,5 @@ def _check_text(start: bytes, encoding: str, path: pathlib.Path) -> None:
     if strange:
         raise ValueError(
             f"`{path}` is not a table in UTF-8, nor one in {encoding}: it "
-            f"holds the character {min(strange)!a}.{ADVICE}"
+            f"contains the character {min(strange)!a}.{ADVICE}"
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_table_folder(path: str | os.PathLike) -> bool:
-    """Whether a folder holds Parquet files and nothing else.
+    """Whether a folder contains only Parquet files.
 
     Files whose names begin with a dot or an underscore, which the programs
     that write such folders leave there, do not count.

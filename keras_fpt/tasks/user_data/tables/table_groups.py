@@ -20,7 +20,7 @@ _WHOLE = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
 
 
 class Groups(NamedTuple):
-    """Which group each row of a table belongs to.
+    """The group of each row of a table.
 
     Args:
         numbers: int array `(rows,)`, from 0 in the order of appearance.
@@ -36,7 +36,7 @@ class Groups(NamedTuple):
         return np.unique(self.numbers, return_index=True)[1]
 
 
-def find(
+def find_groups(
     frame: "pd.DataFrame", columns: Sequence[str], files: given_files.Files
 ) -> Groups:
     """Groups rows by the values in some columns.
@@ -60,7 +60,7 @@ def find(
         # pandas writes the number 3 as 3.0 if a cell of the column is empty.
         spelled = [_WHOLE.sub(r"\1", str(value)) for value in distinct]
         codes = pd.factorize(pd.Series(spelled, dtype=str))[0][codes]
-        # Numbered anew each time, so that products of many columns fit.
+        # Numbered again each time, so that products of many columns fit.
         numbers, _ = pd.factorize(numbers * len(distinct) + codes)
     first = Groups(numbers, []).first_rows
     words = [
@@ -134,8 +134,8 @@ def scattered(
     missing = _column_that_separates(groups, frame, columns, is_first)
     flags = " ".join(f"--group-column {name}" for name in columns)
     advice = (
-        f"If they are different recordings, name the column that tells them "
-        f"apart as well: {flags} --group-column {missing or 'COLUMN'}."
+        "If they are different recordings, also name the column that "
+        f"distinguishes them: {flags} --group-column {missing or 'COLUMN'}."
     )
     if missing is None:
         advice += " If not, sort the file, or give --time-column."
@@ -154,7 +154,7 @@ def _column_that_separates(
     columns: Sequence[str],
     is_first: np.ndarray,
 ) -> str | None:
-    """A column with which each stretch of rows is a group of its own."""
+    """A column with which each stretch of rows becomes a separate group."""
     import pandas as pd
 
     others = [name for name in frame.columns if name not in columns]
@@ -182,7 +182,6 @@ def _check_none_is_missing(
     wrong = np.flatnonzero(np.array([*is_missing, True])[codes])
     if len(wrong):
         raise ValueError(
-            f"{files.where(int(wrong[0]))}: the '{column}' is missing, so "
-            "nothing says which group the row belongs to. Fill it in, or "
-            "leave the row out."
+            f"{files.where(int(wrong[0]))}: the '{column}' is missing, so the "
+            "row's group is unknown. Fill it in, or leave the row out."
         )

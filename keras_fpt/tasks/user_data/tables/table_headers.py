@@ -1,4 +1,4 @@
-"""The names of a table's columns, or that its first row is none of names."""
+"""The names of a table's columns, and whether its first row has them."""
 
 import collections
 import pathlib

@@ -1,4 +1,4 @@
-"""Which rows of a table make a sequence, and which split a sequence is in."""
+"""Makes sequences of a table's rows, and splits them."""
 
 import dataclasses
 import os
@@ -55,7 +55,7 @@ def lay_out(
         splits_from = f"column {structure.split_column}"
     together = None
     if structure.split_group:
-        together = table_groups.find(frame, structure.split_group, files)
+        together = table_groups.find_groups(frame, structure.split_group, files)
     request = splitting.SplitRequest(
         row_splits,
         splits_from,

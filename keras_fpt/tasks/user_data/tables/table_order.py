@@ -51,16 +51,16 @@ class Ordered(NamedTuple):
         return [f"{names[g]}, rows {a + 1}-{b}" for g, a, b in rows]
 
     def gaps(self, files: given_files.Files) -> audit.Finding:
-        """What to say of gaps within groups that are sequences as a whole."""
+        """The finding about gaps within groups that are one sequence."""
         row = int(self.order[np.argmax(self.is_gap)])
         return audit.Finding(
             "time-gaps",
             f"{int(self.is_gap.sum()):,} rows follow a gap in time of more "
             f"than {self.time_gap:g} within their group, the first one "
             f"{files.where(row)}.",
-            "If they begin another recording, name a column that tells it "
-            "apart with --group-column, or cut windows with --window, which "
-            "hold no gap.",
+            "If they begin another recording, name a column that distinguishes "
+            "it with --group-column, or cut windows with --window, which span "
+            "no gap.",
         )
 
 
@@ -76,7 +76,7 @@ def in_order(
     Args:
         frame: what `table_files.read_table` returned.
         columns: sequence of strings, the columns of the groups' key, see
-            `table_groups.find`.
+            `table_groups.find_groups`.
         time_column: string, or `None`.
         files: the `Files` that the rows are from.
         time_gap: float, the longest step that is no gap; `None` takes it from
@@ -86,7 +86,7 @@ def in_order(
         ValueError: a column does not exist; a group or a time is missing.
     """
     findings: list[audit.Finding] = []
-    groups = table_groups.find(frame, columns, files)
+    groups = table_groups.find_groups(frame, columns, files)
     is_gap = np.zeros(len(frame), bool)
     if time_column is None:
         if columns:
@@ -121,7 +121,7 @@ def _repeated_times(
     files: given_files.Files,
     columns: Sequence[str],
 ) -> audit.Finding:
-    """What to say of rows of one group that have the same time."""
+    """The finding about rows of one group that have the same time."""
     row = int(order[np.argmax(is_repeated)])
     within = f" of its group by {' and '.join(columns)}" if columns else ""
     return audit.Finding(
@@ -129,5 +129,5 @@ def _repeated_times(
         f"{files.where(row)}: another row{within} has the same time, as have "
         f"{int(is_repeated.sum()):,} rows in all ({time_column}).",
         "If rows of different recordings are mixed, name the columns that "
-        "tell them apart with --group-column.",
+        "distinguish them with --group-column.",
     )

@@ -1,4 +1,4 @@
-"""Reads the rows of new tables as those in training."""
+"""Reads the rows of new tables as in training."""
 
 import dataclasses
 import os
@@ -31,7 +31,7 @@ MAGNITUDES = (1e-140, 1e140)
 
 @dataclasses.dataclass(frozen=True)
 class TableReader:
-    """How rows of a table become sequences of standardized numbers.
+    """Converts rows of a table to sequences of standardized numbers.
 
     Args:
         columns: tuple of strings, the columns that are read.
@@ -43,8 +43,8 @@ class TableReader:
         time_column: string or `None`, see `from_csv`.
         time_gap: float, the longest step of time within a window, in seconds
             for dates; `None` for any.
-        kinds: tuple of `columns.Column`s, how the cells of each column are
-            read; an empty one if all are numbers.
+        kinds: tuple of `columns.Column`s, the kind of each column; an empty one
+            if all are numbers.
         missing: tuple of strings, what marks missing cells.
         fill: string or `None`, see `from_csv`.
         header: bool or `None`, see `from_csv`.
@@ -236,7 +236,7 @@ def fill_missing(
 def check_magnitudes(
     values: np.ndarray, columns: Sequence[str], path: str | os.PathLike
 ) -> None:
-    """Checks that float64 can hold the squares of a table's numbers.
+    """Checks that float64 can represent the squares of a table's numbers.
 
     Without them there is no standard deviation, and a column would become
     zeros.

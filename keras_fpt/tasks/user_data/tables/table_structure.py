@@ -1,4 +1,4 @@
-"""How a table's rows hang together, and the sequences that they make."""
+"""The structure of a table: groups, windows, and their sequences."""
 
 import dataclasses
 import numbers
@@ -34,7 +34,7 @@ def as_tuple(columns: str | Sequence[str] | None) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Structure:
-    """How a table's rows hang together; see `tables.from_csv`.
+    """The structure of a table's rows; see `tables.from_csv`.
 
     Args:
         group_column: tuple of strings, the columns of one key.
@@ -113,10 +113,10 @@ class Layout(NamedTuple):
         splits: dict from splits to int arrays of indices in `sequences`.
         split_by: string, how the sequences were split, in words.
         time_gap: float, the longest step of time within a window, or `None`.
-        notes: list of strings, what else the user should know.
+        notes: list of strings, further notes for the user.
         findings: list of what is suspicious.
         groups: int array, the group that each sequence was cut from, or with
-            whose other sequences it shares rows; `None` if each stands alone.
+            whose other sequences it shares rows; `None` if there are no groups.
     """
 
     sequences: windows.Sequences

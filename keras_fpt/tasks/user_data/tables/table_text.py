@@ -1,4 +1,4 @@
-"""Finds how the cells of a text file are separated, and yields its rows."""
+"""Finds the separator of a text file, and yields its rows."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 
 class TextFormat(NamedTuple):
-    """How a table is written as text.
+    """The text format of a table.
 
     Args:
         encoding: string, the name of one of Python's codecs.
@@ -48,7 +48,7 @@ class TextFormat(NamedTuple):
     line_end: str = ""
 
     def notes(self, suffix: str) -> list[str]:
-        """Says what is not the default, in no or one line."""
+        """Notes what is not the default, in at most one line."""
         found = []
         if self.separator != ("\t" if suffix == ".tsv" else ","):
             found.append(f"separated by {NAMES[self.separator]}")
@@ -61,7 +61,7 @@ class TextFormat(NamedTuple):
 
 
 def find_format(source: Source, encoding: str | None = None) -> TextFormat:
-    """Finds how a table is written, from its first rows.
+    """Finds the format of a table from its first rows.
 
     Args:
         source: a `Source`.
@@ -126,7 +126,7 @@ def with_decimal_point(cell: str) -> str:
 
 
 def comma_advice(cell: str) -> str:
-    """What to do about a cell whose comma cannot be read, or ''."""
+    """Advice on a cell whose comma cannot be read, or ''."""
     if THOUSANDS.fullmatch(cell) and cell.count(",") == 1:
         return (
             f" It may be {cell.replace(',', '.')} or {cell.replace(',', '')}: "

@@ -10,9 +10,9 @@ from keras_fpt.tasks.user_data.tables import table_groups, table_order, windows
 from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
 
 MIXED_ADVICE = (
-    "--min-label-share 0.9 leaves such windows out, --within-label starts "
-    "windows anew where the label changes, and --group-column keeps "
-    "recordings apart."
+    "--min-label-share 0.9 leaves such windows out, --within-label starts a "
+    "new window where the label changes, and --group-column keeps recordings "
+    "apart."
 )
 
 
@@ -173,7 +173,7 @@ def _window_groups(
     ordered: table_order.Ordered,
     stride: int,
 ) -> np.ndarray | None:
-    """Numbers of the windows that hang together; see `Layout`."""
+    """Numbers of the windows that belong together; see `Layout`."""
     if structure.keys:
         numbers = request.groups
         if numbers is None:
@@ -191,7 +191,7 @@ def left_out(
     structure: Structure,
     num_groups: int,
 ) -> list[str]:
-    """Lines that say what is in no window, and why.
+    """Notes on rows that are in no window, and why.
 
     Args:
         lengths: int array `(n,)`, the rows of each stretch.

@@ -112,8 +112,7 @@ def from_csv(
             each group are sorted, or `None`.
         min_label_share: float, from 0 to 1. Windows of whose rows fewer have
             the window's label are left out.
-        within_label: bool, whether windows start anew where the label
-            changes.
+        within_label: bool, whether a new window starts where the label changes.
         split_group: string or strings (one key), e.g. the column of people:
             all rows with the same value there are in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
@@ -125,8 +124,8 @@ def from_csv(
         header: bool, whether the first row names the columns; otherwise they
             are `column_1`, `column_2`, ... `None` expects a header, and
             refuses one that looks like data.
-        missing: string, number or several, what marks missing cells beside
-            empty cells and words such as NaN, NA and None. A number also
+        missing: string, number or several, marks of missing cells in addition
+            to empty cells and words such as NaN, NA and None. A number also
             marks a missing label if it is far from all other labels.
         fill: `"median"` or `"forward"`. Missing cells become the median of
             the column's training rows, or the value of the row before in the

@@ -28,7 +28,7 @@ def parse(
         date.
 
     Raises:
-        ValueError: a cell is no time, or dates can be read in two ways.
+        ValueError: a cell is not a time, or dates can be read in two ways.
     """
     import pandas as pd
 

@@ -1,7 +1,7 @@
 """Sequences as stretches of the ordered rows of a table.
 
 A sequence is the rows `order[start : start + length]`. Rows are in arrays, so
-that windows that overlap take no memory of their own.
+that windows that overlap take no further memory.
 """
 
 from typing import Any, NamedTuple

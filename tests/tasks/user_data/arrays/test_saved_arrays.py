@@ -88,7 +88,7 @@ def test_ragged_sequences(x, y, lengths, tmp_path, capsys):
         assert new.row_lengths().numpy().tolist() == lengths.tolist()
 
 
-def test_ragged_splits_have_lengths_of_their_own(x, y, lengths, tmp_path):
+def test_ragged_splits_have_their_own_lengths(x, y, lengths, tmp_path):
     task = get(
         tmp_path,
         x_train=x[:40],
@@ -137,15 +137,15 @@ def test_nan_within_a_sequence_names_example_and_token(x, y, tmp_path):
         get(tmp_path, x=x, y=y)
 
 
-def test_labels_in_a_file_of_their_own(x, y, tmp_path):
+def test_labels_in_a_separate_file(x, y, tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, x)
     np.save(tmp_path / "y.npy", y)
     text = "\n".join(["subject,activity", *(f"1,{label}" for label in y)])
     (tmp_path / "y.csv").write_text(text + "\n")
-    with pytest.raises(ValueError, match="holds no labels.*--labels"):
+    with pytest.raises(ValueError, match="contains no labels.*--labels"):
         tasks.get(path)
-    with pytest.raises(ValueError, match="subject, activity. Say which"):
+    with pytest.raises(ValueError, match="subject, activity. Name the one"):
         tasks.get(path, labels=tmp_path / "y.csv")
     expected = rows(tasks.from_arrays(x, y, verbose=False))
     assert rows(tasks.get(path, labels=tmp_path / "y.npy")) == expected

@@ -190,7 +190,7 @@ def test_times_are_found_in_a_series(tmp_path, rng):
     assert "--group-column person" in found["group-as-feature"].advice
 
 
-def test_times_that_start_anew_in_each_group_are_found(tmp_path, rng):
+def test_times_that_start_again_in_each_group_are_found(tmp_path, rng):
     columns = noise(rng, 400, "xz")
     clock = np.concatenate(
         [rng.random(20).cumsum().round(4) for _ in range(20)]
@@ -288,9 +288,9 @@ def test_marks_of_missing_cells_are_found(tmp_path, rng):
     task = tasks.from_csv(table, "y", verbose=False)
     assert [str(each) for each in task.findings] == [
         "The classes hold '-', which is read as a value like others. If it "
-        "marks what is missing: --missing - --drop-missing.",
+        "marks missing values: --missing - --drop-missing.",
         "The column 'work' holds '?', which is read as a value like others. If "
-        "it marks what is missing: --missing '?' --fill median.",
+        "it marks missing values: --missing '?' --fill median.",
     ]
     marked = {"missing": ["?", "-"], "fill": "median", "drop_missing": True}
     assert find(table, **marked) == {}

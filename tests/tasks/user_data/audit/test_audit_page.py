@@ -66,7 +66,7 @@ def kinds(path):
 def test_each_kind_of_finding_has_a_section():
     page = PACKAGE.parent / "docs" / "audit.md"
     if not page.is_file():
-        pytest.skip("docs/ is not beside the installed package")
+        pytest.skip("docs/ is not next to the installed package")
     sections = set(re.findall(r"^### (.*)$", page.read_text(), re.MULTILINE))
     used = set().union(*map(kinds, PACKAGE.rglob("*.py")))
     assert {"row-numbers", "time-as-feature", "sentinel"} <= used

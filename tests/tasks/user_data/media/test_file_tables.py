@@ -40,7 +40,7 @@ def split_of(task):
 
 @pytest.fixture
 def urban(tmp_path):
-    """Sounds in folders of folds, with equal names, and a table beside."""
+    """Sounds in folders of folds, with equal names, and a table."""
     rows = [("slice_file_name", "fsID", "fold", "classID", "class")]
     for fold in (1, 2, 3):
         for number in range(8):
@@ -121,7 +121,7 @@ def test_names_without_suffix_and_a_given_split(dogs, tmp_path, capsys):
     assert new.shape == (1, 4, 16) and names == ["017.png"]
 
 
-def test_rows_without_label_or_file_are_said(dogs, tmp_path, capsys):
+def test_rows_without_label_or_file_are_noted(dogs, tmp_path, capsys):
     path, rows = dogs
     with pytest.raises(ValueError, match="row 2: the label is missing"):
         tasks.from_file_table(path, "breed", "id", verbose=False)

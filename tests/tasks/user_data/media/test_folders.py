@@ -92,13 +92,13 @@ def test_validation_stands_for_a_test_split_that_is_not_there(tmp_path):
     )
 
 
-def test_test_examples_without_labels_are_said(tmp_path):
+def test_test_examples_without_labels_are_noted(tmp_path):
     touch(tmp_path, "train/a/1", "train/b/1", "test/1", "test/2")
     with pytest.raises(ValueError, match="no labels, move .* predict"):
         folders.labeled_files(tmp_path)
 
 
-def test_other_folders_beside_those_of_splits_are_refused(tmp_path):
+def test_other_folders_next_to_those_of_splits_are_refused(tmp_path):
     touch(tmp_path, "Training/a/1", "testing/a/1", "masks/a/1")
     with pytest.raises(ValueError, match="Training, masks, testing. Expected"):
         folders.labeled_files(tmp_path)

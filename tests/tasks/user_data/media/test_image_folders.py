@@ -174,7 +174,7 @@ def test_images_are_turned_as_their_files_say(tmp_path, suffix, orientation):
         shown = ImageOps.exif_transpose(Image.open(file)).convert(mode)
     assert shown.size == ((16, 8) if orientation == 2 else (8, 16))
     np.testing.assert_array_equal(drawn(task, path), np.asarray(shown))
-    # Readers of version 0.1.0 go on as they did. Pillow itself turns a TIFF.
+    # Readers of version 0.1.0 read as before. Pillow itself turns a TIFF.
     if suffix == "tif":
         return
     old = image_folders.ImageReader(8, 16, task.reader.channels, 4)
@@ -211,7 +211,7 @@ def test_transparent_pixels_show_the_background(tmp_path, mode, background):
     assert entry["background"] == background
 
 
-def test_shapes_that_transparency_alone_draws(tmp_path, capsys):
+def test_shapes_that_only_transparency_draws(tmp_path, capsys):
     def make(index, number):
         pixels = np.zeros((8, 8, 4), "uint8")
         pixels[1 + index : 6, 1 : 3 + number % 3, 3] = 255
@@ -273,7 +273,7 @@ def test_pixels_that_are_not_finite_are_named(tmp_path):
         tasks.from_image_folder(folder, verbose=False)
 
 
-def test_dark_images_of_16_bits_beside_those_of_8_are_a_finding(folder):
+def test_dark_images_of_16_bits_next_to_those_of_8_are_a_finding(folder):
     pixels = np.arange(192, dtype="uint16").reshape(16, 12)
     for number in range(20):
         save(folder / "dark" / f"deep{number}.png", pixels)

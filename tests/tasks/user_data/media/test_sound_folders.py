@@ -123,7 +123,7 @@ def test_a_sound_that_ends_before_its_samples_do_is_named(tmp_path, form):
     path.write_bytes(b"".join(parts) + b"LIST\xff\x00\x00\x00")
     assert len(sound_files.read_sound(path, 1).samples) == 800
     path.write_bytes(b"".join(parts)[:-100])
-    message = "a.wav` .* says 1,600 bytes of samples, but 1,500 are there"
+    message = "a.wav` .* says 1,600 bytes of samples, but 1,500 are present"
     with pytest.raises(ValueError, match=message):
         sound_files.read_sound(path, 1)
 

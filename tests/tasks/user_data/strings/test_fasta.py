@@ -52,7 +52,9 @@ def test_new_records_need_no_labels(files):
 
 
 def test_a_fasta_file_without_labels(files):
-    with pytest.raises(ValueError, match="mine.fasta`: a FASTA file holds no"):
+    with pytest.raises(
+        ValueError, match="mine.fasta`: a FASTA file contains no"
+    ):
         tasks.from_fasta(files[0])
 
 
@@ -61,7 +63,7 @@ def test_a_fasta_file_without_labels(files):
     [
         ("id,fold\np0,a\n", {}, "record p1: it has no row in"),
         ("id,fold\np0,a\np0,b\n", {}, "row 2: 'p0' has a row already"),
-        ("id,fold,x\np0,a,1\n", {}, "id, fold, x. Say which one holds"),
+        ("id,fold,x\np0,a,1\n", {}, "id, fold, x. Name the one with"),
         ("id,fold\np0,a\n", {"label_column": "y"}, "no column 'y'"),
         ("id,fold\np0,a\n", {"id_column": "name"}, "no column 'name'"),
     ],

@@ -50,11 +50,11 @@ def test_a_column_of_a_table(table):
     assert "".join(task.symbols[t] for t in x[1].numpy()) == "CCN"
 
 
-def test_new_characters_have_a_token_of_their_own(table, tmp_path, capsys):
+def test_new_characters_have_a_separate_token(table, tmp_path, capsys):
     task = tasks.get(table, text_column="smiles", label_column="active")
     assert task.symbols == (*sorted(set("".join(SMILES))), "\ufffd")
     assert task.vocabulary_size == len(task.symbols)
-    assert "a further token stands for characters" in capsys.readouterr().out
+    assert "one more token stands for characters" in capsys.readouterr().out
     path = tmp_path / "new.csv"
     path.write_text("smiles\nCCO\nCCBr\n")
     x, _ = task.reader.read(path)

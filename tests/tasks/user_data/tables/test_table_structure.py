@@ -292,7 +292,7 @@ def test_rows_of_one_person_stay_in_one_split(people):
         rows = [int(name.split()[1]) - 1 for name in examples.names]
         who = frame["who"].to_numpy()[rows]
         seen.append(set(who))
-        # A person's rows hang together in the statistics as well.
+        # A person's rows belong together in the statistics as well.
         assert len(set(zip(who, examples.groups, strict=True))) == len(seen[-1])
     assert [len(people) for people in seen] == [7, 1, 2]
     assert task.reader.columns == ("v",)

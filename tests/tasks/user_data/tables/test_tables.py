@@ -123,7 +123,7 @@ def test_windows_in_time_do_not_straddle_splits(series):
     assert task.data.size("train") == 70
 
 
-def test_a_window_has_its_commonest_label(series):
+def test_a_window_has_its_most_common_label(series):
     task = tasks.from_csv(
         series, "label", window=5, stride=2, ignore_column="person",
         verbose=False,
@@ -266,7 +266,7 @@ def test_a_new_group_shorter_than_a_window_is_named(series, tmp_path):
         ("a,y\nNaN,u\n2,v\n", "row 1, column 'a': expected a finite .* 'NaN'"),
         ("a,y\n1,u\ninf,v\n", "row 2, column 'a': expected a finite .* 'inf'"),
         ("a,y\n1,u\n2,\n", "row 2: the label is missing"),
-        ("a,b\n1,u\n", "no column 'y'. It has a, b"),
+        ("a,b\n1,u\n", "no column 'y'. Its columns are a, b"),
         ("a,y\n", "no rows below its header"),
         ("", "no rows below its header"),
         (",a,y\n0,1,u\n", "column 1 has no name"),

@@ -1,4 +1,4 @@
-"""Patience with a database that does not answer for a while."""
+"""Retries calls to a database that is unavailable for a while."""
 
 import functools
 import inspect
@@ -11,8 +11,8 @@ PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
 
-class Patience:
-    """Repeats calls to a database that fail since it is away or locked.
+class DatabaseRetries:
+    """Repeats calls that fail because the database is unavailable or locked.
 
     Args:
         shown: string, what to call the database in errors.
@@ -32,7 +32,7 @@ class Patience:
         self._clock, self._sleep = clock, sleep
         self._thread = threading.local()
 
-    def give_to(self, storage: Any) -> Any:
+    def wrap(self, storage: Any) -> Any:
         """Makes all methods of a storage wait for its database.
 
         Args:
@@ -47,10 +47,10 @@ class Patience:
         return storage
 
     def call(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
-        """The function's result, repeated while the database is away.
+        """Calls a function, again while the database is unavailable.
 
         Raises:
-            ConnectionError: it was away for longer than `seconds`.
+            ConnectionError: it was unavailable for longer than `seconds`.
         """
         if getattr(self._thread, "is_waiting", False):
             # The call of this one is repeated as a whole.
@@ -69,7 +69,7 @@ class Patience:
                             f"The database {self.shown} did not answer for "
                             f"{self.seconds:.0f} seconds: {reason(error)}. "
                             "Repeat the command, once it is available again, "
-                            "to continue from what was done."
+                            "to continue."
                         ) from error
                     self._sleep(_PAUSE_SECONDS)
         finally:
@@ -94,7 +94,7 @@ def is_away(error: BaseException | None) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """What a database's driver says, in one line."""
+    """The message of a database's driver, in one line."""
     cause: BaseException | None = error
     while cause is not None:
         error = getattr(cause, "orig", None) or error

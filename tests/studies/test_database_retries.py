@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy.exc
 
 from keras_fpt.studies import database_address, optuna_studies
-from keras_fpt.studies.patience import Patience
+from keras_fpt.studies.database_retries import DatabaseRetries
 
 pytestmark = pytest.mark.backend_free
 
@@ -44,10 +44,10 @@ class Storage:
 
 
 def patient(storage):
-    patience = Patience(
+    retries = DatabaseRetries(
         "`db`", 60.0, clock=lambda: storage.now, sleep=storage.sleep
     )
-    return patience.give_to(storage)
+    return retries.wrap(storage)
 
 
 @pytest.mark.parametrize("make_error", [away, wrapped])
@@ -86,14 +86,16 @@ def test_a_locked_sqlite_file_is_waited_for(tmp_path, monkeypatch):
         "engine_arguments",
         lambda self: {"connect_args": {"timeout": 0.05}},
     )
-    monkeypatch.setattr(optuna_studies, "Patience", lambda shown: patience)
+    monkeypatch.setattr(
+        optuna_studies, "DatabaseRetries", lambda shown: retries
+    )
     released = []
 
     def sleep(seconds):
         released.append(seconds)
         blocker.rollback()
 
-    patience = Patience("`db`", sleep=sleep)
+    retries = DatabaseRetries("`db`", sleep=sleep)
     storage = optuna_studies.open_storage(url, 4)
     blocker.exec_driver_sql("BEGIN EXCLUSIVE")
     study = optuna.create_study(storage=storage, study_name="one")
