@@ -20,16 +20,24 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
     classes = metrics.get("test_classes")
     if classes is None:
         return
+    has_several = "confusion" not in classes
     if len(classes["names"]) <= _CLASSES_SHOWN:
-        console.print(table_of_classes(classes, "class (test)"))
+        heading = "label (test)" if has_several else "class (test)"
+        console.print(table_of_classes(classes, heading))
+    if has_several:
+        return
     auroc = metrics["test_auroc"]
     console.print(
         f"Balanced accuracy {metrics['test_balanced_accuracy']:.2%}, "
         f"macro F1 {metrics['test_macro_f1']:.2%}"
         + (f", AUROC {auroc:.3f}" if auroc is not None else "")
-        + f", calibration error {metrics['test_calibration_error']:.3f} "
-        f"({metrics['test_scaled_calibration_error']:.3f} at temperature "
-        f"{metrics['temperature']:.2f})."
+        + f", calibration error {metrics['test_calibration_error']:.3f}"
+        + (
+            f" ({metrics['test_scaled_calibration_error']:.3f} at temperature "
+            f"{metrics['temperature']:.2f})."
+            if "temperature" in metrics
+            else "."
+        )
     )
     mistakes = _mistakes(classes["confusion"], classes["names"])
     if mistakes:
@@ -40,17 +48,25 @@ def table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
     """A table with a row for each class.
 
     Args:
-        classes: what `keras_fpt.runs.class_results.measure` found.
+        classes: what `keras_fpt.runs.class_results.measure` found, or of
+            several labels `label_results.measure`.
         heading: string, over the classes' names.
     """
     table = Table(heading)
-    for column in ("precision", "recall", "F1", "examples"):
+    has_auroc = "auroc" in classes
+    columns = ("precision", "recall", "F1", *["AUROC"] * has_auroc, "examples")
+    for column in columns:
         table.add_column(column, justify="right")
+    areas = classes.get("auroc") or [None] * len(classes["names"])
     keys = ("names", "precision", "recall", "f1", "examples")
-    for name, *shares, count in zip(*map(classes.get, keys), strict=True):
-        table.add_row(
-            cell(name), *(f"{share:.1%}" for share in shares), f"{count:,}"
-        )
+    for area, row in zip(
+        areas, zip(*map(classes.get, keys), strict=True), strict=True
+    ):
+        name, *shares, count = row
+        shown = [f"{share:.1%}" for share in shares]
+        if has_auroc:
+            shown.append("" if area is None else f"{area:.3f}")
+        table.add_row(cell(name), *shown, f"{count:,}")
     return table
 
 

@@ -51,6 +51,8 @@ def read(path: Path) -> RunConfig:
         for name, value in entry.items()
     }
     options = {k: v for k, v in entry.items() if k in _OPTIONS}
+    if isinstance(options.get("label_column"), str):
+        options["label_column"] = [options["label_column"]]
     where = f"`{path}`"
     json_files.from_dict(TaskOptions, options, where)  # Checks the types.
     options = given_options(options)
