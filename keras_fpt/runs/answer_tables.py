@@ -8,8 +8,9 @@ from scipy import special
 
 from keras_fpt import files
 
-# Between the names of the labels that an example has.
-BETWEEN = ";"
+# Between the names of the labels that an example has, and what it has that has
+# none; both can be read as labels again.
+BETWEEN, NONE = ";", "[]"
 
 
 def of_labels(
@@ -28,7 +29,8 @@ def of_labels(
 
     Returns:
         A `pandas.DataFrame` with `example`, `prediction` (the names of the
-        labels whose probability is above a half, with `;` between them),
+        labels whose probability is above a half, with `;` between them, or
+        `[]`),
         `probability_<label>` for each, and `label`, if they are given.
     """
     import pandas as pd
@@ -47,7 +49,8 @@ def of_labels(
 
 def _joined(has_label: np.ndarray, names: Sequence[str]) -> list[str]:
     return [
-        BETWEEN.join(names[i] for i in np.flatnonzero(row)) for row in has_label
+        BETWEEN.join(names[i] for i in np.flatnonzero(row)) or NONE
+        for row in has_label
     ]
 
 

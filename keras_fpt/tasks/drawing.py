@@ -290,7 +290,7 @@ def _text(task: Task, tokens: np.ndarray) -> str:
 def _stretches(labels: list[str]) -> str:
     """The labels of tokens in their order, each stretch of equal ones once."""
     starts = [
-        f"{number + 1}: {label}"
+        f"{number}: {label}"
         for number, label in enumerate(labels)
         if not number or label != labels[number - 1]
     ]

@@ -21,6 +21,7 @@ HEADS = {
         keras_fpt.FPTRegressor,
         {"num_targets": 2, "quantiles": (0.1, 0.5, 0.9)},
     ),
+    "forecaster": (keras_fpt.FPTForecaster, {"horizon": 3}),
 }
 
 
@@ -49,6 +50,7 @@ def labels(name):
         "multi_label": draw.integers(0, 2, (4, 3)),
         "token": draw.integers(0, 4, (4, 6)),
         "regressor": 50 + 10 * draw.normal(size=(4, 2)),
+        "forecaster": 50 + 10 * draw.normal(size=(4, 3, 2)),
     }[name]
 
 

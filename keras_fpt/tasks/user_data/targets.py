@@ -281,9 +281,9 @@ def check_task_type(task_type: str | None) -> None:
     """Raises `ValueError` unless it is one of `TASK_TYPES`, or `None`."""
     if task_type not in (None, *TASK_TYPES):
         raise ValueError(
-            "Expected task_type (--task-type) to be "
-            f"{', '.join(TASK_TYPES[:-1])} or {TASK_TYPES[-1]} but received "
-            f"'{task_type}'."
+            "Expected task_type (--task-type) to be classification or "
+            "regression, or for several labels per example multilabel, or for "
+            f"a label per token tokens, but received '{task_type}'."
         )
 
 

@@ -28,10 +28,9 @@ def find_in_labels(
         findings.append(
             Finding(
                 "constant-label",
-                f"{name_columns(constant, 'The label', 'The labels')} the "
-                "same for all examples, so there is nothing to learn, and no "
-                "AUROC.",
-                "Leave out such labels.",
+                f"{name_columns(constant, 'is', 'are', 'label')} the same for "
+                "all examples, so there is nothing to learn, and no AUROC.",
+                "Leave such labels out.",
             )
         )
     for split, rows in answers.items():
@@ -71,8 +70,8 @@ def _absent(
     return [
         Finding(
             "label-not-in-split",
-            f"{name_columns(absent, 'The label', 'The labels')} in no "
-            f"example of {split}, and cannot be {what}.",
+            f"{name_columns(absent, 'is', 'are', 'label')} in no example of "
+            f"{split}, and cannot be {what}.",
             "Label more examples, or give the split: --split-column COLUMN.",
         )
     ]

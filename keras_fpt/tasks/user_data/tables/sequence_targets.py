@@ -39,9 +39,9 @@ def check_structure(structure: Structure) -> None:
     for name, is_given in chosen.items():
         if is_given:
             raise ValueError(
-                f"{name} (--{name.replace('_', '-')}) is about windows that "
-                "have one class each, and these labels are numbers, several, "
-                "or one for each row. Leave it out."
+                f"{name} (--{name.replace('_', '-')}) is about classes, of "
+                "which a window has one, and these labels are numbers, "
+                "several, or one for each row. Leave it out."
             )
 
 
