@@ -79,8 +79,11 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
 
     if not isinstance(entry, dict):
         raise ValueError(f"{where}: expected an object but found {entry!r}.")
+    hints = typing.get_type_hints(cls)
     values = {
-        name: tuple(value) if isinstance(value, list) else value
+        name: tuple(value)
+        if isinstance(value, list) and not _is_list(hints.get(name))
+        else value
         for name, value in entry.items()
     }
     try:
@@ -92,6 +95,12 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
     # Not what pydantic returns, which has a float where JSON has an integer:
     # a file that is read and written again should be the same.
     return cls(**values)
+
+
+def _is_list(hint: Any) -> bool:
+    """Whether an annotation is a list, or a list or `None`."""
+    parts = (hint, *typing.get_args(hint))
+    return any(typing.get_origin(part) is list for part in parts)
 
 
 def _encodable(value: Any) -> Any:

@@ -399,11 +399,14 @@ def read_indicators(
     Raises:
         ValueError: the file has no labels, or others than those of training.
     """
+    names = answers.task.class_names or ()
+    if label_column and sorted(label_column) == sorted(names):
+        label_column = names  # In the order of training.
     return read_new_indicators(
         answers.task.reader,
         path,
         answers.names,
-        answers.task.class_names or (),
+        names,
         _options(answers, label_column),
         labels,
     )

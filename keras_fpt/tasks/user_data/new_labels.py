@@ -142,6 +142,14 @@ def _as_indicators(
     options: Mapping[str, Any],
 ) -> np.ndarray:
     array, missing = np.asarray(found), options.get("missing") or ()
+    is_column = array.ndim == 1 and len(label_names) > 1
+    if is_column and (several_labels.as_indicators(array) >= 0).all():
+        raise ValueError(
+            f"{where(0)}: expected {len(label_names)} labels, "
+            f"{', '.join(label_names)}, but found one column of 0 and 1, "
+            f"'{column_of(options)}'. Name a column for each label, in this "
+            "order, with label_column (--label-column)."
+        )
     if array.ndim == 2:
         if array.shape[1] != len(label_names):
             raise ValueError(
