@@ -22,15 +22,22 @@ def print_classes(metrics: Mapping[str, Any]) -> None:
     classes = metrics.get("test_classes")
     if classes is None:
         return
-    print_tables(classes, "class (test)")
+    has_several = "confusion" not in classes
+    print_tables(classes, "label (test)" if has_several else "class (test)")
+    if has_several:
+        return
     auroc = metrics["test_auroc"]
     console.print(
         f"Balanced accuracy {metrics['test_balanced_accuracy']:.2%}, "
         f"macro F1 {metrics['test_macro_f1']:.2%}"
         + (f", AUROC {auroc:.3f}" if auroc is not None else "")
-        + f", calibration error {metrics['test_calibration_error']:.3f} "
-        f"({metrics['test_scaled_calibration_error']:.3f} at temperature "
-        f"{metrics['temperature']:.2f})."
+        + f", calibration error {metrics['test_calibration_error']:.3f}"
+        + (
+            f" ({metrics['test_scaled_calibration_error']:.3f} at temperature "
+            f"{metrics['temperature']:.2f})."
+            if "temperature" in metrics
+            else "."
+        )
     )
     mistakes = _mistakes(classes["confusion"], classes["names"])
     if mistakes:
@@ -43,24 +50,32 @@ def print_tables(classes: Mapping[str, Any], heading: str) -> None:
     Where there are many classes, nothing is printed.
 
     Args:
-        classes: what `keras_fpt.runs.class_results.measure` returns.
+        classes: what `keras_fpt.runs.class_results.measure` returns, or for
+            several labels `label_results.measure`.
         heading: string, over the classes' names.
     """
     if len(classes["names"]) <= _CLASSES_SHOWN:
         console.print(_table_of_classes(classes, heading))
-    if len(classes["names"]) <= _CONFUSIONS_SHOWN:
+    if "confusion" in classes and (len(classes["names"]) <= _CONFUSIONS_SHOWN):
         console.print(_confusion_matrix(classes))
 
 
 def _table_of_classes(classes: Mapping[str, Any], heading: str) -> Table:
     table = Table(heading)
-    for column in ("precision", "recall", "F1", "examples"):
+    has_auroc = "auroc" in classes
+    columns = ("precision", "recall", "F1", *["AUROC"] * has_auroc, "examples")
+    for column in columns:
         table.add_column(column, justify="right")
+    areas = classes.get("auroc") or [None] * len(classes["names"])
     keys = ("names", "precision", "recall", "f1", "examples")
-    for name, *shares, count in zip(*map(classes.get, keys), strict=True):
-        table.add_row(
-            cell(name), *(f"{share:.1%}" for share in shares), f"{count:,}"
-        )
+    for area, row in zip(
+        areas, zip(*map(classes.get, keys), strict=True), strict=True
+    ):
+        name, *shares, count = row
+        shown = [f"{share:.1%}" for share in shares]
+        if has_auroc:
+            shown.append("" if area is None else f"{area:.3f}")
+        table.add_row(cell(name), *shown, f"{count:,}")
     return table
 
 

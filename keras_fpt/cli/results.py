@@ -51,9 +51,10 @@ def evaluate(
         ),
     ] = None,
     label_column: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Column of the new data that contains the labels.",
+            help="Column of the new data that contains the labels; several, "
+            "if the run has several.",
             show_default="the training data's",
         ),
     ] = None,
@@ -84,7 +85,7 @@ def evaluate(
             runs.evaluate_file(run_dir, data, labels, label_column, preset),
         )
         return
-    if labels is not None or label_column is not None:
+    if labels is not None or label_column:
         raise ValueError(
             "--labels and --label-column are for new data: give its path after "
             "the run's folder."
@@ -105,12 +106,21 @@ def evaluate(
             f"{result['loss']:.4f}"
         )
         return
+    if "exact_match" in result:
+        print_plain(
+            f"{split} accuracy {result['accuracy']:.2%} of labels, "
+            f"{runs.label_results.words(result)}, loss {result['loss']:.4f}"
+        )
+        print_tables(result["classes"], "label")
+        return
     accuracies = ", ".join(
         f"{name.replace('_', ' ')} {value:.2%}"
         for name, value in result.items()
         if name.endswith("accuracy")
     )
     print_plain(f"{split} {accuracies}, loss {result['loss']:.4f}")
+    if "classes" in result:
+        print_tables(result["classes"], "class")
 
 
 def _print_scores(data: Path, scores: dict[str, Any]) -> None:
@@ -121,6 +131,17 @@ def _print_scores(data: Path, scores: dict[str, Any]) -> None:
             f"{data}: {target_results.words(scores)} on "
             f"{scores['examples']:,} examples."
         )
+        return
+    if "exact_match" in scores:
+        from keras_fpt.runs import label_results
+
+        print_plain(
+            f"{data}: accuracy {scores['accuracy']:.2%} of the labels of "
+            f"{scores['examples']:,} examples, {label_results.words(scores)}, "
+            f"loss {scores['loss']:.4f}; the more common answer to each label "
+            f"there scores {scores['majority_accuracy']:.2%}."
+        )
+        print_tables(scores["classes"], "label")
         return
     print_plain(
         f"{data}: accuracy {scores['accuracy']:.2%} on {scores['examples']:,} "

@@ -37,17 +37,25 @@ class TaskOptions:
         topic="Data",
         default_text="the task's default",
     )
-    label_column: str | None = option(
+    label_column: list[str] | None = option(
         None,
-        "Column that contains the labels; required for tables.",
+        "Column that contains the labels; required for tables. Several "
+        "columns are several labels (0 and 1), or several numbers to predict.",
         topic="Data",
+    )
+    label_separator: str | None = option(
+        None,
+        "What stands between the names of several labels in one cell.",
+        topic="Data",
+        default_text="found in the cells",
     )
     task_type: str | None = option(
         None,
-        "Kind of task: classification, or regression to predict numeric "
-        "labels.",
+        "Kind of task: classification, regression (numbers), multilabel (any "
+        "number of labels per example) or tokens (a label for each row of a "
+        "window).",
         topic="Data",
-        default_text="regression if most labels are fractions",
+        default_text="found from the labels",
     )
     group_column: list[str] | None = option(
         None,
@@ -220,10 +228,13 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
 def given_options(values: dict[str, Any]) -> dict[str, Any]:
     """The options of a task that differ from their defaults.
 
-    A single group column is a string, as in the runs of version 0.1.0.
+    A single column of groups or labels is a string, as in the runs of version
+    0.1.0.
     """
     defaults = {f.name: f.default for f in dataclasses.fields(TaskOptions)}
     chosen = {k: v for k, v in given(values).items() if v != defaults[k]}
-    if len(chosen.get("group_column", ())) == 1:
-        (chosen["group_column"],) = chosen["group_column"]
+    for name in ("group_column", "label_column"):
+        value = chosen.get(name)
+        if isinstance(value, list) and len(value) == 1:
+            (chosen[name],) = value
     return chosen

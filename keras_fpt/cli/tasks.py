@@ -122,6 +122,10 @@ def _facts(task: Any) -> Iterator[tuple[str, str]]:
     if task.is_regression:
         yield "answers", f"{task.num_targets} numbers: a regression"
         yield "targets of train", task.describe_targets("train")
+    elif task.is_multilabel:
+        yield "answers", f"{task.num_classes:,} labels of 0 and 1"
+    elif task.is_per_token:
+        yield "answers", f"1 of {task.num_classes:,} classes for each token"
     else:
         answers = task.num_output_tokens * task.labels_per_token
         yield (
@@ -150,13 +154,18 @@ def _class_table(task: Any) -> Table:
         for split in ("train", *task.held_out_splits)
     }
     counts = {k: v for k, v in counts.items() if v is not None}
-    table = Table("class", *counts)
+    table = Table("label" if task.is_multilabel else "class", *counts)
     order = sorted(
         range(task.num_classes), key=lambda i: -next(iter(counts.values()))[i]
     )
     for i in order[:CLASSES_SHOWN]:
         name = task.class_names[i] if task.class_names else str(i)
-        table.add_row(cell(name), *(_share(v, i) for v in counts.values()))
+        totals = [
+            task.data.size(split) if task.is_multilabel else int(each.sum())
+            for split, each in counts.items()
+        ]
+        shares = zip(counts.values(), totals, strict=True)
+        table.add_row(cell(name), *(_share(v[i], n) for v, n in shares))
     if len(order) > CLASSES_SHOWN:
         table.add_row(
             f"{len(order) - CLASSES_SHOWN:,} more", *("" for _ in counts)
@@ -164,8 +173,8 @@ def _class_table(task: Any) -> Table:
     return table
 
 
-def _share(counts: Any, i: int) -> str:
-    return f"{counts[i]:,} ({counts[i] / counts.sum():.1%})"
+def _share(count: int, total: int) -> str:
+    return f"{count:,} ({count / total:.1%})"
 
 
 app = typer.Typer(

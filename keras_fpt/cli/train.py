@@ -197,6 +197,14 @@ def _print_folds(validation: Any) -> None:
     )
 
 
+# Of runs whose examples may have several labels.
+_OF_SEVERAL = (
+    ("exact_match", "exact match", ".2%"),
+    ("auroc", "AUROC", ".3f"),
+    ("macro_f1", "macro F1", ".2%"),
+)
+
+
 def _print_summary(metrics: dict[str, Any]) -> None:
     table = Table(title=cell(f"{metrics['task']}, arm {metrics['arm']}"))
     table.add_column("")
@@ -215,6 +223,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
         ("floor_rmse", "RMSE of the mean", ".4g"),
         ("floor_mae", "MAE of the median", ".4g"),
         ("accuracy", "accuracy", ".2%"),
+        *(_OF_SEVERAL if "test_exact_match" in metrics else ()),
         ("top_5_accuracy", "top-5 accuracy", ".2%"),
         ("majority_accuracy", "majority class", ".2%"),
         ("loss", "loss", ".4f"),

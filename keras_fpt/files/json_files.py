@@ -97,6 +97,12 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
     return cls(**values)
 
 
+def _is_list(hint: Any) -> bool:
+    """Whether an annotation is a list, or a list or `None`."""
+    parts = (hint, *typing.get_args(hint))
+    return any(typing.get_origin(part) is list for part in parts)
+
+
 def _encodable(value: Any) -> Any:
     """A value whose strings are UTF-8, which pydantic asks for.
 

@@ -205,23 +205,27 @@ class FPTRegressor(FPTModel):
         training: bool = True,
     ) -> Any:
         """`keras.Model.compute_loss`, of standardized numbers."""
-        standardize = self.target_layer.standardize
-        return super().compute_loss(
-            x,
-            None if y is None else standardize(self._as_rows(y)),
-            standardize(y_pred),
-            sample_weight,
-            training,
-        )
+        y, y_pred = self.loss_arguments(y, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """`keras.Model.compute_metrics`, in the targets' own units."""
+        y, y_pred = self.metric_arguments(y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def loss_arguments(self, y: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Labels and answers as losses receive them: standardized."""
+        standardize = self.target_layer.standardize
+        y = None if y is None else standardize(self._as_rows(y))
+        return y, standardize(y_pred)
+
+    def metric_arguments(self, y: Any, y_pred: Any) -> tuple[Any, Any]:
+        """Labels and answers as metrics receive them: a number per target."""
         if self.quantiles is not None:
             y_pred = y_pred[..., quantiles.middle(self.quantiles)]
-        y = None if y is None else self._as_rows(y)
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+        return None if y is None else self._as_rows(y), y_pred
 
     def _as_rows(self, y: Any) -> Any:
         return ops.reshape(y, (-1, self.num_targets))

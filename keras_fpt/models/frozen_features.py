@@ -1,7 +1,7 @@
 """Computes the features of a model's frozen part once."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -9,20 +9,25 @@ import numpy as np
 
 from keras_fpt import backbones, freezing
 
+# The models whose answers follow from what the readout returns.
+_HEADS = ("classifier", "multi_label", "regressor")
+
 
 def check_constant(model: Any) -> None:
     """Checks that a model has the same features in every epoch.
 
     Args:
-        model: an `FPTClassifier`.
+        model: an `FPTClassifier`, `FPTMultiLabelClassifier` or
+            `FPTRegressor`.
 
     Raises:
         ValueError: the output layer is not the only one that trains, or the
             backbone or the input has dropout.
     """
-    if model.head != "classifier":
+    if model.head not in _HEADS:
         raise ValueError(
-            "Features can be cached only for an FPTClassifier, and this is an "
+            "Features can be cached only for an FPTClassifier, an "
+            "FPTMultiLabelClassifier or an FPTRegressor, and this is an "
             f"{type(model).__name__}. Train the model itself with "
             "policy='output_only'."
         )
@@ -125,14 +130,25 @@ def batched(x: Any, batch_size: int) -> Iterator[Any]:
 
 
 def head(model: Any) -> keras.Model:
-    """A model from features to the logits of an `FPTClassifier`.
+    """A model from features to the answers of a model.
 
     It shares the output layer and the optimizer, and is compiled in the same
     way.
     """
     check_constant(model)
+    is_regression = model.head == "regressor"
+    if is_regression and not model.target_layer.is_adapted:
+        raise ValueError(
+            "The mean and the standard deviation of the targets are not "
+            "known. Call model.adapt(y) with the training targets first."
+        )
     features = keras.Input(features_shape(model))
-    head = keras.Model(features, model.answers(features), name="head")
+    make = _RegressionHead if is_regression else keras.Model
+    head = make(features, model.answers(features), name="head")
+    if isinstance(head, _RegressionHead):
+        # Methods, which Keras does not take for layers of the head.
+        head.loss_arguments = model.loss_arguments
+        head.metric_arguments = model.metric_arguments
     settings = model.get_compile_config()
     head.compile(
         optimizer=model.optimizer,
@@ -141,6 +157,23 @@ def head(model: Any) -> keras.Model:
         jit_compile=model.jit_compile,
     )
     return head
+
+
+class _RegressionHead(keras.Model):
+    """The output layer of an `FPTRegressor`, with the loss of its own."""
+
+    loss_arguments: Callable[[Any, Any], tuple[Any, Any]]
+    metric_arguments: Callable[[Any, Any], tuple[Any, Any]]
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        y, y_pred = self.loss_arguments(y, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        y, y_pred = self.metric_arguments(y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
 
 class _FrozenPart(keras.Model):

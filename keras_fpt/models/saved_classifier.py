@@ -16,6 +16,13 @@ from keras_fpt.models import exporting, head_file, model_settings, quantization
 from keras_fpt.models.paper_recipe import default_dropout
 from keras_fpt.presets import Preset
 
+# What the model of a task's kind is called, for errors.
+_CLASS_NAMES = {
+    "classifier": "FPTClassifier",
+    "regressor": "FPTRegressor",
+    "multi_label": "FPTMultiLabelClassifier",
+    "token_classifier": "FPTTokenClassifier",
+}
 _LOW_RANK = "low_rank/"  # Before the names of weights of layers with LoRA.
 
 
@@ -44,7 +51,7 @@ def from_preset(
         raise ValueError(
             f"The task '{task.name}' is for a {task.head}, which "
             f"{cls.__name__} is not. Use keras_fpt."
-            f"FPT{task.head.capitalize()}.from_preset."
+            f"{_CLASS_NAMES[task.head]}.from_preset."
         )
     if task is not None or not has_head:
         rate = arguments.get("dropout")

@@ -43,7 +43,9 @@ TABLE_MARKS = {
 # Metrics over all classes, and their names on the page.
 _BY_CLASS = {
     "balanced_accuracy": "balanced accuracy",
+    "exact_match": "exact match",
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
     "auroc": "AUROC",
     "calibration_error": "calibration error",
     "scaled_calibration_error": "calibration error after temperature scaling",
@@ -324,7 +326,9 @@ def _by_class(final: Any) -> dict[str, Any] | None:
     title = f"{run['task']}, {run['arm']}: test"
     curve = run.get("test_calibration")
     plotted = [
-        class_plots.confusion_matrix(classes, f"{title}, confusions"),
+        class_plots.confusion_matrix(classes, f"{title}, confusions")
+        if "confusion" in classes
+        else None,
         class_plots.roc_curves(classes, f"{title}, ROC"),
     ]
     if isinstance(curve, dict):

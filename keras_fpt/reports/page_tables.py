@@ -258,21 +258,24 @@ def by_rate(
 
 
 def by_class(classes: Mapping[str, Sequence]) -> Table:
-    """Precision, recall and F1 of each class.
+    """Precision, recall and F1 of each class, or of each of several labels.
 
     Args:
         classes: dict, `test_classes` in a run's `metrics.json`.
     """
-    return Table(
-        "Results by class",
-        [
-            Column("class", [str(name) for name in classes["names"]], "text"),
-            Column("precision", [*map(percent, classes["precision"])]),
-            Column("recall", [*map(percent, classes["recall"])]),
-            Column("F1", [*map(percent, classes["f1"])]),
-            Column("examples", [f"{count:,}" for count in classes["examples"]]),
-        ],
-    )
+    areas = classes.get("auroc")
+    what = "class" if areas is None else "label"
+    columns = [
+        Column(what, [str(name) for name in classes["names"]], "text"),
+        Column("precision", [*map(percent, classes["precision"])]),
+        Column("recall", [*map(percent, classes["recall"])]),
+        Column("F1", [*map(percent, classes["f1"])]),
+        Column("examples", [f"{count:,}" for count in classes["examples"]]),
+    ]
+    if areas is not None:
+        shown = ["" if area is None else f"{area:.3f}" for area in areas]
+        columns.insert(-1, Column("AUROC", shown))
+    return Table(f"Results by {what}", columns)
 
 
 def mistakes(entries: Sequence[Row], names: Sequence[str]) -> Table:

@@ -39,7 +39,7 @@ def write(
         if png is not None:
             board.write_picture(step, "validation", "attention", png)
     classes = metrics.get("test_classes")
-    if classes is not None:
+    if classes is not None and "confusion" in classes:
         with errors.warn_instead("draw the confusion matrix for TensorBoard"):
             figure, _ = draw_confusions(classes, f"{run.task.name}: test")
             png = pictures.to_png(figure)

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 # Larger confusion matrices are unreadable.
 MAX_CLASSES = 100
 # More curves cannot be distinguished.
-_MAX_CURVES = 12
+MAX_CURVES = 12
 _CURVE_POINTS = 100
 MISTAKES = 8
 # The bins of the calibration error, as in Guo et al., 2017.
@@ -66,7 +66,7 @@ def measure(
             "examples": count.tolist(),
             "confusion": confusion.tolist(),
         }
-    if num_classes <= _MAX_CURVES:
+    if num_classes <= MAX_CURVES:
         names = result["classes"]["names"]
         result["classes"]["roc"] = _roc_curves(probabilities, labels, names)
     return result
@@ -81,22 +81,34 @@ def _told_apart(labels: np.ndarray, num_classes: int) -> list[int]:
 def _roc_curves(
     probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    curves = []
-    for number in _told_apart(labels, probabilities.shape[1]):
-        false, true, _ = sk.roc_curve(
-            labels == number, probabilities[:, number]
-        )
-        # Enough for a picture.
-        kept = np.linspace(0, len(false) - 1, min(len(false), _CURVE_POINTS))
-        kept = kept.round().astype(int)
-        curves.append(
-            {
-                "name": names[number],
-                "false_positives": false[kept].round(4).tolist(),
-                "true_positives": true[kept].round(4).tolist(),
-            }
-        )
-    return curves
+    return [
+        roc_curve(labels == number, probabilities[:, number], names[number])
+        for number in _told_apart(labels, probabilities.shape[1])
+    ]
+
+
+def roc_curve(
+    is_class: np.ndarray, probabilities: np.ndarray, name: str
+) -> dict[str, Any]:
+    """True over false positives of one class.
+
+    Args:
+        is_class: bool array `(examples,)`, of both values.
+        probabilities: float array `(examples,)`, of the class.
+        name: string, the class.
+
+    Returns:
+        A dict of `name`, `false_positives` and `true_positives`.
+    """
+    false, true, _ = sk.roc_curve(is_class, probabilities)
+    # Enough for a picture.
+    kept = np.linspace(0, len(false) - 1, min(len(false), _CURVE_POINTS))
+    kept = kept.round().astype(int)
+    return {
+        "name": name,
+        "false_positives": false[kept].round(4).tolist(),
+        "true_positives": true[kept].round(4).tolist(),
+    }
 
 
 def _auroc(probabilities: np.ndarray, labels: np.ndarray) -> float | None:

@@ -32,16 +32,21 @@ class _TaskFields:
     vocabulary_size: int | None
     class_names: tuple[str, ...]
     num_targets: int | None = None
+    is_multilabel: bool = False
+    is_per_token: bool = False
 
 
+# Fields that earlier versions lack, with what their tasks were.
+_LATER = {"num_targets": None, "is_multilabel": False, "is_per_token": False}
 _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
 
 
 def to_json(task: Task) -> str:
     """A task on the user's own data, without the data, as JSON text."""
     entry = {name: getattr(task, name) for name in _FIELDS}
-    if not task.is_regression:  # As in older versions.
-        del entry["num_targets"]
+    for name, value in _LATER.items():  # As in older versions.
+        if entry[name] == value:
+            del entry[name]
     entry["recipe"] = dataclasses.asdict(task.recipe)
     entry["reader"] = reader_to_json(task.reader)
     entry["fingerprint"] = task.data.fingerprint
@@ -118,7 +123,7 @@ def read_description(folder: Path) -> Task:
         )
     where = f"`{path}`"
     entry = json_files.read_object(path)
-    entry.setdefault("num_targets", None)
+    entry = _LATER | entry
     missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")

@@ -17,6 +17,7 @@ from keras_fpt.runs import (
     class_results,
     data_description,
     folder,
+    label_results,
     manifest,
     measures,
     target_results,
@@ -35,7 +36,7 @@ def evaluate(
     split: str = "test",
     data_dir: Path | None = None,
     preset: Path | None = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Evaluates a finished run again, from its adapter.
 
     Args:
@@ -53,6 +54,8 @@ def evaluate(
         A dict of `loss`, `accuracy` and the task's other metrics; for a
         regression of `loss`, `mae`, `rmse` and `r2`, and of one that
         predicts quantiles also what `target_results.measure_quantiles` finds.
+        Of several labels per example, and of labels of tokens, also what
+        `measure_answers` finds.
 
     Raises:
         FileNotFoundError: the folder contains no finished run.
@@ -62,17 +65,43 @@ def evaluate(
     """
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    result = evaluate_model(model, task.held_out(split, run.batch_size))
+    result: dict[str, Any] = evaluate_model(
+        model, task.held_out(split, run.batch_size)
+    )
     result = _require_finite(result, split)
-    if run.quantiles:
+    if run.quantiles or task.is_multilabel or task.is_per_token:
         answers = test_examples.predict_split(
             task, split, model, run.batch_size
         )
         labels = task.data.labels(split)[task.data.order(split)]
-        result |= target_results.measure_quantiles(
-            answers, labels, run.quantiles
+        result |= (
+            target_results.measure_quantiles(answers, labels, run.quantiles)
+            if run.quantiles
+            else measure_answers(task, answers, labels)
         )
     return result
+
+
+def measure_answers(
+    task: tasks.Task, logits: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Metrics of several labels per example, or of the classes of tokens.
+
+    Args:
+        task: a `Task` that is one or the other.
+        logits: float array `(examples, labels)`, or
+            `(examples, tokens, classes)`.
+        labels: int array `(examples, labels)` or `(examples, tokens)`; tokens
+            with -1 are left out.
+
+    Returns:
+        What `label_results.measure`, or `class_results.measure`, returns.
+    """
+    names = list(task.class_names or ())
+    if task.is_multilabel:
+        return label_results.measure(logits, labels, names)
+    has_label = labels >= 0
+    return class_results.measure(logits[has_label], labels[has_label], names)
 
 
 def draw_mistakes(
@@ -103,10 +132,11 @@ def draw_mistakes(
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
     task.held_out(split, run.batch_size)  # Checks the split's name.
-    if task.num_output_tokens * task.labels_per_token > 1:
+    if not task.has_one_class:
         raise ValueError(
-            f"The examples of '{task.name}' have several labels each; the "
-            "worst mistakes can be drawn only of examples with one label."
+            f"The examples of '{task.name}' have several labels each, or "
+            "numeric ones; the worst mistakes can be drawn only of examples "
+            "with one class."
         )
     logits = test_examples.predict_split(task, split, model, run.batch_size)
     labels = task.data.labels(split)[task.data.order(split)]
@@ -242,7 +272,10 @@ def test_metrics(
                 logits, run.task.test_labels(), run.quantiles
             )
             metrics |= with_prefix("test", found)
-        elif not run.task.is_regression and logits.shape[1] == 1:
+        elif run.task.is_multilabel or run.task.is_per_token:
+            found = measure_answers(run.task, logits, run.task.test_labels())
+            metrics |= with_prefix("test", found)
+        elif run.task.has_one_class:
             metrics |= _by_class(run, model, logits[:, 0], callbacks)
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules

@@ -77,7 +77,7 @@ def _num_batches(run: ResolvedRun, test: bool) -> int:
     if test:
         held_out = map(task.data.size, task.held_out_splits[1:])
         counts += [*held_out, task.data.size("test")]
-        if task.num_output_tokens * task.labels_per_token == 1:
+        if task.has_one_class:
             counts.append(task.data.size("validation"))
     return sum(math.ceil(count / size) for count in counts)
 

@@ -2,13 +2,22 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from keras_fpt.runs import class_results, target_results
-from keras_fpt.runs.prediction import answer, read_labels, read_targets
+from keras_fpt.runs import class_results, label_results, target_results
+from keras_fpt.runs.prediction import (
+    Answers,
+    answer,
+    read_indicators,
+    read_labels,
+    read_targets,
+    read_tokens,
+    token_probabilities,
+)
 
 LOGGER = logging.getLogger(__name__)
 Path = str | os.PathLike[str]
@@ -18,7 +27,7 @@ def evaluate_file(
     run_folder: Path,
     path: Path,
     labels: Path | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     preset: Path | None = None,
 ) -> dict[str, Any]:
     """Scores a finished run on a labeled file or folder.
@@ -30,8 +39,8 @@ def evaluate_file(
             a folder with one subfolder per class, and so on.
         labels: path of the labels, if they are in another file, as for a
             FASTA file.
-        label_column: string, the column of labels, if it has another name than
-            in training.
+        label_column: string or strings, the columns of labels, if they have
+            other names than in training.
         preset: name or path of the run's preset, if it has moved.
 
     Returns:
@@ -39,7 +48,10 @@ def evaluate_file(
         class of the file), `majority_accuracy`, and the per-class metrics of
         `keras_fpt.runs.train`. For a regression, of `examples`, `mae`, `rmse`
         and `r2`, and of quantiles also of what
-        `target_results.measure_quantiles` finds.
+        `target_results.measure_quantiles` returns. Where an example may have
+        several labels, `accuracy` is the share of all labels that are right,
+        together with what `label_results.measure` returns; where rows have a
+        label each, accuracies are those of the rows.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
@@ -56,6 +68,11 @@ def evaluate_file(
                 answers.logits, numbers, answers.quantiles
             )
         return {"examples": len(numbers), **scores}
+    if answers.task.is_multilabel:
+        y = read_indicators(answers, path, labels, label_column)
+        return _several(answers.logits, y, answers.class_names)
+    if answers.task.is_per_token:
+        return _tokens(answers, path, labels, label_column)
     found = read_labels(answers, path, labels, label_column)
     names, logits = answers.class_names, answers.logits
     has_windows = getattr(answers.task.reader, "window", None) is not None
@@ -89,6 +106,13 @@ def evaluate_file(
         )
     index_of = {name: i for i, name in enumerate(names)}
     y = np.array([index_of[label] for label in found])
+    return _one_class(logits, y, names)
+
+
+def _one_class(
+    logits: np.ndarray, y: np.ndarray, names: Sequence[str]
+) -> dict[str, Any]:
+    """Scores of one class for each example, or for each row."""
     counts = np.bincount(y, minlength=len(names))
     right = logits.argmax(axis=1) == y
     logs = special.log_softmax(logits.astype(np.float64), axis=1)
@@ -100,3 +124,37 @@ def evaluate_file(
         "majority_accuracy": float(counts.max() / len(y)),
         **class_results.measure(logits, y, names),
     }
+
+
+def _several(
+    logits: np.ndarray, y: np.ndarray, names: Sequence[str]
+) -> dict[str, Any]:
+    """Scores of several labels per example."""
+    logits = logits.astype(np.float64)
+    # The binary cross-entropy of logits.
+    losses = np.logaddexp(0, logits) - logits * y
+    constant = np.maximum(y.mean(axis=0), 1 - y.mean(axis=0))
+    return {
+        "examples": len(y),
+        "accuracy": float(((logits > 0) == y).mean()),
+        "loss": float(losses.mean()),
+        "majority_accuracy": float(constant.mean()),
+        **label_results.measure(logits, y, names),
+    }
+
+
+def _tokens(
+    answers: Answers,
+    path: Path,
+    labels: Path | None,
+    label_column: str | Sequence[str] | None,
+) -> dict[str, Any]:
+    """Scores of the classes of a file's rows, or of an array's tokens."""
+    y = read_tokens(answers, path, labels, label_column)
+    _, probabilities = token_probabilities(answers, path)
+    has_label = y >= 0
+    if not has_label.any():
+        raise ValueError(f"`{path}` has no labels.")
+    tiny = np.finfo(np.float64).tiny
+    logs = np.log(np.maximum(probabilities[has_label], tiny))
+    return _one_class(logs, y[has_label], answers.class_names)

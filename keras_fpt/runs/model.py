@@ -13,6 +13,7 @@ from keras_fpt.models import (
 )
 from keras_fpt.runs import lengths, patching
 from keras_fpt.runs.resolved import ResolvedRun
+from keras_fpt.tasks import Task
 
 
 def make_backbone(run: ResolvedRun) -> Any:
@@ -73,14 +74,18 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
     optimizer = paper_optimizer(
         run.learning_rate, run.config.gradient_accumulation_steps
     )
-    if task.is_regression:
-        if task.data is not None:
-            model.adapt(task.data.labels("train"))
+    if task.is_regression and task.data is not None:
+        model.adapt(task.data.labels("train"))
+    if task.head == "classifier":
+        model.compile(optimizer=optimizer, metrics=_metrics(task))
+    else:
         model.compile(optimizer=optimizer)
-        return model
+    return model
+
+
+def _metrics(task: Task) -> list[keras.metrics.Metric]:
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     if task.top_5:
         top_5 = keras.metrics.SparseTopKCategoricalAccuracy
         metrics.append(top_5(5, name="top_5_accuracy"))
-    model.compile(optimizer=optimizer, metrics=metrics)
-    return model
+    return metrics

@@ -30,7 +30,7 @@ def patch_size(run: ResolvedRun, backbone: Any) -> int | None:
     limit = getattr(backbone, "max_sequence_length", None)
     if limit is None or task.sequence_length <= limit:
         return None
-    if task.num_output_tokens > 1:
+    if task.num_output_tokens > 1 or task.is_per_token:
         return None
     return num_patches(task.sequence_length, min(MOST_PATCHES, limit))
 

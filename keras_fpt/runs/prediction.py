@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import special
 from keras_fpt import files
 from keras_fpt.files import pictures, spreadsheets
 from keras_fpt.runs import (
+    answer_tables,
     data_description,
     folder,
     lengths,
@@ -27,12 +29,16 @@ from keras_fpt.tasks import (
     Stored,
     Task,
     read_new,
+    read_new_indicators,
     read_new_labels,
     read_new_targets,
+    read_new_tokens,
+    rows_of_tokens,
     sequences,
 )
 
 Path = str | os.PathLike[str]
+Columns = str | Sequence[str] | None
 
 
 # The beginning of a file of predictions.
@@ -64,7 +70,10 @@ def predict(
         `probability_<class>` for each class; and `label`, if the new data
         has labels. Of a regression, `prediction` is a number, or there are
         `prediction_1`, `prediction_2`, ... for several; each is followed by its
-        quantiles, if the run predicts any, as `quantile_0.1` and so on.
+        quantiles, if the run predicts any, as `quantile_0.1` and so on. Where
+        an example may have several labels, or rows have a label each, see
+        `answer_tables`: of a table whose rows have a label each there is one
+        row per row, which is the mean over the windows that contain it.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -81,15 +90,17 @@ def predict(
     answers = answer(run_folder, path, preset)
     if answers.task.is_regression:
         frame = _numbers(answers, path)
-        if file is not None:
-            file.write(to_csv(frame))
-        return frame
-    frame = _to_frame(answers.names, answers.class_names, answers.logits)
-    # Labels are not needed, so missing ones do not matter.
-    with contextlib.suppress(ValueError):
-        labels = read_labels(answers, path)
-        if {*labels} & {*answers.class_names}:
-            frame["label"] = labels
+    elif answers.task.is_multilabel:
+        frame = _labels(answers, path)
+    elif answers.task.is_per_token:
+        frame = _tokens(answers, path)
+    else:
+        frame = _to_frame(answers.names, answers.class_names, answers.logits)
+        # Labels are not needed, whatever they lack.
+        with contextlib.suppress(ValueError):
+            labels = read_labels(answers, path)
+            if {*labels} & {*answers.class_names}:
+                frame["label"] = labels
     if file is not None:
         file.write(to_csv(frame))
     return frame
@@ -102,6 +113,41 @@ def _numbers(answers: "Answers", path: Path) -> Any:
     with contextlib.suppress(ValueError):
         targets = read_targets(answers, path)
     return _to_numbers(answers, targets)
+
+
+def _labels(answers: "Answers", path: Path) -> Any:
+    """The predictions of several labels; labels are not needed."""
+    labels = None
+    with contextlib.suppress(ValueError):
+        labels = read_indicators(answers, path)
+    return answer_tables.of_labels(
+        answers.names, answers.class_names, answers.logits, labels
+    )
+
+
+def _tokens(answers: "Answers", path: Path) -> Any:
+    """The predictions of the tokens' classes; labels are not needed."""
+    names, probabilities = token_probabilities(answers, path)
+    labels = None
+    with contextlib.suppress(ValueError, KeyError):
+        labels = read_tokens(answers, path)
+    return answer_tables.of_tokens(
+        names, answers.class_names, probabilities, labels
+    )
+
+
+def token_probabilities(
+    answers: "Answers", path: Path
+) -> tuple[list[str], np.ndarray]:
+    """The probabilities of the classes of a new file's rows or tokens.
+
+    Returns:
+        A tuple: list of n names, and float array `(n, classes)`.
+    """
+    places, names = rows_of_tokens(
+        answers.task.reader, path, answers.x, answers.names
+    )
+    return names, answer_tables.mean_probabilities(answers.logits, places)
 
 
 def _to_numbers(answers: "Answers", targets: np.ndarray | None) -> Any:
@@ -176,6 +222,17 @@ def predict_split(
             file.write(to_csv(frame))
         return frame
     classes = list(map(str, task.class_names or range(task.num_classes)))
+    if task.is_multilabel or task.is_per_token:
+        _check_finite(logits, names, f"the split {split}")
+        classes = list(map(pictures.printable, classes))
+        frame = (
+            answer_tables.of_labels(names, classes, logits, labels)
+            if task.is_multilabel
+            else _split_tokens(names, classes, logits, labels)
+        )
+        if file is not None:
+            file.write(to_csv(frame))
+        return frame
     count = labels.shape[1]
     logits = logits.reshape(-1, len(classes))
     names = [name for name in names for _ in range(count)]
@@ -188,6 +245,21 @@ def predict_split(
     if file is not None:
         file.write(to_csv(frame))
     return frame
+
+
+def _split_tokens(
+    names: list[str], classes: list[str], logits: np.ndarray, labels: np.ndarray
+) -> Any:
+    """The predictions of a split's tokens that have a label."""
+    examples, tokens = np.nonzero(labels >= 0)
+    named = [
+        f"{names[i]}, token {token + 1}"
+        for i, token in zip(examples.tolist(), tokens.tolist(), strict=True)
+    ]
+    probabilities = special.softmax(logits[examples, tokens], axis=-1)
+    return answer_tables.of_tokens(
+        named, classes, probabilities, labels[examples, tokens]
+    )
 
 
 def _to_frame(
@@ -222,8 +294,10 @@ class Answers(NamedTuple):
         class_names: list of strings, as they are printed.
         names: list of n strings, the examples' names.
         logits: float array `(n, classes)`; for a regression the numbers,
-            `(n, targets)`, or with quantiles `(n, targets, quantiles)`.
+            `(n, targets)`, or with quantiles `(n, targets, quantiles)`; of
+            tokens `(n, tokens, classes)`.
         quantiles: tuple of floats, those of a regression that predicts any.
+        x: the n sequences.
     """
 
     task: Task
@@ -232,6 +306,7 @@ class Answers(NamedTuple):
     names: list[str]
     logits: np.ndarray
     quantiles: tuple[float, ...] = ()
+    x: Any = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -260,24 +335,25 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     _check_lengths(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
-    batches = Stored(dict).in_order(x, order, run.batch_size)
+    stored = Stored(dict, is_per_token=task.is_per_token)
+    batches = stored.in_order(x, order, run.batch_size)
     found = model.predict(batches, verbose=0)
     logits = np.empty(found.shape, np.float32)
     logits[order] = found
     _check_finite(logits, names, path)
-    return Answers(task, config.options, classes, names, logits, run.quantiles)
+    return Answers(
+        task, config.options, classes, names, logits, run.quantiles, x
+    )
 
 
 def read_labels(
     answers: Answers,
     path: Path,
     labels: Path | None = None,
-    label_column: str | None = None,
+    label_column: Columns = None,
 ) -> list[str]:
     """The labels of a new file's examples, as `read_new_labels` reads them."""
-    options = dict(answers.options)
-    if label_column is not None:
-        options["label_column"] = label_column
+    options = _options(answers, label_column)
     found = read_new_labels(
         answers.task.reader,
         path,
@@ -293,7 +369,7 @@ def read_targets(
     answers: Answers,
     path: Path,
     labels: Path | None = None,
-    label_column: str | None = None,
+    label_column: Columns = None,
 ) -> np.ndarray:
     """The numbers of a new file's examples, for a regression.
 
@@ -303,12 +379,74 @@ def read_targets(
     Raises:
         ValueError: the file has no labels, or one that is not a number.
     """
-    options = dict(answers.options)
-    if label_column is not None:
-        options["label_column"] = label_column
+    options = _options(answers, label_column)
     return read_new_targets(
         answers.task.reader, path, answers.names, options, labels
     )
+
+
+def read_indicators(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> np.ndarray:
+    """Which of several labels a new file's examples have.
+
+    Returns:
+        int8 array `(n, labels)` of 0 and 1.
+
+    Raises:
+        ValueError: the file has no labels, or others than those of training.
+    """
+    names = answers.task.class_names or ()
+    if label_column and sorted(label_column) == sorted(names):
+        label_column = names  # In the order of training.
+    return read_new_indicators(
+        answers.task.reader,
+        path,
+        answers.names,
+        names,
+        _options(answers, label_column),
+        labels,
+    )
+
+
+def read_tokens(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> np.ndarray:
+    """The classes of a new file's rows or tokens.
+
+    Returns:
+        int array `(n,)`, in the order of `token_probabilities`; -1 where
+        there is none.
+
+    Raises:
+        ValueError: the file has no labels, or others than those of training.
+    """
+    found = read_new_tokens(
+        answers.task.reader,
+        path,
+        answers.x,
+        answers.task.class_names or (),
+        _options(answers, label_column),
+        labels,
+    )
+    if found.ndim == 1:
+        return found
+    lengths = sequences.lengths(answers.x)
+    return found[np.arange(found.shape[1]) < lengths[:, None]]
+
+
+def _options(answers: Answers, label_column: Columns) -> dict[str, Any]:
+    """The options of training, with the columns of labels of a new file."""
+    options = dict(answers.options)
+    if label_column:
+        options["label_column"] = label_column
+    return options
 
 
 def _check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:

@@ -193,10 +193,19 @@ def _absolute(path: str) -> str:
 def _check_ranges(run: ResolvedRun) -> None:
     """Raises `ValueError` for the first value that is out of range."""
     freezing.parse_policy(str(run.model.policy))
-    if run.task.is_regression and run.config.cache_features:
+    is_other = run.task.is_multilabel or run.task.is_per_token
+    if run.config.class_weight is not None and (
+        is_other or run.task.is_regression
+    ):
         raise ValueError(
-            f"The task '{run.task.name}' is a regression, for which features "
-            "cannot be cached. Leave out cache_features (--cache-features)."
+            f"The examples of '{run.task.name}' do not have one class each, to "
+            "be weighted by. Leave out class_weight (--class-weight)."
+        )
+    if run.task.is_per_token and run.config.cache_features:
+        raise ValueError(
+            f"The tokens of '{run.task.name}' have a label each, for which "
+            "features cannot be cached. Leave out cache_features "
+            "(--cache-features)."
         )
     for name in ("loss", "quantiles"):
         if getattr(run.config, name) is not None and not run.task.is_regression:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_fpt import tasks
 from keras_fpt.files import npz
 from keras_fpt.models import FPTClassifier
 from keras_fpt.runs.folder import TEST_EXAMPLES
@@ -24,8 +25,9 @@ _TOLERANCE = 0.05
 class ExampleScores:
     """The score of each test example, in the order of the test split.
 
-    A score is the share of an example's answers that is correct; or, of a
-    regression, the mean squared error of its targets, negative.
+    A score is the share of an example's answers that is correct; where tokens
+    have labels, see `keras_fpt.tasks.token_scores`; or, of a regression, the
+    mean squared error of its targets, negative.
 
     Args:
         run: float array `(examples,)`, the run's scores.
@@ -65,7 +67,8 @@ def predict(
         callbacks: sequence of Keras callbacks.
 
     Returns:
-        Float array `(examples, answers, classes)` of logits, or of numbers
+        Float array `(examples, answers, classes)` of logits, or
+        `(examples, labels)` of several labels, or of numbers
         `(examples, targets)`; `None` if they are not those of all test
         examples in their order, as where processes of TensorFlow share the
         batches.
@@ -74,6 +77,12 @@ def predict(
     labels = task.test_labels()
     if task.is_regression:
         return logits if len(logits) == len(labels) else None
+    if task.is_multilabel or task.is_per_token:
+        if logits.shape[:2] != labels.shape:
+            return None
+        has_label = labels >= 0
+        is_right = _are_right(task, logits, labels)[has_label]
+        return None if abs(is_right.mean() - accuracy) > _TOLERANCE else logits
     if logits.size != labels.size * task.num_classes:
         return None
     logits = logits.reshape(*labels.shape, task.num_classes)
@@ -105,15 +114,23 @@ def measure(task: Task, logits: np.ndarray) -> ExampleScores:
             `(examples, targets)`.
     """
     labels = task.test_labels()
-    if task.is_regression:
-        scores = -((logits - labels.astype(np.float64)) ** 2)
+    if task.is_per_token:
+        is_right = _are_right(task, logits, labels)
+        scores = tasks.token_scores(is_right, labels >= 0)
+    elif task.is_regression:
+        scores = -((logits - labels.astype(np.float64)) ** 2).mean(axis=1)
     else:
-        scores = logits.argmax(axis=-1) == labels
-    return ExampleScores(
-        scores.mean(axis=1),
-        task.floors("test"),
-        task.test_groups(),
-    )
+        scores = _are_right(task, logits, labels).mean(axis=1)
+    return ExampleScores(scores, task.floors("test"), task.test_groups())
+
+
+def _are_right(
+    task: Task, logits: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Which of the labels `(examples, answers)` are answered rightly."""
+    if task.is_multilabel:
+        return (logits > 0) == labels
+    return logits.argmax(axis=-1) == labels
 
 
 def read(folder: str | os.PathLike[str]) -> ExampleScores | None:

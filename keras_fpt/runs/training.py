@@ -386,12 +386,20 @@ def _describe_answers(task: Task) -> str:
     )
     if counts is None:
         return f"Labels are generated. {baseline}"
+    if task.is_multilabel:
+        baseline = (
+            "Baseline: always giving each label its more common answer is "
+            f"right in {task.majority_accuracy('validation'):.1%} of the "
+            "labels of validation."
+        )
     most_common = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
+    size = task.data.size("train")
+    total = size if task.is_multilabel else counts.sum()
     shares = ", ".join(
         f"{task.class_names[i] if task.class_names else i} "
-        f"{counts[i] / counts.sum():.1%}"
+        f"{counts[i] / total:.1%}"
         for i in most_common
     )
     more = len(counts) - len(most_common)
     shares += f" and {more:,} more" if more else ""
-    return f"Training classes: {shares}. {baseline}"
+    return f"Training {task.word_for_classes}: {shares}. {baseline}"

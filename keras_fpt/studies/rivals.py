@@ -26,6 +26,19 @@ _FEATURES_SHARE = 0.6
 _SPLITS = ("train", "validation", "test")
 
 
+def check_has_rivals(task: Task) -> None:
+    """Raises `ValueError` if a task's labels are not what rivals predict."""
+    if task.is_multilabel or task.is_per_token:
+        each = "several labels" if task.is_multilabel else "a label per token"
+        raise ValueError(
+            f"The examples of '{task.name}' have {each}, which the rivals of "
+            "compare do not predict. Compare arms of the model with keras-fpt "
+            "sweep, whose report has the simple rule beside them; or, of "
+            "several labels, compare each alone with --label-column and "
+            "--ignore-column for the others."
+        )
+
+
 def simple_rule(task: Task) -> Baseline:
     """The baseline that always predicts the same.
 

@@ -21,6 +21,7 @@ from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits
 from .task import Task as Task
+from .task import token_scores as token_scores
 from .train_subsets import with_train_examples as with_train_examples
 from .user_data import PATH_OPTIONS as PATH_OPTIONS
 from .user_data import Finding as Finding
@@ -39,8 +40,11 @@ from .user_data import from_table as from_table
 from .user_data import from_wav_folder as from_wav_folder
 from .user_data import log_findings as log_findings
 from .user_data import read_new as read_new
+from .user_data import read_new_indicators as read_new_indicators
 from .user_data import read_new_labels as read_new_labels
 from .user_data import read_new_targets as read_new_targets
+from .user_data import read_new_tokens as read_new_tokens
 from .user_data import reader_from_json as reader_from_json
 from .user_data import reader_to_json as reader_to_json
+from .user_data import rows_of_tokens as rows_of_tokens
 from .user_data import sequences as sequences

@@ -14,6 +14,8 @@ from keras_fpt.tasks.task import Task
 COLUMNS, ROWS = 4, 2
 LETTERS_PER_LINE, MAX_LINES = 24, 18
 LETTERS_OF_NAME = 34
+# Of the labels of tokens.
+STRETCHES_SHOWN = 6
 # Series of at most so many channels are lines in one panel, or lines one above
 # the other; of more, they are a heat map.
 OVERLAID, STACKED = 4, 16
@@ -286,9 +288,26 @@ def _text(task: Task, tokens: np.ndarray) -> str:
     )
 
 
+def _stretches(labels: list[str]) -> str:
+    """The labels of tokens in their order, each stretch of equal ones once."""
+    starts = [
+        f"{number}: {label}"
+        for number, label in enumerate(labels)
+        if not number or label != labels[number - 1]
+    ]
+    more = " ..." if len(starts) > STRETCHES_SHOWN else ""
+    return ", ".join(starts[:STRETCHES_SHOWN]) + more
+
+
 def _label_text(task: Task, label: Any) -> str:
     if task.is_regression:
         return ", ".join(f"{number:.6g}" for number in label)
+    names = task.class_names or ()
+    if task.is_multilabel:
+        has = [names[i] for i in np.flatnonzero(label)]
+        return ", ".join(has) or "no label"
+    if task.is_per_token:
+        return _stretches([names[i] if i >= 0 else "none" for i in label])
     if np.ndim(label) == 0:
         names = task.class_names
         return names[label] if names else f"class {label}"

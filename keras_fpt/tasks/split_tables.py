@@ -85,6 +85,10 @@ def _labels(task: "Task", y: np.ndarray) -> Any:
     names = np.array(
         task.class_names or list(map(str, range(task.num_classes))), object
     )
+    if task.is_multilabel:
+        return [";".join(names[row > 0]) for row in y]
     if y.ndim == 1:
         return names[y]
+    if task.is_per_token:
+        return [" ".join(names[row[row >= 0]]) for row in y]
     return [" ".join(row) for row in names[y.reshape(len(y), -1)]]

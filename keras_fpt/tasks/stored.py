@@ -38,8 +38,9 @@ class Examples(NamedTuple):
         x: array `(n, ...)` with examples of one shape, or a `tf.RaggedTensor`
             of `n` sequences of different lengths: int32 tokens, or float32
             tokens of one width. Either may be on disk, in a `SequenceStore`.
-        y: int array `(n,)` or `(n, answers)`. Batches hold at least int32. Or
-            float32 array `(n, targets)`, the numbers of a regression.
+        y: int array `(n,)` or `(n, answers)`, such as labels of 0 and 1, or
+            the classes of tokens. Batches hold at least int32. Or float32
+            array `(n, targets)`, the numbers of a regression.
         names: list of n strings that say where each example is from (a file,
             a row), or something else that gives them one after the other, or
             `None`.
@@ -73,6 +74,9 @@ class Stored:
         pad_token: int, sequences are padded with this token to the longest of
             their batch, without a mask. `None` pads them to one of a few
             lengths, with a mask.
+        is_per_token: bool, whether labels `(n, longest)` are of tokens, -1
+            beyond the end of a sequence. All sequences of a split are then
+            padded to its longest one.
     """
 
     read: Callable[[], Mapping[str, Examples]]
@@ -80,6 +84,7 @@ class Stored:
     augment: Callable | None = None
     more_splits: tuple[str, ...] = ()
     pad_token: int | None = None
+    is_per_token: bool = False
 
     @property
     def held_out_splits(self) -> tuple[str, ...]:
@@ -236,7 +241,7 @@ class Stored:
 
     def _pad(self, x, longest):
         if self.pad_token is None:
-            return _pad(x, longest)
+            return _pad(x, longest, self.is_per_token)
         return x.to_tensor(self.pad_token)
 
     def _tokens(self, x):
@@ -365,16 +370,18 @@ def _longest(x):
     return int(x.bounding_shape()[1])
 
 
-def _pad(x, longest):
+def _pad(x, longest, to_longest=False):
     """Pads a batch of sequences on the right, and makes its mask.
 
     Args:
         x: the `tf.RaggedTensor` of the batch.
         longest: int, the length of the split's longest sequence. Batches are
             not padded beyond it: a model may have no more positions.
+        to_longest: bool, whether every batch is padded to it.
     """
     lengths = tf.cast(x.row_lengths(), tf.int32)
-    choices = [n for n in PADDED_LENGTHS if n < longest] + [longest]
+    shorter = () if to_longest else PADDED_LENGTHS
+    choices = [n for n in shorter if n < longest] + [longest]
     choices = tf.constant(choices, tf.int32)
     fits = choices >= tf.reduce_max(lengths)
     length = tf.reduce_min(tf.boolean_mask(choices, fits))

@@ -63,16 +63,37 @@ class Origin:
     citation: str
 
 
+def token_scores(is_right: np.ndarray, has_label: np.ndarray) -> np.ndarray:
+    """The scores of examples whose tokens have labels.
+
+    A score is how many labels are right, divided by how many an example has on
+    average. So the mean over examples is the accuracy of all tokens, however
+    long the examples are.
+
+    Args:
+        is_right: bool array `(examples, tokens)`.
+        has_label: bool array likewise, which tokens have a label.
+
+    Returns:
+        Float array `(examples,)`.
+    """
+    mean = has_label.sum() / len(has_label)
+    return (is_right & has_label).sum(axis=1) / mean
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Task:
     """A task on sequences that are not language.
 
-    It is a classification, or with `num_targets` a regression.
+    It is a classification, or with `num_targets` a regression. An example may
+    have several labels (`is_multilabel`), or one for each token
+    (`is_per_token`).
 
     Args:
         name: string.
         description: string, one line: the inputs and the labels.
-        num_classes: int, the classes of each label; 0 for a regression.
+        num_classes: int, the classes of each label; how many labels an example
+            may have; 0 for a regression.
         sequence_length: int, tokens of the longest example.
         data: a `Generated` or a `Stored`, which makes the examples.
         recipe: a `Recipe`.
@@ -80,7 +101,8 @@ class Task:
         vocabulary_size: int, for integer tokens, or `None`.
         num_output_tokens: int, how many of the last tokens have labels.
         labels_per_token: int, the labels of each of them.
-        class_names: tuple of strings, or `None` if classes are numbers.
+        class_names: tuple of strings, the names of the classes, or of the
+            labels that an example may have; `None` if classes are numbers.
         top_5: bool, whether to report top-5 accuracy as well.
         origin: an `Origin`, or `None`.
         picture: function from tokens `(tokens, dim)` to the image that they
@@ -98,6 +120,10 @@ class Task:
         findings: tuple of the findings of the audit of the user's own data.
         num_targets: int, the numbers that a regression predicts for each
             example; `None` for a classification.
+        is_multilabel: bool, whether an example may have any number of labels,
+            which are then arrays `(n, labels)` of 0 and 1.
+        is_per_token: bool, whether each token has a class, in arrays
+            `(n, tokens)`, -1 where it has none.
     """
 
     name: str
@@ -122,11 +148,25 @@ class Task:
     reader: Any = None
     findings: tuple[Any, ...] = ()
     num_targets: int | None = None
+    is_multilabel: bool = False
+    is_per_token: bool = False
 
     @property
     def is_regression(self) -> bool:
         """Whether the labels are numbers to predict, and not classes."""
         return self.num_targets is not None
+
+    @property
+    def has_one_class(self) -> bool:
+        """Whether each example has one class, and nothing else."""
+        answers = self.num_output_tokens * self.labels_per_token
+        is_other = self.is_regression or self.is_multilabel or self.is_per_token
+        return answers == 1 and not is_other
+
+    @property
+    def word_for_classes(self) -> str:
+        """What `class_names` names: `"classes"` or `"labels"`."""
+        return "labels" if self.is_multilabel else "classes"
 
     @property
     def main_metric(self) -> str:
@@ -135,7 +175,11 @@ class Task:
 
     @property
     def head(self) -> str:
-        """The kind of model for the task: `"classifier"` or `"regressor"`."""
+        """The kind of the task's models, as in `keras_fpt.models`."""
+        if self.is_multilabel:
+            return "multi_label"
+        if self.is_per_token:
+            return "token_classifier"
         return "regressor" if self.is_regression else "classifier"
 
     def __repr__(self) -> str:
@@ -237,22 +281,32 @@ class Task:
             split: string, `"train"` or one of `held_out_splits`.
 
         Returns:
-            int array `(num_classes,)`, or `None` if the split is endless.
+            int array `(num_classes,)`: how many labels are of each class, or
+            how many examples have each of several labels; `None` if the split
+            is endless.
         """
         labels = self.data.labels(split)
         if labels is None:
             return None
+        if self.is_multilabel:
+            return labels.sum(axis=0, dtype=int)
         counts = np.zeros(self.num_classes, int)
         for part in sequence_store.chunks(labels):
-            counts += np.bincount(part.ravel(), minlength=self.num_classes)
+            flat = part[part >= 0] if self.is_per_token else part.ravel()
+            counts += np.bincount(flat, minlength=self.num_classes)
         return counts
 
     @functools.cached_property
-    def majority_class(self) -> int:
+    def majority_class(self) -> Any:
         """The most common class of train.
 
-        If train is endless, it is that of its first examples.
+        If train is endless, it is that of its first examples. Of several
+        labels it is an int array `(num_classes,)`: 1 for each that more than
+        half of train has.
         """
+        if self.is_multilabel:
+            labels = self.data.labels("train")
+            return (labels.mean(axis=0) > 0.5).astype(int)
         counts = self.class_counts("train")
         if counts is None:
             batches = self.data.train(_COUNTED, 0, 0).take(1)
@@ -269,6 +323,8 @@ class Task:
         labels = self.data.labels(split)
         if labels is None:
             raise ValueError(f"The split '{split}' is endless.")
+        if self.is_per_token:
+            labels = labels[labels >= 0]
         return float(np.mean(labels == self.majority_class))
 
     def floors(self, split: str) -> dict[str, np.ndarray]:
@@ -286,6 +342,10 @@ class Task:
         """
         if self.is_regression:
             return self._constant_scores(split)
+        if self.is_per_token:
+            labels = self.data.labels(split)[self.data.order(split)]
+            is_right = labels == self.majority_class
+            return {MAJORITY: token_scores(is_right, labels >= 0)}
         right: dict[str, list[np.ndarray]] = {MAJORITY: []}
         right |= {name: [] for name in self.simple_rules}
         for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
@@ -313,8 +373,8 @@ class Task:
         """The labels of the test examples, in the order of `held_out`.
 
         Returns:
-            int array `(examples, answers)`, or float array
-            `(examples, targets)`.
+            int array `(examples, answers)`, where tokens without a label
+            have -1, or float array `(examples, targets)`.
         """
         labels = self.data.labels("test")[self.data.order("test")]
         return labels.reshape(len(labels), -1)
@@ -344,6 +404,14 @@ class Task:
         if self.is_regression:
             return {
                 "num_targets": self.num_targets,
+                "input_dim": self.input_dim,
+                "vocabulary_size": self.vocabulary_size,
+                "dropout": self.recipe.dropout,
+            }
+        if self.is_multilabel or self.is_per_token:
+            name = "num_labels" if self.is_multilabel else "num_classes"
+            return {
+                name: self.num_classes,
                 "input_dim": self.input_dim,
                 "vocabulary_size": self.vocabulary_size,
                 "dropout": self.recipe.dropout,

@@ -47,13 +47,17 @@ def _facts(task: "Task") -> Iterator[tuple[str, str]]:
     yield "tokens", f"up to {length} tokens, each {token}"
     answers = task.num_output_tokens * task.labels_per_token
     classes = f"{task.num_classes:,} classes"
-    if answers > 1:
+    if task.is_multilabel:
+        classes = f"any of {task.num_classes:,} labels"
+    elif task.is_per_token:
+        classes = f"for each token one of {classes}"
+    elif answers > 1:
         classes = f"{answers:,} answers of {classes}"
     if task.class_names is not None:
         shown = ", ".join(task.class_names[:_CLASSES_SHOWN])
         more = ", ..." * (len(task.class_names) > _CLASSES_SHOWN)
         classes += f" ({shown}{more})"
-    yield "classes", classes
+    yield task.word_for_classes, classes
     # Reading it may mean a download.
     splits = vars(task.data).get("splits") if task.data is not None else None
     if splits:

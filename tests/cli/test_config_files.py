@@ -128,3 +128,20 @@ def test_paths_are_relative_to_the_file(tmp_path):
 
 def test_a_task_is_needed():
     assert CliRunner().invoke(app, ["train"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "value, option",
+    [
+        ('["u", "v"]', ["u", "v"]),
+        ('["u"]', "u"),
+        ('"u"', "u"),
+    ],
+)
+def test_options_that_may_be_repeated_are_lists(value, option, tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        f'task = "mine.csv"\nlabel_column = {value}\nsplit_group = ["v"]\n'
+    )
+    options = config_file.read(path).options
+    assert options == {"label_column": option, "split_group": ["v"]}

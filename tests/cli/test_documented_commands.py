@@ -110,6 +110,10 @@ def write_files():
     pathlib.Path("prices.csv").write_text(f"size,price\n{rows}")
     rows = "".join(f"{n},{n % 7},{'ab'[n % 2]}\n" for n in range(60))
     pathlib.Path("rows.csv").write_text(f"u,v,y\n{rows}")
+    states = random.integers(0, 2, (40, 2))
+    for name in ("weather.csv", "new_weather.csv"):
+        rows = "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(states))
+        pathlib.Path(name).write_text(f"pressure,rain,wind\n{rows}")
     diabetes = load_diabetes(as_frame=True, scaled=False).frame
     diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)

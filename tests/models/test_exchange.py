@@ -21,6 +21,10 @@ HEADS = {
         keras_fpt.FPTRegressor,
         {"num_targets": 2, "quantiles": (0.1, 0.5, 0.9)},
     ),
+    "forecaster": (
+        keras_fpt.FPTForecaster,
+        {"horizon": 3, "sequence_length": 6},
+    ),
 }
 
 
@@ -37,9 +41,14 @@ def build(name):
     )
 
 
-def inputs():
-    """Series of 3 to 6 steps, and whether each step is real."""
+def inputs(name):
+    """Series of 3 to 6 steps, and whether each step is real.
+
+    Those of a forecaster have one length, and so no mask.
+    """
     x = np.random.default_rng(0).normal(size=(4, 6, 2)).astype("float32")
+    if name == "forecaster":
+        return x
     return {"tokens": x, "padding_mask": np.arange(6) < [[3], [4], [5], [6]]}
 
 
@@ -49,6 +58,7 @@ def labels(name):
         "multi_label": draw.integers(0, 2, (4, 3)),
         "token": draw.integers(0, 4, (4, 6)),
         "regressor": 50 + 10 * draw.normal(size=(4, 2)),
+        "forecaster": 50 + 10 * draw.normal(size=(4, 3, 2)),
     }[name]
 
 
@@ -56,9 +66,9 @@ def write(folder=FOLDER):
     folder.mkdir(exist_ok=True)
     for name in HEADS:
         model = build(name)
-        model.fit(inputs(), labels(name), verbose=0)
+        model.fit(inputs(name), labels(name), verbose=0)
         model.save_adapter(folder / f"{name}.safetensors")
-        answers = model.predict(inputs(), verbose=0)
+        answers = model.predict(inputs(name), verbose=0)
         np.save(folder / f"{name}.npy", answers)
 
 
@@ -66,11 +76,11 @@ def write(folder=FOLDER):
 def test_what_another_backend_saved_answers_the_same(name, tmp_path):
     model = build(name)
     model.load_adapter(FOLDER / f"{name}.safetensors")
-    answers = model.predict(inputs(), verbose=0)
+    answers = model.predict(inputs(name), verbose=0)
     expected = np.load(FOLDER / f"{name}.npy")
     is_real = np.ones(expected.shape, bool)
     if name == "token":  # Padding has no answer.
-        is_real[~inputs()["padding_mask"]] = False
+        is_real[~inputs(name)["padding_mask"]] = False
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
         answers[is_real], expected[is_real], rtol=0, atol=1e-5 * scale
@@ -80,7 +90,9 @@ def test_what_another_backend_saved_answers_the_same(name, tmp_path):
     model.save_adapter(path)
     fresh = build(name)
     fresh.load_adapter(path)
-    np.testing.assert_array_equal(fresh.predict(inputs(), verbose=0), answers)
+    np.testing.assert_array_equal(
+        fresh.predict(inputs(name), verbose=0), answers
+    )
 
 
 if __name__ == "__main__":

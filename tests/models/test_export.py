@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from families import FAMILIES, draw_weights, numpy
 
-from keras_fpt import FPTClassifier, FPTForecaster, FPTRegressor
+from keras_fpt import (
+    FPTClassifier,
+    FPTForecaster,
+    FPTMultiLabelClassifier,
+    FPTRegressor,
+    FPTTokenClassifier,
+)
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
@@ -286,6 +292,26 @@ def test_a_regressor_exports_its_unit(tmp_path):
     path = export(model, tmp_path, "onnx", signature(*shape, with_mask=False))
     outputs = run_onnx(path, {"tokens": X})
     np.testing.assert_allclose(outputs, expected, rtol=1e-4)
+
+
+@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
+@pytest.mark.parametrize(
+    "head, shape",
+    [
+        (FPTMultiLabelClassifier, {"num_labels": 3}),
+        (FPTTokenClassifier, {"num_classes": 4}),
+    ],
+)
+def test_several_answers_are_exported(head, shape, tmp_path):
+    backbone = FAMILIES["gpt2"].build()
+    draw_weights(backbone)
+    model = head(backbone, input_dim=3, **shape)
+    expected = model.predict(X, verbose=0)
+    static = FORMATS["onnx"]
+    path = export(model, tmp_path, "onnx", signature(*static, with_mask=False))
+    outputs = run_onnx(path, {"tokens": X})
+    assert outputs.shape == expected.shape
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")

@@ -185,7 +185,7 @@ def test_what_a_regression_does_not_have_is_refused():
     model = make_model(policy="output_only")
     with pytest.raises(ValueError, match="sample_weight for each example"):
         model.fit(X, Y, class_weight={0: 2.0})
-    with pytest.raises(ValueError, match="Features can be cached only"):
+    with pytest.raises(ValueError, match=r"Call model.adapt\(y\)"):
         model.feature_head()
     with pytest.raises(ValueError, match=r"model.adapt\(y\)"):
         model.fit(batch for batch in [(X, Y)])

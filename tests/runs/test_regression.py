@@ -107,10 +107,6 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(
 @pytest.mark.backend_free
 def test_what_a_regression_refuses(config, tmp_path):
     for settings, message in (
-        (
-            {"cache_features": True, "policy": "output_only", "dropout": 0.0},
-            "is a regression",
-        ),
         ({"loss": "cosine"}, "to be mse or huber but received 'cosine'"),
         ({"quantiles": "0.9,0.1"}, "that increase, such as 0.1,0.5,0.9"),
         (
@@ -158,3 +154,17 @@ def test_a_run_that_predicts_quantiles(config, tmp_path):
     rule = np.sqrt(-kept.rules["mean of train"].mean())
     assert rule == pytest.approx(metrics["test_floor_rmse"])
     assert rule == pytest.approx(metrics["test_floors"]["mean of train"])
+
+
+@pytest.mark.parametrize("quantiles", [None, "0.1,0.9"])
+def test_a_run_on_features_ends_as_the_run_without(quantiles, config, tmp_path):
+    config = config.with_settings(
+        policy="output_only", dropout=0.0, quantiles=quantiles
+    )
+    plain = train(config, tmp_path / "plain")
+    cached = train(config.with_settings(cache_features=True), tmp_path / "run")
+    for name in ("train_loss", "validation_rmse", "test_mae"):
+        assert cached[name] == pytest.approx(plain[name], rel=1e-4)
+    assert evaluate(tmp_path / "run")["rmse"] == pytest.approx(
+        cached["test_rmse"], rel=1e-5
+    )

@@ -11,8 +11,11 @@ from .media.recordings import from_recording_folder as from_recording_folder
 from .media.sound_folders import from_sound_folder as from_sound_folder
 from .media.sound_folders import from_wav_folder as from_wav_folder
 from .new_examples import read_new as read_new
+from .new_labels import read_new_indicators as read_new_indicators
 from .new_labels import read_new_labels as read_new_labels
 from .new_labels import read_new_targets as read_new_targets
+from .new_tokens import read_new_tokens as read_new_tokens
+from .new_tokens import rows_of_tokens as rows_of_tokens
 from .paths import as_saved as as_saved
 from .paths import from_path as from_path
 from .paths import is_path as is_path

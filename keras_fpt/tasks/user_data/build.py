@@ -11,7 +11,7 @@ from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
 from keras_fpt.tasks.user_data import audit, sequences, splitting
 from keras_fpt.tasks.user_data.audit import audit_examples
-from keras_fpt.tasks.user_data.targets import Labels
+from keras_fpt.tasks.user_data.targets import MULTILABEL, TOKENS, Labels
 
 LOGGER = logging.getLogger(__name__)
 RECIPE = Recipe(steps=1000)
@@ -68,14 +68,15 @@ def make_task(
             leak was found, and `strict` is true.
     """
     labels.check_splits(splits)
-    y, class_names = labels.without_tenths, labels.class_names
-    answers = y
+    class_names, answers = labels.class_names, labels.y
     if labels.targets is not None:
         class_names, answers = (), labels.targets.astype(np.float32)
-        notes = [*labels.notes, *notes]
+    elif labels.answers is not None:
+        class_names, answers = labels.answer_names, labels.answers
+    notes = [*labels.notes, *notes]
     checked = audit_examples.Checked(
         x,
-        y,
+        labels.compared,
         splits,
         None if groups is None else np.asarray(groups),
         is_given=not split_by.startswith(DRAWN),
@@ -92,15 +93,18 @@ def make_task(
             f"{len(checked.y):,} examples",
         ]
     findings = [*findings, *audit_examples.find_in_examples(checked)]
-    examples = {
-        split: Examples(
-            sequences.select(x, indices),
-            answers[indices],
+    is_per_token = labels.kind == TOKENS
+    examples = {}
+    for split, indices in splits.items():
+        chosen, y = sequences.select(x, indices), answers[indices]
+        if is_per_token:
+            y = y[:, : sequences.longest(chosen)]
+        examples[split] = Examples(
+            chosen,
+            y,
             None if names is None else _chosen(names, indices),
             None if groups is None else np.asarray(groups)[indices],
         )
-        for split, indices in splits.items()
-    }
     return task_of_examples(
         name,
         x,
@@ -114,6 +118,8 @@ def make_task(
         findings,
         strict,
         verbose,
+        is_multilabel=labels.kind == MULTILABEL,
+        is_per_token=is_per_token,
         **more,
     )
 
@@ -142,11 +148,21 @@ def task_of_examples(
     sample = encode(x[:1]) if encode else x
     labels = examples["train"].y
     num_targets, answers = None, f"{len(class_names)} classes"
+    has_classes = False
+    findings = [*audit.similar_classes(class_names), *findings]
+    answers_of = {split: each.y for split, each in examples.items()}
     if labels.dtype.kind == "f":
         num_targets = labels.shape[1]
         answers = f"{num_targets} number" + "s" * (num_targets > 1)
-    findings = [*audit.similar_classes(class_names), *findings]
-    if num_targets is None:
+    elif more.get("is_multilabel"):
+        answers = f"{len(class_names)} labels of 0 and 1"
+        findings += audit.find_in_labels(answers_of, class_names)
+    elif more.get("is_per_token"):
+        answers = f"1 of {len(class_names)} classes for each token"
+        findings += audit.find_in_tokens(answers_of, class_names)
+    else:
+        has_classes = True
+    if has_classes:
         counts = np.zeros(len(class_names), int)
         for split in examples.values():
             for part in sequence_store.chunks(split.y):
@@ -160,7 +176,11 @@ def task_of_examples(
         description=_description(sample, vocabulary_size, answers),
         num_classes=len(class_names),
         sequence_length=sequences.longest(sample),
-        data=Stored(lambda: examples, encode),
+        data=Stored(
+            lambda: examples,
+            encode,
+            is_per_token=bool(more.get("is_per_token")),
+        ),
         recipe=RECIPE,
         input_dim=None if vocabulary_size else int(sample.shape[-1]),
         vocabulary_size=vocabulary_size,
@@ -227,15 +247,16 @@ def describe_task(task: Task, split_by: str, notes: Sequence[str]) -> list[str]:
         ]
     labels = [task.class_counts(split) for split in sizes]
     counts = np.sum([each for each in labels if each is not None], axis=0)
+    total = sum(sizes.values()) if task.is_multilabel else counts.sum()
     parts = [
-        f"{name} {count / counts.sum():.1%}"
+        f"{name} {count / total:.1%}"
         for name, count in zip(task.class_names or (), counts, strict=True)
     ]
     if len(parts) > CLASSES_SHOWN:
         parts = [*parts[: CLASSES_SHOWN - 1], "..."]
     return [
         f"{task.name}: {sum(sizes.values()):,} sequences, {task.description}",
-        f"  classes: {', '.join(parts)}",
+        f"  {task.word_for_classes}: {', '.join(parts)}",
         f"  split: {split} ({split_by})",
         *(f"  {note}" for note in notes),
     ]

@@ -35,8 +35,8 @@ def present(
         missing: strings that mark missing cells, in addition to the usual
             words.
         drop_missing: bool, whether examples without a value are left out.
-        missing_labels: strings likewise, for what is called `"label"`; `None`
-            takes `missing`.
+        missing_labels: strings likewise, for what `by_column` returned;
+            `None` takes `missing`.
 
     Returns:
         A tuple: sorted int array of indices, and a list of notes.
@@ -49,7 +49,7 @@ def present(
     is_left, notes = np.ones(size, bool), []
     for name, column in values.items():
         words = missing
-        if name == "label" and missing_labels is not None:
+        if name.startswith("label") and missing_labels is not None:
             words = missing_labels
         is_missing = cells.is_missing(column, words)
         if not is_missing.any():
@@ -67,6 +67,25 @@ def present(
             f"Nothing is left of {size:,} examples: {', '.join(notes)}."
         )
     return np.flatnonzero(is_left), notes
+
+
+def by_column(
+    labels: Sequence[Any], columns: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """What `present` is to look for in labels.
+
+    Args:
+        labels: sequence of n labels, or of n rows of several.
+        columns: sequence of strings, the columns that they are from.
+    """
+    array = np.asarray(labels)
+    if array.ndim == 1:
+        return {"label": [str(label) for label in labels]}
+    names = columns or range(array.shape[1])
+    return {
+        f"label '{name}'": array[:, number].astype(str).tolist()
+        for number, name in enumerate(names)
+    }
 
 
 def read_table(

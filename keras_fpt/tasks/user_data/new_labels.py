@@ -3,7 +3,7 @@
 import os
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from keras_fpt.tasks import proteins
 from keras_fpt.tasks.user_data import (
     classes,
     given_labels,
+    several_labels,
     splitting,
     targets,
 )
@@ -20,9 +21,9 @@ from keras_fpt.tasks.user_data.media import listed_files
 from keras_fpt.tasks.user_data.strings import fasta, record_rows, string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
-    table_columns,
+    missing_rows,
+    sequence_targets,
     table_files,
-    table_layout,
     table_reader,
     table_structure,
     windows,
@@ -96,12 +97,81 @@ def read_new_targets(
         FileNotFoundError: a file does not exist.
         ValueError: the file has no labels, or one is missing or not a number.
     """
-    found = _find(reader, path, names, (), options, labels, True)
+    found = _find(reader, path, names, (), options, labels, targets.REGRESSION)
     return targets.as_targets(
         found,
         lambda index: f"`{path}`, {names[index]}",
         options.get("missing") or (),
+        table_structure.as_tuple(options.get("label_column")),
     )
+
+
+def read_new_indicators(
+    reader: Any,
+    path: str | os.PathLike,
+    names: Sequence[str],
+    label_names: Sequence[str],
+    options: Mapping[str, Any],
+    labels: str | os.PathLike | None = None,
+) -> np.ndarray:
+    """Reads which of several labels a new file's examples have.
+
+    Args:
+        reader, path, names, options, labels: as for `read_new_labels`.
+        label_names: sequence of strings, the labels of the training.
+
+    Returns:
+        int8 array `(n, labels)` of 0 and 1.
+
+    Raises:
+        FileNotFoundError: a file does not exist.
+        ValueError: the file has no labels, or others than those of training.
+    """
+    found = _find(
+        reader, path, names, label_names, options, labels, targets.MULTILABEL
+    )
+    return _as_indicators(
+        found, lambda i: f"`{path}`, {names[i]}", label_names, options
+    )
+
+
+def _as_indicators(
+    found: Any,
+    where: Callable[[int], str],
+    label_names: Sequence[str],
+    options: Mapping[str, Any],
+) -> np.ndarray:
+    array, missing = np.asarray(found), options.get("missing") or ()
+    is_column = array.ndim == 1 and len(label_names) > 1
+    if is_column and (several_labels.as_indicators(array) >= 0).all():
+        raise ValueError(
+            f"{where(0)}: expected {len(label_names)} labels, "
+            f"{', '.join(label_names)}, but found one column of 0 and 1, "
+            f"'{column_of(options)}'. Name a column for each label, in this "
+            "order, with label_column (--label-column)."
+        )
+    if array.ndim == 2:
+        if array.shape[1] != len(label_names):
+            raise ValueError(
+                f"{where(0)}: expected {len(label_names)} labels, "
+                f"{', '.join(label_names)}, but found {array.shape[1]}."
+            )
+        return several_labels.from_columns(
+            array, label_names, where, missing
+        ).indicators
+    if len(label_names) == 1 and label_names[0] == column_of(options):
+        return several_labels.from_columns(
+            array[:, None], label_names, where, missing
+        ).indicators
+    return several_labels.from_cells(
+        array, where, options.get("label_separator"), missing, label_names
+    ).indicators
+
+
+def column_of(options: Mapping[str, Any]) -> str | None:
+    """The only column of labels, or `None`."""
+    names = table_structure.as_tuple(options.get("label_column"))
+    return names[0] if len(names) == 1 else None
 
 
 def _find(
@@ -111,19 +181,19 @@ def _find(
     class_names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None,
-    is_regression: bool = False,
+    kind: str = targets.CLASSIFICATION,
 ) -> list[Any]:
     """The labels of the examples, as they are in the file."""
-    column = options.get("label_column")
+    columns = table_structure.as_tuple(options.get("label_column"))
     if isinstance(reader, fasta.FastaReader):
         found = _of_records(path, labels, options)
     elif isinstance(reader, array_reader.ArrayReader):
         if labels is not None:
             found = saved_arrays.read_labels(
-                labels, column, options.get("encoding")
+                labels, columns, options.get("encoding")
             ).tolist()
         else:
-            found = _of_arrays(path, column)
+            found = _of_arrays(path, column_of(options))
     elif labels is not None:
         raise ValueError(
             f"`{path}` contains its labels, so a separate file of labels does "
@@ -131,13 +201,13 @@ def _find(
         )
     elif isinstance(reader, string_reader.StringReader):
         frame, _ = given_labels.read_table(path, reader.header, reader.encoding)
-        found = table_columns.column(frame, str(column), path).tolist()
+        found = missing_rows.read_labels(frame, columns, path).tolist()
     elif isinstance(reader, table_reader.TableReader):
-        found = _of_table(reader, path, str(column), is_regression, options)
+        found = _of_table(reader, path, columns, kind, class_names, options)
     elif (
         options.get("file_column") is not None and pathlib.Path(path).is_file()
     ):
-        found = _of_file_table(path, str(column), names, options)
+        found = _of_file_table(path, columns, names, options)
     else:
         found = _of_folders(path, names, class_names)
     if len(found) != len(names):
@@ -160,13 +230,14 @@ def _of_records(
         )
     frame = table_files.read_labels(labels, options.get("encoding"))
     id_column = options.get("id_column")
-    column = record_rows.find_label_column(
+    columns = record_rows.find_label_columns(
         frame, labels, options.get("label_column"), id_column
     )
     ids = [name for name, _ in proteins.read_fasta(path)]
     rows, _ = record_rows.match_rows(ids, frame, labels, id_column, True)
-    found = frame[column].tolist()
-    return [found[row] if row >= 0 else "" for row in rows]
+    found = missing_rows.read_labels(frame, columns, labels).tolist()
+    none = "" if len(columns) == 1 else [""] * len(columns)
+    return [found[row] if row >= 0 else none for row in rows]
 
 
 def _of_arrays(path: str | os.PathLike, column: str | None) -> list[Any]:
@@ -177,35 +248,34 @@ def _of_arrays(path: str | os.PathLike, column: str | None) -> list[Any]:
 def _of_table(
     reader: table_reader.TableReader,
     path: str | os.PathLike,
-    column: str,
-    is_regression: bool,
+    columns: Sequence[str],
+    kind: str,
+    class_names: Sequence[str],
     options: Mapping[str, Any],
 ) -> list[Any]:
-    """The most common label of each sequence's rows, or the mean number.
+    """The most common label of each sequence's rows, or the mean numbers.
+
+    Of several labels, those that at least half of the rows have.
 
     It is empty where no label is the most common, or has too few of the rows:
     such windows are left out in training.
     """
     frame = table_files.read_table(path, reader.header, reader.encoding)
-    texts = table_columns.column(frame, column, path).to_numpy(str)
+    texts = missing_rows.read_labels(frame, columns, path)
     if reader.is_by_row:
         return texts.tolist()
-    cut, _ = table_layout.lay_out_new(
-        frame,
-        table_structure.as_tuple(reader.group_column),
-        reader.time_column,
-        reader.time_gap,
-        reader.window,
-        reader.stride,
-        path,
-    )
-    if is_regression:
-        numbers = targets.as_targets(texts, lambda i: f"`{path}`, row {i + 1}")
-        ordered = numbers[cut.order, 0]
-        return [
-            float(ordered[start : start + length].mean())
-            for start, length in zip(cut.starts, cut.lengths, strict=True)
-        ]
+    cut, _ = reader.lay_out(frame, path)
+
+    def where(i: int) -> str:
+        return f"`{path}`, row {i + 1}"
+
+    if kind == targets.REGRESSION:
+        numbers = targets.as_targets(texts, where, columns=columns)
+        return sequence_targets.window_means(numbers, cut).tolist()
+    if kind == targets.MULTILABEL:
+        rows = _as_indicators(texts, where, class_names, options)
+        shares = sequence_targets.window_means(rows, cut)
+        return (shares >= sequence_targets.SHARE).astype(int).tolist()
     distinct, codes = np.unique(texts, return_inverse=True)
     codes, distinct = classes.merge_spellings(codes, distinct)
     most = windows.majority(cut, codes)
@@ -216,21 +286,23 @@ def _of_table(
 
 def _of_file_table(
     path: str | os.PathLike,
-    column: str,
+    columns: Sequence[str],
     names: Sequence[str],
     options: Mapping[str, Any],
-) -> list[str]:
+) -> list[Any]:
     """The labels of files that a table names, each for all its windows."""
     listed = listed_files.find_new(
         path,
         options["file_column"],
         options.get("header"),
         options.get("encoding"),
-        column,
+        columns,
     )
     if listed is None:
         raise ValueError(f"`{path}` has no labels.")
-    label_of = dict(zip(listed.names, listed.cells[column], strict=True))
+    texts = [listed.cells[name] for name in columns]
+    rows = texts[0] if len(texts) == 1 else zip(*texts, strict=True)
+    label_of = dict(zip(listed.names, rows, strict=True))
     return [label_of[_WINDOW.sub("", name)] for name in names]
 
 

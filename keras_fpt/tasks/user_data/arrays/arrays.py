@@ -15,6 +15,7 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.arrays import (
+    array_labels,
     array_reader,
     batches,
     number_sequences,
@@ -59,8 +60,9 @@ def from_arrays(
         x: float array `(n, tokens, dim)`; float array `(n, tokens)`, whose
             tokens have width 1; integer array `(n, tokens)`; or a list of n
             such sequences, `(tokens, dim)` or `(tokens,)`, of any lengths.
-        y: n labels: integers or strings; or for a regression numbers, `(n,)`
-            or `(n, targets)`.
+        y: n labels: integers or strings; for a regression numbers, `(n,)` or
+            `(n, targets)`; several labels per example, `(n, labels)` of 0 and
+            1; or a class for each token, `(n, tokens)`, -1 where it has none.
         class_names: sequence of strings, the classes in their order; each
             label is then one of them, or its index. `None` takes the classes
             from the labels, sorted.
@@ -73,9 +75,12 @@ def from_arrays(
             values stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
-        task_type: `"classification"` or `"regression"`. `None` is a
-            regression if most labels are fractions, of at least 10 different
-            values, and says so.
+        task_type: `"classification"`, `"regression"`, `"multilabel"` or
+            `"tokens"`. `None` is a regression if most labels are fractions, of
+            at least 10 different values; a class for each token if there are
+            as many whole numbers or texts for each example as it has tokens;
+            several labels if an array `(n, labels)` holds 0 and 1; and says
+            so.
         strict: bool, whether a leak that the audit finds is an error.
 
     Returns:
@@ -132,6 +137,8 @@ def _make_task(
     verbose: bool,
     fill: str | None = None,
     task_type: str | None = None,
+    label_columns: Sequence[str] = (),
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from sequences and labels, as `from_arrays` does."""
     x, notes = number_sequences.as_sequences(saved.x, fill is not None)
@@ -142,7 +149,15 @@ def _make_task(
         )
     if saved.is_regression:
         task_type = task_type or targets.REGRESSION
-    labels = targets.encode(saved.y, _where, task_type, class_names)
+    labels = array_labels.encode(
+        saved.y,
+        x,
+        _where,
+        task_type,
+        class_names,
+        label_columns,
+        label_separator,
+    )
     series = overlaps.find_series(x)
     groups, blocks = None, None
     is_free = request.names is None and request.groups is None
@@ -283,7 +298,7 @@ def from_saved(
     class_names: Sequence[str] | None = None,
     verbose: bool = True,
     labels: str | os.PathLike | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     split_column: str | None = None,
     split_group: str | Sequence[str] = (),
     folds: int | None = None,
@@ -294,6 +309,7 @@ def from_saved(
     fill: str | None = None,
     task_type: str | None = None,
     encoding: str | None = None,
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from saved arrays or a saved data set.
 
@@ -312,7 +328,7 @@ def from_saved(
         labels: path of an `.npy` file or of a table with the labels, in the
             order of the sequences, or `None`.
         label_column: string, the array, or the column of `labels`, that holds
-            the labels.
+            the labels; or strings, columns of `labels` that hold several.
         split_column: string, an array of `train`, `validation` and `test`.
         split_group: string or strings, arrays of groups, such as people, that
             stay in one split.
@@ -327,6 +343,7 @@ def from_saved(
             values in training, a further one is 1 where a value was missing.
             `None` refuses missing values.
         encoding: string, that of a table of labels, see `from_csv`.
+        label_separator: string, as well.
 
     Returns:
         A `Task`.
@@ -337,7 +354,15 @@ def from_saved(
     """
     group_names = [split_group] if isinstance(split_group, str) else split_group
     columns = [*group_names, *([split_column] if split_column else [])]
-    label_name = None if labels is not None else label_column or "y"
+    label_columns = [label_column] if isinstance(label_column, str) else None
+    label_columns = label_columns or [*(label_column or ())]
+    if labels is None and len(label_columns) > 1:
+        raise ValueError(
+            f"`{path}`: expected one array of labels, (examples, labels), but "
+            f"received the names of {len(label_columns)} (--label-column). "
+            "Several columns are for a table of labels (--labels)."
+        )
+    label_name = None if labels is not None else [*label_columns, "y"][0]
     if labels is None and pathlib.Path(path).suffix.lower() == ".npy":
         raise ValueError(
             f"`{path}` contains no labels. Give them with labels (--labels): "
@@ -347,7 +372,7 @@ def from_saved(
         path, validation, test, label_name, columns, fill is not None
     )
     if labels is not None:
-        y = saved_arrays.read_labels(labels, label_column, encoding)
+        y = saved_arrays.read_labels(labels, label_columns, encoding)
         saved = saved._replace(y=y)
     names, names_from = saved.split, "as given"
     if split_column:
@@ -372,6 +397,8 @@ def from_saved(
         verbose,
         fill,
         task_type,
+        label_columns if labels is not None else (),
+        label_separator,
     )
 
 

@@ -17,7 +17,11 @@ from keras_fpt.tasks.user_data.arrays import (
     ts_files,
 )
 from keras_fpt.tasks.user_data.arrays.npz_files import Saved
-from keras_fpt.tasks.user_data.tables import table_columns, table_files
+from keras_fpt.tasks.user_data.tables import (
+    missing_rows,
+    table_columns,
+    table_files,
+)
 
 # The version that `tf.data.Dataset.save` writes.
 SNAPSHOT_VERSION = 2
@@ -152,19 +156,19 @@ def read_with_splits(
 
 def read_labels(
     path: str | os.PathLike,
-    label_column: str | None = None,
+    label_columns: Sequence[str] = (),
     encoding: str | None = None,
 ) -> np.ndarray:
     """Reads labels from a separate file.
 
     Args:
         path: an `.npy` file of n labels, or a table with a row per example.
-        label_column: string, the table's column of labels; `None` takes the
-            only one.
+        label_columns: sequence of strings, the table's columns of labels; an
+            empty one takes the only one.
         encoding: string, that of a table, see `from_csv`.
 
     Returns:
-        Array `(n,)`.
+        Array `(n,)`, or of several columns `(n, columns)`.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -173,14 +177,14 @@ def read_labels(
     if pathlib.Path(path).suffix.lower() == ".npy":
         return np.asarray(read(path, None).x)
     frame = table_files.read_labels(path, encoding)
-    if label_column is None and len(frame.columns) > 1:
+    if not label_columns and len(frame.columns) > 1:
         raise ValueError(
             f"`{path}` has the columns "
             f"{table_columns.list_columns(list(frame.columns))}. Name the one "
             "with the labels with label_column (--label-column)."
         )
-    name = label_column or frame.columns[0]
-    return table_columns.column(frame, name, path).to_numpy(str)
+    names = [*label_columns] or [frame.columns[0]]
+    return missing_rows.read_labels(frame, names, path)
 
 
 def _read_dataset(

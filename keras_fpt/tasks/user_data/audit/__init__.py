@@ -1,5 +1,11 @@
 """The audit of the user's data, before training."""
 
+from keras_fpt.tasks.user_data.audit.audit_answers import (
+    find_in_labels as find_in_labels,
+)
+from keras_fpt.tasks.user_data.audit.audit_answers import (
+    find_in_tokens as find_in_tokens,
+)
 from keras_fpt.tasks.user_data.audit.class_names import (
     similar_classes as similar_classes,
 )

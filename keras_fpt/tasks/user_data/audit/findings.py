@@ -55,13 +55,16 @@ def log_findings(findings: Sequence[Finding]) -> None:
         LOGGER.info(f"  note: {finding}")
 
 
-def name_columns(columns: Sequence[str], singular: str, plural: str) -> str:
+def name_columns(
+    columns: Sequence[str], singular: str, plural: str, what: str = "column"
+) -> str:
     """The columns as a sentence's subject, with its verb.
 
     Args:
         columns: sequence of strings.
         singular: string, the verb after one column.
         plural: string, the verb after several columns.
+        what: string, what they are called.
 
     >>> name_columns(["a"], "has", "have")
     "The column 'a' has"
@@ -69,11 +72,11 @@ def name_columns(columns: Sequence[str], singular: str, plural: str) -> str:
     "The columns 'a' and 'b' have"
     """
     if len(columns) == 1:
-        return f"The column '{columns[0]}' {singular}"
+        return f"The {what} '{columns[0]}' {singular}"
     shown = [f"'{name}'" for name in columns[:COLUMNS_NAMED]]
     more = len(columns) - len(shown)
     last = f"{more:,} more" if more else shown.pop()
-    return f"The columns {', '.join(shown)} and {last} {plural}"
+    return f"The {what}s {', '.join(shown)} and {last} {plural}"
 
 
 def ignore(columns: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from keras_fpt.tasks.user_data.media import (
     sound_folders,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.tables import cells
+from keras_fpt.tasks.user_data.tables import cells, table_structure
 
 # The options of each kind of file, and their defaults.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -51,7 +51,7 @@ MODULES: dict[str, Any] = {
 @prefix_errors_with_path
 def from_file_table(
     path: str | os.PathLike,
-    label_column: str,
+    label_column: str | Sequence[str],
     file_column: str,
     split_column: str | None = None,
     split_group: str | Sequence[str] = (),
@@ -75,6 +75,7 @@ def from_file_table(
     test: str | os.PathLike | None = None,
     encoding: str | None = None,
     fill: str | None = None,
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from a table of files and their labels.
 
@@ -88,7 +89,7 @@ def from_file_table(
 
     Args:
         path: a table with a header, in a format that `from_csv` reads.
-        label_column: string.
+        label_column: string or strings, see `from_csv`.
         file_column: string.
         split_column: string, a column that holds `train`, `validation` or
             `test`; `None` splits as `from_image_folder` does.
@@ -116,6 +117,7 @@ def from_file_table(
         validation: path of a table of the validation examples, or `None`.
         test: path of a table of the test examples, or `None`.
         encoding: string, that of the tables, see `from_csv`.
+        label_separator: string, as well.
         fill: string, see `from_recording_folder`.
 
     Returns:
@@ -137,10 +139,12 @@ def from_file_table(
         "ignore_column": ignore_column,
         "fill": fill,
     }
+    targets.refuse_tokens(task_type, "files")
     split_group = _as_list(split_group)
     found = _find_files(
         pathlib.Path(path),
-        label_column,
+        table_structure.as_tuple(label_column),
+        label_separator,
         file_column,
         split_column,
         split_group,
@@ -183,7 +187,8 @@ def _as_list(value: str | Sequence[str]) -> list[str]:
 
 def _find_files(
     path: pathlib.Path,
-    label_column: str,
+    label_columns: tuple[str, ...],
+    label_separator: str | None,
     file_column: str,
     split_column: str | None,
     split_group: list[str],
@@ -205,7 +210,7 @@ def _find_files(
         )
     wanted = listed_files.Wanted(
         file_column,
-        label_column,
+        label_columns,
         [*split_group, *([split_column] if split_column else [])],
         missing,
         drop_missing,
@@ -229,8 +234,14 @@ def _find_files(
     def column(name: str) -> list[str]:
         return [text for part in parts for text in part.cells[name]]
 
+    texts = [np.array(column(name), str) for name in label_columns]
     encoded = targets.encode(
-        np.array(column(label_column), str), where, task_type, missing=missing
+        texts[0] if len(texts) == 1 else np.stack(texts, axis=1),
+        where,
+        task_type,
+        missing=missing,
+        columns=label_columns,
+        separator=label_separator,
     )
     groups = None
     if split_group:
@@ -268,8 +279,8 @@ def _find_files(
             for prefix, part in zip(prefixes, parts, strict=True)
             for note in part.notes
         ],
-        []
-        if encoded.is_regression
-        else folder_findings.find_in_names(encoded.class_names),
+        folder_findings.find_in_names(encoded.class_names)
+        if encoded.has_classes
+        else [],
         None if groups is None else np.unique(groups, return_inverse=True)[1],
     )

@@ -19,7 +19,7 @@ class Wanted(NamedTuple):
 
     Args:
         file_column: string.
-        label_column: string, or `None` if labels are not needed.
+        label_columns: strings; none if labels are not needed.
         others: strings, the columns of groups and splits.
         missing: strings, cells that mark a missing label.
         drop_missing: bool, whether rows without a label or a file are left
@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
     """
 
     file_column: str
-    label_column: str | None = None
+    label_columns: Sequence[str] = ()
     others: Sequence[str] = ()
     missing: Sequence[str] = ()
     drop_missing: bool = False
@@ -76,9 +76,7 @@ def find_listed(path: pathlib.Path, wanted: Wanted) -> Listed:
     frame = table_files.read_table(path, wanted.header, wanted.encoding)
     notes = table_columns.format_notes(frame)
     file_column = wanted.file_column
-    used = [*wanted.others]
-    if wanted.label_column is not None:
-        used = [wanted.label_column, *used]
+    used = [*wanted.label_columns, *wanted.others]
     columns = {
         name: table_columns.column(frame, name, path)
         for name in (*used, file_column)
@@ -87,10 +85,8 @@ def find_listed(path: pathlib.Path, wanted: Wanted) -> Listed:
     rows = np.arange(len(frame))
     if wanted.drop_missing:
         is_missing = cells.is_missing(columns[file_column], wanted.missing)
-        if wanted.label_column is not None:
-            is_missing |= cells.is_missing(
-                columns[wanted.label_column], wanted.missing
-            )
+        for name in wanted.label_columns:
+            is_missing |= cells.is_missing(columns[name], wanted.missing)
         rows = rows[~is_missing]
         if is_missing.any():
             notes.append(
@@ -140,7 +136,7 @@ def find_new(
     file_column: str | None,
     header: bool | None,
     encoding: str | None,
-    label_column: str | None = None,
+    label_columns: Sequence[str] = (),
 ) -> Listed | None:
     """Finds the files of a new table, which needs no labels.
 
@@ -148,7 +144,7 @@ def find_new(
         path: a file or folder.
         file_column: string, the column of files in training, or `None`.
         header, encoding: as in `Wanted`.
-        label_column: string, the column of labels, or `None` to read none.
+        label_columns: strings, the columns of labels that are read.
 
     Returns:
         `Listed`, or `None` if the path is no table with such a column.
@@ -166,7 +162,7 @@ def find_new(
         return None
     return find_listed(
         path,
-        Wanted(file_column, label_column, header=header, encoding=encoding),
+        Wanted(file_column, label_columns, header=header, encoding=encoding),
     )
 
 

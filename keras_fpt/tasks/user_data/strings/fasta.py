@@ -19,7 +19,7 @@ from keras_fpt.tasks.user_data import (
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import record_rows
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import missing_rows, table_files
 
 MAX_LENGTH = 1024
 # What the letters of a sequence stand for, and their alphabets.
@@ -72,7 +72,7 @@ class FastaReader:
 def from_fasta(
     path: str | os.PathLike,
     labels: str | os.PathLike | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     id_column: str | None = None,
     max_length: int = MAX_LENGTH,
     verbose: bool = True,
@@ -87,6 +87,7 @@ def from_fasta(
     strict: bool = False,
     task_type: str | None = None,
     encoding: str | None = None,
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from a FASTA file and a table of labels.
 
@@ -101,8 +102,9 @@ def from_fasta(
     Args:
         path: a FASTA file.
         labels: path of a table with one row per record.
-        label_column: string, column of the label table that contains the
-            labels. `None` takes the second column of a table with two.
+        label_column: string or strings, column of the label table that
+            contains the labels, or several, see `from_csv`. `None` takes the
+            second column of a table with two.
         id_column: string, column of the label table that contains the record
             IDs: the first word after `>`. `None` takes the first column.
         max_length: int, in letters.
@@ -120,7 +122,7 @@ def from_fasta(
             `None`. Their labels are in the same table.
         test: path likewise, of the test examples.
         strict: bool, whether a leak that the audit finds is an error.
-        task_type: as for `from_arrays`.
+        task_type, label_separator: as for `from_csv`.
         encoding: string, that of the label table, see `from_csv`.
 
     Returns:
@@ -132,6 +134,7 @@ def from_fasta(
             label; labels cannot be used. The error names the file and the
             record.
     """
+    targets.refuse_tokens(task_type, "records")
     if labels is None:
         raise ValueError(
             f"`{path}`: a FASTA file contains no labels. Give a table with one "
@@ -151,16 +154,16 @@ def from_fasta(
             split += [name] * len(new)
     frame = table_files.read_labels(labels, encoding)
     names = [name for name, _ in records]
-    column = record_rows.find_label_column(
+    columns = record_rows.find_label_columns(
         frame, labels, label_column, id_column
     )
     rows, notes = record_rows.match_rows(
         names, frame, labels, id_column, drop_missing
     )
-    label_of = frame[column].tolist()
+    label_of = missing_rows.read_labels(frame, columns, labels).tolist()
     found = np.flatnonzero(rows >= 0)
     present, more = given_labels.present(
-        {"label": [label_of[rows[i]] for i in found]},
+        given_labels.by_column([label_of[rows[i]] for i in found], columns),
         lambda i: f"`{labels}`, row {rows[found[i]] + 1} ({names[found[i]]})",
         missing,
         drop_missing,
@@ -175,6 +178,8 @@ def from_fasta(
         [label_of[rows[i]] for i in kept],
         lambda i: f"`{labels}`, record {names[kept[i]]}",
         task_type,
+        columns=columns,
+        separator=label_separator,
     )
     letters = PROTEIN
     if nucleotides.are_nucleotides(records[i][1] for i in kept):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.tables import table_columns
+from keras_fpt.tasks.user_data.tables import table_columns, table_structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,13 +18,13 @@ DATABASES = ("sp", "tr", "gi", "gb", "emb", "dbj", "ref", "pdb", "pir", "lcl")
 _VERSION = re.compile(r"(?<=[A-Za-z0-9])\.\d{1,2}$")
 
 
-def find_label_column(
+def find_label_columns(
     frame: "pd.DataFrame",
     path: str | os.PathLike,
-    label_column: str | None,
+    label_column: str | Sequence[str] | None,
     id_column: str | None,
-) -> str:
-    """The name of the column of labels.
+) -> tuple[str, ...]:
+    """The names of the columns of labels.
 
     Args:
         frame: the label table.
@@ -44,8 +44,10 @@ def find_label_column(
             f"`{path}` has the columns {', '.join(columns)}. Name the one with "
             "the labels with label_column (--label-column)."
         )
-    table_columns.column(frame, label_column, path)
-    return label_column
+    names = table_structure.as_tuple(label_column)
+    for name in names:
+        table_columns.column(frame, name, path)
+    return names
 
 
 def match_rows(

@@ -6,6 +6,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
@@ -22,6 +24,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_files,
     table_folders,
+    table_structure,
 )
 
 MAX_LENGTH = 1024
@@ -131,10 +134,11 @@ def _make_task(
     format_notes: Sequence[str] = (),
     task_type: str | None = None,
     encoding: str | None = None,
+    label_columns: Sequence[str] = (),
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from strings, as `from_strings` does."""
-    import pandas as pd
-
+    targets.refuse_tokens(task_type, "strings")
     if "" in strings and not drop_missing:
         raise ValueError(
             f"{names[strings.index('')]}: expected text but received ''. "
@@ -142,10 +146,11 @@ def _make_task(
         )
     given = {
         f"string in '{text_column}'" if text_column else "string": strings,
-        "label": [str(label) for label in labels],
+        **given_labels.by_column(labels, label_columns),
     }
     words, label_notes = missing_rows.label_words(
-        pd.Series(given["label"], dtype=object), cells.as_words(missing)
+        [str(each) for each in np.ravel(np.asarray(labels, object))],
+        cells.as_words(missing),
     )
     present, notes = given_labels.present(
         given, names.__getitem__, missing, drop_missing, words
@@ -162,7 +167,11 @@ def _make_task(
     texts = [strings[i] for i in kept]
     names = [names[i] for i in kept]
     encoded = targets.encode(
-        [labels[i] for i in kept], names.__getitem__, task_type
+        [labels[i] for i in kept],
+        names.__getitem__,
+        task_type,
+        columns=label_columns,
+        separator=label_separator,
     )
     alphabet = "".join(sorted(set("".join(texts))))
     x = sequences.stack(
@@ -218,7 +227,7 @@ def _make_task(
 def from_string_table(
     path: str | os.PathLike,
     text_column: str,
-    label_column: str,
+    label_column: str | Sequence[str],
     max_length: int = MAX_LENGTH,
     verbose: bool = True,
     split_column: str | None = None,
@@ -233,13 +242,15 @@ def from_string_table(
     header: bool | None = None,
     task_type: str | None = None,
     encoding: str | None = None,
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from a table's column of strings; see `from_strings`.
 
     Args:
         path: a table, such as a `.csv` file.
         text_column: string, the column of the strings.
-        label_column: string, the column of the labels.
+        label_column: string or strings, the column of the labels, or several,
+            see `from_csv`.
         max_length: int, the longest string that is kept, in characters.
         verbose: bool, whether to log a description of the data.
         split_column: string, a column that holds `train`, `validation` or
@@ -251,7 +262,7 @@ def from_string_table(
         validation: path of a table of validation examples, or `None`.
         test: path of a table of test examples, or `None`.
         header: bool, whether the first row names the columns, see `from_csv`.
-        encoding: string, as well.
+        encoding, label_separator: as for `from_csv`.
 
     Returns:
         A `Task`.
@@ -261,17 +272,20 @@ def from_string_table(
         ValueError: as for `from_strings` and `from_csv`.
     """
     words = cells.as_words(missing)
+    label_columns = table_structure.as_tuple(label_column)
     if (
         table_files.is_table(path)
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
         and not (validation or test or split_column or split_group or folds)
-        and task_type != targets.REGRESSION
+        and len(label_columns) == 1
+        and label_separator is None
+        and task_type in (None, targets.CLASSIFICATION)
         and not cells.as_floats(words)  # which may be labels
     ):
         return large_strings.make_task(
             path,
             text_column,
-            label_column,
+            label_columns[0],
             max_length,
             words,
             drop_missing,
@@ -283,10 +297,8 @@ def from_string_table(
     frame, where, split, format_notes = given_labels.read_tables(
         path, validation, test, header, encoding
     )
-    texts, labels = (
-        table_columns.column(frame, name, path).tolist()
-        for name in (text_column, label_column)
-    )
+    texts = table_columns.column(frame, text_column, path).tolist()
+    labels = missing_rows.read_labels(frame, label_columns, path).tolist()
     request = given_labels.split_request(
         frame, path, split_column, split_group, folds, fold
     )
@@ -310,4 +322,6 @@ def from_string_table(
         format_notes,
         task_type,
         encoding,
+        label_columns,
+        label_separator,
     )

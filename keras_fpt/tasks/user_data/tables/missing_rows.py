@@ -1,7 +1,8 @@
 """Rows of a table that lack a label or a cell."""
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,8 +58,50 @@ def unused_notes(
     return [f"no cell is missing as {table_columns.list_columns(unused)}"]
 
 
+def read_labels(
+    frame: "pd.DataFrame", columns: Sequence[str], path: str | os.PathLike
+) -> np.ndarray:
+    """The labels of a table's rows, as text.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        columns: sequence of strings, at least one.
+        path: the table's file, for errors.
+
+    Returns:
+        Array of strings `(rows,)`, or of several columns `(rows, columns)`.
+
+    Raises:
+        ValueError: the table lacks a column, or one is named twice.
+    """
+    repeated = [name for name in columns if list(columns).count(name) > 1]
+    if repeated:
+        raise ValueError(
+            f"label_column (--label-column) names '{repeated[0]}' twice."
+        )
+    texts = [
+        table_columns.column(frame, name, path).to_numpy(str)
+        for name in columns
+    ]
+    return texts[0] if len(texts) == 1 else np.stack(texts, axis=1)
+
+
+def have_none(labels: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """Which rows lack a label; of several columns, at least one.
+
+    Args:
+        labels: what `read_labels` returned.
+        words: sequence of strings, what marks missing labels.
+
+    Returns:
+        bool array `(rows,)`.
+    """
+    columns = labels.reshape(len(labels), -1).T
+    return np.any([cells.is_missing(c, words) for c in columns], axis=0)
+
+
 def label_words(
-    labels: "pd.Series", words: Sequence[str]
+    labels: Any, words: Sequence[str]
 ) -> tuple[tuple[str, ...], list[str]]:
     """The marks of missing cells that also mark missing labels.
 
@@ -67,14 +110,17 @@ def label_words(
     each other.
 
     Args:
-        labels: `pandas.Series` of texts.
+        labels: array or `pandas.Series` of texts.
         words: sequence of strings, what marks missing cells.
 
     Returns:
         A tuple: tuple of strings, and a note in a list if a number is a
         label.
     """
-    texts = [str(text) for text in labels.unique()]
+    import pandas as pd
+
+    distinct = pd.unique(np.asarray(labels, object).ravel())
+    texts = [str(text) for text in distinct]
     numbers = [cells.as_number(text) for text in texts]
     others = {float(n) for n in numbers if n is not None}
     others -= {*cells.as_floats(words)}
@@ -129,40 +175,48 @@ def find_kept(
 
 
 def encode_labels(
-    texts: "pd.Series",
+    texts: np.ndarray,
     is_unlabeled: np.ndarray,
     files: given_files.Files,
     missing: Sequence[str],
     task_type: str | None = None,
+    columns: Sequence[str] = (),
+    separator: str | None = None,
 ) -> targets.Labels:
     """Encodes the labels of the rows that have one.
 
     Args:
-        texts: `pandas.Series` of labels.
+        texts: what `read_labels` returned.
         is_unlabeled: bool array `(rows,)`.
         files: the `Files` that the rows are from.
         missing: sequence of strings, what marks missing labels.
-        task_type: as for `targets.encode`.
+        task_type, columns, separator: as for `targets.encode`.
 
     Returns:
-        `Labels` of all rows; -1, and NaN, where a row has no label.
+        `Labels` of all rows; -1, NaN, and no label of several, where a row
+        has no label.
 
     Raises:
         ValueError: as for `targets.encode`.
     """
     rows = np.flatnonzero(~is_unlabeled)
     if len(rows) < len(texts):
-        texts = texts.iloc[rows]
+        texts = texts[rows]
     encoded = targets.encode(
-        texts.to_numpy(str),
+        texts,
         lambda index: files.where(int(rows[index])),
         task_type,
         missing=missing,
+        columns=columns,
+        separator=separator,
     )
     labels = np.full(len(is_unlabeled), -1, encoded.y.dtype)
     labels[rows] = encoded.y
-    numbers = None
-    if encoded.targets is not None:
-        numbers = np.full((len(is_unlabeled), 1), np.nan)
+    numbers, answers = encoded.targets, encoded.answers
+    if numbers is not None:
+        numbers = np.full((len(is_unlabeled), numbers.shape[1]), np.nan)
         numbers[rows] = encoded.targets
-    return encoded._replace(y=labels, targets=numbers)
+    if answers is not None:
+        answers = np.zeros((len(is_unlabeled), answers.shape[1]), np.int8)
+        answers[rows] = encoded.answers
+    return encoded._replace(y=labels, targets=numbers, answers=answers)

@@ -1,13 +1,37 @@
-"""The numbers that a regression predicts for sequences of a table's rows."""
+"""The labels of sequences of a table's rows that are not one class each."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_fpt.tasks.user_data import given_files, targets
+from keras_fpt.tasks.user_data.tables import windows
 from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
+
+# The share of a window's rows that have a label, for the window to have it.
+SHARE = 0.5
+
+
+def check_per_token(
+    is_per_token: bool, structure: Structure, label_columns: Sequence[str]
+) -> None:
+    """Raises `ValueError` where rows cannot have a label each."""
+    if is_per_token and structure.is_by_row:
+        raise ValueError(
+            "task_type='tokens' (--task-type tokens) is for a label in each "
+            "row of a series: give window (--window), or group_column "
+            "(--group-column)."
+        )
+    if is_per_token and len(label_columns) > 1:
+        raise ValueError(
+            "task_type='tokens' (--task-type tokens) takes one column of "
+            f"labels but received {len(label_columns)}: "
+            f"{', '.join(label_columns)}."
+        )
 
 
 def check_structure(structure: Structure) -> None:
-    """Raises `ValueError` where an option is only for classes."""
+    """Raises `ValueError` where an option is for one class per sequence."""
     chosen = {
         "min_label_share": structure.min_label_share is not None,
         "within_label": structure.within_label,
@@ -15,9 +39,9 @@ def check_structure(structure: Structure) -> None:
     for name, is_given in chosen.items():
         if is_given:
             raise ValueError(
-                f"{name} (--{name.replace('_', '-')}) is for classes, but this "
-                "is a regression, in which a window's label is the mean of its "
-                "rows'. Leave it out."
+                f"{name} (--{name.replace('_', '-')}) is about classes, of "
+                "which a window has one, and these labels are numbers, "
+                "several, or one for each row. Leave it out."
             )
 
 
@@ -26,6 +50,8 @@ def row_labels(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The labels to lay out a table by: classes, tenths, or one for all.
 
+    It is one class for all where rows of a group may have different labels.
+
     Args:
         encoded: `Labels` of the rows.
         structure: the table's `Structure`.
@@ -33,7 +59,8 @@ def row_labels(
     Returns:
         A tuple: int array `(rows,)`, and the names of its values.
     """
-    if not encoded.is_regression or structure.is_by_row:
+    is_one_class = encoded.has_classes and not structure.keep_rest
+    if is_one_class or structure.is_by_row:
         return encoded.y, encoded.class_names
     # Windows would be left out where no tenth is the most common.
     return np.minimum(encoded.y, 0), ("",)
@@ -54,29 +81,94 @@ def of_sequences(
         files: the `Files` that the rows are from, for errors.
 
     Returns:
-        `Labels`: for a regression, the number of the row or of the group, or
-        the mean over the rows of a window.
+        `Labels`: for a regression, the numbers of the row or of the group, or
+        the means over the rows of a window; of several labels those of the
+        row or of the group, or those that at least half of a window's rows
+        have; and where each row has a label, all of them.
 
     Raises:
         ValueError: the rows of a group have different numbers.
     """
-    if encoded.targets is None:
+    if structure.keep_rest:
+        return _of_rows(encoded, layout)
+    rows = encoded.answers if encoded.targets is None else encoded.targets
+    if rows is None:
         return targets.Labels(layout.labels, encoded.class_names)
-    found = layout.sequences
-    numbers = encoded.targets[found.order, 0]
-    means = np.array(
+    found, notes = layout.sequences, encoded.notes
+    if structure.window is not None:
+        values = window_means(rows, found)
+        notes = (*notes, _of_window(encoded))
+    else:
+        ordered = rows[found.order]
+        for column in ordered.T:
+            _check_constant(column, layout, files)
+        values = ordered[found.starts]
+    if encoded.targets is not None:
+        return targets.of_targets(values, notes)
+    return targets.of_indicators(
+        (values >= SHARE).astype(np.int8), encoded.answer_names, notes
+    )
+
+
+def _of_window(encoded: targets.Labels) -> str:
+    if encoded.is_regression:
+        return "the label of a window is the mean of its rows'"
+    return "a window has the labels that at least half of its rows have"
+
+
+def window_means(rows: np.ndarray, found: windows.Sequences) -> np.ndarray:
+    """The means over the rows of each sequence.
+
+    Args:
+        rows: array `(rows, columns)`.
+        found: `windows.Sequences`.
+
+    Returns:
+        float64 array `(sequences, columns)`.
+    """
+    ordered = rows[found.order]
+    return np.array(
         [
-            numbers[start : start + length].mean()
+            ordered[start : start + length].mean(axis=0)
             for start, length in zip(found.starts, found.lengths, strict=True)
         ]
     )
-    notes = encoded.notes
-    if structure.window is not None:
-        notes = (*notes, "the label of a window is the mean of its rows'")
-    else:
-        _check_constant(numbers, layout, files)
-        means = numbers[found.starts]
-    return targets.of_targets(means[:, None], notes)
+
+
+def _of_rows(encoded: targets.Labels, layout: Layout) -> targets.Labels:
+    """The labels of all rows of each sequence."""
+    found = layout.sequences
+    answers = token_labels(encoded.y, found)
+    notes = [
+        *encoded.notes,
+        "each row has a label of its own; the last rows of a stretch, which "
+        "fill no window, are a shorter one"
+        if found.lengths.min() < found.lengths.max()
+        else "each row has a label of its own",
+    ]
+    count = int((encoded.y == targets.UNLABELED).sum())
+    if count:
+        notes.append(
+            f"without a label: {count:,} rows, which are read and do not count"
+        )
+    return targets.of_tokens(answers, encoded.class_names, tuple(notes))
+
+
+def token_labels(y: np.ndarray, found: windows.Sequences) -> np.ndarray:
+    """The labels of the rows of each sequence.
+
+    Args:
+        y: int array `(rows,)`.
+        found: `windows.Sequences`.
+
+    Returns:
+        int32 array `(sequences, longest)`, -1 beyond the end of a sequence.
+    """
+    place = np.arange(found.lengths.max(initial=1))
+    is_real = place < found.lengths[:, None]
+    at = np.where(is_real, found.starts[:, None] + place, 0)
+    labels = np.where(is_real, y[found.order][at], targets.UNLABELED)
+    return labels.astype(np.int32)
 
 
 def _check_constant(

@@ -160,6 +160,7 @@ def lay_out_new(
     window: int | None,
     stride: int | None,
     path: str | os.PathLike,
+    keep_rest: bool = False,
 ) -> tuple[windows.Sequences, list[str]]:
     """Makes sequences of the rows of a new file, which need no labels.
 
@@ -171,6 +172,8 @@ def lay_out_new(
         window: int, or `None`.
         stride: int, or `None` if there is no window.
         path: the table's file, for errors.
+        keep_rest: bool, as for `windows.windows`; a group that is shorter
+            than a window is then a sequence as well.
 
     Returns:
         A tuple: the sequences, and their names.
@@ -189,7 +192,7 @@ def lay_out_new(
     if window is None:
         return whole, ordered.groups.names
     short = np.flatnonzero(whole.lengths < window)
-    if len(short):
+    if len(short) and not keep_rest:
         raise ValueError(
             f"`{path}`, {ordered.groups.names[short[0]]}: "
             f"{whole.lengths[short[0]]} rows are fewer than a window of "
@@ -197,5 +200,5 @@ def lay_out_new(
         )
     is_first = ordered.is_first | ordered.is_gap
     stretches = windows.Sequences(ordered.order, *windows.stretches(is_first))
-    cut, _ = windows.windows(stretches, window, stride or window)
+    cut, _ = windows.windows(stretches, window, stride or window, keep_rest)
     return cut, ordered.window_names(cut)

@@ -16,6 +16,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_layout,
     table_order,
     table_structure,
+    windows,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class TableReader:
         fill: string or `None`, see `from_csv`.
         header: bool or `None`, see `from_csv`.
         encoding: string or `None`, see `from_csv`.
+        is_per_token: bool, whether each row has an answer of its own.
     """
 
     columns: tuple[str, ...]
@@ -64,6 +66,7 @@ class TableReader:
     fill: str | None = None
     header: bool | None = None
     encoding: str | None = None
+    is_per_token: bool = False
 
     def __post_init__(self) -> None:
         table_structure.check_window(self.window, self.stride)
@@ -93,18 +96,35 @@ class TableReader:
         """
         frame = table_files.read_table(path, self.header, self.encoding)
         values = self._read_values(frame, path)
-        cut, names = table_layout.lay_out_new(
+        cut, names = self.lay_out(frame, path)
+        if self.is_by_row:
+            return values[:, :, None], names
+        return cut.cut(values), names
+
+    def lay_out(
+        self, frame: "pd.DataFrame", path: str | os.PathLike
+    ) -> tuple[windows.Sequences, list[str]]:
+        """The sequences of the rows of a new table, and their names.
+
+        Where each row has an answer of its own, all rows are in a sequence.
+
+        Args:
+            frame: what `table_files.read_table` returned.
+            path: its file, for errors.
+        """
+        stride = self.stride
+        if self.is_per_token and self.window is not None:
+            stride = min(self.stride or self.window, self.window)
+        return table_layout.lay_out_new(
             frame,
             table_structure.as_tuple(self.group_column),
             self.time_column,
             self.time_gap,
             self.window,
-            self.stride,
+            stride,
             path,
+            self.is_per_token,
         )
-        if self.is_by_row:
-            return values[:, :, None], names
-        return cut.cut(values), names
 
     def _read_values(
         self, frame: "pd.DataFrame", path: str | os.PathLike

@@ -47,6 +47,8 @@ class Structure:
         split_group: tuple of strings, the columns of one key.
         folds: int, or `None`.
         fold: int, from 1.
+        keep_rest: bool, whether the last rows, which fill no window, are a
+            shorter one.
     """
 
     group_column: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Structure:
     split_group: tuple[str, ...] = ()
     folds: int | None = None
     fold: int = 1
+    keep_rest: bool = False
 
     def __post_init__(self) -> None:
         check_window(self.window, self.stride)

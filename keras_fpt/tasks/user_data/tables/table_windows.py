@@ -48,7 +48,7 @@ def lay_out(
     if structure.within_label:
         is_first |= _changes(labels[ordered.order])
     stretches = windows.Sequences(ordered.order, *windows.stretches(is_first))
-    cut, _ = windows.windows(stretches, window, stride)
+    cut, _ = windows.windows(stretches, window, stride, structure.keep_rest)
     most = windows.majority(cut, labels)
     groups = _window_groups(cut, structure, request, ordered, stride)
     least = (structure.min_label_share or 0) * window
@@ -202,7 +202,7 @@ def left_out(
     """
     window, notes = structure.window or 1, []
     is_short = lengths < window
-    if is_short.any():
+    if is_short.any() and not structure.keep_rest:
         what = "groups" if len(is_short) == num_groups else "stretches"
         notes.append(
             f"left out: {int(is_short.sum()):,} {what} shorter than a window"
@@ -234,6 +234,8 @@ def mixed_windows(
         window: int.
     """
     is_mixed = most.counts < window
+    if structure.keep_rest:  # Each row has a label of its own.
+        return []
     if not is_mixed.any() or structure.min_label_share is not None:
         return []
     return [

@@ -45,7 +45,7 @@ from keras_fpt.tasks.user_data.tables.table_reader import (
 @prefix_errors_with_path
 def from_csv(
     path: str | os.PathLike,
-    label_column: str,
+    label_column: str | Sequence[str],
     group_column: str | Sequence[str] | None = None,
     window: int | None = None,
     stride: int | None = None,
@@ -67,6 +67,7 @@ def from_csv(
     drop_missing: bool = False,
     task_type: str | None = None,
     encoding: str | None = None,
+    label_separator: str | None = None,
 ) -> Task:
     """Makes a task from a table.
 
@@ -98,9 +99,12 @@ def from_csv(
             Or a folder of Parquet files, which are parts of one table. If all
             cells are numbers, and rows or windows in the order of the file are
             sequences, the table may be larger than the memory.
-        label_column: string. All rows of a group must have the same label; a
-            window has the most common label of its rows, and is left out if
-            no label is the most common; in a regression it has their mean.
+        label_column: string or strings. All rows of a group must have the
+            same label; a window has the most common label of its rows, and is
+            left out if no label is the most common; in a regression it has
+            their mean, and of several labels those that at least half of its
+            rows have. Several columns are several labels if all cells are 0
+            and 1, and numbers to predict otherwise.
         group_column: string, strings (columns that make one key), or `None`.
         window: int, rows per window, or `None`.
         stride: int, rows from one window to the next; `None` is `window`.
@@ -135,11 +139,17 @@ def from_csv(
             where a cell was missing. `None` refuses missing cells.
         drop_missing: bool, whether to leave out sequences with a missing
             label or, unless they are filled, missing cells.
-        task_type: `"classification"` or `"regression"`. `None` is a
+        task_type: `"classification"`; `"regression"`; `"multilabel"`, where
+            an example may have several labels; or `"tokens"`, where each row
+            of a group or a window has a label of its own. `None` is a
             regression if most labels are fractions, of at least 10 different
-            values, and says so.
+            values; several labels if cells hold lists in brackets, or names
+            with `;` or `|` between them that are also in other cells; and
+            says so.
         encoding: string, the encoding of text that is not UTF-8, such as
             `"shift_jis"`; `None` finds it and says so.
+        label_separator: string, what stands between the names of several
+            labels in a cell; `None` finds it and says so.
 
     Returns:
         A `Task`.
@@ -170,9 +180,13 @@ def from_csv(
         table_structure.as_tuple(split_group),
         folds,
         fold,
+        keep_rest=task_type == targets.TOKENS,
     )
     missing_rows.check_fill(fill, structure)
     targets.check_task_type(task_type)
+    is_per_token = task_type == targets.TOKENS
+    label_columns = table_structure.as_tuple(label_column)
+    sequence_targets.check_per_token(is_per_token, structure, label_columns)
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
@@ -181,7 +195,9 @@ def from_csv(
     )
     if (
         is_plain
-        and task_type != targets.REGRESSION
+        and len(label_columns) == 1
+        and label_separator is None
+        and task_type in (None, targets.CLASSIFICATION)
         and (is_large_kind or large_windows.applies_to(structure))
         and validation is None
         and test is None
@@ -189,14 +205,14 @@ def from_csv(
     ):
         parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
-        not_numbers = (label_column, *ignored, *structure.keys)
+        not_numbers = (*label_columns, *ignored, *structure.keys)
         if large_tables.are_numbers(first, not_numbers):
             parts = itertools.chain([first], parts)
             task = (
                 large_tables.make_task(
                     path,
                     parts,
-                    label_column,
+                    label_columns[0],
                     ignored,
                     header,
                     strict,
@@ -207,7 +223,7 @@ def from_csv(
                 else large_windows.make_task(
                     path,
                     parts,
-                    label_column,
+                    label_columns[0],
                     ignored,
                     structure,
                     header,
@@ -224,7 +240,7 @@ def from_csv(
         test,
         lambda file: table_files.read_table(file, header, encoding),
     )
-    not_values = [label_column, *structure.columns, *ignored]
+    not_values = [*label_columns, *structure.columns, *ignored]
     for name in not_values:
         table_columns.column(frames[0], name, path)
     columns = tuple(
@@ -233,24 +249,25 @@ def from_csv(
     if not columns:
         raise ValueError(f"`{path}` has no columns other than {not_values}.")
     frame = given_files.one_table(
-        frames, files, (*columns, label_column, *structure.columns)
+        frames, files, (*columns, *label_columns, *structure.columns)
     )
     format_notes = table_columns.format_notes(frames[0])
     if "decimal comma" in "; ".join(format_notes):
         words = tuple(map(table_text.with_decimal_point, words))
     del frames
     unused_words = missing_rows.unused_notes(
-        frame, (*columns, label_column), words
+        frame, (*columns, *label_columns), words
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
-    texts = table_columns.column(frame, label_column, path)
+    texts = missing_rows.read_labels(frame, label_columns, path)
     label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
     if drop_missing:
-        is_unlabeled = cells.is_missing(texts, label_words)
-    is_left_out = is_unlabeled
+        is_unlabeled = missing_rows.have_none(texts, label_words)
+    # A token may lack its label.
+    is_left_out = is_unlabeled & (not is_per_token)
     if fill is None and drop_missing:
-        is_left_out = is_unlabeled | np.isnan(values).any(axis=1)
+        is_left_out = is_left_out | np.isnan(values).any(axis=1)
     elif fill is None:
         columns_.check_no_missing(values, frame, columns, files.where)
     left_out_notes: list[str] = []
@@ -260,11 +277,17 @@ def from_csv(
         )
         frame, values = frame[is_kept], values[is_kept]
         texts, files = texts[is_kept], files.select(is_kept)
-        is_left_out = is_unlabeled = is_left_out[is_kept]
+        is_left_out, is_unlabeled = is_left_out[is_kept], is_unlabeled[is_kept]
     encoded = missing_rows.encode_labels(
-        texts, is_unlabeled, files, label_words, task_type
+        texts,
+        is_unlabeled,
+        files,
+        label_words,
+        task_type,
+        label_columns,
+        label_separator,
     )
-    if encoded.is_regression:
+    if is_per_token or not encoded.has_classes:
         sequence_targets.check_structure(structure)
     labels, class_names = sequence_targets.row_labels(encoded, structure)
     layout = table_layout.lay_out(frame, labels, class_names, structure, files)
@@ -303,6 +326,7 @@ def from_csv(
         fill,
         header,
         encoding,
+        is_per_token,
     )
     findings = audit_tables.audit_table(
         frame,
@@ -315,7 +339,7 @@ def from_csv(
         layout.rows("test"),
         keys,
         reader.is_by_row,
-        [label_column, *structure.columns],
+        [*label_columns, *structure.columns],
         is_category,
     )
     # The index of a category among those of training, NaN where missing.
@@ -323,9 +347,9 @@ def from_csv(
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)
     listed = table_columns.list_columns(columns)
     spellings = (
-        []
-        if encoded.is_regression
-        else classes.spelling_notes(texts.unique(), class_names)
+        classes.spelling_notes(texts, encoded.class_names)
+        if encoded.has_classes
+        else []
     )
     categories = {
         name: column.categories
@@ -355,7 +379,7 @@ def from_csv(
             *layout.findings,
             *findings,
             *class_names_.marks_of_missing(
-                () if encoded.is_regression else class_names, categories
+                encoded.class_names if encoded.has_classes else (), categories
             ),
             *class_names_.numbers_as_text(categories),
         ],

@@ -94,7 +94,7 @@ def stretches(is_first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def windows(
-    sequences: Sequences, window: int, stride: int
+    sequences: Sequences, window: int, stride: int, keep_rest: bool = False
 ) -> tuple[Sequences, np.ndarray]:
     """Cuts sequences into windows.
 
@@ -102,18 +102,25 @@ def windows(
         sequences: `Sequences`.
         window: int, rows per window.
         stride: int, rows from one window to the next.
+        keep_rest: bool, whether the last rows of a sequence, which fill no
+            window, are a shorter one.
 
     Returns:
         A tuple: `Sequences` in their order, and an int array with the index
         of the sequence that each was cut from.
     """
     counts = np.maximum((sequences.lengths - window) // stride + 1, 0)
+    if keep_rest:
+        covered = np.where(counts > 0, (counts - 1) * stride + window, 0)
+        has_rest = covered < sequences.lengths
+        counts += has_rest & (counts * stride < sequences.lengths)
     origin = np.repeat(np.arange(len(counts)), counts)
     number = np.arange(len(origin)) - np.repeat(
         np.cumsum(counts) - counts, counts
     )
     starts = sequences.starts[origin] + number * stride
-    lengths = np.full(len(starts), window)
+    ends = (sequences.starts + sequences.lengths)[origin]
+    lengths = np.minimum(window, ends - starts)
     return Sequences(sequences.order, starts, lengths), origin
 
 
