@@ -14,6 +14,7 @@ from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.config_file import read as read_config_file
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.forecast_table import print_forecasts
 from keras_fpt.cli.resuming import (
     RUN_FILES,
     divide_patch_size,
@@ -199,15 +200,18 @@ def _print_summary(metrics: dict[str, Any]) -> None:
     ]
     for split in splits:
         table.add_column(split, justify="right")
+    floor = "last value" if "test_floor_mse" in metrics else "median"
     for metric, label, form in (
         ("rmse", "RMSE", ".4g"),
+        ("mse", "MSE", ".4g"),
         ("mae", "MAE", ".4g"),
         ("r2", "R2", ".4f"),
         ("pinball", "pinball loss", ".4g"),
         ("coverage", "within the outer quantiles", ".1%"),
         ("nominal_coverage", "nominal", ".1%"),
         ("floor_rmse", "RMSE of the mean", ".4g"),
-        ("floor_mae", "MAE of the median", ".4g"),
+        ("floor_mse", "MSE of the last value", ".4g"),
+        ("floor_mae", f"MAE of the {floor}", ".4g"),
         ("accuracy", "accuracy", ".2%"),
         ("top_5_accuracy", "top-5 accuracy", ".2%"),
         ("majority_accuracy", "majority class", ".2%"),
@@ -221,6 +225,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
             )
     console.print(table)
     print_classes(metrics)
+    print_forecasts(metrics.get("test_forecasts"))
     trained, total = (
         metrics["trainable_parameters"],
         metrics["total_parameters"],

@@ -383,6 +383,9 @@ def _repeats(runs: Any) -> list[str]:
 def _run_rows(runs: Any) -> list[dict[str, Any]]:
     names = ["folder", "task", "arm", "settings", "learning_rate", "seed"]
     names += ["steps", "backend", "status"]
-    names += ["validation_accuracy", "test_accuracy"]
-    names += ["validation_rmse", "test_rmse"]
+    names += [
+        f"{split}_{name}"
+        for name in measures.BY_NAME
+        for split in ("validation", "test")
+    ]
     return runs.reindex(columns=names).to_dict("records")

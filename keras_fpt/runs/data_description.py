@@ -32,6 +32,7 @@ class _TaskFields:
     vocabulary_size: int | None
     class_names: tuple[str, ...]
     num_targets: int | None = None
+    horizon: int | None = None
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
@@ -42,6 +43,8 @@ def to_json(task: Task) -> str:
     entry = {name: getattr(task, name) for name in _FIELDS}
     if not task.is_regression:  # As in older versions.
         del entry["num_targets"]
+    if not task.is_forecast:
+        del entry["horizon"]
     entry["recipe"] = dataclasses.asdict(task.recipe)
     entry["reader"] = reader_to_json(task.reader)
     entry["fingerprint"] = task.data.fingerprint
@@ -119,6 +122,7 @@ def read_description(folder: Path) -> Task:
     where = f"`{path}`"
     entry = json_files.read_object(path)
     entry.setdefault("num_targets", None)
+    entry.setdefault("horizon", None)
     missing = {*_FIELDS, "recipe", "reader"} - entry.keys()
     if missing:
         raise ValueError(f"{where}: there is no field '{min(missing)}'.")

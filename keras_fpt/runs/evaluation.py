@@ -17,6 +17,7 @@ from keras_fpt.runs import (
     class_results,
     data_description,
     folder,
+    forecast_results,
     manifest,
     measures,
     target_results,
@@ -26,6 +27,7 @@ from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.test_examples import ExampleScores
+from keras_fpt.tasks import Task
 
 Path = str | os.PathLike[str]
 
@@ -35,7 +37,7 @@ def evaluate(
     split: str = "test",
     data_dir: Path | None = None,
     preset: Path | None = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Evaluates a finished run again, from its adapter.
 
     Args:
@@ -51,7 +53,9 @@ def evaluate(
     Returns:
         A dict of `loss`, `accuracy` and the task's other metrics; for a
         regression of `loss`, `mae`, `rmse` and `r2`, and of one that
-        predicts quantiles also what `target_results.measure_quantiles` finds.
+        predicts quantiles also what `target_results.measure_quantiles` finds;
+        for a forecast of `loss`, `mse`, `mae` and `forecasts`, what
+        `forecast_results.compare` finds.
 
     Raises:
         FileNotFoundError: the folder holds no finished run.
@@ -63,10 +67,15 @@ def evaluate(
     task = run.task
     result = evaluate_model(model, task.held_out(split, run.batch_size))
     result = _require_finite(result, split)
-    if run.quantiles:
-        answers = test_examples.predict_split(
-            task, split, model, run.batch_size
+    if not (run.quantiles or task.is_forecast):
+        return result
+    answers = test_examples.predict_split(task, split, model, run.batch_size)
+    if task.is_forecast:
+        x, y, *_ = task.data.splits[split]
+        result["forecasts"] = forecast_results.compare(
+            task.reader, x, y, answers
         )
+    else:
         labels = task.data.labels(split)[task.data.order(split)]
         result |= target_results.measure_quantiles(
             answers, labels, run.quantiles
@@ -242,12 +251,25 @@ def test_metrics(
                 logits, run.task.test_labels(), run.quantiles
             )
             metrics |= with_prefix("test", found)
+        elif run.task.is_forecast:
+            metrics |= _of_forecasts(run.task, logits)
         elif not run.task.is_regression and logits.shape[1] == 1:
             metrics |= _by_class(run, model, logits[:, 0], callbacks)
     metrics["test_examples"] = run.task.data.size("test")
     floors = run.task.floors("test") if examples is None else examples.rules
     metrics["test_floors"] = mean_floors(floors, measure)
     return metrics, examples
+
+
+def _of_forecasts(task: Task, answers: np.ndarray) -> dict[str, Any]:
+    """Errors of the test forecasts beside simple rules, and one to draw."""
+    x, y, names, _ = task.data.splits["test"]
+    return {
+        "test_forecasts": forecast_results.compare(task.reader, x, y, answers),
+        "test_forecast_example": forecast_results.typical_example(
+            task.reader, x, y, answers, names
+        ),
+    }
 
 
 def _by_class(

@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from keras_fpt.runs import class_results, target_results
-from keras_fpt.runs.prediction import answer, read_labels, read_targets
+from keras_fpt.runs import class_results, forecasts, target_results
+from keras_fpt.runs.prediction import (
+    answer,
+    ask,
+    open_run,
+    read_labels,
+    read_targets,
+)
 
 LOGGER = logging.getLogger(__name__)
 Path = str | os.PathLike[str]
@@ -39,7 +45,10 @@ def evaluate_file(
         class of the file), `majority_accuracy`, and what
         `keras_fpt.runs.train` measures of classes. For a regression, of
         `examples`, `mae`, `rmse` and `r2`, and of quantiles also of what
-        `target_results.measure_quantiles` finds.
+        `target_results.measure_quantiles` finds. For a forecast, from every
+        row of the file that has a context before it and a horizon after it,
+        of `examples`, `mse`, `mae` and `forecasts`, see
+        `forecasts.evaluate_windows`.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
@@ -47,6 +56,18 @@ def evaluate_file(
             labels, or has others than the run's classes.
         FloatingPointError: an answer is not finite.
     """
+    config, task = open_run(run_folder, preset)
+    if task.is_forecast:
+        if labels is not None or label_column is not None:
+            raise ValueError(
+                "A forecast is scored by the rows that follow in the file: "
+                "leave out labels and label_column (--labels, --label-column)."
+            )
+        windows = task.reader.read_windows(path)
+        answers = ask(run_folder, path, config, task, windows.x, windows.names)
+        return forecasts.evaluate_windows(
+            task.reader, answers, windows.x, windows.y
+        )
     answers = answer(run_folder, path, preset)
     if answers.task.is_regression:
         numbers = read_targets(answers, path, labels, label_column)

@@ -10,6 +10,8 @@ _ADVICE = {
     "RecordingReader": "Join more rows to one token (--patch-size), cut them "
     "into windows (--window, --stride), or leave out rows, e.g. every second "
     "one (down-sampling).",
+    "SeriesReader": "Join more rows to one token (--patch-size), or use a "
+    "shorter context (--context).",
     "ArrayReader": "Join more steps to one token (--patch-size, patch_size), "
     "cut them into windows, or leave out steps, e.g. every second one "
     "(down-sampling).",

@@ -155,8 +155,8 @@ def sort(runs: Iterable[ListedRun], name: str) -> list[ListedRun]:
 
 
 # What the best run of a task is chosen by, and metrics that should be low.
-_CHOSEN_BY = ("validation_accuracy", "validation_rmse")
-_ERRORS = ("_loss", "_rmse", "_mae", "_pinball")
+_CHOSEN_BY = ("validation_accuracy", "validation_rmse", "validation_mse")
+_ERRORS = ("_loss", "_rmse", "_mse", "_mae", "_pinball")
 
 
 def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
@@ -167,7 +167,7 @@ def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
         name: string, the metric; of a loss or an error, the lowest is the
             best. One on the test split would be a choice that makes it too
             good. `None` is the accuracy, and for tasks whose labels are
-            numbers the RMSE.
+            numbers the RMSE, of forecasts the MSE.
 
     Returns:
         List of `ListedRun`s, one for each task.

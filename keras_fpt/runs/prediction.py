@@ -12,11 +12,13 @@ from keras_fpt.files import pictures, spreadsheets
 from keras_fpt.runs import (
     data_description,
     folder,
+    forecasts,
     lengths,
     manifest,
     target_results,
     test_examples,
 )
+from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import (
     load_model,
     load_trained,
@@ -36,7 +38,10 @@ Path = str | os.PathLike[str]
 
 
 # The beginning of a file of predictions.
-MARK = rb'\Aexample,prediction(,"?probability_|,quantile_|_1,|(,label)?\r?\n)'
+MARK = (
+    rb'\Aexample,(step,|prediction(,"?probability_|,quantile_|_1,|'
+    rb"(,label)?\r?\n))"
+)
 
 
 def predict(
@@ -64,7 +69,9 @@ def predict(
         `probability_<class>` for each class; and `label`, if the new data
         has labels. Of a regression, `prediction` is a number, or there are
         `prediction_1`, `prediction_2`, ... for several; beside each are its
-        quantiles, if the run predicts any, as `quantile_0.1` and so on.
+        quantiles, if the run predicts any, as `quantile_0.1` and so on. Of a
+        forecast, it is what `forecasts.following` returns: a row for each step
+        after the last row of each series.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -79,6 +86,11 @@ def predict(
         file = files.Output(output, MARK, (path, run_folder), overwrite)
         file.check()
     answers = answer(run_folder, path, preset)
+    if answers.task.is_forecast:
+        frame = forecasts.following(answers, path)
+        if file is not None:
+            file.write(to_csv(frame))
+        return frame
     if answers.task.is_regression:
         frame = _numbers(answers, path)
         if file is not None:
@@ -145,7 +157,8 @@ def predict_split(
     Returns:
         A `pandas.DataFrame` as of `predict`, with a column `label`. Where an
         example has several answers, each has a row, and a column `answer`
-        counts them from 1.
+        counts them from 1. Of a forecast, it is what `forecasts.beside_truth`
+        returns.
 
     Raises:
         FileExistsError, FileNotFoundError, FloatingPointError: as for
@@ -170,6 +183,11 @@ def predict_split(
         names = [known[i] for i in order]
     if task.is_regression:
         _check_finite(logits, names, f"the split {split}")
+        if task.is_forecast:
+            frame = forecasts.beside_truth(task.reader, names, logits, labels)
+            if file is not None:
+                file.write(to_csv(frame))
+            return frame
         answers = Answers(task, {}, [], names, logits, run.quantiles)
         frame = _to_numbers(answers, labels)
         if file is not None:
@@ -245,13 +263,43 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     Args:
         run_folder, path, preset: as for `predict`.
     """
+    config, task = open_run(run_folder, preset)
+    x, names = read_new(task.reader, path, config.options)
+    return ask(run_folder, path, config, task, x, names)
+
+
+def open_run(
+    run_folder: Path, preset: Path | None = None
+) -> tuple[RunConfig, Task]:
+    """The configuration and the task, without data, of a finished run.
+
+    Args:
+        run_folder, preset: as for `predict`.
+    """
     config = read_moved_config(run_folder, preset)
     folder.finished_adapter(run_folder)
     saved = manifest.read(run_folder)
     if saved is not None:
         manifest.check_description(saved, run_folder)
-    task = data_description.read_description(run_folder)
-    x, names = read_new(task.reader, path, config.options)
+    return config, data_description.read_description(run_folder)
+
+
+def ask(
+    run_folder: Path,
+    path: Path,
+    config: RunConfig,
+    task: Task,
+    x: Any,
+    names: list[str],
+) -> Answers:
+    """Lets a finished run answer examples that are read.
+
+    Args:
+        run_folder, path: as for `predict`.
+        config, task: what `open_run` returned.
+        x: the examples, as the task's reader reads them.
+        names: list of n strings, their names.
+    """
     # pandas holds UTF-8 alone, and names of files may be other bytes.
     names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]
@@ -330,8 +378,8 @@ def to_csv(predictions: Any) -> str:
     """
     texts = [
         name
-        for name in ("example", "prediction", "label")
-        if name in predictions and predictions[name].dtype.kind != "f"
+        for name, column in predictions.items()
+        if column.dtype.kind not in "fiu"
     ]
     cells = {
         name: predictions[name].map(spreadsheets.escape_formula)
@@ -339,7 +387,10 @@ def to_csv(predictions: Any) -> str:
     }
     # Probabilities, or numbers in a unit of their own.
     form = "%.6f" if "prediction" in texts else "%.9g"
-    return predictions.assign(**cells).to_csv(index=False, float_format=form)
+    shown = predictions.assign(**cells)
+    # Those of forecasts are named by the table.
+    shown.columns = list(map(spreadsheets.escape_formula, shown.columns))
+    return shown.to_csv(index=False, float_format=form)
 
 
 def _check_lengths(

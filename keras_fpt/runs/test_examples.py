@@ -102,11 +102,12 @@ def measure(task: Task, logits: np.ndarray) -> ExampleScores:
     Args:
         task: a `Task`.
         logits: what `predict` returned; of a regression the numbers,
-            `(examples, targets)`.
+            `(examples, targets)`, of a forecast `(examples, horizon, columns)`.
     """
     labels = task.test_labels()
     if task.is_regression:
-        scores = -((logits - labels.astype(np.float64)) ** 2)
+        numbers = logits.reshape(labels.shape)
+        scores = -((numbers - labels.astype(np.float64)) ** 2)
     else:
         scores = logits.argmax(axis=-1) == labels
     return ExampleScores(

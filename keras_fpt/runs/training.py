@@ -372,6 +372,15 @@ def _log_start(
 
 def _describe_answers(task: Task) -> str:
     """The shares of classes, or the targets, in train, and a baseline."""
+    if task.is_forecast:
+        rules = ", ".join(
+            f"{name} {-scores.mean():.4g}"
+            for name, scores in task.floors("validation").items()
+        )
+        return (
+            f"Targets of train: {task.describe_targets('train')}. Baselines: "
+            f"MSE on validation, in standard deviations of train: {rules}."
+        )
     if task.is_regression:
         floors = task.target_floors("validation")
         return (

@@ -13,20 +13,22 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import signal
 from sklearn.linear_model import Ridge
 
 from keras_fpt.results import NotRun
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.forecast_results import ForecastResult
 from keras_fpt.studies.rival_models import EXTRA
-from keras_fpt.tasks import ForecastSplits, Windows, forecast_errors
+from keras_fpt.tasks import (
+    ForecastSplits,
+    Windows,
+    forecast_errors,
+    seasons,
+)
 
 # The steps of DLinear's moving average.
 _TREND_STEPS = 25
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
-# The least autocorrelation at the lag of a season.
-_LEAST_CORRELATION = 0.1
 # The longest season that statsforecast's exponential smoothing takes.
 _LONGEST_ETS_SEASON = 24
 
@@ -128,21 +130,8 @@ def find_season(splits: ForecastSplits) -> int | None:
         whole multiples of a season peak as well; `None` if it has no peak
         above 0.1.
     """
-    train = splits.series[: splits.validation_start].astype("float64")
-    values = signal.detrend(train, axis=0) / splits.train_scale
-    total = sum(
-        signal.correlate(channel, channel, method="fft")[len(values) - 1 :]
-        for channel in values.T
-    )
-    # What is left of a straight line is rounding.
-    correlation = total / max(total[0], 1e-6 * len(values))
-    peaks, found = signal.find_peaks(
-        correlation[: len(values) // 2], height=_LEAST_CORRELATION
-    )
-    heights = np.where(peaks >= 2, found["peak_heights"], 0.0)
-    if not heights.any():
-        return None
-    return int(peaks[np.argmax(heights >= 0.9 * heights.max())])
+    train = splits.series[: splits.validation_start]
+    return seasons.find([train], splits.train_scale)
 
 
 class _CannotBeFitted(Exception):
@@ -176,8 +165,7 @@ def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
 
 def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
     """Each step is what it was in the last whole season before the origin."""
-    ahead = np.arange(splits.horizon)
-    offsets = ahead - season * (1 + ahead // season)
+    offsets = seasons.one_before(season, splits.horizon)
 
     def forecast(windows: Windows) -> np.ndarray:
         # The first origin of validation may be within the first season.

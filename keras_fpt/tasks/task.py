@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from keras_fpt.tasks import sequence_store, task_words
 
-# The simple rules that every task has: of classes, and of numbers.
+# The simple rules that every task has: of classes, of numbers,
 MAJORITY = "majority class"
 MEAN, MEDIAN = "mean of train", "median of train"
+# Of forecasts: the last value, and the value one season before.
+NAIVE, SEASONAL_NAIVE = "naive", "seasonal naive"
 # The number of examples that are counted at a time.
 _COUNTED = 1000
 
@@ -67,7 +69,8 @@ class Origin:
 class Task:
     """A task on sequences that are not language.
 
-    It is a classification, or with `num_targets` a regression.
+    It is a classification, with `num_targets` a regression, or with `horizon` a
+    forecast.
 
     Args:
         name: string.
@@ -96,8 +99,10 @@ class Task:
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
         findings: tuple of what the audit of the user's own data found.
-        num_targets: int, the numbers that a regression predicts for each
-            example; `None` for a classification.
+        num_targets: int, the numbers that a regression or a forecast predicts
+            for each example; `None` for a classification.
+        horizon: int, how many steps a forecast predicts, each of `input_dim`
+            numbers; `None` for another task.
     """
 
     name: str
@@ -122,6 +127,7 @@ class Task:
     reader: Any = None
     findings: tuple[Any, ...] = ()
     num_targets: int | None = None
+    horizon: int | None = None
 
     @property
     def is_regression(self) -> bool:
@@ -129,13 +135,22 @@ class Task:
         return self.num_targets is not None
 
     @property
+    def is_forecast(self) -> bool:
+        """Whether the numbers are the next steps of a series."""
+        return self.horizon is not None
+
+    @property
     def main_metric(self) -> str:
-        """The metric by which runs are shown: `"accuracy"` or `"rmse"`."""
+        """The metric of runs: `"accuracy"`, `"rmse"` or `"mse"`."""
+        if self.is_forecast:
+            return "mse"
         return "rmse" if self.is_regression else "accuracy"
 
     @property
     def head(self) -> str:
-        """What a model of the task is: a `"classifier"` or `"regressor"`."""
+        """The model's kind: `"classifier"`, `"regressor"` or `"forecaster"`."""
+        if self.is_forecast:
+            return "forecaster"
         return "regressor" if self.is_regression else "classifier"
 
     def __repr__(self) -> str:
@@ -202,6 +217,8 @@ class Task:
             split: string, `"train"` or one of `held_out_splits`.
         """
         labels = self.data.labels(split).astype(np.float64)
+        if self.is_forecast:
+            return self.reader.describe(labels)
         return "; ".join(
             f"from {each.min():.6g} to {each.max():.6g}, mean "
             f"{each.mean():.6g}, standard deviation {each.std():.6g}"
@@ -219,8 +236,11 @@ class Task:
 
         Returns:
             Dict of `floor_rmse`, of the mean of train, and `floor_mae`, of
-            its median.
+            its median; for a forecast of `floor_mse` and `floor_mae`, of the
+            last value.
         """
+        if self.is_forecast:
+            return self._naive_errors(split)
         train = self.data.labels("train").astype(np.float64)
         labels = self.data.labels(split).astype(np.float64)
         squared = (labels - train.mean(axis=0)) ** 2
@@ -282,8 +302,14 @@ class Task:
             to float arrays `(examples,)`, in the order of `held_out`: the
             share of each example's answers that is right. The rules of a
             regression are `"mean of train"` and `"median of train"`, with the
-            mean squared error of each example's targets, negative.
+            mean squared error of each example's targets, negative. Those of a
+            forecast are its `simple_rules`, with the same.
         """
+        if self.is_forecast:
+            return {
+                name: -errors.mean(axis=1)
+                for name, errors in self._squared_errors(split).items()
+            }
         if self.is_regression:
             return self._constant_scores(split)
         right: dict[str, list[np.ndarray]] = {MAJORITY: []}
@@ -308,6 +334,23 @@ class Task:
             name: -((labels - answer) ** 2).mean(axis=1)
             for name, answer in answers.items()
         }
+
+    def _naive_errors(self, split: str) -> dict[str, float]:
+        """The errors of answering with the last value, for a forecast."""
+        squared = self._squared_errors(split)[NAIVE]
+        return {
+            "floor_mse": float(squared.mean()),
+            "floor_mae": float(np.sqrt(squared).mean()),
+        }
+
+    def _squared_errors(self, split: str) -> dict[str, np.ndarray]:
+        """The errors of simple rules, `(examples, targets)`, by their names."""
+        found: dict[str, list[np.ndarray]] = {n: [] for n in self.simple_rules}
+        for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
+            for name, rule in self.simple_rules.items():
+                errors = (rule(x).astype(np.float64) - y) ** 2
+                found[name].append(errors.reshape(len(y), -1))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def test_labels(self) -> np.ndarray:
         """The labels of the test examples, in the order of `held_out`.
@@ -341,6 +384,12 @@ class Task:
 
     def model_arguments(self) -> dict[str, Any]:
         """The arguments that fit this task, of the class that `head` names."""
+        if self.is_forecast:
+            return {
+                "horizon": self.horizon,
+                "input_dim": self.input_dim,
+                "dropout": self.recipe.dropout,
+            }
         if self.is_regression:
             return {
                 "num_targets": self.num_targets,

@@ -10,6 +10,8 @@ from keras_fpt.tasks.user_data.tables import cells
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 TASK_TYPES = (CLASSIFICATION, REGRESSION)
+# Of a table in time alone, see `forecast_tables.from_series`.
+FORECAST = "forecast"
 # With fewer distinct numbers, fractions may be a mistake in a few labels.
 MIN_DISTINCT = 10
 # Splits have the same share of each tenth of the numbers.
@@ -115,6 +117,13 @@ def of_targets(targets: np.ndarray, notes: tuple[str, ...] = ()) -> Labels:
 
 def check_task_type(task_type: str | None) -> None:
     """Raises `ValueError` unless it is one of `TASK_TYPES`, or `None`."""
+    if task_type == FORECAST:
+        raise ValueError(
+            "A forecast is of the columns of a table whose rows follow one "
+            "another in time, which keras_fpt.tasks.from_series reads. For "
+            "other data, use task_type='classification' or 'regression' "
+            "(--task-type)."
+        )
     if task_type not in (None, *TASK_TYPES):
         raise ValueError(
             f"Expected task_type (--task-type) to be {' or '.join(TASK_TYPES)} "
