@@ -195,10 +195,8 @@ def predict(
     if "step" in frame:
         steps = frame["step"].max()
         count = len(frame) // steps
-        print_plain(
-            f"{count:,} forecast{'s' * (count > 1)} of {steps:,} rows written "
-            f"to {output}."
-        )
+        what = f"{count:,} forecast" + "s" * int(count != 1)
+        print_plain(f"{what} of {steps:,} rows written to {output}.")
         return
     if "prediction" not in frame or frame["prediction"].dtype.kind == "f":
         _print_numbers(runs, frame, output)

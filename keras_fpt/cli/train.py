@@ -31,7 +31,7 @@ PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 @with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
 def train(
-    context: typer.Context,
+    call: typer.Context,
     settings: dict,
     options: dict,
     task: TaskArgument = "",
@@ -105,15 +105,15 @@ def train(
         early.require_task(task_path)
         # What is said on the command line comes before what the file says.
         early.require_columns(
-            task_path, known.options | given_flags(context, options)
+            task_path, known.options | given_flags(call, options)
         )
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import distribution as distributions
     from keras_fpt import runs, studies
 
-    given_settings = given_flags(context, settings)
-    given_data = given_options(given_flags(context, options))
+    given_settings = given_flags(call, settings)
+    given_data = given_options(given_flags(call, options))
     chosen = given_options(options)
     for among in (settings, chosen), (given_settings, given_data):
         divide_patch_size(task, *among)

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
-from keras_fpt.reports import class_plots, page_tables, plots
+from keras_fpt.reports import class_plots, forecast_plots, page_tables, plots
 from keras_fpt.results import (
     Baseline,
     Claim,
@@ -305,6 +305,7 @@ def _section(
         else None,
         "by_rate": _by_rate(task_runs) if has_rates else None,
         "by_class": _by_class(final),
+        "forecasts": forecast_plots.of_runs(final),
     }
 
 
