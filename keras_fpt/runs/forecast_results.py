@@ -33,13 +33,24 @@ def compare(
     }
 
 
-def _errors(reader: Any, forecast: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    error = np.asarray(forecast, float) - y
-    size = np.abs(error)
-    in_units = size.mean(axis=(0, 1)) * reader.scale
+def measure(answers: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """The `mse` and `mae` of forecasts.
+
+    Args:
+        answers, y: float arrays of as many numbers, in the same order.
+    """
+    error = answers.reshape(len(y), -1) - y.reshape(len(y), -1).astype(float)
     return {
         "mse": float((error**2).mean()),
-        "mae": float(size.mean()),
+        "mae": float(np.abs(error).mean()),
+    }
+
+
+def _errors(reader: Any, forecast: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    size = np.abs(forecast - y.astype(float))
+    in_units = size.mean(axis=(0, 1)) * reader.scale
+    return {
+        **measure(forecast, y),
         "mae_by_step": [float(f"{v:.6g}") for v in size.mean(axis=(0, 2))],
         "mae_in_units": dict(zip(reader.columns, in_units, strict=True)),
     }

@@ -305,7 +305,7 @@ def ask(
     classes = [pictures.printable(name) for name in task.class_names or ()]
     run = resolve(config, task)
     model = load_model(run, run_folder)
-    _check_lengths(task, x, names, model.max_sequence_length, path)
+    lengths.check(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     batches = Stored(dict).in_order(x, order, run.batch_size)
@@ -391,16 +391,3 @@ def to_csv(predictions: Any) -> str:
     # Those of forecasts are named by the table.
     shown.columns = list(map(spreadsheets.escape_formula, shown.columns))
     return shown.to_csv(index=False, float_format=form)
-
-
-def _check_lengths(
-    task: Task, x: Any, names: list[str], limit: int | None, path: Path
-) -> None:
-    found = sequences.lengths(x)
-    longest = int(np.argmax(found))
-    if limit is not None and found[longest] > limit:
-        raise ValueError(
-            f"`{path}`, {names[longest]}: {found[longest]:,} tokens are more "
-            f"than the {limit:,} positions of the run's preset. "
-            f"{lengths.advice(task)}"
-        )

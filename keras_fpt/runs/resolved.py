@@ -203,8 +203,10 @@ def _check_ranges(run: ResolvedRun) -> None:
     freezing.parse_policy(str(run.model.policy))
     if run.task.is_regression and run.config.cache_features:
         raise ValueError(
-            f"The labels of '{run.task.name}' are numbers, for which features "
-            "cannot be cached. Leave out cache_features (--cache-features)."
+            f"The task '{run.task.name}' is a "
+            f"{'forecast' if run.task.is_forecast else 'regression'}, for "
+            "which features cannot be cached. Leave out cache_features "
+            "(--cache-features)."
         )
     for name in ("loss", "quantiles"):
         if getattr(run.config, name) is not None and not run.task.is_regression:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from keras_fpt.results import NotRun
 from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.dlinear import DLinear
 from keras_fpt.studies.forecast_results import ForecastResult
 from keras_fpt.studies.rival_models import EXTRA
 from keras_fpt.tasks import (
@@ -26,8 +26,6 @@ from keras_fpt.tasks import (
     seasons,
 )
 
-# The steps of DLinear's moving average.
-_TREND_STEPS = 25
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
 # The longest season that statsforecast's exponential smoothing takes.
 _LONGEST_ETS_SEASON = 24
@@ -176,33 +174,19 @@ def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
 
 
 def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
-    """One linear map of trend and remainder, the same for all channels.
-
-    DLinear trains it by gradient steps; as a ridge regression it has a closed
-    form, whose strength validation chooses.
-    """
+    """DLinear, whose strength validation chooses."""
     mean = splits.series[: splits.validation_start].mean(axis=0, dtype="f8")
     scale = splits.train_scale
-    horizon, channels = splits.horizon, splits.channels
-
-    def features(windows: Windows) -> np.ndarray:
-        steps = (windows.x - mean) / scale
-        rows = np.swapaxes(steps, 1, 2).reshape(-1, splits.context)
-        trend = _moving_average(rows)
-        return np.concatenate([trend, rows - trend], axis=1)
-
-    y = (splits.train.y - mean) / scale
-    y = np.swapaxes(y, 1, 2).reshape(-1, horizon)
-    x = features(splits.train)
+    shape = (-1, splits.horizon, splits.channels)
 
     def forecast_of(strength: float) -> Forecast:
-        model = Ridge(strength).fit(x, y)
+        model = DLinear(splits.channels, strength)
+        train = splits.train
+        model.fit((train.x - mean) / scale, (train.y - mean) / scale)
 
         def forecast(windows: Windows) -> np.ndarray:
-            rows = model.predict(features(windows)).reshape(
-                len(windows), channels, horizon
-            )
-            return np.swapaxes(rows, 1, 2) * scale + mean
+            rows = model.predict((windows.x - mean) / scale)
+            return rows.reshape(shape) * scale + mean
 
         return forecast
 
@@ -214,17 +198,6 @@ def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
             best = mse, strength, forecast
     assert best is not None
     return Fitted(f"ridge {best[1]:g}", best[0], best[2])
-
-
-def _moving_average(rows: np.ndarray) -> np.ndarray:
-    """The mean around each step, where the ends are repeated."""
-    before = (_TREND_STEPS - 1) // 2
-    widths = ((0, 0), (before, _TREND_STEPS - 1 - before))
-    padded = np.pad(rows, widths, mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(
-        padded, _TREND_STEPS, axis=1
-    )
-    return around.mean(axis=-1)
 
 
 def _auto_ets(splits: ForecastSplits, season: int | None) -> Fitted:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import sequence_store, task_words
+from keras_fpt.tasks import forecast_scores, sequence_store, task_words
 
 # The simple rules that every task has: of classes, of numbers,
 MAJORITY = "majority class"
@@ -240,7 +240,7 @@ class Task:
             last value.
         """
         if self.is_forecast:
-            return self._naive_errors(split)
+            return forecast_scores.naive_errors(self, split, NAIVE)
         train = self.data.labels("train").astype(np.float64)
         labels = self.data.labels(split).astype(np.float64)
         squared = (labels - train.mean(axis=0)) ** 2
@@ -306,10 +306,7 @@ class Task:
             forecast are its `simple_rules`, with the same.
         """
         if self.is_forecast:
-            return {
-                name: -errors.mean(axis=1)
-                for name, errors in self._squared_errors(split).items()
-            }
+            return forecast_scores.scores(self, split)
         if self.is_regression:
             return self._constant_scores(split)
         right: dict[str, list[np.ndarray]] = {MAJORITY: []}
@@ -334,23 +331,6 @@ class Task:
             name: -((labels - answer) ** 2).mean(axis=1)
             for name, answer in answers.items()
         }
-
-    def _naive_errors(self, split: str) -> dict[str, float]:
-        """The errors of answering with the last value, for a forecast."""
-        squared = self._squared_errors(split)[NAIVE]
-        return {
-            "floor_mse": float(squared.mean()),
-            "floor_mae": float(np.sqrt(squared).mean()),
-        }
-
-    def _squared_errors(self, split: str) -> dict[str, np.ndarray]:
-        """The errors of simple rules, `(examples, targets)`, by their names."""
-        found: dict[str, list[np.ndarray]] = {n: [] for n in self.simple_rules}
-        for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
-            for name, rule in self.simple_rules.items():
-                errors = (rule(x).astype(np.float64) - y) ** 2
-                found[name].append(errors.reshape(len(y), -1))
-        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def test_labels(self) -> np.ndarray:
         """The labels of the test examples, in the order of `held_out`.

@@ -108,6 +108,10 @@ def write_files():
     random = np.random.default_rng(0)
     rows = "".join(f"{n},{n + 0.5}\n" for n in range(60))
     pathlib.Path("prices.csv").write_text(f"size,price\n{rows}")
+    years = np.arange(1700, 1850)
+    activity = 50 + 40 * np.sin(years / 11 * 2 * np.pi)
+    rows = "".join(map("{},{:.1f}\n".format, years, activity))
+    pathlib.Path("sunspots.csv").write_text(f"year,activity\n{rows}")
     diabetes = load_diabetes(as_frame=True, scaled=False).frame
     diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)

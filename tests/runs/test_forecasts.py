@@ -170,7 +170,7 @@ def test_what_a_run_of_a_forecast_refuses(config, tmp_path):
         ({"loss": "cosine"}, "to be mse or huber but received 'cosine'"),
         (
             {"cache_features": True, "policy": "output_only", "dropout": 0.0},
-            "are numbers, for which features cannot be cached",
+            "is a forecast, for which features cannot be cached",
         ),
     ):
         with pytest.raises(ValueError, match=message):

@@ -18,10 +18,10 @@ from keras_fpt.tasks.user_data import (
     given_files,
     sequences,
 )
-from keras_fpt.tasks.user_data.audit import audit_values, audited_table
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    forecast_notes,
     missing_rows,
     series_windows,
     table_columns,
@@ -29,7 +29,6 @@ from keras_fpt.tasks.user_data.tables import (
     table_order,
     table_reader,
     table_structure,
-    times,
     windows,
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 # The rows of a context, in horizons.
 _HORIZONS = 4
-# Steps of time that are shorter or longer than the median by this factor.
-_REGULAR = 1.5
 
 
 @prefix_errors_with_path
@@ -181,8 +178,8 @@ def from_series(
     reader = dataclasses.replace(reader, season=season)
     findings = [
         *ordered.findings,
-        *_irregular_steps(frame, time_column, ordered, files),
-        *_sentinels(known, columns),
+        *forecast_notes.irregular_steps(frame, time_column, ordered, files),
+        *forecast_notes.sentinels(known, columns),
     ]
     task = Task(
         name=pathlib.Path(path).resolve().stem,
@@ -212,10 +209,10 @@ def from_series(
             f"series: {len(ordered.groups.names):,}, of up to "
             f"{found.longest:,} rows without a gap",
             *table_columns.format_notes(frame),
-            *_gap_notes(ordered, time_column),
+            *forecast_notes.gap_notes(ordered, time_column),
             *left_out,
             *missing_rows.unused_notes(frame, columns, words),
-            _season_note(season, context),
+            forecast_notes.season_note(season, context),
         ]
         LOGGER.info("\n".join(build.describe_task(task, by, notes)))
         audit.log_findings(findings)
@@ -391,71 +388,3 @@ def _find_season(
     if not parts:
         return None
     return seasons.find(parts, np.ones(scaled.shape[1]))
-
-
-def _season_note(season: int | None, context: int) -> str:
-    if season is None:
-        return "season: none found in train"
-    if season > context:
-        return (
-            f"season: {season:,} rows in train, more than the context of "
-            f"{context:,}, so that no forecast sees it; a longer one does "
-            "(--context)"
-        )
-    return f"season: {season:,} rows in train"
-
-
-def _gap_notes(
-    ordered: table_order.Ordered, time_column: str | None
-) -> list[str]:
-    if not ordered.is_gap.any():
-        return []
-    return [
-        f"{int(ordered.is_gap.sum()):,} gaps in {time_column}, of more than "
-        f"{ordered.time_gap:g} each: no example holds one"
-    ]
-
-
-def _irregular_steps(
-    frame: "pd.DataFrame",
-    time_column: str | None,
-    ordered: table_order.Ordered,
-    files: given_files.Files,
-) -> list[audit.Finding]:
-    """What to say of steps of time that are not alike."""
-    if time_column is None or ordered.time_gap is None:
-        return []
-    texts = table_columns.column(frame, time_column, files.paths[0])
-    moments = times.parse(texts, time_column, files.where)[ordered.order]
-    steps = np.diff(moments, prepend=moments[:1])
-    is_step = ~ordered.is_first & ~ordered.is_gap & (steps > 0)
-    median = ordered.time_gap / times.GAP
-    is_odd = is_step & (
-        (steps > _REGULAR * median) | (steps < median / _REGULAR)
-    )
-    if not is_odd.any():
-        return []
-    row = int(ordered.order[np.argmax(is_odd)])
-    return [
-        audit.Finding(
-            "irregular-steps",
-            f"{int(is_odd.sum()):,} of {int(is_step.sum()):,} steps of "
-            f"{time_column} are not like the median of {median:g}, the first "
-            f"one before {files.where(row)}: steps go from "
-            f"{steps[is_step].min():g} to {steps[is_step].max():g}.",
-            "Each row counts as one step. Bring the table to even steps first, "
-            "for instance with pandas.DataFrame.resample.",
-        )
-    ]
-
-
-def _sentinels(
-    known: np.ndarray, columns: Sequence[str]
-) -> list[audit.Finding]:
-    complete = known[~np.isnan(known).any(axis=1)]
-    nothing = np.arange(0)
-    if not len(complete):
-        return []
-    return audit_values.find_sentinels(
-        audited_table.Table(complete, columns, nothing, (), nothing, nothing)
-    )
