@@ -65,7 +65,9 @@ def evaluate(
     """
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    result = evaluate_model(model, task.held_out(split, run.batch_size))
+    result: dict[str, Any] = evaluate_model(
+        model, task.held_out(split, run.batch_size)
+    )
     result = _require_finite(result, split)
     if not (run.quantiles or task.is_forecast):
         return result
@@ -105,13 +107,18 @@ def draw_mistakes(
 
     Raises:
         FileExistsError: such a file exists.
-        ValueError: the examples have several answers each; or as for
-            `evaluate`.
+        ValueError: the examples have several answers each, or numbers; or as
+            for `evaluate`.
     """
     tasks.picture_output(path, overwrite).check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
     task.held_out(split, run.batch_size)  # Checks the split's name.
+    if task.is_regression:
+        raise ValueError(
+            f"The answers of '{task.name}' are numbers, none of which is "
+            "simply wrong: leave out mistakes (--mistakes)."
+        )
     if task.num_output_tokens * task.labels_per_token > 1:
         raise ValueError(
             f"The examples of '{task.name}' have several answers each, of "

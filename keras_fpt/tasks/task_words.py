@@ -45,15 +45,12 @@ def _facts(task: "Task") -> Iterator[tuple[str, str]]:
         token = "a number"
     length = f"{task.sequence_length:,}"
     yield "tokens", f"up to {length} tokens, each {token}"
-    answers = task.num_output_tokens * task.labels_per_token
-    classes = f"{task.num_classes:,} classes"
-    if answers > 1:
-        classes = f"{answers:,} answers of {classes}"
-    if task.class_names is not None:
-        shown = ", ".join(task.class_names[:_CLASSES_SHOWN])
-        more = ", ..." * (len(task.class_names) > _CLASSES_SHOWN)
-        classes += f" ({shown}{more})"
-    yield "classes", classes
+    if task.is_forecast:
+        yield "answers", f"the next {task.horizon:,} steps"
+    elif task.is_regression:
+        yield "answers", f"{task.num_targets:,} numbers"
+    else:
+        yield "classes", _classes(task)
     # Reading it may mean a download.
     splits = vars(task.data).get("splits") if task.data is not None else None
     if splits:
@@ -65,3 +62,15 @@ def _facts(task: "Task") -> Iterator[tuple[str, str]]:
         f"{recipe.steps:,} steps, batch size {recipe.batch_size}, learning "
         f"rate {recipe.learning_rate:g}",
     )
+
+
+def _classes(task: "Task") -> str:
+    answers = task.num_output_tokens * task.labels_per_token
+    classes = f"{task.num_classes:,} classes"
+    if answers > 1:
+        classes = f"{answers:,} answers of {classes}"
+    if task.class_names is not None:
+        shown = ", ".join(task.class_names[:_CLASSES_SHOWN])
+        more = ", ..." * (len(task.class_names) > _CLASSES_SHOWN)
+        classes += f" ({shown}{more})"
+    return classes
