@@ -24,7 +24,9 @@ def print_arms(summary: Any) -> None:
             f"{split} {measure.title}" if measure.is_error else split
             for split in ("validation", "test")
         ]
-        last = "test R2" if measure.is_error else "steps"
+        last = (
+            f"test {measure.others[-1].upper()}" if measure.others else "steps"
+        )
         for title in ("rate", "runs", *splits, last):
             table.add_column(title, justify="right", no_wrap=True)
         for (_, arm, settings), row in rows.iterrows():
@@ -38,8 +40,8 @@ def print_arms(summary: Any) -> None:
                 runs,
                 _mean(row, "validation", measure),
                 _mean(row, "test", measure),
-                _format(row["test_r2"], ".4f")
-                if measure.is_error
+                _format(row[f"test_{measure.others[-1]}"], ".4f")
+                if measure.others
                 else _format(row["steps_to_converge"], ""),
             )
         console.print(table)
@@ -47,11 +49,12 @@ def print_arms(summary: Any) -> None:
         "Steps: the median to a validation accuracy that is the same for all "
         "arms. "
     )
-    values = "Accuracies"
-    if "test_rmse" in summary:
-        values = "RMSEs, in the unit of the labels,"
-        if "test_accuracy" in summary:
-            values = f"Accuracies, and {values}"
+    kinds = {
+        "test_accuracy": "Accuracies",
+        "test_rmse": "RMSEs, in the unit of the labels,",
+        "test_mse": "MSEs, in standard deviations of train,",
+    }
+    values = " and ".join(kinds[name] for name in kinds if name in summary)
     console.print(
         f"{values} are means over seeds, ± half of a 95% interval. "
         f"{steps if 'test_accuracy' in summary else ''}Rates with ↑ or ↓ are "

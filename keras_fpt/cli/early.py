@@ -81,6 +81,7 @@ def require_inputs(values: Mapping[str, Any]) -> None:
 # Options that name columns of a table.
 _COLUMNS = (
     "label_column",
+    "target_column",
     "group_column",
     "time_column",
     "ignore_column",

@@ -12,6 +12,7 @@ from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_tables
 from keras_fpt.cli.console import console, print_plain
+from keras_fpt.cli.forecast_table import print_forecasts
 from keras_fpt.cli.overwrite import Overwrite
 from keras_fpt.cli.task_options import DataDir
 
@@ -100,6 +101,11 @@ def evaluate(
             else f"Nothing was drawn: every prediction on {split} is correct."
         )
     result = runs.evaluate(run_dir, split, data_dir, preset)
+    if "forecasts" in result:
+        words = runs.forecast_results.words(result)
+        print_plain(f"{split} {words}, loss {result['loss']:.4f}")
+        print_forecasts(result["forecasts"])
+        return
     if "rmse" in result:
         print_plain(
             f"{split} {runs.target_results.words(result)}, loss "
@@ -124,6 +130,15 @@ def evaluate(
 
 
 def _print_scores(data: Path, scores: dict[str, Any]) -> None:
+    if "forecasts" in scores:
+        from keras_fpt.runs import forecast_results
+
+        print_plain(
+            f"{data}: {forecast_results.words(scores)}, of forecasts from "
+            f"{scores['examples']:,} rows."
+        )
+        print_forecasts(scores["forecasts"])
+        return
     if "rmse" in scores:
         from keras_fpt.runs import target_results
 
@@ -203,6 +218,12 @@ def predict(
         )
     if is_stream:
         console.file.write(runs.to_csv(frame))
+        return
+    if "step" in frame:
+        steps = frame["step"].max()
+        count = len(frame) // steps
+        what = f"{count:,} forecast" + "s" * int(count != 1)
+        print_plain(f"{what} of {steps:,} rows written to {output}.")
         return
     if "prediction" not in frame or frame["prediction"].dtype.kind == "f":
         _print_numbers(runs, frame, output)

@@ -10,14 +10,17 @@ from rich.table import Table
 
 from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console, print_plain
+from keras_fpt.cli.forecast_table import print_forecasts
 from keras_fpt.compat import typer_flags
 
 DEFAULT_FOLDER = Path("runs")
-# What `runs show` leaves out, since `print_classes` shows it or it is long.
+# What `runs show` leaves out, since tables show it or it is long.
 _LONG = (
     "test_classes",
     "test_calibration",
     "test_mistakes",
+    "test_forecasts",
+    "test_forecast_example",
     "steps_to_accuracy",
     "versions",
 )
@@ -77,8 +80,8 @@ def best_runs(
         typer.Option(
             help="Metric to compare runs by: the highest is best; for a loss "
             "or an error, the lowest.",
-            show_default="validation_accuracy, or validation_rmse for "
-            "regression",
+            show_default="validation_accuracy, validation_rmse for "
+            "regression, or validation_mse for forecasts",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -109,6 +112,7 @@ def show_run(folder: OneRun, as_json: AsJson = False) -> None:
             table.add_row(name.replace("_", " "), cell(_text(value)))
     console.print(table)
     print_classes(run.metrics)
+    print_forecasts(run.metrics.get("test_forecasts"))
 
 
 def compare_runs(one: OneRun, other: OneRun, as_json: AsJson = False) -> None:
@@ -188,13 +192,12 @@ def _print(found: list, as_json: bool, quiet: bool) -> None:
     table = Table("folder", "task", "arm")
     for title in ("steps", "rate", "seed", "validation", "test"):
         table.add_column(title, justify="right", no_wrap=True)
+    from keras_fpt.runs import measures
+
     for run in found:
         values, shown = run.values, []
         for split in ("validation", "test"):
-            accuracy = values.get(f"{split}_accuracy")
-            rmse = values.get(f"{split}_rmse")
-            error = "" if rmse is None else f"RMSE {rmse:.4g}"
-            shown.append(error if accuracy is None else f"{accuracy:.2%}")
+            shown.append(measures.in_words(values, split))
         if run.status != "finished":
             shown[-1] = run.status
         numbers = (values["steps"], values["learning_rate"], values["seed"])

@@ -43,7 +43,7 @@ SIZES_FILE = "sizes.json"
     options=TASK_FLAGS,
 )
 def sweep(
-    context: typer.Context,
+    call: typer.Context,
     task: TaskArgument,
     settings: dict,
     options: dict,
@@ -166,7 +166,7 @@ def sweep(
     if is_alone:
         saved = saved_study(studies.SweepConfig, output, SWEEP_FILE)
     divide_patch_size(task, settings, options, saved and saved.run)
-    flags = given_flags(context, settings) if is_alone else given(settings)
+    flags = given_flags(call, settings) if is_alone else given(settings)
     fixed = flags | sweep_config.parse_each(
         setting or [], sweep_config.parse_setting, flags
     )
@@ -182,10 +182,10 @@ def sweep(
         "extensions": extensions,
     }
     if is_alone:
-        run, again = saved.run, given_flags(context, options)
+        run, again = saved.run, given_flags(call, options)
         of_flags = {"arms": "arm", "shares_seed": "share_seed"}
         flags_of = {of_flags.get(name, name): name for name in chosen}
-        again_chosen = given_flags(context, dict.fromkeys(flags_of))
+        again_chosen = given_flags(call, dict.fromkeys(flags_of))
         config = dataclasses.replace(
             saved,
             run=dataclasses.replace(
@@ -225,7 +225,7 @@ def sweep(
     options=TASK_FLAGS,
 )
 def compare(
-    context: typer.Context,
+    call: typer.Context,
     task: TaskArgument,
     settings: dict,
     options: dict,
@@ -295,10 +295,10 @@ def compare(
         else:
             comparison = saved_study(studies.Comparison, output, COMPARE_FILE)
         divide_patch_size(task, settings, options, comparison.run)
-        run, again = comparison.run, given_flags(context, options)
+        run, again = comparison.run, given_flags(call, options)
         run = dataclasses.replace(
             run, options=run.options | given_options(again)
-        ).with_settings(**given_flags(context, settings))
+        ).with_settings(**given_flags(call, settings))
         comparison = dataclasses.replace(
             comparison, run=run, finetune=finetune or comparison.finetune
         )

@@ -52,8 +52,8 @@ class TaskOptions:
     task_type: str | None = option(
         None,
         "Kind of task: classification, regression (numbers), multilabel (any "
-        "number of labels per example) or tokens (a label for each row of a "
-        "window).",
+        "number of labels per example), tokens (a label for each row of a "
+        "window) or forecast (the next rows of a table in time).",
         topic="Data",
         default_text="found from the labels",
     )
@@ -83,7 +83,25 @@ class TaskOptions:
         None,
         "Number of rows from one window to the next.",
         topic="Series",
-        default_text="the window",
+        default_text="the window; 1 for forecasts",
+    )
+    target_column: list[str] | None = option(
+        None,
+        "Column of numbers to forecast; may be repeated. Needs --task-type "
+        "forecast.",
+        topic="Series",
+    )
+    horizon: int | None = option(
+        None,
+        "Number of rows to forecast.",
+        topic="Series",
+        default_text="none; forecasts need it",
+    )
+    context: int | None = option(
+        None,
+        "Number of rows that a forecast is made from.",
+        topic="Series",
+        default_text="four horizons",
     )
     min_label_share: float | None = option(
         None,

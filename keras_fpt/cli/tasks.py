@@ -119,8 +119,11 @@ def _kind_of_token(task: Any) -> str:
 def _facts(task: Any) -> Iterator[tuple[str, str]]:
     yield "description", task.description
     yield "tokens", f"up to {task.sequence_length:,}, {_kind_of_token(task)}"
-    if task.is_regression:
+    if task.is_forecast:
+        yield "answers", f"the next {task.horizon:,} rows: a forecast"
+    elif task.is_regression:
         yield "answers", f"{task.num_targets} numbers: a regression"
+    if task.is_regression:
         yield "targets of train", task.describe_targets("train")
     elif task.is_multilabel:
         yield "answers", f"{task.num_classes:,} labels of 0 and 1"

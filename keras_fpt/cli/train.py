@@ -13,6 +13,7 @@ from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.class_table import print_classes
 from keras_fpt.cli.console import cell, console
 from keras_fpt.cli.flags import FlagsOf, with_flags
+from keras_fpt.cli.forecast_table import print_forecasts
 from keras_fpt.cli.resuming import (
     RUN_FILES,
     divide_patch_size,
@@ -29,7 +30,7 @@ PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 @with_flags(settings=FlagsOf(RunConfig), options=TASK_FLAGS)
 def train(
-    context: typer.Context,
+    call: typer.Context,
     settings: dict,
     options: dict,
     task: TaskArgument = "",
@@ -105,15 +106,15 @@ def train(
         early.require_task(task_path)
         # Options on the command line override those of the file.
         early.require_columns(
-            task_path, known.options | given_flags(context, options)
+            task_path, known.options | given_flags(call, options)
         )
     early.require_inputs(settings | options)
     load_backend()
     from keras_fpt import distribution as distributions
     from keras_fpt import runs, studies
 
-    given_settings = given_flags(context, settings)
-    given_data = given_options(given_flags(context, options))
+    given_settings = given_flags(call, settings)
+    given_data = given_options(given_flags(call, options))
     chosen = given_options(options)
     for among in (settings, chosen), (given_settings, given_data):
         divide_patch_size(task if is_alone else task_path, *among)
@@ -213,15 +214,18 @@ def _print_summary(metrics: dict[str, Any]) -> None:
     ]
     for split in splits:
         table.add_column(split, justify="right")
+    floor = "last value" if "test_floor_mse" in metrics else "median"
     for metric, label, form in (
         ("rmse", "RMSE", ".4g"),
+        ("mse", "MSE", ".4g"),
         ("mae", "MAE", ".4g"),
         ("r2", "R2", ".4f"),
         ("pinball", "pinball loss", ".4g"),
         ("coverage", "within the outer quantiles", ".1%"),
         ("nominal_coverage", "nominal", ".1%"),
         ("floor_rmse", "RMSE of the mean", ".4g"),
-        ("floor_mae", "MAE of the median", ".4g"),
+        ("floor_mse", "MSE of the last value", ".4g"),
+        ("floor_mae", f"MAE of the {floor}", ".4g"),
         ("accuracy", "accuracy", ".2%"),
         *(_OF_SEVERAL if "test_exact_match" in metrics else ()),
         ("top_5_accuracy", "top-5 accuracy", ".2%"),
@@ -236,6 +240,7 @@ def _print_summary(metrics: dict[str, Any]) -> None:
             )
     console.print(table)
     print_classes(metrics)
+    print_forecasts(metrics.get("test_forecasts"))
     trained, total = (
         metrics["trainable_parameters"],
         metrics["total_parameters"],

@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_fpt import files
 from keras_fpt.files import Output, spreadsheets
-from keras_fpt.reports import class_plots, page_tables, plots
+from keras_fpt.reports import class_plots, forecast_plots, page_tables, plots
 from keras_fpt.results import (
     Baseline,
     Claim,
@@ -307,6 +307,7 @@ def _section(
         else None,
         "by_rate": _by_rate(task_runs) if has_rates else None,
         "by_class": _by_class(final),
+        "forecasts": forecast_plots.of_runs(final),
     }
 
 
@@ -387,6 +388,9 @@ def _repeats(runs: Any) -> list[str]:
 def _run_rows(runs: Any) -> list[dict[str, Any]]:
     names = ["folder", "task", "arm", "settings", "learning_rate", "seed"]
     names += ["steps", "backend", "status"]
-    names += ["validation_accuracy", "test_accuracy"]
-    names += ["validation_rmse", "test_rmse"]
+    names += [
+        f"{split}_{name}"
+        for name in measures.BY_NAME
+        for split in ("validation", "test")
+    ]
     return runs.reindex(columns=names).to_dict("records")

@@ -130,7 +130,8 @@ def arms(rows: Sequence[Row], measure: measures.Measure) -> Table:
                 column("arm", lambda row: row["arm"], "text"),
                 column("weights", lambda row: row["description"], "words"),
                 column(
-                    "test RMSE" if measure.is_error else "test", mean("test")
+                    f"test {measure.title}" if measure.is_error else "test",
+                    mean("test"),
                 ),
                 column("test MAE", optional("test_mae", ".3g")),
                 column("test R2", optional("test_r2", ".4f")),
@@ -307,8 +308,7 @@ def all_runs(rows: Sequence[Row]) -> Table:
 
     def result(row: Row, split: str) -> str:
         accuracy = percent(row[f"{split}_accuracy"])
-        error = number(row[f"{split}_rmse"], ".4g")
-        return accuracy or error and f"RMSE {error}"
+        return accuracy or measures.in_words(row, split)
 
     def text(head: str, kind: str = "text") -> Column:
         cells = ["" if is_missing(row[head]) else row[head] for row in rows]
@@ -331,7 +331,8 @@ def all_runs(rows: Sequence[Row]) -> Table:
                 text("backend"),
                 text("status"),
                 Column(
-                    "validation", [result(row, "validation") for row in rows]
+                    "validation",
+                    [result(row, "validation") for row in rows],
                 ),
                 Column("test", [result(row, "test") for row in rows]),
             ]

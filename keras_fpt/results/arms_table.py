@@ -83,9 +83,11 @@ def measure_of(rows: Any) -> measures.Measure:
     Args:
         rows: `pandas.DataFrame`, or a dict of one row.
     """
-    found = rows.get(f"validation_{measures.RMSE.name}", np.nan)
-    is_error = np.any(np.equal(found, found)) if found is not None else False
-    return measures.RMSE if is_error else measures.ACCURACY
+    for measure in measures.BY_NAME.values():
+        found = rows.get(f"validation_{measure.name}")
+        if measure.is_error and found is not None and np.any(found == found):
+            return measure
+    return measures.ACCURACY
 
 
 def of_baselines(baselines: Sequence[Baseline]) -> Any:

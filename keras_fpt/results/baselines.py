@@ -13,10 +13,12 @@ from keras_fpt.runs import measures
 FILE = "baselines.json"
 EXAMPLES = "baselines_test_examples.npz"
 MAJORITY, MEAN = "majority", "mean"
+NAIVE, SEASONAL_NAIVE = "naive", "seasonal_naive"
 # Simple rules, which tables show as such.
-RULES = (MAJORITY, MEAN)
+RULES = (MAJORITY, MEAN, NAIVE, SEASONAL_NAIVE)
 LOGISTIC_REGRESSION = "logistic_regression"
 RIDGE = "ridge"
+DLINEAR = "dlinear"
 GRADIENT_BOOSTING = "gradient_boosting"
 MINIROCKET = "minirocket"
 NEAREST_NEIGHBOR = "nearest_neighbor"
@@ -27,8 +29,11 @@ SMALL_CNN = "small_cnn"
 DESCRIPTIONS = {
     MAJORITY: "the most common class of train",
     MEAN: "the mean of train",
+    NAIVE: "the last value",
+    SEASONAL_NAIVE: "the value one season before",
     LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
     RIDGE: "scikit-learn's ridge regression on the flattened tokens",
+    DLINEAR: "a linear map of the moving average and of the rest",
     GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
     MINIROCKET: "ridge regression on MiniROCKET's features",
     NEAREST_NEIGHBOR: "the nearest series by dynamic time warping",
@@ -64,7 +69,8 @@ class Baseline:
         size: int, how many training examples all models were limited to;
             `None` if they had all.
         errors: dict of a regression's `<split>_rmse`, `<split>_mae` and
-            `<split>_r2`; `None` for a classification.
+            `<split>_r2`, or a forecast's `<split>_mse` and `<split>_mae`;
+            `None` for a classification.
     """
 
     task: str
@@ -83,7 +89,7 @@ class Baseline:
     @property
     def measure(self) -> measures.Measure:
         """The measure that it is compared by."""
-        return measures.ACCURACY if self.errors is None else measures.RMSE
+        return measures.of_metrics(self.errors or {})
 
     @property
     def values(self) -> dict[str, Any]:

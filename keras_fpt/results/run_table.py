@@ -28,7 +28,10 @@ MEASURED = (
 )
 
 
-_MEASURED = ("_accuracy", "_loss", "_rmse", "_mae", "_r2", "_pinball")
+_MEASURED = (
+    *("_accuracy", "_loss", "_rmse", "_mse", "_mae", "_r2"),
+    "_pinball",
+)
 
 
 def load_runs(*folders: Path) -> Any:

@@ -4,10 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_fpt.results import arms_table, baselines
-from keras_fpt.tasks import MAJORITY, MEAN
+from keras_fpt.tasks import MAJORITY, MEAN, NAIVE, SEASONAL_NAIVE
 
 # The names as simple rules of the baselines that are simple rules.
-_RULES = {baselines.MAJORITY: MAJORITY, baselines.MEAN: MEAN}
+_RULES = {
+    baselines.MAJORITY: MAJORITY,
+    baselines.MEAN: MEAN,
+    baselines.NAIVE: NAIVE,
+    baselines.SEASONAL_NAIVE: SEASONAL_NAIVE,
+}
 
 
 def by_size(tables: Mapping[int, Any]) -> Any:
@@ -22,7 +27,8 @@ def by_size(tables: Mapping[int, Any]) -> Any:
         settings, a rival, or a simple rule), `is_simple_rule`,
         `train_examples`, `runs`, `validation_accuracy`, `test_accuracy` and
         `test_accuracy_interval`, half of its 95% interval over seeds; the last
-        three are RMSEs, and named so, if the task is a regression.
+        three are RMSEs, and named so, if the task is a regression, and MSEs
+        if it is a forecast.
     """
     import pandas as pd
 

@@ -1,6 +1,7 @@
 from . import arms as arms
 from . import attention_drawing as attention_drawing
 from . import folder as folder
+from . import forecast_results as forecast_results
 from . import label_results as label_results
 from . import listing as listing
 from . import manifest as manifest

@@ -6,6 +6,7 @@ from typing import Literal
 
 from keras_fpt import files
 from keras_fpt.files import pictures
+from keras_fpt.runs import measures
 
 # matplotlib measures all texts, and makes room for them.
 LAYOUT: Literal["constrained"] | None = "constrained"
@@ -16,7 +17,7 @@ def draw_curves(
     title: str,
     path: str | os.PathLike[str],
 ) -> None:
-    """Draws loss and accuracy, or RMSE, over the steps of a run.
+    """Draws loss and accuracy, or an error, over the steps of a run.
 
     Args:
         rows: list of dicts as in `history.csv`.
@@ -31,16 +32,17 @@ def draw_curves(
     FigureCanvasAgg(figure)
     figure.suptitle(pictures.printable(title), parse_math=False)
     steps = [row["step"] for row in rows]
-    metric = "rmse" if "validation_rmse" in rows[0] else "accuracy"
+    measure = measures.of_metrics(rows[0])
+    metric = measure.name
     for axes, name in zip(figure.subplots(1, 2), ("loss", metric), strict=True):
         for split in ("train", "validation"):
             values = [row[f"{split}_{name}"] for row in rows]
             axes.plot(steps, values, marker=".", label=split)
         axes.set_xlabel("gradient steps")
-        axes.set_ylabel("RMSE" if name == "rmse" else name)
+        axes.set_ylabel(measure.title if name == metric else name)
         axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
         axes.legend()
     figure.axes[0].set_ylim(bottom=0)
-    figure.axes[1].set_ylim(0, 1.02 if metric == "accuracy" else None)
+    figure.axes[1].set_ylim(0, None if measure.is_error else 1.02)
     files.write_bytes(path, pictures.to_png(figure))

@@ -34,10 +34,16 @@ class _TaskFields:
     num_targets: int | None = None
     is_multilabel: bool = False
     is_per_token: bool = False
+    horizon: int | None = None
 
 
 # Fields that earlier versions lack, with what their tasks were.
-_LATER = {"num_targets": None, "is_multilabel": False, "is_per_token": False}
+_LATER = {
+    "num_targets": None,
+    "is_multilabel": False,
+    "is_per_token": False,
+    "horizon": None,
+}
 _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
 
 

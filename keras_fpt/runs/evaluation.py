@@ -17,6 +17,7 @@ from keras_fpt.runs import (
     class_results,
     data_description,
     folder,
+    forecast_results,
     label_results,
     manifest,
     measures,
@@ -27,6 +28,7 @@ from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.model import build_model
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.test_examples import ExampleScores
+from keras_fpt.tasks import Task
 
 Path = str | os.PathLike[str]
 
@@ -53,9 +55,10 @@ def evaluate(
     Returns:
         A dict of `loss`, `accuracy` and the task's other metrics; for a
         regression of `loss`, `mae`, `rmse` and `r2`, and of one that
-        predicts quantiles also what `target_results.measure_quantiles` finds.
-        Of several labels per example, and of labels of tokens, also what
-        `measure_answers` finds.
+        predicts quantiles also what `target_results.measure_quantiles`
+        returns; for a forecast of `loss`, `mse`, `mae` and `forecasts`, the
+        result of `forecast_results.compare`. For several labels, and for
+        labels of tokens, also what `measure_answers` returns.
 
     Raises:
         FileNotFoundError: the folder contains no finished run.
@@ -69,10 +72,16 @@ def evaluate(
         model, task.held_out(split, run.batch_size)
     )
     result = _require_finite(result, split)
-    if run.quantiles or task.is_multilabel or task.is_per_token:
-        answers = test_examples.predict_split(
-            task, split, model, run.batch_size
+    is_other = task.is_multilabel or task.is_per_token
+    if not (run.quantiles or task.is_forecast or is_other):
+        return result
+    answers = test_examples.predict_split(task, split, model, run.batch_size)
+    if task.is_forecast:
+        x, y, *_ = task.data.splits[split]
+        result["forecasts"] = forecast_results.compare(
+            task.reader, x, y, answers
         )
+    else:
         labels = task.data.labels(split)[task.data.order(split)]
         result |= (
             target_results.measure_quantiles(answers, labels, run.quantiles)
@@ -272,6 +281,8 @@ def test_metrics(
                 logits, run.task.test_labels(), run.quantiles
             )
             metrics |= with_prefix("test", found)
+        elif run.task.is_forecast:
+            metrics |= _of_forecasts(run.task, logits)
         elif run.task.is_multilabel or run.task.is_per_token:
             found = measure_answers(run.task, logits, run.task.test_labels())
             metrics |= with_prefix("test", found)
@@ -281,6 +292,17 @@ def test_metrics(
     floors = run.task.floors("test") if examples is None else examples.rules
     metrics["test_floors"] = mean_floors(floors, measure)
     return metrics, examples
+
+
+def _of_forecasts(task: Task, answers: np.ndarray) -> dict[str, Any]:
+    """Errors of the test forecasts beside simple rules, and one to draw."""
+    x, y, names, _ = task.data.splits["test"]
+    return {
+        "test_forecasts": forecast_results.compare(task.reader, x, y, answers),
+        "test_forecast_example": forecast_results.typical_example(
+            task.reader, x, y, answers, names
+        ),
+    }
 
 
 def _by_class(

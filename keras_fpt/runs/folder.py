@@ -12,7 +12,7 @@ from typing import Any
 from keras_fpt import files, options, tasks
 from keras_fpt.files import atomic, folder_lock, json_files, outputs
 from keras_fpt.presets import Preset
-from keras_fpt.runs import checkpoint_folder
+from keras_fpt.runs import checkpoint_folder, measures
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.event_files import SPLITS
 from keras_fpt.runs.file_names import (
@@ -213,7 +213,7 @@ def read_config(folder: Path) -> RunConfig:
 
 def is_tested(metrics: Mapping[str, Any]) -> bool:
     """Whether a run's metrics include its test split."""
-    return "test_accuracy" in metrics or "test_rmse" in metrics
+    return any(f"test_{name}" in metrics for name in measures.BY_NAME)
 
 
 def as_started(folder: Path, config: RunConfig) -> RunConfig:

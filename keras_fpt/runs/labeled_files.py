@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from keras_fpt.runs import class_results, label_results, target_results
+from keras_fpt.runs import (
+    class_results,
+    forecasts,
+    label_results,
+    target_results,
+)
 from keras_fpt.runs.prediction import (
     Answers,
     answer,
+    ask,
+    open_run,
     read_indicators,
     read_labels,
     read_targets,
@@ -51,7 +58,10 @@ def evaluate_file(
         `target_results.measure_quantiles` returns. Where an example may have
         several labels, `accuracy` is the share of all labels that are right,
         together with what `label_results.measure` returns; where rows have a
-        label each, accuracies are those of the rows.
+        label each, accuracies are those of the rows. For a forecast,
+        from every row of the file that has a context before it and a horizon
+        after it, of `examples`, `mse`, `mae` and `forecasts`, see
+        `forecasts.evaluate_windows`.
 
     Raises:
         FileNotFoundError: the run, a file or a preset does not exist.
@@ -59,6 +69,18 @@ def evaluate_file(
             labels, or has labels that are not classes of the run.
         FloatingPointError: a prediction is not finite.
     """
+    config, task = open_run(run_folder, preset)
+    if task.is_forecast:
+        if labels is not None or label_column is not None:
+            raise ValueError(
+                "A forecast is scored by the rows that follow in the file: "
+                "leave out labels and label_column (--labels, --label-column)."
+            )
+        windows = task.reader.read_windows(path)
+        answers = ask(run_folder, path, config, task, windows.x, windows.names)
+        return forecasts.evaluate_windows(
+            task.reader, answers, windows.x, windows.y
+        )
     answers = answer(run_folder, path, preset)
     if answers.task.is_regression:
         numbers = read_targets(answers, path, labels, label_column)

@@ -1,6 +1,11 @@
 """Advice on sequences with more tokens than a backbone has positions."""
 
-from keras_fpt.tasks import Task
+import os
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks import Task, sequences
 
 # By the name of the reader of the user's own data.
 _ADVICE = {
@@ -10,6 +15,8 @@ _ADVICE = {
     "RecordingReader": "Join more rows into one token (--patch-size), cut them "
     "into windows (--window, --stride), or leave out rows, e.g. every second "
     "one (down-sampling).",
+    "SeriesReader": "Join more rows into one token (--patch-size), or use a "
+    "shorter context (--context).",
     "ArrayReader": "Join more steps into one token (--patch-size, patch_size), "
     "cut them into windows, or leave out steps, e.g. every second one "
     "(down-sampling).",
@@ -34,3 +41,32 @@ def advice(task: Task) -> str:
         type(task.reader).__name__, "Put more into each token."
     )
     return f"{shorter} A preset with more positions (--preset) reads them all."
+
+
+def check(
+    task: Task,
+    x: Any,
+    names: list[str],
+    limit: int | None,
+    path: str | os.PathLike[str],
+) -> None:
+    """Checks that no new sequence has more tokens than a model has positions.
+
+    Args:
+        task: the run's `Task`.
+        x: the sequences, as its reader reads them.
+        names: list of strings, their names.
+        limit: int, the positions; `None` for any number.
+        path: the file that they are from.
+
+    Raises:
+        ValueError: one has.
+    """
+    found = sequences.lengths(x)
+    longest = int(np.argmax(found))
+    if limit is not None and found[longest] > limit:
+        raise ValueError(
+            f"`{path}`, {names[longest]}: {found[longest]:,} tokens are more "
+            f"than the {limit:,} positions of the run's preset. "
+            f"{advice(task)}"
+        )

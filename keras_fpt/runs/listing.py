@@ -157,8 +157,8 @@ def sort(runs: Iterable[ListedRun], name: str) -> list[ListedRun]:
 
 # Metrics that the best run of a task is chosen by, and metrics that should be
 # low.
-_CHOSEN_BY = ("validation_accuracy", "validation_rmse")
-_ERRORS = ("_loss", "_rmse", "_mae", "_pinball")
+_CHOSEN_BY = ("validation_accuracy", "validation_rmse", "validation_mse")
+_ERRORS = ("_loss", "_rmse", "_mse", "_mae", "_pinball")
 
 
 def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
@@ -168,7 +168,8 @@ def best(runs: Iterable[ListedRun], name: str | None = None) -> list[ListedRun]:
         runs: `ListedRun`s.
         name: string, the metric; of a loss or an error, the lowest is the
             best. Choosing by the test split would overestimate it. `None` is
-            the accuracy, and for tasks whose labels are numbers the RMSE.
+            the accuracy, for tasks whose labels are numbers the RMSE, and for
+            forecasts the MSE.
 
     Returns:
         List of `ListedRun`s, one for each task.

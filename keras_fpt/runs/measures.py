@@ -20,15 +20,16 @@ class Measure:
     Values are as in the files of runs. Scores are what is computed with: a
     higher score is better, and the score of a run is the mean of the scores of
     its examples. The score of an accuracy is the accuracy itself; that of a
-    root mean squared error is the mean squared error, negative.
+    mean squared error, or of its root, is the mean squared error, negative.
 
     Args:
         name: string, the metric's name in the files of runs.
         title: string, its name in sentences and tables.
-        is_error: bool, whether it is a root mean squared error, of which
-            lower is better.
+        is_error: bool, whether it is a mean squared error or the root of
+            one, of which lower is better.
         floor_metric: string, the name of what `floor_rule` reaches.
         others: tuple of strings, further metrics that tables show.
+        is_root: bool, whether it is the root of a mean squared error.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Measure:
     is_error: bool
     floor_metric: str
     others: tuple[str, ...] = ()
+    is_root: bool = False
 
     @property
     def floor_rule(self) -> str:
@@ -46,7 +48,9 @@ class Measure:
         # Imported here, since listing runs needs neither TensorFlow nor NumPy.
         from keras_fpt import tasks
 
-        return tasks.MEAN if self.is_error else tasks.MAJORITY
+        if self.is_root:
+            return tasks.MEAN
+        return tasks.NAIVE if self.is_error else tasks.MAJORITY
 
     @property
     def worst_score(self) -> float:
@@ -60,12 +64,14 @@ class Measure:
 
     def score(self, value: Any) -> Any:
         """The score of a value, or of an array or column of them."""
-        return -(value**2) if self.is_error else value
+        if self.is_root:
+            return -(value**2)
+        return self.oriented(value)
 
     def value(self, score: Any) -> Any:
         """The value of a score, or of an array of them."""
-        if not self.is_error:
-            return score
+        if not self.is_root:
+            return self.oriented(score)
         import numpy as np
 
         return np.sqrt(-score)
@@ -80,7 +86,7 @@ class Measure:
         The difference of two roots is that of their squares, divided by the
         sum of the roots.
         """
-        if not self.is_error:
+        if not self.is_root:
             return 1.0
         total = float(self.value(score) + self.value(other))
         return 1.0 / total if total else 1.0
@@ -140,8 +146,11 @@ class Measure:
 
 
 ACCURACY = Measure("accuracy", "accuracy", False, "majority_accuracy")
-RMSE = Measure("rmse", "RMSE", True, "floor_rmse", ("mae", "r2"))
-BY_NAME = {measure.name: measure for measure in (ACCURACY, RMSE)}
+RMSE = Measure("rmse", "RMSE", True, "floor_rmse", ("mae", "r2"), True)
+# Of forecasts, in standard deviations of train, as papers report them.
+MSE = Measure("mse", "MSE", True, "floor_mse", ("mae",))
+BY_NAME = {measure.name: measure for measure in (ACCURACY, RMSE, MSE)}
+_ERRORS = (RMSE, MSE)
 
 
 def of_task(task: "Task") -> Measure:
@@ -151,7 +160,25 @@ def of_task(task: "Task") -> Measure:
 
 def of_metrics(metrics: Mapping[str, Any]) -> Measure:
     """The measure of a run, by its `metrics.json` or a row of its history."""
-    return RMSE if metrics.get("validation_rmse") is not None else ACCURACY
+    for measure in _ERRORS:
+        if metrics.get(f"validation_{measure.name}") is not None:
+            return measure
+    return ACCURACY
+
+
+def in_words(metrics: Mapping[str, Any], split: str) -> str:
+    """What a run has reached on a split, in words; empty if it has not.
+
+    Args:
+        metrics: dict, `metrics.json` or a row of a table of runs.
+        split: string.
+    """
+    for measure in BY_NAME.values():
+        value = metrics.get(f"{split}_{measure.name}")
+        if value is not None and value == value:  # NaN is none in a table.
+            shown = measure.show(value)
+            return f"{measure.title} {shown}" if measure.is_error else shown
+    return ""
 
 
 def of_runs(runs: Any) -> Measure:
@@ -160,5 +187,8 @@ def of_runs(runs: Any) -> Measure:
     Args:
         runs: `pandas.DataFrame` with the columns of `metrics.json`.
     """
-    name = f"validation_{RMSE.name}"
-    return RMSE if name in runs and runs[name].notna().any() else ACCURACY
+    for measure in _ERRORS:
+        name = f"validation_{measure.name}"
+        if name in runs and runs[name].notna().any():
+            return measure
+    return ACCURACY

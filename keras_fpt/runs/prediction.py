@@ -14,11 +14,13 @@ from keras_fpt.runs import (
     answer_tables,
     data_description,
     folder,
+    forecasts,
     lengths,
     manifest,
     target_results,
     test_examples,
 )
+from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import (
     load_model,
     load_trained,
@@ -42,7 +44,10 @@ Columns = str | Sequence[str] | None
 
 
 # The beginning of a file of predictions.
-MARK = rb'\Aexample,prediction(,"?probability_|,quantile_|_1,|(,label)?\r?\n)'
+MARK = (
+    rb'\Aexample,(step,|prediction(,"?probability_|,quantile_|_1,|'
+    rb"(,label)?\r?\n))"
+)
 
 
 def predict(
@@ -73,7 +78,9 @@ def predict(
         quantiles, if the run predicts any, as `quantile_0.1` and so on. Where
         an example may have several labels, or rows have a label each, see
         `answer_tables`: of a table whose rows have a label each there is one
-        row per row, which is the mean over the windows that contain it.
+        row per row, which is the mean over the windows that contain it. For a
+        forecast, it is what `forecasts.following` returns: one row for each
+        step after the last row of each series.
 
     Raises:
         FileExistsError: `output` is the new data, or another file that may
@@ -88,6 +95,11 @@ def predict(
         file = files.Output(output, MARK, (path, run_folder), overwrite)
         file.check()
     answers = answer(run_folder, path, preset)
+    if answers.task.is_forecast:
+        frame = forecasts.following(answers, path)
+        if file is not None:
+            file.write(to_csv(frame))
+        return frame
     if answers.task.is_regression:
         frame = _numbers(answers, path)
     elif answers.task.is_multilabel:
@@ -191,7 +203,8 @@ def predict_split(
     Returns:
         A `pandas.DataFrame` as of `predict`, with a column `label`. Where an
         example has several answers, each has a row, and a column `answer`
-        counts them from 1.
+        counts them from 1. Of a forecast, it is what `forecasts.beside_truth`
+        returns.
 
     Raises:
         FileExistsError, FileNotFoundError, FloatingPointError: as for
@@ -216,6 +229,11 @@ def predict_split(
         names = [known[i] for i in order]
     if task.is_regression:
         _check_finite(logits, names, f"the split {split}")
+        if task.is_forecast:
+            frame = forecasts.beside_truth(task.reader, names, logits, labels)
+            if file is not None:
+                file.write(to_csv(frame))
+            return frame
         answers = Answers(task, {}, [], names, logits, run.quantiles)
         frame = _to_numbers(answers, labels)
         if file is not None:
@@ -320,19 +338,49 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     Args:
         run_folder, path, preset: as for `predict`.
     """
+    config, task = open_run(run_folder, preset)
+    x, names = read_new(task.reader, path, config.options)
+    return ask(run_folder, path, config, task, x, names)
+
+
+def open_run(
+    run_folder: Path, preset: Path | None = None
+) -> tuple[RunConfig, Task]:
+    """The configuration and the task, without data, of a finished run.
+
+    Args:
+        run_folder, preset: as for `predict`.
+    """
     config = read_moved_config(run_folder, preset)
     folder.finished_adapter(run_folder)
     saved = manifest.read(run_folder)
     if saved is not None:
         manifest.check_description(saved, run_folder)
-    task = data_description.read_description(run_folder)
-    x, names = read_new(task.reader, path, config.options)
+    return config, data_description.read_description(run_folder)
+
+
+def ask(
+    run_folder: Path,
+    path: Path,
+    config: RunConfig,
+    task: Task,
+    x: Any,
+    names: list[str],
+) -> Answers:
+    """Predicts examples that have been read, with a finished run.
+
+    Args:
+        run_folder, path: as for `predict`.
+        config, task: what `open_run` returned.
+        x: the examples, as the task's reader reads them.
+        names: list of n strings, their names.
+    """
     # pandas supports only UTF-8, and names of files may be other bytes.
     names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]
     run = resolve(config, task)
     model = load_model(run, run_folder)
-    _check_lengths(task, x, names, model.max_sequence_length, path)
+    lengths.check(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     stored = Stored(dict, is_per_token=task.is_per_token)
@@ -468,8 +516,8 @@ def to_csv(predictions: Any) -> str:
     """
     texts = [
         name
-        for name in ("example", "prediction", "label")
-        if name in predictions and predictions[name].dtype.kind != "f"
+        for name, column in predictions.items()
+        if column.dtype.kind not in "fiu"
     ]
     cells = {
         name: predictions[name].map(spreadsheets.escape_formula)
@@ -477,17 +525,7 @@ def to_csv(predictions: Any) -> str:
     }
     # Probabilities, or numbers in the unit of the labels.
     form = "%.6f" if "prediction" in texts else "%.9g"
-    return predictions.assign(**cells).to_csv(index=False, float_format=form)
-
-
-def _check_lengths(
-    task: Task, x: Any, names: list[str], limit: int | None, path: Path
-) -> None:
-    found = sequences.lengths(x)
-    longest = int(np.argmax(found))
-    if limit is not None and found[longest] > limit:
-        raise ValueError(
-            f"`{path}`, {names[longest]}: {found[longest]:,} tokens are more "
-            f"than the {limit:,} positions of the run's preset. "
-            f"{lengths.advice(task)}"
-        )
+    shown = predictions.assign(**cells)
+    # Those of forecasts are named by the table.
+    shown.columns = list(map(spreadsheets.escape_formula, shown.columns))
+    return shown.to_csv(index=False, float_format=form)

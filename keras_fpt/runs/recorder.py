@@ -327,7 +327,8 @@ def read_history(
     if "step" not in columns or not columns & set(saved_progress.METRICS):
         raise ValueError(
             f"`{path}` is damaged: expected rows with the columns step and "
-            "validation_accuracy, or validation_rmse for a regression."
+            "validation_accuracy, validation_rmse for a regression, or "
+            "validation_mse for a forecast."
         )
     return rows
 

@@ -148,7 +148,7 @@ def resolve(config: RunConfig, task: Task | None = None) -> ResolvedRun:
         task = load_task(
             config.task, config.data_dir, own, source, config.train_examples
         )
-    given = config.model
+    given = _for_task(config.model, task)
     run = ResolvedRun(
         config=config,
         task=task,
@@ -182,6 +182,14 @@ def _with_stopping(config: RunConfig) -> RunConfig:
     return config.with_former_defaults()
 
 
+def _for_task(given: ModelOptions, task: Task) -> ModelOptions:
+    """The options of a model, with the defaults that depend on the task."""
+    if not task.is_forecast:
+        return given
+    readout = "flatten" if given.readout == "last" else given.readout
+    return dataclasses.replace(given, readout=readout, instance_norm=True)
+
+
 def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
@@ -201,10 +209,12 @@ def _check_ranges(run: ResolvedRun) -> None:
             f"The examples of '{run.task.name}' do not have one class each, to "
             "be weighted by. Leave out class_weight (--class-weight)."
         )
-    if run.task.is_per_token and run.config.cache_features:
+    has_no_features = run.task.is_per_token or run.task.is_forecast
+    if has_no_features and run.config.cache_features:
+        kind = "is a forecast" if run.task.is_forecast else "labels each token"
         raise ValueError(
-            f"The tokens of '{run.task.name}' have a label each, for which "
-            "features cannot be cached. Leave out cache_features "
+            f"The task '{run.task.name}' {kind}, for which features cannot be "
+            "cached. Leave out cache_features "
             "(--cache-features)."
         )
     for name in ("loss", "quantiles"):
@@ -214,6 +224,10 @@ def _check_ranges(run: ResolvedRun) -> None:
                 f"'{run.task.name}' are classes. Leave it out, or give "
                 "--task-type regression if they are numbers."
             )
+    if run.task.is_forecast and run.config.quantiles is not None:
+        raise ValueError(
+            "Quantiles are not forecast: leave out quantiles (--quantiles)."
+        )
     if run.config.loss not in (None, "mse", "huber"):
         raise ValueError(
             "Expected loss to be mse or huber but received "

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from keras_fpt.files import json_files
 
-# Of classes, and of numbers.
-METRICS = ("validation_accuracy", "validation_rmse")
+# Of classes, of numbers, and of forecasts.
+METRICS = ("validation_accuracy", "validation_rmse", "validation_mse")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -111,14 +111,15 @@ def measure(task: Task, logits: np.ndarray) -> ExampleScores:
     Args:
         task: a `Task`.
         logits: what `predict` returned; of a regression the numbers,
-            `(examples, targets)`.
+            `(examples, targets)`, of a forecast `(examples, horizon, columns)`.
     """
     labels = task.test_labels()
     if task.is_per_token:
         is_right = _are_right(task, logits, labels)
         scores = tasks.token_scores(is_right, labels >= 0)
     elif task.is_regression:
-        scores = -((logits - labels.astype(np.float64)) ** 2).mean(axis=1)
+        numbers = logits.reshape(labels.shape)
+        scores = -((numbers - labels.astype(np.float64)) ** 2).mean(axis=1)
     else:
         scores = _are_right(task, logits, labels).mean(axis=1)
     return ExampleScores(scores, task.floors("test"), task.test_groups())

@@ -133,7 +133,7 @@ def run_comparison(
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with common alternatives.
 
-    Its rivals are the majority class or the mean, the models of
+    Its rivals are the majority class, the mean or the last value, the models of
     `rival_models` for the kind of data, a linear probe of the frozen model,
     the frozen model with random weights and, if asked for, arms that train
     every weight; where numbers are predicted for sequences, also an LSTM. Each
@@ -205,7 +205,8 @@ def _fit_baselines(
     if (output / baselines.FILE).is_file():
         fitted += baselines.read(output)
     else:
-        keep(rivals.simple_rule(run.task))
+        for rule in rivals.simple_rules(run.task):
+            keep(rule)
     count = len(rival_models.of_task(run.task, run))
     share = min(_BASELINE_SHARE, _BASELINES_SHARE / count) * deadline.left
     known = {baseline.name for baseline in fitted}

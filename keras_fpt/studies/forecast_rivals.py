@@ -13,20 +13,20 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import signal
-from sklearn.linear_model import Ridge
 
 from keras_fpt.results import NotRun
 from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.dlinear import DLinear
 from keras_fpt.studies.forecast_results import ForecastResult
 from keras_fpt.studies.rival_models import EXTRA
-from keras_fpt.tasks import ForecastSplits, Windows, forecast_errors
+from keras_fpt.tasks import (
+    ForecastSplits,
+    Windows,
+    forecast_errors,
+    seasons,
+)
 
-# The steps of DLinear's moving average.
-_TREND_STEPS = 25
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
-# The least autocorrelation at the lag of a season.
-_LEAST_CORRELATION = 0.1
 # The longest season that statsforecast's exponential smoothing takes.
 _LONGEST_ETS_SEASON = 24
 
@@ -130,21 +130,8 @@ def find_season(splits: ForecastSplits) -> int | None:
         whole multiples of a season peak as well; `None` if it has no peak
         above 0.1.
     """
-    train = splits.series[: splits.validation_start].astype("float64")
-    values = signal.detrend(train, axis=0) / splits.train_scale
-    total = sum(
-        signal.correlate(channel, channel, method="fft")[len(values) - 1 :]
-        for channel in values.T
-    )
-    # The residual of a straight line is rounding error.
-    correlation = total / max(total[0], 1e-6 * len(values))
-    peaks, found = signal.find_peaks(
-        correlation[: len(values) // 2], height=_LEAST_CORRELATION
-    )
-    heights = np.where(peaks >= 2, found["peak_heights"], 0.0)
-    if not heights.any():
-        return None
-    return int(peaks[np.argmax(heights >= 0.9 * heights.max())])
+    train = splits.series[: splits.validation_start]
+    return seasons.find([train], splits.train_scale)
 
 
 class _CannotBeFitted(Exception):
@@ -178,8 +165,7 @@ def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
 
 def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
     """Each step is what it was in the last whole season before the origin."""
-    ahead = np.arange(splits.horizon)
-    offsets = ahead - season * (1 + ahead // season)
+    offsets = seasons.one_before(season, splits.horizon)
 
     def forecast(windows: Windows) -> np.ndarray:
         # The first origin of validation may be within the first season.
@@ -190,33 +176,19 @@ def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
 
 
 def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
-    """One linear map of trend and remainder, the same for all channels.
-
-    DLinear trains it by gradient steps; as a ridge regression it has a closed
-    form, whose strength validation chooses.
-    """
+    """DLinear, whose strength validation chooses."""
     mean = splits.series[: splits.validation_start].mean(axis=0, dtype="f8")
     scale = splits.train_scale
-    horizon, channels = splits.horizon, splits.channels
-
-    def features(windows: Windows) -> np.ndarray:
-        steps = (windows.x - mean) / scale
-        rows = np.swapaxes(steps, 1, 2).reshape(-1, splits.context)
-        trend = _moving_average(rows)
-        return np.concatenate([trend, rows - trend], axis=1)
-
-    y = (splits.train.y - mean) / scale
-    y = np.swapaxes(y, 1, 2).reshape(-1, horizon)
-    x = features(splits.train)
+    shape = (-1, splits.horizon, splits.channels)
 
     def forecast_of(strength: float) -> Forecast:
-        model = Ridge(strength).fit(x, y)
+        model = DLinear(splits.channels, strength)
+        train = splits.train
+        model.fit((train.x - mean) / scale, (train.y - mean) / scale)
 
         def forecast(windows: Windows) -> np.ndarray:
-            rows = model.predict(features(windows)).reshape(
-                len(windows), channels, horizon
-            )
-            return np.swapaxes(rows, 1, 2) * scale + mean
+            rows = model.predict((windows.x - mean) / scale)
+            return rows.reshape(shape) * scale + mean
 
         return forecast
 
@@ -228,17 +200,6 @@ def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
             best = mse, strength, forecast
     assert best is not None
     return Fitted(f"ridge {best[1]:g}", best[0], best[2])
-
-
-def _moving_average(rows: np.ndarray) -> np.ndarray:
-    """The mean around each step, where the ends are repeated."""
-    before = (_TREND_STEPS - 1) // 2
-    widths = ((0, 0), (before, _TREND_STEPS - 1 - before))
-    padded = np.pad(rows, widths, mode="edge")
-    around = np.lib.stride_tricks.sliding_window_view(
-        padded, _TREND_STEPS, axis=1
-    )
-    return around.mean(axis=-1)
 
 
 def _auto_ets(splits: ForecastSplits, season: int | None) -> Fitted:

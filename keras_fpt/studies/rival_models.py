@@ -91,6 +91,8 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
         run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
             leaves that out.
     """
+    if task.is_forecast:
+        return [_FLAT_RIDGE, _DLINEAR]
     is_regression, kind = task.is_regression, rival_data.data_kind(task)
     if is_regression:
         chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
@@ -148,6 +150,12 @@ def _flat_ridge(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.pipeline import make_pipeline
 
     return _Rows(make_pipeline(_scaler(task), Ridge(**setting)))
+
+
+def _dlinear(task: Task, setting: Mapping[str, float]) -> Any:
+    from keras_fpt.studies import dlinear
+
+    return dlinear.DLinear(task.input_dim or 1, setting["alpha"])
 
 
 def _gradient_boosting(task: Task, setting: Mapping[str, float]) -> Any:
@@ -312,6 +320,12 @@ _GRADIENT_BOOSTING = Rival(
     rival_features.flat,
 )
 _FLAT_RIDGE = Rival(baselines.RIDGE, _RIDGE, _flat_ridge, rival_features.flat)
+_DLINEAR = Rival(
+    baselines.DLINEAR,
+    (*_RIDGE, {"alpha": 1e4}, {"alpha": 1e5}),
+    _dlinear,
+    rival_features.flat,
+)
 # Models for regressions. Nearest neighbors predict any kind of label.
 _NUMBERS_MAKERS: dict[str, Any] = {
     baselines.MINIROCKET: _features_ridge,

@@ -10,7 +10,12 @@ import keras
 import numpy as np
 
 from keras_fpt.results import Baseline, NotRun, baselines
-from keras_fpt.runs import ResolvedRun, measures, target_results
+from keras_fpt.runs import (
+    ResolvedRun,
+    forecast_results,
+    measures,
+    target_results,
+)
 from keras_fpt.studies import rival_data, rival_models
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.rival_data import Rows
@@ -37,6 +42,31 @@ def check_has_rivals(task: Task) -> None:
             "several labels, compare each alone with --label-column and "
             "--ignore-column for the others."
         )
+
+
+def simple_rules(task: Task) -> list[Baseline]:
+    """The baselines that need no fitting: one, or of forecasts one or two."""
+    if not task.is_forecast:
+        return [simple_rule(task)]
+    splits = {split: task.data.splits[split] for split in _SPLITS}
+    labels = {split: part.y for split, part in splits.items()}
+    found = []
+    for name, rule in task.simple_rules.items():
+        answers = {split: rule(part.x) for split, part in splits.items()}
+        found.append(
+            Baseline(
+                task.name,
+                name.replace(" ", "_"),
+                "",
+                *(None, None, None),
+                0.0,
+                len(labels["train"]),
+                len(labels["test"]),
+                task.floors("test")[name],
+                errors=_errors(task, answers, labels),
+            )
+        )
+    return found
 
 
 def simple_rule(task: Task) -> Baseline:
@@ -67,7 +97,9 @@ def _mean(task: Task) -> Baseline:
     y = {split: task.data.labels(split) for split in _SPLITS}
     mean = y["train"].mean(axis=0)
     errors = _errors(
-        {split: np.zeros_like(labels) + mean for split, labels in y.items()}, y
+        task,
+        {split: np.zeros_like(labels) + mean for split, labels in y.items()},
+        y,
     )
     return Baseline(
         task.name,
@@ -198,7 +230,7 @@ def _fit(
     accuracies: dict[str, float] = {}
     errors: dict[str, float] | None = None
     if task.is_regression:
-        errors = _errors(found, labels)
+        errors = _errors(task, found, labels)
     else:
         accuracies = {
             split: float(_scores(task, found[split], labels[split]).mean())
@@ -220,15 +252,18 @@ def _fit(
 
 
 def _errors(
-    answers: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+    task: Task,
+    answers: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
-    """The regression metrics of each split, as in a run's `metrics.json`."""
+    """The metrics of labels that are numbers, as in a run's `metrics.json`."""
+    measure = (
+        forecast_results.measure if task.is_forecast else target_results.measure
+    )
     return {
         f"{split}_{name}": value
         for split in _SPLITS
-        for name, value in target_results.measure(
-            answers[split], labels[split]
-        ).items()
+        for name, value in measure(answers[split], labels[split]).items()
     }
 
 

@@ -1,3 +1,4 @@
+from . import seasons as seasons
 from .drawing import draw_examples as draw_examples
 from .drawing import picture_output as picture_output
 from .forecast_windows import ForecastSplits as ForecastSplits
@@ -17,6 +18,8 @@ from .stored import Examples as Examples
 from .stored import Stored as Stored
 from .task import MAJORITY as MAJORITY
 from .task import MEAN as MEAN
+from .task import NAIVE as NAIVE
+from .task import SEASONAL_NAIVE as SEASONAL_NAIVE
 from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits
@@ -34,6 +37,7 @@ from .user_data import from_fasta as from_fasta
 from .user_data import from_file_table as from_file_table
 from .user_data import from_image_folder as from_image_folder
 from .user_data import from_recording_folder as from_recording_folder
+from .user_data import from_series as from_series
 from .user_data import from_sound_folder as from_sound_folder
 from .user_data import from_strings as from_strings
 from .user_data import from_table as from_table

@@ -13,6 +13,8 @@ from keras_fpt.tasks.task import Task
 
 COLUMNS, ROWS = 4, 2
 LETTERS_PER_LINE, MAX_LINES = 24, 18
+# Of a forecast's label.
+_NUMBERS_SHOWN = 3
 LETTERS_OF_NAME = 34
 # Of the labels of tokens.
 STRETCHES_SHOWN = 6
@@ -300,6 +302,10 @@ def _stretches(labels: list[str]) -> str:
 
 
 def _label_text(task: Task, label: Any) -> str:
+    if task.is_forecast:
+        first = task.reader.in_units(label).ravel()[:_NUMBERS_SHOWN]
+        shown = ", ".join(f"{number:.4g}" for number in first)
+        return f"then {shown}" + ", ..." * (label.size > len(first))
     if task.is_regression:
         return ", ".join(f"{number:.6g}" for number in label)
     names = task.class_names or ()

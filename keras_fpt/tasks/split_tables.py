@@ -80,6 +80,9 @@ def splits_to_csv(table: "pd.DataFrame") -> bytes:
 
 def _labels(task: "Task", y: np.ndarray) -> Any:
     """The names of classes; several answers have spaces between them."""
+    if task.is_forecast:
+        rows = task.reader.in_units(y).reshape(len(y), -1)
+        return [" ".join(f"{n:.6g}" for n in row) for row in rows]
     if task.is_regression:
         return [" ".join(f"{n:.9g}" for n in row) for row in y]
     names = np.array(

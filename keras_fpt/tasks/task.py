@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import sequence_store, task_words
+from keras_fpt.tasks import forecast_scores, sequence_store, task_words
 
-# The simple rules that every task has: of classes, and of numbers.
+# The simple rules that every task has: of classes, of numbers,
 MAJORITY = "majority class"
 MEAN, MEDIAN = "mean of train", "median of train"
+# Of forecasts: the last value, and the value one season before.
+NAIVE, SEASONAL_NAIVE = "naive", "seasonal naive"
 # The number of examples that are counted at a time.
 _COUNTED = 1000
 
@@ -85,9 +87,9 @@ def token_scores(is_right: np.ndarray, has_label: np.ndarray) -> np.ndarray:
 class Task:
     """A task on sequences that are not language.
 
-    It is a classification, or with `num_targets` a regression. An example may
-    have several labels (`is_multilabel`), or one for each token
-    (`is_per_token`).
+    It is a classification, with `num_targets` a regression, or with `horizon` a
+    forecast. An example may have several labels (`is_multilabel`), or one for
+    each token (`is_per_token`).
 
     Args:
         name: string.
@@ -118,12 +120,14 @@ class Task:
         reader: reads new files in the same way as the task's data, for
             predictions, if that is the user's own data; otherwise `None`.
         findings: tuple of the findings of the audit of the user's own data.
-        num_targets: int, the numbers that a regression predicts for each
-            example; `None` for a classification.
+        num_targets: int, the numbers that a regression or a forecast predicts
+            for each example; `None` for a classification.
         is_multilabel: bool, whether an example may have any number of labels,
             which are then arrays `(n, labels)` of 0 and 1.
         is_per_token: bool, whether each token has a class, in arrays
             `(n, tokens)`, -1 where it has none.
+        horizon: int, how many steps a forecast predicts, each of `input_dim`
+            numbers; `None` for another task.
     """
 
     name: str
@@ -150,6 +154,7 @@ class Task:
     num_targets: int | None = None
     is_multilabel: bool = False
     is_per_token: bool = False
+    horizon: int | None = None
 
     @property
     def is_regression(self) -> bool:
@@ -169,8 +174,15 @@ class Task:
         return "labels" if self.is_multilabel else "classes"
 
     @property
+    def is_forecast(self) -> bool:
+        """Whether the numbers are the next steps of a series."""
+        return self.horizon is not None
+
+    @property
     def main_metric(self) -> str:
-        """The main metric of runs: `"accuracy"` or `"rmse"`."""
+        """The main metric of runs: `"accuracy"`, `"rmse"` or `"mse"`."""
+        if self.is_forecast:
+            return "mse"
         return "rmse" if self.is_regression else "accuracy"
 
     @property
@@ -180,6 +192,8 @@ class Task:
             return "multi_label"
         if self.is_per_token:
             return "token_classifier"
+        if self.is_forecast:
+            return "forecaster"
         return "regressor" if self.is_regression else "classifier"
 
     def __repr__(self) -> str:
@@ -246,6 +260,8 @@ class Task:
             split: string, `"train"` or one of `held_out_splits`.
         """
         labels = self.data.labels(split).astype(np.float64)
+        if self.is_forecast:
+            return self.reader.describe(labels)
         return "; ".join(
             f"from {each.min():.6g} to {each.max():.6g}, mean "
             f"{each.mean():.6g}, standard deviation {each.std():.6g}"
@@ -263,8 +279,11 @@ class Task:
 
         Returns:
             Dict of `floor_rmse`, of the mean of train, and `floor_mae`, of
-            its median.
+            its median; for a forecast of `floor_mse` and `floor_mae`, of the
+            last value.
         """
+        if self.is_forecast:
+            return forecast_scores.naive_errors(self, split, NAIVE)
         train = self.data.labels("train").astype(np.float64)
         labels = self.data.labels(split).astype(np.float64)
         squared = (labels - train.mean(axis=0)) ** 2
@@ -338,8 +357,11 @@ class Task:
             to float arrays `(examples,)`, in the order of `held_out`: the
             share of each example's answers that is correct. The rules of a
             regression are `"mean of train"` and `"median of train"`, with the
-            mean squared error of each example's targets, negative.
+            mean squared error of each example's targets, negative. Those of a
+            forecast are its `simple_rules`, with the same.
         """
+        if self.is_forecast:
+            return forecast_scores.scores(self, split)
         if self.is_regression:
             return self._constant_scores(split)
         if self.is_per_token:
@@ -401,6 +423,12 @@ class Task:
 
     def model_arguments(self) -> dict[str, Any]:
         """The arguments that fit this task, of the class that `head` names."""
+        if self.is_forecast:
+            return {
+                "horizon": self.horizon,
+                "input_dim": self.input_dim,
+                "dropout": self.recipe.dropout,
+            }
         if self.is_regression:
             return {
                 "num_targets": self.num_targets,

@@ -45,6 +45,26 @@ def _facts(task: "Task") -> Iterator[tuple[str, str]]:
         token = "a number"
     length = f"{task.sequence_length:,}"
     yield "tokens", f"up to {length} tokens, each {token}"
+    if task.is_forecast:
+        yield "answers", f"the next {task.horizon:,} steps"
+    elif task.is_regression:
+        yield "answers", f"{task.num_targets:,} numbers"
+    else:
+        yield task.word_for_classes, _classes(task)
+    # Reading it may mean a download.
+    splits = vars(task.data).get("splits") if task.data is not None else None
+    if splits:
+        counts = [f"{name} {len(part.y):,}" for name, part in splits.items()]
+        yield "examples", ", ".join(counts)
+    recipe = task.recipe
+    yield (
+        "recipe",
+        f"{recipe.steps:,} steps, batch size {recipe.batch_size}, learning "
+        f"rate {recipe.learning_rate:g}",
+    )
+
+
+def _classes(task: "Task") -> str:
     answers = task.num_output_tokens * task.labels_per_token
     classes = f"{task.num_classes:,} classes"
     if task.is_multilabel:
@@ -57,15 +77,4 @@ def _facts(task: "Task") -> Iterator[tuple[str, str]]:
         shown = ", ".join(task.class_names[:_CLASSES_SHOWN])
         more = ", ..." * (len(task.class_names) > _CLASSES_SHOWN)
         classes += f" ({shown}{more})"
-    yield task.word_for_classes, classes
-    # Reading it may mean a download.
-    splits = vars(task.data).get("splits") if task.data is not None else None
-    if splits:
-        counts = [f"{name} {len(part.y):,}" for name, part in splits.items()]
-        yield "examples", ", ".join(counts)
-    recipe = task.recipe
-    yield (
-        "recipe",
-        f"{recipe.steps:,} steps, batch size {recipe.batch_size}, learning "
-        f"rate {recipe.learning_rate:g}",
-    )
+    return classes

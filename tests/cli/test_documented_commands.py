@@ -114,6 +114,10 @@ def write_files():
     for name in ("weather.csv", "new_weather.csv"):
         rows = "".join(f"{n},{a},{b}\n" for n, (a, b) in enumerate(states))
         pathlib.Path(name).write_text(f"pressure,rain,wind\n{rows}")
+    years = np.arange(1700, 1850)
+    activity = 50 + 40 * np.sin(years / 11 * 2 * np.pi)
+    rows = "".join(map("{},{:.1f}\n".format, years, activity))
+    pathlib.Path("sunspots.csv").write_text(f"year,activity\n{rows}")
     diabetes = load_diabetes(as_frame=True, scaled=False).frame
     diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)

@@ -8,6 +8,7 @@ import pytest
 
 from keras_fpt.studies import (
     compare_forecasts,
+    dlinear,
     find_season,
     fit_forecast_rivals,
     forecast_rivals,
@@ -66,7 +67,7 @@ def test_dlinear_learns_what_is_linear(rivals):
 
 def test_trend_and_remainder_of_dlinear():
     rows = np.random.default_rng(0).normal(size=(3, 40))
-    trend = forecast_rivals._moving_average(rows)
+    trend = dlinear._moving_average(rows)
     padded = np.concatenate(
         [np.repeat(rows[:, :1], 12, 1), rows, np.repeat(rows[:, -1:], 12, 1)], 1
     )

@@ -10,6 +10,7 @@ from typing import Any
 from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.tasks.task import Task
+from keras_fpt.tasks.user_data import targets
 from keras_fpt.tasks.user_data.arrays import (
     array_reader,
     arrays,
@@ -28,6 +29,8 @@ from keras_fpt.tasks.user_data.media import (
 from keras_fpt.tasks.user_data.strings import fasta, string_reader, strings
 from keras_fpt.tasks.user_data.tables import (
     columns,
+    forecast_tables,
+    series_reader,
     table_files,
     table_folders,
     tables,
@@ -41,10 +44,16 @@ READERS = {
         image_folders.ImageReader,
         string_reader.StringReader,
         tables.TableReader,
+        series_reader.SeriesReader,
         sound_folders.SoundReader,
         recording_reader.RecordingReader,
     )
 }
+# Options of `from_series` alone.
+_OF_FORECASTS = ("target_column", "context", "horizon")
+_FORECAST_ADVICE = (
+    " It is for forecasts: add --task-type forecast (task_type='forecast')."
+)
 FASTA = ("fasta", "fa", "faa", "fas", "fna", "ffn", "frn")
 KINDS = (
     ".csv, .tsv, .txt, .data, .parquet, .feather, .arrow, .xlsx or .arff (a "
@@ -71,7 +80,8 @@ def from_path(
         verbose: bool, whether to log a description of the data.
         **options: arguments of the function that reads such a file:
             `from_csv`, or `from_string_table` if `text_column` is given, or
-            `from_file_table` if `file_column` is; `from_fasta`,
+            `from_file_table` if `file_column` is, or `from_series` if
+            `task_type` is `"forecast"`; `from_fasta`,
             `from_image_folder`, `from_sound_folder`, `from_recording_folder`
             or `from_saved`.
 
@@ -92,6 +102,7 @@ def from_path(
     if unknown:
         raise ValueError(
             f"The option {_flag(unknown[0])} does not apply to `{path}`."
+            + _FORECAST_ADVICE * (unknown[0] in _OF_FORECASTS)
         )
     for name, parameter in list(parameters.items())[1:]:
         if parameter.default is parameter.empty and name not in options:
@@ -128,6 +139,8 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
         if saved_arrays.is_saved_dataset(path):
             return arrays.from_saved
         if table_folders.is_table_folder(path):
+            if options.get("task_type") == targets.FORECAST:
+                return forecast_tables.from_series
             return tables.from_csv
         if arrow_folders.is_saved_dataset(path):
             if "text_column" in options:
@@ -144,6 +157,8 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
     if table_files.is_table(path):
         if "text_column" in options:
             return strings.from_string_table
+        if options.get("task_type") == targets.FORECAST:
+            return forecast_tables.from_series
         return tables.from_csv
     if suffix == "gz":
         suffix = pathlib.Path(path.stem).suffix.lower().removeprefix(".")

@@ -11,6 +11,8 @@ from keras_fpt.tasks.user_data.tables import cells
 CLASSIFICATION, REGRESSION = "classification", "regression"
 MULTILABEL, TOKENS = "multilabel", "tokens"
 TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTILABEL, TOKENS)
+# Only for a table in time, see `forecast_tables.from_series`.
+FORECAST = "forecast"
 # The label of a token that has none.
 UNLABELED = -1
 # With fewer distinct numbers, fractions may be a mistake in a few labels.
@@ -279,6 +281,13 @@ def of_targets(targets: np.ndarray, notes: tuple[str, ...] = ()) -> Labels:
 
 def check_task_type(task_type: str | None) -> None:
     """Raises `ValueError` unless it is one of `TASK_TYPES`, or `None`."""
+    if task_type == FORECAST:
+        raise ValueError(
+            "A forecast is of the columns of a table whose rows follow one "
+            "another in time, which keras_fpt.tasks.from_series reads. For "
+            "other data, use task_type='classification' or 'regression' "
+            "(--task-type)."
+        )
     if task_type not in (None, *TASK_TYPES):
         raise ValueError(
             "Expected task_type (--task-type) to be classification or "

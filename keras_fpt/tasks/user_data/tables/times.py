@@ -97,3 +97,44 @@ def largest_step(times: np.ndarray, is_first: np.ndarray) -> float | None:
     steps = np.diff(times)[~is_first[1:]]
     steps = steps[steps > 0]
     return GAP * float(np.median(steps)) if len(steps) else None
+
+
+def following(
+    cells: "pd.Series", column: str, count: int, where: Callable[[int], str]
+) -> list:
+    """The times after the last of some that are sorted.
+
+    Dates go on in their frequency, such as the first of each month, if they
+    have one, and all others by the median of their steps.
+
+    Args:
+        cells: `pandas.Series` as for `parse`.
+        column: string, for errors.
+        count: int, how many times.
+        where: as for `parse`.
+
+    Returns:
+        A list of numbers, or of dates as text.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    ahead = np.arange(1, count + 1)
+    if numbers.notna().any():
+        known = numbers.to_numpy(float)
+        step = float(np.median(np.diff(known))) if len(known) > 1 else 1.0
+        found = known[-1] + step * ahead
+        is_whole = (known % 1 == 0).all() and step % 1 == 0
+        return (found.astype(int) if is_whole else found).tolist()
+    dates = pd.DatetimeIndex(_dates(cells, column, where))
+    frequency = pd.infer_freq(dates) if len(dates) > 2 else None
+    if frequency is not None:
+        later = pd.date_range(dates[-1], periods=count + 1, freq=frequency)[1:]
+    else:
+        steps = pd.Series(dates).diff().dropna()
+        step = steps.median() if len(steps) else pd.Timedelta(days=1)
+        later = pd.DatetimeIndex([dates[-1] + step * int(n) for n in ahead])
+    is_whole = (dates == dates.normalize()).all()
+    return later.strftime(
+        "%Y-%m-%d" if is_whole else "%Y-%m-%d %H:%M:%S"
+    ).tolist()

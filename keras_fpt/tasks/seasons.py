@@ -1,0 +1,58 @@
+"""The length of a season of a series, found in its training part."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import signal
+
+# The least autocorrelation at the lag of a season.
+_LEAST_CORRELATION = 0.1
+
+
+def find(stretches: Sequence[np.ndarray], scale: Any) -> int | None:
+    """The length of a season.
+
+    Args:
+        stretches: sequence of float arrays `(time, channels)`, the parts of
+            train without a gap, at least one.
+        scale: float array `(channels,)`, the deviation of each channel.
+
+    Returns:
+        The shortest lag at which the autocorrelation of train, without the
+        linear trend of each part, has a peak of at least 0.9 of its highest
+        one, since whole multiples of a season peak as well; `None` if it has
+        no peak above 0.1.
+    """
+    longest = max(map(len, stretches))
+    total = np.zeros(longest)
+    for stretch in stretches:
+        values = signal.detrend(stretch.astype("float64"), axis=0) / scale
+        for channel in values.T:
+            found = signal.correlate(channel, channel, method="fft")
+            total[: len(channel)] += found[len(channel) - 1 :]
+    # What is left of a straight line is rounding.
+    least = 1e-6 * sum(map(len, stretches))
+    correlation = total / max(total[0], least)
+    peaks, found = signal.find_peaks(
+        correlation[: longest // 2], height=_LEAST_CORRELATION
+    )
+    heights = np.where(peaks >= 2, found["peak_heights"], 0.0)
+    if not heights.any():
+        return None
+    return int(peaks[np.argmax(heights >= 0.9 * heights.max())])
+
+
+def one_before(season: int, horizon: int) -> np.ndarray:
+    """Where each step of a forecast was in the last season before it.
+
+    Args:
+        season: int, the number of steps of a season.
+        horizon: int, how many steps are forecast.
+
+    Returns:
+        int array `(horizon,)` of places, negative, counted from the first
+        step of the forecast.
+    """
+    ahead = np.arange(horizon)
+    return ahead - season * (1 + ahead // season)

@@ -1,0 +1,82 @@
+"""What is said about a table whose next rows are forecast."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data.audit import audit_values, audited_table
+from keras_fpt.tasks.user_data.tables import table_columns, table_order, times
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Steps of time that are shorter or longer than the median by this factor.
+_REGULAR = 1.5
+
+
+def season_note(season: int | None, context: int) -> str:
+    if season is None:
+        return "season: none found in train"
+    if season > context:
+        return (
+            f"season: {season:,} rows in train, more than the context of "
+            f"{context:,}, so that no forecast sees it; a longer one does "
+            "(--context)"
+        )
+    return f"season: {season:,} rows in train"
+
+
+def gap_notes(
+    ordered: table_order.Ordered, time_column: str | None
+) -> list[str]:
+    if not ordered.is_gap.any():
+        return []
+    return [
+        f"{int(ordered.is_gap.sum()):,} gaps in {time_column}, of more than "
+        f"{ordered.time_gap:g} each: no example holds one"
+    ]
+
+
+def irregular_steps(
+    frame: "pd.DataFrame",
+    time_column: str | None,
+    ordered: table_order.Ordered,
+    files: given_files.Files,
+) -> list[audit.Finding]:
+    """What to say of steps of time that are not alike."""
+    if time_column is None or ordered.time_gap is None:
+        return []
+    texts = table_columns.column(frame, time_column, files.paths[0])
+    moments = times.parse(texts, time_column, files.where)[ordered.order]
+    steps = np.diff(moments, prepend=moments[:1])
+    is_step = ~ordered.is_first & ~ordered.is_gap & (steps > 0)
+    median = ordered.time_gap / times.GAP
+    is_odd = is_step & (
+        (steps > _REGULAR * median) | (steps < median / _REGULAR)
+    )
+    if not is_odd.any():
+        return []
+    row = int(ordered.order[np.argmax(is_odd)])
+    return [
+        audit.Finding(
+            "irregular-steps",
+            f"{int(is_odd.sum()):,} of {int(is_step.sum()):,} steps of "
+            f"{time_column} are not like the median of {median:g}, the first "
+            f"one before {files.where(row)}: steps go from "
+            f"{steps[is_step].min():g} to {steps[is_step].max():g}.",
+            "Each row counts as one step. Bring the table to even steps first, "
+            "for instance with pandas.DataFrame.resample.",
+        )
+    ]
+
+
+def sentinels(known: np.ndarray, columns: Sequence[str]) -> list[audit.Finding]:
+    complete = known[~np.isnan(known).any(axis=1)]
+    nothing = np.arange(0)
+    if not len(complete):
+        return []
+    return audit_values.find_sentinels(
+        audited_table.Table(complete, columns, nothing, (), nothing, nothing)
+    )
