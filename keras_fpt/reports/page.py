@@ -385,4 +385,7 @@ def _run_rows(runs: Any) -> list[dict[str, Any]]:
     names += ["steps", "backend", "status"]
     names += ["validation_accuracy", "test_accuracy"]
     names += ["validation_rmse", "test_rmse"]
+    if "trained_steps" in runs:
+        steps = runs["trained_steps"].fillna(runs["steps"])
+        runs = runs.assign(steps=steps)
     return runs.reindex(columns=names).to_dict("records")

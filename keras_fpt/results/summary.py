@@ -149,7 +149,7 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
     if finished.empty:
         return row
     histories = [read_history(folder) for folder in finished["folder"]]
-    never = StepsToConverge(int(group["steps"].iloc[0]), True)
+    never = StepsToConverge(result.trained_steps, True)
     row["steps_to_converge"] = str(
         median_steps(
             [steps_to_converge(rows, threshold) for rows in histories]

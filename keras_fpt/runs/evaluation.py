@@ -61,11 +61,13 @@ def evaluate(
     """
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    result = evaluate_model(model, task.held_out(split, run.batch_size))
+    result = evaluate_model(
+        model, task.held_out(split, run.evaluation_batch_size)
+    )
     result = _require_finite(result, split)
     if run.quantiles:
         answers = test_examples.predict_split(
-            task, split, model, run.batch_size
+            task, split, model, run.evaluation_batch_size
         )
         labels = task.data.labels(split)[task.data.order(split)]
         result |= target_results.measure_quantiles(
@@ -102,13 +104,15 @@ def draw_mistakes(
     tasks.picture_output(path, overwrite).check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    task.held_out(split, run.batch_size)  # Checks the split's name.
+    task.held_out(split, run.evaluation_batch_size)  # Checks the split's name.
     if task.num_output_tokens * task.labels_per_token > 1:
         raise ValueError(
             f"The examples of '{task.name}' have several answers each, of "
             "which no worst ones are drawn."
         )
-    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    logits = test_examples.predict_split(
+        task, split, model, run.evaluation_batch_size
+    )
     labels = task.data.labels(split)[task.data.order(split)]
     names = task.class_names or list(map(str, range(task.num_classes)))
     chosen = {
@@ -220,7 +224,7 @@ def test_metrics(
     """
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
-        dataset = run.task.held_out(name, run.batch_size)
+        dataset = run.task.held_out(name, run.evaluation_batch_size)
         result = evaluate_model(model, dataset, callbacks)
         result = _require_finite(result, name)
         metrics |= with_prefix(name, result)
@@ -228,7 +232,7 @@ def test_metrics(
     logits = test_examples.predict(
         run.task,
         model,
-        run.batch_size,
+        run.evaluation_batch_size,
         metrics[f"test_{measure.name}"],
         callbacks,
     )
@@ -262,7 +266,7 @@ def _by_class(
     validation = task.data.labels("validation")[task.data.order("validation")]
     temperature = class_results.fit_temperature(
         test_examples.predict_split(
-            task, "validation", model, run.batch_size, callbacks
+            task, "validation", model, run.evaluation_batch_size, callbacks
         ),
         validation.reshape(-1),
     )

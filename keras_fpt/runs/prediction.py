@@ -159,8 +159,12 @@ def predict_split(
         file.check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    run.task.held_out(split, run.batch_size)  # Checks the split's name.
-    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    run.task.held_out(
+        split, run.evaluation_batch_size
+    )  # Checks the split's name.
+    logits = test_examples.predict_split(
+        task, split, model, run.evaluation_batch_size
+    )
     order = task.data.order(split)
     labels = task.data.labels(split)[order].reshape(len(order), -1)
     names = [f"{split} {i + 1}" for i in order]
@@ -260,7 +264,7 @@ def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
     _check_lengths(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
-    batches = Stored(dict).in_order(x, order, run.batch_size)
+    batches = Stored(dict).in_order(x, order, run.evaluation_batch_size)
     found = model.predict(batches, verbose=0)
     logits = np.empty(found.shape, np.float32)
     logits[order] = found

@@ -30,7 +30,8 @@ class Deadline:
         self, seconds: float | None = None, began: float | None = None
     ) -> None:
         began = time.monotonic() if began is None else began
-        self.end = math.inf if seconds is None else began + seconds
+        self.total = math.inf if seconds is None else seconds
+        self.end = began + self.total
 
     @property
     def left(self) -> float:
@@ -121,3 +122,9 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def minutes(seconds: float) -> str:
+    """A time in words, rounded up."""
+    count = math.ceil(seconds / 60)
+    return f"{count} minute{'s' * (count != 1)}"
