@@ -159,12 +159,9 @@ def predict_split(
         file.check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    run.task.held_out(
-        split, run.evaluation_batch_size
-    )  # Checks the split's name.
-    logits = test_examples.predict_split(
-        task, split, model, run.evaluation_batch_size
-    )
+    size = run.evaluation_batch_size
+    task.held_out(split, size)  # Checks the split's name.
+    logits = test_examples.predict_split(task, split, model, size)
     order = task.data.order(split)
     labels = task.data.labels(split)[order].reshape(len(order), -1)
     names = [f"{split} {i + 1}" for i in order]

@@ -299,8 +299,9 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
         # On TensorFlow, Keras makes the metrics' variables, which the
         # recorder is about to fill, only when it uses them.
         model.evaluate(validation.take(1), verbose=0)
+    last = min(run.steps, recorder.until or run.steps)
     progress = StepProgress(
-        task.name, run.steps, recorder.step, batch_size, "examples"
+        task.name, last, recorder.step, batch_size, "examples"
     )
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():

@@ -46,7 +46,6 @@ from keras_fpt.studies.plans import (
     make_plan,
     write_plan,
 )
-from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
 CONFIG, RUNS = "compare.json", "runs"
@@ -59,6 +58,8 @@ _BASELINE_SHARE, _BASELINES_SHARE = 0.08, 0.3
 _REPORT_SECONDS = 15
 # The share of the runs' time that is planned, since the time of a step varies.
 _PLANNED_SHARE = 0.75
+# How much larger than before a budget must be to count as larger.
+_MORE = 1.05
 AnyPlan = HalvingPlan | Plan
 
 
@@ -68,6 +69,7 @@ def run_comparison(
     seconds: float,
     began: float | None = None,
     plan: AnyPlan | None = None,
+    budget: float | None = None,
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with what one would try otherwise.
 
@@ -94,6 +96,9 @@ def run_comparison(
         began: float, `time.monotonic()` when the time begins; `None` is now.
         plan: a `HalvingPlan` to follow, or the `Plan` of an earlier version.
             `None` makes the largest that fits into the time.
+        budget: float, seconds that were asked for, if that is not `seconds`,
+            which may depend on what was done before. A comparison that is
+            complete goes on if it is more than before.
 
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
@@ -120,7 +125,8 @@ def run_comparison(
     study_folder.initialize(output, CONFIG, text, "comparison", run.named_data)
 
     fitted, missing = _fit_baselines(run, output, deadline)
-    missing += _train(comparison, run, output, deadline, plan)
+    asked = seconds if budget is None else budget
+    missing += _train(comparison, run, output, deadline, plan, asked)
     not_run.write(missing, output)
     runs = load_runs(output) if run_folders(output) else None
     if runs is None or not runs["final"].any():
@@ -160,15 +166,13 @@ def _train(
     output: pathlib.Path,
     deadline: Deadline,
     plan: AnyPlan | None,
+    budget: float,
 ) -> list[NotRun]:
     """Trains the planned runs; returns what could not be run."""
     variants = comparison.variants(run.task)
-    saved = _saved_plan(output)
-    if (
-        saved is not None
-        and _is_complete(variants, saved, output)
-        and (plan is not None or not _has_more_time(saved, deadline))
-    ):
+    saved = saved_plan(output)
+    is_complete = saved is not None and _is_complete(variants, saved, output)
+    if is_complete and not _goes_on(saved, plan, budget):
         LOGGER.info(
             "The comparison is complete. With a larger --budget than it had, "
             "its runs are trained further."
@@ -197,7 +201,11 @@ def _train(
         )
     measuring = time.monotonic() - began
     if saved is not None:
-        plan = _with_more_time(saved, costs, run.task, deadline)
+        if not is_complete:
+            plan = saved
+        elif plan is None:
+            assert isinstance(saved, HalvingPlan)
+            plan = enlarge(saved, costs, run.task, _left(deadline))
     else:
         steps = run.config.steps
         try:
@@ -216,8 +224,7 @@ def _train(
                 "for them. Repeat the command with its --output to go on."
             )
     if isinstance(plan, HalvingPlan):
-        budget = max(plan.budget, deadline.total)
-        plan = dataclasses.replace(plan, budget=budget)
+        plan = dataclasses.replace(plan, budget=max(plan.budget, budget))
         missing = _halve(variants, plan, run, output, deadline, costs)
     else:
         write_plan(plan, output / PLAN)
@@ -240,7 +247,7 @@ def _left(deadline: Deadline) -> float:
     return _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
 
 
-def _saved_plan(output: pathlib.Path) -> AnyPlan | None:
+def saved_plan(output: pathlib.Path) -> AnyPlan | None:
     """The plan that an earlier call has made."""
     if (output / HALVING).is_file():
         return HalvingPlan.read(output / HALVING)
@@ -274,22 +281,21 @@ def _sized(variant: RunConfig, batch_size: int, run: ResolvedRun) -> RunConfig:
     )
 
 
-def _with_more_time(
-    plan: AnyPlan,
-    costs: Sequence[cost.Cost],
-    task: Task,
-    deadline: Deadline,
-) -> AnyPlan:
-    """A plan that was begun, or with more steps if there is more time."""
-    if isinstance(plan, HalvingPlan) and _has_more_time(plan, deadline):
-        return enlarge(plan, costs, task, _left(deadline))
-    return plan
+def _goes_on(
+    saved: AnyPlan | None, plan: AnyPlan | None, budget: float
+) -> bool:
+    """Whether what is complete is to be trained further.
 
-
-def _has_more_time(plan: AnyPlan, deadline: Deadline) -> bool:
-    """Whether there is more time than a plan was made for."""
-    is_open = isinstance(plan, HalvingPlan)
-    return is_open and deadline.total > plan.budget
+    Args:
+        saved: the plan that was carried out.
+        plan: the plan to follow, or `None`.
+        budget: float, seconds that were asked for.
+    """
+    if not isinstance(saved, HalvingPlan):
+        return False
+    if isinstance(plan, HalvingPlan):
+        return plan.steps > saved.steps
+    return plan is None and budget > _MORE * saved.budget
 
 
 def _halve(

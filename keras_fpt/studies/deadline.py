@@ -30,8 +30,7 @@ class Deadline:
         self, seconds: float | None = None, began: float | None = None
     ) -> None:
         began = time.monotonic() if began is None else began
-        self.total = math.inf if seconds is None else seconds
-        self.end = began + self.total
+        self.end = math.inf if seconds is None else began + seconds
 
     @property
     def left(self) -> float:

@@ -135,6 +135,7 @@ def run_sizes(
             ),
             output / f"size-{size or ALL}",
             max(1.0, deadline.left / (len(sizes) - number)),
+            budget=seconds / len(sizes),
         )
         # What is known so far is kept if a later one is interrupted.
         table = by_size(tables)
