@@ -232,7 +232,8 @@ def enlarge(
     more = int(max(0.0, seconds) / ((plan.seeds + 1) * segment))
     limit = max(1, plan.limit // every) * every
     steps = min(limit, plan.steps + more * every)
-    return dataclasses.replace(plan, steps=steps, rungs=rungs(steps, every))
+    found = rungs(steps, every, len(plan.learning_rates))
+    return dataclasses.replace(plan, steps=steps, rungs=found)
 
 
 def choose_batch_size(
@@ -282,23 +283,34 @@ def _plan(
     every = max(1, steps // evaluations)
     steps = max(1, steps // every) * every
     return HalvingPlan(
-        rates, rungs(steps, every), steps, seeds, *batch_sizes, every, limit
+        rates,
+        rungs(steps, every, len(rates)),
+        steps,
+        seeds,
+        *batch_sizes,
+        every,
+        limit,
     )
 
 
-def rungs(steps: int, evaluation_steps: int) -> tuple[int, ...]:
+def rungs(
+    steps: int, evaluation_steps: int, candidates: int
+) -> tuple[int, ...]:
     """The steps at which learning rates are compared.
 
     Args:
         steps: int, of the runs at the best rates.
         evaluation_steps: int, of which each rung is a multiple.
+        candidates: int, how many learning rates there are. Of a few, all are
+            trained up to the last rung, since to go on with a run costs time.
 
-    >>> rungs(90, 5), rungs(5, 5)
-    ((10, 30), (5,))
+    >>> rungs(90, 5, 6), rungs(90, 5, 3), rungs(5, 5, 6)
+    ((10, 30), (30,), (5,))
     """
+    few = candidates <= REDUCTION
     found = {
         max(1, round(steps / part / evaluation_steps)) * evaluation_steps
-        for part in (REDUCTION**2, REDUCTION)
+        for part in (REDUCTION if few else REDUCTION**2, REDUCTION)
     }
     return tuple(sorted(found))
 

@@ -171,9 +171,9 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     majority, regression = baselines.read(folder)
     assert f"{majority.test_accuracy:.2%}" in output
     assert f"{regression.test_accuracy:.2%}" in output
-    # Three arms, each with 3 rates for 3 steps, of which 2 go on to 8, and 2
-    # seeds of 25 steps of 10,000 s.
-    minutes = 3 * (3 * 3 + 2 * 5 + 2 * 25) * 1e4 / 0.75 / 60
+    # Three arms, each with 3 rates of 8 steps, and 2 seeds of 25 steps, of
+    # 10,000 s.
+    minutes = 3 * (3 * 8 + 2 * 25) * 1e4 / 0.75 / 60
     assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5
