@@ -52,15 +52,12 @@ def finish(
         FloatingPointError: the loss on the test split is not finite. The files
             are written, without metrics of it.
     """
-    if not recorder.is_over and not test:
-        metrics = _describe(run, model, recorder)
-        metrics |= _last_evaluation(recorder)
-        if distribution.is_first_process():
-            _write(run, model, recorder, metrics, None)
-        return metrics
-    names = "train, validation and test" if test else "train and validation"
-    LOGGER.info(f"Evaluating on {names}.")
-    progress = BatchProgress("evaluation", _num_batches(run, test))
+    splits = _evaluated(recorder, test)
+    if splits:
+        *others, last = splits
+        names = f"{', '.join(others)} and {last}" if others else last
+        LOGGER.info(f"Evaluating on {names}.")
+    progress = BatchProgress("evaluation", _num_batches(run, splits))
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():
         metrics, examples, error = _measure(
@@ -76,11 +73,26 @@ def finish(
     return metrics
 
 
-def _num_batches(run: ResolvedRun, test: bool) -> int:
+def _evaluated(recorder: Recorder, test: bool) -> list[str]:
+    """The splits that are evaluated at the end.
+
+    A run that has paused has its last evaluation, and is evaluated on all of
+    validation when it is tested.
+    """
+    if recorder.is_over:
+        return ["train", "validation"] + test * ["test"]
+    return test * ["validation", "test"]
+
+
+def _num_batches(run: ResolvedRun, splits: Sequence[str]) -> int:
     """The batches of the last evaluation, as far as they are known."""
     task, size = run.task, run.evaluation_batch_size
-    counts = [train_subset_size(task), task.data.size("validation")]
-    if test:
+    counts = []
+    if "train" in splits:
+        counts.append(train_subset_size(task))
+    if "validation" in splits:
+        counts.append(task.data.size("validation"))
+    if "test" in splits:
         held_out = map(task.data.size, task.held_out_splits[1:])
         counts += [*held_out, task.data.size("test")]
         if task.num_output_tokens * task.labels_per_token == 1:
@@ -97,21 +109,21 @@ def _measure(
 ) -> tuple[dict[str, Any], ExampleScores | None, FloatingPointError | None]:
     """The metrics, the right answers, and the error of a test without any."""
     task, batch_size = run.task, run.evaluation_batch_size
-    train = first_batches(
-        task.data.train(
-            batch_size, run.seed, first_batch=0, is_augmented=False
-        ),
-        train_subset_size(task),
-        batch_size,
-    )
-    validation = task.held_out("validation", batch_size)
-    metrics = {
-        **_describe(run, model, recorder),
-        **with_prefix("train", evaluate_model(model, train, callbacks)),
-        **with_prefix(
-            "validation", evaluate_model(model, validation, callbacks)
-        ),
-    }
+    splits = _evaluated(recorder, test)
+    metrics = _describe(run, model, recorder) | _last_evaluation(recorder)
+    if "train" in splits:
+        train = first_batches(
+            task.data.train(
+                batch_size, run.seed, first_batch=0, is_augmented=False
+            ),
+            train_subset_size(task),
+            batch_size,
+        )
+        metrics |= with_prefix("train", evaluate_model(model, train, callbacks))
+    if "validation" in splits:
+        validation = task.held_out("validation", batch_size)
+        found = evaluate_model(model, validation, callbacks)
+        metrics |= with_prefix("validation", found)
     examples = error = None
     if test:
         try:
@@ -198,13 +210,12 @@ def _write(
         examples.write(run_folder)
     # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
-    if not recorder.is_over and not folder.is_tested(metrics):
+    if not recorder.is_over:
         return
     _draw(run_folder, metrics, recorder.rows)
     if folder.is_tested(metrics):
         _complete_board(run, model, recorder, metrics)
-    if recorder.is_over:
-        clean_up(run_folder)
+    clean_up(run_folder)
     LOGGER.info(
         f"Written to {run_folder}: {folder.METRICS}, {folder.HISTORY}, "
         f"{folder.CURVES}, {folder.ADAPTER}, {folder.TENSORBOARD}/"

@@ -90,7 +90,8 @@ def train(
         until: int, a step at whose evaluation, or the first one after it, the
             run pauses. It then has all files of a finished run, and keeps its
             checkpoint; resumed with a later step, or with `None`, it goes on
-            as if it had not paused. Where `test` is false, its metrics are
+            as if it had not paused. A paused run has no drawings, and its
+            metrics on train, and where `test` is false on validation, are
             those of its last evaluation.
 
     Returns:

@@ -58,12 +58,14 @@ class Cost:
         each = self.evaluation_seconds(task, batch_size)
         return self.start + steps * self.step + evaluations * each
 
-    def finish_seconds(self, task: Task, batch_size: int) -> float:
-        """Seconds of the last evaluation, on all splits."""
-        size = task.data.size("validation") + train_subset_size(task)
-        evaluated = self.batch * math.ceil(size / batch_size)
-        tested = self.test_seconds(task, batch_size, rebuild=False)
-        return evaluated + tested
+    def pause_seconds(self, task: Task, batch_size: int) -> float:
+        """Seconds of a test of a run that pauses.
+
+        Answers are predicted once more for what is reported by class.
+        """
+        size = 2 * task.data.size("validation") + task.data.size("test")
+        predicted = self.batch * math.ceil(size / batch_size)
+        return predicted + self.test_seconds(task, batch_size, rebuild=False)
 
     def seconds(
         self, task: Task, batch_size: int, steps: int, test: bool
@@ -77,10 +79,10 @@ class Cost:
             test: bool, whether the run reads the test split.
         """
         between = recorder.steps_between_evaluations(steps)
-        total = self.features + self.finish_seconds(task, batch_size)
-        total += self.part_seconds(task, batch_size, steps, between)
-        untested = self.test_seconds(task, batch_size, rebuild=False)
-        return total - (not test) * untested
+        total = self.part_seconds(task, batch_size, steps, between)
+        size = train_subset_size(task) + task.data.size("validation")
+        total += self.features + self.batch * math.ceil(size / batch_size)
+        return total + test * self.test_seconds(task, batch_size, rebuild=False)
 
     def between(self, other: "Cost", share: float) -> "Cost":
         """A cost that lies on a line between this one and another.

@@ -368,7 +368,7 @@ class _Halving:
         """
         each, seconds = self.costs[number], self._planned_seconds(number, steps)
         if is_final:
-            seconds += each.finish_seconds(
+            seconds += each.pause_seconds(
                 self.task, self.plan.evaluation_batch_size
             )
         if not self.planned:

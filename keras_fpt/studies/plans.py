@@ -224,7 +224,7 @@ def enlarge(
     starts = len(plan.learning_rates) + REDUCTION + plan.seeds
     for each in costs:
         seconds -= starts * (each.start + each.features)
-        seconds -= plan.seeds * each.finish_seconds(task, size)
+        seconds -= plan.seeds * each.pause_seconds(task, size)
     segment = sum(
         each.part_seconds(task, size, every, every) - each.start
         for each in costs
@@ -330,7 +330,7 @@ def _seconds(plan: HalvingPlan, each: cost.Cost, task: Task) -> float:
         seconds += count * (part + each.features)
         count, before = plan.survivors(number, count), rung
     run = each.part_seconds(task, size, plan.steps, every)
-    run += each.features + each.finish_seconds(task, size)
+    run += each.features + each.pause_seconds(task, size)
     return seconds + plan.seeds * run
 
 

@@ -10,6 +10,7 @@ from keras_fpt.results import baselines, load_runs, not_run
 from keras_fpt.runs import RunConfig
 from keras_fpt.studies import (
     compare,
+    halving,
     plans,
     rival_data,
     rival_models,
@@ -23,8 +24,9 @@ pytestmark = pytest.mark.backend_free
 
 
 def small_plan(monkeypatch):
-    plan = compare.Plan((1e-3, 1e-2), 1, 10, shares_seed=False)
+    plan = plans.HalvingPlan((1e-3, 1e-2), (5,), 5, 1, 20, 20, 5, 15)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+    monkeypatch.setattr(halving, "_SHARE", 0.0)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
     # Their own tests are in test_rivals.py.
     monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
@@ -77,6 +79,14 @@ def test_the_command_line_compares_a_persons_own_data(
     other = compare.Comparison(dataclasses.replace(run, seed=5))
     with pytest.raises(FileExistsError, match="with other settings"):
         compare.run_comparison(other, folder, 300)
+
+    # With a larger budget, its runs are trained further, all for as long.
+    monkeypatch.setattr(halving, "_SHARE", 0.5)
+    compare.run_comparison(compare.Comparison(run), folder, 400)
+    after = load_runs(folder)
+    assert set(after["folder"]) == set(runs["folder"])
+    assert set(after[after["final"]]["trained_steps"]) == {15}
+    assert set(after[~after["final"]]["trained_steps"]) == {5}
 
 
 @pytest.mark.slow
