@@ -318,13 +318,15 @@ class _Halving:
         every = self.plan.evaluation_steps
         left = _SHARE * self.turns.deadline.left
         trained = self._final_steps()
+        if not trained:  # All have ended.
+            return self.plan.steps
         steps = max([self.plan.rungs[-1], *(done for _, done in trained)])
         for further in range(steps + every, self.plan.limit + 1, every):
             needed = sum(
                 self._seconds(number, further - done, is_final=True)
                 for number, done in trained
             )
-            if needed > left or not trained:
+            if needed > left:
                 break
             steps = further
         return steps
