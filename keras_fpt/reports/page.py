@@ -393,4 +393,7 @@ def _run_rows(runs: Any) -> list[dict[str, Any]]:
         for name in measures.BY_NAME
         for split in ("validation", "test")
     ]
+    if "trained_steps" in runs:
+        steps = runs["trained_steps"].fillna(runs["steps"])
+        runs = runs.assign(steps=steps)
     return runs.reindex(columns=names).to_dict("records")

@@ -11,7 +11,12 @@ import numpy as np
 
 from keras_fpt import files
 from keras_fpt.files import outputs, pictures
-from keras_fpt.results import arms_table, floors, read_history
+from keras_fpt.results import (
+    arms_table,
+    at_common_steps,
+    floors,
+    read_history,
+)
 from keras_fpt.runs import arms, measures
 
 # Marks these files as written by keras-fpt.
@@ -101,6 +106,7 @@ def learning_rate_sensitivity(runs: Any, title: str) -> str:
     """
     measure = measures.of_runs(runs)
     metric = f"validation_{measure.name}"
+    runs = at_common_steps(runs)
     figure, axes = _figure(title, measure)
     worst = runs[metric].max() if measure.is_error else 0.0
     values = []

@@ -18,6 +18,7 @@ from .run_table import load_runs as load_runs
 from .run_table import read_history as read_history
 from .run_table import run_folders as run_folders
 from .sizes import by_size as by_size
+from .summary import at_common_steps as at_common_steps
 from .summary import by_learning_rate as by_learning_rate
 from .summary import summarize as summarize
 from .summary import table_of as table_of

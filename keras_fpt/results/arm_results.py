@@ -60,6 +60,19 @@ class ArmResult:
         return self.scores.measure
 
     @property
+    def trained_steps(self) -> int:
+        """The steps that its runs have been trained for, at most."""
+        if "trained_steps" not in self.rows:
+            return self.steps
+        trained = self.rows["trained_steps"].fillna(self.rows["steps"])
+        return int(trained.max())
+
+    @property
+    def can_train_on(self) -> bool:
+        """Whether its runs have paused, so that they can be trained further."""
+        return "paused" in self.rows and bool((self.rows["paused"] == 1).any())
+
+    @property
     def has_learned(self) -> bool:
         """Whether it is shown to be better than every simple rule."""
         return (

@@ -110,7 +110,7 @@ def conclude_results(
         sentence += (
             f" The best learning rate of {each.name}, {each.learning_rate:g}, "
             f"is the {each.edge} of those tried, so a better one may lie "
-            "beyond: give a larger budget, and a new folder."
+            f"beyond: give a larger budget{_to_the_same(each)}."
         )
     every: list[Candidate] = [*results, *baselines]
     spent = sum(map(_search_seconds, every))
@@ -219,9 +219,17 @@ def _still_rising(result: ArmResult, spent: float) -> str:
     if not rise:
         return ""
     minutes = int(np.ceil(2.5 * spent / 60))
+    steps = result.trained_steps
+    how = f"--steps {2 * steps} --budget {minutes}m, in a new folder"
+    if result.can_train_on:
+        how = f"compare --resume with this folder and --budget {minutes}m"
     return (
         f" The validation {measure.title} of {result.name} was still "
-        f"{measure.trend(rise)} in the last quarter of its {result.steps:,} "
-        f"steps: twice as many would tell (--steps {2 * result.steps} "
-        f"--budget {minutes}m, in a new folder)."
+        f"{measure.trend(rise)} in the last quarter of its {steps:,} "
+        f"steps: twice as many would tell ({how})."
     )
+
+
+def _to_the_same(result: ArmResult) -> str:
+    """Which folder a comparison with a larger budget is given."""
+    return " (--resume)" if result.can_train_on else ", and a new folder"

@@ -149,7 +149,7 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
     if finished.empty:
         return row
     histories = [read_history(folder) for folder in finished["folder"]]
-    never = StepsToConverge(int(group["steps"].iloc[0]), True)
+    never = StepsToConverge(result.trained_steps, True)
     row["steps_to_converge"] = str(
         median_steps(
             [steps_to_converge(rows, threshold) for rows in histories]
@@ -164,11 +164,39 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
     return row
 
 
+def at_common_steps(runs: Any) -> Any:
+    """The runs of a search by halving, as they were when all of them trained.
+
+    Learning rates that were given up early can be compared with others only at
+    steps that all have had.
+
+    Args:
+        runs: `pandas.DataFrame` of `load_runs`, of one task.
+
+    Returns:
+        The runs, if none has paused. Otherwise those of the lowest seed, which
+        is that of the search, with the validation accuracy, or RMSE, of the
+        lowest validation loss up to the fewest steps of any that paused.
+    """
+    if "paused" not in runs:
+        return runs
+    first = runs[runs["seed"] == runs["seed"].min()].copy()
+    metric = f"validation_{measures.of_runs(runs).name}"
+    steps = first["trained_steps"][first["paused"] == 1].min()
+    for index in first.index[first["status"] == "finished"]:
+        rows = read_history(first.loc[index, "folder"])
+        reached = [row for row in rows if not row["step"] > steps]
+        best = min(reached, key=lambda row: row["validation_loss"])
+        first.loc[index, metric] = best[metric]
+    return first
+
+
 def by_learning_rate(runs: Any) -> Any:
     """The results of each arm at each learning rate that was tried for it.
 
-    All runs have the same seed: the lowest, which is that of a sweep's search.
-    A row shows what a comparison at one learning rate would have found.
+    All runs have the same seed: the lowest, which is that of a sweep's search,
+    and the steps of `at_common_steps`. A row shows what a comparison at one
+    learning rate would have found.
 
     Args:
         runs: `pandas.DataFrame` of `load_runs`, of one task.
@@ -180,6 +208,7 @@ def by_learning_rate(runs: Any) -> Any:
         where a run did not finish, or was not run.
     """
     position = list(arms.ARMS).index
+    runs = at_common_steps(runs)
     first = runs[runs["seed"] == runs["seed"].min()].sort_values(
         ["arm", "settings"],
         key=lambda column: (

@@ -24,6 +24,8 @@ from .prediction import predict_split as predict_split
 from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun
 from .resolved import resolve as resolve
+from .run_store import folder_of as folder_of
+from .run_store import forget_test as forget_test
 from .run_store import get_or_train as get_or_train
 from .run_store import is_tested as is_tested
 from .signals import Preempted as Preempted

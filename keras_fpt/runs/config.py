@@ -204,6 +204,21 @@ class RunConfig:
         since="0.2.0",
         former="last",
     )
+    evaluation_steps: int | None = option(
+        None,
+        "Evaluate on validation each time after this many steps.",
+        topic="Training",
+        default_text="a twentieth of the steps, and at least 25",
+        since="0.2.0",
+    )
+    evaluation_batch_size: int | None = option(
+        None,
+        "Examples per batch where the model is evaluated, which takes less "
+        "memory than training.",
+        topic="Training",
+        default_text="the batch size",
+        since="0.2.0",
+    )
     data_dir: str | None = option(
         None,
         "Folder of the task's data.",

@@ -68,14 +68,16 @@ def evaluate(
     """
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    result: dict[str, Any] = evaluate_model(
-        model, task.held_out(split, run.batch_size)
+    found = evaluate_model(
+        model, task.held_out(split, run.evaluation_batch_size)
     )
-    result = _require_finite(result, split)
+    result: dict[str, Any] = dict(_require_finite(found, split))
     is_other = task.is_multilabel or task.is_per_token
     if not (run.quantiles or task.is_forecast or is_other):
         return result
-    answers = test_examples.predict_split(task, split, model, run.batch_size)
+    answers = test_examples.predict_split(
+        task, split, model, run.evaluation_batch_size
+    )
     if task.is_forecast:
         x, y, *_ = task.data.splits[split]
         result["forecasts"] = forecast_results.compare(
@@ -140,14 +142,16 @@ def draw_mistakes(
     tasks.picture_output(path, overwrite).check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    task.held_out(split, run.batch_size)  # Checks the split's name.
+    task.held_out(split, run.evaluation_batch_size)  # Checks the split's name.
     if not task.has_one_class:
         raise ValueError(
             f"The examples of '{task.name}' have several labels each, or "
             "numeric ones; the worst mistakes can be drawn only of examples "
             "with one class."
         )
-    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    logits = test_examples.predict_split(
+        task, split, model, run.evaluation_batch_size
+    )
     labels = task.data.labels(split)[task.data.order(split)]
     names = task.class_names or list(map(str, range(task.num_classes)))
     chosen = {
@@ -259,7 +263,7 @@ def test_metrics(
     """
     metrics: dict[str, Any] = {}
     for name in run.task.held_out_splits[1:]:
-        dataset = run.task.held_out(name, run.batch_size)
+        dataset = run.task.held_out(name, run.evaluation_batch_size)
         result = evaluate_model(model, dataset, callbacks)
         result = _require_finite(result, name)
         metrics |= with_prefix(name, result)
@@ -267,7 +271,7 @@ def test_metrics(
     logits = test_examples.predict(
         run.task,
         model,
-        run.batch_size,
+        run.evaluation_batch_size,
         metrics[f"test_{measure.name}"],
         callbacks,
     )
@@ -317,7 +321,7 @@ def _by_class(
     validation = task.data.labels("validation")[task.data.order("validation")]
     temperature = class_results.fit_temperature(
         test_examples.predict_split(
-            task, "validation", model, run.batch_size, callbacks
+            task, "validation", model, run.evaluation_batch_size, callbacks
         ),
         validation.reshape(-1),
     )

@@ -52,13 +52,16 @@ def finish(
         FloatingPointError: the loss on the test split is not finite. The files
             are written, without metrics of it.
     """
-    names = "train, validation and test" if test else "train and validation"
-    LOGGER.info(f"Evaluating on {names}.")
-    progress = BatchProgress("evaluation", _num_batches(run, test))
+    splits = _evaluated(recorder, test)
+    if splits:
+        *others, last = splits
+        names = f"{', '.join(others)} and {last}" if others else last
+        LOGGER.info(f"Evaluating on {names}.")
+    progress = BatchProgress("evaluation", _num_batches(run, splits))
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():
         metrics, examples, error = _measure(
-            run, model, recorder.rows, test, [progress]
+            run, model, recorder, test, [progress]
         )
     if distribution.is_first_process():
         _write(run, model, recorder, metrics, examples)
@@ -70,11 +73,26 @@ def finish(
     return metrics
 
 
-def _num_batches(run: ResolvedRun, test: bool) -> int:
-    """The number of batches of the last evaluation, as far as it is known."""
-    task, size = run.task, run.batch_size
-    counts = [train_subset_size(task), task.data.size("validation")]
-    if test:
+def _evaluated(recorder: Recorder, test: bool) -> list[str]:
+    """The splits that are evaluated at the end.
+
+    A run that has paused has its last evaluation, and is evaluated on all of
+    validation when it is tested.
+    """
+    if recorder.is_over:
+        return ["train", "validation"] + test * ["test"]
+    return test * ["validation", "test"]
+
+
+def _num_batches(run: ResolvedRun, splits: Sequence[str]) -> int:
+    """The batches of the last evaluation, as far as they are known."""
+    task, size = run.task, run.evaluation_batch_size
+    counts = []
+    if "train" in splits:
+        counts.append(train_subset_size(task))
+    if "validation" in splits:
+        counts.append(task.data.size("validation"))
+    if "test" in splits:
         held_out = map(task.data.size, task.held_out_splits[1:])
         counts += [*held_out, task.data.size("test")]
         if task.has_one_class:
@@ -85,35 +103,27 @@ def _num_batches(run: ResolvedRun, test: bool) -> int:
 def _measure(
     run: ResolvedRun,
     model: FPTClassifier,
-    rows: list[dict],
+    recorder: Recorder,
     test: bool,
     callbacks: Sequence[Any] = (),
 ) -> tuple[dict[str, Any], ExampleScores | None, FloatingPointError | None]:
-    """The metrics and the test scores, or the error that prevents these."""
-    task, batch_size = run.task, run.batch_size
-    train = first_batches(
-        task.data.train(
-            batch_size, run.seed, first_batch=0, is_augmented=False
-        ),
-        train_subset_size(task),
-        batch_size,
-    )
-    validation = task.held_out("validation", batch_size)
-    metrics = {
-        **run.settings(),
-        "backend": keras.backend.backend(),
-        "trainable_parameters": freezing.count_parameters(
-            model.trainable_variables
-        ),
-        "total_parameters": freezing.count_parameters(model.weights),
-        **with_prefix("train", evaluate_model(model, train, callbacks)),
-        **with_prefix(
-            "validation", evaluate_model(model, validation, callbacks)
-        ),
-    }
-    measure = measures.of_task(task)
-    floors = mean_floors(task.floors("validation"), measure)
-    metrics["validation_floors"] = floors
+    """The metrics, the right answers, and the error of a test without any."""
+    task, batch_size = run.task, run.evaluation_batch_size
+    splits = _evaluated(recorder, test)
+    metrics = _describe(run, model, recorder) | _last_evaluation(recorder)
+    if "train" in splits:
+        train = first_batches(
+            task.data.train(
+                batch_size, run.seed, first_batch=0, is_augmented=False
+            ),
+            train_subset_size(task),
+            batch_size,
+        )
+        metrics |= with_prefix("train", evaluate_model(model, train, callbacks))
+    if "validation" in splits:
+        validation = task.held_out("validation", batch_size)
+        found = evaluate_model(model, validation, callbacks)
+        metrics |= with_prefix("validation", found)
     examples = error = None
     if test:
         try:
@@ -129,25 +139,54 @@ def _measure(
             f"{name}_majority_accuracy": task.majority_accuracy(name)
             for name in task.held_out_splits
         }
-        metrics["steps_to_accuracy"] = steps_to_accuracy(rows)
-    engine = distribution.current()
-    metrics |= {
-        "wall_seconds": rows[-1]["seconds"],
-        **_stopping(run, rows),
-        "distribution": getattr(engine, "description", None),
-        "versions": _versions(),
-    }
+        metrics["steps_to_accuracy"] = steps_to_accuracy(recorder.rows)
     return metrics, examples, error
 
 
-def _stopping(run: ResolvedRun, rows: list[dict]) -> dict[str, Any]:
-    """The step at which a run stopped, and the step whose weights it keeps."""
-    if not run.config.patience and run.config.keep != "best":
+def _describe(
+    run: ResolvedRun, model: FPTClassifier, recorder: Recorder
+) -> dict[str, Any]:
+    """What is known of a trained run without an evaluation."""
+    floors = run.task.floors("validation")
+    return {
+        **run.settings(),
+        "backend": keras.backend.backend(),
+        "trainable_parameters": freezing.count_parameters(
+            model.trainable_variables
+        ),
+        "total_parameters": freezing.count_parameters(model.weights),
+        "validation_floors": mean_floors(floors, measures.of_task(run.task)),
+        "wall_seconds": recorder.rows[-1]["seconds"],
+        **_stopping(run, recorder),
+        "distribution": getattr(distribution.current(), "description", None),
+        "versions": _versions(),
+    }
+
+
+def _last_evaluation(recorder: Recorder) -> dict[str, float]:
+    """The metrics of the evaluation whose weights a paused run keeps."""
+    row = recorder.kept_row
+    names = ("loss", recorder.metric)
+    return {
+        f"{split}_{name}": row[f"{split}_{name}"]
+        for split in ("train", "validation")
+        for name in names
+    }
+
+
+def _stopping(run: ResolvedRun, recorder: Recorder) -> dict[str, Any]:
+    """Where a run stopped or paused, and the step whose weights it keeps."""
+    if (
+        recorder.is_over
+        and not run.config.patience
+        and run.config.keep != "best"
+    ):
         return {}
-    kept = rows[-1]
-    if run.config.keep == "best":
-        kept = min(rows, key=lambda row: row["validation_loss"])
-    return {"trained_steps": rows[-1]["step"], "kept_step": kept["step"]}
+    return {
+        "trained_steps": recorder.step,
+        "kept_step": recorder.kept_row["step"],
+        **({} if recorder.is_over else {"paused": True}),
+    }
 
 
 def _write(
@@ -161,6 +200,8 @@ def _write(
     recorder.check_lock()
     names = ("task", "arm", "preset", "seed", "depth", "quantize")
     header = {name: metrics[name] for name in names}
+    # Those of a pause do not describe the adapter that is written now.
+    (run_folder / folder.METRICS).unlink(missing_ok=True)
     made_of = manifest.read(run_folder)
     if made_of is not None:
         header["run"] = made_of.digest
@@ -169,6 +210,8 @@ def _write(
         examples.write(run_folder)
     # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
+    if not recorder.is_over:
+        return
     _draw(run_folder, metrics, recorder.rows)
     if folder.is_tested(metrics):
         _complete_board(run, model, recorder, metrics)

@@ -255,6 +255,23 @@ def is_finished(folder: Path) -> bool:
     return pathlib.Path(folder, METRICS).is_file()
 
 
+def is_paused(folder: Path) -> bool:
+    """Whether the run in a folder has paused, and can be trained further."""
+    return is_finished(folder) and bool(read_metrics(folder).get("paused"))
+
+
+def trains_on(folder: Path, until: int | None) -> bool:
+    """Whether a run has paused before a step up to which it is to train.
+
+    Args:
+        folder: path.
+        until: int, the step; `None` is the run's last one.
+    """
+    if not is_paused(folder):
+        return False
+    return until is None or read_metrics(folder)["trained_steps"] < until
+
+
 def read_metrics(folder: Path) -> dict[str, Any]:
     """The dict in a run's `metrics.json`."""
     return json_files.read_object(pathlib.Path(folder, METRICS))

@@ -218,8 +218,9 @@ def predict_split(
         file.check()
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    run.task.held_out(split, run.batch_size)  # Checks the split's name.
-    logits = test_examples.predict_split(task, split, model, run.batch_size)
+    size = run.evaluation_batch_size
+    task.held_out(split, size)  # Checks the split's name.
+    logits = test_examples.predict_split(task, split, model, size)
     order = task.data.order(split)
     labels = task.data.labels(split)[order].reshape(len(order), -1)
     names = [f"{split} {i + 1}" for i in order]
@@ -384,7 +385,7 @@ def ask(
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     stored = Stored(dict, is_per_token=task.is_per_token)
-    batches = stored.in_order(x, order, run.batch_size)
+    batches = stored.in_order(x, order, run.evaluation_batch_size)
     found = model.predict(batches, verbose=0)
     logits = np.empty(found.shape, np.float32)
     logits[order] = found

@@ -49,6 +49,8 @@ class Recorder(keras.callbacks.Callback):
         checkpoint_seconds: float, see `CheckpointInterval`.
         lock: `FolderLock` of the folder; `None` in processes that do not
             write.
+        until: int, a step at whose evaluation, or the first one after it,
+            training pauses; `None` trains all steps.
     """
 
     def __init__(
@@ -58,15 +60,19 @@ class Recorder(keras.callbacks.Callback):
         stop_signals: StopSignals,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         lock: folder_lock.FolderLock | None = None,
+        until: int | None = None,
     ) -> None:
         super().__init__()
+        self.until = until
         self.folder = folder
         self.run = run
         self.metric = run.task.main_metric
         self.stop_signals = stop_signals
         self.lock = lock
         self.interval = CheckpointInterval(checkpoint_seconds)
-        self.steps_per_segment = steps_between_evaluations(run.steps)
+        self.steps_per_segment = (
+            run.config.evaluation_steps or steps_between_evaluations(run.steps)
+        )
         self.segments = math.ceil(run.steps / self.steps_per_segment)
         self.started = time.perf_counter()
         self.checkpoints = folder / run_folder.CHECKPOINTS
@@ -134,19 +140,37 @@ class Recorder(keras.callbacks.Callback):
 
     @property
     def is_done(self) -> bool:
+        """Whether it trains no further, or pauses here."""
+        is_due = self.until is not None and self.step >= self.until
+        return self.is_over or (is_due and self._is_evaluated)
+
+    @property
+    def is_over(self) -> bool:
         """Whether all steps are trained, or the loss no longer falls."""
         if self.step >= self.run.steps:
             return True
         patience = self.run.config.patience
-        if not patience or not self.rows or self.train_logs is not None:
+        if not patience or not self._is_evaluated:
             return False
-        is_evaluated = self.rows[-1]["step"] == self.step
         since = len(self.rows) - 1 - self.rows.index(self.best_row)
-        return is_evaluated and since >= patience
+        return since >= patience
+
+    @property
+    def _is_evaluated(self) -> bool:
+        """Whether the last step was that of an evaluation."""
+        if not self.rows or self.train_logs is not None:
+            return False
+        return bool(self.rows[-1]["step"] == self.step)
+
+    @property
+    def kept_row(self) -> dict[str, float]:
+        """The evaluation whose weights the run keeps."""
+        is_best = self.run.config.keep == "best"
+        return self.best_row if is_best else self.rows[-1]
 
     def restore_kept(self) -> None:
         """Loads the weights that the run keeps, if they are not the last."""
-        if self.run.config.keep != "best" or self.best_row is self.rows[-1]:
+        if self.kept_row is self.rows[-1]:
             return
         distribution.barrier()  # The first process has written them.
         arrays = checkpoint_folder.read_best(

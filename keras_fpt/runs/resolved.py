@@ -60,6 +60,11 @@ class ResolvedRun:
         return self.config.seed
 
     @property
+    def evaluation_batch_size(self) -> int:
+        """Examples per batch where the model is evaluated."""
+        return _or(self.config.evaluation_batch_size, self.batch_size)
+
+    @property
     def draw(self) -> Draw:
         """The settings with which the arm draws weights, if it does."""
         config = self.config
@@ -251,12 +256,17 @@ def _check_ranges(run: ResolvedRun) -> None:
                 f"A run always has {name}={default}, but received "
                 f"{getattr(run.model, name)}."
             )
-    for name in ("steps", "batch_size"):
+    for name in ("steps", "batch_size", "evaluation_batch_size"):
         if getattr(run, name) < 1:
             raise ValueError(
                 f"Expected {name} to be at least 1 but received "
                 f"{getattr(run, name)}."
             )
+    every = run.config.evaluation_steps
+    if every is not None and every < 1:
+        raise ValueError(
+            f"Expected evaluation_steps to be at least 1 but received {every}."
+        )
     if run.config.patience is not None and run.config.patience < 0:
         raise ValueError(
             "Expected a patience of 0 or more evaluations but received "

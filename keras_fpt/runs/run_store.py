@@ -15,7 +15,7 @@ from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.runs import folder, manifest
 from keras_fpt.runs.config import RunConfig
-from keras_fpt.runs.evaluation import add_test
+from keras_fpt.runs.evaluation import add_test, write_metrics
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.training import train
 
@@ -52,6 +52,7 @@ def get_or_train(
     runs_folder: str | os.PathLike[str],
     test: bool,
     may_take_over: Callable[[str], bool] = lambda holder: False,
+    until: int | None = None,
 ) -> tuple[pathlib.Path, dict[str, Any] | None]:
     """Trains a run in a folder of runs, unless it is finished there.
 
@@ -65,7 +66,9 @@ def get_or_train(
             more choices are made.
         may_take_over: function of the name of another process, called while
             that one holds the run: whether it is known to be unresponsive, so
-                that the run can be taken over. It may raise to give up.
+            that the run can be taken over. It may raise to give up.
+        until: int, the step at which the run pauses, see `train`. A run that
+            has paused before it is trained further.
 
     Returns:
         Tuple of the run's folder and the dict in its `metrics.json`, which is
@@ -80,7 +83,7 @@ def get_or_train(
     take_over = None
     while True:
         try:
-            metrics = _get_or_train(run, run_folder, test, take_over)
+            metrics = _get_or_train(run, run_folder, test, take_over, until)
             return run_folder, metrics
         except BlockingIOError as error:
             holder = getattr(error, "holder", "")
@@ -88,9 +91,33 @@ def get_or_train(
             take_over = holder if may_take_over(holder) else None
 
 
+def folder_of(
+    config: RunConfig, runs_folder: str | os.PathLike[str]
+) -> pathlib.Path:
+    """The folder that a run has, or would have, in a folder of runs."""
+    return _folder_of(_resolve(config), runs_folder)
+
+
+def forget_test(config: RunConfig, runs_folder: str | os.PathLike[str]) -> None:
+    """Makes a run in a folder of runs one that has not read its test split.
+
+    For one whose settings are no longer the best on validation, since more was
+    trained.
+    """
+    run_folder = folder_of(config, runs_folder)
+    if (run_folder / folder.DIVERGED).is_file():
+        diverged = json_files.read_object(run_folder / folder.DIVERGED)
+        _write_diverged(run_folder, diverged["error"], final=False)
+        return
+    metrics = folder.read_metrics(run_folder)
+    kept = {k: v for k, v in metrics.items() if not k.startswith("test_")}
+    write_metrics(run_folder, kept)
+    (run_folder / folder.TEST_EXAMPLES).unlink(missing_ok=True)
+
+
 def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
     """Whether a run in a folder of runs has read its test split."""
-    run_folder = _folder_of(_resolve(config), runs_folder)
+    run_folder = folder_of(config, runs_folder)
     if (run_folder / folder.DIVERGED).is_file():
         path = run_folder / folder.DIVERGED
         return bool(json_files.read_object(path)["final"])
@@ -109,6 +136,7 @@ def _get_or_train(
     run_folder: pathlib.Path,
     test: bool,
     take_over: str | None,
+    until: int | None,
 ) -> dict[str, Any] | None:
     is_diverged = (run_folder / folder.DIVERGED).is_file()
     if is_diverged or folder.is_finished(run_folder):
@@ -119,7 +147,8 @@ def _get_or_train(
         _write_diverged(run_folder, diverged["error"], final)
         return None
     try:
-        if not folder.is_finished(run_folder):
+        is_finished = folder.is_finished(run_folder)
+        if not is_finished or folder.trains_on(run_folder, until):
             train(
                 run,
                 run_folder,
@@ -127,6 +156,7 @@ def _get_or_train(
                 test=test,
                 take_over=take_over,
                 in_study=True,
+                until=until,
             )
         metrics = folder.read_metrics(run_folder)
         if test and not folder.is_tested(metrics):

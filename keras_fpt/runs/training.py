@@ -58,6 +58,7 @@ def train(
     test: bool = True,
     take_over: str | None = None,
     in_study: bool = False,
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Trains a run and records it in a folder.
 
@@ -84,6 +85,12 @@ def train(
                     it stops with `TakenOver`.
         in_study: bool, whether the run is compared with other runs in the same
             folder, which must have the same data and weights.
+        until: int, a step at whose evaluation, or the first one after it, the
+            run pauses. It then has all files of a finished run, and keeps its
+            checkpoint; resumed with a later step, or with `None`, it goes on
+            as if it had not paused. A paused run has no drawings, and its
+            metrics on train, and where `test` is false on validation, are
+            those of its last evaluation.
 
     Returns:
         The dict in `metrics.json`.
@@ -125,12 +132,18 @@ def train(
         if resume and output is not None:
             task = data_description.as_started(run.task, output)
             run = dataclasses.replace(run, task=task)
-        if resume and output is not None and folder.is_finished(output):
+        if (
+            resume
+            and output is not None
+            and folder.is_finished(output)
+            and not folder.trains_on(output, until)
+        ):
             return _read_finished(run, output, test)
 
         # Everything that can fail on bad input comes before the folder is
         # created.
         _check_batch_size(run.batch_size)
+        _check_batch_size(run.evaluation_batch_size)
         # Before anything is on several processes' devices, where JAX would fail
         # with an error of its own. By then, all have checked the folder.
         agreement.require(manifest.parts(run))
@@ -151,7 +164,12 @@ def train(
             else output
         )
         make_recorder = functools.partial(
-            Recorder, run_folder, run, stop_signals, checkpoint_seconds
+            Recorder,
+            run_folder,
+            run,
+            stop_signals,
+            checkpoint_seconds,
+            until=until,
         )
         with contextlib.ExitStack() as stack:
             if distribution.is_first_process():
@@ -206,7 +224,8 @@ def _read_finished(
     folder.check_same_config(run_folder, run)
     manifest.check_files(run, run_folder)
     draw_missing_curves(pathlib.Path(run_folder))
-    clean_up(pathlib.Path(run_folder))
+    if not folder.is_paused(run_folder):
+        clean_up(pathlib.Path(run_folder))
     LOGGER.info(
         f"The run in `{run_folder}` is finished; there is nothing to resume."
     )
@@ -259,9 +278,9 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
     """Trains from the recorder's step to the last one."""
     task, batch_size, seed = run.task, run.batch_size, run.seed
     validation = first_batches(
-        task.held_out("validation", batch_size),
+        task.held_out("validation", run.evaluation_batch_size),
         VALIDATION_SUBSET_SIZE,
-        batch_size,
+        run.evaluation_batch_size,
     )
 
     def make_train(first_batch: int) -> Any:
@@ -280,8 +299,9 @@ def _fit(run: ResolvedRun, model: FPTClassifier, recorder: Recorder) -> None:
         # On TensorFlow, Keras makes the metrics' variables, which the
         # recorder is about to fill, only when it uses them.
         model.evaluate(validation.take(1), verbose=0)
+    last = min(run.steps, recorder.until or run.steps)
     progress = StepProgress(
-        task.name, run.steps, recorder.step, batch_size, "examples"
+        task.name, last, recorder.step, batch_size, "examples"
     )
     is_shown = distribution.is_first_process()
     with progress if is_shown else contextlib.nullcontext():
@@ -325,11 +345,11 @@ def _cache_features(
     run_folder: pathlib.Path,
 ) -> tuple[Any, Any, Any]:
     """The model and data to train on features that are computed once."""
-    size = run.batch_size
+    size, evaluated = run.batch_size, run.evaluation_batch_size
     features = feature_data.train_features(
-        run.task, model, size, run_folder / folder.FEATURES
+        run.task, model, evaluated, run_folder / folder.FEATURES
     )
-    validation = feature_data.held_out_batches(validation, model, size)
+    validation = feature_data.held_out_batches(validation, model, evaluated)
 
     def make_train(first_batch: int) -> Any:
         return feature_data.train_batches(

@@ -1,10 +1,8 @@
 """Compares a frozen language model with its rivals within a time budget."""
 
-import collections
 import dataclasses
 import json
 import logging
-import math
 import os
 import pathlib
 import time
@@ -13,8 +11,6 @@ from typing import Any
 
 import keras
 
-from keras_fpt import files
-from keras_fpt.files import json_files
 from keras_fpt.reports import write_report
 from keras_fpt.results import (
     Baseline,
@@ -30,98 +26,41 @@ from keras_fpt.results import (
 from keras_fpt.runs import ResolvedRun, RunConfig, folder, resolve
 from keras_fpt.studies import (
     cost,
-    rival_data,
+    halving,
     rival_models,
     rivals,
     study_folder,
     variant_search,
 )
-from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.comparison import Comparison
+from keras_fpt.studies.deadline import Deadline, OutOfTime, minutes
 from keras_fpt.studies.folds import refuse_all_folds
-from keras_fpt.studies.plans import BudgetTooSmall, Plan, make_plan
-from keras_fpt.studies.variant_search import run_variants
-from keras_fpt.tasks import Stored, Task
+from keras_fpt.studies.full_search import count_runs, search_all, variant_key
+from keras_fpt.studies.plans import (
+    SMALLEST_BATCH,
+    BudgetTooSmall,
+    HalvingPlan,
+    Plan,
+    choose_batch_size,
+    enlarge,
+    make_plan,
+    write_plan,
+)
 
 LOGGER = logging.getLogger(__name__)
-CONFIG = "compare.json"
-PLAN = "plan.json"
-RUNS = "runs"
+CONFIG, RUNS = "compare.json", "runs"
+# The plan of a comparison, and that of one which an earlier version began.
+HALVING, PLAN = "halving.json", "plan.json"
 REPORT = "report.html"
-ARMS = ("fpt", "random")
-TRAINED_ARMS = ("finetune", "full")
-# The kinds of data for whose regressions an LSTM is trained as well.
-_SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
 # The share of the time left that each of the rivals may take, and all of them.
 _BASELINE_SHARE, _BASELINES_SHARE = 0.08, 0.3
 # Time for the report's plots and tables.
 _REPORT_SECONDS = 15
 # The share of the runs' time that is planned, since the time of a step varies.
-_PLANNED_SHARE = 0.7
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-    """The configuration of a comparison.
-
-    Args:
-        run: `RunConfig`, what all runs have in common. The comparison chooses
-            the arm, policy, learning rate and steps.
-        finetune: bool, whether arms that train every weight take part.
-    """
-
-    run: RunConfig
-    finetune: bool = False
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> "Comparison":
-        """Reads the comparison that an earlier call has written.
-
-        Raises:
-            FileNotFoundError: the file does not exist.
-            ValueError: it does not describe a comparison.
-        """
-        where = f"This is not a comparison's configuration: `{path}`"
-        return cls.from_entry(json_files.read_object(path), where)
-
-    @classmethod
-    def from_entry(cls, entry: dict[str, Any], where: str) -> "Comparison":
-        """The comparison that a JSON object describes.
-
-        Args:
-            entry: dict, parsed JSON.
-            where: string, with which errors begin.
-
-        Raises:
-            ValueError: it does not describe a comparison.
-        """
-        if not isinstance(entry.get("run"), dict):
-            raise ValueError(f"{where}: expected an object 'run'.")
-        run = RunConfig.from_settings(entry["run"], where)
-        return json_files.from_dict(cls, entry | {"run": run}, where)
-
-    def variants(self, task: Task) -> list[RunConfig]:
-        """The compared runs, without learning rates, seeds and steps.
-
-        Args:
-            task: the `Task` that `run` names.
-        """
-        names = ARMS + TRAINED_ARMS * self.finetune
-        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
-            names += ("lstm",)
-        trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
-        # Only the output layer trains, on frozen features.
-        can_cache = (
-            isinstance(task.data, Stored)
-            and not task.data.augment
-            and not task.is_regression
-        )
-        probe = self.run.with_settings(
-            arm="fpt",
-            policy="output_only",
-            dropout=0.0,
-            cache_features=can_cache,
-        )
-        return [*trained, probe]
+_PLANNED_SHARE = 0.75
+# How much larger than before a budget must be to count as larger.
+_MORE = 1.05
+AnyPlan = HalvingPlan | Plan
 
 
 def run_comparison(
@@ -129,7 +68,8 @@ def run_comparison(
     output: str | os.PathLike[str] | None,
     seconds: float,
     began: float | None = None,
-    plan: Plan | None = None,
+    plan: AnyPlan | None = None,
+    budget: float | None = None,
 ) -> tuple[pathlib.Path, Any, str | None]:
     """Compares a frozen language model with common alternatives.
 
@@ -137,13 +77,16 @@ def run_comparison(
     `rival_models` for the kind of data, a linear probe of the frozen model,
     the frozen model with random weights and, if asked for, arms that train
     every weight; where numbers are predicted for sequences, also an LSTM. Each
-    has its own best settings, by accuracy, or RMSE, on validation. All runs
-    have the same number of gradient steps, chosen so that all finish in time.
+    has its own best settings, by accuracy, or RMSE, on validation. Learning
+    rates are searched by successive halving, see `halving.py`, and all arms
+    have the same rates, batches, seeds and steps, chosen so that all finish in
+    time.
 
     If there is not enough time, the results so far are kept and shown, and
     `not_run.json` says what was not run and how long it would take. Repeat the
-    call to continue, with the same time again. Existing runs are not trained
-    again.
+    call to continue, with the same time again. A comparison that is complete
+    continues with more time than it had: its runs are trained further from
+    where they are, and rates are chosen anew.
 
     Args:
         comparison: a `Comparison`.
@@ -151,8 +94,11 @@ def run_comparison(
             `runs/<task>-compare-<n>`.
         seconds: float, wall time that it may take.
         began: float, `time.monotonic()` when the time begins; `None` is now.
-        plan: a `Plan` to follow. `None` makes the largest that fits into the
-            time.
+        plan: a `HalvingPlan` to follow, or the `Plan` of an earlier version.
+            `None` makes the largest that fits into the time.
+        budget: float, seconds that were asked for, if that is not `seconds`,
+            which may depend on what was done before. A comparison that is
+            complete goes on if it is more than before.
 
     Returns:
         Tuple of the folder, the `pandas.DataFrame` of `write_report`, and the
@@ -180,7 +126,8 @@ def run_comparison(
     study_folder.initialize(output, CONFIG, text, "comparison", run)
 
     fitted, missing = _fit_baselines(run, output, deadline)
-    missing += _train(comparison, run, output, deadline, plan)
+    asked = seconds if budget is None else budget
+    missing += _train(comparison, run, output, deadline, plan, asked)
     not_run.write(missing, output)
     runs = load_runs(output) if run_folders(output) else None
     if runs is None or not runs["final"].any():
@@ -220,12 +167,18 @@ def _train(
     run: ResolvedRun,
     output: pathlib.Path,
     deadline: Deadline,
-    plan: Plan | None,
+    plan: AnyPlan | None,
+    budget: float,
 ) -> list[NotRun]:
     """Trains the planned runs; returns what could not be run."""
-    task, batch_size = run.task, run.batch_size
-    variants = comparison.variants(task)
-    if _is_complete(variants, output):
+    variants = comparison.variants(run.task)
+    saved = saved_plan(output)
+    is_complete = saved is not None and _is_complete(variants, saved, output)
+    if is_complete and not _goes_on(saved, plan, budget):
+        LOGGER.info(
+            "The comparison is complete. With a larger --budget than it had, "
+            "its runs are trained further."
+        )
         return []
 
     def none_run(reason: str) -> list[NotRun]:
@@ -239,7 +192,8 @@ def _train(
     began = time.monotonic()
     try:
         with deadline.enforced(_REPORT_SECONDS):
-            costs = _costs(variants)
+            size = _batch_size(variants, run, saved or plan, _left(deadline))
+            costs = _costs([_sized(each, size, run) for each in variants])
     except OutOfTime:
         return none_run(
             "The budget is too small to measure the time per step: the "
@@ -249,106 +203,169 @@ def _train(
             "continue."
         )
     measuring = time.monotonic() - began
-    if (output / PLAN).is_file():
-        plan = Plan.read(output / PLAN)
+    if saved is not None:
+        if not is_complete:
+            plan = saved
+        elif plan is None:
+            assert isinstance(saved, HalvingPlan)
+            plan = enlarge(saved, costs, run.task, _left(deadline))
     else:
-        left = _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
         steps = run.config.steps
         try:
-            plan = plan or make_plan(costs, task, batch_size, left, steps)
+            plan = plan or make_plan(
+                costs,
+                run.task,
+                size,
+                _left(deadline),
+                steps,
+                run.batch_size,
+            )
         except BudgetTooSmall as error:
             needed = error.seconds / _PLANNED_SHARE + _REPORT_SECONDS
             return none_run(
-                f"{error} About {_minutes(needed + measuring)} more are needed "
+                f"{error} About {minutes(needed + measuring)} more are needed "
                 "for them. Repeat the command with its --output to continue."
             )
-        files.write_text(
-            output / PLAN, json.dumps(dataclasses.asdict(plan), indent=2) + "\n"
+    if isinstance(plan, HalvingPlan):
+        plan = dataclasses.replace(plan, budget=max(plan.budget, budget))
+        missing = _halve(variants, plan, run, output, deadline, costs)
+    else:
+        write_plan(plan, output / PLAN)
+        missing = search_all(
+            variants,
+            plan,
+            run,
+            output / RUNS,
+            deadline.earlier(_REPORT_SECONDS),
+            costs,
         )
-    rates = ", ".join(f"{rate:g}" for rate in sorted(plan.learning_rates))
-    LOGGER.info(
-        f"{len(variants)} arms, each at learning rates {rates}, then with "
-        f"{plan.seeds} seeds at its best; {plan.steps:,} steps per run."
-    )
-    reserve = sum(
-        each.test_seconds(task, batch_size)
-        if plan.shares_seed
-        else each.seconds(task, batch_size, plan.steps, test=True)
-        for each in costs
-    )
-    missing = run_variants(
-        [dataclasses.replace(each, steps=plan.steps) for each in variants],
-        plan.learning_rates,
-        plan.seeds,
-        output / RUNS,
-        deadline.earlier(_REPORT_SECONDS),
-        reserve,
-        plan.shares_seed,
-    )
     is_short = [entry.reason == variant_search.TOO_SHORT for entry in missing]
     if len(missing) == len(variants) and not any(is_short):
         raise ValueError(f"Nothing could be trained: {missing[0].reason}")
-    left = _seconds_left(variants, costs, run, plan, output)
-    if any(is_short):
-        LOGGER.info(
-            f"About {_minutes(left)} are needed for the planned runs that were "
-            f"not done. Repeat the command with --output {output} to continue."
-        )
     return missing
 
 
-def _is_complete(variants: Sequence[RunConfig], output: pathlib.Path) -> bool:
-    """Whether an earlier call has trained all planned runs."""
-    if not (output / PLAN).is_file() or not run_folders(output / RUNS):
-        return False
-    runs, plan = load_runs(output / RUNS), Plan.read(output / PLAN)
-    tested = _count(runs[runs["final"]])
-    return all(tested[_key(variant)] >= plan.seeds for variant in variants)
+def _left(deadline: Deadline) -> float:
+    """The time that a plan is made for."""
+    return _PLANNED_SHARE * (deadline.left - _REPORT_SECONDS)
 
 
-def _count(runs: Any) -> collections.Counter[tuple[str, str]]:
-    """How many runs there are of each arm and policy."""
-    return collections.Counter(zip(runs["arm"], runs["policy"], strict=True))
+def saved_plan(output: pathlib.Path) -> AnyPlan | None:
+    """The plan that an earlier call has made."""
+    if (output / HALVING).is_file():
+        return HalvingPlan.read(output / HALVING)
+    return Plan.read(output / PLAN) if (output / PLAN).is_file() else None
 
 
-def _key(variant: RunConfig) -> tuple[str, str]:
-    run = resolve(variant)
-    return run.arm.name, str(run.model.policy)
-
-
-def _seconds_left(
+def _batch_size(
     variants: Sequence[RunConfig],
-    costs: Sequence[cost.Cost],
     run: ResolvedRun,
-    plan: Plan,
+    plan: AnyPlan | None,
+    seconds: float,
+) -> int:
+    """The batch size of all runs: as given, as planned, or as time allows."""
+    if isinstance(plan, HalvingPlan):
+        return plan.batch_size
+    size = run.batch_size
+    if run.config.batch_size is not None or plan or size <= SMALLEST_BATCH:
+        return size
+    sizes = (SMALLEST_BATCH, size)
+    first = _costs([_sized(variants[0], each, run) for each in sizes])
+    found = zip(sizes, first, strict=True)
+    return choose_batch_size(
+        found, len(variants), run.task, seconds, run.config.steps
+    )
+
+
+def _sized(variant: RunConfig, batch_size: int, run: ResolvedRun) -> RunConfig:
+    """A variant with a batch size, evaluated with the one of the recipe."""
+    return dataclasses.replace(
+        variant, batch_size=batch_size, evaluation_batch_size=run.batch_size
+    )
+
+
+def _goes_on(
+    saved: AnyPlan | None, plan: AnyPlan | None, budget: float
+) -> bool:
+    """Whether what is complete is to be trained further.
+
+    Args:
+        saved: the plan that was carried out.
+        plan: the plan to follow, or `None`.
+        budget: float, seconds that were asked for.
+    """
+    if not isinstance(saved, HalvingPlan):
+        return False
+    if isinstance(plan, HalvingPlan):
+        return plan.steps > saved.steps
+    return plan is None and budget > _MORE * saved.budget
+
+
+def _halve(
+    variants: Sequence[RunConfig],
+    plan: HalvingPlan,
+    run: ResolvedRun,
     output: pathlib.Path,
-) -> float:
-    """The time that the remaining planned runs take."""
-    done: collections.Counter[tuple[str, str]] = collections.Counter()
-    if run_folders(output / RUNS):
-        runs = load_runs(output / RUNS)
-        done = _count(runs[runs["status"] != "unfinished"])
-    planned = len(plan.learning_rates) + plan.seeds - plan.shares_seed
-    seconds = 0.0
-    for variant, each in zip(variants, costs, strict=True):
-        seconds += max(0, planned - done[_key(variant)]) * each.seconds(
-            run.task, run.batch_size, plan.steps, test=True
+    deadline: Deadline,
+    costs: Sequence[cost.Cost],
+) -> list[NotRun]:
+    """Trains the runs of a plan."""
+
+    def save(changed: HalvingPlan) -> None:
+        write_plan(changed, output / HALVING)
+
+    save(plan)
+    rates = ", ".join(f"{rate:g}" for rate in sorted(plan.learning_rates))
+    compared = " and ".join(f"{rung:,}" for rung in plan.rungs)
+    LOGGER.info(
+        f"{len(variants)} arms, with batches of {plan.batch_size}: each at "
+        f"learning rates {rates}, of which the best go on after {compared} "
+        f"steps, then with {plan.seeds} seeds at its best for about "
+        f"{plan.steps:,} steps."
+    )
+    return halving.run_plan(
+        [halving.prepare(each, plan) for each in variants],
+        plan,
+        output / RUNS,
+        deadline.earlier(_REPORT_SECONDS),
+        costs,
+        run.task,
+        save,
+    )
+
+
+def _is_complete(
+    variants: Sequence[RunConfig], plan: AnyPlan, output: pathlib.Path
+) -> bool:
+    """Whether an earlier call has done all that was planned."""
+    if not run_folders(output / RUNS):
+        return False
+    runs = load_runs(output / RUNS)
+    final = runs[runs["final"]]
+    if isinstance(plan, HalvingPlan) and "paused" in final:
+        is_short = (final["paused"] == True) & (  # noqa: E712
+            final["trained_steps"] < plan.steps
         )
-    return seconds
-
-
-def _minutes(seconds: float) -> str:
-    """A time in words, rounded up."""
-    count = math.ceil(seconds / 60)
-    return f"{count} minute{'s' * (count != 1)}"
+        final = final[~is_short]
+    tested = count_runs(final)
+    return all(
+        tested[variant_key(variant)] >= plan.seeds for variant in variants
+    )
 
 
 def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
     """The `Cost` of each variant, measured once for all that train the same."""
-    by_policy: dict[str | None, cost.Cost] = {}
+    found: dict[tuple[str | None, int], cost.Cost] = {}
     runs = [resolve(variant) for variant in variants]
     for run in runs:
-        if run.model.policy not in by_policy:
-            by_policy[run.model.policy] = cost.measure(run)
+        if (run.model.policy, run.batch_size) not in found:
+            found[run.model.policy, run.batch_size] = cost.measure(run)
             keras.utils.clear_session()
-    return [by_policy[run.model.policy] for run in runs]
+    # What is measured first also pays for what a process does once.
+    start = min(each.start for each in found.values())
+    return [
+        dataclasses.replace(
+            found[run.model.policy, run.batch_size], start=start
+        )
+        for run in runs
+    ]

@@ -38,6 +38,35 @@ class Cost:
     batch: float
     features: float = 0.0
 
+    def evaluation_seconds(self, task: Task, batch_size: int) -> float:
+        """Seconds of one of the evaluations within a run."""
+        size = min(task.data.size("validation"), VALIDATION_SUBSET_SIZE)
+        return self.batch * math.ceil(size / batch_size)
+
+    def part_seconds(
+        self, task: Task, batch_size: int, steps: int, evaluation_steps: int
+    ) -> float:
+        """Seconds of a part of a run, until it pauses.
+
+        Args:
+            task: the `Task`.
+            batch_size: int, of evaluations.
+            steps: int, gradient steps of the part.
+            evaluation_steps: int, how many lie between two evaluations.
+        """
+        evaluations = math.ceil(steps / evaluation_steps)
+        each = self.evaluation_seconds(task, batch_size)
+        return self.start + steps * self.step + evaluations * each
+
+    def pause_seconds(self, task: Task, batch_size: int) -> float:
+        """Seconds of a test of a run that pauses.
+
+        Answers are predicted once more for what is reported by class.
+        """
+        size = 2 * task.data.size("validation") + task.data.size("test")
+        predicted = self.batch * math.ceil(size / batch_size)
+        return predicted + self.test_seconds(task, batch_size, rebuild=False)
+
     def seconds(
         self, task: Task, batch_size: int, steps: int, test: bool
     ) -> float:
@@ -50,13 +79,28 @@ class Cost:
             test: bool, whether the run reads the test split.
         """
         between = recorder.steps_between_evaluations(steps)
-        size = task.data.size("validation")
-        examples = train_subset_size(task) + size
-        evaluations = math.ceil(steps / between)
-        examples += evaluations * min(size, VALIDATION_SUBSET_SIZE)
-        total = self.start + self.features + steps * self.step
-        total += self.batch * math.ceil(examples / batch_size)
+        total = self.part_seconds(task, batch_size, steps, between)
+        size = train_subset_size(task) + task.data.size("validation")
+        total += self.features + self.batch * math.ceil(size / batch_size)
         return total + test * self.test_seconds(task, batch_size, rebuild=False)
+
+    def between(self, other: "Cost", share: float) -> "Cost":
+        """A cost that lies on a line between this one and another.
+
+        Args:
+            other: a `Cost`.
+            share: float, from 0 for this one to 1 for the other.
+        """
+        return Cost(
+            *(
+                (1 - share) * mine + share * theirs
+                for mine, theirs in zip(
+                    dataclasses.astuple(self),
+                    dataclasses.astuple(other),
+                    strict=True,
+                )
+            )
+        )
 
     def test_seconds(
         self, task: Task, batch_size: int, rebuild: bool = True
@@ -94,15 +138,17 @@ def measure(run: ResolvedRun) -> Cost:
         verbose=0,
     )
     step = clock.median()
-    model.evaluate(splits.validation.take(_STEPS), verbose=0, callbacks=[clock])
+    validation = run.task.held_out("validation", run.evaluation_batch_size)
+    model.evaluate(validation.take(_STEPS), verbose=0, callbacks=[clock])
     batch = clock.median()
     spent = time.perf_counter() - began
-    num_batches = min(_STEPS, len(splits.validation))
+    num_batches = min(_STEPS, len(validation))
     start = max(0.0, spent - (_STEPS - 1) * step - (num_batches - 1) * batch)
     if run.config.cache_features:
-        # Compared with the features, the output layer's time is negligible.
-        size = math.ceil(run.task.data.size("train") / run.batch_size)
-        return Cost(start, batch / 10, batch / 10, features=size * batch)
+        # Compared with the features, the output layer is negligible.
+        size = run.task.data.size("train") / run.evaluation_batch_size
+        features = math.ceil(size) * batch
+        return Cost(start, batch / 10, batch / 10, features)
     return Cost(start, step, batch)
 
 

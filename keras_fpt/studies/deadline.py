@@ -121,3 +121,9 @@ def duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"
     return f"{seconds:.0f} seconds"
+
+
+def minutes(seconds: float) -> str:
+    """A time in words, rounded up."""
+    count = math.ceil(seconds / 60)
+    return f"{count} minute{'s' * (count != 1)}"

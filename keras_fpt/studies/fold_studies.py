@@ -68,12 +68,16 @@ def compare_folds(
         LOGGER.info(f"Fold {number} of {len(configs)}: `{path}`")
         share = deadline.left / (len(configs) - number + 1)
         compare.run_comparison(
-            dataclasses.replace(comparison, run=config), path, share, plan=plan
+            dataclasses.replace(comparison, run=config),
+            path,
+            share,
+            plan=plan,
+            budget=seconds / len(configs),
         )
-        if not (path / compare.PLAN).is_file():
+        plan = compare.saved_plan(path)
+        if plan is None:
             reason = results.not_run.read(path)[-1].reason
             raise ValueError(f"Fold {number} could not be trained: {reason}")
-        plan = compare.Plan.read(path / compare.PLAN)
         found.append(_arms(path))
         fitted.append(baselines.read(path))
     joined = results.join_arms(found)

@@ -1,10 +1,13 @@
-"""The learning rates, seeds and steps of a comparison, within its time."""
+"""What a comparison trains within its time: rates, seeds, steps, batches."""
 
 import dataclasses
 import functools
+import json
+import math
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.runs import recorder
 from keras_fpt.studies import cost
@@ -13,7 +16,9 @@ from keras_fpt.tasks import Task
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The learning rates, seeds and steps of a comparison.
+    """The plan of a comparison of earlier versions, which goes on with it.
+
+    Every variant tries every learning rate for all steps.
 
     Args:
         learning_rates: tuple of floats that each variant tries, the most
@@ -21,7 +26,7 @@ class Plan:
         seeds: int, number of runs of each at its best rate.
         steps: int, gradient steps of a run.
         shares_seed: bool, whether the run that was chosen is also the first of
-            those at the best rate, as in plans of earlier versions.
+            those at the best rate.
     """
 
     learning_rates: tuple[float, ...]
@@ -40,16 +45,90 @@ class Plan:
         return json_files.from_dict(cls, entry, f"`{path}`")
 
 
+@dataclasses.dataclass(frozen=True)
+class HalvingPlan:
+    """What a comparison trains, with a search by successive halving.
+
+    Args:
+        learning_rates: tuple of floats that each variant tries, the most
+            promising first.
+        rungs: tuple of ints, ascending steps at which the learning rates of a
+            variant are compared; the best third goes on to the next rung, and
+            the best after the last one is chosen.
+        steps: int, gradient steps of the runs at the chosen rates.
+        seeds: int, number of those runs of each variant.
+        batch_size: int.
+        evaluation_batch_size: int.
+        evaluation_steps: int, gradient steps between evaluations, of which
+            rungs and steps are multiples.
+        limit: int, the most steps that a run may have with any budget.
+        budget: float, seconds for which this was planned.
+    """
+
+    learning_rates: tuple[float, ...]
+    rungs: tuple[int, ...]
+    steps: int
+    seeds: int
+    batch_size: int
+    evaluation_batch_size: int
+    evaluation_steps: int
+    limit: int
+    budget: float = 0.0
+
+    @classmethod
+    def read(cls, path: pathlib.Path) -> "HalvingPlan":
+        """Reads the plan that an earlier call has written.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        entry = json_files.read_object(path)
+        return json_files.from_dict(cls, entry, f"`{path}`")
+
+    def survivors(self, rung: int, candidates: int) -> int:
+        """How many learning rates of a variant go on after a rung.
+
+        Args:
+            rung: int, its number, from 0.
+            candidates: int, how many there are before.
+
+        >>> plan = HalvingPlan((1e-3,), (10, 30), 90, 2, 8, 64, 10, 90)
+        >>> plan.survivors(0, 6), plan.survivors(0, 3), plan.survivors(1, 2)
+        (2, 2, 1)
+        """
+        if rung == len(self.rungs) - 1:
+            return 1
+        return min(candidates, max(2, math.ceil(candidates / REDUCTION)))
+
+
+def write_plan(plan: Plan | HalvingPlan, path: pathlib.Path) -> None:
+    """Writes a plan for later calls."""
+    text = json.dumps(dataclasses.asdict(plan), indent=2)
+    files.write_text(path, text + "\n")
+
+
+# One in so many learning rates goes on after a rung, and those that do are
+# trained for so many times the steps.
+REDUCTION = 3
 # The learning rates and seeds to plan, each with the minimum share of the
-# recipe's steps that every run must then have.
+# recipe's training examples that the runs at the best rates must then see.
 _PLANS = (
-    (1.0, (3e-3, 1e-3, 1e-2, 3e-4, 1e-4), 5),
-    (0.25, (3e-3, 1e-3, 1e-2, 3e-4), 3),
-    # The best of two rates would always be at the edge.
-    (0.0, (3e-3, 1e-3, 1e-2), 3),
-    # Intervals from two seeds are three times as wide.
+    (1.0, (3e-3, 1e-3, 1e-2, 3e-4, 3e-2, 1e-4), 5),
+    (0.25, (3e-3, 1e-3, 1e-2, 3e-4, 3e-2, 1e-4), 3),
+    (0.05, (3e-3, 1e-3, 1e-2, 3e-4, 3e-2), 2),
+    # The best of two rates would always be at the edge. Intervals from two
+    # seeds are three times as wide as from three, and from one there is none.
     (0.0, (3e-3, 1e-3, 1e-2), 2),
 )
+# How many evaluations a run at the best rate has, the more the better if they
+# take little of its time.
+_EVALUATIONS = (18, 9)
+_EVALUATIONS_SHARE = 0.2
+# A batch is made smaller, down to the smallest, until there are so many steps.
+SMALLEST_BATCH, _ENOUGH_STEPS = 8, 500
+# With more time than was planned, runs go on to at most so many times the
+# examples of the recipe, unless steps were given.
+_LIMIT = 10
 
 
 class BudgetTooSmall(ValueError):
@@ -71,39 +150,50 @@ def make_plan(
     batch_size: int,
     seconds: float,
     max_steps: int | None = None,
-) -> Plan:
+    evaluation_batch_size: int | None = None,
+) -> HalvingPlan:
     """The largest plan that fits into a given time.
 
     Args:
-        costs: list of `Cost`, one per variant.
+        costs: list of `Cost`, one per variant, measured with the batch size.
         task: the `Task`.
         batch_size: int.
         seconds: float.
-        max_steps: int, the most steps of a run; `None` means the task's
-            recipe.
+        max_steps: int, the most steps of a run; `None` is a multiple of those
+            of the task's recipe.
+        evaluation_batch_size: int; `None` is the batch size.
 
     Returns:
-        A `Plan`.
+        A `HalvingPlan`.
 
     Raises:
         BudgetTooSmall: there is not enough time for any plan.
     """
-    max_steps = max_steps or task.recipe.steps
-
-    def total(rates: tuple[float, ...], seeds: int, steps: int) -> float:
-        return sum(
-            len(rates) * each.seconds(task, batch_size, steps, test=False)
-            + seeds * each.seconds(task, batch_size, steps, test=True)
-            for each in costs
-        )
-
+    recipe = task.recipe
+    examples = (max_steps or recipe.steps) * (
+        batch_size if max_steps else recipe.batch_size
+    )
+    limit = max_steps or max(1, _LIMIT * examples // batch_size)
+    sizes = batch_size, evaluation_batch_size or batch_size
+    least = min(recorder.MIN_STEPS_BETWEEN_EVALUATIONS, limit)
     for share, rates, seeds in _PLANS:
-        seconds_of = functools.partial(total, rates, seeds)
-        steps = _largest(seconds_of, seconds, max_steps)
-        least = min(recorder.MIN_STEPS_BETWEEN_EVALUATIONS, max_steps)
-        if steps >= max(share * max_steps, least):
-            return Plan(rates, seeds, steps, shares_seed=False)
-    needed = seconds_of(least)
+        for evaluations in _EVALUATIONS:
+            make = functools.partial(
+                _plan, rates, seeds, evaluations, sizes, limit
+            )
+
+            def seconds_of(steps: int, make: Callable = make) -> float:
+                return planned_seconds(make(steps), costs, task)
+
+            steps = _largest(seconds_of, seconds, limit)
+            plan = make(max(steps, least))
+            is_last = evaluations == _EVALUATIONS[-1]
+            if is_last or _evaluates_little(plan, costs, task):
+                break
+        has_enough = plan.steps * batch_size >= share * examples
+        if steps >= least and has_enough:
+            return plan
+    needed = planned_seconds(make(least), costs, task)
     shown = (
         f"{needed / seconds:.1f} times the time that is left"
         if seconds > 0
@@ -115,6 +205,145 @@ def make_plan(
         "a smaller --batch-size.",
         needed,
     )
+
+
+def enlarge(
+    plan: HalvingPlan, costs: Sequence[cost.Cost], task: Task, seconds: float
+) -> HalvingPlan:
+    """A plan with the steps that more time allows, for the same runs.
+
+    Args:
+        plan: the `HalvingPlan` that was carried out.
+        costs: list of `Cost`, one for each variant.
+        task: their `Task`.
+        seconds: float, the time.
+    """
+    every, size = plan.evaluation_steps, plan.evaluation_batch_size
+    # Every run starts again. The search goes on for about as many steps as
+    # one run at the best rate.
+    starts = len(plan.learning_rates) + REDUCTION + plan.seeds
+    for each in costs:
+        seconds -= starts * (each.start + each.features)
+        seconds -= plan.seeds * each.pause_seconds(task, size)
+    segment = sum(
+        each.part_seconds(task, size, every, every) - each.start
+        for each in costs
+    )
+    more = int(max(0.0, seconds) / ((plan.seeds + 1) * segment))
+    limit = max(1, plan.limit // every) * every
+    steps = min(limit, plan.steps + more * every)
+    found = rungs(steps, every, len(plan.learning_rates))
+    return dataclasses.replace(plan, steps=steps, rungs=found)
+
+
+def choose_batch_size(
+    costs: Iterable[tuple[int, cost.Cost]],
+    variants: int,
+    task: Task,
+    seconds: float,
+    max_steps: int | None = None,
+) -> int:
+    """The largest batch size with which a run has enough steps in its time.
+
+    Args:
+        costs: pairs of a batch size and the `Cost` of one variant with it, of
+            the smallest and of the largest batch.
+        variants: int, how many there are.
+        task: the `Task`.
+        seconds: float.
+        max_steps: see `make_plan`.
+    """
+    (small, of_small), (large, of_large) = sorted(costs, key=lambda x: x[0])
+    size = large
+    while size > small:
+        share = (size - small) / (large - small)
+        each = of_small.between(of_large, share)
+        try:
+            plan = make_plan(
+                [each] * variants, task, size, seconds, max_steps, large
+            )
+        except BudgetTooSmall:
+            pass
+        else:
+            if plan.steps >= min(_ENOUGH_STEPS, plan.limit):
+                return size
+        size //= 2
+    return small
+
+
+def _plan(
+    rates: tuple[float, ...],
+    seeds: int,
+    evaluations: int,
+    batch_sizes: tuple[int, int],
+    limit: int,
+    steps: int,
+) -> HalvingPlan:
+    """A plan whose runs at the best rates have about so many steps."""
+    every = max(1, steps // evaluations)
+    steps = max(1, steps // every) * every
+    return HalvingPlan(
+        rates,
+        rungs(steps, every, len(rates)),
+        steps,
+        seeds,
+        *batch_sizes,
+        every,
+        limit,
+    )
+
+
+def rungs(
+    steps: int, evaluation_steps: int, candidates: int
+) -> tuple[int, ...]:
+    """The steps at which learning rates are compared.
+
+    Args:
+        steps: int, of the runs at the best rates.
+        evaluation_steps: int, of which each rung is a multiple.
+        candidates: int, how many learning rates there are. Of a few, all are
+            trained up to the last rung, since to go on with a run costs time.
+
+    >>> rungs(90, 5, 6), rungs(90, 5, 3), rungs(5, 5, 6)
+    ((10, 30), (30,), (5,))
+    """
+    few = candidates <= REDUCTION
+    found = {
+        max(1, round(steps / part / evaluation_steps)) * evaluation_steps
+        for part in (REDUCTION if few else REDUCTION**2, REDUCTION)
+    }
+    return tuple(sorted(found))
+
+
+def planned_seconds(
+    plan: HalvingPlan, costs: Sequence[cost.Cost], task: Task
+) -> float:
+    """Seconds that a plan takes from the beginning."""
+    return sum(_seconds(plan, each, task) for each in costs)
+
+
+def _seconds(plan: HalvingPlan, each: cost.Cost, task: Task) -> float:
+    size, every = plan.evaluation_batch_size, plan.evaluation_steps
+    count, before, seconds = len(plan.learning_rates), 0, 0.0
+    for number, rung in enumerate(plan.rungs):
+        part = each.part_seconds(task, size, rung - before, every)
+        seconds += count * (part + each.features)
+        count, before = plan.survivors(number, count), rung
+    run = each.part_seconds(task, size, plan.steps, every)
+    run += each.features + each.pause_seconds(task, size)
+    return seconds + plan.seeds * run
+
+
+def _evaluates_little(
+    plan: HalvingPlan, costs: Sequence[cost.Cost], task: Task
+) -> bool:
+    """Whether evaluations take little of the time of a plan's steps."""
+    steps = sum(plan.evaluation_steps * each.step for each in costs)
+    evaluation = sum(
+        each.evaluation_seconds(task, plan.evaluation_batch_size)
+        for each in costs
+    )
+    return evaluation <= _EVALUATIONS_SHARE * steps
 
 
 def _largest(

@@ -136,6 +136,7 @@ def run_sizes(
             ),
             output / f"size-{size or ALL}",
             max(1.0, deadline.left / (len(sizes) - number)),
+            budget=seconds / len(sizes),
         )
         # Results so far are kept if a later size is interrupted.
         table = by_size(tables)

@@ -1,6 +1,7 @@
 """Trains variants of a run, each at its own best learning rate.
 
-For `compare` and `reproduce`; a sweep's search is in `sweep_worker.py`.
+For `reproduce`, and comparisons of earlier versions; those of this one are in
+`halving.py`, and a sweep's search is in `sweep_worker.py`.
 """
 
 import dataclasses
@@ -70,7 +71,7 @@ def run_variants(
         List of `NotRun`: variants whose weights or data could not be loaded,
         and those for which there was not enough time.
     """
-    turns = _Turns(folder, deadline)
+    turns = Turns(folder, deadline)
     first = learning_rates[0]
     search = _Search(variants, turns, seeds, first, test_reserve, shares_seed)
     try:
@@ -100,7 +101,7 @@ class _Search:
     def __init__(
         self,
         variants: Sequence[RunConfig],
-        turns: "_Turns",
+        turns: "Turns",
         seeds: int,
         first_rate: float,
         test_reserve: float,
@@ -209,11 +210,15 @@ class _Search:
         return dataclasses.replace(config, seed=seed)
 
 
-class _Turns:
+class Turns:
     """Runs that are trained one after another, and their outcomes.
 
     `failed` and `seconds` are by the variants' numbers: what could not be
     run, and the time that the longest run has taken.
+
+    Args:
+        folder: path of the folder of runs.
+        deadline: a `Deadline`.
     """
 
     def __init__(
@@ -224,9 +229,22 @@ class _Turns:
         self.seconds: dict[int, float] = {}
 
     def train(
-        self, number: int, config: RunConfig, test: bool, reserve: float
+        self,
+        number: int,
+        config: RunConfig,
+        test: bool,
+        reserve: float,
+        until: int | None = None,
     ) -> tuple[float, float] | None:
         """Trains a variant's run, unless it has failed before.
+
+        Args:
+            number: int, the variant's.
+            config: the run's `RunConfig`.
+            test: bool, whether its test split is read.
+            reserve: float, seconds to leave before the deadline.
+            until: int, the step at which the run pauses; `None` trains it to
+                its end.
 
         Returns:
             Tuple to compare runs by, the score on validation first, or `None`
@@ -240,7 +258,9 @@ class _Turns:
                 self.deadline.enforced(reserve),
                 logs.only_warnings(RUN_MESSAGES),
             ):
-                _, metrics = get_or_train(config, self.folder, test)
+                _, metrics = get_or_train(
+                    config, self.folder, test, until=until
+                )
         except (ValueError, OSError, ImportError, MemoryError) as error:
             if isinstance(error, ValueError) and not _is_explained(error):
                 raise
@@ -257,6 +277,8 @@ class _Turns:
             f"{config.task}, {describe(config)}, learning rate "
             f"{config.learning_rate:g}, seed {config.seed}"
         )
+        if until is not None and metrics is not None:
+            shown += f", {metrics.get('trained_steps', until):,} steps"
         measure = self.measure(config)
         if metrics is None:
             LOGGER.info(f"{shown}: diverged")

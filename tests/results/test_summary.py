@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
 from written_runs import write_run
 
 from keras_fpt.results import load_runs, summary
+from keras_fpt.runs.recorder import write_history
 
 pytestmark = pytest.mark.backend_free
 
@@ -102,6 +105,26 @@ def test_what_one_learning_rate_for_all_would_have_found(tmp_path):
     np.testing.assert_equal(
         table.to_numpy(), [[np.nan, 0.5, 0.6], [0.7, np.nan, 0.8]]
     )
+
+
+def test_rates_of_a_halving_are_compared_at_the_same_steps(tmp_path):
+    for rate, accuracies in ((1e-3, [0.5]), (1e-2, [0.4, 0.9])):
+        folder = tmp_path / f"{rate}"
+        write_run(folder, accuracies[-1], learning_rate=rate, test=False)
+        rows = [
+            {
+                "step": 10 * (i + 1),
+                "validation_accuracy": accuracy,
+                "validation_loss": 1 - accuracy,
+            }
+            for i, accuracy in enumerate(accuracies)
+        ]
+        write_history(folder, rows)
+        metrics = json.loads((folder / "metrics.json").read_text())
+        metrics |= {"paused": True, "trained_steps": 10 * len(rows)}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    table = summary.by_learning_rate(load_runs(tmp_path))
+    np.testing.assert_equal(table.to_numpy(), [[0.5], [0.4]])
 
 
 def test_a_folder_without_runs(tmp_path):

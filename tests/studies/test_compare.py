@@ -10,6 +10,8 @@ from keras_fpt.results import baselines, load_runs, not_run
 from keras_fpt.runs import RunConfig
 from keras_fpt.studies import (
     compare,
+    halving,
+    plans,
     rival_data,
     rival_models,
     rivals,
@@ -22,8 +24,9 @@ pytestmark = pytest.mark.backend_free
 
 
 def small_plan(monkeypatch):
-    plan = compare.Plan((1e-3, 1e-2), 1, 10, shares_seed=False)
+    plan = plans.HalvingPlan((1e-3, 1e-2), (5,), 5, 1, 20, 20, 5, 15)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
+    monkeypatch.setattr(halving, "_SHARE", 0.0)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
     # Their own tests are in test_rivals.py.
     monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
@@ -77,6 +80,14 @@ def test_the_command_line_compares_user_data(
     with pytest.raises(FileExistsError, match="with other settings"):
         compare.run_comparison(other, folder, 300)
 
+    # With a larger budget, its runs are trained further, all for as long.
+    monkeypatch.setattr(halving, "_SHARE", 0.5)
+    compare.run_comparison(compare.Comparison(run), folder, 400)
+    after = load_runs(folder)
+    assert set(after["folder"]) == set(runs["folder"])
+    assert set(after[after["final"]]["trained_steps"]) == {15}
+    assert set(after[~after["final"]]["trained_steps"]) == {5}
+
 
 @pytest.mark.slow
 def test_runs_that_would_take_hours_are_broken_off(
@@ -121,16 +132,18 @@ def test_the_plan_fits_the_time():
     costs = [cost(0.1), cost(0.2)]
     for seconds in (100, 1000, 1500):
         plan = compare.make_plan(costs, task, 64, seconds)
-        runs = len(plan.learning_rates) + plan.seeds - 1
-        needed = sum(runs * plan.steps * each.step for each in costs)
+        # The search takes about as long as one of the runs at the best rate.
+        needed = sum(plan.seeds * plan.steps * each.step for each in costs)
         assert 0.3 * seconds < needed < seconds
+        assert plans.planned_seconds(plan, costs, task) <= seconds
     assert plan.seeds == 3 and plan.steps > 250
 
 
 def test_with_much_time_the_plan_is_wider():
     task = tasks.get("digits")
     plan = compare.make_plan([cost(0.1)], task, 64, 7200)
-    assert (len(plan.learning_rates), plan.seeds, plan.steps) == (5, 5, 1000)
+    assert (len(plan.learning_rates), plan.seeds) == (6, 5)
+    assert 1000 < plan.steps < plan.limit == 10_000
 
 
 def test_too_little_time_is_reported_immediately():
@@ -168,8 +181,9 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     majority, regression = baselines.read(folder)
     assert f"{majority.test_accuracy:.2%}" in output
     assert f"{regression.test_accuracy:.2%}" in output
-    # Three arms, each with 3 rates and 2 seeds, of 25 steps of 10,000 s.
-    minutes = 3 * 5 * 25 * 1e4 / 0.7 / 60
+    # Three arms, each with 3 rates of 8 steps, and 2 seeds of 25 steps, of
+    # 10,000 s.
+    minutes = 3 * (3 * 8 + 2 * 25) * 1e4 / 0.75 / 60
     assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5
@@ -186,4 +200,4 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
 
 def test_the_steps_may_be_more_than_the_recipes():
     plan = compare.make_plan([cost(0.1)], tasks.get("digits"), 64, 7200, 3000)
-    assert plan.steps == 3000
+    assert 2900 < plan.steps <= plan.limit == 3000

@@ -99,7 +99,7 @@ def trained(monkeypatch):
             each = sweep.run.with_settings(arm=arm, seed=seed)
             runs.get_or_train(each, folder / "runs", True)
 
-    def run_comparison(comparison, folder, seconds, plan=None):
+    def run_comparison(comparison, folder, seconds, plan=None, budget=0):
         of_sweep = folder.parents[1] / "s" / folder.name
         shutil.copytree(of_sweep / "runs", folder / "runs")
         task = runs.resolve(comparison.run).task

@@ -74,7 +74,7 @@ def test_the_table_has_a_row_for_each_candidate_and_size():
 def test_each_size_has_a_folder_and_a_part_of_the_time(tmp_path, monkeypatch):
     asked = []
 
-    def run_comparison(comparison, output, seconds):
+    def run_comparison(comparison, output, seconds, budget):
         size = comparison.run.train_examples
         asked.append((size, output.name, seconds))
         if size == 30:

@@ -33,7 +33,7 @@ def runs(monkeypatch):
     """
     asked, read = [], set()
 
-    def get_or_train(config, folder, test):
+    def get_or_train(config, folder, test, until=None):
         key = (config.arm, config.learning_rate, config.seed)
         asked.append((*key, test))
         if key[:2] in asked.failing:
@@ -109,7 +109,7 @@ def test_a_search_continues_outward_a_few_times(runs, monkeypatch):
 def test_faults_of_a_library_are_not_filed_as_not_run(runs, monkeypatch):
     """Only what this package explains is a reason to leave a run out."""
     broken = types.ModuleType("keras.broken")
-    exec("def train(*_): raise ValueError('shapes')", vars(broken))
+    exec("def train(*_, **__): raise ValueError('shapes')", vars(broken))
     monkeypatch.setattr(variant_search, "get_or_train", broken.train)
     with pytest.raises(ValueError, match="shapes"):
         search(runs)

@@ -1,0 +1,313 @@
+"""Compare the defaults of `train` with hand-made settings, by kind of data.
+
+    python benchmarks/kinds_of_data.py FOLDER --steps 200
+
+For each kind of data that docs/data.md names, a small set is made, or taken
+from scikit-learn, and trained with the defaults of `keras-fpt train` and with
+five settings that one would try by hand, for the same number of steps. Of the
+five the best is chosen on validation; what is shown is the test split, as
+accuracy, or as R2 if the labels are numbers. Nothing is downloaded.
+
+FOLDER keeps the data and the runs. Repeat the command to go on where it was
+interrupted; runs that are finished are not trained again.
+"""
+
+import argparse
+import csv
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+from scipy.io import wavfile
+from sklearn import datasets
+
+from keras_fpt import runs
+
+# What is tried by hand for every kind of data; two more are of each kind.
+RATES = [
+    {"learning_rate": 3e-4},
+    {"learning_rate": 3e-3},
+    {"learning_rate": 1e-2},
+]
+TOKENS = [
+    {"learning_rate": 3e-3, "readout": "mean"},
+    {"learning_rate": 3e-3, "readout": "last+mean"},
+]
+SERIES = [
+    {"learning_rate": 3e-3, "patch_size": 8, "readout": "flatten"},
+    {"learning_rate": 3e-3, "instance_norm": True, "readout": "mean"},
+]
+SEQUENCES = [
+    {"learning_rate": 3e-3, "patch_size": 4, "readout": "mean"},
+    {"learning_rate": 3e-3, "instance_norm": True, "readout": "last+mean"},
+]
+
+Made = tuple[pathlib.Path, dict[str, Any]]
+
+
+def write_table(path: pathlib.Path, head: list[str], rows: Any) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
+
+
+def bundled(name: str, **options: Any) -> Callable[[pathlib.Path], Made]:
+    """A table of scikit-learn, one example per row."""
+
+    def make(folder: pathlib.Path) -> Made:
+        data = getattr(datasets, f"load_{name}")()
+        head = [f"x{i}" for i in range(data.data.shape[1])]
+        rows = np.column_stack([data.data, data.target])
+        write_table(folder / "rows.csv", [*head, "y"], rows.tolist())
+        return folder / "rows.csv", {"label_column": "y", **options}
+
+    return make
+
+
+def waves(number: int, length: int, random: np.random.Generator) -> np.ndarray:
+    """A sine, square or saw-tooth wave of random pitch and phase, and noise."""
+    turns = np.arange(length) / length * random.uniform(2, 4) + random.random()
+    shapes = (
+        np.sin(2 * np.pi * turns),
+        np.sign(np.sin(2 * np.pi * turns)),
+        2 * (turns % 1) - 1,
+    )
+    return shapes[number] + random.normal(0, 0.4, length)
+
+
+def groups(folder: pathlib.Path) -> Made:
+    """Several rows per example."""
+    random = np.random.default_rng(0)
+    rows = [
+        [f"g{i}", f"{value:.3f}", "abc"[i % 3]]
+        for i in range(900)
+        for value in waves(i % 3, 24, random)
+    ]
+    write_table(folder / "visits.csv", ["who", "x", "y"], rows)
+    options = {"label_column": "y", "group_column": "who"}
+    return folder / "visits.csv", options
+
+
+def windows(folder: pathlib.Path) -> Made:
+    """Windows of the series of twelve people, split by person."""
+    random = np.random.default_rng(0)
+    rows = [
+        [f"p{person}", "abc"[bout % 3], f"{value:.3f}"]
+        for person in range(12)
+        for bout in range(6)
+        for value in waves(bout % 3, 600, random)
+    ]
+    write_table(folder / "series.csv", ["person", "y", "x"], rows)
+    return folder / "series.csv", {
+        "label_column": "y",
+        "group_column": "person",
+        "window": 48,
+        "stride": 24,
+    }
+
+
+def letters(alphabet: str, number: int, random: np.random.Generator) -> str:
+    """A string with the motif of one of two classes somewhere in it."""
+    text = random.choice(list(alphabet), random.integers(30, 50))
+    motif = (alphabet[:2] * 2, alphabet[2:4] * 2)[number]
+    place = random.integers(len(text) - len(motif))
+    text[place : place + len(motif)] = list(motif)
+    return "".join(text)
+
+
+def strings(folder: pathlib.Path) -> Made:
+    """Strings in a table."""
+    random = np.random.default_rng(0)
+    rows = [
+        [letters("CN(=)Oc1", i % 2, random), "ab"[i % 2]] for i in range(1200)
+    ]
+    write_table(folder / "strings.csv", ["text", "y"], rows)
+    options = {"label_column": "y", "text_column": "text"}
+    return folder / "strings.csv", options
+
+
+def fasta(alphabet: str) -> Callable[[pathlib.Path], Made]:
+    """Sequences in a FASTA file, with their labels in a table."""
+
+    def make(folder: pathlib.Path) -> Made:
+        random = np.random.default_rng(0)
+        labels, lines = [], []
+        for i in range(1200):
+            lines += [f">s{i}", letters(alphabet, i % 2, random)]
+            labels.append([f"s{i}", "ab"[i % 2]])
+        (folder / "mine.fasta").write_text("\n".join(lines) + "\n")
+        write_table(folder / "labels.csv", ["id", "label"], labels)
+        options = {"labels": str(folder / "labels.csv")}
+        return folder / "mine.fasta", options
+
+    return make
+
+
+def images(folder: pathlib.Path) -> Made:
+    """Scikit-learn's digits as pictures in a folder per class."""
+    data = datasets.load_digits()
+    for i, (x, y) in enumerate(zip(data.images, data.target, strict=True)):
+        path = folder / "photos" / str(y) / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((x * 15.9).astype("uint8")).save(path)
+    return folder / "photos", {"patch_size": 2}
+
+
+def sounds(folder: pathlib.Path) -> Made:
+    """Waves of three kinds as WAV files in a folder per class."""
+    random = np.random.default_rng(0)
+    for i in range(600):
+        path = folder / "sounds" / "abc"[i % 3] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        times = np.arange(2000) / 4000 * random.uniform(200, 400)
+        shape = (np.sin, lambda t: np.sign(np.sin(t)), lambda t: t % 2 - 1)
+        x = shape[i % 3](2 * np.pi * times) + random.normal(0, 0.5, len(times))
+        wavfile.write(path, 4000, (8000 * x).clip(-32767, 32767).astype("<i2"))
+    return folder / "sounds", {}
+
+
+def recordings(folder: pathlib.Path) -> Made:
+    """Tables of two channels in a folder per class."""
+    random = np.random.default_rng(0)
+    for i in range(600):
+        path = folder / "recordings" / "abc"[i % 3] / f"{i}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = np.stack([waves(i % 3, 40, random) for _ in range(2)], axis=1)
+        write_table(path, ["u", "v"], rows.round(3).tolist())
+    return folder / "recordings", {}
+
+
+def cylinder_bell_funnel(
+    number: int, random: np.random.Generator
+) -> np.ndarray:
+    """A series of Saito, 1994, as in the UCR archive's CBF."""
+    times = np.arange(128)
+    start = random.integers(16, 33)
+    end = start + random.integers(32, 97)
+    inside = (times >= start) & (times < end)
+    ramp = (times - start) / (end - start)
+    shape = (np.ones(128), ramp, 1 - ramp)[number]
+    height = 6 + random.normal()
+    return height * shape * inside + random.normal(size=128)
+
+
+def arrays(folder: pathlib.Path) -> Made:
+    """Sequences with labels in an `.npz` file."""
+    random = np.random.default_rng(0)
+    y = np.arange(900) % 3
+    x = np.stack([cylinder_bell_funnel(each, random) for each in y])
+    x = x.astype("float32")[..., None]
+    np.savez(folder / "arrays.npz", x=x, y=y)
+    return folder / "arrays.npz", {}
+
+
+def ucr(folder: pathlib.Path) -> Made:
+    """Train and test in two `.ts` files."""
+    random = np.random.default_rng(0)
+    for part, count in (("TRAIN", 90), ("TEST", 600)):
+        lines = [
+            ",".join(
+                f"{value:.3f}" for value in cylinder_bell_funnel(i % 3, random)
+            )
+            + f":{i % 3 + 1}"
+            for i in range(count)
+        ]
+        text = (
+            "@problemName CBF\n@timeStamps false\n@univariate true\n"
+            "@equalLength true\n@classLabel true 1 2 3\n@data\n"
+        )
+        path = folder / f"CBF_{part}.ts"
+        path.write_text(text + "\n".join(lines) + "\n")
+    return folder / "CBF_TRAIN.ts", {"test": str(folder / "CBF_TEST.ts")}
+
+
+# Each kind of data, how it is made, and what else is tried by hand.
+KINDS: dict[str, tuple[Callable[[pathlib.Path], Made], list[dict]]] = {
+    "table, iris": (bundled("iris"), TOKENS),
+    "table, wine": (bundled("wine"), TOKENS),
+    "table, breast cancer": (bundled("breast_cancer"), TOKENS),
+    "table, diabetes (numbers)": (
+        bundled("diabetes", task_type="regression"),
+        TOKENS,
+    ),
+    "several rows per example": (groups, SEQUENCES),
+    "windows of a series": (windows, SERIES),
+    "strings": (strings, TOKENS),
+    "proteins": (fasta("ACDEFGHIKLMNPQRSTVWY"), TOKENS),
+    "DNA": (fasta("ACGT"), TOKENS),
+    "images": (images, TOKENS),
+    "sounds": (sounds, TOKENS),
+    "recordings": (recordings, SEQUENCES),
+    "arrays": (arrays, SERIES),
+    "UCR .ts": (ucr, SERIES),
+}
+
+
+def train(
+    path: pathlib.Path,
+    options: dict[str, Any],
+    settings: dict[str, Any],
+    steps: int,
+    seed: int,
+    output: pathlib.Path,
+) -> tuple[float, float]:
+    """Accuracy, or R2, of a run on validation and on test."""
+    config = runs.RunConfig(str(path), steps=steps, seed=seed, options=options)
+    metrics = runs.train(config.with_settings(**settings), output, resume=True)
+    keras.utils.clear_session()
+    name = "r2" if "test_r2" in metrics else "accuracy"
+    return metrics[f"validation_{name}"], metrics[f"test_{name}"]
+
+
+def measure(
+    kind: str, folder: pathlib.Path, steps: int, seed: int
+) -> tuple[str, float]:
+    """A row of the table, and how far the defaults are behind on test."""
+    make, more = KINDS[kind]
+    place = folder / "".join(c if c.isalnum() else "-" for c in kind)
+    place.mkdir(parents=True, exist_ok=True)
+    path, options = make(place)
+    found = []
+    for number, settings in enumerate([{}, *RATES, *more]):
+        output = place / f"{steps}-seed{seed}-{number}"
+        reached = train(path, options, settings, steps, seed, output)
+        found.append((reached, settings))
+    (own_validation, own), _ = found[0]
+    (validation, test), chosen = max(found[1:], key=lambda each: each[0][0])
+    words = ", ".join(f"{k} {v}" for k, v in chosen.items())
+    row = (
+        f"| {kind} | {own_validation:.1%} | {own:.1%} | {validation:.1%} "
+        f"| {test:.1%} | {100 * (own - test):+.1f} | {words} |"
+    )
+    return row, test - own
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS))
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    print(
+        "| kind | defaults, validation | defaults, test | best of five, "
+        "validation | best of five, test | difference | best of five |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
+    )
+    behind = []
+    for kind in arguments.kinds:
+        row, gap = measure(
+            kind, arguments.folder, arguments.steps, arguments.seed
+        )
+        print(row, flush=True)
+        behind.append(gap)
+    near = sum(gap <= 0.03 for gap in behind)
+    print(f"\nWithin 3 points of the best of five: {near} of {len(behind)}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The benchmark over the kinds of data: what it makes, chooses and prints."""
+
+import pathlib
+
+import pytest
+
+from keras_fpt import tasks
+
+BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import kinds_of_data
+
+    return kinds_of_data
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes"),
+    [
+        ("table, iris", 3),
+        ("table, diabetes (numbers)", 0),
+        ("several rows per example", 3),
+        ("windows of a series", 3),
+        ("strings", 2),
+        ("proteins", 2),
+        ("DNA", 2),
+        ("recordings", 3),
+        ("UCR .ts", 3),
+    ],
+)
+def test_each_kind_is_read_as_the_documents_say(
+    benchmark, tmp_path, kind, classes
+):
+    make, more = benchmark.KINDS[kind]
+    path, options = make(tmp_path)
+    task = tasks.get(str(path), **options)
+    assert task.num_classes == classes
+    assert len(benchmark.RATES) + len(more) == 5
+
+
+def test_the_best_of_five_is_chosen_on_validation(
+    benchmark, tmp_path, monkeypatch
+):
+    reached = iter(
+        [(0.7, 0.9), (0.5, 0.99), (0.8, 0.92), (0.6, 1.0), (0.1, 1), (0.1, 1)]
+    )
+    monkeypatch.setattr(benchmark, "train", lambda *_: next(reached))
+    row, behind = benchmark.measure("table, iris", tmp_path, 10, 0)
+    assert behind == pytest.approx(0.02)
+    assert "| 70.0% | 90.0% | 80.0% | 92.0% | -2.0 | learning_rate" in row
