@@ -14,6 +14,7 @@ import numpy as np
 from keras_fpt.tasks.user_data.tables import (
     cells,
     dates,
+    mixed_columns,
     table_columns,
 )
 
@@ -97,10 +98,18 @@ def find_columns(
             the texts of a column are too many for categories.
     """
     values = table_columns.parse(frame, names, "")
+    table_columns.check_points(frame, names, values, where)
     found = [Column() for _ in names]
     words = cells.as_floats(missing)
     if words:
         values[np.isin(values, words)] = np.nan
+    for index in range(len(names)):
+        if dates.are_compact(values[:, index]):
+            found[index] = Column("date", date_format=dates.COMPACT)
+            is_known = np.isfinite(values[:, index])
+            values[is_known, index] = dates.to_days(
+                dates.compact_texts(values[is_known, index]), dates.COMPACT
+            )
     for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
         texts = table_columns.column(frame, names[index], "")
         is_missing = cells.is_missing(texts, missing)
@@ -110,12 +119,12 @@ def find_columns(
             continue
         # An infinite number is a number.
         is_number = ~np.isnan(values[:, index]) & ~is_missing
-        if is_number.any():
-            row = int(np.argmax(is_text))
+        if is_number.any() and not _are_booleans(texts[~is_missing]):
             raise ValueError(
-                table_columns.cell_error(frame, row, names[index], where)
-                + f" If '{texts.iloc[row]}' marks a missing value, name it "
-                f"with missing (--missing).{IGNORE_ADVICE}"
+                mixed_columns.mixed_error(
+                    frame, np.flatnonzero(is_text), names[index], where
+                )
+                + IGNORE_ADVICE
             )
         values[:, index] = np.nan
         present = np.flatnonzero(~is_missing)
@@ -169,6 +178,7 @@ def parse_columns(
         ValueError: a cell is not of its column's kind.
     """
     values = table_columns.parse(frame, names, "")
+    table_columns.check_points(frame, names, values, where)
     words = cells.as_floats(missing)
     for index, (name, column) in enumerate(zip(names, columns, strict=True)):
         is_finite = np.isfinite(values[:, index]).all()
@@ -305,7 +315,8 @@ def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
             shown = table_columns.list_columns(column.categories)
             lines.append(f"categories of {name}: {shown}, and all others")
         elif column.kind == "date":
-            lines.append(f"dates of {name}: as numbers of days")
+            order = dates.describe(column.date_format)
+            lines.append(f"dates of {name}: as numbers of days ({order})")
         elif column.kind == "boolean":
             lines.append(f"booleans of {name}: as 0 and 1")
     filled = [name for name, column in pairs if column.says_missing]
@@ -326,8 +337,7 @@ def _find_text_column(
 ) -> Column:
     """What a column without any number holds."""
     distinct = sorted(set(texts))
-    lowered = {text.lower() for text in distinct}
-    if any(lowered <= set(pair) for pair in BOOLEANS):
+    if _are_booleans(texts):
         return Column("boolean")
     try:
         date_format = dates.find_format(texts)
@@ -350,6 +360,12 @@ def _find_text_column(
     return Column("category", tuple(distinct))
 
 
+def _are_booleans(texts: "pd.Series") -> bool:
+    """Whether all texts are of one pair of `BOOLEANS`, or 0 and 1 beside it."""
+    lowered = {*texts.str.lower().unique().tolist()} - {"0", "1"}
+    return any(lowered <= set(pair) for pair in BOOLEANS)
+
+
 def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
     """Says which texts of a new table were not in training."""
     is_other = ~texts.isin(column.categories)
@@ -363,6 +379,8 @@ def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
 
 def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
     if column.kind == "date":
+        if column.date_format == dates.COMPACT:
+            texts = texts.str.removesuffix(".0")
         days = dates.to_days(texts, column.date_format)
         # New dates may be typed, as in Parquet and Excel files.
         typed = dates.to_days(texts, dates.ISO)

@@ -26,6 +26,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_tables,
     large_windows,
     missing_rows,
+    mixed_columns,
     sequence_targets,
     table_columns,
     table_files,
@@ -244,6 +245,9 @@ def from_csv(
         frame, (*columns, label_column), words
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
+    codes = mixed_columns.find_codes(
+        frame, values, columns, [each.kind == "number" for each in found]
+    )
     texts = table_columns.column(frame, label_column, path)
     label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
@@ -267,6 +271,12 @@ def from_csv(
     )
     if encoded.is_regression:
         sequence_targets.check_structure(structure)
+        table_columns.check_points(
+            frame,
+            [label_column],
+            table_columns.parse(frame, [label_column], path),
+            files.where,
+        )
     labels, class_names = sequence_targets.row_labels(encoded, structure)
     layout = table_layout.lay_out(frame, labels, class_names, structure, files)
     if is_left_out.any():
@@ -359,6 +369,7 @@ def from_csv(
                 () if encoded.is_regression else class_names, categories
             ),
             *class_names_.numbers_as_text(categories),
+            *class_names_.codes_as_numbers(codes),
         ],
         strict=strict,
         verbose=verbose,
