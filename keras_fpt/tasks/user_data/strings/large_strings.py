@@ -199,7 +199,7 @@ def _read(
                 labels.add(answers.iloc[kept], rows[-1])
             first += len(frame)
         ordered = "".join(sorted(alphabet))
-        notes = [*notes, f"alphabet: {ordered}"]
+        notes = [*notes, *string_reader.alphabet_notes(ordered)]
         notes += [
             f"left out: {count:,} whose {name} is missing"
             for name, count in counts.items()

@@ -160,6 +160,7 @@ def parse_columns(
     columns: Sequence[Column],
     where: Where,
     missing: Sequence[str] = (),
+    advice: str = "",
 ) -> np.ndarray:
     """Parses the cells of a new table as in training.
 
@@ -169,6 +170,7 @@ def parse_columns(
         columns: sequence of `Column`s.
         where: function from a row to words that say where it is, for errors.
         missing: sequence of strings, what marks missing cells.
+        advice: string, added to the error about a cell that is no number.
 
     Returns:
         As `find_columns`. The index of a category that was not in training is
@@ -197,7 +199,7 @@ def parse_columns(
             row = int(wrong[0])
             if column.kind == "number":
                 raise ValueError(
-                    table_columns.cell_error(frame, row, name, where)
+                    table_columns.cell_error(frame, row, name, where) + advice
                 )
             raise ValueError(
                 f"{where(row)}, column '{name}': "
