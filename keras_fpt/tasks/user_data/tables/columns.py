@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 # From a row to words that say where it is.
 Where = Callable[[int], str]
-BOOLEANS = (
-    ("false", "true"),
-    ("no", "yes"),
-    ("f", "t"),
-    ("n", "y"),
-)
 MAX_CATEGORIES = 50
 ROWS_PER_CATEGORY = 2
 FILLS = ("median", "forward")
@@ -119,7 +113,7 @@ def find_columns(
             continue
         # An infinite number is a number.
         is_number = ~np.isnan(values[:, index]) & ~is_missing
-        if is_number.any() and not _are_booleans(texts[~is_missing]):
+        if is_number.any() and not cells.are_booleans(texts[~is_missing]):
             raise ValueError(
                 mixed_columns.mixed_error(
                     frame, np.flatnonzero(is_text), names[index], where
@@ -243,10 +237,7 @@ def learn(
     is_missing = np.isnan(train)
     empty = np.flatnonzero(is_missing.all(axis=0))
     if len(empty):
-        raise ValueError(
-            f"`{path}`, column '{names[empty[0]]}': every cell of the "
-            f"training rows is missing.{IGNORE_ADVICE}"
-        )
+        raise all_missing(path, names[empty[0]])
     learned = []
     for index, column in enumerate(found):
         says_missing = bool(is_missing[:, index].any())
@@ -271,6 +262,14 @@ def learn(
             )
         )
     return tuple(learned)
+
+
+def all_missing(path: str | os.PathLike, name: str) -> ValueError:
+    """The error about a column without a number in the training rows."""
+    return ValueError(
+        f"`{path}`, column '{name}': every cell of the training rows is "
+        f"missing.{IGNORE_ADVICE}"
+    )
 
 
 def to_channels(
@@ -339,7 +338,7 @@ def _find_text_column(
 ) -> Column:
     """What a column without any number holds."""
     distinct = sorted(set(texts))
-    if _are_booleans(texts):
+    if cells.are_booleans(texts):
         return Column("boolean")
     try:
         date_format = dates.find_format(texts)
@@ -360,12 +359,6 @@ def _find_text_column(
             + IGNORE_ADVICE
         )
     return Column("category", tuple(distinct))
-
-
-def _are_booleans(texts: "pd.Series") -> bool:
-    """Whether all texts are of one pair of `BOOLEANS`, or 0 and 1 beside it."""
-    lowered = {*texts.str.lower().unique().tolist()} - {"0", "1"}
-    return any(lowered <= set(pair) for pair in BOOLEANS)
 
 
 def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
@@ -390,7 +383,7 @@ def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
     if column.kind == "boolean":
         value_of = {
             word: float(value)
-            for pair in BOOLEANS
+            for pair in cells.BOOLEANS
             for value, word in enumerate(pair)
         } | {"0": 0.0, "1": 1.0}
         return texts.str.lower().map(value_of).to_numpy(float)

@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,6 +42,9 @@ from keras_fpt.tasks.user_data.tables.table_reader import (
     TableReader,
     fill_missing,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @prefix_errors_with_path
@@ -178,21 +182,25 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
-    is_large_kind = structure.is_by_row and (
-        structure == table_structure.Structure()
+    # Rows may have a given split, and missing numbers that are filled.
+    is_large_kind = not drop_missing and (
+        structure == table_structure.Structure(split_column=split_column)
+        and (is_plain or fill is not None)
     )
     if (
-        is_plain
-        and task_type != targets.REGRESSION
-        and (is_large_kind or large_windows.applies_to(structure))
+        task_type != targets.REGRESSION
+        and (
+            is_large_kind or (is_plain and large_windows.applies_to(structure))
+        )
         and validation is None
         and test is None
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
     ):
         parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
-        not_numbers = (label_column, *ignored, *structure.keys)
-        if large_tables.are_numbers(first, not_numbers):
+        not_numbers = (label_column, *ignored, *structure.columns)
+        may_be_missing = None if fill is None else _spelled(words, first)
+        if large_tables.are_numbers(first, not_numbers, may_be_missing):
             parts = itertools.chain([first], parts)
             task = (
                 large_tables.make_task(
@@ -204,6 +212,9 @@ def from_csv(
                     strict,
                     verbose,
                     encoding,
+                    split_column,
+                    may_be_missing or (),
+                    fill,
                 )
                 if structure.is_by_row
                 else large_windows.make_task(
@@ -238,8 +249,7 @@ def from_csv(
         frames, files, (*columns, label_column, *structure.columns)
     )
     format_notes = table_columns.format_notes(frames[0])
-    if "decimal comma" in "; ".join(format_notes):
-        words = tuple(map(table_text.with_decimal_point, words))
+    words = _spelled(words, frames[0])
     del frames
     unused_words = missing_rows.unused_notes(
         frame, (*columns, label_column), words
@@ -374,6 +384,13 @@ def from_csv(
         strict=strict,
         verbose=verbose,
     )
+
+
+def _spelled(words: tuple[str, ...], frame: "pd.DataFrame") -> tuple[str, ...]:
+    """Marks of missing cells, as the cells of a table are written."""
+    if "decimal comma" not in "; ".join(table_columns.format_notes(frame)):
+        return words
+    return tuple(map(table_text.with_decimal_point, words))
 
 
 # `from_csv` reads tables of any format; its name is that of version 0.1.0.
