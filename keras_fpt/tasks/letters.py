@@ -3,6 +3,7 @@
 import numpy as np
 
 _NO_TOKEN = -1
+GAPS = "-."
 
 
 def token_table(alphabet: str, others: dict[str, str]) -> np.ndarray:
@@ -48,8 +49,11 @@ def encode(
     found = tokens[np.frombuffer(as_bytes, np.uint8)]
     wrong = np.flatnonzero(found == _NO_TOKEN)
     if len(wrong):
+        letter = letters[wrong[0]]
+        advice = " It is a gap of an alignment: leave such gaps out."
         raise ValueError(
-            f"{where}: {letters[wrong[0]]!r} at position {wrong[0] + 1} is "
+            f"{where}: {letter!r} at position {wrong[0] + 1} is "
             f"not {kind}. Expected letters of {expected}."
+            f"{advice if letter in GAPS else ''}"
         )
     return found

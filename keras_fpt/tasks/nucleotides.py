@@ -44,6 +44,8 @@ def are_nucleotides(sequences: Iterable[str]) -> bool:
     (True, False)
     """
     found = "".join(sequences).upper()
+    for gap in letters.GAPS:  # They are refused, but say nothing of the kind.
+        found = found.replace(gap, "")
     if not found or not {*found} <= {*NUCLEOTIDES, "U"}:
         return False
     usual = sum(map(found.count, _USUAL))

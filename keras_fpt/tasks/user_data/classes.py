@@ -1,5 +1,6 @@
 """Labels of any kind as numbered classes."""
 
+import decimal
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from keras_fpt.tasks.user_data.tables import cells
 # With fewer examples per class, numbers are assumed to be measurements.
 MIN_EXAMPLES_PER_CLASS = 2
 MISSING = cells.MISSING
+_BOOLEANS = {"false": decimal.Decimal(0), "true": decimal.Decimal(1)}
 MISSING_ADVICE = (
     "Leave out examples without a label; of tables, with drop_missing "
     "(--drop-missing)."
@@ -26,7 +28,8 @@ def encode_labels(
     """Encodes labels as integers.
 
     Numbers that are equal, such as `"1"` and `"1.0"`, are one class, named by
-    the shortest spelling.
+    the shortest spelling. So are spellings of booleans, such as `"True"`,
+    `"TRUE"` and `"1"`, if no other label is there.
 
     Args:
         labels: sequence of n labels: strings, integers or booleans.
@@ -99,11 +102,12 @@ def spelling_notes(labels: Any, class_names: Sequence[str]) -> list[str]:
     """
     distinct = np.unique(np.asarray(labels, str)).tolist()
     others = sorted(set(distinct) - set(class_names))
-    known = {cells.as_number(name): name for name in class_names}
+    as_value = _value_function([*distinct, *class_names])
+    known = {as_value(name): name for name in class_names}
     equal = [
         f"{text} is {known[value]}"
         for text in others
-        if (value := cells.as_number(text)) is not None and value in known
+        if (value := as_value(text)) is not None and value in known
     ]
     return [f"equal labels: {_shorten(equal)}"] if equal else []
 
@@ -135,7 +139,13 @@ def _check_values(
 ) -> None:
     """Checks the distinct labels, of which each is first seen somewhere."""
     if np.issubdtype(distinct.dtype, np.floating):
+        is_nan = np.isnan(distinct)
         is_measured = ~np.isfinite(distinct) | (distinct != np.round(distinct))
+        if is_nan.any() and not is_measured[~is_nan].any():
+            raise ValueError(
+                f"{where(int(min(first[is_nan])))}: the label nan is not a "
+                f"class, but missing. {MISSING_ADVICE}"
+            )
         if is_measured.any():
             index = np.flatnonzero(is_measured)
             raise _measured(distinct, index, first, where)
@@ -180,7 +190,7 @@ def _measured(
 def merge_spellings(
     y: np.ndarray, distinct: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Makes numbers that are equal one class.
+    """Makes numbers, or booleans, that are equal one class.
 
     Args:
         y: int array `(n,)` of indices in `distinct`.
@@ -190,7 +200,7 @@ def merge_spellings(
         A tuple of the same kind.
     """
     texts = distinct.tolist()
-    keys = [cells.as_number(text) for text in texts]
+    keys = [*map(_value_function(texts), texts)]
     spellings: dict[Any, list[str]] = {}
     for text, value in zip(texts, keys, strict=True):
         key = text if value is None else value
@@ -210,6 +220,27 @@ def merge_spellings(
     )
     order = np.argsort(names, kind="stable")
     return np.argsort(order)[merged[y]], names[order]
+
+
+def _value_function(
+    texts: Sequence[str],
+) -> Callable[[str], decimal.Decimal | None]:
+    """The function that tells which of some labels are equal.
+
+    It returns a number, or `None` for text. If all labels are booleans, True
+    is 1 and False is 0.
+    """
+    are_booleans = all(
+        text.strip().lower() in _BOOLEANS or cells.as_number(text) in (0, 1)
+        for text in texts
+    )
+
+    def value(text: str) -> decimal.Decimal | None:
+        if are_booleans and text.strip().lower() in _BOOLEANS:
+            return _BOOLEANS[text.strip().lower()]
+        return cells.as_number(text)
+
+    return value
 
 
 def _sort_numerically(
@@ -262,10 +293,11 @@ def _find_classes(
     if labels.dtype.kind in "iubf":
         index_of = {i: i for i in range(len(names))}
     elif not index_of.keys() >= set(labels.tolist()):
-        # Other spellings of a class that is a number.
-        of_number = {cells.as_number(name): i for i, name in enumerate(names)}
+        # Other spellings of a class that is a number or a boolean.
+        as_value = _value_function([*names, *set(labels.tolist())])
+        of_number = {as_value(name): i for i, name in enumerate(names)}
         for label in set(labels.tolist()) - index_of.keys():
-            number = cells.as_number(label)
+            number = as_value(label)
             if number is not None and number in of_number:
                 index_of[label] = of_number[number]
     y = np.array([index_of.get(label, -1) for label in labels.tolist()])

@@ -79,7 +79,7 @@ def split_examples(
         )
     by_group = f"by {request.groups_from}"
     if request.names is not None:
-        splits = _from_any_names(request, y, where)
+        splits = from_any_names(request, y, where)
         if len(splits["validation"]):
             return splits, request.names_from
         if groups is None:
@@ -150,10 +150,19 @@ def _check_folds(request: SplitRequest, size: int) -> None:
         )
 
 
-def _from_any_names(
+def from_any_names(
     request: SplitRequest, y: np.ndarray, where: Callable[[int], str]
 ) -> dict[str, np.ndarray]:
-    """The examples of each split by names in any spelling."""
+    """The examples of each split by names in any spelling.
+
+    Args:
+        request: a `SplitRequest` with names.
+        y: int array `(n,)` of classes.
+        where: as for `split_examples`.
+
+    Raises:
+        ValueError: a name is unknown, or none is for training or testing.
+    """
     given = np.asarray(request.names, str)
     distinct, inverse = np.unique(given, return_inverse=True)
     # An unknown name stays as it is, and is refused with its place.
@@ -278,7 +287,7 @@ def series_from_names(
     Raises:
         ValueError: a name is unknown, or no row is for training or testing.
     """
-    splits = _from_any_names(
+    splits = from_any_names(
         request,
         np.zeros(0 if request.names is None else len(request.names), int),
         where,

@@ -11,7 +11,11 @@ from keras_fpt import tasks
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import paths, sequences, splitting
 from keras_fpt.tasks.user_data.arrays import array_on_disk
-from keras_fpt.tasks.user_data.tables import large_splits, table_files
+from keras_fpt.tasks.user_data.tables import (
+    large_medians,
+    large_splits,
+    table_files,
+)
 
 pytestmark = pytest.mark.backend_free
 
@@ -161,6 +165,61 @@ def test_rows_of_a_table(written, both, kind):
             first.class_counts(split), second.class_counts(split)
         )
     assert_same_batches(first, second, rtol=0)
+
+
+@pytest.mark.parametrize("names", [None, "train test", "Train TEST dev"])
+@pytest.mark.parametrize("missing", [None, "-99"])
+def test_rows_with_a_split_and_missing_cells(tmp_path, both, names, missing):
+    rng = np.random.default_rng(0)
+    frame = table(1000).drop(columns="note")
+    options = {"missing": ["nowhere"], "fill": "median"}
+    frame.loc[rng.random(1000) < 0.2, "x1"] = np.nan
+    if missing is not None:
+        frame.loc[rng.random(1000) < 0.1, "x0"] = float(missing)
+        options["missing"].append(missing)
+    if names is not None:
+        frame["part"] = rng.choice(names.split(), 1000)
+        options["split_column"] = "part"
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: tasks.from_csv(
+            tmp_path / "table.csv", "answer", verbose=False, **options
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.reader == second.reader
+    kinds = first.reader.kinds
+    assert [kind.says_missing for kind in kinds] == [bool(missing), True, False]
+    assert first.findings == second.findings
+    assert first.description == second.description
+    assert first.data.fingerprint == second.data.fingerprint
+    for split in ("train", "validation", "test"):
+        one, two = (task.data.splits[split] for task in (first, second))
+        assert [*one.names] == [*two.names]
+    assert_same_batches(first, second, rtol=0)
+    frame["part"] = [*["train", "test"] * 2, "what", *["test"] * 995]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    options["split_column"] = "part"
+    with pytest.raises(ValueError, match="row 5: unknown split 'what'"):
+        tasks.from_csv(tmp_path / "table.csv", "answer", **options)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_medians_of_parts(size):
+    rng = np.random.default_rng(size)
+    values = rng.normal(0, 10.0 ** rng.integers(-9, 9, (size, 5)))
+    values[:, 1] = rng.integers(-2, 3, size)
+    values[rng.random(size) < 0.3, 2] = np.nan
+    values[:, 4] = np.nan
+    found, num_missing = large_medians.medians(
+        lambda: iter(np.array_split(values, 3))
+    )
+    np.testing.assert_array_equal(found[4], np.nan)
+    np.testing.assert_array_equal(num_missing, np.isnan(values).sum(axis=0))
+    for column in range(4):
+        present = values[~np.isnan(values[:, column]), column]
+        expected = np.median(present) if len(present) else np.nan
+        np.testing.assert_array_equal(found[column], expected)
 
 
 def test_a_folder_of_parquet_files_is_one_table(written):
@@ -363,3 +422,16 @@ def test_strings(tmp_path, both, length):
     frame.to_csv(tmp_path / "mine.csv", index=False)
     with pytest.raises(ValueError, match=r"row 8: .* is missing \('NA'\)"):
         tasks.get(tmp_path / "mine.csv", text_column="dna", label_column="y")
+
+
+def test_dates_of_eight_digits_are_not_taken_for_numbers(tmp_path, both):
+    frame = table(1000).drop(columns="note")
+    days = pd.date_range("2020-01-01", periods=1000)
+    frame["x1"] = days[np.random.default_rng(0).permutation(1000)]
+    frame["x1"] = frame["x1"].dt.strftime("%Y%m%d")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: tasks.from_csv(tmp_path / "table.csv", "answer", verbose=False)
+    )
+    assert second.reader.kinds[1].kind == "date"
+    assert first.data.fingerprint == second.data.fingerprint

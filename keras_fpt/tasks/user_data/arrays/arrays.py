@@ -22,6 +22,7 @@ from keras_fpt.tasks.user_data.arrays import (
     overlaps,
     saved_arrays,
 )
+from keras_fpt.tasks.user_data.audit import audit_symbols
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
 # The value of `split` that forces a random split.
@@ -142,6 +143,10 @@ def _make_task(
 ) -> Task:
     """Makes a task from sequences and labels, as `from_arrays` does."""
     x, notes = number_sequences.as_sequences(saved.x, fill is not None)
+    if getattr(saved.y, "ndim", 1) == 0:
+        raise ValueError(
+            f"Expected one label per sequence but received {saved.y!r}."
+        )
     if x.shape[0] != len(saved.y):
         raise ValueError(
             f"Expected as many labels as sequences but received "
@@ -183,6 +188,7 @@ def _make_task(
     if are_symbols:
         reader = array_reader.ArrayReader(None, int(high) + 1)
         note += ", used as symbols; give measurements as floats"
+        findings += audit_symbols.find_new_symbols(x, splits, int(high) + 1)
     else:
         labels.check_splits(splits)
         reader = array_reader.learn(x, splits["train"], fill, saved.is_raw)

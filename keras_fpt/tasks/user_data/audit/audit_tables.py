@@ -225,7 +225,7 @@ def _row_numbers(orders: dict[str, str], table: Table) -> list[Finding]:
         more = f" and {score.words}" if score is not None and predicts else ""
         kind = "time-as-feature" if table.is_series else "row-numbers"
         advice = f"Leave it out: {ignore([name])}"
-        if table.is_series:
+        if table.is_series and not table.are_files:
             advice = (
                 f"Leave it out, or sort by it: --time-column {quote(name)}."
             )

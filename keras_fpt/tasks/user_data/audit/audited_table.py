@@ -22,6 +22,8 @@ class Table:
         is_series: bool, whether successive rows make one sequence.
         categories: tuple of strings, the columns whose numbers stand for
             texts.
+        are_files: bool, whether the table is of many files, each of which is
+            a recording whose rows are in their order.
     """
 
     values: np.ndarray
@@ -33,6 +35,7 @@ class Table:
     groups: np.ndarray | None = None
     is_series: bool = False
     categories: tuple[str, ...] = ()
+    are_files: bool = False
 
     def labeled(self) -> "Table":
         """The same table without the rows that have no label."""

@@ -1,23 +1,16 @@
 """Audits the names of classes and categories."""
 
 import collections
-import re
 from collections.abc import Mapping, Sequence
 
-from keras_fpt.tasks.user_data.audit.findings import Finding, quote
+from keras_fpt.tasks.user_data.audit.findings import Finding, ignore, quote
+from keras_fpt.tasks.user_data.tables import table_text
 
 SHOWN = 3
 # Words that may also be answers, such as unknown, are not among them.
 MARKS = frozenset(
     ("?", "-", "--", ".", "n.a.", "missing", "not available", "#n/a")
     + ("#null!", "#div/0!", "#value!", "#ref!", "\\n")
-)
-
-_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP)?"
-# Numbers in a spelling that is not read.
-_LIKE_NUMBERS = re.compile(
-    rf"\(?[+\-−–]?\s*{_MONEY}\s*[+\-−–]?\d[\d.,'’_\s]*(?:[eE][+-]?\d+)?\s*"
-    rf"(?:[%‰]|{_MONEY})\)?|0[xX][0-9a-fA-F]+|\d+\s*/\s*\d+"
 )
 
 
@@ -37,7 +30,26 @@ def numbers_as_text(categories: Mapping[str, Sequence[str]]) -> list[Finding]:
             "thousands, signs of percent or money, and fractions.",
         )
         for name, texts in categories.items()
-        if len(texts) > 1 and all(map(_LIKE_NUMBERS.fullmatch, texts))
+        if len(texts) > 1 and all(map(table_text.is_like_number, texts))
+    ]
+
+
+def codes_as_numbers(codes: Mapping[str, str]) -> list[Finding]:
+    """Findings about columns of codes, such as 01234, read as numbers.
+
+    Args:
+        codes: dict from columns to one of their codes.
+    """
+    return [
+        Finding(
+            "codes-as-numbers",
+            f"The column '{name}' holds '{code}', a code perhaps, which is "
+            f"read as the number {int(code)}.",
+            "If it only names something, such as a place, put a letter before "
+            "each code, so that it is a category, or leave it out: "
+            f"{ignore([name])}",
+        )
+        for name, code in codes.items()
     ]
 
 

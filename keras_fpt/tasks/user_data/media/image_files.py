@@ -9,7 +9,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageColor, ImageOps
 
 from keras_fpt.compat import pillow_turned_tiff
-from keras_fpt.tasks.user_data.media import file_kinds
+from keras_fpt.tasks.user_data.media import deep_colors, file_kinds
 
 # Pillow's names. It reads more formats, among them EPS, for which it runs
 # Ghostscript, and rare ones whose readers are little tested.
@@ -23,7 +23,7 @@ UNREADABLE = (
     struct.error,
     Image.DecompressionBombError,
 )
-MAX_16_BITS = 65535
+MAX_16_BITS = deep_colors.MAX_16_BITS
 # Orientations in which rows and columns change places.
 ON_THEIR_SIDE = (5, 6, 7, 8)
 
@@ -36,14 +36,17 @@ class Header(NamedTuple):
         mode: string, Pillow's name of the kind of pixels.
         has_transparency: bool.
         has_frames: bool, whether there are more images in the file.
-        loses_bits: bool, whether Pillow reads 8 of the 16 bits of colors.
+        has_deep_colors: bool, whether colors have 16 bits, of which Pillow
+            reads 8.
+        is_png: bool, whether all bits of such colors can be read.
     """
 
     size: tuple[int, int]
     mode: str
     has_transparency: bool
     has_frames: bool
-    loses_bits: bool
+    has_deep_colors: bool
+    is_png: bool
 
     @property
     def is_gray(self) -> bool:
@@ -52,8 +55,13 @@ class Header(NamedTuple):
 
     @property
     def is_deep(self) -> bool:
-        """Whether pixels have more than 8 bits."""
+        """Whether gray pixels have more than 8 bits."""
         return self.mode[0] == "I" or self.mode == "F"
+
+    @property
+    def can_be_scaled(self) -> bool:
+        """Whether pixels have more than 8 bits, which are all read."""
+        return self.is_deep or (self.has_deep_colors and self.is_png)
 
 
 def read_header(file: str | os.PathLike) -> Header:
@@ -66,7 +74,7 @@ def read_header(file: str | os.PathLike) -> Header:
         with pillow_turned_tiff.open_image(file, FORMATS) as image:
             size = (image.height, image.width)
             # Before the pixels are read, which some formats' EXIF needs.
-            tile = str(getattr(image, "tile", ""))
+            has_deep_colors = _has_deep_colors(image)
             orientation = _orientation(image, file)
             # Pillow turns a TIFF's size itself.
             if orientation in ON_THEIR_SIDE and image.format != "TIFF":
@@ -77,7 +85,8 @@ def read_header(file: str | os.PathLike) -> Header:
                 image.has_transparency_data,
                 # A camera's MPO file contains the photo, and previews of it.
                 image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
-                image.mode[0] not in "IF" and ";16" in tile,
+                has_deep_colors,
+                image.format == "PNG",
             )
     except UNREADABLE as error:
         raise file_kinds.unreadable(file, "an image", error) from error
@@ -99,6 +108,8 @@ def deep_range(file: str | os.PathLike) -> tuple[float, float]:
     Raises:
         ValueError: the file is not an image, or a pixel is not finite.
     """
+    if read_header(file).has_deep_colors:
+        return deep_colors.color_range(file)
     try:
         with pillow_turned_tiff.open_image(file, FORMATS) as image:
             pixels = np.asarray(image)
@@ -139,10 +150,14 @@ def read_pixels(
     mode = "L" if channels == 1 else "RGB"
     try:
         with pillow_turned_tiff.open_image(file, FORMATS) as opened:
+            is_deep_png = opened.format == "PNG" and _has_deep_colors(opened)
             opened.load()
             image: Image.Image = opened
+            # Of the whole range, the upper 8 bits are as good.
+            if deep not in (None, (0, MAX_16_BITS)) and is_deep_png:
+                image = deep_colors.scaled(file, opened, *deep)
             if is_turned:
-                image = ImageOps.exif_transpose(opened)
+                image = ImageOps.exif_transpose(image)
             if image.mode[0] == "I" or image.mode == "F":
                 image = _shallow(image, background, deep, file)
             elif background is not None and image.has_transparency_data:
@@ -155,6 +170,13 @@ def read_pixels(
             raise
         raise file_kinds.unreadable(file, "an image", error) from error
     return np.asarray(resized).reshape(*size, channels)
+
+
+def _has_deep_colors(image: Any) -> bool:
+    """Whether a file that was just opened has colors of 16 bits."""
+    return image.mode[0] not in "IF" and ";16" in str(
+        getattr(image, "tile", "")
+    )
 
 
 def parse_color(color: str) -> tuple[int, int, int]:

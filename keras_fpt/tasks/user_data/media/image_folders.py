@@ -222,6 +222,7 @@ def make_task(
     height, width = _choose_size(set(sizes), image_size, patch_size)
     channels = 1 if all(header.is_gray for header in headers) else 3
     low, high, range_notes, range_findings = _deep_range(found, headers)
+    is_scaled = all(header.can_be_scaled for header in headers)
     reader = ImageReader(
         height, width, channels, patch_size, background, True, low, high
     )
@@ -253,7 +254,7 @@ def make_task(
         findings=[
             *found.findings,
             *range_findings,
-            *_findings(found.names, headers, x),
+            *_findings(found.names, headers, is_scaled, x),
         ],
         strict=strict,
         picture=reader.picture,
@@ -265,7 +266,9 @@ def _deep_range(
     found: folders.LabeledFiles, headers: Sequence[image_files.Header]
 ) -> tuple[float | None, float | None, list[str], list[Finding]]:
     """The range of training pixels of more than 8 bits, and what to say."""
-    is_deep = np.array([header.is_deep for header in headers])
+    is_deep = np.array([header.can_be_scaled for header in headers])
+    if not is_deep.all():
+        is_deep = np.array([header.is_deep for header in headers])
     if not is_deep.any():
         return None, None, [], []
     if not is_deep.all():
@@ -303,7 +306,10 @@ def _deep_range(
 
 
 def _findings(
-    names: Sequence[str], headers: Sequence[image_files.Header], x: Any
+    names: Sequence[str],
+    headers: Sequence[image_files.Header],
+    is_scaled: bool,
+    x: Any,
 ) -> list[Finding]:
     """Audits images."""
     is_constant: list[bool] = []
@@ -319,7 +325,7 @@ def _findings(
         ),
         (
             "lost-bits",
-            [header.loses_bits for header in headers],
+            [header.has_deep_colors and not is_scaled for header in headers],
             "colors of 16 bits, of which the upper 8 are read",
             "If only the lower ones are used, save the images with 8 bits.",
         ),

@@ -110,7 +110,12 @@ class RecordingReader:
             table_columns.column(frame, name, file)
         kinds = [columns_.Column()] * len(self.columns)
         values = columns_.parse_columns(
-            frame, self.columns, kinds, where, self.missing
+            frame,
+            self.columns,
+            kinds,
+            where,
+            self.missing,
+            columns_.IGNORE_ADVICE,
         )
         if not may_lack:
             columns_.check_no_missing(values, frame, self.columns, where)

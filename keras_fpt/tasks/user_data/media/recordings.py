@@ -241,6 +241,7 @@ def _audit(
             np.flatnonzero(np.isin(recording_of, found.splits["test"])),
             recording_of,
             is_series=True,
+            are_files=True,
         )
     )
 

@@ -23,8 +23,8 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.strings import string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    large_labels,
     large_splits,
-    large_tables,
     table_columns,
     table_files,
 )
@@ -162,7 +162,7 @@ def _read(
     header: bool | None,
     encoding: str | None,
 ) -> Strings:
-    labels = large_tables.Labels(path)
+    labels = large_labels.Labels(path)
     alphabet: set[str] = set()
     rows: list[np.ndarray] = []
     counts = {f"string in '{text_column}'": 0, "label": 0}
@@ -199,7 +199,7 @@ def _read(
                 labels.add(answers.iloc[kept], rows[-1])
             first += len(frame)
         ordered = "".join(sorted(alphabet))
-        notes = [*notes, f"alphabet: {ordered}"]
+        notes = [*notes, *string_reader.alphabet_notes(ordered)]
         notes += [
             f"left out: {count:,} whose {name} is missing"
             for name, count in counts.items()

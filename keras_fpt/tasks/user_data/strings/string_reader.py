@@ -83,6 +83,21 @@ class StringReader:
         return sequences.stack(x), names
 
 
+def alphabet_notes(alphabet: str) -> list[str]:
+    """Says which characters there are, and whether case may mislead.
+
+    In DNA and RNA, lower case often marks repeats, and is no other base.
+    """
+    notes = [f"alphabet: {alphabet}"]
+    is_nucleic = {*alphabet.upper()} <= {*"ACGTUN"}
+    if is_nucleic and alphabet.upper() != alphabet != alphabet.lower():
+        notes.append(
+            "upper and lower case are different tokens; if they should not "
+            "be, write all strings in upper case"
+        )
+    return notes
+
+
 def with_unknown(
     alphabet: str, untrained: Sequence[str]
 ) -> tuple[str, str | None, list[str]]:

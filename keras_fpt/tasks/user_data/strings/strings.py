@@ -180,7 +180,11 @@ def _make_task(
             for t, n in zip(texts, names, strict=True)
         ]
     )
-    notes = [*format_notes, f"alphabet: {alphabet}", *notes]
+    notes = [
+        *format_notes,
+        *string_reader.alphabet_notes(alphabet),
+        *notes,
+    ]
     if len(kept) < len(present):
         left_out = len(present) - len(kept)
         notes.append(f"left out: {left_out:,} longer than {max_length:,}")

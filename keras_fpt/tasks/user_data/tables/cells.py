@@ -10,6 +10,12 @@ import numpy as np
 
 # In lower case.
 MISSING = ("", "nan", "na", "n/a", "none", "null", "<na>")
+BOOLEANS = (
+    ("false", "true"),
+    ("no", "yes"),
+    ("f", "t"),
+    ("n", "y"),
+)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -65,3 +71,13 @@ def as_number(text: str) -> decimal.Decimal | None:
         return decimal.Decimal(text)
     except decimal.DecimalException:  # an exponent of too many digits
         return None
+
+
+def are_booleans(texts: Any) -> bool:
+    """Whether all texts are of one pair of `BOOLEANS`, or 0 and 1 beside it.
+
+    Args:
+        texts: `pandas.Series` of strings.
+    """
+    lowered = {*texts.str.lower().unique().tolist()} - {"0", "1"}
+    return any(lowered <= set(pair) for pair in BOOLEANS)

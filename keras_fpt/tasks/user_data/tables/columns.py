@@ -14,6 +14,7 @@ import numpy as np
 from keras_fpt.tasks.user_data.tables import (
     cells,
     dates,
+    mixed_columns,
     table_columns,
 )
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 # From a row to words that say where it is.
 Where = Callable[[int], str]
-BOOLEANS = (
-    ("false", "true"),
-    ("no", "yes"),
-    ("f", "t"),
-    ("n", "y"),
-)
 MAX_CATEGORIES = 50
 ROWS_PER_CATEGORY = 2
 FILLS = ("median", "forward")
@@ -97,10 +92,18 @@ def find_columns(
             the texts of a column are too many for categories.
     """
     values = table_columns.parse(frame, names, "")
+    table_columns.check_points(frame, names, values, where)
     found = [Column() for _ in names]
     words = cells.as_floats(missing)
     if words:
         values[np.isin(values, words)] = np.nan
+    for index in range(len(names)):
+        if dates.are_compact(values[:, index]):
+            found[index] = Column("date", date_format=dates.COMPACT)
+            is_known = np.isfinite(values[:, index])
+            values[is_known, index] = dates.to_days(
+                dates.compact_texts(values[is_known, index]), dates.COMPACT
+            )
     for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
         texts = table_columns.column(frame, names[index], "")
         is_missing = cells.is_missing(texts, missing)
@@ -110,12 +113,12 @@ def find_columns(
             continue
         # An infinite number is a number.
         is_number = ~np.isnan(values[:, index]) & ~is_missing
-        if is_number.any():
-            row = int(np.argmax(is_text))
+        if is_number.any() and not cells.are_booleans(texts[~is_missing]):
             raise ValueError(
-                table_columns.cell_error(frame, row, names[index], where)
-                + f" If '{texts.iloc[row]}' marks a missing value, name it "
-                f"with missing (--missing).{IGNORE_ADVICE}"
+                mixed_columns.mixed_error(
+                    frame, np.flatnonzero(is_text), names[index], where
+                )
+                + IGNORE_ADVICE
             )
         values[:, index] = np.nan
         present = np.flatnonzero(~is_missing)
@@ -151,6 +154,7 @@ def parse_columns(
     columns: Sequence[Column],
     where: Where,
     missing: Sequence[str] = (),
+    advice: str = "",
 ) -> np.ndarray:
     """Parses the cells of a new table as in training.
 
@@ -160,6 +164,7 @@ def parse_columns(
         columns: sequence of `Column`s.
         where: function from a row to words that say where it is, for errors.
         missing: sequence of strings, what marks missing cells.
+        advice: string, added to the error about a cell that is no number.
 
     Returns:
         As `find_columns`. The index of a category that was not in training is
@@ -169,6 +174,7 @@ def parse_columns(
         ValueError: a cell is not of its column's kind.
     """
     values = table_columns.parse(frame, names, "")
+    table_columns.check_points(frame, names, values, where)
     words = cells.as_floats(missing)
     for index, (name, column) in enumerate(zip(names, columns, strict=True)):
         is_finite = np.isfinite(values[:, index]).all()
@@ -187,7 +193,7 @@ def parse_columns(
             row = int(wrong[0])
             if column.kind == "number":
                 raise ValueError(
-                    table_columns.cell_error(frame, row, name, where)
+                    table_columns.cell_error(frame, row, name, where) + advice
                 )
             raise ValueError(
                 f"{where(row)}, column '{name}': "
@@ -231,10 +237,7 @@ def learn(
     is_missing = np.isnan(train)
     empty = np.flatnonzero(is_missing.all(axis=0))
     if len(empty):
-        raise ValueError(
-            f"`{path}`, column '{names[empty[0]]}': every cell of the "
-            f"training rows is missing.{IGNORE_ADVICE}"
-        )
+        raise all_missing(path, names[empty[0]])
     learned = []
     for index, column in enumerate(found):
         says_missing = bool(is_missing[:, index].any())
@@ -259,6 +262,14 @@ def learn(
             )
         )
     return tuple(learned)
+
+
+def all_missing(path: str | os.PathLike, name: str) -> ValueError:
+    """The error about a column without a number in the training rows."""
+    return ValueError(
+        f"`{path}`, column '{name}': every cell of the training rows is "
+        f"missing.{IGNORE_ADVICE}"
+    )
 
 
 def to_channels(
@@ -305,7 +316,8 @@ def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
             shown = table_columns.list_columns(column.categories)
             lines.append(f"categories of {name}: {shown}, and all others")
         elif column.kind == "date":
-            lines.append(f"dates of {name}: as numbers of days")
+            order = dates.describe(column.date_format)
+            lines.append(f"dates of {name}: as numbers of days ({order})")
         elif column.kind == "boolean":
             lines.append(f"booleans of {name}: as 0 and 1")
     filled = [name for name, column in pairs if column.says_missing]
@@ -326,8 +338,7 @@ def _find_text_column(
 ) -> Column:
     """The kind of a column without any number."""
     distinct = sorted(set(texts))
-    lowered = {text.lower() for text in distinct}
-    if any(lowered <= set(pair) for pair in BOOLEANS):
+    if cells.are_booleans(texts):
         return Column("boolean")
     try:
         date_format = dates.find_format(texts)
@@ -363,6 +374,8 @@ def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
 
 def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
     if column.kind == "date":
+        if column.date_format == dates.COMPACT:
+            texts = texts.str.removesuffix(".0")
         days = dates.to_days(texts, column.date_format)
         # New dates may be typed, as in Parquet and Excel files.
         typed = dates.to_days(texts, dates.ISO)
@@ -370,7 +383,7 @@ def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
     if column.kind == "boolean":
         value_of = {
             word: float(value)
-            for pair in BOOLEANS
+            for pair in cells.BOOLEANS
             for value, word in enumerate(pair)
         } | {"0": 0.0, "1": 1.0}
         return texts.str.lower().map(value_of).to_numpy(float)

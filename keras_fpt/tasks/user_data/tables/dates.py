@@ -36,6 +36,9 @@ FORMATS = (
     *(f"{date} {time}" for date, time in itertools.product(_DATES, _TIMES)),
     *_TIMES,
 )
+# Of numbers of eight digits.
+COMPACT = "%Y%m%d"
+_COMPACT_RANGE = (19000101, 21001231)
 SAMPLE = 100
 SECONDS_PER_DAY = 86_400
 
@@ -83,6 +86,31 @@ def find_format(texts: "pd.Series") -> str | None:
                 f"{_name(other)}. Write dates as 2024-12-31."
             )
     return chosen
+
+
+def are_compact(values: np.ndarray) -> bool:
+    """Whether numbers are dates such as 20241231, of different days."""
+    values = np.asarray(values, float)
+    values = values[~np.isnan(values)]
+    low, high = _COMPACT_RANGE
+    if not len(values) or not ((values >= low) & (values <= high)).all():
+        return False
+    distinct = np.unique(values)
+    if len(distinct) < 2 or (distinct != np.floor(distinct)).any():
+        return False
+    return not np.isnan(to_days(compact_texts(distinct), COMPACT)).any()
+
+
+def compact_texts(values: np.ndarray) -> "pd.Series":
+    """Numbers of eight digits as texts, in which none is missing."""
+    import pandas as pd
+
+    return pd.Series(np.asarray(values, np.int64)).astype(str)
+
+
+def describe(date_format: str) -> str:
+    """Which parts of a date come in which order, in words."""
+    return date_format if date_format == ISO else _name(date_format)
 
 
 def _check_not_mixed(sample: "pd.Series") -> None:

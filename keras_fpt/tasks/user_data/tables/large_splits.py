@@ -1,6 +1,7 @@
 """The stratified split of so many examples that even indices are large."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +21,69 @@ def stratified(y: np.ndarray, num_classes: int) -> np.ndarray:
     Returns:
         uint8 array `(n,)`, the index in `splitting.SPLITS` of each example.
     """
+    return _spread(y, num_classes, lambda size: _codes_by_class(len(y), size))
+
+
+def from_names(
+    names: np.ndarray,
+    distinct: Sequence[str],
+    y: np.ndarray,
+    num_classes: int,
+    request: splitting.SplitRequest,
+    where: Callable[[int], str],
+) -> np.ndarray:
+    """Makes the split of `splitting.split_examples` that is given.
+
+    Args:
+        names: int array `(n,)`, the index of each example's name.
+        distinct: sequence of strings, the names.
+        y: int array `(n,)` of classes, of a small dtype.
+        num_classes: int.
+        request: a `SplitRequest` that says where the names are from.
+        where: function from the index of a name to words that say where it is
+            first, for errors.
+
+    Returns:
+        As `stratified`.
+
+    Raises:
+        ValueError: as for `splitting.split_examples`.
+    """
+    few = dataclasses.replace(request, names=[*distinct])
+    splits = splitting.from_any_names(few, np.zeros(len(distinct), int), where)
+    code_of = np.zeros(len(distinct), np.uint8)
+    for code, indices in enumerate(splits.values()):
+        code_of[indices] = code
+    split = code_of[names]
+    if not len(splits["validation"]):
+        is_train = split == TRAIN
+        split[is_train] = _held_out(y[is_train], num_classes)
+    return split
+
+
+def _held_out(y: np.ndarray, num_classes: int) -> np.ndarray:
+    """Training examples of which a tenth is for validation."""
+    count = round(len(y) / splitting.VALIDATION_PART)
+
+    def codes(size: int) -> np.ndarray:
+        found = np.full(size, TRAIN, np.uint8)
+        for places in _evenly_spaced(size, count):
+            found[places] = VALIDATION
+        return found
+
+    return _spread(y, num_classes, codes)
+
+
+def _spread(
+    y: np.ndarray, num_classes: int, make_codes: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Gives splits, which are in the order of classes, to examples.
+
+    Args:
+        y: int array `(n,)` of classes.
+        num_classes: int.
+        make_codes: function from a number of examples to their splits.
+    """
     # Of any dtype, NumPy shuffles in the same order.
     shuffled = np.arange(len(y), dtype=np.min_scalar_type(len(y)))
     np.random.default_rng(splitting.SEED).shuffle(shuffled)
@@ -28,7 +92,7 @@ def stratified(y: np.ndarray, num_classes: int) -> np.ndarray:
     )
     # By class, and without the first of each class, see `splitting`.
     sizes = np.maximum(counts - 1, 0)
-    codes = _codes_by_class(len(y), int(sizes.sum()))
+    codes = make_codes(int(sizes.sum()))
     split = np.full(len(y), TRAIN, np.uint8)
     first = np.cumsum(sizes) - sizes
     seen = np.zeros(num_classes, int)

@@ -16,19 +16,23 @@ import numpy as np
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.stored import Examples
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import build, classes, sequences, splitting
+from keras_fpt.tasks.user_data import build, sequences, splitting
 from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.tables import cells as cells_
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    dates,
+    filling,
+    large_labels,
+    large_medians,
     large_splits,
+    missing_rows,
     table_columns,
     table_reader,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MAX_LABELS = 2**16
 
 
 def make_task(
@@ -40,6 +44,9 @@ def make_task(
     strict: bool,
     verbose: bool,
     encoding: str | None = None,
+    split_column: str | None = None,
+    words: Sequence[str] = (),
+    fill: str | None = None,
 ) -> Task:
     """Makes the task of `tables.from_csv` from a table of numbers.
 
@@ -52,53 +59,108 @@ def make_task(
         strict: as for `from_csv`.
         verbose: as for `from_csv`.
         encoding: as for `from_csv`.
+        split_column: as for `from_csv`.
+        words: sequence of strings, what marks missing cells, if they are
+            filled.
+        fill: `"median"`, or `None` if no cell may be missing.
 
     Raises:
         ValueError: as for `from_csv`.
     """
+    names = large_labels.Labels(path)
+    unused = [*words]
+
+    def watched() -> Iterator["pd.DataFrame"]:
+        for frame in frames:
+            if split_column is not None:
+                cells = table_columns.column(frame, split_column, path)
+                names.add(cells)
+            unused[:] = missing_rows.unused_words(
+                frame,
+                [c for c in frame.columns if c not in (*ignored, split_column)],
+                unused,
+            )
+            yield frame
+
+    not_values = (*ignored, *([split_column] if split_column else ()))
     rows = parse_rows(
-        frames, label_column, ignored, path, columns_.IGNORE_ADVICE
+        watched(),
+        label_column,
+        not_values,
+        path,
+        columns_.IGNORE_ADVICE,
+        None if fill is None else words,
     )
-    split = large_splits.stratified(rows.y, len(rows.class_names))
+    if split_column is None:
+        split_by = "seeded, stratified"
+        split = large_splits.stratified(rows.y, len(rows.class_names))
+    else:
+        split_by = f"column {split_column}"
+        split = large_splits.from_names(
+            names.codes(),
+            names.distinct,
+            rows.y,
+            len(rows.class_names),
+            splitting.SplitRequest(names_from=split_by),
+            names.where,
+        )
     check_split(rows, split)
-    parts = train_parts(rows, split)
+    present = train_parts(rows, split)
+    kinds = () if fill is None else _learn(present, rows.columns, path)
+
+    def parts() -> Iterator[np.ndarray]:
+        return (filling.fill_rest(values, kinds) for values in present())
+
+    if not kinds:
+        parts = present
     table_reader.check_magnitudes(largest(parts()), rows.columns, path)
     mean, scale = sequences.streamed_statistics(parts)
     reader = table_reader.TableReader(
         rows.columns,
         tuple(mean.tolist()),
         tuple(scale.tolist()),
+        kinds=kinds,
+        missing=tuple(words),
+        fill=fill,
         header=header,
         encoding=encoding,
     )
-    examples = make_examples(
-        rows,
-        split,
-        lambda values, first: reader.standardized(values, path, first),
-    )
+
+    def channels(values: np.ndarray, first: int) -> np.ndarray:
+        if not kinds:
+            return reader.standardized(values, path, first)
+        filled = filling.fill_rest(values, kinds)
+        scaled = reader.standardized(filled, path, first)
+        return columns_.to_channels(scaled, filled, np.isnan(values), kinds)
+
+    examples = make_examples(rows, split, channels)
     size = len(rows.first)
     labels = rows.y[:size].astype(np.int32)
+    audited = rows.values[:size][:, 0]
     findings = audit_tables.audit_table(
         rows.first,
-        rows.values[:size][:, 0],
+        filling.fill_rest(audited, kinds) if kinds else audited,
         rows.columns,
         labels,
         rows.class_names,
         np.flatnonzero(split[:size] == large_splits.TRAIN),
         np.flatnonzero(split[:size] == large_splits.TEST),
-        kept_together=[label_column],
+        kept_together=[label_column, *([split_column] if split_column else ())],
     )
     return build.task_of_examples(
         pathlib.Path(path).resolve().stem,
         examples["train"].x,
         examples,
         rows.class_names,
-        "seeded, stratified",
+        split_by,
         reader,
         notes=[
             f"tokens: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
             *table_columns.format_notes(rows.first),
+            *columns_.notes(rows.columns, kinds),
+            *missing_rows.words_notes(unused),
+            *rows.notes,
             "kept on disk while the process runs; audited: the first "
             f"{size:,} rows",
         ],
@@ -117,6 +179,7 @@ class Rows(NamedTuple):
         y: int array `(rows,)` of classes, of the smallest dtype.
         class_names: tuple of strings.
         first: the first part of the table.
+        notes: list of strings, what the user should know of the labels.
     """
 
     columns: tuple[str, ...]
@@ -124,12 +187,48 @@ class Rows(NamedTuple):
     y: np.ndarray
     class_names: tuple[str, ...]
     first: "pd.DataFrame"
+    notes: list[str]
 
 
-def are_numbers(frame: "pd.DataFrame", others: Sequence[str]) -> bool:
-    """Whether all cells but those of some columns are finite numbers."""
+def are_numbers(
+    frame: "pd.DataFrame",
+    others: Sequence[str],
+    words: Sequence[str] | None = None,
+) -> bool:
+    """Whether all cells but those of some columns are finite numbers.
+
+    Args:
+        frame: a part of a table.
+        others: sequence of strings, the columns that are not looked at.
+        words: sequence of strings that mark missing cells; `None` if no cell
+            may be missing.
+    """
     columns = [name for name in frame.columns if name not in others]
-    return bool(np.isfinite(table_columns.parse(frame, columns, "")).all())
+    values = table_columns.parse(frame, columns, "")
+    for name, numbers in zip(columns, values.T, strict=True):
+        is_number = np.isfinite(numbers)
+        if words is not None and not is_number.all():
+            texts = table_columns.column(frame, name, "")
+            is_number |= cells_.is_missing(texts, words)
+        if not is_number.all() or dates.are_compact(numbers):
+            return False
+    return True
+
+
+def _learn(
+    parts: Callable[[], Iterator[np.ndarray]],
+    columns: Sequence[str],
+    path: str | os.PathLike,
+) -> tuple[columns_.Column, ...]:
+    """What fills the missing cells of each column, as `columns.learn`."""
+    fillers, num_missing = large_medians.medians(parts)
+    empty = np.flatnonzero(np.isnan(fillers))
+    if len(empty):
+        raise columns_.all_missing(path, columns[empty[0]])
+    return tuple(
+        columns_.Column(filler=float(filler), says_missing=bool(count))
+        for filler, count in zip(fillers, num_missing, strict=True)
+    )
 
 
 def parse_rows(
@@ -138,6 +237,7 @@ def parse_rows(
     ignored: Sequence[str],
     path: str | os.PathLike,
     advice: str,
+    words: Sequence[str] | None = None,
 ) -> Rows:
     """Parses a table.
 
@@ -147,6 +247,8 @@ def parse_rows(
         ignored: strings, columns that are not used.
         path: the table's file, for errors.
         advice: string, added to the error about a cell.
+        words: sequence of strings that mark missing cells, which become NaN;
+            `None` if no cell may be missing.
 
     Returns:
         `Rows`.
@@ -154,9 +256,11 @@ def parse_rows(
     Raises:
         ValueError: as for `from_csv`.
     """
+    import pandas as pd
+
     columns: tuple[str, ...] = ()
     first = None
-    labels = Labels(path)
+    labels = large_labels.Labels(path)
     with sequence_store.SequenceWriter() as writer:
         for frame in frames:
             first = frame if first is None else first
@@ -172,11 +276,23 @@ def parse_rows(
                     f"`{path}` has no columns other than "
                     f"{[label_column, *ignored]}."
                 )
-            values = table_columns.numbers(frame, columns, path, advice)
+            if words is None:
+                values = table_columns.numbers(frame, columns, path, advice)
+            else:
+                values = columns_.parse_columns(
+                    frame,
+                    columns,
+                    [columns_.Column()] * len(columns),
+                    table_columns.where_in(frame, path),
+                    words,
+                    advice,
+                )
             writer.extend(values[:, None, :])
             labels.add(table_columns.column(frame, label_column, path))
-        y, class_names = labels.encode()
-        return Rows(columns, writer.finish(), y, class_names, first)
+        distinct = pd.Series(labels.distinct, dtype=object)
+        of_labels, notes = missing_rows.label_words(distinct, words or ())
+        y, class_names = labels.encode(of_labels)
+        return Rows(columns, writer.finish(), y, class_names, first, notes)
 
 
 class RowNames:
@@ -195,65 +311,6 @@ class RowNames:
         for part in large_splits.slices(len(self._split)):
             rows = np.flatnonzero(self._split[part] == self._code)
             yield from (f"row {part.start + row + 1}" for row in rows.tolist())
-
-
-class Labels:
-    """Collects labels as small numbers, in the order of first appearance.
-
-    Args:
-        path: the table's file, for errors.
-    """
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = path
-        self._code_of: dict[str, int] = {}
-        self._first: list[int] = []
-        self._codes: list[np.ndarray] = []
-        self._count = 0
-
-    def add(self, cells: "pd.Series", rows: np.ndarray | None = None) -> None:
-        """Adds the labels of some rows.
-
-        Args:
-            cells: `pandas.Series` of texts.
-            rows: int array of their rows, from 0; `None` if none is left out.
-        """
-        import pandas as pd
-
-        codes, distinct = pd.factorize(cells.to_numpy(object))
-        for text in distinct:
-            if text not in self._code_of:
-                self._code_of[text] = len(self._code_of)
-                is_first = codes == list(distinct).index(text)
-                place = int(np.argmax(is_first))
-                self._first.append(
-                    self._count + place if rows is None else int(rows[place])
-                )
-        if len(self._code_of) > MAX_LABELS:
-            raise ValueError(
-                f"`{self._path}` has more than {MAX_LABELS:,} different labels "
-                f"in its first {self._count + len(cells):,} rows. To predict "
-                "numbers, use task_type='regression' (--task-type regression)."
-            )
-        code_of = np.array([self._code_of[text] for text in distinct])
-        small = np.min_scalar_type(len(self._code_of))
-        self._codes.append(code_of[codes].astype(small))
-        self._count += len(cells)
-
-    def encode(self) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The class of each row, and the names of classes."""
-        # Twice, since labels that all differ are not classes.
-        class_of, class_names = classes.encode_labels(
-            np.array([*self._code_of] * 2, str),
-            lambda i: (
-                f"`{self._path}`, row {self._first[i % len(self._first)] + 1}"
-            ),
-        )
-        small = np.min_scalar_type(len(class_names))
-        class_of = class_of[: len(self._first)].astype(small)
-        for i, codes in enumerate(self._codes):
-            self._codes[i] = class_of[codes]
-        return np.concatenate(self._codes), class_names
 
 
 def check_split(rows: Rows, split: np.ndarray) -> None:

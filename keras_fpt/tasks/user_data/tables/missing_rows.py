@@ -45,6 +45,20 @@ def unused_notes(
         names: sequence of strings, the columns.
         missing: sequence of strings, what marks missing cells.
     """
+    return words_notes(unused_words(frame, names, missing))
+
+
+def words_notes(unused: Sequence[str]) -> list[str]:
+    """Says which words mark no cell, in no or one line."""
+    if not unused:
+        return []
+    return [f"no cell is missing as {table_columns.list_columns(unused)}"]
+
+
+def unused_words(
+    frame: "pd.DataFrame", names: Sequence[str], missing: Sequence[str]
+) -> list[str]:
+    """Those of the words that mark no cell; see `unused_notes`."""
     unused = [*missing]
     for name in names:
         if not unused:
@@ -52,10 +66,7 @@ def unused_notes(
         texts = table_columns.column(frame, name, "").drop_duplicates()
         texts = texts[~cells.is_missing(texts)]
         unused = [w for w in unused if not cells.is_missing(texts, w).any()]
-    unused = [w for w in unused if not cells.is_missing([w]).any()]
-    if not unused:
-        return []
-    return [f"no cell is missing as {table_columns.list_columns(unused)}"]
+    return [w for w in unused if not cells.is_missing([w]).any()]
 
 
 def read_labels(

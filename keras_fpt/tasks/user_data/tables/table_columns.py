@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.tables import table_text
+from keras_fpt.tasks.user_data.tables import table_text, thousands
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,12 +108,33 @@ def numbers(
         ValueError: a column is missing, or a cell is not a finite number.
     """
     values = parse(frame, columns, path)
+    check_points(frame, columns, values, where_in(frame, path))
     index = first_column(~np.isfinite(values))
     if index is not None:
         row = int(np.argmin(np.isfinite(values[:, index])))
         message = cell_error(frame, row, columns[index], where_in(frame, path))
         raise ValueError(message + advice)
     return values
+
+
+def check_points(
+    frame: "pd.DataFrame",
+    columns: Sequence[str],
+    values: np.ndarray,
+    where: Callable[[int], str],
+) -> None:
+    """Raises `ValueError` if points of numbers may separate thousands.
+
+    Args:
+        frame: what `read_table` returned.
+        columns: sequence of strings.
+        values: float array `(rows, columns)`, what `parse` returned.
+        where: function from a row to words that say where it is.
+    """
+    found = "; ".join(format_notes(frame))
+    if table_text.NAMES[";"] in found and "decimal comma" not in found:
+        for name, numbers_of in zip(columns, values.T, strict=True):
+            thousands.check_column(column(frame, name, ""), numbers_of, where)
 
 
 def first_column(is_wrong: np.ndarray) -> int | None:

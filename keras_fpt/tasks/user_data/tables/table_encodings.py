@@ -25,7 +25,13 @@ CODE_PAGES = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257"),
     *("cp1255", "cp1256", "koi8_r", "cp874"),
 ]
+# Kinds of characters that are strange within words: signs, and controls.
+_ODD = ("Sk", "So", "No", "Po", "Sm", "Sc", "Cc", "Cn")
+# Signs of units and quotes. In other encodings, they are rare or no words.
+_SIGNS = "µ°±²³¹½¼¾×÷·€£§©®–—‘’“”…\N{NO-BREAK SPACE}"
 LATIN = ("cp1252", "cp1250", "cp1254", "cp1257")
+# Of old Macintosh and DOS programs, if no word is odd in them.
+OLD_PAGES = ("mac_roman", "cp850")
 WIDE = ["cp932", "euc_jp", "gb18030", "big5", "cp949"]
 ADVICE = " If it is in another encoding, name it with encoding (--encoding)."
 
@@ -132,6 +138,9 @@ def _guess(sample: bytes) -> str:
     """The encoding in which bytes that are not UTF-8 become words."""
     import charset_normalizer
 
+    latin = sample.decode(CODE_PAGES[0], "replace")
+    if all(c.isascii() or c in _SIGNS for c in latin):
+        return CODE_PAGES[0]
     runs = re.findall(rb"[\x80-\xff]+", sample)
     is_wide = sum(map(len, runs)) >= 2 * len(runs)
     matches = charset_normalizer.from_bytes(
@@ -146,10 +155,12 @@ def _guess(sample: bytes) -> str:
     best = matches.best()
     if best is not None and best.encoding in WIDE:
         return best.encoding
-    if not likely:
-        return CODE_PAGES[0]
-    pages = [page for page in CODE_PAGES if page in likely]
+    pages = [page for page in CODE_PAGES if page in likely] or CODE_PAGES[:1]
     odd = {p: _oddities(sample.decode(p, "replace")) for p in pages}
+    if min(odd.values()):
+        for page in OLD_PAGES:
+            if not _oddities(sample.decode(page, "replace")):
+                return page
     pages = [page for page in pages if odd[page] == min(odd.values())]
     # Of alphabets that all make words, the one whose words are more usual.
     ranks = {match.encoding: i for i, match in enumerate(matches)}
@@ -161,9 +172,11 @@ def _guess(sample: bytes) -> str:
 def _oddities(text: str) -> int:
     """How many characters are strange within words."""
     odd = sum(
-        not c.isascii() and unicodedata.category(c) in ("Sk", "So", "No", "Po")
+        not c.isascii() and c not in "¿¡" and unicodedata.category(c) in _ODD
         for c in text
     )
+    # A quote within a word, say.
+    odd += len(re.findall(r"(?<=[^\W\d_])[‹›«»“”„‘‚†‡•…](?=[^\W\d_])", text))
     pairs = zip(text, text[1:], strict=False)
     return odd + sum(a.islower() and b.isupper() for a, b in pairs)
 

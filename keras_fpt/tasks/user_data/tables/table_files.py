@@ -16,8 +16,10 @@ from keras_fpt.tasks.user_data.tables import (
     table_encodings,
     table_folders,
     table_headers,
+    table_rows,
     table_sheets,
     table_text,
+    thousands,
 )
 
 if TYPE_CHECKING:
@@ -169,18 +171,20 @@ def _read_rows(
         rows = _without_errors(rows, source.path, encoding)
         first = [*itertools.islice(rows, table_text.SAMPLE_ROWS)]
         first = [[convert(cell) for cell in row] for row in first]
-        width = _used_width(first)
+        width = table_rows.used_width(first)
         names, is_header = table_headers.choose_names(
             [row[:width] for row in first], header, source.path
         )
-        full_width = len(first[0]) if first else 0
         if header is False:
             notes = [*notes, "no header: columns are column_1, column_2, ..."]
-        rows = _of_equal_length(
-            itertools.chain(first[is_header:], rows),
-            len(names),
-            full_width,
-            source.path,
+        first = first[is_header:]
+        if convert is _with_decimal_point:
+            # The first rows are the sample that showed decimal commas.
+            rows = thousands.check_rows(
+                rows, names, len(first) + 1, source.path
+            )
+        rows = table_rows.of_equal_length(
+            itertools.chain(first, rows), names, source.path
         )
         closing = stack.pop_all()
     return _frames(rows, names, convert, closing), notes
@@ -236,34 +240,6 @@ def _without_errors(
             f"{max(count, 0)}: {error}."
             f"{table_encodings.ADVICE if encoding != 'UTF-8' else ''}"
         ) from error
-
-
-def _used_width(rows: list[list[str]]) -> int:
-    """The number of columns without those at the end that have no cells."""
-    width = full = len(rows[0]) if rows else 0
-    rows = [row for row in rows if len(row) == full]
-    while width > 1 and not any(row[width - 1] for row in rows):
-        width -= 1
-    return width
-
-
-def _of_equal_length(
-    rows: Iterator[list[str]], width: int, full_width: int, path: pathlib.Path
-) -> Iterator[list[str]]:
-    """Checks each row's length, and cuts off the columns without cells."""
-    for count, row in enumerate(rows, 1):
-        if len(row) != full_width or (width < full_width and any(row[width:])):
-            message = (
-                f"`{path}`, row {count}: expected {width} cells but "
-                f"received {len(row)}."
-            )
-            if width == 1 < len(row):
-                message += (
-                    " If the lines above it are no header of the columns but "
-                    "a title or comment, delete them."
-                )
-            raise ValueError(message)
-        yield row if width == full_width else row[:width]
 
 
 def _with_decimal_point(cell: str) -> str:

@@ -4,6 +4,7 @@ import collections
 import pathlib
 from collections.abc import Sequence
 
+from keras_fpt.tasks.user_data.tables import table_rows
 from keras_fpt.tasks.user_data.tables.cells import MISSING, as_number
 
 ADVICE = (
@@ -37,6 +38,7 @@ def choose_names(
         raise ValueError(
             f"`{path}`: its first row looks like data, not like names of "
             f"columns: {shown}{', ...' * (len(first) > 4)}. {ADVICE}"
+            f"{_comment_advice(first)}"
         )
     _check_names(first, path)
     return first, True
@@ -52,8 +54,8 @@ def _looks_like_data(
     have.
     """
     rows = [row for row in rows if len(row) == len(header)]
-    if not rows:
-        return False
+    if not rows or (list(header) in rows and len(header) > 1):
+        return False  # A header that is repeated is another error.
     columns = [
         {c.strip() for c in column} for column in zip(*rows, strict=True)
     ]
@@ -68,6 +70,12 @@ def _looks_like_data(
     return any(
         name in below for name, below in zip(header, columns, strict=True)
     )
+
+
+def _comment_advice(first: Sequence[str]) -> str:
+    if not first[0].startswith(table_rows.COMMENTS):
+        return ""
+    return f" If '{first[0]}' begins a comment, delete its line."
 
 
 def _is_number(cell: str) -> bool:
@@ -88,11 +96,13 @@ def _check_names(header: list[str], path: pathlib.Path) -> None:
     if "" in header:
         raise ValueError(
             f"`{path}`: column {header.index('') + 1} has no name. Name it, "
-            "or, if it is pandas's index, write the file with index=False."
+            "or, if it is pandas's index, write the file with index=False. If "
+            "the first row is a title, delete it."
         )
     counts = collections.Counter(header)
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
         raise ValueError(
-            f"`{path}` has more than one column '{min(repeated)}'."
+            f"`{path}` has more than one column '{min(repeated)}'. Give each "
+            "a name of its own, in one row."
         )

@@ -26,6 +26,12 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", re.ASCII)
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", re.ASCII)
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+", re.ASCII)
 THOUSANDS_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+", re.ASCII)
+_MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP)?"
+# Numbers in a spelling that is not read.
+_LIKE_NUMBERS = re.compile(
+    rf"\(?[+\-−–]?\s*{_MONEY}\s*[+\-−–]?\d[\d.,'’_\s]*(?:[eEdD][+-]?\d+)?\s*"
+    rf"(?:[%‰]|{_MONEY})\)?|0[xX][0-9a-fA-F]+|\d+\s*/\s*\d+"
+)
 # Some programs write a line such as `sep=;` for Excel.
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
@@ -39,6 +45,9 @@ class TextFormat(NamedTuple):
         has_decimal_comma: bool, whether numbers are written as 1,5.
         is_named: bool, whether the first line names the separator.
         line_end: string, what ends each row, such as `;`.
+        word: string, one that shows whether the encoding is right.
+        point: string, a number that all of whose kind may have their point
+            between thousands, or ''.
     """
 
     encoding: str = table_encodings.UTF_8
@@ -46,6 +55,8 @@ class TextFormat(NamedTuple):
     has_decimal_comma: bool = False
     is_named: bool = False
     line_end: str = ""
+    word: str = ""
+    point: str = ""
 
     def notes(self, suffix: str) -> list[str]:
         """Notes what is not the default, in at most one line."""
@@ -56,7 +67,10 @@ class TextFormat(NamedTuple):
             found.append("decimal comma")
         if self.encoding != table_encodings.UTF_8:
             guess = "" if self.encoding.startswith("utf") else ADVICE
-            found.append(f"encoding {self.encoding}{guess}")
+            shown = f", as in '{self.word}'" if self.word else ""
+            found.append(f"encoding {self.encoding}{shown}{guess}")
+        if self.point:
+            found.append(f"{self.point} has a decimal point")
         return [f"format: {', '.join(found)}"] if found else []
 
 
@@ -98,6 +112,8 @@ def find_format(source: Source, encoding: str | None = None) -> TextFormat:
         _has_decimal_comma(rows),
         bool(named),
         ";" if has_end else "",
+        _first_word_beyond_ascii(text),
+        _ambiguous_point(rows) if separator == ";" else "",
     )
 
 
@@ -125,8 +141,13 @@ def with_decimal_point(cell: str) -> str:
     return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell
 
 
+def is_like_number(cell: str) -> bool:
+    """Whether a cell is a number in a spelling that is not read."""
+    return _LIKE_NUMBERS.fullmatch(cell) is not None
+
+
 def comma_advice(cell: str) -> str:
-    """Advice on a cell whose comma cannot be read, or ''."""
+    """Advice on a number whose spelling cannot be read, or ''."""
     if THOUSANDS.fullmatch(cell) and cell.count(",") == 1:
         return (
             f" It may be {cell.replace(',', '.')} or {cell.replace(',', '')}: "
@@ -139,6 +160,11 @@ def comma_advice(cell: str) -> str:
         return (
             " It has a decimal comma, but other numbers of the table do not: "
             "write all with a decimal point."
+        )
+    if is_like_number(cell):
+        return (
+            " Write numbers plainly: digits, a decimal point and '-', without "
+            "signs of percent or money."
         )
     return ""
 
@@ -207,6 +233,20 @@ def _find_separator(lines: list[str], suffix: str) -> str:
 
 def _is_number(cell: str) -> bool:
     return cells.as_number(with_decimal_point(cell.strip())) is not None
+
+
+def _first_word_beyond_ascii(text: str) -> str:
+    found = re.search(r"\w*[^\W\x00-\x7f]\w*", text)
+    return found[0] if found else ""
+
+
+def _ambiguous_point(rows: list[list[str]]) -> str:
+    """A number whose point may separate thousands, if no other one tells."""
+    flat = {cell.strip() for row in rows for cell in row}
+    with_point = [cell for cell in flat if DECIMAL_POINT.fullmatch(cell)]
+    if with_point and all(map(THOUSANDS_POINT.fullmatch, with_point)):
+        return min(with_point)
+    return ""
 
 
 def _has_decimal_comma(rows: list[list[str]]) -> bool:

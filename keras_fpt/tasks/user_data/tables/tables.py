@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_tables,
     large_windows,
     missing_rows,
+    mixed_columns,
     sequence_targets,
     table_columns,
     table_files,
@@ -40,6 +42,9 @@ from keras_fpt.tasks.user_data.tables.table_reader import (
     TableReader,
     fill_missing,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @prefix_errors_with_path
@@ -190,23 +195,27 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
-    is_large_kind = structure.is_by_row and (
-        structure == table_structure.Structure()
+    # Rows may have a given split, and missing numbers that are filled.
+    is_large_kind = not drop_missing and (
+        structure == table_structure.Structure(split_column=split_column)
+        and (is_plain or fill is not None)
     )
     if (
-        is_plain
-        and len(label_columns) == 1
+        len(label_columns) == 1
         and label_separator is None
         and task_type in (None, targets.CLASSIFICATION)
-        and (is_large_kind or large_windows.applies_to(structure))
+        and (
+            is_large_kind or (is_plain and large_windows.applies_to(structure))
+        )
         and validation is None
         and test is None
         and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
     ):
         parts = table_files.read_chunks(path, header, encoding)
         first = next(parts)
-        not_numbers = (*label_columns, *ignored, *structure.keys)
-        if large_tables.are_numbers(first, not_numbers):
+        not_numbers = (*label_columns, *ignored, *structure.columns)
+        may_be_missing = None if fill is None else _spelled(words, first)
+        if large_tables.are_numbers(first, not_numbers, may_be_missing):
             parts = itertools.chain([first], parts)
             task = (
                 large_tables.make_task(
@@ -218,6 +227,9 @@ def from_csv(
                     strict,
                     verbose,
                     encoding,
+                    split_column,
+                    may_be_missing or (),
+                    fill,
                 )
                 if structure.is_by_row
                 else large_windows.make_task(
@@ -252,13 +264,15 @@ def from_csv(
         frames, files, (*columns, *label_columns, *structure.columns)
     )
     format_notes = table_columns.format_notes(frames[0])
-    if "decimal comma" in "; ".join(format_notes):
-        words = tuple(map(table_text.with_decimal_point, words))
+    words = _spelled(words, frames[0])
     del frames
     unused_words = missing_rows.unused_notes(
         frame, (*columns, *label_columns), words
     )
     values, found = columns_.find_columns(frame, columns, files.where, words)
+    codes = mixed_columns.find_codes(
+        frame, values, columns, [each.kind == "number" for each in found]
+    )
     texts = missing_rows.read_labels(frame, label_columns, path)
     label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
@@ -289,6 +303,12 @@ def from_csv(
     )
     if is_per_token or not encoded.has_classes:
         sequence_targets.check_structure(structure)
+        table_columns.check_points(
+            frame,
+            [label_column],
+            table_columns.parse(frame, [label_column], path),
+            files.where,
+        )
     labels, class_names = sequence_targets.row_labels(encoded, structure)
     layout = table_layout.lay_out(frame, labels, class_names, structure, files)
     if is_left_out.any():
@@ -382,10 +402,18 @@ def from_csv(
                 encoded.class_names if encoded.has_classes else (), categories
             ),
             *class_names_.numbers_as_text(categories),
+            *class_names_.codes_as_numbers(codes),
         ],
         strict=strict,
         verbose=verbose,
     )
+
+
+def _spelled(words: tuple[str, ...], frame: "pd.DataFrame") -> tuple[str, ...]:
+    """Marks of missing cells, as the cells of a table are written."""
+    if "decimal comma" not in "; ".join(table_columns.format_notes(frame)):
+        return words
+    return tuple(map(table_text.with_decimal_point, words))
 
 
 # `from_csv` reads tables of any format; its name is that of version 0.1.0.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_fpt.tasks.user_data.tables import dates
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,7 +27,7 @@ def parse(
 
     Returns:
         float64 array `(rows,)`: the numbers, or the seconds since the first
-        date.
+        date; of numbers such as 20241231 the days.
 
     Raises:
         ValueError: a cell is not a time, or dates can be read in two ways.
@@ -36,10 +38,13 @@ def parse(
     if numbers.notna().any():
         times = numbers.to_numpy(float)
         wrong = np.flatnonzero(~np.isfinite(times))
+        if not len(wrong) and dates.are_compact(times):
+            # In days, since that is what a step of the numbers mostly is.
+            times = dates.to_days(dates.compact_texts(times), dates.COMPACT)
     else:
-        dates = _dates(cells, column, where)
-        wrong = np.flatnonzero(dates.isna())
-        times = (dates - dates.min()).dt.total_seconds().to_numpy()
+        found = _dates(cells, column, where)
+        wrong = np.flatnonzero(found.isna())
+        times = (found - found.min()).dt.total_seconds().to_numpy()
     if len(wrong):
         row = int(wrong[0])
         raise ValueError(
@@ -57,9 +62,9 @@ def _dates(
 
     if pd.api.types.is_datetime64_any_dtype(cells):
         return pd.to_datetime(cells, utc=True)
-    dates = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
-    if dates.notna().any():
-        return dates
+    found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
+    if found.notna().any():
+        return found
     readings = []
     for is_day_first in (False, True):
         with warnings.catch_warnings():

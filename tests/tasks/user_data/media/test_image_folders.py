@@ -1,3 +1,5 @@
+import zlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -259,6 +261,43 @@ def test_deep_pixels_are_scaled_by_the_training_range(
     far = np.full((8, 8), high + (high - low)).astype(dtype)
     Image.fromarray(far).save(path)
     assert reader.load(path).min() == 255
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colors_of_16_bits_are_scaled_by_the_training_range(
+    tmp_path, channels, capsys
+):
+    generator = np.random.default_rng(0)
+    colors = generator.integers(300, 1301, (20, 8, 8, channels), "uint16")
+    colors[:, 0, :2, :3] = [[300], [1300]]
+    colors[..., 3:] = 65535
+    colors[:, 7, 7, 3:] = 0
+    for number, pixels in enumerate(colors):
+        path = tmp_path / ("circle", "square")[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(tf.io.encode_png(pixels).numpy())
+    task = tasks.from_image_folder(tmp_path, background="#ffffff")
+    assert "pixels: 300 to 1300, scaled" in capsys.readouterr().out
+    assert not task.findings
+    expected = np.round((colors[2, ..., :3] - 300.0) / 1000 * 255)
+    if channels == 4:
+        expected[7, 7] = 255
+    reader = tasks.reader_from_json(tasks.reader_to_json(task.reader))
+    found = reader.load(tmp_path / "circle" / "2.png")
+    np.testing.assert_array_equal(found, expected)
+    # As a viewer shows it.
+    exif = Image.Exif()
+    exif[274] = 6
+    chunk = exif.tobytes().removeprefix(b"Exif\0\0")
+    content = (tmp_path / "circle" / "2.png").read_bytes()
+    end = content.index(b"IDAT") - 4
+    block = b"eXIf" + chunk
+    block = len(chunk).to_bytes(4, "big") + block
+    block += zlib.crc32(block[4:]).to_bytes(4, "big")
+    turned = content[:end] + block + content[end:]
+    (tmp_path / "circle" / "2.png").write_bytes(turned)
+    found = reader.load(tmp_path / "circle" / "2.png")
+    np.testing.assert_array_equal(found, np.rot90(expected, -1))
 
 
 def test_pixels_that_are_not_finite_are_named(tmp_path):

@@ -148,3 +148,20 @@ def test_windows_of_recordings_with_missing_cells_are_left_out(gappy, capsys):
     names = [n for part in task.data.splits.values() for n in part.names]
     assert "walk/0.csv, rows 1-20" not in names
     assert "walk/0.csv, rows 21-40" in names
+
+
+def test_what_is_said_of_times_and_texts_applies_to_recordings(folder):
+    for path in folder.rglob("*.csv"):
+        table = pd.read_csv(path)
+        table.insert(0, "clock", range(0, 20 * len(table), 20))
+        table.to_csv(path, index=False)
+    (finding,) = tasks.get(folder, verbose=False).findings
+    assert finding.kind == "time-as-feature"
+    assert finding.advice == "Leave it out: --ignore-column clock."
+    table["note"] = "ok"
+    table.to_csv(path, index=False)
+    path.rename(folder / "run" / "0.csv")
+    for other in folder.rglob("*.csv"):
+        table[: len(pd.read_csv(other))].to_csv(other, index=False)
+    with pytest.raises(ValueError, match="'note': .* 'ok'.*--ignore-column"):
+        tasks.get(folder, verbose=False)

@@ -200,3 +200,13 @@ def test_versions_of_records(tmp_path):
     table.write_text("id,y\n" + "".join(rows))
     task = tasks.get(fasta, labels=table, verbose=False)
     assert sum(len(part.y) for part in task.data.splits.values()) == 20
+
+
+def test_gaps_of_alignments_are_named(tmp_path):
+    path, labels = tmp_path / "dna.fasta", tmp_path / "labels.csv"
+    path.write_text("".join(f">r{i}\nACGT--ACGT\n" for i in range(20)))
+    labels.write_text("id,y\n" + "".join(f"r{i},{i % 2}\n" for i in range(20)))
+    with pytest.raises(
+        ValueError, match="r0: '-' at position 5 is not a nucleotide.* gaps out"
+    ):
+        tasks.from_fasta(path, labels)

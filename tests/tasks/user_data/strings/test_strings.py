@@ -189,3 +189,13 @@ def test_tables_for_validation_and_testing(tmp_path, capsys):
     x, _ = task.reader.read(path)
     assert x.tolist() == [[1, 0], [1, 0]]
     assert "characters X are new" in capsys.readouterr().out
+
+
+def test_bases_of_both_cases_are_said(messages):
+    strings = ["ACGTacgtNN", "ACGGttgaNA"] * 30
+    tasks.from_strings(strings, ["a", "b"] * 30)
+    assert any("lower case are different" in message for message in messages)
+    messages.clear()
+    tasks.from_strings(SMILES, LABELS)
+    tasks.from_strings([s.upper() for s in strings], ["a", "b"] * 30)
+    assert not any("lower case" in message for message in messages)
