@@ -98,7 +98,7 @@ class ModelOptions:
         None,
         "Number of blocks to use, from the first; 0 uses none.",
         topic="Model",
-        default_text="the arm's default, for most all blocks",
+        default_text="the arm's default, usually all blocks",
         describes_run=True,
     )
     readout: str = option(

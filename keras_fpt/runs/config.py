@@ -82,7 +82,7 @@ class RunConfig:
         "Preset of the backbone, with its weights: a name, a folder, hf://... "
         "or gguf:FILE.",
         topic="Model",
-        default_text="the arm's default, for most gpt2_tiny_en",
+        default_text="the arm's default, usually gpt2_tiny_en",
         describes_run=True,
     )
     arm: str = option(
