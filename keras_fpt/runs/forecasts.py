@@ -10,7 +10,7 @@ from keras_fpt.runs import forecast_results
 if TYPE_CHECKING:
     import pandas as pd
 
-    from keras_fpt.runs.prediction import Answers
+    from keras_fpt.runs.answering import Answers
 
 Path = str | os.PathLike[str]
 

@@ -14,7 +14,7 @@ from keras_fpt.runs import (
     label_results,
     target_results,
 )
-from keras_fpt.runs.prediction import (
+from keras_fpt.runs.answering import (
     Answers,
     answer,
     ask,

@@ -17,6 +17,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras_fpt.results import NotRun, describe, rates
 from keras_fpt.runs import (
@@ -378,7 +379,7 @@ class _Halving:
         slowness = self.spent / self.planned
         return seconds * min(_SLOWEST, max(_FASTEST, slowness))
 
-    def _set(self, **changes: object) -> None:
+    def _set(self, **changes: Any) -> None:
         """Changes the plan, for later calls, too."""
         self.plan = dataclasses.replace(self.plan, **changes)
         self.save(self.plan)

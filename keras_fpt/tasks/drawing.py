@@ -315,7 +315,6 @@ def _label_text(task: Task, label: Any) -> str:
     if task.is_per_token:
         return _stretches([names[i] if i >= 0 else "none" for i in label])
     if np.ndim(label) == 0:
-        names = task.class_names
         return names[label] if names else f"class {label}"
     text = "".join(map(str, label[:20]))
     return text + ("..." if len(label) > 20 else "")

@@ -1,4 +1,7 @@
-"""`Task`: labeled sequences and what a model needs to know about them."""
+"""`Task`: labeled sequences and what a model needs to know about them.
+
+This file is longer than others, since it has one large public class.
+"""
 
 import dataclasses
 import functools

@@ -283,16 +283,13 @@ def check_task_type(task_type: str | None) -> None:
     """Raises `ValueError` unless it is one of `TASK_TYPES`, or `None`."""
     if task_type == FORECAST:
         raise ValueError(
-            "A forecast is of the columns of a table whose rows follow one "
-            "another in time, which keras_fpt.tasks.from_series reads. For "
-            "other data, use task_type='classification' or 'regression' "
-            "(--task-type)."
+            "Forecasts are for tables whose rows follow one another in time: "
+            "use keras_fpt.tasks.from_series."
         )
     if task_type not in (None, *TASK_TYPES):
         raise ValueError(
-            "Expected task_type (--task-type) to be classification or "
-            "regression, or for several labels per example multilabel, or for "
-            f"a label per token tokens, but received '{task_type}'."
+            f"Expected task_type (--task-type) to be {', '.join(TASK_TYPES)} "
+            f"or {FORECAST} but received '{task_type}'."
         )
 
 

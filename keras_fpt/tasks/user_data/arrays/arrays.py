@@ -1,4 +1,7 @@
-"""Tasks from arrays, or from an iterable of batches."""
+"""Tasks from arrays, or from an iterable of batches.
+
+This file is longer than others, since it documents three public functions.
+"""
 
 import os
 import pathlib

@@ -1,6 +1,7 @@
 """Tables of numbers: a row, a group or a window of rows is a sequence.
 
-Tables whose text is read are in `strings.py`.
+Tables whose text is read are in `strings.py`. This file is longer than others,
+since it documents one public function with many arguments.
 """
 
 import itertools
@@ -303,12 +304,9 @@ def from_csv(
     )
     if is_per_token or not encoded.has_classes:
         sequence_targets.check_structure(structure)
-        table_columns.check_points(
-            frame,
-            [label_column],
-            table_columns.parse(frame, [label_column], path),
-            files.where,
-        )
+    if encoded.is_regression:
+        numbers = table_columns.parse(frame, label_columns, path)
+        table_columns.check_points(frame, label_columns, numbers, files.where)
     labels, class_names = sequence_targets.row_labels(encoded, structure)
     layout = table_layout.lay_out(frame, labels, class_names, structure, files)
     if is_left_out.any():

@@ -1,0 +1,254 @@
+"""Predicts new examples with a finished run, and reads their labels."""
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_fpt.files import pictures
+from keras_fpt.runs import (
+    answer_tables,
+    data_description,
+    folder,
+    lengths,
+    manifest,
+    target_results,
+)
+from keras_fpt.runs.config import RunConfig
+from keras_fpt.runs.evaluation import load_model, read_moved_config
+from keras_fpt.runs.resolved import resolve
+from keras_fpt.tasks import (
+    Stored,
+    Task,
+    read_new,
+    read_new_indicators,
+    read_new_labels,
+    read_new_targets,
+    read_new_tokens,
+    rows_of_tokens,
+    sequences,
+)
+
+Path = str | os.PathLike[str]
+Columns = str | Sequence[str] | None
+
+
+class Answers(NamedTuple):
+    """The predictions of a finished run for new examples.
+
+    Args:
+        task: the run's `Task`, without data.
+        options: dict of the options that the task was made with.
+        class_names: list of strings, as they are printed.
+        names: list of n strings, the examples' names.
+        logits: float array `(n, classes)`; for a regression the numbers,
+            `(n, targets)`, or with quantiles `(n, targets, quantiles)`; of
+            tokens `(n, tokens, classes)`.
+        quantiles: tuple of floats, those of a regression that predicts any.
+        x: the n sequences.
+    """
+
+    task: Task
+    options: dict[str, Any]
+    class_names: list[str]
+    names: list[str]
+    logits: np.ndarray
+    quantiles: tuple[float, ...] = ()
+    x: Any = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The predictions of a regression, `(n, targets)`."""
+        return target_results.points(self.logits, self.quantiles)
+
+
+def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
+    """Reads new examples, and predicts them with a finished run.
+
+    Args:
+        run_folder, path, preset: as for `predict`.
+    """
+    config, task = open_run(run_folder, preset)
+    x, names = read_new(task.reader, path, config.options)
+    return ask(run_folder, path, config, task, x, names)
+
+
+def open_run(
+    run_folder: Path, preset: Path | None = None
+) -> tuple[RunConfig, Task]:
+    """The configuration and the task, without data, of a finished run.
+
+    Args:
+        run_folder, preset: as for `predict`.
+    """
+    config = read_moved_config(run_folder, preset)
+    folder.finished_adapter(run_folder)
+    saved = manifest.read(run_folder)
+    if saved is not None:
+        manifest.check_description(saved, run_folder)
+    return config, data_description.read_description(run_folder)
+
+
+def ask(
+    run_folder: Path,
+    path: Path,
+    config: RunConfig,
+    task: Task,
+    x: Any,
+    names: list[str],
+) -> Answers:
+    """Predicts examples that have been read, with a finished run.
+
+    Args:
+        run_folder, path: as for `predict`.
+        config, task: what `open_run` returned.
+        x: the examples, as the task's reader reads them.
+        names: list of n strings, their names.
+    """
+    # pandas supports only UTF-8, and names of files may be other bytes.
+    names = list(map(pictures.printable, names))
+    classes = [pictures.printable(name) for name in task.class_names or ()]
+    run = resolve(config, task)
+    model = load_model(run, run_folder)
+    lengths.check(task, x, names, model.max_sequence_length, path)
+    # Sorted by length, so that short sequences are not padded to long ones.
+    order = np.argsort(sequences.lengths(x), kind="stable")
+    stored = Stored(dict, is_per_token=task.is_per_token)
+    batches = stored.in_order(x, order, run.evaluation_batch_size)
+    found = model.predict(batches, verbose=0)
+    logits = np.empty(found.shape, np.float32)
+    logits[order] = found
+    check_finite(logits, names, path)
+    return Answers(
+        task, config.options, classes, names, logits, run.quantiles, x
+    )
+
+
+def read_labels(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> list[str]:
+    """The labels of a new file's examples, as `read_new_labels` reads them."""
+    options = _options(answers, label_column)
+    found = read_new_labels(
+        answers.task.reader,
+        path,
+        answers.names,
+        answers.task.class_names or (),
+        options,
+        labels,
+    )
+    return list(map(pictures.printable, found))
+
+
+def read_targets(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> np.ndarray:
+    """The numbers of a new file's examples, for a regression.
+
+    Returns:
+        Float array `(n, targets)`.
+
+    Raises:
+        ValueError: the file has no labels, or one that is not a number.
+    """
+    options = _options(answers, label_column)
+    return read_new_targets(
+        answers.task.reader, path, answers.names, options, labels
+    )
+
+
+def read_indicators(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> np.ndarray:
+    """Which of several labels a new file's examples have.
+
+    Returns:
+        int8 array `(n, labels)` of 0 and 1.
+
+    Raises:
+        ValueError: the file has no labels, or others than those of training.
+    """
+    names = answers.task.class_names or ()
+    if label_column and sorted(label_column) == sorted(names):
+        label_column = names  # In the order of training.
+    return read_new_indicators(
+        answers.task.reader,
+        path,
+        answers.names,
+        names,
+        _options(answers, label_column),
+        labels,
+    )
+
+
+def read_tokens(
+    answers: Answers,
+    path: Path,
+    labels: Path | None = None,
+    label_column: Columns = None,
+) -> np.ndarray:
+    """The classes of a new file's rows or tokens.
+
+    Returns:
+        int array `(n,)`, in the order of `token_probabilities`; -1 where
+        there is none.
+
+    Raises:
+        ValueError: the file has no labels, or others than those of training.
+    """
+    found = read_new_tokens(
+        answers.task.reader,
+        path,
+        answers.x,
+        answers.task.class_names or (),
+        _options(answers, label_column),
+        labels,
+    )
+    if found.ndim == 1:
+        return found
+    lengths = sequences.lengths(answers.x)
+    return found[np.arange(found.shape[1]) < lengths[:, None]]
+
+
+def _options(answers: Answers, label_column: Columns) -> dict[str, Any]:
+    """The options of training, with the columns of labels of a new file."""
+    options = dict(answers.options)
+    if label_column:
+        options["label_column"] = label_column
+    return options
+
+
+def check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
+    """Raises `FloatingPointError` if a prediction is not finite."""
+    axes = tuple(range(1, logits.ndim))
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=axes))
+    if bad.size:
+        raise FloatingPointError(
+            f"`{path}`, {names[bad[0]]}: the model's prediction is not finite, "
+            f"as for {bad.size:,} of {len(names):,} examples. Look for extreme "
+            "values there, or train the run with a lower learning rate."
+        )
+
+
+def token_probabilities(
+    answers: Answers, path: Path
+) -> tuple[list[str], np.ndarray]:
+    """The probabilities of the classes of a new file's rows or tokens.
+
+    Returns:
+        A tuple: list of n names, and float array `(n, classes)`.
+    """
+    places, names = rows_of_tokens(
+        answers.task.reader, path, answers.x, answers.names
+    )
+    return names, answer_tables.mean_probabilities(answers.logits, places)
