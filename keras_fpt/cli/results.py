@@ -238,7 +238,7 @@ def predict(
         right = (frame["prediction"] == frame["label"])[is_labeled]
         print_plain(
             f"The data has labels: {right.mean():.2%} of {len(right):,} "
-            "predictions agree."
+            "predictions are correct."
         )
 
 

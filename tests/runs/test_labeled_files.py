@@ -53,7 +53,7 @@ def test_labeled_tables(run, tmp_path):
     result = runner.invoke(
         app, ["predict", str(run), str(new), "-o", str(tmp_path / "out.csv")]
     )
-    assert f"{right:.2%} of 60 predictions agree" in result.output
+    assert f"{right:.2%} of 60 predictions are correct" in result.output
     result = runner.invoke(app, ["evaluate", str(run), str(new)])
     assert f"accuracy {right:.2%} on 60 examples" in result.output
 
