@@ -54,6 +54,10 @@ _OF_FORECASTS = ("target_column", "context", "horizon")
 _FORECAST_ADVICE = (
     " It is for forecasts: add --task-type forecast (task_type='forecast')."
 )
+_OWN_ADVICE = (
+    " A forecast has --target-column, --context and --horizon in place of "
+    "labels and windows, and its splits are in the order of time."
+)
 FASTA = ("fasta", "fa", "faa", "fas", "fna", "ffn", "frn")
 KINDS = (
     ".csv, .tsv, .txt, .data, .parquet, .feather, .arrow, .xlsx or .arff (a "
@@ -103,6 +107,7 @@ def from_path(
         raise ValueError(
             f"The option {_flag(unknown[0])} does not apply to `{path}`."
             + _FORECAST_ADVICE * (unknown[0] in _OF_FORECASTS)
+            + _OWN_ADVICE * (make is forecast_tables.from_series)
         )
     for name, parameter in list(parameters.items())[1:]:
         if parameter.default is parameter.empty and name not in options:

@@ -220,6 +220,8 @@ class SeriesReader:
 
     def _read(self, path: str | os.PathLike) -> _Read:
         frame = table_files.read_table(path, self.header, self.encoding)
+        for name in self.columns:
+            table_columns.column(frame, name, path)
         files = given_files.Files((str(path),), (len(frame),))
         kinds = self.kinds or (columns_.Column(),) * len(self.columns)
         values = columns_.parse_columns(

@@ -198,6 +198,9 @@ def test_a_reader_reads_the_last_context_and_continues_times(tmp_path):
     windows = reader.read_windows(path)
     assert len(windows.x) == 2 * (150 - CONTEXT - HORIZON + 1)
     own = frame[frame["station"] == "a"].sort_values("day")
+    own.drop(columns="rain").to_csv(path, index=False)
+    with pytest.raises(ValueError, match="days.csv` has no column 'rain'"):
+        reader.read(path)
     own[:9].to_csv(path, index=False)
     with pytest.raises(ValueError, match="from 12 rows .* but there are 9"):
         reader.read(path)
@@ -236,7 +239,7 @@ def test_what_a_forecast_refuses(tmp_path):
         (dict(target_column="same", horizon=4), "all .* rows hold 1"),
         (dict(target_column="snow", horizon=4), "no column 'snow'. It has"),
         (dict(target_column=["rain", "rain"], horizon=4), "named twice"),
-        (dict(window=3, horizon=4), "--window does not apply"),
+        (dict(window=3, horizon=4), "--window does not apply.*--context"),
         (dict(label_column="rain", horizon=4), "--label-column does not"),
         (dict(horizon=4, quick=1), "--quick does not apply"),
     ):
