@@ -49,7 +49,7 @@ def of_labels(
 
 def _joined(has_label: np.ndarray, names: Sequence[str]) -> list[str]:
     return [
-        BETWEEN.join(names[i] for i in np.flatnonzero(row)) or NONE
+        BETWEEN.join(names[i] for i in np.flatnonzero(row).tolist()) or NONE
         for row in has_label
     ]
 

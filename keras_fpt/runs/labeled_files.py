@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from keras_fpt.runs import class_results, label_results, target_results
-from keras_fpt.runs.prediction import (
+from keras_fpt.runs.new_answers import (
     Answers,
     answer,
     read_indicators,

@@ -23,6 +23,7 @@ from keras_fpt.runs import (
     folder,
     manifest,
 )
+from keras_fpt.runs.answer_words import describe_answers
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import (
@@ -41,10 +42,8 @@ from keras_fpt.runs.model import build_model, make_backbone
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.signals import AGREEMENT_SECONDS, Preempted, StopSignals
-from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
-CLASSES_SHOWN = 5
 # While a run trains, it is evaluated on at most this many examples of the
 # validation split, rounded up to whole batches.
 VALIDATION_SUBSET_SIZE = 1000
@@ -346,7 +345,7 @@ def _log_start(
     trained = freezing.count_parameters(model.trainable_variables)
     total = freezing.count_parameters(model.weights)
     LOGGER.info(f"Task {run.task.name}: {run.task.description}.")
-    LOGGER.info(_describe_answers(run.task))
+    LOGGER.info(describe_answers(run.task))
     LOGGER.info(
         f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
         f"{trained:,} of {total:,} parameters train."
@@ -368,38 +367,3 @@ def _log_start(
         f"{run.learning_rate:g}, dropout {run.model.dropout:g}, seed "
         f"{run.seed}, {keras.backend.backend()} backend. Output: {run_folder}"
     )
-
-
-def _describe_answers(task: Task) -> str:
-    """The shares of classes, or the targets, in train, and a baseline."""
-    if task.is_regression:
-        floors = task.target_floors("validation")
-        return (
-            f"Targets of train: {task.describe_targets('train')}. Baseline: "
-            "always predicting the mean has an RMSE of "
-            f"{floors['floor_rmse']:.4g} on validation."
-        )
-    counts = task.class_counts("train")
-    baseline = (
-        "Baseline: always guessing the most common class scores "
-        f"{task.majority_accuracy('validation'):.1%} on validation."
-    )
-    if counts is None:
-        return f"Answers are generated. {baseline}"
-    if task.is_multilabel:
-        baseline = (
-            "Baseline: always giving each label its more common answer is "
-            f"right in {task.majority_accuracy('validation'):.1%} of the "
-            "labels of validation."
-        )
-    most_common = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
-    size = task.data.size("train")
-    total = size if task.is_multilabel else counts.sum()
-    shares = ", ".join(
-        f"{task.class_names[i] if task.class_names else i} "
-        f"{counts[i] / total:.1%}"
-        for i in most_common
-    )
-    more = len(counts) - len(most_common)
-    shares += f" and {more:,} more" if more else ""
-    return f"{task.word_for_classes.title()} of train: {shares}. {baseline}"

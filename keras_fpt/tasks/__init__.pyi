@@ -15,13 +15,13 @@ from .split_tables import split_table as split_table
 from .split_tables import splits_to_csv as splits_to_csv
 from .stored import Examples as Examples
 from .stored import Stored as Stored
-from .task import MAJORITY as MAJORITY
-from .task import MEAN as MEAN
 from .task import Origin as Origin
 from .task import Recipe as Recipe
 from .task import Splits as Splits
 from .task import Task as Task
-from .task import token_scores as token_scores
+from .task_floors import MAJORITY as MAJORITY
+from .task_floors import MEAN as MEAN
+from .task_floors import token_scores as token_scores
 from .train_subsets import with_train_examples as with_train_examples
 from .user_data import PATH_OPTIONS as PATH_OPTIONS
 from .user_data import Finding as Finding

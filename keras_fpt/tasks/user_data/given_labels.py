@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ DROP_ADVICE = (
 
 
 def present(
-    values: dict[str, Sequence[Any]],
+    values: Mapping[str, Sequence[Any]],
     where: Callable[[int], str],
     missing: Sequence[str] = (),
     drop_missing: bool = False,

@@ -222,7 +222,7 @@ def _of_records(
     path: str | os.PathLike,
     labels: str | os.PathLike | None,
     options: Mapping[str, Any],
-) -> list[str]:
+) -> list[Any]:
     if labels is None:
         raise ValueError(
             f"`{path}`: a FASTA file holds no labels. Give a table of them "
@@ -236,7 +236,7 @@ def _of_records(
     ids = [name for name, _ in proteins.read_fasta(path)]
     rows, _ = record_rows.match_rows(ids, frame, labels, id_column, True)
     found = missing_rows.read_labels(frame, columns, labels).tolist()
-    none = "" if len(columns) == 1 else [""] * len(columns)
+    none: Any = "" if len(columns) == 1 else [""] * len(columns)
     return [found[row] if row >= 0 else none for row in rows]
 
 

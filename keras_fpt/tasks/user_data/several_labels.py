@@ -212,8 +212,8 @@ def from_cells(
         names = list(known)
     index_of = {name: index for index, name in enumerate(names)}
     rows = np.zeros((len(distinct), len(names)), np.int8)
-    for row, each in zip(rows, found, strict=True):
-        row[[index_of[name] for name in each]] = 1
+    for indicators, each in zip(rows, found, strict=True):
+        indicators[[index_of[name] for name in each]] = 1
     between = (
         "lists"
         if separator in (None, "[")

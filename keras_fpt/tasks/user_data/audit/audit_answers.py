@@ -24,7 +24,7 @@ def find_in_labels(
     is_constant = (shares == 0) | (shares == 1)
     findings = []
     if is_constant.any():
-        constant = [names[i] for i in np.flatnonzero(is_constant)]
+        constant = [names[i] for i in np.flatnonzero(is_constant).tolist()]
         findings.append(
             Finding(
                 "constant-label",
@@ -65,7 +65,7 @@ def _absent(
 ) -> list[Finding]:
     if not is_absent.any():
         return []
-    absent = [names[i] for i in np.flatnonzero(is_absent)]
+    absent = [names[i] for i in np.flatnonzero(is_absent).tolist()]
     what = "learned" if split == "train" else "measured there"
     return [
         Finding(
