@@ -308,13 +308,13 @@ def _label_text(task: Task, label: Any) -> str:
         return f"then {shown}" + ", ..." * (label.size > len(first))
     if task.is_regression:
         return ", ".join(f"{number:.6g}" for number in label)
-    names = task.class_names or ()
+    known = task.class_names or ()
     if task.is_multilabel:
-        has = [names[i] for i in np.flatnonzero(label)]
+        has = [known[i] for i in np.flatnonzero(label)]
         return ", ".join(has) or "no label"
     if task.is_per_token:
-        return _stretches([names[i] if i >= 0 else "none" for i in label])
+        return _stretches([known[i] if i >= 0 else "none" for i in label])
     if np.ndim(label) == 0:
-        return names[label] if names else f"class {label}"
+        return known[label] if known else f"class {label}"
     text = "".join(map(str, label[:20]))
     return text + ("..." if len(label) > 20 else "")

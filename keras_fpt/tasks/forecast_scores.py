@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_fpt.tasks.task_floors import NAIVE
+
 if TYPE_CHECKING:
     from keras_fpt.tasks.task import Task
 
@@ -28,18 +30,17 @@ def scores(task: "Task", split: str) -> dict[str, np.ndarray]:
     }
 
 
-def naive_errors(task: "Task", split: str, rule: str) -> dict[str, float]:
-    """The errors of one of the simple rules.
+def naive_errors(task: "Task", split: str) -> dict[str, float]:
+    """The errors of forecasting the last value.
 
     Args:
         task: a `Task` that is a forecast.
         split: string, one of its `held_out_splits`.
-        rule: string, the name of the rule.
 
     Returns:
         Dict of `floor_mse` and `floor_mae`.
     """
-    squared = _squared_errors(task, split)[rule]
+    squared = _squared_errors(task, split)[NAIVE]
     return {
         "floor_mse": float(squared.mean()),
         "floor_mae": float(np.sqrt(squared).mean()),

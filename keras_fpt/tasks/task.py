@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import forecast_scores, sequence_store, task_words
+from keras_fpt.tasks import (
+    forecast_scores,
+    sequence_store,
+    task_floors,
+    task_words,
+)
 
-# The simple rules that every task has: of classes, of numbers,
-MAJORITY = "majority class"
-MEAN, MEDIAN = "mean of train", "median of train"
-# Of forecasts: the last value, and the value one season before.
-NAIVE, SEASONAL_NAIVE = "naive", "seasonal naive"
 # The number of examples that are counted at a time.
 _COUNTED = 1000
 
@@ -66,24 +66,6 @@ class Origin:
     source: str
     licence: str
     citation: str
-
-
-def token_scores(is_right: np.ndarray, has_label: np.ndarray) -> np.ndarray:
-    """The scores of examples whose tokens have labels.
-
-    A score is how many labels are right, divided by how many an example has on
-    average. So the mean over examples is the accuracy of all tokens, however
-    long the examples are.
-
-    Args:
-        is_right: bool array `(examples, tokens)`.
-        has_label: bool array likewise, which tokens have a label.
-
-    Returns:
-        Float array `(examples,)`.
-    """
-    mean = has_label.sum() / len(has_label)
-    return (is_right & has_label).sum(axis=1) / mean
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -286,15 +268,8 @@ class Task:
             last value.
         """
         if self.is_forecast:
-            return forecast_scores.naive_errors(self, split, NAIVE)
-        train = self.data.labels("train").astype(np.float64)
-        labels = self.data.labels(split).astype(np.float64)
-        squared = (labels - train.mean(axis=0)) ** 2
-        absolute = np.abs(labels - np.median(train, axis=0))
-        return {
-            "floor_rmse": float(np.sqrt(squared.mean())),
-            "floor_mae": float(absolute.mean()),
-        }
+            return forecast_scores.naive_errors(self, split)
+        return task_floors.target_floors(self, split)
 
     def class_counts(self, split: str) -> np.ndarray | None:
         """Counts the labels of each class.
@@ -365,34 +340,7 @@ class Task:
         """
         if self.is_forecast:
             return forecast_scores.scores(self, split)
-        if self.is_regression:
-            return self._constant_scores(split)
-        if self.is_per_token:
-            labels = self.data.labels(split)[self.data.order(split)]
-            is_right = labels == self.majority_class
-            return {MAJORITY: token_scores(is_right, labels >= 0)}
-        right: dict[str, list[np.ndarray]] = {MAJORITY: []}
-        right |= {name: [] for name in self.simple_rules}
-        for x, y in self.held_out(split, _COUNTED).as_numpy_iterator():
-            answers: dict[str, Any] = {MAJORITY: self.majority_class}
-            answers |= {
-                name: rule(x) for name, rule in self.simple_rules.items()
-            }
-            for name, answer in answers.items():
-                is_right = (answer == y).reshape(len(y), -1)
-                right[name].append(is_right.mean(axis=1))
-        return {name: np.concatenate(parts) for name, parts in right.items()}
-
-    def _constant_scores(self, split: str) -> dict[str, np.ndarray]:
-        """The scores of predicting one number, for a regression."""
-        train = self.data.labels("train").astype(np.float64)
-        order = self.data.order(split)
-        labels = self.data.labels(split)[order].astype(np.float64)
-        answers = {MEAN: train.mean(axis=0), MEDIAN: np.median(train, axis=0)}
-        return {
-            name: -((labels - answer) ** 2).mean(axis=1)
-            for name, answer in answers.items()
-        }
+        return task_floors.floors(self, split)
 
     def test_labels(self) -> np.ndarray:
         """The labels of the test examples, in the order of `held_out`.

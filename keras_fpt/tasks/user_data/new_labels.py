@@ -222,7 +222,7 @@ def _of_records(
     path: str | os.PathLike,
     labels: str | os.PathLike | None,
     options: Mapping[str, Any],
-) -> list[str]:
+) -> list[Any]:
     if labels is None:
         raise ValueError(
             f"`{path}`: a FASTA file contains no labels. Give a table of them "

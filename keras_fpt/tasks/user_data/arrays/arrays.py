@@ -27,6 +27,7 @@ from keras_fpt.tasks.user_data.arrays import (
 )
 from keras_fpt.tasks.user_data.audit import audit_symbols
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
+from keras_fpt.tasks.user_data.tables import table_structure
 
 # The value of `split` that forces a random split.
 STRATIFIED = "stratified"
@@ -79,12 +80,10 @@ def from_arrays(
             values stay in one split.
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
-        task_type: `"classification"`, `"regression"`, `"multilabel"` or
-            `"tokens"`. `None` is a regression if most labels are fractions, of
-            at least 10 different values; a class for each token if there are
-            as many whole numbers or texts for each example as it has tokens;
-            several labels if an array `(n, labels)` holds 0 and 1; and says
-            so.
+        task_type: one of `classification`, `regression`, `multilabel` and
+            `tokens`. `None` finds it and says so: numbers if most labels are
+            fractions, of at least 10 values; tokens if there are as many
+            labels as tokens; several labels if `(n, labels)` are 0 and 1.
         strict: bool, whether a leak that the audit finds is an error.
 
     Returns:
@@ -363,15 +362,8 @@ def from_saved(
     """
     group_names = [split_group] if isinstance(split_group, str) else split_group
     columns = [*group_names, *([split_column] if split_column else [])]
-    label_columns = [label_column] if isinstance(label_column, str) else None
-    label_columns = label_columns or [*(label_column or ())]
-    if labels is None and len(label_columns) > 1:
-        raise ValueError(
-            f"`{path}`: expected one array of labels, (examples, labels), but "
-            f"received the names of {len(label_columns)} (--label-column). "
-            "Several columns are for a table of labels (--labels)."
-        )
-    label_name = None if labels is not None else [*label_columns, "y"][0]
+    label_columns = table_structure.as_tuple(label_column)
+    label_name = saved_arrays.one_name(label_columns, path, labels)
     if labels is None and pathlib.Path(path).suffix.lower() == ".npy":
         raise ValueError(
             f"`{path}` contains no labels. Give them with labels (--labels): "

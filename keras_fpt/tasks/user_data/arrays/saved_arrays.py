@@ -154,6 +154,35 @@ def read_with_splits(
     )
 
 
+def one_name(
+    names: Sequence[str],
+    path: str | os.PathLike,
+    labels: str | os.PathLike | None,
+) -> str | None:
+    """The array that holds the labels, by default `y`.
+
+    Args:
+        names: sequence of strings, those that are given.
+        path: the file of arrays, for errors.
+        labels: the file of labels, or `None`.
+
+    Returns:
+        String; `None` if labels are in a file of their own.
+
+    Raises:
+        ValueError: several are named.
+    """
+    if labels is not None:
+        return None
+    if len(names) > 1:
+        raise ValueError(
+            f"`{path}`: expected one array of labels, (examples, labels), but "
+            f"received the names of {len(names)} (--label-column). Several "
+            "columns are for a table of labels (--labels)."
+        )
+    return names[0] if names else "y"
+
+
 def read_labels(
     path: str | os.PathLike,
     label_columns: Sequence[str] = (),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import seasons
-from keras_fpt.tasks.task import NAIVE, SEASONAL_NAIVE
+from keras_fpt.tasks.task_floors import NAIVE, SEASONAL_NAIVE
 from keras_fpt.tasks.user_data import given_files, sequences
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
