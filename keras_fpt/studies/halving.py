@@ -17,6 +17,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from keras_fpt.results import NotRun, describe, rates
 from keras_fpt.runs import (
@@ -168,10 +169,14 @@ class _Halving:
             if further is None:
                 return
             rung = self.plan.rungs[-1]
+            # It must not cost the runs at the best rates their steps.
             needed = sum(
-                self._seconds(number, rung) for number in self.candidates
+                self._seconds(number, rung)
+                + self.plan.seeds
+                * self._seconds(number, self.plan.steps, is_final=True)
+                for number in self.candidates
             )
-            if self.turns.deadline.left < needed + self.reserve:
+            if self.turns.deadline.left < needed:
                 return
             for number in self.candidates:
                 self._train(number, further, rung)
@@ -378,7 +383,7 @@ class _Halving:
         slowness = self.spent / self.planned
         return seconds * min(_SLOWEST, max(_FASTEST, slowness))
 
-    def _set(self, **changes: object) -> None:
+    def _set(self, **changes: Any) -> None:
         """Changes the plan, for later calls, too."""
         self.plan = dataclasses.replace(self.plan, **changes)
         self.save(self.plan)
