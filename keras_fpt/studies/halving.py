@@ -169,10 +169,14 @@ class _Halving:
             if further is None:
                 return
             rung = self.plan.rungs[-1]
+            # It must not cost the runs at the best rates their steps.
             needed = sum(
-                self._seconds(number, rung) for number in self.candidates
+                self._seconds(number, rung)
+                + self.plan.seeds
+                * self._seconds(number, self.plan.steps, is_final=True)
+                for number in self.candidates
             )
-            if self.turns.deadline.left < needed + self.reserve:
+            if self.turns.deadline.left < needed:
                 return
             for number in self.candidates:
                 self._train(number, further, rung)
