@@ -105,7 +105,7 @@ def only_warnings(name: str = LOGGER.name) -> Iterator[None]:
     """Silences a logger's information within the block.
 
     Args:
-        name: string, `"keras_fpt"` or a room's, e.g. `"keras_fpt.runs"`.
+        name: string, `"keras_fpt"` or a subpackage's, e.g. `"keras_fpt.runs"`.
     """
     logger = logging.getLogger(name)
     before = logger.level

@@ -86,8 +86,8 @@ class SweepConfig:
             )
         if self.is_sampled and (self.trials is None or self.trials < 1):
             raise ValueError(
-                "Expected the number of trials for the range to be at least 1 "
-                f"but received {self.trials}."
+                "A range needs trials (--trials), the number of runs that "
+                f"search it: at least 1, but received {self.trials}."
             )
 
     @property

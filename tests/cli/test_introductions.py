@@ -54,7 +54,7 @@ def test_help_is_about_this_package():
             found = getattr(room, name)
             if inspect.isclass(found) and issubclass(found, keras.Layer):
                 documented = inspect.getdoc(found.__init__)
-                assert documented.startswith("Makes a "), name
+                assert documented.startswith("Creates the "), name
 
 
 def test_the_package_lists_its_public_names():

@@ -107,7 +107,7 @@ def test_a_refused_adapter_leaves_the_set_as_it_was(preset, adapters, tmp_path):
     quantized = FPTClassifier.from_preset(preset, input_dim=3, quantize="int8")
     quantized.save_adapter(tmp_path / "int8.safetensors")
     for bad, message in (
-        (stray, "holds `attention/0`"),
+        (stray, "contains `attention/0`"),
         (other_rank, "does not fit"),
         (tmp_path / "int8.safetensors", "would change the outputs of"),
     ):

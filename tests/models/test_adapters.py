@@ -187,7 +187,7 @@ def filled(value, dtype="float32"):
         (lambda arrays: arrays.clear(), "is not complete"),
         (
             lambda arrays: arrays.update({"attention/0": np.ones((16, 2, 8))}),
-            "holds `attention/0`, which its policy does not train",
+            "contains `attention/0`, which its policy does not train",
         ),
         (
             lambda arrays: arrays.update({"low_rank/0": np.ones((16, 2, 8))}),

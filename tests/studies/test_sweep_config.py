@@ -98,7 +98,7 @@ def test_what_is_written_is_read(config, tmp_path):
         ({"seeds": 0}, "at least 1 seed"),
         ({"search": {"rate": (1,)}}, "Unknown setting 'rate'"),
         ({"trials": 3}, "as many trials as it has points"),
-        ({"search": {"dropout": Range(0, 0.5)}}, "how many trials"),
+        ({"search": {"dropout": Range(0, 0.5)}}, "A range needs trials"),
     ],
 )
 def test_sweeps_that_make_no_sense(arguments, message):

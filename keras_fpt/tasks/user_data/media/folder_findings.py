@@ -74,7 +74,7 @@ def group_by_subfolder(
     if shared:
         shown = ", ".join(shared[:4]) + ", ..." * (len(shared) > 4)
         note += f", and those of one name in several classes ({shown}), too"
-    # A file in no subfolder has a group of its own.
+    # A file in no subfolder has a separate group.
     return (
         [
             within

@@ -77,7 +77,9 @@ def test_recordings_that_differ_are_named(folder):
     path = folder / "walk" / "4.csv"
     table = pd.read_csv(path)
     table.assign(time=range(len(table))).to_csv(path, index=False)
-    with pytest.raises(ValueError, match="walk/4.csv` has .*'time' is in one"):
+    with pytest.raises(
+        ValueError, match="walk/4.csv` has .*'time' is in only one"
+    ):
         tasks.get(folder, verbose=False)
     table.astype(object).replace(table.iloc[2, 1], "high").to_csv(
         path, index=False
