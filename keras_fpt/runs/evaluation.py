@@ -65,24 +65,19 @@ def evaluate(
     """
     run, model = load_trained(run_folder, data_dir, preset)
     task = run.task
-    result: dict[str, Any] = evaluate_model(
-        model, task.held_out(split, run.batch_size)
-    )
+    result = evaluate_model(model, task.held_out(split, run.batch_size))
     result = _require_finite(result, split)
     if not (run.quantiles or task.is_forecast):
         return result
     answers = test_examples.predict_split(task, split, model, run.batch_size)
     if task.is_forecast:
         x, y, *_ = task.data.splits[split]
-        result["forecasts"] = forecast_results.compare(
-            task.reader, x, y, answers
-        )
-    else:
-        labels = task.data.labels(split)[task.data.order(split)]
-        result |= target_results.measure_quantiles(
-            answers, labels, run.quantiles
-        )
-    return result
+        found = forecast_results.compare(task.reader, x, y, answers)
+        return {**result, "forecasts": found}
+    labels = task.data.labels(split)[task.data.order(split)]
+    return result | target_results.measure_quantiles(
+        answers, labels, run.quantiles
+    )
 
 
 def draw_mistakes(
