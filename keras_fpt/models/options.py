@@ -103,8 +103,9 @@ class ModelOptions:
     )
     readout: str = option(
         "last",
-        "Hidden states that the output layer reads: last, first, mean, "
-        "last+mean, flatten (all, of sequences of one length) or pooled.",
+        "Hidden states that the output layer reads: last (for forecasts "
+        "flatten), first, mean, last+mean, flatten (all, of sequences of one "
+        "length) or pooled.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -180,8 +181,8 @@ class ModelOptions:
         "Number of steps of a series that make one token; for images, height "
         "and width of a patch in pixels.",
         topic="Model",
-        default_text="1, more for your own series that are longer than the "
-        "backbone's positions; for images 4",
+        default_text="1, more for forecasts and for your own series that are "
+        "longer than the backbone's positions; for images 4",
         describes_run=True,
         stored=True,
         since="0.2.0",
@@ -197,7 +198,7 @@ class ModelOptions:
     )
     instance_norm: bool = option(
         False,
-        "Standardize each channel of each series by itself.",
+        "Standardize each channel of each series by itself; forecasts always do.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -206,7 +207,8 @@ class ModelOptions:
     channel_independent: str | None = option(
         None,
         "Send each channel through the model as a series of its own, and join "
-        "what the output layer reads: concat or mean.",
+        "what the output layer reads: concat or mean; for forecasts also "
+        "each, which forecasts every channel from itself alone.",
         topic="Model",
         default_text="channels together",
         describes_run=True,
