@@ -103,9 +103,9 @@ class ModelOptions:
     )
     readout: str = option(
         "last",
-        "Hidden states that the output layer reads: last, first, mean, "
-        "last+mean, flatten (all of them, if all sequences have one length) or "
-        "pooled.",
+        "Hidden states that the output layer reads: last (for forecasts "
+        "flatten), first, mean, last+mean, flatten (all of them, if all "
+        "sequences have one length) or pooled.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -183,8 +183,8 @@ class ModelOptions:
         "Number of steps of a series that form one token; for images, height "
         "and width of a patch in pixels.",
         topic="Model",
-        default_text="1, more for your own series that are longer than the "
-        "backbone's positions; for images 4",
+        default_text="1, more for forecasts and for your own series that are "
+        "longer than the backbone's positions; for images 4",
         describes_run=True,
         stored=True,
         since="0.2.0",
@@ -200,7 +200,8 @@ class ModelOptions:
     )
     instance_norm: bool = option(
         False,
-        "Standardize each channel of each series separately.",
+        "Standardize each channel of each series separately, as forecasts "
+        "always do.",
         topic="Model",
         describes_run=True,
         stored=True,
@@ -209,7 +210,8 @@ class ModelOptions:
     channel_independent: str | None = option(
         None,
         "Process each channel as a separate series, and combine the hidden "
-        "states that the output layer reads: concat or mean.",
+        "states that the output layer reads: concat or mean; for forecasts "
+        "also each, which forecasts every channel only from itself.",
         topic="Model",
         default_text="channels together",
         describes_run=True,

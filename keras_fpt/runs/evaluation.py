@@ -83,14 +83,13 @@ def evaluate(
         result["forecasts"] = forecast_results.compare(
             task.reader, x, y, answers
         )
-    else:
-        labels = task.data.labels(split)[task.data.order(split)]
-        result |= (
-            target_results.measure_quantiles(answers, labels, run.quantiles)
-            if run.quantiles
-            else measure_answers(task, answers, labels)
-        )
-    return result
+        return result
+    labels = task.data.labels(split)[task.data.order(split)]
+    return result | (
+        target_results.measure_quantiles(answers, labels, run.quantiles)
+        if run.quantiles
+        else measure_answers(task, answers, labels)
+    )
 
 
 def measure_answers(

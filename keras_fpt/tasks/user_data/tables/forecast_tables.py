@@ -64,12 +64,12 @@ def from_series(
 
     Each row is a step of time. An example is `context` successive rows, and
     its labels are the `horizon` rows that follow. The last fifth of each
-    series is for testing, and the tenth before it for validation, each at
-    least a horizon long. What is forecast in a split lies within it; contexts
-    reach back into the split before, which is known by then. No example holds
-    rows of two series, or a gap in time: a step of more than 5 times the
-    median step. Columns are standardized with the mean and the standard
-    deviation of the training rows, and so are the task's errors.
+    series is for testing, and the last tenth of the rest for validation, each
+    at least a horizon long. What is forecast in a split lies within it;
+    contexts reach back into the split before, which is known by then. No
+    example holds rows of two series, or a gap in time: a step of more than 5
+    times the median step. Columns are standardized with the mean and the
+    standard deviation of the training rows, and so are the task's errors.
 
     Args:
         path: a table, as of `from_csv`.

@@ -101,6 +101,11 @@ class SeriesReader:
                 f"Expected {size if self.fill else 0} numbers that fill "
                 f"missing cells but received {len(self.fillers)}."
             )
+        if self.season is not None and self.season < 1:
+            raise ValueError(
+                "Expected a season of at least 1 row but received "
+                f"{self.season}."
+            )
         numbers = [*self.mean, *self.scale, *self.fillers]
         if not np.isfinite(numbers).all() or min(self.scale) <= 0:
             raise ValueError(

@@ -44,9 +44,9 @@ def cut(
     """Splits each series by time, and cuts its parts into windows.
 
     The last fifth of each series, and at least a horizon of it, is the test;
-    the tenth before it, likewise, is validation. What is forecast in a part
-    lies within it, while contexts reach back into the part before. No window
-    holds rows of two series, or a gap in time.
+    the last tenth of the rest, likewise, is validation. What is forecast in a
+    part lies within it, while contexts reach back into the part before. No
+    window holds rows of two series, or a gap in time.
 
     Args:
         ordered: the rows' `Ordered`.
