@@ -379,6 +379,7 @@ def from_csv(
                 () if encoded.is_regression else class_names, categories
             ),
             *class_names_.numbers_as_text(categories),
+            *class_names_.similar_categories(categories),
             *class_names_.codes_as_numbers(codes),
         ],
         strict=strict,

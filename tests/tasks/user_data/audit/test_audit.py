@@ -1,6 +1,7 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_fpt import tasks
@@ -294,3 +295,11 @@ def test_marks_of_missing_cells_are_found(tmp_path, rng):
     ]
     marked = {"missing": ["?", "-"], "fill": "median", "drop_missing": True}
     assert find(table, **marked) == {}
+
+
+def test_many_classes_are_no_warning_of_a_library(tmp_path, rng, recwarn):
+    frame = pd.DataFrame({"a": range(80), "b": rng.normal(size=80)})
+    frame["y"] = frame["a"] % 36
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    tasks.from_csv(tmp_path / "t.csv", "y", verbose=False)
+    assert not [w for w in recwarn if "unique classes" in str(w.message)]
