@@ -29,7 +29,7 @@ def encode_labels(
 
     Numbers that are equal, such as `"1"` and `"1.0"`, are one class, named by
     the shortest spelling. So are spellings of booleans, such as `"True"`,
-    `"TRUE"` and `"1"`, if no other label is there.
+    `"TRUE"` and `"1"`, if no other label is there, named False and True.
 
     Args:
         labels: sequence of n labels: strings, integers or booleans.
@@ -102,7 +102,7 @@ def spelling_notes(labels: Any, class_names: Sequence[str]) -> list[str]:
     """
     distinct = np.unique(np.asarray(labels, str)).tolist()
     others = sorted(set(distinct) - set(class_names))
-    as_value = _value_function([*distinct, *class_names])
+    as_value = value_function([*distinct, *class_names])
     known = {as_value(name): name for name in class_names}
     equal = [
         f"{text} is {known[value]}"
@@ -200,7 +200,7 @@ def merge_spellings(
         A tuple of the same kind.
     """
     texts = distinct.tolist()
-    keys = [*map(_value_function(texts), texts)]
+    keys = [*map(value_function(texts), texts)]
     spellings: dict[Any, list[str]] = {}
     for text, value in zip(texts, keys, strict=True):
         key = text if value is None else value
@@ -208,6 +208,9 @@ def merge_spellings(
         spellings.setdefault(key, []).append(spelling)
     if len(spellings) == len(texts):
         return y, distinct
+    are_words = not {*map(str.lower, distinct)}.isdisjoint(_BOOLEANS)
+    if are_words and keys.count(None) == 0:
+        spellings = {value: [str(bool(value))] for value in spellings}
     names = np.array(
         [min(group, key=lambda t: (len(t), t)) for group in spellings.values()]
     )
@@ -222,7 +225,7 @@ def merge_spellings(
     return np.argsort(order)[merged[y]], names[order]
 
 
-def _value_function(
+def value_function(
     texts: Sequence[str],
 ) -> Callable[[str], decimal.Decimal | None]:
     """The function that tells which of some labels are equal.
@@ -294,7 +297,7 @@ def _find_classes(
         index_of = {i: i for i in range(len(names))}
     elif not index_of.keys() >= set(labels.tolist()):
         # Other spellings of a class that is a number or a boolean.
-        as_value = _value_function([*names, *set(labels.tolist())])
+        as_value = value_function(names)
         of_number = {as_value(name): i for i, name in enumerate(names)}
         for label in set(labels.tolist()) - index_of.keys():
             number = as_value(label)

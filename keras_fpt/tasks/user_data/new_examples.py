@@ -4,7 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from keras_fpt.tasks.user_data.media import listed_files
+from keras_fpt.tasks.user_data.media import (
+    image_folders,
+    listed_files,
+    saved_pictures,
+)
 
 
 def read_new(
@@ -31,6 +35,9 @@ def read_new(
         options.get("header"),
         options.get("encoding"),
     )
+    if listed is None and isinstance(reader, image_folders.ImageReader):
+        with saved_pictures.as_files(path) as (files, names):
+            return reader.read_files(files, names)
     if listed is None:
         return reader.read(path)
     return reader.read_files(listed.files, listed.names)

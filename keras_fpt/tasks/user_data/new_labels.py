@@ -16,8 +16,12 @@ from keras_fpt.tasks.user_data import (
     splitting,
     targets,
 )
-from keras_fpt.tasks.user_data.arrays import array_reader, saved_arrays
-from keras_fpt.tasks.user_data.media import listed_files
+from keras_fpt.tasks.user_data.arrays import (
+    array_reader,
+    arrow_folders,
+    saved_arrays,
+)
+from keras_fpt.tasks.user_data.media import listed_files, saved_pictures
 from keras_fpt.tasks.user_data.strings import fasta, record_rows, string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
@@ -63,17 +67,18 @@ def read_new_labels(
     """
     found = _find(reader, path, names, class_names, options, labels)
     is_missing = cells.is_missing(found, options.get("missing") or ())
-    known: dict[Any, str] = {str(name): str(name) for name in class_names}
-    known |= {
-        number: str(name)
-        for name in class_names
-        if (number := cells.as_number(str(name))) is not None
-    }
     texts = [str(label).strip() for label in found]
+    known: dict[Any, str] = {str(name): str(name) for name in class_names}
+    as_value = classes.value_function([*known])
+    known |= {
+        value: name
+        for name in [*known]
+        if (value := as_value(name)) is not None
+    }
     return [
         ""
         if missing and text not in known
-        else known.get(text, known.get(cells.as_number(text), text))
+        else known.get(text, known.get(as_value(text), text))
         for text, missing in zip(texts, is_missing, strict=True)
     ]
 
@@ -208,6 +213,8 @@ def _find(
         options.get("file_column") is not None and pathlib.Path(path).is_file()
     ):
         found = _of_file_table(path, columns, names, options)
+    elif saved_pictures.has_pictures(path):
+        found = _of_pictures(path, column_of(options))
     else:
         found = _of_folders(path, names, class_names)
     if len(found) != len(names):
@@ -304,6 +311,12 @@ def _of_file_table(
     rows = texts[0] if len(texts) == 1 else zip(*texts, strict=True)
     label_of = dict(zip(listed.names, rows, strict=True))
     return [label_of[_WINDOW.sub("", name)] for name in names]
+
+
+def _of_pictures(path: str | os.PathLike, column: str | None) -> list[str]:
+    part = arrow_folders.read_parts(path)[0]
+    name = arrow_folders.find_label_column(part, column, path)
+    return arrow_folders.read_frame(path)[0][name].tolist()
 
 
 def _of_folders(

@@ -23,6 +23,7 @@ from keras_fpt.tasks.user_data.media import (
     image_folders,
     recording_reader,
     recordings,
+    saved_pictures,
     sound_folders,
     visible,
 )
@@ -85,9 +86,9 @@ def from_path(
         **options: arguments of the function that reads such a file:
             `from_csv`, or `from_string_table` if `text_column` is given, or
             `from_file_table` if `file_column` is, or `from_series` if
-            `task_type` is `"forecast"`; `from_fasta`,
-            `from_image_folder`, `from_sound_folder`, `from_recording_folder`
-            or `from_saved`.
+            `task_type` is `"forecast"`; `from_fasta`, `from_image_folder`,
+            `from_sound_folder`, `from_recording_folder`,
+            `from_saved_pictures` or `from_saved`.
 
     Returns:
         A `Task`.
@@ -150,6 +151,8 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
         if arrow_folders.is_saved_dataset(path):
             if "text_column" in options:
                 return strings.from_string_table
+            if saved_pictures.has_pictures(path):
+                return saved_pictures.from_saved_pictures
             return arrays.from_saved
         kind = file_kinds.most_common_kind(visible.visible_files(path, "**/*"))
         if kind == file_kinds.SOUNDS:

@@ -108,3 +108,16 @@ def test_folders(tmp_path):
     assert found == ["cat"] * 10 + ["dog"] * 10
     with pytest.raises(ValueError, match="one subfolder per class"):
         labels_of(task, tmp_path / "mine" / "cat" / "day 1")
+
+
+def test_spellings_of_booleans(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = [f"{i % 7},{['0', 'True', '1'][i % 3]}" for i in range(60)]
+    path.write_text("\n".join(["v,y", *rows]) + "\n")
+    task = tasks.get(path, label_column="y", verbose=False)
+    assert task.class_names == ("False", "True")
+    path.write_text("v,y\n1,true\n2,0\n3,FALSE\n")
+    found = labels_of(task, path, label_column="y")
+    assert found == ["True", "False", "False"]
+    path.write_text("v,y\n1,true\n2,perhaps\n")
+    assert labels_of(task, path, label_column="y") == ["True", "perhaps"]

@@ -27,11 +27,13 @@ class Part(NamedTuple):
         split: string, or `None` if the data set has no splits.
         table: `pyarrow.Table`.
         class_names: dict from the columns that are classes to their names.
+        images: tuple of strings, the columns that are images.
     """
 
     split: str | None
     table: Any
     class_names: dict[str, list[str]]
+    images: tuple[str, ...] = ()
 
 
 def is_saved_dataset(path: str | os.PathLike) -> bool:
@@ -180,7 +182,12 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
         names = feature.get("names") if isinstance(feature, dict) else None
         if isinstance(names, list) and name in table.column_names:
             classes[name] = [str(n) for n in names]
-    return Part(split, table, classes)
+    images = tuple(
+        name
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "Image"
+    )
+    return Part(split, table, classes, images)
 
 
 def _split_names(parts: Sequence[Part]) -> list[str] | None:

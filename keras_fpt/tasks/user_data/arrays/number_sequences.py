@@ -36,8 +36,8 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
         )
     if isinstance(x, np.ma.MaskedArray):
         # Behind a mask, anything may be.
-        numbers: Any = x.astype(np.float64)
-        x = numbers.filled(np.nan) if np.ma.is_masked(x) else x.data
+        is_masked = np.ma.is_masked(x)
+        x = np.ma.filled(x.astype(np.float64), np.nan) if is_masked else x.data
     if isinstance(x, array_on_disk.ArrayOnDisk):
         return _on_disk(x, may_lack)
     # Iterating over a pandas.DataFrame would give its columns.

@@ -1,6 +1,9 @@
 """Finds columns of a table that each predict the class."""
 
+import contextlib
 import math
+import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -165,7 +168,9 @@ def tree_score(table: Table, index: int) -> Score | None:
         max_leaf_nodes=min(4 * len(table.class_names), 256),
         min_samples_leaf=2,
         random_state=0,
-    ).fit(column[train], labels[train])
+    )
+    with _quiet():
+        tree.fit(column[train], labels[train])
     in_train = float(np.mean(tree.predict(column[train]) == labels[train]))
     majority = int(np.bincount(labels[train]).argmax())
     score = _score(table, test, tree.predict(column[test]), majority, in_train)
@@ -175,8 +180,17 @@ def tree_score(table: Table, index: int) -> Score | None:
     # More rows tell more: each is predicted from the others.
     rows = np.concatenate([train, test])
     folds = KFold(FOLDS, shuffle=True, random_state=0)
-    answers = cross_val_predict(tree, column[rows], labels[rows], cv=folds)
+    with _quiet():
+        answers = cross_val_predict(tree, column[rows], labels[rows], cv=folds)
     return _score(table, rows, answers, majority, in_train)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps scikit-learn from warning of many classes, which users chose."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _score(

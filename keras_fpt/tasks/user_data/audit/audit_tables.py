@@ -33,6 +33,7 @@ ID_NAME = re.compile(r"(?:^|_)(?:id|ids|uuid|index|idx|key|serial|row|nr|no)$")
 FOLD_NAME = re.compile(r"(?:fold|split|part|cv)[ _-]*\d+$|\d+[ _-]?fold$")
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "validation"}
 MIN_ROWS = 10
+MIN_GROUPS = 5
 # The required evidence against chance, as -log of its probability.
 SURE = 14.0
 
@@ -149,7 +150,8 @@ def find_groups(
         if name in known or not GROUP_NAME.search(_snake(name)):
             continue
         codes, values = pd.factorize(frame[name])
-        if not 2 <= len(values) <= len(codes) / 2:
+        # Fewer are kinds, such as school subjects, and no three splits.
+        if not MIN_GROUPS <= len(values) <= len(codes) / 2:
             continue
         shared = np.intersect1d(codes[table.train], codes[table.test])
         if len(shared):

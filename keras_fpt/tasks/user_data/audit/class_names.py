@@ -117,14 +117,9 @@ def similar_classes(class_names: Sequence[str]) -> list[Finding]:
     Args:
         class_names: sequence of strings.
     """
-    by_name = collections.defaultdict(list)
-    for name in class_names:
-        by_name[" ".join(name.lower().split())].append(name)
-    similar = [names for names in by_name.values() if len(names) > 1]
-    if not similar:
+    shown = _similar(class_names)
+    if not shown:
         return []
-    listed = ["'" + "' and '".join(names) + "'" for names in similar]
-    shown = ", ".join([*listed[:SHOWN], "..."][: len(listed)])
     return [
         Finding(
             "similar-classes",
@@ -132,3 +127,33 @@ def similar_classes(class_names: Sequence[str]) -> list[Finding]:
             "If they are one class, give them one name.",
         )
     ]
+
+
+def similar_categories(
+    categories: Mapping[str, Sequence[str]],
+) -> list[Finding]:
+    """Finds categories whose names differ in case or white space alone.
+
+    Args:
+        categories: dict from columns to their categories.
+    """
+    return [
+        Finding(
+            "similar-categories",
+            f"The categories {shown} of the column '{name}' differ only in "
+            "their spelling.",
+            "If they are one, give them one name.",
+        )
+        for name, texts in categories.items()
+        if (shown := _similar(texts))
+    ]
+
+
+def _similar(names: Sequence[str]) -> str:
+    """Lists names that differ in case or white space alone, or ''."""
+    by_name = collections.defaultdict(list)
+    for name in names:
+        by_name[" ".join(name.lower().split())].append(name)
+    similar = [group for group in by_name.values() if len(group) > 1]
+    listed = ["'" + "' and '".join(group) + "'" for group in similar]
+    return ", ".join([*listed[:SHOWN], "..."][: len(listed)])

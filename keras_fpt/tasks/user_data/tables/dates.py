@@ -110,6 +110,8 @@ def compact_texts(values: np.ndarray) -> "pd.Series":
 
 def describe(date_format: str) -> str:
     """Which parts of a date come in which order, in words."""
+    if "%d" not in date_format and date_format != ISO:
+        return "times, as parts of a day"
     return date_format if date_format == ISO else _name(date_format)
 
 

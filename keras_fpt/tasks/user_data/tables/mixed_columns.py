@@ -1,5 +1,7 @@
 """Columns that mix numbers and words, and numbers that may be codes."""
 
+import math
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -35,21 +37,31 @@ def mixed_error(
     first, *others = texts.unique().tolist()
     if table_text.is_like_number(first):
         return message
-    if rows.tolist() == [0]:
+    is_word = re.search(r"[^\W\d_]", first) and not _is_infinite(first)
+    if rows.tolist() == [0] and is_word:
         message += (
             " If the first row below the header holds units or further names, "
             "delete it."
         )
-    elif rows.tolist() == [len(frame) - 1]:
+    elif rows.tolist() == [len(frame) - 1] and is_word:
         message += " If the last row is a total or a note, delete it."
     words = [first, *others[: WORDS_SHOWN - 1]]
     options = " ".join(f"--missing {shlex.quote(word)}" for word in words)
-    more = f", as may {len(others)} further ones" if others else ""
+    more = ""
+    if others:
+        more = f" (and {len(others)} further word{'s' * (len(others) > 1)})"
     return message + (
         f" If '{first}' marks a missing value{more}, name it with missing "
         f"({options}{' ...' * (len(others) >= WORDS_SHOWN)}). If the column "
         "names kinds of things, write each as a word, such as 'kind 1'."
     )
+
+
+def _is_infinite(word: str) -> bool:
+    try:
+        return not math.isfinite(float(word))
+    except ValueError:
+        return False
 
 
 def find_codes(

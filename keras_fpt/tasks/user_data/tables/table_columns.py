@@ -42,12 +42,24 @@ def column(
         raise ValueError(
             f"`{path}` has no column '{name}'. Its columns are "
             f"{list_columns(list(frame.columns))}."
+            f"{_sheet_advice(frame)}"
         )
     values = frame[name]
     if pd.api.types.is_numeric_dtype(values.dtype):
         texts = values.astype(str)
         return texts.where(values.notna(), "").astype(str)
     return values if values.dtype == "str" else values.astype(str)
+
+
+def _sheet_advice(frame: "pd.DataFrame") -> str:
+    """What to do if the column may be in another sheet of a workbook."""
+    sheets = [n for n in format_notes(frame) if n.startswith("sheet: ")]
+    if not sheets:
+        return ""
+    return (
+        f" That is the {sheets[0]}. If the data is in another one, put it "
+        "first, or save it by itself."
+    )
 
 
 def parse(

@@ -32,6 +32,8 @@ NAMED = (*table_arrow.PARQUET, *table_arrow.ARROW, ".arff")
 # Only this many rows at a time are Python strings, which take much memory.
 ROWS_PER_CHUNK = 20_000
 
+QUOTES = ' Within a cell in quotes, write a quote twice: "5"" pipe".'
+
 _flatten = itertools.chain.from_iterable
 
 
@@ -238,6 +240,7 @@ def _without_errors(
         raise ValueError(
             f"`{path}` is not a table in {encoding}, after row "
             f"{max(count, 0)}: {error}."
+            f"{QUOTES if isinstance(error, csv.Error) else ''}"
             f"{table_encodings.ADVICE if encoding != 'UTF-8' else ''}"
         ) from error
 

@@ -54,7 +54,10 @@ def _length_error(
     message = (
         f"`{path}`, row {count}: expected {width} cells but received {len(row)}"
     )
-    message += f": '{row[0]}'." if len(row) == 1 else "."
+    further = [cell for cell in row[width:] if cell]
+    if len(row) == 1 or further:
+        message += f": '{(further or row)[-1]}'"
+    message += "."
     if width == 1 < len(row):
         return message + (
             " If the lines above it are no header of the columns but a title "

@@ -154,7 +154,7 @@ def comma_advice(cell: str) -> str:
             "write it with a decimal point, or without a separator of "
             "thousands."
         )
-    if re.fullmatch(r"[+-]?\d{1,3}(?:([,.' ])\d{3})+(?:[.,]\d+)?", cell):
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(?:([,.' ])\d{3})+(?:[.,]\d+)?", cell):
         return " Write numbers without separators of thousands."
     if DECIMAL_COMMA.fullmatch(cell):
         return (

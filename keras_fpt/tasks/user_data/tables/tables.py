@@ -400,6 +400,7 @@ def from_csv(
                 encoded.class_names if encoded.has_classes else (), categories
             ),
             *class_names_.numbers_as_text(categories),
+            *class_names_.similar_categories(categories),
             *class_names_.codes_as_numbers(codes),
         ],
         strict=strict,

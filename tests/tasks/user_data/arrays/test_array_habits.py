@@ -40,3 +40,18 @@ def test_labels_that_lack():
         tasks.from_arrays(x, np.where(np.arange(60) == 3, np.nan, Y))
     with pytest.raises(ValueError, match="one label per sequence but .*3"):
         tasks.from_arrays(x, np.array(3))
+
+
+@pytest.mark.parametrize("kind", ["bytes", "walks", "images", "words"])
+def test_clean_arrays_are_clean(kind):
+    r = np.random.default_rng(0)
+    images = np.zeros((120, 28, 28), "float32")
+    images[:, 6:22, 6:22] = r.random((120, 16, 16))
+    x = {
+        "bytes": r.integers(0, 256, (120, 64)),
+        "walks": np.cumsum(r.normal(size=(120, 80, 2)), axis=1),
+        "images": images,
+        "words": np.minimum(r.zipf(1.5, (120, 30)), 5000),
+    }[kind]
+    y = r.integers(0, 2, 120)
+    assert not tasks.from_arrays(x, y, verbose=False).findings

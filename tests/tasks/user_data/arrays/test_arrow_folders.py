@@ -1,10 +1,12 @@
 """Data sets of Hugging Face's `datasets`, saved with `save_to_disk`."""
 
+import io
 import json
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from keras_fpt import tasks
 
@@ -136,3 +138,75 @@ def test_what_datasets_itself_writes(tmp_path, columns):
     written = datasets.Dataset.from_dict(columns, features=features)
     written.save_to_disk(str(tmp_path / "mine"))
     assert contents(tasks.get(tmp_path / "mine")) == expected(columns)
+
+
+def as_bytes(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.fixture
+def pictures(tmp_path, columns):
+    """A data set of 60 images, and their pixels."""
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3), "uint8")
+    columns = {
+        "image": [{"bytes": as_bytes(p), "path": "x.png"} for p in pixels],
+        "label": columns["label"],
+        "who": columns["who"],
+    }
+    path = save(tmp_path / "pictures", columns)
+    info = json.loads((path / "dataset_info.json").read_text())
+    info["features"]["image"] = {"_type": "Image"}
+    (path / "dataset_info.json").write_text(json.dumps(info))
+    return path, pixels
+
+
+def test_images_are_those_of_a_folder(pictures, tmp_path, columns):
+    path, pixels = pictures
+    task = tasks.get(path, image_size=8, verbose=False)
+    for label, image in zip(columns["label"], pixels, strict=True):
+        file = tmp_path / "folder" / ["no", "yes"][label]
+        file.mkdir(parents=True, exist_ok=True)
+        (file / f"{len([*file.iterdir()])}.png").write_bytes(as_bytes(image))
+    of_folder = tasks.get(tmp_path / "folder", image_size=8, verbose=False)
+    assert task.class_names == of_folder.class_names == ("no", "yes")
+    assert task.reader == of_folder.reader
+    encoded = task.reader.encode(pixels).numpy()
+    place = {image.tobytes(): i for i, image in enumerate(pixels)}
+    seen = []
+    for part in task.data.splits.values():
+        for image, label in zip(part.x, part.y, strict=True):
+            row = place[np.asarray(image).tobytes()]
+            assert label == columns["label"][row]
+            seen.append(row)
+    assert sorted(seen) == [*range(60)]
+    x, names = tasks.read_new(task.reader, path, {})
+    np.testing.assert_array_equal(x, encoded)
+    assert names[-1] == "row 60"
+    labels = tasks.read_new_labels(
+        task.reader, path, names, task.class_names, {}
+    )
+    assert labels == [["no", "yes"][label] for label in columns["label"]]
+
+
+def test_people_of_images_stay_together(pictures, columns):
+    path, _ = pictures
+    task = tasks.get(path, split_group="who", verbose=False)
+    people = [
+        {columns["who"][int(name.split()[1]) - 1] for name in part.names}
+        for part in task.data.splits.values()
+    ]
+    assert not people[0] & people[1] and not people[0] & people[2]
+
+
+def test_an_image_that_is_elsewhere(pictures, tmp_path, columns):
+    path, pixels = pictures
+    info = (path / "dataset_info.json").read_text()
+    images = [{"bytes": as_bytes(p), "path": "x.png"} for p in pixels]
+    images[3] = {"bytes": None, "path": "/etc/passwd"}
+    new = {"image": images, "label": columns["label"]}
+    path = save(tmp_path / "elsewhere", new)
+    (path / "dataset_info.json").write_text(info)
+    with pytest.raises(ValueError, match="row 4: the data set does not hold"):
+        tasks.get(path, verbose=False)

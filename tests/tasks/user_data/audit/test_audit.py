@@ -1,6 +1,7 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_fpt import tasks
@@ -270,6 +271,42 @@ def test_real_tables_are_clean(tmp_path, name, kinds):
     assert list(find(tmp_path / "t.csv", "target")) == kinds
 
 
+def test_a_regression_on_a_real_table_is_clean(tmp_path):
+    datasets = pytest.importorskip("sklearn.datasets")
+    frame = datasets.load_diabetes(as_frame=True).frame
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    task = tasks.from_csv(
+        tmp_path / "t.csv", "target", task_type="regression", verbose=False
+    )
+    assert task.num_targets == 1 and not task.findings
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_survey_is_clean(tmp_path, seed):
+    r = np.random.default_rng(seed)
+    size = 400
+    days = pd.to_timedelta(r.integers(0, 900, size), unit="D")
+    frame = pd.DataFrame(
+        {
+            "subject": r.choice(["math", "art", "biology"], size),
+            "device": r.choice(["phone", "computer"], size),
+            "user_rating": r.integers(1, 6, size),
+            "family_size": r.integers(1, 7, size),
+            "year": r.integers(1990, 2024, size),
+            "day": pd.Timestamp("2020-01-01") + days,
+            "income": r.lognormal(5, 1, size).round(1) * r.integers(0, 2, size),
+            "wealth": r.standard_cauchy(size),
+            "children": r.poisson(1, size),
+            "is_member": r.choice(["yes", "no"], size),
+            "answer": r.choice(["for", "against", "none of them"], size),
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert not tasks.from_csv(
+        tmp_path / "t.csv", "answer", verbose=False
+    ).findings
+
+
 def test_classes_that_differ_in_case_are_found(tmp_path, rng):
     y = np.array(["Yes", "yes", "no"])[np.arange(300) % 3]
     table = write(tmp_path / "t.csv", **noise(rng), y=y)
@@ -294,3 +331,11 @@ def test_marks_of_missing_cells_are_found(tmp_path, rng):
     ]
     marked = {"missing": ["?", "-"], "fill": "median", "drop_missing": True}
     assert find(table, **marked) == {}
+
+
+def test_many_classes_are_no_warning_of_a_library(tmp_path, rng, recwarn):
+    frame = pd.DataFrame({"a": range(80), "b": rng.normal(size=80)})
+    frame["y"] = frame["a"] % 36
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    tasks.from_csv(tmp_path / "t.csv", "y", verbose=False)
+    assert not [w for w in recwarn if "unique classes" in str(w.message)]

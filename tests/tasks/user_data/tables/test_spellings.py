@@ -54,7 +54,7 @@ def kinds(task):
 def test_spellings_of_booleans_are_one_class(write, rng):
     words = rng.choice(["True", "1", "TRUE", "0", "false"], 60)
     task = tasks.from_csv(write(np.arange(60) % 7, words), "y", verbose=False)
-    assert task.class_names == ("0", "1")
+    assert task.class_names == ("False", "True")
     y = {
         int(name.split()[1]) - 1: int(label)
         for split in SPLITS
@@ -136,7 +136,7 @@ def test_codes_with_zeros_in_front_are_said(write, rng):
         ([*"12345" * 12, "sum"], "row 61, .*'sum'. If the last row .* total"),
         (
             [*"12A4B" * 12],
-            "'A' marks a missing value, as may 1 .*missing A",
+            "'A' marks a missing value .and 1 f.*missing A",
         ),
         (["1", "−2"] * 30, "'−2'. Write numbers plainly"),
         ([f"{i}%" for i in range(60)], "'0%'. Write numbers plainly"),
@@ -239,3 +239,24 @@ def test_a_word_shows_the_encoding(tmp_path, messages):
     (tmp_path / "t.csv").write_bytes("\n".join(lines).encode("cp1252"))
     tasks.from_csv(tmp_path / "t.csv", "y")
     assert any("encoding cp1252, as in 'süß' (--enc" in m for m in messages)
+
+
+def test_spellings_of_a_category_are_found(write, rng):
+    colors = rng.choice(["Red", "RED", "blue"], 60)
+    (finding,) = tasks.from_csv(write(colors), "y", verbose=False).findings
+    assert finding.kind == "similar-categories"
+    assert "'RED' and 'Red' of the column 'a'" in finding.message
+
+
+def test_times_of_a_day_are_said(write, messages):
+    tasks.from_csv(write([f"{i % 24}:15" for i in range(60)]), "y")
+    assert any("times, as parts of a day" in message for message in messages)
+
+
+def test_a_column_may_be_in_another_sheet(tmp_path):
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as writer:
+        for name in ("about", "data"):
+            frame = pd.DataFrame({name: [1, 2]})
+            frame.to_excel(writer, sheet_name=name, index=False)
+    with pytest.raises(ValueError, match="has about. That is the sheet: about"):
+        tasks.from_csv(tmp_path / "t.xlsx", "data")

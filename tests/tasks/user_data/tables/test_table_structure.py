@@ -435,3 +435,19 @@ def test_spellings_of_a_number_are_one_group(tmp_path):
     task = tasks.from_csv(path, "y", group_column="g", verbose=False)
     read = task.data.read()
     assert sum(len(examples.y) for examples in read.values()) == 20
+
+
+def test_a_column_of_a_group_is_a_channel_beside_its_rows(tmp_path):
+    age = np.repeat(np.arange(20) * 3 + 20, 4)
+    frame = pd.DataFrame({"g": np.repeat(np.arange(20), 4), "age": age})
+    frame["v"] = np.arange(80) % 7
+    frame["y"] = np.repeat([*"pq"] * 10, 4)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    task = tasks.from_csv(
+        tmp_path / "t.csv", "y", group_column="g", verbose=False
+    )
+    for examples in task.data.splits.values():
+        for name, x in zip(examples.names, examples.x, strict=True):
+            found = x[:, 0] * task.reader.scale[0] + task.reader.mean[0]
+            expected = [20 + 3 * int(name.split()[-1])] * 4
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
