@@ -191,11 +191,11 @@ def filled(value, dtype="float32"):
         ),
         (
             lambda arrays: arrays.update({"low_rank/0": np.ones((16, 2, 8))}),
-            "holds `low_rank/0`, which its policy does not train",
+            "contains `low_rank/0`, which its policy does not train",
         ),
         (
             lambda arrays: arrays.update({"output/2": np.ones(3)}),
-            "holds `output/2`",
+            "contains `output/2`",
         ),
         (
             lambda arrays: arrays.update({"layer_norm/0": np.ones(8)}),

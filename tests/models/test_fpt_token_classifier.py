@@ -85,7 +85,9 @@ def test_wrong_labels_are_refused(x, y, words):
 def test_what_does_not_suit_an_answer_per_token():
     with pytest.raises(ValueError, match="Leave out readout='mean'"):
         make_model(readout="mean")
-    with pytest.raises(ValueError, match="answers each of its tokens"):
+    with pytest.raises(
+        ValueError, match="has an output for each of its tokens"
+    ):
         make_model(patch_size=2)
     with pytest.raises(ValueError, match="FPTTokenClassifier"):
         make_model().fit(X, Y, class_weight={0: 2.0})
