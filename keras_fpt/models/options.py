@@ -198,7 +198,8 @@ class ModelOptions:
     )
     instance_norm: bool = option(
         False,
-        "Standardize each channel of each series by itself; forecasts always do.",
+        "Standardize each channel of each series by itself; forecasts always "
+        "do.",
         topic="Model",
         describes_run=True,
         stored=True,
