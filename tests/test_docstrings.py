@@ -142,13 +142,15 @@ def workplace(tmp_path, monkeypatch, preset):
 
 
 def write_tables():
-    """`walks.csv`, a time series, and `rows.csv`, one row per example."""
+    """`walks.csv` and `sunspots.csv`, series, and `rows.csv`, examples."""
     lines = [f"{'walk' if i < 1000 else 'run'},{i % 7}" for i in range(2000)]
     pathlib.Path("walks.csv").write_text(
         "\n".join(["activity,forward", *lines, ""])
     )
     lines = [f"{i % 2},{i % 5},{i % 3}" for i in range(60)]
     pathlib.Path("rows.csv").write_text("\n".join(["y,a,b", *lines, ""]))
+    activity = "".join(f"{n % 11}\n" for n in range(150))
+    pathlib.Path("sunspots.csv").write_text(f"activity\n{activity}")
 
 
 def write_adapter(path, x):

@@ -303,7 +303,7 @@ def test_default_folder_is_always_new(tmp_path, monkeypatch):
 
 @pytest.mark.backend_free
 def test_resume_needs_a_folder(config):
-    with pytest.raises(ValueError, match="which run"):
+    with pytest.raises(ValueError, match="Name the output folder of the run"):
         train(config, resume=True)
 
 
