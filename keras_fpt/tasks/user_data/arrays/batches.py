@@ -105,6 +105,7 @@ def _flatten_labels(labels: np.ndarray, where: str) -> np.ndarray:
     if labels.ndim > 1 and labels.shape[-1] > 1:
         raise ValueError(
             f"{where} has labels of shape {labels.shape}; expected one label "
-            "per example. For one-hot labels, give np.argmax(y, axis=1)."
+            "per example. For one-hot labels, give np.argmax(y, axis=1); for "
+            "several labels per example, or one per token, use from_arrays."
         )
     return labels.reshape(-1)
