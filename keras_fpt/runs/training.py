@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fpt import backbones, distribution, freezing
+from keras_fpt import backbones, distribution
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 from keras_fpt.runs import (
@@ -41,10 +41,9 @@ from keras_fpt.runs.model import build_model, make_backbone
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.signals import AGREEMENT_SECONDS, Preempted, StopSignals
-from keras_fpt.tasks import Task
+from keras_fpt.runs.start_log import log_start
 
 LOGGER = logging.getLogger(__name__)
-CLASSES_SHOWN = 5
 # While a run trains, it is evaluated on at most this many examples of the
 # validation split, rounded up to whole batches.
 VALIDATION_SUBSET_SIZE = 1000
@@ -87,12 +86,10 @@ def train(
             with `TakenOver`.
         in_study: bool, whether the run is compared with those beside its
             folder, which must have the same data and weights.
-        until: int, a step at whose evaluation, or the first one after it, the
-            run pauses. It then has all files of a finished run, and keeps its
-            checkpoint; resumed with a later step, or with `None`, it goes on
-            as if it had not paused. A paused run has no drawings, and its
-            metrics on train, and where `test` is false on validation, are
-            those of its last evaluation.
+        until: int, a step after which the run pauses at an evaluation. It
+            then has the files of a finished run but drawings; its metrics, of
+            validation only if not tested, are its last evaluation's. Resumed
+            with a later step, or `None`, it goes on as if it had not paused.
 
     Returns:
         The dict in `metrics.json`.
@@ -252,7 +249,7 @@ def _train(
         LOGGER.info(f"Distribution: {engine.description}.")
     if recorder.step:
         LOGGER.info(f"Resuming after step {recorder.step:,}.")
-    _log_start(run, model, recorder.folder)
+    log_start(run, model, recorder.folder)
     try:
         with errors.translate_disk_errors(
             recorder.folder, recorder.describe_saved_state
@@ -358,60 +355,3 @@ def _cache_features(
         )
 
     return model.feature_head(), make_train, validation
-
-
-def _log_start(
-    run: ResolvedRun, model: FPTClassifier, run_folder: pathlib.Path
-) -> None:
-    trained = freezing.count_parameters(model.trainable_variables)
-    total = freezing.count_parameters(model.weights)
-    LOGGER.info(f"Task {run.task.name}: {run.task.description}.")
-    LOGGER.info(_describe_answers(run.task))
-    LOGGER.info(
-        f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
-        f"{trained:,} of {total:,} parameters train."
-    )
-    if run.config.model.patch_size is None and model.options.patch_size:
-        LOGGER.info(
-            f"Patches: each token joins {model.options.patch_size:,} steps, so "
-            f"that the longest sequence, of {run.task.sequence_length:,}, has "
-            f"{model.front.num_tokens(run.task.sequence_length):,} tokens. "
-            "Another size: --patch-size."
-        )
-    if run.config.cache_features:
-        LOGGER.info(
-            "The frozen features of the training examples are computed once, "
-            "before the first step."
-        )
-    LOGGER.info(
-        f"{run.steps:,} steps, batch size {run.batch_size}, learning rate "
-        f"{run.learning_rate:g}, dropout {run.model.dropout:g}, seed "
-        f"{run.seed}, {keras.backend.backend()} backend. Output: {run_folder}"
-    )
-
-
-def _describe_answers(task: Task) -> str:
-    """The shares of classes, or the targets, in train, and a baseline."""
-    if task.is_regression:
-        floors = task.target_floors("validation")
-        return (
-            f"Targets of train: {task.describe_targets('train')}. Baseline: "
-            "always predicting the mean has an RMSE of "
-            f"{floors['floor_rmse']:.4g} on validation."
-        )
-    counts = task.class_counts("train")
-    baseline = (
-        "Baseline: always guessing the most common class scores "
-        f"{task.majority_accuracy('validation'):.1%} on validation."
-    )
-    if counts is None:
-        return f"Answers are generated. {baseline}"
-    most_common = np.argsort(-counts, kind="stable")[:CLASSES_SHOWN]
-    shares = ", ".join(
-        f"{task.class_names[i] if task.class_names else i} "
-        f"{counts[i] / counts.sum():.1%}"
-        for i in most_common
-    )
-    more = len(counts) - len(most_common)
-    shares += f" and {more:,} more" if more else ""
-    return f"Classes of train: {shares}. {baseline}"
