@@ -11,12 +11,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fpt import backbones, distribution, freezing
+from keras_fpt import backbones, distribution
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 from keras_fpt.runs import (
     agreement,
-    answer_words,
     audit_file,
     data_description,
     errors,
@@ -42,6 +41,7 @@ from keras_fpt.runs.model import build_model, make_backbone
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.signals import AGREEMENT_SECONDS, Preempted, StopSignals
+from keras_fpt.runs.start_log import log_start
 
 LOGGER = logging.getLogger(__name__)
 # While a run trains, it is evaluated on at most this many examples of the
@@ -85,12 +85,11 @@ def train(
                     it stops with `TakenOver`.
         in_study: bool, whether the run is compared with other runs in the same
             folder, which must have the same data and weights.
-        until: int, a step at whose evaluation, or the first one after it, the
-            run pauses. It then has all files of a finished run, and keeps its
-            checkpoint; resumed with a later step, or with `None`, it goes on
-            as if it had not paused. A paused run has no drawings, and its
-            metrics on train, and where `test` is false on validation, are
-            those of its last evaluation.
+        until: int, a step after which the run pauses, at an evaluation. It
+            then has the files of a finished run, except for drawings; its
+            metrics are those of its last evaluation, apart from those of the
+            test split. Resumed with a later step, or `None`, it continues as
+            if it had not paused.
 
     Returns:
         The dict in `metrics.json`.
@@ -251,7 +250,7 @@ def _train(
         LOGGER.info(f"Distribution: {engine.description}.")
     if recorder.step:
         LOGGER.info(f"Resuming after step {recorder.step:,}.")
-    _log_start(run, model, recorder.folder)
+    log_start(run, model, recorder.folder)
     try:
         with errors.translate_disk_errors(
             recorder.folder, recorder.describe_saved_state
@@ -357,33 +356,3 @@ def _cache_features(
         )
 
     return model.feature_head(), make_train, validation
-
-
-def _log_start(
-    run: ResolvedRun, model: FPTClassifier, run_folder: pathlib.Path
-) -> None:
-    trained = freezing.count_parameters(model.trainable_variables)
-    total = freezing.count_parameters(model.weights)
-    LOGGER.info(f"Task {run.task.name}: {run.task.description}.")
-    LOGGER.info(answer_words.describe(run.task))
-    LOGGER.info(
-        f"Arm {run.arm.name} ({run.arm.description}) of {run.preset.text}: "
-        f"{trained:,} of {total:,} parameters are trained."
-    )
-    if run.config.model.patch_size is None and model.options.patch_size:
-        LOGGER.info(
-            f"Patches: each token joins {model.options.patch_size:,} steps, so "
-            f"that the longest sequence, of {run.task.sequence_length:,}, has "
-            f"{model.front.num_tokens(run.task.sequence_length):,} tokens. "
-            "Another size: --patch-size."
-        )
-    if run.config.cache_features:
-        LOGGER.info(
-            "The frozen features of the training examples are computed once, "
-            "before the first step."
-        )
-    LOGGER.info(
-        f"{run.steps:,} steps, batch size {run.batch_size}, learning rate "
-        f"{run.learning_rate:g}, dropout {run.model.dropout:g}, seed "
-        f"{run.seed}, {keras.backend.backend()} backend. Output: {run_folder}"
-    )

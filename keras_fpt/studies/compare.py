@@ -44,6 +44,7 @@ from keras_fpt.studies.plans import (
     choose_batch_size,
     enlarge,
     make_plan,
+    prepare,
     write_plan,
 )
 
@@ -324,7 +325,7 @@ def _halve(
         f"{plan.steps:,} steps."
     )
     return halving.run_plan(
-        [halving.prepare(each, plan) for each in variants],
+        [prepare(each, plan) for each in variants],
         plan,
         output / RUNS,
         deadline.earlier(_REPORT_SECONDS),

@@ -34,8 +34,6 @@ from keras_fpt.studies.plans import HalvingPlan
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
-# Evaluations in a row without a lower validation loss after which a run ends.
-PATIENCE = 8
 # The share of the time left that the runs at the best rates are planned for,
 # since the time of a step varies.
 _SHARE = 0.85
@@ -46,19 +44,6 @@ _FEWER_STEPS = (
     "Time was too short to train it for {:,} steps, as others were, so its "
     "results are of fewer. Repeat the command to go on."
 )
-
-
-def prepare(variant: RunConfig, plan: HalvingPlan) -> RunConfig:
-    """A variant's run as a plan trains it, without its rate and seed."""
-    return dataclasses.replace(
-        variant,
-        steps=plan.limit,
-        batch_size=plan.batch_size,
-        evaluation_batch_size=plan.evaluation_batch_size,
-        evaluation_steps=plan.evaluation_steps,
-        patience=PATIENCE,
-        keep="best",
-    )
 
 
 def run_plan(
@@ -81,7 +66,7 @@ def run_plan(
     further, and not again.
 
     Args:
-        variants: list of `RunConfig` of `prepare`.
+        variants: list of `RunConfig` of `plans.prepare`.
         plan: a `HalvingPlan`.
         runs_folder: path of a folder of runs.
         deadline: a `Deadline`.
@@ -230,6 +215,8 @@ class _Halving:
                     f"Time was too short for {self.plan.seeds} seeds each."
                 )
                 break
+        for number in tested:
+            self._drop_shorter(number, steps)
         for number, variant in enumerate(self.variants):
             if number not in tested and number not in turns.failed:
                 rate = self.candidates[number][0]
@@ -241,6 +228,19 @@ class _Halving:
                     reason if is_earlier else variant_search.TOO_SHORT,
                 )
         return list(turns.failed.values())
+
+    def _drop_shorter(self, number: int, steps: int) -> None:
+        """Leaves out seeds of an earlier call that have fewer steps.
+
+        They are trained further, and tested again, by the next call.
+        """
+        for offset in range(1, self.plan.seeds + 1):
+            config = _at(
+                self.variants[number], self.candidates[number][0], offset
+            )
+            is_shorter = folder.trains_on(folder_of(config, self.folder), steps)
+            if is_shorter and is_tested(config, self.folder):
+                forget_test(config, self.folder)
 
     def _train(self, number: int, rate: float, rung: int) -> None:
         """Trains a variant at a rate up to a rung."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from keras_fpt import files
 from keras_fpt.files import json_files
-from keras_fpt.runs import recorder
+from keras_fpt.runs import RunConfig, recorder
 from keras_fpt.studies import cost
 from keras_fpt.tasks import Task
 
@@ -107,9 +107,24 @@ def write_plan(plan: Plan | HalvingPlan, path: pathlib.Path) -> None:
     files.write_text(path, text + "\n")
 
 
+def prepare(variant: RunConfig, plan: HalvingPlan) -> RunConfig:
+    """A variant's run as a plan trains it, without its rate and seed."""
+    return dataclasses.replace(
+        variant,
+        steps=plan.limit,
+        batch_size=plan.batch_size,
+        evaluation_batch_size=plan.evaluation_batch_size,
+        evaluation_steps=plan.evaluation_steps,
+        patience=PATIENCE,
+        keep="best",
+    )
+
+
 # One in so many learning rates goes on after a rung, and those that do are
 # trained for so many times the steps.
 REDUCTION = 3
+# Evaluations in a row without a lower validation loss after which a run ends.
+PATIENCE = 8
 # The learning rates and seeds to plan, each with the minimum share of the
 # recipe's training examples that the runs at the best rates must then see.
 _PLANS = (

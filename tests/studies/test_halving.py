@@ -80,7 +80,7 @@ def runs(monkeypatch):
 
 def run(tmp_path, plan=PLAN, seconds=100.0, saved=None, arms=ARMS):
     variants = [
-        halving.prepare(RunConfig("digits", arm=arm), plan) for arm in arms
+        plans.prepare(RunConfig("digits", arm=arm), plan) for arm in arms
     ]
     saved = [] if saved is None else saved
     return halving.run_plan(
@@ -198,7 +198,7 @@ def test_results_of_fewer_steps_are_said(runs, tmp_path):
 
 
 def test_a_diverged_rate_is_not_chosen(runs, tmp_path):
-    config = halving.prepare(RunConfig("digits", arm="random"), PLAN)
+    config = plans.prepare(RunConfig("digits", arm="random"), PLAN)
     path = folder_of(dataclasses.replace(config, learning_rate=3e-3), tmp_path)
     path.mkdir(parents=True)
     (path / "diverged.json").write_text('{"error": "NaN", "final": false}')
@@ -230,3 +230,18 @@ def test_a_plan_has_many_evaluations_unless_they_take_the_time():
             assert rung % found.evaluation_steps == 0
         needed = plans.planned_seconds(found, [Cost(1.0, 0.1, 0.01)], TASK)
         assert needed < 600
+
+
+def test_seeds_of_fewer_steps_do_not_count(runs, tmp_path):
+    run(tmp_path, seconds=60.0)
+    (before,) = {each[3] for each in runs if each[4]}
+    # The last seed of the second call is interrupted.
+    larger = dataclasses.replace(PLAN, steps=before)
+    runs.late = len(runs) + 4
+    run(tmp_path, larger, 500.0)
+    tested = [
+        metrics["trained_steps"]
+        for path in tmp_path.glob("*/metrics.json")
+        if "test_accuracy" in (metrics := json.loads(path.read_text()))
+    ]
+    assert len(tested) == 3 and min(tested) == max(tested) > before
