@@ -105,6 +105,8 @@ def find_columns(
                 dates.compact_texts(values[is_known, index]), dates.COMPACT
             )
     for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
+        if table_columns.need_no_text(frame, names[index], values[:, index]):
+            continue  # What is missing is NaN already.
         texts = table_columns.column(frame, names[index], "")
         is_missing = cells.is_missing(texts, missing)
         is_text = ~np.isfinite(values[:, index]) & ~is_missing
@@ -179,6 +181,11 @@ def parse_columns(
     for index, (name, column) in enumerate(zip(names, columns, strict=True)):
         is_finite = np.isfinite(values[:, index]).all()
         if column.kind == "number" and is_finite and not words:
+            continue
+        if column.kind == "number" and table_columns.need_no_text(
+            frame, name, values[:, index]
+        ):
+            values[np.isin(values[:, index], words), index] = np.nan
             continue
         texts = table_columns.column(frame, name, "")
         is_missing = cells.is_missing(texts, missing)

@@ -63,6 +63,12 @@ def unused_words(
     for name in names:
         if not unused:
             return []
+        if table_columns.are_typed(frame, name):
+            marks = [w for w in unused if cells.as_floats([w])]
+            numbers = frame[name].to_numpy(float, na_value=np.nan)
+            found = [w for w in marks if (numbers == float(w)).any()]
+            unused = [w for w in unused if w not in found]
+            continue
         texts = table_columns.column(frame, name, "").drop_duplicates()
         texts = texts[~cells.is_missing(texts)]
         unused = [w for w in unused if not cells.is_missing(texts, w).any()]

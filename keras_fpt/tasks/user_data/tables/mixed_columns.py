@@ -89,6 +89,7 @@ def find_codes(
         names, values.T, are_numbers, strict=True
     ):
         known = numbers[glance][np.isfinite(numbers[glance])]
+        is_read = is_read and not table_columns.are_typed(frame, name)
         if not is_read or (known != np.floor(known)).any():
             continue
         texts = table_columns.column(frame, name, "").iloc[glance]

@@ -62,6 +62,21 @@ def _sheet_advice(frame: "pd.DataFrame") -> str:
     )
 
 
+def are_typed(frame: "pd.DataFrame", name: str) -> bool:
+    """Whether a column holds numbers, as in Parquet files, and no text."""
+    import pandas as pd
+
+    return pd.api.types.is_numeric_dtype(frame[name].dtype)
+
+
+def need_no_text(frame: "pd.DataFrame", name: str, values: np.ndarray) -> bool:
+    """Whether a column holds finite numbers and NaN, and no text.
+
+    Text of many numbers takes long to make.
+    """
+    return are_typed(frame, name) and not np.isinf(values).any()
+
+
 def parse(
     frame: "pd.DataFrame", columns: Sequence[str], path: str | os.PathLike
 ) -> np.ndarray:
