@@ -95,7 +95,9 @@ def test_numbers_that_cannot_be_used(labels, words):
 
 
 def test_an_unknown_type_is_refused():
-    with pytest.raises(ValueError, match="classification or regression"):
+    with pytest.raises(ValueError, match="to be classification, regression"):
+        tasks.from_arrays(X, Y, task_type="ranking")
+    with pytest.raises(ValueError, match="use keras_fpt.tasks.from_series"):
         tasks.from_arrays(X, Y, task_type="forecast")
     with pytest.raises(ValueError, match="no classes"):
         tasks.from_arrays(X, Y, ["a", "b"], task_type="regression")

@@ -39,7 +39,7 @@ def check_structure(structure: Structure) -> None:
     for name, is_given in chosen.items():
         if is_given:
             raise ValueError(
-                f"{name} (--{name.replace('_', '-')}) is about classes, of "
+                f"{name} (--{name.replace('_', '-')}) is for classes, of "
                 "which a window has one, and these labels are numbers, "
                 "several, or one for each row. Leave it out."
             )

@@ -237,7 +237,10 @@ def test_what_a_forecast_refuses(tmp_path):
         (dict(), "Say how many rows to forecast with horizon"),
         (dict(target_column="word", horizon=4), "'word' holds no numbers"),
         (dict(target_column="same", horizon=4), "all .* rows hold 1"),
-        (dict(target_column="snow", horizon=4), "no column 'snow'. It has"),
+        (
+            dict(target_column="snow", horizon=4),
+            "no column 'snow'. Its columns",
+        ),
         (dict(target_column=["rain", "rain"], horizon=4), "named twice"),
         (dict(window=3, horizon=4), "--window does not apply.*--context"),
         (dict(label_column="rain", horizon=4), "--label-column does not"),

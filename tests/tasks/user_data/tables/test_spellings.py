@@ -258,5 +258,7 @@ def test_a_column_may_be_in_another_sheet(tmp_path):
         for name in ("about", "data"):
             frame = pd.DataFrame({name: [1, 2]})
             frame.to_excel(writer, sheet_name=name, index=False)
-    with pytest.raises(ValueError, match="has about. That is the sheet: about"):
+    with pytest.raises(
+        ValueError, match="columns are about. That is the sheet: about"
+    ):
         tasks.from_csv(tmp_path / "t.xlsx", "data")
