@@ -109,8 +109,9 @@ def fit_in_no_time(run, model, recorder):
             recorder.add_row(MEASURED)
 
 
-def measure_in_no_time(run, model, rows, test, callbacks):
-    measured = {"test_accuracy": 0.75, "wall_seconds": rows[-1]["seconds"]}
+def measure_in_no_time(run, model, recorder, test, callbacks):
+    seconds = recorder.rows[-1]["seconds"]
+    measured = {"test_accuracy": 0.75, "wall_seconds": seconds}
     right = np.array([1.0, 1.0, 1.0, 0.0])
     examples = ExampleScores(right, {"majority class": 1 - right})
     return {**run.settings(), **measured}, examples, None

@@ -141,7 +141,7 @@ def test_files_of_a_task_that_are_replaced_are_noticed(
         train(config, tmp_path / "run", resume=True)
     # The same holds for one that is finished.
     (tmp_path / "run" / "adapter.safetensors").touch()
-    (tmp_path / "run" / "metrics.json").touch()
+    (tmp_path / "run" / "metrics.json").write_text("{}")
     for use in (
         lambda: evaluate(tmp_path / "run"),
         lambda: train(config, tmp_path / "run", resume=True),
@@ -225,7 +225,7 @@ def test_answers_that_are_not_finite_are_refused(project, monkeypatch):
 
     load = evaluation.load_model
     run, _ = load_trained(project / "run")
-    for module in ("evaluation", "prediction"):
+    for module in ("evaluation", "answering"):
         monkeypatch.setattr(f"keras_fpt.runs.{module}.load_model", overflowing)
     with pytest.raises(FloatingPointError, match="loss on test is"):
         evaluate(project / "run")

@@ -249,7 +249,7 @@ def test_what_a_forecast_refuses(tmp_path):
         options = {"target_column": "rain"} | options
         with pytest.raises(ValueError, match=message):
             tasks.get(str(path), task_type="forecast", **options)
-    with pytest.raises(ValueError, match="say which column with --target-col"):
+    with pytest.raises(ValueError, match="choose the column with --target-col"):
         tasks.get(str(path), task_type="forecast", horizon=4)
     with pytest.raises(ValueError, match="add --task-type forecast"):
         tasks.get(str(path), label_column="word", horizon=4)
