@@ -102,7 +102,7 @@ def test_rows_without_a_label_do_not_count(frame, tmp_path, messages):
     [
         ({}, r"give window \(--window\)"),
         ({"window": 5, "label_column": ["state", "who"]}, "takes one column"),
-        ({"window": 5, "within_label": True}, "is about classes"),
+        ({"window": 5, "within_label": True}, "is for classes"),
     ],
 )
 def test_what_labels_of_rows_refuse(options, words, frame, tmp_path):
