@@ -1,4 +1,4 @@
-"""What is said about a table whose next rows are forecast."""
+"""Notes and findings on a table whose next rows are forecast."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +17,12 @@ _REGULAR = 1.5
 
 
 def season_note(season: int | None, context: int) -> str:
+    """A note on the season of the training rows, and whether contexts have it.
+
+    Args:
+        season: int, in rows; `None` if none was found.
+        context: int, the rows that a forecast is made from.
+    """
     if season is None:
         return "season: none found in train"
     if season > context:
@@ -31,6 +37,12 @@ def season_note(season: int | None, context: int) -> str:
 def gap_notes(
     ordered: table_order.Ordered, time_column: str | None
 ) -> list[str]:
+    """A note on the gaps in time, or none if there are no gaps.
+
+    Args:
+        ordered: the rows of a table by series and time.
+        time_column: string, the column of times, or `None`.
+    """
     if not ordered.is_gap.any():
         return []
     return [
@@ -45,7 +57,7 @@ def irregular_steps(
     ordered: table_order.Ordered,
     files: given_files.Files,
 ) -> list[audit.Finding]:
-    """What to say of steps of time that are not alike."""
+    """Findings of steps of time that differ much from the median step."""
     if time_column is None or ordered.time_gap is None:
         return []
     texts = table_columns.column(frame, time_column, files.paths[0])
@@ -73,6 +85,13 @@ def irregular_steps(
 
 
 def sentinels(known: np.ndarray, columns: Sequence[str]) -> list[audit.Finding]:
+    """Findings of numbers such as -999 that may stand for missing cells.
+
+    Args:
+        known: float array `(rows, columns)`, the training rows, NaN where a
+            cell is missing.
+        columns: sequence of strings, the columns' names.
+    """
     complete = known[~np.isnan(known).any(axis=1)]
     nothing = np.arange(0)
     if not len(complete):
