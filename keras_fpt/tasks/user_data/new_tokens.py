@@ -57,7 +57,7 @@ def read_new_tokens(
             options.get("missing") or (),
         )
     if labels is not None:
-        y = saved_arrays.read_labels(labels)
+        y = saved_arrays.read_labels(labels, encoding=options.get("encoding"))
     else:
         y = np.asarray(
             saved_arrays.read(path, new_labels.column_of(options) or "y").y
