@@ -1,13 +1,14 @@
 """Cuts a backbone's graph at its token embedding."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from keras_fpt.compat import keras_internals, roformer_key_mask
 from keras_fpt.models.fast_network import FastNetwork, fast_network
+from keras_fpt.models.frozen_kernels import FrozenKernels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +60,13 @@ class CutBackbone:
         if read is None:
             return hidden
         return ops.take_along_axis(hidden, read[..., None], axis=1)
+
+    def at_precision(self, precision: str) -> Self:
+        """The cut backbone with the option `precision`, as it was resolved."""
+        if self.fast is None or precision == "float32":
+            return self
+        fast = dataclasses.replace(self.fast, kernels=FrozenKernels())
+        return dataclasses.replace(self, fast=fast)
 
     @property
     def width(self) -> int:

@@ -14,6 +14,11 @@ from keras_fpt.compat import (
     tensorflow_kept_gradients,
 )
 from keras_fpt.models import fast_attention, fast_ops
+from keras_fpt.models.frozen_kernels import (
+    BlockKernels,
+    FrozenKernels,
+    is_plain,
+)
 from keras_fpt.models.stacked_layers import StackedBlock
 
 
@@ -32,6 +37,8 @@ class FastNetwork:
             the network's output, or `None` if they are the same.
         rematerialize: bool, whether to keep only the input of each block and
             compute the block again for the gradient.
+        kernels: `FrozenKernels`, with which products of frozen kernels are
+            computed in bfloat16; `None` computes them as all others.
 
     Call arguments:
         inputs: list of tensors, the network's inputs.
@@ -46,6 +53,7 @@ class FastNetwork:
     blocks: tuple
     suffix: keras.Model | None
     rematerialize: bool = False
+    kernels: FrozenKernels | None = None
 
     def __call__(
         self,
@@ -64,13 +72,18 @@ class FastNetwork:
         x = self.prefix(inputs, training=training)
         *blocks, last = self.blocks
         rematerialize = self.rematerialize and bool(training)
+        *kernels, last_kernels = map(self._kernels_of, self.blocks)
+        names = kernels[0].names if kernels else ()
         run = shared_block(
-            self.blocks[0], padding_mask, training, rematerialize
+            self.blocks[0], padding_mask, training, rematerialize, names
         )
-        for layer in blocks:
-            x = run(layer, x)
-        x = run_block(last, x, padding_mask, read, training)
+        for layer, own in zip(blocks, kernels, strict=True):
+            x = run(layer, x, own)
+        x = run_block(last, x, padding_mask, read, training, last_kernels)
         return x if self.suffix is None else self.suffix(x)
+
+    def _kernels_of(self, block: Any) -> BlockKernels:
+        return BlockKernels() if self.kernels is None else self.kernels.of(block)
 
 
 def fast_network(
@@ -117,8 +130,12 @@ def _made_by(tensor: Any) -> tuple[Any, Any]:
 
 
 def shared_block(
-    first: Any, padding_mask: Any, training: bool | None, rematerialize: bool
-) -> Callable[[Any, Any], Any]:
+    first: Any,
+    padding_mask: Any,
+    training: bool | None,
+    rematerialize: bool,
+    names: tuple[str, ...],
+) -> Callable[[Any, Any, BlockKernels], Any]:
     """A `run_block` that is traced only once for all identical blocks.
 
     Args:
@@ -126,15 +143,18 @@ def shared_block(
         padding_mask: as for `FastNetwork`.
         training: bool.
         rematerialize: bool, as for `FastNetwork`.
+        names: tuple of strings, which `BlockKernels` the first has.
 
     Returns:
-        A function of a block and its input.
+        A function of a block, its input and its `BlockKernels`.
     """
     if keras.backend.backend() == "torch":  # It does not trace.
 
-        def run_each(layer, x):
+        def run_each(layer, x, kernels):
             def compute(x):
-                return run_block(layer, x, padding_mask, None, training)
+                return run_block(
+                    layer, x, padding_mask, None, training, kernels
+                )
 
             return (keras.remat(compute) if rematerialize else compute)(x)
 
@@ -145,27 +165,29 @@ def shared_block(
     # on TensorFlow confuses the tensors of one call with those of another.
     masks = [] if padding_mask is None else [padding_mask]
 
+
     def compute(x, *tensors):
-        (mask,) = tensors[: len(masks)] or (None,)
+        rest = iter(tensors)
+        mask = next(rest) if masks else None
+        kernels = BlockKernels(**{name: next(rest) for name in names})
         mapping = [
             (v, value if v.trainable else ops.stop_gradient(value))
-            for v, value in zip(
-                first.variables, tensors[len(masks) :], strict=True
-            )
+            for v, value in zip(first.variables, rest, strict=True)
         ]
         draws.clear()
         with _CountingScope(mapping, draws):
-            return run_block(first, x, mask, None, training)
+            return run_block(first, x, mask, None, training, kernels)
 
     if rematerialize:
         compute = keras.remat(compute)
     compute = fast_ops.trace_once(compute)
 
-    def run(layer, x):
-        if not _are_alike(first, layer):
-            return run_block(layer, x, padding_mask, None, training)
+    def run(layer, x, kernels):
+        if kernels.names != names or not _are_alike(first, layer):
+            return run_block(layer, x, padding_mask, None, training, kernels)
+        frozen = [getattr(kernels, name) for name in names]
         values = [variable.value for variable in layer.variables]
-        x = compute(x, *masks, *values)
+        x = compute(x, *masks, *frozen, *values)
         pairs = zip(_generators(first), _generators(layer), strict=True)
         for generator, own in pairs:
             for _ in range(draws[id(generator.state)]):
@@ -208,7 +230,12 @@ def _generators(layer: Any) -> list:
 
 
 def run_block(
-    block: Any, x: Any, padding_mask: Any, read: Any, training: bool | None
+    block: Any,
+    x: Any,
+    padding_mask: Any,
+    read: Any,
+    training: bool | None,
+    kernels: BlockKernels,
 ) -> Any:
     """Computes a `TransformerEncoder` or `TransformerDecoder`.
 
@@ -218,6 +245,8 @@ def run_block(
         padding_mask: as for `FastNetwork`.
         read: as for `FastNetwork`.
         training: bool.
+        kernels: the block's `BlockKernels`, of which those that are not `None`
+            are used instead of the layers' own.
 
     Returns:
         Float tensor `(batch, tokens, hidden_dim)`, or `(batch, n, hidden_dim)`
@@ -230,15 +259,21 @@ def run_block(
     residual = x if read is None else _gather_tokens(x, read)
     if block.normalize_first:
         x = _norm(layers.attention_norm, x, training)
-    x = _attention(block, layers.attention, x, padding_mask, read, training)
+    x = _attention(
+        *(block, layers.attention, x, padding_mask, read, training, kernels)
+    )
     x = residual + _dropout(layers.attention_dropout, x, training)
     if not block.normalize_first:
         x = _norm(layers.attention_norm, x, training)
     residual = x
     if block.normalize_first:
         x = _norm(layers.feedforward_norm, x, training)
-    x = _dense(layers.feedforward_intermediate, x, training)
-    x = _dense(layers.feedforward_output, x, training)
+    x = _dense(
+        layers.feedforward_intermediate, x, training, kernels.intermediate
+    )
+    x = _dense(
+        layers.feedforward_output, x, training, kernels.feedforward_output
+    )
     x = residual + _dropout(layers.feedforward_dropout, x, training)
     if not block.normalize_first:
         x = _norm(layers.feedforward_norm, x, training)
@@ -267,18 +302,17 @@ def _dropout(layer: Any, x: Any, training: bool | None) -> Any:
     return fast_ops.dropout(x, layer.rate, layer.seed_generator)
 
 
-def _dense(layer: Any, x: Any, training: bool | None) -> Any:
-    if not _is_plain(layer):
+def _dense(layer: Any, x: Any, training: bool | None, frozen: Any) -> Any:
+    """A dense layer, with its frozen kernel in bfloat16 or `None`."""
+    if frozen is not None:
+        x = fast_ops.frozen_dense(x, frozen, _tensor(layer, "bias"), training)
+    elif is_plain(layer):
+        x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
+    else:
         return layer(x)
-    x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
     if keras_hub_internals.is_approximate_gelu(layer.activation):
         return fast_ops.gelu_tanh(x, training)
     return x if layer.activation is None else layer.activation(x)
-
-
-def _is_plain(layer: Any) -> bool:
-    """Whether a dense layer has a single matrix, which is not quantized."""
-    return layer.quantization_mode is None and not layer.lora_enabled
 
 
 def _tensor(layer: Any, name: str) -> Any:
@@ -292,17 +326,25 @@ def _attention(
     padding_mask: Any,
     read: Any,
     training: bool | None,
+    kernels: BlockKernels,
 ) -> Any:
     import keras_hub
 
     heads = layer.num_heads
     causal = isinstance(block, keras_hub.layers.TransformerDecoder)
     dense = [layer.query_dense, layer.key_dense, layer.value_dense]
+    frozen = kernels.projections
     if read is None:
-        query, key, value = _projected(dense, x, heads)
+        query, key, value = _projected(dense, x, heads, training, frozen)
     else:
-        (query,) = _projected(dense[:1], _gather_tokens(x, read), heads)
-        key, value = _projected(dense[1:], x, heads)
+        of_query = of_others = None
+        if frozen is not None:
+            size = frozen.shape[1] // len(dense)
+            of_query, of_others = frozen[:, :size], frozen[:, size:]
+        (query,) = _projected(
+            dense[:1], _gather_tokens(x, read), heads, training, of_query
+        )
+        key, value = _projected(dense[1:], x, heads, training, of_others)
     mask = None
     if causal and read is not None:
         # Padding is on the right, so the tokens before a real one are real.
@@ -318,32 +360,48 @@ def _attention(
         training=training,
     )
     x = ops.transpose(x, (0, 2, 1, 3))
-    if not _is_plain(layer.output_dense):
+    if not is_plain(layer.output_dense):
         return layer.output_dense(x)
-    kernel = _tensor(layer.output_dense, "kernel")
+    frozen = kernels.attention_output
+    kernel = _tensor(layer.output_dense, "kernel") if frozen is None else frozen
     kernel = ops.reshape(kernel, (-1, kernel.shape[-1]))
     x = ops.reshape(x, (*ops.shape(x)[:2], kernel.shape[0]))
-    return fast_ops.dense(x, kernel, _tensor(layer.output_dense, "bias"))
+    bias = _tensor(layer.output_dense, "bias")
+    if frozen is not None:
+        return fast_ops.frozen_dense(x, kernel, bias, training)
+    return fast_ops.dense(x, kernel, bias)
 
 
-def _projected(layers: list, x: Any, num_heads: int) -> list:
+def _projected(
+    layers: list, x: Any, num_heads: int, training: bool | None, frozen: Any
+) -> list:
     """Computes several `EinsumDense` projections to heads as one product.
+
+    Args:
+        layers: list of the layers.
+        x: float tensor `(batch, tokens, inputs)`.
+        num_heads: int.
+        training: bool.
+        frozen: their kernels in bfloat16, joined, or `None`.
 
     Returns:
         List of float tensors `(batch, num_heads, tokens, head_dim)`.
     """
-    if not all(map(_is_plain, layers)):
+    if not all(map(is_plain, layers)):
         return [ops.transpose(layer(x), (0, 2, 1, 3)) for layer in layers]
     inputs = x.shape[-1]
-    kernel = ops.concatenate(
-        [
-            ops.reshape(_tensor(layer, "kernel"), (inputs, -1))
-            for layer in layers
-        ],
-        axis=1,
-    )
     bias = ops.concatenate(
         [ops.reshape(_tensor(layer, "bias"), (-1,)) for layer in layers]
     )
-    joint = fast_ops.dense(x, kernel, bias)
+    if frozen is not None:
+        joint = fast_ops.frozen_dense(x, frozen, bias, training)
+    else:
+        kernel = ops.concatenate(
+            [
+                ops.reshape(_tensor(layer, "kernel"), (inputs, -1))
+                for layer in layers
+            ],
+            axis=1,
+        )
+        joint = fast_ops.dense(x, kernel, bias)
     return fast_ops.split_heads(joint, ops.shape(x)[:2], len(layers), num_heads)

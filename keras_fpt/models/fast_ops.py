@@ -33,6 +33,35 @@ def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
     return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
 
 
+def frozen_dense(
+    x: Any, kernel: Any, bias: Any, training: bool | None
+) -> Any:
+    """`dense` with a kernel in bfloat16, which has no gradient.
+
+    The input, and the gradient of the output, are rounded to bfloat16 as well.
+    Products are summed up in float32; on TensorFlow and PyTorch, whose products
+    have the type of their inputs, the sums are rounded to bfloat16.
+
+    Args:
+        x: float32 tensor `(..., inputs)`.
+        kernel: bfloat16 tensor `(inputs, outputs)`.
+        bias: float32 tensor `(outputs,)`, or `None`.
+        training: bool.
+
+    Returns:
+        float32 tensor `(..., outputs)`.
+    """
+    if keras.backend.backend() == "torch":
+        from keras_fpt.models import torch_ops
+
+        return torch_ops.frozen_dense(x, kernel, bias)
+    flat = ops.reshape(x, (-1, x.shape[-1]))
+    product = _frozen_product(flat, kernel, training=training)
+    if bias is not None:
+        product = ops.add(product, bias)
+    return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
+
+
 def training_gradient(function: Callable) -> Callable:
     """A decorator like `ops.custom_gradient`, which acts only in training.
 
@@ -50,6 +79,31 @@ def training_gradient(function: Callable) -> Callable:
         return with_gradient(*args) if training else function(*args)[0]
 
     return call
+
+
+@training_gradient
+def _frozen_product(x, kernel):  # on TensorFlow and JAX
+    def gradient(upstream):
+        return _low_product(upstream, kernel, transpose=True), None
+
+    return _low_product(x, kernel, transpose=False), gradient
+
+
+def _low_product(x: Any, kernel: Any, transpose: bool) -> Any:
+    """`x @ kernel`, or `x @ kernel.T`, in float32 from inputs in bfloat16."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.lax.dot_general(
+            x.astype("bfloat16"),
+            kernel,
+            (((1,), (1 if transpose else 0,)), ((), ())),
+            preferred_element_type="float32",
+        )
+    import tensorflow as tf
+
+    product = tf.matmul(tf.cast(x, "bfloat16"), kernel, transpose_b=transpose)
+    return tf.cast(product, "float32")
 
 
 def gelu_tanh(x: Any, training: bool | None) -> Any:

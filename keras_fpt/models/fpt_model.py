@@ -31,6 +31,7 @@ from keras_fpt.models import (
     model_settings,
     model_words,
     paper_recipe,
+    precision,
     quantization,
     readings,
     rebuilding,
@@ -154,6 +155,9 @@ class FPTModel(keras.Model):
             quantization.quantize_frozen(self, self.quantize_mode)
         quantization.check_policy(backbone, self.policy)
         quantization.resolve_policies(backbone)
+        chosen = precision.resolve(self.options.precision, self.cut, backbone)
+        self.options = dataclasses.replace(self.options, precision=chosen)
+        self.cut = self.cut.at_precision(chosen)
         if "low_rank" in trained:
             low_rank.add_low_rank(self, self.lora_rank)
         width, dtype = self.cut.width, backbone.dtype_policy

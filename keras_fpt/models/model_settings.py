@@ -260,6 +260,7 @@ _CHOICES = {
     "output_init": ("glorot", "pytorch"),
     "channel_independent": ("concat", "mean", "each"),
     "output_norm": ("layer", "batch"),
+    "precision": ("float32", "bfloat16", "auto"),
 }
 
 

@@ -80,6 +80,12 @@ class ModelOptions:
         sequence_length: int, the number of tokens of every sequence, which
             the readout `"flatten"` needs. `None` takes it from the first
             batch.
+        precision: string. `"bfloat16"` computes the products of the blocks'
+            frozen kernels from inputs in bfloat16; everything else, and
+            everything that trains, stays float32. For the blocks that `fast`
+            supports. `"auto"` uses it where the processor has instructions for
+            it, and is then `"bfloat16"` or `"float32"` in the model's options.
+            `"float32"` computes as without this option.
         fast: bool, whether to compute the blocks of GPT-2, OPT, BERT and
             similar families with fewer and larger operations than KerasHub.
             Results differ only by rounding and by which entries dropout drops.
@@ -233,6 +239,14 @@ class ModelOptions:
         stored=True,
         since="0.2.0",
         python_only=True,
+    )
+    precision: str = option(
+        "float32",
+        "Precision of the products of frozen weights: float32, bfloat16, or "
+        "auto, which is bfloat16 where the processor has instructions for it.",
+        topic="Rarely needed",
+        describes_run=True,
+        since="0.2.0",
     )
     fast: bool = option(
         True, "Compute blocks with fewer operations.", python_only=True

@@ -139,6 +139,12 @@ def check_arguments(model: Any, mode: str, config: Any, filters: Any) -> None:
             "Expected only a mode: config and filters would be lost when the "
             "model is saved."
         )
+    if model.options.precision != "float32":
+        raise ValueError(
+            f"This model has precision='{model.options.precision}', which is "
+            "for weights that are not quantized. Build it with "
+            "precision='float32'."
+        )
     if low_rank.enabled(model.backbone):
         raise ValueError(
             "This model has low-rank weights already, and would be rounded "

@@ -12,7 +12,13 @@ from keras import ops
 
 from keras_fpt import freezing
 from keras_fpt.files import checkpoints
-from keras_fpt.models import exporting, head_file, model_settings, quantization
+from keras_fpt.models import (
+    exporting,
+    head_file,
+    model_settings,
+    precision,
+    quantization,
+)
 from keras_fpt.models.paper_recipe import default_dropout
 from keras_fpt.presets import Preset
 
@@ -130,6 +136,9 @@ def export(
 ) -> None:
     """`keras.Model.export`; see docs/export.md for each format.
 
+    What is written computes in float32 where the model has
+    `precision="bfloat16"`.
+
     Args:
         filepath: string or path of the file or folder to write.
         format: string, `"tf_saved_model"`, `"onnx"`, `"openvino"`,
@@ -147,14 +156,16 @@ def export(
     """
     signature = exporting.input_signature(model, format, input_signature)
     exporting.call_once(model, signature)
-    keras.Model.export(
-        model,
-        str(filepath),
-        format=format,
-        verbose=verbose,
-        input_signature=signature,
-        **kwargs,
-    )
+    # Other programs lack products of bfloat16, such as ONNX Runtime on CPUs.
+    with precision.exact(model):
+        keras.Model.export(
+            model,
+            str(filepath),
+            format=format,
+            verbose=verbose,
+            input_signature=signature,
+            **kwargs,
+        )
 
 
 def _head_variables(model: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _LAYERS = (
 _OPTIONS = (
     *("policy", "depth", "readout", "learned_positions", "lora_rank", "dtype"),
     *("rematerialize", "dropout", "embedding_init", "input_scale"),
-    *("output_init", "input_dropout", "fast"),
+    *("output_init", "input_dropout", "precision", "fast"),
 )
 _READOUTS = ("last", "first", "mean")
 _ADAM = ("beta_1", "beta_2", "epsilon", "global_clipnorm")

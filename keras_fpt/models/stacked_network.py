@@ -68,7 +68,7 @@ class Stacker:
             backbone,
             pooled=model.readout == "pooled",
             rematerialize=model.rematerialize,
-        )
+        ).at_precision(model.options.precision)
         if cut.fast is None:
             raise ValueError(
                 "Expected classifiers with the blocks of GPT-2, OPT, BERT or "

@@ -1,4 +1,4 @@
-"""Dropout, and attention with dropout, on PyTorch and a CPU.
+"""Dropout, attention with dropout, and frozen products, on PyTorch.
 
 The dropout mask is not kept: it is drawn again from its seed for the gradient.
 """
@@ -53,6 +53,30 @@ def attend(
             query, key, value, bias, dropout_p=rate, is_causal=causal
         )
     return _Attention.apply(query, key, value, bias, causal, rate)
+
+
+def frozen_dense(
+    x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None
+) -> torch.Tensor:
+    """See `fast_ops.frozen_dense`."""
+    product = _FrozenProduct.apply(x, kernel)
+    # The sum with float32 is float32, in one pass over the product.
+    return product.float() if bias is None else product + bias
+
+
+class _FrozenProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x, kernel):
+        context.save_for_backward(kernel)
+        context.dtype = x.dtype
+        return torch.nn.functional.linear(x.to(kernel.dtype), kernel.T)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context, upstream):
+        (kernel,) = context.saved_tensors
+        slope = torch.nn.functional.linear(upstream.to(kernel.dtype), kernel)
+        return slope.to(context.dtype), None
 
 
 class _Dropout(torch.autograd.Function):
