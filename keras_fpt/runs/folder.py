@@ -4,6 +4,7 @@ Folders of runs in a study are named by `run_store.run_name`.
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
@@ -233,6 +234,23 @@ def as_started(folder: Path, config: RunConfig) -> RunConfig:
             if getattr(config, name) is None
         }
     )
+
+
+def at_started_precision(folder: Path, run: ResolvedRun) -> ResolvedRun:
+    """A run with the precision that `"auto"` chose when it was started.
+
+    It computes the same wherever it is resumed.
+
+    Args:
+        folder: path, which may contain a run.
+        run: the `ResolvedRun` to resume it with.
+    """
+    is_open = run.model.precision == "auto"
+    if not is_open or not pathlib.Path(folder, CONFIG).is_file():
+        return run
+    precision = read_config(folder).model.precision
+    model = dataclasses.replace(run.model, precision=precision)
+    return dataclasses.replace(run, model=model)
 
 
 def finished_adapter(folder: Path) -> pathlib.Path:

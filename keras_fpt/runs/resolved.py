@@ -114,15 +114,17 @@ class ResolvedRun:
         )
 
     def as_built(self, model: FPTClassifier) -> Self:
-        """The run with the dropout rate and patch size that its model has.
+        """The run with the options that its model has.
 
-        The rate is 0 if none was given and the backbone has no dropout; the
-        patch size is that of `patching.patch_size`.
+        The dropout rate is 0 if none was given and the backbone has no
+        dropout; the patch size is that of `patching.patch_size`; the
+        precision is what `"auto"` has chosen.
         """
         built = dataclasses.replace(
             self.model,
             dropout=model.options.dropout or 0.0,
             patch_size=model.options.patch_size,
+            precision=model.options.precision,
         )
         return dataclasses.replace(self, model=built)
 

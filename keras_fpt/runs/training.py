@@ -131,6 +131,7 @@ def train(
         if resume and output is not None:
             task = data_description.as_started(run.task, output)
             run = dataclasses.replace(run, task=task)
+            run = folder.at_started_precision(output, run)
         if (
             resume
             and output is not None
@@ -151,6 +152,8 @@ def train(
         weights = backbones.digest(backbone)
         agreement.require({"weights": weights})
         model = build_model(run, backbone)
+        if run.model.precision == "auto":  # Their processors may differ.
+            agreement.require({"precision": model.options.precision})
         run = run.as_built(model)
         made_of = manifest.Manifest.of(run, weights)
         if in_study and output is not None:

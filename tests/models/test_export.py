@@ -249,6 +249,17 @@ class TestRuntimes:
         )
 
     @pytest.mark.parametrize("format", FURTHER_FORMATS)
+    def test_frozen_products_in_bfloat16_become_float32(self, format, tmp_path):
+        twins = [make_model(precision=p) for p in ("float32", "bfloat16")]
+        weights = twins[0].get_weights()
+        twins[1].set_weights(weights)
+        path = export(twins[1], tmp_path, format, signature(*FORMATS[format]))
+        inputs = {"tokens": X, "padding_mask": MASK}
+        np.testing.assert_allclose(
+            run(path, format, inputs), numpy(twins[0](inputs)), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("format", FURTHER_FORMATS)
     def test_quantized(self, format, tmp_path):
         model = make_model(quantize="int8")
         if (BACKEND, format) == ("torch", "openvino"):
