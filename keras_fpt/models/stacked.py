@@ -258,13 +258,34 @@ class StackedClassifiers(keras.Model):
             found = super().evaluate(x, y, *args, **kwargs)
         return keras.tree.map_structure(_to_numpy, found)
 
-    def unstack(self) -> None:
+    def unstack(self, metrics: bool = False) -> None:
         """Writes weights and the state of Adam into the classifiers.
 
         They are then as if they had been trained alone. The stack can continue
         to train.
+
+        Args:
+            metrics: bool, whether the running means of the loss and the
+                accuracy are written, too, as within an epoch.
         """
         stacked_state.unstack(self)
+        if metrics:
+            stacked_state.unstack_metrics(self)
+
+    def restack(self, metrics: bool = False) -> None:
+        """Reads what `unstack` writes, from classifiers that were changed.
+
+        Args:
+            metrics: bool, as of `unstack`.
+        """
+        stacked_state.stack(self)
+        if metrics:
+            stacked_state.stack_metrics(self)
+
+    def build_metrics(self) -> None:
+        """Makes the variables of the classifiers' metrics."""
+        for classifier in self.members.classifiers:
+            stacked_state.build_metrics(classifier)
 
 
 class _MeanOfRuns(keras.metrics.Metric):

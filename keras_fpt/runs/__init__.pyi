@@ -28,6 +28,7 @@ from .run_store import folder_of as folder_of
 from .run_store import forget_test as forget_test
 from .run_store import get_or_train as get_or_train
 from .run_store import is_tested as is_tested
+from .run_store import train_in_one_step as train_in_one_step
 from .signals import Preempted as Preempted
 from .signals import StopSignals as StopSignals
 from .training import VALIDATION_SUBSET_SIZE as VALIDATION_SUBSET_SIZE

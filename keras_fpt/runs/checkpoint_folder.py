@@ -37,7 +37,7 @@ def write(
         model, metadata, metrics: see `checkpoints.save_state`.
     """
     folder.mkdir(exist_ok=True)
-    path = folder / f"{step:09d}.safetensors"
+    path = _path(folder, step)
     checkpoints.save_state(path, model, metadata, metrics)
     for old in _named(folder, _NAME)[:-MAX_CHECKPOINTS]:
         old.unlink()
@@ -79,6 +79,7 @@ def read_best(folder: pathlib.Path, step: int) -> dict[str, np.ndarray]:
 def newest(
     folder: pathlib.Path,
     check: Callable[[dict[str, Any]], object] = lambda metadata: None,
+    latest: int | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Reads the newest intact checkpoint, and renames damaged ones.
 
@@ -86,6 +87,8 @@ def newest(
         folder: `pathlib.Path`; it need not exist.
         check: function of a checkpoint's metadata, which raises `ValueError`
             where they are damaged.
+        latest: int, the last step that is read; later checkpoints are removed.
+            `None` reads all.
 
     Returns:
         A tuple `(arrays, metadata)`, or `None` if no checkpoint is intact.
@@ -95,6 +98,9 @@ def newest(
     """
     for leftover in _named(folder, _TEMPORARY):
         leftover.unlink()
+    for step in steps(folder):
+        if latest is not None and step > latest:
+            _path(folder, step).unlink()
     paths = _named(folder, _NAME)[::-1]
     for path in paths:
         try:
@@ -117,6 +123,15 @@ def newest(
             "Warning: no checkpoint is intact. Starting from the beginning."
         )
     return None
+
+
+def steps(folder: pathlib.Path) -> list[int]:
+    """The steps of the checkpoints in a folder, which need not exist."""
+    return [int(path.stem) for path in _named(folder, _NAME)]
+
+
+def _path(folder: pathlib.Path, step: int) -> pathlib.Path:
+    return folder / f"{step:09d}.safetensors"
 
 
 def _is_of_later_version(path: pathlib.Path) -> bool:

@@ -5,6 +5,7 @@ Folders of runs in a study are named by `run_store.run_name`.
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -288,6 +289,31 @@ def trains_on(folder: Path, until: int | None) -> bool:
     if not is_paused(folder):
         return False
     return until is None or read_metrics(folder)["trained_steps"] < until
+
+
+def has_diverged(folder: Path) -> bool:
+    """Whether the run in a folder of a study ended since it diverged."""
+    return pathlib.Path(folder, DIVERGED).is_file()
+
+
+def is_open(folder: Path, until: int | None) -> bool:
+    """Whether a run of a study is to be trained, perhaps further.
+
+    Args:
+        folder: path, which need not exist.
+        until: int, as of `trains_on`.
+    """
+    if has_diverged(folder):
+        return False
+    return not is_finished(folder) or trains_on(folder, until)
+
+
+def write_diverged(folder: Path, error: str, final: bool) -> None:
+    """Saves why a run ended, and whether it was to be tested."""
+    files.write_text(
+        pathlib.Path(folder, DIVERGED),
+        json.dumps({"error": error, "final": final}, indent=2) + "\n",
+    )
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Manifest:
         paths: dict from settings that are paths to paths relative to the
             run's folder, so that a run that was moved with its preset and data
             finds them.
+        stack: tuple of strings, the folders of the runs that it was trained
+            with in one step, in their order and with its own; empty for a run
+            that was trained alone. With dropout, other entries are dropped
+            than alone.
     """
 
     configuration: dict[str, Any]
@@ -47,6 +51,7 @@ class Manifest:
     data: str | None = None
     description: str | None = None
     paths: dict[str, str] = dataclasses.field(default_factory=dict)
+    stack: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: ResolvedRun, weights: str) -> "Manifest":
@@ -125,8 +130,7 @@ def save_or_check(run: ResolvedRun, manifest: Manifest, folder: Path) -> None:
             description=_digest_of_file(pathlib.Path(folder, DATA)),
             paths=relative_paths(run, folder),
         )
-        text = json.dumps(dataclasses.asdict(whole), indent=2) + "\n"
-        files.write_text(pathlib.Path(folder, MANIFEST), text)
+        _write(whole, folder)
         return
     check_configuration(saved, manifest.configuration, folder)
     check_data(saved, manifest.data, folder)
@@ -135,6 +139,16 @@ def save_or_check(run: ResolvedRun, manifest: Manifest, folder: Path) -> None:
             f"The weights of the preset '{run.preset.text}' have changed since "
             f"the run in `{folder}` started. {_REMEDY.format(what='preset')}"
         )
+    if manifest.stack and manifest.stack != saved.stack:
+        _write(dataclasses.replace(saved, stack=manifest.stack), folder)
+
+
+def _write(manifest: Manifest, folder: Path) -> None:
+    entry = dataclasses.asdict(manifest)
+    if not manifest.stack:  # As in older versions.
+        del entry["stack"]
+    text = json.dumps(entry, indent=2) + "\n"
+    files.write_text(pathlib.Path(folder, MANIFEST), text)
 
 
 def read(folder: Path) -> Manifest | None:

@@ -51,6 +51,9 @@ class Recorder(keras.callbacks.Callback):
             write.
         until: int, a step at whose evaluation, or the first one after it,
             training pauses; `None` trains all steps.
+        latest: int, the step of the latest checkpoint to start from, of a run
+            that continues together with others; `None` starts from the newest.
+            Later ones are removed.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Recorder(keras.callbacks.Callback):
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         lock: folder_lock.FolderLock | None = None,
         until: int | None = None,
+        latest: int | None = None,
     ) -> None:
         super().__init__()
         self.until = until
@@ -81,7 +85,7 @@ class Recorder(keras.callbacks.Callback):
             steps=run.steps,
             steps_per_row=self.steps_per_segment,
         )
-        newest = checkpoint_folder.newest(self.checkpoints, read)
+        newest = checkpoint_folder.newest(self.checkpoints, read, latest)
         saved = SavedProgress(0, keras.backend.backend())
         self.arrays = None
         if newest is not None:
@@ -185,8 +189,12 @@ class Recorder(keras.callbacks.Callback):
 
     def restore(self) -> None:
         """Loads the checkpoint that the run resumes from into the model."""
-        checkpoints.restore_state(self.arrays or {}, self.model)
-        self.arrays = None
+        checkpoints.restore_state(self.take_arrays(), self.model)
+
+    def take_arrays(self) -> dict[str, Any]:
+        """The arrays of that checkpoint, which are not kept any longer."""
+        arrays, self.arrays = self.arrays or {}, None
+        return arrays
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if batch:
@@ -203,14 +211,28 @@ class Recorder(keras.callbacks.Callback):
             seed = self.run.seed + self.step + self._process_offset
             keras.utils.set_random_seed(seed % 2**32)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def advance(self, logs: Mapping[str, Any]) -> bool:
+        """Counts a step that was trained.
+
+        Args:
+            logs: dict of the segment's means so far.
+
+        Returns:
+            bool, whether it was the last of a segment.
+
+        Raises:
+            FloatingPointError: the loss is not finite.
+        """
         self.step += 1
         self._check_finite("loss", logs["loss"])
-        is_last = self.step == self.run.steps
-        is_segment_end = is_last or self.step % self.steps_per_segment == 0
-        if is_segment_end:
-            names = ("loss", self.metric)
-            self.train_logs = {name: float(logs[name]) for name in names}
+        if self.step < self.run.steps and self.step % self.steps_per_segment:
+            return False
+        names = ("loss", self.metric)
+        self.train_logs = {name: float(logs[name]) for name in names}
+        return True
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        is_segment_end = self.advance(logs)
         is_stopping = self.stop_signals.pending is not None
         # Within a segment, each process has its own metrics and its own clock.
         is_single = distribution.num_processes() == 1
@@ -226,7 +248,7 @@ class Recorder(keras.callbacks.Callback):
                 self.stop_signals.stop()
         elif is_segment_end or is_stopping:
             self.stop_signals.deliver()
-        if is_last:
+        if self.step == self.run.steps:
             self.model.stop_training = True
 
     def checkpoint(self) -> None:

@@ -6,14 +6,13 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
-from keras_fpt import files
 from keras_fpt.files import json_files
-from keras_fpt.runs import folder, manifest
+from keras_fpt.runs import folder, manifest, stacked_training
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import add_test, write_metrics
 from keras_fpt.runs.resolved import ResolvedRun, resolve
@@ -105,9 +104,9 @@ def forget_test(config: RunConfig, runs_folder: str | os.PathLike[str]) -> None:
     trained.
     """
     run_folder = folder_of(config, runs_folder)
-    if (run_folder / folder.DIVERGED).is_file():
+    if folder.has_diverged(run_folder):
         diverged = json_files.read_object(run_folder / folder.DIVERGED)
-        _write_diverged(run_folder, diverged["error"], final=False)
+        folder.write_diverged(run_folder, diverged["error"], final=False)
         return
     metrics = folder.read_metrics(run_folder)
     kept = {k: v for k, v in metrics.items() if not k.startswith("test_")}
@@ -118,7 +117,7 @@ def forget_test(config: RunConfig, runs_folder: str | os.PathLike[str]) -> None:
 def is_tested(config: RunConfig, runs_folder: str | os.PathLike[str]) -> bool:
     """Whether a run in a folder of runs has read its test split."""
     run_folder = folder_of(config, runs_folder)
-    if (run_folder / folder.DIVERGED).is_file():
+    if folder.has_diverged(run_folder):
         path = run_folder / folder.DIVERGED
         return bool(json_files.read_object(path)["final"])
     return folder.is_finished(run_folder) and folder.is_tested(
@@ -138,13 +137,13 @@ def _get_or_train(
     take_over: str | None,
     until: int | None,
 ) -> dict[str, Any] | None:
-    is_diverged = (run_folder / folder.DIVERGED).is_file()
+    is_diverged = folder.has_diverged(run_folder)
     if is_diverged or folder.is_finished(run_folder):
         manifest.check_files(run, run_folder)
     if is_diverged:
         diverged = json_files.read_object(run_folder / folder.DIVERGED)
         final = test or diverged["final"]
-        _write_diverged(run_folder, diverged["error"], final)
+        folder.write_diverged(run_folder, diverged["error"], final)
         return None
     try:
         is_finished = folder.is_finished(run_folder)
@@ -164,13 +163,78 @@ def _get_or_train(
         return metrics
     except FloatingPointError as error:
         LOGGER.info(str(error))
-        _write_diverged(run_folder, str(error), test)
+        folder.write_diverged(run_folder, str(error), test)
         return None
 
 
-def _write_diverged(run_folder: pathlib.Path, error: str, final: bool) -> None:
-    """Saves why a run ended, and whether it was to be tested."""
-    files.write_text(
-        run_folder / folder.DIVERGED,
-        json.dumps({"error": error, "final": final}, indent=2) + "\n",
-    )
+def train_in_one_step(
+    config: RunConfig,
+    others: Sequence[RunConfig],
+    runs_folder: str | os.PathLike[str],
+    test: bool,
+    size: int,
+    until: int | None = None,
+) -> bool:
+    """Trains a run together with others that it can be stacked with.
+
+    Those are others that differ from it in learning rate and seed, and have
+    not begun alone. The stack of an earlier call, which was interrupted, is
+    resumed. `get_or_train` then finds the runs finished; those that cannot be
+    stacked are left to it.
+
+    Args:
+        config: a `RunConfig`.
+        others: list of `RunConfig`s, of the same study.
+        runs_folder: path of the folder of runs.
+        test: bool, whether the test split is read, too.
+        size: int, the number of runs in a stack, at most.
+        until: int, the step at which the runs pause, see `train`.
+
+    Returns:
+        bool, `False` if such runs cannot be trained in one step here.
+    """
+    run = _resolve(config)
+    key = stacked_training.stack_key(run)
+    if key is None:
+        return False
+    own = _folder_of(run, runs_folder)
+    if not folder.is_open(own, until):
+        return True
+    alike = {own: run}
+    for other in map(_resolve, others):
+        if stacked_training.stack_key(other) == key:
+            alike[_folder_of(other, runs_folder)] = other
+    by_name = {path.name: path for path in alike}
+    names = _names_in_stack(own)
+    if names:
+        if not by_name.keys() >= set(names):
+            return True  # A run of it is no longer part of the study.
+        chosen = [by_name[name] for name in names]
+    else:
+        ordered = sorted(
+            alike, key=lambda p: (alike[p].learning_rate, alike[p].seed, p)
+        )
+        # The same ones, wherever the study continues.
+        first = ordered.index(own) // size * size
+        chosen = [
+            path
+            for path in ordered[first : first + size]
+            if path == own or not (path / folder.CONFIG).is_file()
+        ]
+        if len(chosen) == 1 or (own / folder.CONFIG).is_file():
+            return True
+    try:
+        runs = [alike[path] for path in chosen]
+        stacked_training.train_stack(runs, chosen, test, until)
+    except BlockingIOError:
+        return True  # Another process trains one of them.
+    except (stacked_training.CannotStackError, MemoryError) as error:
+        LOGGER.info(f"The runs train one by one. {error}")
+        return False
+    return True
+
+
+def _names_in_stack(run_folder: pathlib.Path) -> tuple[str, ...]:
+    """The runs that one was trained with; empty if it began alone, or not."""
+    begun = manifest.read(run_folder)
+    return begun.stack if begun else ()

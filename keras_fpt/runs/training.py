@@ -8,10 +8,9 @@ import os
 import pathlib
 from typing import Any
 
-import keras
 import numpy as np
 
-from keras_fpt import backbones, distribution
+from keras_fpt import distribution
 from keras_fpt.models import FPTClassifier
 from keras_fpt.progress import StepProgress
 from keras_fpt.runs import (
@@ -22,6 +21,7 @@ from keras_fpt.runs import (
     feature_data,
     folder,
     manifest,
+    starting,
 )
 from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.config import RunConfig
@@ -37,7 +37,7 @@ from keras_fpt.runs.finishing import (
     finish,
     first_batches,
 )
-from keras_fpt.runs.model import build_model, make_backbone
+from keras_fpt.runs.model import build_model
 from keras_fpt.runs.recorder import CHECKPOINT_SECONDS, Recorder
 from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.runs.signals import AGREEMENT_SECONDS, Preempted, StopSignals
@@ -147,17 +147,10 @@ def train(
         # Before anything is on several processes' devices, where JAX would fail
         # with an error of its own. By then, all have checked the folder.
         agreement.require(manifest.parts(run))
-        keras.utils.set_random_seed(run.seed)
-        backbone = make_backbone(run)
-        weights = backbones.digest(backbone)
-        agreement.require({"weights": weights})
-        model = build_model(run, backbone)
-        if run.model.precision == "auto":  # Their processors may differ.
-            agreement.require({"precision": model.options.precision})
-        run = run.as_built(model)
-        made_of = manifest.Manifest.of(run, weights)
+        built = starting.build(run)
+        run, model = built.run, built.model
         if in_study and output is not None:
-            manifest.check_study(run, output, weights)
+            manifest.check_study(run, output, built.made_of.weights)
         if run.config.cache_features:
             feature_data.check_cacheable(run.task, model)
         run_folder = pathlib.Path(
@@ -178,11 +171,7 @@ def train(
                 held = stack.enter_context(
                     folder.lock(run_folder, take_over=take_over)
                 )
-                folder.initialize(run_folder, run, resume, overwrite)
-                if run.task.reader is not None:
-                    data_description.save_description(run.task, run_folder)
-                    audit_file.save_findings(run.task, run_folder)
-                manifest.save_or_check(run, made_of, run_folder)
+                starting.describe(built, run_folder, resume, overwrite)
                 recorder = make_recorder(lock=held)
             distribution.barrier()  # The first has prepared it.
             if not distribution.is_first_process():

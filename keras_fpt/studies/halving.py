@@ -256,7 +256,7 @@ class _Halving:
     def _is_done(self, config: RunConfig, steps: int) -> bool:
         """Whether a run has ended or paused after so many steps, or more."""
         path = folder_of(config, self.folder)
-        if (path / folder.DIVERGED).is_file():
+        if folder.has_diverged(path):
             return True
         return folder.is_finished(path) and not folder.trains_on(path, steps)
 
@@ -283,7 +283,7 @@ class _Halving:
         rows = [
             row for row in self._history(number, rate) if row["step"] <= rung
         ]
-        if not rows or (path / folder.DIVERGED).is_file():
+        if not rows or folder.has_diverged(path):
             return self.measure.worst_score, -math.inf
         kept = min(rows, key=lambda row: row["validation_loss"])
         value = kept[f"validation_{self.measure.name}"]

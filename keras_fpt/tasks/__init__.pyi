@@ -11,6 +11,8 @@ from .registry import get as get
 from .registry import is_user_data as is_user_data
 from .registry import names as names
 from .registry import takes_option as takes_option
+from .side_by_side import has_known_shapes as has_known_shapes
+from .side_by_side import side_by_side as side_by_side
 from .split_tables import split_output as split_output
 from .split_tables import split_table as split_table
 from .split_tables import splits_to_csv as splits_to_csv
