@@ -19,6 +19,7 @@ RULES = (MAJORITY, MEAN, NAIVE, SEASONAL_NAIVE)
 LOGISTIC_REGRESSION = "logistic_regression"
 RIDGE = "ridge"
 DLINEAR = "dlinear"
+AUTO_ETS, AUTO_ARIMA = "auto_ets", "auto_arima"
 GRADIENT_BOOSTING = "gradient_boosting"
 MINIROCKET = "minirocket"
 NEAREST_NEIGHBOR = "nearest_neighbor"
@@ -34,6 +35,8 @@ DESCRIPTIONS = {
     LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
     RIDGE: "scikit-learn's ridge regression on the flattened tokens",
     DLINEAR: "a linear map of the moving average and of the rest",
+    AUTO_ETS: "statsforecast's exponential smoothing, of the whole series",
+    AUTO_ARIMA: "statsforecast's ARIMA, of the whole series",
     GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
     MINIROCKET: "ridge regression on MiniROCKET's features",
     NEAREST_NEIGHBOR: "the nearest series by dynamic time warping",

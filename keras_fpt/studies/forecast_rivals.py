@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_fpt.results import NotRun
+from keras_fpt.results import NotRun, baselines
+from keras_fpt.studies import classical
+from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.dlinear import DLinear
 from keras_fpt.studies.forecast_results import ForecastResult
@@ -27,8 +29,6 @@ from keras_fpt.tasks import (
 )
 
 _RIDGE_STRENGTHS = tuple(10.0**k for k in range(-2, 6))
-# The longest season that statsforecast's exponential smoothing takes.
-_LONGEST_ETS_SEASON = 24
 
 Forecast = Callable[[Windows], np.ndarray]
 
@@ -96,7 +96,7 @@ def fit_forecast_rivals(
             with Deadline().enforced(most=seconds):
                 fitted = fit(splits, found)
                 forecast = fitted.forecast(splits.test)
-        except _CannotBeFitted as error:
+        except CannotBeFitted as error:
             not_run.append(NotRun("forecast", name, str(error)))
             continue
         except OutOfTime:
@@ -134,10 +134,6 @@ def find_season(splits: ForecastSplits) -> int | None:
     return seasons.find([train], splits.train_scale)
 
 
-class _CannotBeFitted(Exception):
-    """A rival cannot be fitted; the message says why."""
-
-
 def _validation_mse(splits: ForecastSplits, forecast: Forecast) -> float:
     windows = splits.validation
     errors = forecast_errors(forecast(windows), windows.y, splits.train_scale)
@@ -154,7 +150,7 @@ def _naive(splits: ForecastSplits, season: int | None) -> Fitted:
 
 def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
     if season is None:
-        raise _CannotBeFitted(
+        raise CannotBeFitted(
             "The autocorrelation of train has no peak above 0.1. Give the "
             "season."
         )
@@ -203,41 +199,28 @@ def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
 
 
 def _auto_ets(splits: ForecastSplits, season: int | None) -> Fitted:
-    if season is None or season > _LONGEST_ETS_SEASON:
+    if season is None or season > classical.LONGEST_ETS_SEASON:
         season = 1
-    return _classical(splits, "AutoETS", season)
+    return _classical(splits, baselines.AUTO_ETS, season)
 
 
 def _auto_arima(splits: ForecastSplits, season: int | None) -> Fitted:
-    return _classical(splits, "AutoARIMA", season or 1)
+    return _classical(splits, baselines.AUTO_ARIMA, season or 1)
 
 
 def _classical(splits: ForecastSplits, name: str, season: int) -> Fitted:
     """A model of statsforecast, one for each channel, chosen on train."""
-    if importlib.util.find_spec("statsforecast") is None:
-        raise _CannotBeFitted(
-            "The package 'statsforecast' is not installed. Install it with "
-            f"{EXTRA} and repeat the command."
+    if importlib.util.find_spec(classical.PACKAGE) is None:
+        raise CannotBeFitted(
+            f"The package '{classical.PACKAGE}' is not installed. Install it "
+            f"with {EXTRA} and repeat the command."
         )
-    from statsforecast import models
-
-    make = getattr(models, name)
-    series = splits.series.astype("float64")
-    chosen = [
-        make(season_length=season).fit(channel[: splits.validation_start])
-        for channel in series.T
-    ]
+    train = splits.series[: splits.validation_start]
+    chosen = classical.fit(name, season, train)
 
     def forecast(windows: Windows) -> np.ndarray:
-        return np.stack(
-            [
-                [
-                    model.forward(channel[:origin], splits.horizon)["mean"]
-                    for origin in windows.origins
-                ]
-                for model, channel in zip(chosen, series.T, strict=True)
-            ],
-            axis=-1,
+        return classical.forecast(
+            chosen, splits.series, windows.origins, splits.horizon
         )
 
     return Fitted(f"season {season}", None, forecast)

@@ -29,20 +29,25 @@ class Rows(NamedTuple):
             padded with zeros.
         lengths: int array `(n,)`, how many tokens are real.
         y: int array `(n, answers)`, or float array `(n, targets)`.
+        origins: int array `(n,)`, those of the `Task.history` of validation
+            and test; otherwise `None`.
     """
 
     tokens: np.ndarray
     lengths: np.ndarray
     y: np.ndarray
+    origins: np.ndarray | None = None
 
     @property
     def flat(self) -> np.ndarray:
         """One row of numbers per example: `(n, sequence_length * dim)`."""
         return self.tokens.reshape(len(self.tokens), -1)
 
-    def part(self, rows: slice) -> Self:
+    def part(self, rows: slice | np.ndarray) -> Self:
         """Some of the examples."""
-        return type(self)(*(array[rows] for array in self))
+        origins = None if self.origins is None else self.origins[rows]
+        arrays = self.tokens[rows], self.lengths[rows], self.y[rows]
+        return type(self)(*arrays, origins)
 
 
 def data_kind(task: Task) -> str:
@@ -87,6 +92,13 @@ def read_splits(task: Task) -> dict[str, Rows]:
         split: _rows(task, task.held_out(split, BATCH_SIZE))
         for split in ("validation", "test")
     }
+    if task.history is not None:
+        held_out = {
+            split: rows._replace(
+                origins=task.history.origins[split][task.data.order(split)]
+            )
+            for split, rows in held_out.items()
+        }
     return {"train": _train_rows(task, size), **held_out}
 
 

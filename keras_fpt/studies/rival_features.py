@@ -77,6 +77,11 @@ def _channels_first(rows: Rows) -> np.ndarray:
     return np.swapaxes(rows.tokens, 1, 2)
 
 
+def origins(task: Task, train: Rows) -> Transform:
+    """Where forecasts begin in the series, for models of whole series."""
+    return lambda rows: rows.origins
+
+
 def itself(task: Task, train: Rows) -> Transform:
     """The sequences as they are, for rivals that compare them."""
     return lambda rows: rows

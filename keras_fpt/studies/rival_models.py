@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_fpt.results import baselines
 from keras_fpt.runs import ResolvedRun
-from keras_fpt.studies import rival_data, rival_features
+from keras_fpt.studies import classical, rival_data, rival_features
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_features import Transform
 from keras_fpt.tasks import Task
@@ -19,6 +19,8 @@ from keras_fpt.tasks import Task
 MAX_ANSWERS = 20
 # The most features of all training examples together.
 MAX_FEATURES = 50_000_000
+# The most origins that models of whole series forecast from.
+MAX_ORIGINS = 500
 EXTRA = "pip install 'keras-fpt[compare]'"
 
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001}, {"C": 10.0})
@@ -57,6 +59,10 @@ class Rival:
         package: string, the package of `keras-fpt[compare]` that it needs.
         remembers: bool, whether the model is the training examples, so that
             it knows all of their labels.
+        of_series: bool, whether the model is fitted to a forecast's whole
+            series instead of examples, so that it is not tested on train.
+        max_held_out: int, how many examples of validation, and of test, it
+            predicts at most, evenly spaced, or `None`.
     """
 
     name: str
@@ -66,6 +72,8 @@ class Rival:
     max_examples: int | None = None
     package: str | None = None
     remembers: bool = False
+    of_series: bool = False
+    max_held_out: int | None = None
 
     def reason_against(self, task: Task) -> str | None:
         """Why it cannot be fitted to a task, and the remedy, or `None`."""
@@ -80,6 +88,11 @@ class Rival:
                 f"The package '{self.package}' is not installed. Install it "
                 f"with {EXTRA} and repeat the command."
             )
+        if self.of_series and task.history is None:
+            return (
+                "It is fitted to whole series, and not to a number of "
+                "training examples."
+            )
         return None
 
 
@@ -92,7 +105,7 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
             leaves that out.
     """
     if task.is_forecast:
-        return [_FLAT_RIDGE, _DLINEAR]
+        return [_FLAT_RIDGE, _DLINEAR, *_classical(task)]
     is_regression, kind = task.is_regression, rival_data.data_kind(task)
     if is_regression:
         chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
@@ -119,6 +132,22 @@ def _of_numbers(kind: str) -> list[Rival]:
             settings=_NUMBERS_SETTINGS.get(rival.name, rival.settings),
         )
         for rival in _BY_KIND[kind]
+    ]
+
+
+def _classical(task: Task) -> list[Rival]:
+    """The rivals that are fitted to whole series."""
+    return [
+        Rival(
+            name,
+            classical.settings(name, task.reader.season),
+            classical.maker(name),
+            rival_features.origins,
+            package=classical.PACKAGE,
+            of_series=True,
+            max_held_out=MAX_ORIGINS,
+        )
+        for name in classical.MODELS
     ]
 
 

@@ -1,6 +1,8 @@
 from . import seasons as seasons
 from .drawing import draw_examples as draw_examples
 from .drawing import picture_output as picture_output
+from .forecast_history import History as History
+from .forecast_history import Stretch as Stretch
 from .forecast_windows import ForecastSplits as ForecastSplits
 from .forecast_windows import Windows as Windows
 from .forecast_windows import cut_windows as cut_windows

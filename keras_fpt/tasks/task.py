@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks import (
+    forecast_history,
     forecast_scores,
     sequence_store,
     task_floors,
@@ -113,6 +114,8 @@ class Task:
             `(n, tokens)`, -1 where it has none.
         horizon: int, how many steps a forecast predicts, each of `input_dim`
             numbers; `None` for another task.
+        history: a `History`, the series that a forecast's examples were cut
+            from; `None` for another task, or if it is not known.
     """
 
     name: str
@@ -140,6 +143,7 @@ class Task:
     is_multilabel: bool = False
     is_per_token: bool = False
     horizon: int | None = None
+    history: forecast_history.History | None = None
 
     @property
     def is_regression(self) -> bool:

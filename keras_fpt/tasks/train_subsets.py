@@ -54,8 +54,11 @@ def with_train_examples(task: Task, count: int) -> Task:
         names=None if names is None else _chosen_names(names, chosen),
         groups=None if groups is None else groups[chosen],
     )
+    # A whole series would be more than these examples.
     return dataclasses.replace(
-        task, data=dataclasses.replace(data, read=lambda: splits)
+        task,
+        data=dataclasses.replace(data, read=lambda: splits),
+        history=None,
     )
 
 

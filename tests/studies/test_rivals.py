@@ -66,7 +66,7 @@ def test_tokens_are_flattened_with_their_padding():
         ["ab"[tokens[0]] for tokens in sequences],
         verbose=False,
     )
-    x, known, y = rival_data.read_splits(task)["train"]
+    x, known, y, _ = rival_data.read_splits(task)["train"]
     assert x.shape[1] == 3 and y.shape == (len(x), 1)
     padding = task.vocabulary_size
     lengths = (x != padding).sum(1)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_fpt.tasks import seasons
+from keras_fpt.tasks.forecast_history import History
 from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
@@ -174,8 +175,10 @@ def from_series(
         split: _examples(scaled, ordered, chosen, context, horizon)
         for split, chosen in starts.items()
     }
-    season = _find_season(scaled[order], found.is_train, ordered)
-    reader = dataclasses.replace(reader, season=season)
+    history = series_windows.history(
+        scaled[order], found.is_train, ordered, starts, context
+    )
+    reader = dataclasses.replace(reader, season=_find_season(history))
     findings = [
         *ordered.findings,
         *forecast_notes.irregular_steps(frame, time_column, ordered, files),
@@ -198,6 +201,7 @@ def from_series(
         simple_rules=reader.rules,
         reader=reader,
         findings=tuple(findings),
+        history=history,
     )
     if verbose:
         by = (
@@ -212,7 +216,7 @@ def from_series(
             *forecast_notes.gap_notes(ordered, time_column),
             *left_out,
             *missing_rows.unused_notes(frame, columns, words),
-            forecast_notes.season_note(season, context),
+            forecast_notes.season_note(reader.season, context),
         ]
         LOGGER.info("\n".join(build.describe_task(task, by, notes)))
         audit.log_findings(findings)
@@ -373,18 +377,13 @@ def _examples(
     )
 
 
-def _find_season(
-    scaled: np.ndarray, is_train: np.ndarray, ordered: table_order.Ordered
-) -> int | None:
+def _find_season(history: History) -> int | None:
     """The season of the training rows without a missing cell."""
-    is_known = is_train & np.isfinite(scaled).all(axis=1)
-    begins = ordered.is_first | ordered.is_gap
-    begins[1:] |= is_known[1:] != is_known[:-1]
     parts = [
-        scaled[start : start + length]
-        for start, length in zip(*windows.stretches(begins), strict=True)
-        if is_known[start] and length > 2
+        history.values[each.start : each.train_stop]
+        for each in history.stretches
+        if each.train_stop - each.start > 2
     ]
     if not parts:
         return None
-    return seasons.find(parts, np.ones(scaled.shape[1]))
+    return seasons.find(parts, np.ones(history.values.shape[1]))

@@ -1,10 +1,12 @@
 """Windows for forecasts: a context, and the rows that follow it."""
 
+from collections.abc import Mapping
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_fpt.tasks.forecast_history import History, Stretch
 from keras_fpt.tasks.user_data import splitting
 from keras_fpt.tasks.user_data.tables import table_order, windows
 
@@ -75,6 +77,37 @@ def cut(
         is_train,
         int(lengths.max()),
     )
+
+
+def history(
+    values: np.ndarray,
+    is_train: np.ndarray,
+    ordered: table_order.Ordered,
+    starts: Mapping[str, np.ndarray],
+    context: int,
+) -> History:
+    """The rows of some series, cut where a cell is missing or time has a gap.
+
+    Args:
+        values: float array `(rows, columns)`, in the order of the series.
+        is_train: bool array `(rows,)`, as of `SplitWindows`.
+        ordered: the rows' `Ordered`.
+        starts: dict from splits to int arrays, as of `SplitWindows`.
+        context: int, how many rows a forecast is made from.
+    """
+    is_known = np.isfinite(values).all(axis=1)
+    begins = ordered.is_first | ordered.is_gap
+    begins[1:] |= is_known[1:] != is_known[:-1]
+    places, lengths = windows.stretches(begins)
+    stretches = [
+        Stretch(first, first + int(is_train[first:stop].sum()), stop)
+        for first, stop in zip(
+            places.tolist(), (places + lengths).tolist(), strict=True
+        )
+        if is_known[first]
+    ]
+    origins = {split: each + context for split, each in starts.items()}
+    return History(values, tuple(stretches), origins)
 
 
 def part_bounds(length: int, horizon: int) -> np.ndarray:
