@@ -5,11 +5,13 @@
 The data is made in a temporary folder below `--folder`: a CSV file or a folder
 of Parquet files with 4 columns of numbers and a label, or a folder with PNG
 images of 32 x 32 pixels; or a folder of Parquet files that is one long series,
-from which windows are cut; a .npy file of sequences; or a CSV file of strings.
-Each size is made, and trained on, in its own processes. A training process
-makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
-and evaluates a few batches. Its peak is that of its resident memory from its
-start to its end.
+from which windows are cut, or whose column "recording" makes groups; a .npy
+file of sequences; or a CSV file of strings. Each size is made, and trained on,
+in its own processes. A training process makes the task, computes its
+fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
+The kind "predict" trains on the first rows of a CSV file and predicts all of
+them; its time per step is that of 1,000 rows. The peak is that of the resident
+memory of the process from its start to its end.
 """
 
 import argparse
@@ -28,10 +30,14 @@ SIZES = {
     "parquet": (5_000_000, 50_000_000),
     "images": (10_000, 100_000),
     "windows": (2_000_000, 10_000_000),
+    "groups": (2_000_000, 10_000_000),
+    "predict": (200_000, 1_000_000),
     "npy": (200_000, 1_000_000),
     "strings": (1_000_000, 5_000_000),
 }
 WINDOW, STRIDE = 50, 25
+FIRST_ROWS = 2_000
+FOLDERS = ("parquet", "windows", "groups")
 TOKENS = 20
 COLUMNS = 4
 ROWS_AT_ONCE = 500_000
@@ -80,7 +86,8 @@ def parse():
 def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        suffix = {"csv": ".csv", "npy": ".npy", "strings": ".csv"}.get(kind, "")
+        texts = dict.fromkeys(("csv", "strings", "predict"), ".csv")
+        suffix = {"npy": ".npy", **texts}.get(kind, "")
         path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
@@ -106,12 +113,17 @@ def make(path, kind, size):
     if kind == "npy":
         make_arrays(path, size)
         return
-    if kind in ("parquet", "windows"):
+    if kind in FOLDERS:
         path.mkdir()
     for number, start in enumerate(range(0, size, ROWS_AT_ONCE)):
         make_rows = random_strings if kind == "strings" else random_rows
         rows = make_rows(number, min(ROWS_AT_ONCE, size - start))
-        if kind in ("parquet", "windows"):
+        if kind == "groups":
+            rows["recording"] = np.arange(start, start + len(rows)) // WINDOW
+            rows["label"] = rows["label"].to_numpy()[
+                np.arange(len(rows)) // WINDOW * WINDOW
+            ]
+        if kind in FOLDERS:
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
         else:
             rows.to_csv(
@@ -170,6 +182,8 @@ def train(arguments):
     import keras_fpt
     from keras_fpt.tasks.user_data import from_path
 
+    if arguments.kinds[0] == "predict":
+        return predict(pathlib.Path(arguments.train), arguments)
     started = time.perf_counter()
     kind = arguments.kinds[0]
     options = {} if kind == "images" else {"label_column": "label"}
@@ -177,6 +191,8 @@ def train(arguments):
         options |= {"text_column": "dna"}
     if kind == "windows":
         options |= {"window": WINDOW, "stride": STRIDE}
+    if kind == "groups":
+        options |= {"group_column": "recording"}
     if kind == "npy":
         path = pathlib.Path(arguments.train)
         options = {"labels": path.with_suffix(".labels.npy")}
@@ -191,8 +207,36 @@ def train(arguments):
     step = (time.perf_counter() - started) / arguments.steps
     for split in (data.validation, data.test):
         model.evaluate(split.take(EVALUATED_BATCHES), verbose=0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"read": read, "step": step, "peak": peak}
+    return {"read": read, "step": step, "peak": peak()}
+
+
+def predict(path, arguments):
+    import itertools
+
+    from keras_fpt import runs
+
+    first, folder = path.with_name("first.csv"), path.with_name("run")
+    with path.open() as file:
+        first.write_text("".join(itertools.islice(file, FIRST_ROWS + 1)))
+    options = {"label_column": "label"}
+    config = runs.RunConfig(
+        str(first), "gpt2_tiny_en", steps=arguments.steps, options=options
+    )
+    started = time.perf_counter()
+    runs.train(config, folder)
+    trained = time.perf_counter()
+    count = 0
+    for frame in runs.predict_in_blocks(
+        folder, path, path.with_name("predictions.csv")
+    ):
+        count += len(frame)
+    step = (time.perf_counter() - trained) / count * 1000
+    return {"read": trained - started, "step": step, "peak": peak()}
+
+
+def peak():
+    """The peak of the resident memory of this process, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from keras_fpt import logs
@@ -209,16 +210,53 @@ def predict(
     existed = output.exists()
     # Only the table goes to the output.
     with logs.only_warnings() if is_stream else contextlib.nullcontext():
-        frame = (
-            runs.predict_split(
-                run_dir, split, file, overwrite, data_dir, preset
-            )
+        frames = (
+            [
+                runs.predict_split(
+                    run_dir, split, file, overwrite, data_dir, preset
+                )
+            ]
             if data is None
-            else runs.predict(run_dir, data, file, overwrite, preset=preset)
+            else runs.predict_in_blocks(
+                run_dir, data, file, overwrite, preset=preset
+            )
         )
-    if is_stream:
-        console.file.write(runs.to_csv(frame))
-        return
+        parts: list[Any] = []
+        for frame in frames:
+            if is_stream:
+                console.file.write(runs.to_csv(frame, header=not parts))
+            parts.append(_summarized(frame))
+    if not is_stream:
+        _print_predictions(runs, parts, output, existed)
+
+
+def _summarized(frame: Any) -> Any:
+    """The columns that are summed up on the terminal, in little memory."""
+    kept = [
+        name
+        for name in frame
+        if name in ("step", "label") or name.startswith("prediction")
+    ]
+    frame = frame[kept]
+    texts = [name for name in kept if frame[name].dtype.kind not in "fiu"]
+    return frame.astype(dict.fromkeys(texts, "category"))
+
+
+def _print_predictions(
+    runs: Any, parts: list[Any], output: Path, existed: bool
+) -> None:
+    """Sums up predictions that were written to a file."""
+    import pandas as pd
+
+    frame = parts[0]
+    if len(parts) > 1:
+        columns = {
+            name: pd.api.types.union_categoricals([p[name] for p in parts])
+            if frame[name].dtype == "category"
+            else np.concatenate([p[name] for p in parts])
+            for name in frame
+        }
+        frame = pd.DataFrame(columns)
     if "step" in frame:
         steps = frame["step"].max()
         count = len(frame) // steps
@@ -235,7 +273,9 @@ def predict(
         print_plain(f"The previous contents of {output} were replaced.")
     if "label" in frame:
         is_labeled = frame["label"] != ""
-        right = (frame["prediction"] == frame["label"])[is_labeled]
+        known = frame["prediction"].cat
+        same = frame["label"].cat.set_categories(known.categories)
+        right = (known.codes == same.cat.codes)[is_labeled]
         print_plain(
             f"The data has labels: {right.mean():.2%} of {len(right):,} "
             "predictions are correct."
@@ -251,6 +291,7 @@ def _print_numbers(runs: Any, frame: Any, output: Path) -> None:
     )
     print_plain(f"{len(frame):,} predictions written to {output}: {ranges}.")
     if "label" in frame:
+        frame = frame[frame["label"].notna()]
         scores = runs.target_results.measure(
             frame[["prediction"]].to_numpy(), frame[["label"]].to_numpy()
         )

@@ -1,12 +1,13 @@
 """Output files of the user: which files may be replaced."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import re
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from keras_fpt.files import atomic
 
@@ -104,15 +105,30 @@ class Output:
         Raises:
             OSError: as `check` does, or the disk is full.
         """
+        with self.writing() as write:
+            write(content)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Callable[[str | bytes], object]]:
+        """Writes the file part by part, completely or not at all.
+
+        Yields:
+            A function that writes a part, as `write` does the whole.
+
+        Raises:
+            OSError: as `check` does, or the disk is full.
+        """
         self.check()
-        if isinstance(content, str):
-            content = atomic.encode(content)
         path = pathlib.Path(self.path)
-        if _is_stream(path):
-            with path.open("wb") as file:
-                file.write(content)
-        else:
-            atomic.write_bytes(os.path.realpath(path), content)
+        with contextlib.ExitStack() as stack:
+            target: Path = path
+            if not _is_stream(path):
+                real = os.path.realpath(path)
+                target = stack.enter_context(atomic.replacing(real))
+            file = stack.enter_context(open(target, "wb"))
+            yield lambda content: file.write(
+                atomic.encode(content) if isinstance(content, str) else content
+            )
 
 
 def refuse_dash(path: Path) -> None:

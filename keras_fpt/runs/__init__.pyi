@@ -20,6 +20,7 @@ from .labeled_files import evaluate_file as evaluate_file
 from .loaded_tasks import load_task as load_task
 from .model import build_model as build_model
 from .prediction import predict as predict
+from .prediction import predict_in_blocks as predict_in_blocks
 from .prediction import predict_split as predict_split
 from .prediction import to_csv as to_csv
 from .resolved import ResolvedRun as ResolvedRun

@@ -1,7 +1,7 @@
 """Predicts new examples with a finished run, and reads their labels."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ from keras_fpt.runs import (
 )
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import load_model, read_moved_config
-from keras_fpt.runs.resolved import resolve
+from keras_fpt.runs.resolved import ResolvedRun, resolve
 from keras_fpt.tasks import (
     Stored,
     Task,
     read_new,
+    read_new_blocks,
     read_new_indicators,
     read_new_labels,
     read_new_targets,
@@ -47,6 +48,9 @@ class Answers(NamedTuple):
             tokens `(n, tokens, classes)`.
         quantiles: tuple of floats, those of a regression that predicts any.
         x: the n sequences.
+        block: the part of the new table that the examples are from, see
+            `keras_fpt.tasks.read_new_blocks`; `None` if they are all examples
+            of the new data.
     """
 
     task: Task
@@ -56,6 +60,7 @@ class Answers(NamedTuple):
     logits: np.ndarray
     quantiles: tuple[float, ...] = ()
     x: Any = None
+    block: Any = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -63,15 +68,29 @@ class Answers(NamedTuple):
         return target_results.points(self.logits, self.quantiles)
 
 
-def answer(run_folder: Path, path: Path, preset: Path | None = None) -> Answers:
-    """Reads new examples, and predicts them with a finished run.
+def answer_in_blocks(
+    run_folder: Path, path: Path, preset: Path | None = None
+) -> Iterator[Answers]:
+    """Reads and predicts new examples, some at a time if there are many.
 
     Args:
         run_folder, path, preset: as for `predict`.
+
+    Yields:
+        `Answers` of some examples, in their order: all of them where
+        they are read as a whole.
     """
     config, task = open_run(run_folder, preset)
-    x, names = read_new(task.reader, path, config.options)
-    return ask(run_folder, path, config, task, x, names)
+    blocks = read_new_blocks(task.reader, path, config.options)
+    if blocks is None:
+        x, names = read_new(task.reader, path, config.options)
+        yield ask(run_folder, path, config, task, x, names)
+        return
+    run = resolve(config, task)
+    model = load_model(run, run_folder)
+    for block in blocks:
+        answers = _ask(run, model, path, block.x, block.names)
+        yield answers._replace(block=block)
 
 
 def open_run(
@@ -106,11 +125,18 @@ def ask(
         x: the examples, as the task's reader reads them.
         names: list of n strings, their names.
     """
+    run = resolve(config, task)
+    model = load_model(run, run_folder)
+    return _ask(run, model, path, x, names)
+
+
+def _ask(
+    run: ResolvedRun, model: Any, path: Path, x: Any, names: list[str]
+) -> Answers:
+    task = run.task
     # pandas supports only UTF-8, and names of files may be other bytes.
     names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]
-    run = resolve(config, task)
-    model = load_model(run, run_folder)
     lengths.check(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
@@ -121,7 +147,7 @@ def ask(
     logits[order] = found
     check_finite(logits, names, path)
     return Answers(
-        task, config.options, classes, names, logits, run.quantiles, x
+        task, run.config.options, classes, names, logits, run.quantiles, x
     )
 
 
@@ -140,6 +166,7 @@ def read_labels(
         answers.task.class_names or (),
         options,
         labels,
+        answers.block,
     )
     return list(map(pictures.printable, found))
 
@@ -160,7 +187,12 @@ def read_targets(
     """
     options = _options(answers, label_column)
     return read_new_targets(
-        answers.task.reader, path, answers.names, options, labels
+        answers.task.reader,
+        path,
+        answers.names,
+        options,
+        labels,
+        answers.block,
     )
 
 
@@ -188,6 +220,7 @@ def read_indicators(
         names,
         _options(answers, label_column),
         labels,
+        answers.block,
     )
 
 

@@ -16,7 +16,7 @@ from keras_fpt.runs import (
 )
 from keras_fpt.runs.answering import (
     Answers,
-    answer,
+    answer_in_blocks,
     ask,
     open_run,
     read_indicators,
@@ -81,54 +81,96 @@ def evaluate_file(
         return forecasts.evaluate_windows(
             task.reader, answers, windows.x, windows.y
         )
-    answers = answer(run_folder, path, preset)
-    if answers.task.is_regression:
-        numbers = read_targets(answers, path, labels, label_column)
-        scores = target_results.measure(answers.numbers, numbers)
-        if answers.quantiles:
-            scores |= target_results.measure_quantiles(
-                answers.logits, numbers, answers.quantiles
-            )
-        return {"examples": len(numbers), **scores}
-    if answers.task.is_multilabel:
-        y = read_indicators(answers, path, labels, label_column)
-        return _several(answers.logits, y, answers.class_names)
-    if answers.task.is_per_token:
+    if task.is_per_token:
+        (answers,) = answer_in_blocks(run_folder, path, preset)
         return _tokens(answers, path, labels, label_column)
-    found = read_labels(answers, path, labels, label_column)
-    names, logits = answers.class_names, answers.logits
-    has_windows = getattr(answers.task.reader, "window", None) is not None
-    if answers.options.get("drop_missing") or has_windows:
-        has_label = np.array([label != "" for label in found])
-        if has_label.any() and not has_label.all():
-            why = "that no label is the most common in" * has_windows
-            LOGGER.info(
-                f"left out: {int((~has_label).sum()):,} examples "
-                f"{why or 'without a label'}, as in training"
-            )
-            found = [label for label in found if label]
-            logits = logits[has_label]
-            answers = answers._replace(
-                names=[answers.names[i] for i in np.flatnonzero(has_label)],
-            )
-    is_unknown = ~np.isin(found, names)
-    if is_unknown.any():
-        index = int(np.argmax(is_unknown))
-        unknown = sorted({label for label in found if label not in names})
-        if not found[index]:
-            raise ValueError(
-                f"`{path}`, {answers.names[index]}: the label is missing. "
-                "Remove the example, or label it."
-            )
+    logits, y = [], []
+    missing = None
+    for answers in answer_in_blocks(run_folder, path, preset):
+        if task.is_regression:
+            found = read_targets(answers, path, labels, label_column)
+        elif task.is_multilabel:
+            found = read_indicators(answers, path, labels, label_column)
+        else:
+            texts = read_labels(answers, path, labels, label_column)
+            found = _indices(texts, answers, path)
+            if missing is None and (found < 0).any():
+                missing = answers.names[int(np.argmax(found < 0))]
+        logits.append(answers.logits)
+        y.append(found)
+    names = answers.class_names
+    all_logits, all_y = np.concatenate(logits), np.concatenate(y)
+    if task.is_regression:
+        return _numbers(all_logits, all_y, answers.quantiles)
+    if task.is_multilabel:
+        return _several(all_logits, all_y, names)
+    if missing is not None:
+        is_kept = _labeled(all_y, answers, missing, path)
+        all_logits, all_y = all_logits[is_kept], all_y[is_kept]
+    return _one_class(all_logits, all_y, names)
+
+
+def _indices(texts: list[str], answers: Answers, path: Path) -> np.ndarray:
+    """The classes of labels as numbers, -1 where one is missing.
+
+    Raises:
+        ValueError: a label is not a class of the run.
+    """
+    names = answers.class_names
+    index_of = {"": -1} | {name: i for i, name in enumerate(names)}
+    unknown = [
+        *dict.fromkeys(label for label in texts if label not in index_of)
+    ]
+    if unknown:
+        index = texts.index(unknown[0])
         raise ValueError(
-            f"`{path}`, {answers.names[index]}: the label '{found[index]}' is "
+            f"`{path}`, {answers.names[index]}: the label '{unknown[0]}' is "
             f"not a class of the run. {len(unknown)} of the file's labels are "
-            f"not: {', '.join(unknown[:8])}. The classes are "
+            f"not: {', '.join(sorted(unknown)[:8])}. The classes are "
             f"{', '.join(names[:8])}{', ...' * (len(names) > 8)}."
         )
-    index_of = {name: i for i, name in enumerate(names)}
-    y = np.array([index_of[label] for label in found])
-    return _one_class(logits, y, names)
+    return np.array([index_of[label] for label in texts], int)
+
+
+def _labeled(
+    y: np.ndarray, answers: Answers, missing: str, path: Path
+) -> np.ndarray:
+    """Which examples have a label, if others may lack one.
+
+    Args:
+        y: int array `(n,)`, -1 where a label is missing.
+        answers: `Answers` of some of the examples.
+        missing: string, the name of the first example without a label.
+        path: the file, for errors.
+
+    Raises:
+        ValueError: none may.
+    """
+    has_label = y >= 0
+    has_windows = getattr(answers.task.reader, "window", None) is not None
+    may_lack = answers.options.get("drop_missing") or has_windows
+    if not (may_lack and has_label.any()):
+        raise ValueError(
+            f"`{path}`, {missing}: the label is missing. Remove the example, "
+            "or label it."
+        )
+    why = "that no label is the most common in" * has_windows
+    LOGGER.info(
+        f"left out: {int((~has_label).sum()):,} examples "
+        f"{why or 'without a label'}, as in training"
+    )
+    return has_label
+
+
+def _numbers(
+    logits: np.ndarray, targets: np.ndarray, quantiles: Sequence[float]
+) -> dict[str, Any]:
+    """Scores of a regression."""
+    points = target_results.points(logits, quantiles)
+    scores = target_results.measure(points, targets)
+    if len(quantiles):
+        scores |= target_results.measure_quantiles(logits, targets, quantiles)
+    return {"examples": len(targets), **scores}
 
 
 def _one_class(

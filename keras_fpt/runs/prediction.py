@@ -1,7 +1,9 @@
 """Predictions of a finished run on new files, or on a split of its data."""
 
 import contextlib
+import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from keras_fpt.runs import (
 )
 from keras_fpt.runs.answering import (
     Answers,
-    answer,
+    answer_in_blocks,
     check_finite,
     read_indicators,
     read_labels,
@@ -76,37 +78,93 @@ def predict(
             a file of the run has changed.
         FloatingPointError: a prediction is not finite.
     """
-    file = None
-    if output is not None:
-        file = files.Output(output, MARK, (path, run_folder), overwrite)
-        file.check()
-    answers = answer(run_folder, path, preset)
+    import pandas as pd
+
+    frames = [*predict_in_blocks(run_folder, path, output, overwrite, preset)]
+    return (
+        frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    )
+
+
+def predict_in_blocks(
+    run_folder: Path,
+    path: Path,
+    output: Path | None = None,
+    overwrite: bool = False,
+    preset: Path | None = None,
+) -> Iterator[Any]:
+    """Predicts new examples, of a large table some at a time.
+
+    So neither the table nor its predictions need to fit into memory.
+
+    Args:
+        run_folder, path, output, overwrite, preset: as for `predict`. The
+            output is complete once the iterator ends.
+
+    Yields:
+        What `predict` returns, in parts: `pandas.DataFrame`s of the same
+        columns. A column `label` is there if the first part has labels; it is
+        empty, or NaN, where a later part has none.
+
+    Raises:
+        FileExistsError, FileNotFoundError, FloatingPointError, ValueError: as
+            for `predict`.
+    """
+    if output is None:
+        yield from _frames(run_folder, path, preset)
+        return
+    file = files.Output(output, MARK, (path, run_folder), overwrite)
+    file.check()
+    frames = _frames(run_folder, path, preset)
+    first = next(frames)  # Errors come before a file is made.
+    with file.writing() as write:
+        for number, frame in enumerate(itertools.chain([first], frames)):
+            write(to_csv(frame, header=not number))
+            yield frame
+
+
+def _frames(run_folder: Path, path: Path, preset: Path | None) -> Iterator[Any]:
+    """The tables of predictions, each of some of the new examples."""
+    has_label: bool | None = None
+    for answers in answer_in_blocks(run_folder, path, preset):
+        frame = _frame(answers, path, has_label)
+        if has_label is None:
+            has_label = "label" in frame
+        elif has_label and "label" not in frame:
+            frame["label"] = np.nan if answers.task.is_regression else ""
+        elif not has_label:
+            frame = frame.drop(columns="label", errors="ignore")
+        yield frame
+
+
+def _frame(answers: Answers, path: Path, has_label: bool | None) -> Any:
+    """The table of the predictions of some new examples.
+
+    Args:
+        answers: `Answers`.
+        path: the new data.
+        has_label: bool, whether the examples before had labels; `None` if
+            there were none.
+    """
     if answers.task.is_forecast:
-        frame = forecasts.following(answers, path)
-        if file is not None:
-            file.write(to_csv(frame))
-        return frame
+        return forecasts.following(answers, path)
     if answers.task.is_regression:
-        frame = _numbers(answers, path)
-    elif answers.task.is_multilabel:
-        frame = _labels(answers, path)
-    elif answers.task.is_per_token:
-        frame = _tokens(answers, path)
-    else:
-        frame = _to_frame(answers.names, answers.class_names, answers.logits)
-        # Labels are not needed, whatever they lack.
-        with contextlib.suppress(ValueError):
-            labels = read_labels(answers, path)
-            if {*labels} & {*answers.class_names}:
-                frame["label"] = labels
-    if file is not None:
-        file.write(to_csv(frame))
+        return _numbers(answers, path)
+    if answers.task.is_multilabel:
+        return _labels(answers, path)
+    if answers.task.is_per_token:
+        return _tokens(answers, path)
+    frame = _to_frame(answers.names, answers.class_names, answers.logits)
+    # Labels are not needed, whatever they lack.
+    with contextlib.suppress(ValueError):
+        labels = read_labels(answers, path)
+        if has_label or {*labels} & {*answers.class_names}:
+            frame["label"] = labels
     return frame
 
 
 def _numbers(answers: Answers, path: Path) -> Any:
     """The predictions of a regression; labels are not needed."""
-
     targets = None
     with contextlib.suppress(ValueError):
         targets = read_targets(answers, path)
@@ -276,11 +334,12 @@ def _to_frame(
     return pd.DataFrame(columns)
 
 
-def to_csv(predictions: Any) -> str:
+def to_csv(predictions: Any, header: bool = True) -> str:
     """Predictions as CSV text, in which no cell begins a formula.
 
     Args:
         predictions: `pandas.DataFrame` of `predict`.
+        header: bool, whether the text begins with the names of the columns.
     """
     texts = [
         name
@@ -296,4 +355,4 @@ def to_csv(predictions: Any) -> str:
     shown = predictions.assign(**cells)
     # Those of forecasts are named by the table.
     shown.columns = list(map(spreadsheets.escape_formula, shown.columns))
-    return shown.to_csv(index=False, float_format=form)
+    return shown.to_csv(index=False, float_format=form, header=header)

@@ -48,6 +48,7 @@ from .user_data import from_table as from_table
 from .user_data import from_wav_folder as from_wav_folder
 from .user_data import log_findings as log_findings
 from .user_data import read_new as read_new
+from .user_data import read_new_blocks as read_new_blocks
 from .user_data import read_new_indicators as read_new_indicators
 from .user_data import read_new_labels as read_new_labels
 from .user_data import read_new_targets as read_new_targets

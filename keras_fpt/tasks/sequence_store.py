@@ -261,33 +261,40 @@ class Selection:
 
 
 class StoredWindows:
-    """Windows of successive rows that are in a file, read as `SequenceStore`.
+    """Stretches of successive rows in a file, read as a `SequenceStore`.
 
     Windows that overlap take no further space.
 
     Args:
         rows: a `SequenceStore` of rows `(1, columns)`.
         starts: int array `(n,)`, the first row of each window.
-        window: int, rows per window.
+        lengths: int array `(n,)`, the rows of each.
     """
 
     def __init__(
-        self, rows: SequenceStore, starts: np.ndarray, window: int
+        self, rows: SequenceStore, starts: np.ndarray, lengths: np.ndarray
     ) -> None:
         self._rows = rows
         self._starts = starts
-        self._window = window
         self.dtype = rows.dtype
-        self.lengths = None
-        self.shape = (len(starts), window, *rows.shape[2:])
+        self.lengths: np.ndarray | None = None
+        self._longest = int(lengths.max(initial=1))
+        if (lengths != self._longest).any():
+            self.lengths = lengths.astype(np.int32)
+        self.shape = (len(starts), self._longest, *rows.shape[2:])
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> np.ndarray:
         starts = self._starts[index]
-        rows = starts[:, None] + np.arange(self._window)
-        return self._rows[rows.ravel()].reshape(-1, *self.shape[1:])
+        if self.lengths is None:
+            rows = starts[:, None] + np.arange(self._longest)
+            return self._rows[rows.ravel()].reshape(-1, *self.shape[1:])
+        lengths = self.lengths[index]
+        before = np.cumsum(lengths) - lengths
+        place = np.arange(lengths.sum()) - np.repeat(before, lengths)
+        return self._rows[np.repeat(starts, lengths) + place][:, 0]
 
 
 def is_on_disk(x: Any) -> bool:

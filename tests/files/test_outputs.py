@@ -112,7 +112,7 @@ def test_no_place_for_the_file_is_named_before_work_starts(
         output(tmp_path / "p.csv").check()
 
 
-@pytest.mark.parametrize("name", ["write_bytes", "fsync", "replace"])
+@pytest.mark.parametrize("name", ["encode", "fsync", "replace"])
 def test_a_failed_write_leaves_the_old_file_and_no_part(
     tmp_path, monkeypatch, name
 ):
@@ -122,7 +122,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_part(
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    owner = outputs.pathlib.Path if name == "write_bytes" else os
+    owner = outputs.atomic if name == "encode" else os
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, fail)
         with pytest.raises(OSError, match="No space"):

@@ -11,6 +11,7 @@ from .media.recordings import from_recording_folder as from_recording_folder
 from .media.sound_folders import from_sound_folder as from_sound_folder
 from .media.sound_folders import from_wav_folder as from_wav_folder
 from .new_examples import read_new as read_new
+from .new_examples import read_new_blocks as read_new_blocks
 from .new_labels import read_new_indicators as read_new_indicators
 from .new_labels import read_new_labels as read_new_labels
 from .new_labels import read_new_targets as read_new_targets

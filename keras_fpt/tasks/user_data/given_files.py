@@ -92,6 +92,34 @@ class Files:
         return f"`{self.paths[number]}`, row {own + 1}"
 
 
+def check_paths(
+    path: PathLike, validation: PathLike | None, test: PathLike | None
+) -> dict[str, PathLike]:
+    """The paths of splits that are given, by split, of which all exist.
+
+    Args:
+        path, validation, test: as for `read_each`.
+
+    Raises:
+        FileNotFoundError: a path does not exist.
+        ValueError: two paths are the same file.
+    """
+    given = {"train": path, "validation": validation, "test": test}
+    paths = {split: p for split, p in given.items() if p is not None}
+    for split, other in paths.items():
+        if split != "train" and not pathlib.Path(other).exists():
+            raise FileNotFoundError(
+                f"There is no file or folder `{other}` of {split} examples."
+            )
+    resolved = {pathlib.Path(p).resolve() for p in paths.values()}
+    if len(resolved) < len(paths):
+        raise ValueError(
+            f"`{path}`: train, validation and test must be different files, "
+            f"but received {', '.join(f'`{p}`' for p in paths.values())}."
+        )
+    return paths
+
+
 def read_each(
     path: PathLike,
     validation: PathLike | None,
@@ -116,19 +144,7 @@ def read_each(
         FileNotFoundError: a path does not exist.
         ValueError: two paths are the same file.
     """
-    given = {"train": path, "validation": validation, "test": test}
-    paths = {split: p for split, p in given.items() if p is not None}
-    for split, other in paths.items():
-        if split != "train" and not pathlib.Path(other).exists():
-            raise FileNotFoundError(
-                f"There is no file or folder `{other}` of {split} examples."
-            )
-    resolved = {pathlib.Path(p).resolve() for p in paths.values()}
-    if len(resolved) < len(paths):
-        raise ValueError(
-            f"`{path}`: train, validation and test must be different files, "
-            f"but received {', '.join(f'`{p}`' for p in paths.values())}."
-        )
+    paths = check_paths(path, validation, test)
     parts = [read(p) for p in paths.values()]
     files = Files(
         tuple(map(str, paths.values())),

@@ -42,6 +42,8 @@ def number_groups(
         raise ValueError(
             f"Expected {size:,} groups but received {len(groups):,}."
         )
+    if isinstance(groups, np.ndarray) and groups.dtype.kind in "iu":
+        return pd.factorize(groups)[0]  # Numbers are not missing.
     numbers, distinct = pd.factorize(pd.Series(groups, dtype=object))
     is_missing = np.array(
         [str(value).strip().lower() in cells.MISSING for value in distinct]

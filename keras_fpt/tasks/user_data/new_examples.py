@@ -1,7 +1,7 @@
 """Reads new examples with the options of training."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from keras_fpt.tasks.user_data.media import (
@@ -9,6 +9,7 @@ from keras_fpt.tasks.user_data.media import (
     listed_files,
     saved_pictures,
 )
+from keras_fpt.tasks.user_data.tables import table_blocks, table_reader
 
 
 def read_new(
@@ -41,3 +42,23 @@ def read_new(
     if listed is None:
         return reader.read(path)
     return reader.read_files(listed.files, listed.names)
+
+
+def read_new_blocks(
+    reader: Any, path: str | os.PathLike, options: Mapping[str, Any]
+) -> Iterator[table_blocks.Block] | None:
+    """Reads the sequences of a new file that may not fit into memory.
+
+    Args:
+        reader, path, options: as for `read_new`.
+
+    Returns:
+        What `table_blocks.read_blocks` returns; `None` where `read_new` reads
+        the file.
+
+    Raises:
+        FileNotFoundError, ValueError: as for `read_new`.
+    """
+    if not isinstance(reader, table_reader.TableReader):
+        return None
+    return table_blocks.read_blocks(reader, path)

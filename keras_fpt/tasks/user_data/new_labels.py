@@ -27,6 +27,8 @@ from keras_fpt.tasks.user_data.tables import (
     cells,
     missing_rows,
     sequence_targets,
+    table_blocks,
+    table_columns,
     table_files,
     table_reader,
     table_structure,
@@ -44,6 +46,7 @@ def read_new_labels(
     class_names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
+    block: table_blocks.Block | None = None,
 ) -> list[str]:
     """Reads the labels of a new file's examples.
 
@@ -56,6 +59,8 @@ def read_new_labels(
             `label_column`.
         labels: path of a file of labels, for FASTA files and arrays, or
             `None`.
+        block: the `Block` of the file's rows that the examples are from;
+            `None` if they are all examples of the file.
 
     Returns:
         A list of n strings, empty where a label is missing. What equals a
@@ -65,7 +70,9 @@ def read_new_labels(
         FileNotFoundError: a file does not exist.
         ValueError: the file has no labels, or not one for each example.
     """
-    found = _find(reader, path, names, class_names, options, labels)
+    found = _find(
+        reader, path, names, class_names, options, labels, block=block
+    )
     is_missing = cells.is_missing(found, options.get("missing") or ())
     texts = [str(label).strip() for label in found]
     known: dict[Any, str] = {str(name): str(name) for name in class_names}
@@ -89,11 +96,12 @@ def read_new_targets(
     names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
+    block: table_blocks.Block | None = None,
 ) -> np.ndarray:
     """Reads the numbers that a regression is to predict for a new file.
 
     Args:
-        reader, path, names, options, labels: as for `read_new_labels`.
+        reader, path, names, options, labels, block: as for `read_new_labels`.
 
     Returns:
         Float array `(n, targets)`.
@@ -102,7 +110,9 @@ def read_new_targets(
         FileNotFoundError: a file does not exist.
         ValueError: the file has no labels, or one is missing or not a number.
     """
-    found = _find(reader, path, names, (), options, labels, targets.REGRESSION)
+    found = _find(
+        reader, path, names, (), options, labels, targets.REGRESSION, block
+    )
     return targets.as_targets(
         found,
         lambda index: f"`{path}`, {names[index]}",
@@ -118,11 +128,12 @@ def read_new_indicators(
     label_names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
+    block: table_blocks.Block | None = None,
 ) -> np.ndarray:
     """Reads which of several labels a new file's examples have.
 
     Args:
-        reader, path, names, options, labels: as for `read_new_labels`.
+        reader, path, names, options, labels, block: as for `read_new_labels`.
         label_names: sequence of strings, the labels of the training.
 
     Returns:
@@ -133,7 +144,14 @@ def read_new_indicators(
         ValueError: the file has no labels, or others than those of training.
     """
     found = _find(
-        reader, path, names, label_names, options, labels, targets.MULTILABEL
+        reader,
+        path,
+        names,
+        label_names,
+        options,
+        labels,
+        targets.MULTILABEL,
+        block,
     )
     return _as_indicators(
         found, lambda i: f"`{path}`, {names[i]}", label_names, options
@@ -187,6 +205,7 @@ def _find(
     options: Mapping[str, Any],
     labels: str | os.PathLike | None,
     kind: str = targets.CLASSIFICATION,
+    block: table_blocks.Block | None = None,
 ) -> list[Any]:
     """The labels of the examples, as they are in the file."""
     columns = table_structure.as_tuple(options.get("label_column"))
@@ -208,7 +227,9 @@ def _find(
         frame, _ = given_labels.read_table(path, reader.header, reader.encoding)
         found = missing_rows.read_labels(frame, columns, path).tolist()
     elif isinstance(reader, table_reader.TableReader):
-        found = _of_table(reader, path, columns, kind, class_names, options)
+        found = _of_table(
+            reader, path, columns, kind, class_names, options, block
+        )
     elif (
         options.get("file_column") is not None and pathlib.Path(path).is_file()
     ):
@@ -259,6 +280,7 @@ def _of_table(
     kind: str,
     class_names: Sequence[str],
     options: Mapping[str, Any],
+    block: table_blocks.Block | None,
 ) -> list[Any]:
     """The most common label of each sequence's rows, or the mean numbers.
 
@@ -267,14 +289,15 @@ def _of_table(
     It is empty where no label is the most common, or has too few of the rows:
     such windows are left out in training.
     """
-    frame = table_files.read_table(path, reader.header, reader.encoding)
+    if block is None:
+        frame = table_files.read_table(path, reader.header, reader.encoding)
+    else:
+        frame = block.frame
     texts = missing_rows.read_labels(frame, columns, path)
     if reader.is_by_row:
         return texts.tolist()
-    cut, _ = reader.lay_out(frame, path)
-
-    def where(i: int) -> str:
-        return f"`{path}`, row {i + 1}"
+    cut = reader.lay_out(frame, path)[0] if block is None else block.cut
+    where = table_columns.where_in(frame, path)
 
     if kind == targets.REGRESSION:
         numbers = targets.as_targets(texts, where, columns=columns)

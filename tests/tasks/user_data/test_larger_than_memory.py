@@ -267,64 +267,6 @@ def test_errors_in_later_parts_of_a_table_name_the_row(
         )
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"window": 10},
-        {"window": 10, "stride": 4, "within_label": True},
-        {"window": 10, "stride": 5, "group_column": ["who", "trial"]},
-        {"window": 8, "group_column": "who", "min_label_share": 0.8},
-    ],
-)
-def test_windows_of_a_table(tmp_path, both, options):
-    rng = np.random.default_rng(0)
-    frame = table(1000)[["x0", "x1", "x2"]]
-    frame["answer"] = np.repeat(rng.choice([*"abc"], 50), 20)
-    frame.loc[::70, "answer"] = "b"
-    frame["who"] = np.repeat(np.arange(20), 50)
-    frame["trial"] = np.repeat(np.arange(40), 25) % 2
-    frame.to_csv(tmp_path / "table.csv", index=False)
-    keys = options.get("group_column", ())
-    first, second = both(
-        lambda: tasks.from_csv(
-            tmp_path / "table.csv",
-            "answer",
-            ignore_column=[n for n in ("who", "trial") if n not in keys],
-            verbose=False,
-            **options,
-        )
-    )
-    train = second.data.splits["train"]
-    assert isinstance(train.x, sequence_store.Selection)
-    assert first.reader == second.reader
-    assert first.data.fingerprint == second.data.fingerprint
-    assert first.description == second.description
-    expected = first.data.splits["train"].groups
-    assert (expected is None) == (train.groups is None)
-    if expected is not None:
-        _, expected = np.unique(expected, return_inverse=True)
-        _, groups = np.unique(train.groups, return_inverse=True)
-        np.testing.assert_array_equal(groups, expected)
-    assert_same_batches(first, second, rtol=0)
-
-
-def test_groups_that_are_scattered_are_read_into_memory(tmp_path, both):
-    frame = table(1000)[["x0", "x1", "answer"]]
-    frame["who"] = np.arange(1000) // 10 % 20
-    frame.to_csv(tmp_path / "table.csv", index=False)
-    first, second = both(
-        lambda: tasks.from_csv(
-            tmp_path / "table.csv",
-            "answer",
-            window=10,
-            group_column="who",
-            verbose=False,
-        )
-    )
-    assert isinstance(second.data.splits["train"].x, np.ndarray)
-    assert first.data.fingerprint == second.data.fingerprint
-
-
 @pytest.mark.parametrize("kind", ["floats", "series", "padded", "symbols"])
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_arrays(tmp_path, monkeypatch, both, kind, suffix):

@@ -162,7 +162,7 @@ def _read(
     header: bool | None,
     encoding: str | None,
 ) -> Strings:
-    labels = large_labels.Labels(path)
+    labels = large_labels.Labels(lambda row: f"`{path}`, row {row + 1}")
     alphabet: set[str] = set()
     rows: list[np.ndarray] = []
     counts = {f"string in '{text_column}'": 0, "label": 0}

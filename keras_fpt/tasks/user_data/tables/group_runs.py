@@ -1,6 +1,5 @@
 """Groups of a large table's rows, and the names of windows of them."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -20,15 +19,21 @@ class GroupRuns:
     """The groups of a table's rows, each a stretch of successive rows.
 
     Args:
-        path: the table's file, for errors.
-        keys: strings, the columns of groups.
+        files: the `Files` of the rows, whose sizes are not known yet.
+        keys: strings, the columns of groups. If there is none, the rows of
+            a file are a group.
     """
 
-    def __init__(self, path: str | os.PathLike, keys: Sequence[str]) -> None:
-        self._path = path
+    def __init__(self, files: given_files.Files, keys: Sequence[str]) -> None:
         self._keys = keys
-        self.names: list[str] = [] if keys else ["series"]
-        self.starts: list[int] = [] if keys else [0]
+        self._path = files.paths[0]
+        self._name_of = dict(
+            zip(
+                files.paths, files.names or [""] * len(files.paths), strict=True
+            )
+        )
+        self.names: list[str] = []
+        self.starts: list[int] = []
 
     def watch(
         self, frames: Iterable["pd.DataFrame"]
@@ -36,7 +41,7 @@ class GroupRuns:
         """Yields the parts of a table, and notes the groups of their rows."""
         first = 0
         for frame in frames:
-            if self._keys:
+            if len(frame):
                 self._add(frame, first)
             first += len(frame)
             yield frame
@@ -44,19 +49,23 @@ class GroupRuns:
     @property
     def are_scattered(self) -> bool:
         """Whether a group begins again after another one."""
-        return len(set(map(_spelled, self.names))) < len(self.names)
+        return len(set(map(spelled, self.names))) < len(self.names)
 
     def _add(self, frame: "pd.DataFrame", first: int) -> None:
-        files = given_files.Files(
-            (str(self._path),),
-            (len(frame),),
-            places=np.arange(first, first + len(frame)),
-        )
-        groups = table_groups.find_groups(frame, self._keys, files)
-        changes = np.flatnonzero(np.diff(groups.numbers, prepend=-1))
+        path = frame.attrs.get("path", self._path)
+        name_of_file = self._name_of[path]
+        names, numbers = [name_of_file or "series"], np.zeros(len(frame), int)
+        if self._keys:
+            files = given_files.Files(
+                (path,), (len(frame),), places=frame.index.to_numpy()
+            )
+            numbers, names = table_groups.find_groups(frame, self._keys, files)
+            if name_of_file:
+                names = [f"{name_of_file}, {name}" for name in names]
+        changes = np.flatnonzero(np.diff(numbers, prepend=-1))
         for place in changes.tolist():
-            name = groups.names[groups.numbers[place]]
-            if self.names and _spelled(name) == _spelled(self.names[-1]):
+            name = names[numbers[place]]
+            if self.names and spelled(name) == spelled(self.names[-1]):
                 continue
             self.names.append(name)
             self.starts.append(first + place)
@@ -106,5 +115,6 @@ class WindowNames:
         return map(self.__getitem__, range(len(self)))
 
 
-def _spelled(name: str) -> str:
+def spelled(name: str) -> str:
+    """The name of a group, in which 3.0 is 3."""
     return _WHOLE.sub("", name)

@@ -1,7 +1,6 @@
 """Labels of more rows than fit into memory as text."""
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +17,11 @@ class Labels:
     """Collects labels as small numbers, in the order of first appearance.
 
     Args:
-        path: the table's file, for errors.
+        where: function from a row to words that say where it is, for errors.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self._path = path
+    def __init__(self, where: Callable[[int], str]) -> None:
+        self._where = where
         self._code_of: dict[str, int] = {}
         self._first: list[int] = []
         self._codes: list[np.ndarray] = []
@@ -48,8 +47,8 @@ class Labels:
                 )
         if len(self._code_of) > MAX_LABELS:
             raise ValueError(
-                f"`{self._path}` has more than {MAX_LABELS:,} different labels "
-                f"in its first {self._count + len(cells):,} rows. To predict "
+                f"{self._where(self._count)}: there are more than "
+                f"{MAX_LABELS:,} different labels up to here. To predict "
                 "numbers, use task_type='regression' (--task-type regression)."
             )
         code_of = np.array([self._code_of[text] for text in distinct])
@@ -62,9 +61,9 @@ class Labels:
         """The labels, in the order of first appearance."""
         return [*self._code_of]
 
-    def where(self, index: int) -> str:
+    def first_of(self, index: int) -> str:
         """Words that say where one of `distinct` is first."""
-        return f"`{self._path}`, row {self._first[index] + 1}"
+        return self._where(self._first[index])
 
     def codes(self) -> np.ndarray:
         """The index in `distinct` of each row."""
@@ -81,7 +80,7 @@ class Labels:
         # Twice, since a label of its own for each example is no class.
         class_of, class_names = classes.encode_labels(
             np.array([*self._code_of] * 2, str),
-            lambda i: self.where(i % len(self._first)),
+            lambda i: self.first_of(i % len(self._first)),
             missing=missing,
         )
         small = np.min_scalar_type(len(class_names))

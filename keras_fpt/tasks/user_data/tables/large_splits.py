@@ -1,14 +1,17 @@
 """The stratified split of so many examples that even indices are large."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import splitting
+from keras_fpt.tasks.user_data import group_splits, splitting
 
 TRAIN, VALIDATION, TEST = range(3)
 AT_ONCE = 2**20
+# A given split: the index of each example's name, int array `(n,)`; the
+# names; and words that say where they are from.
+Given = tuple[np.ndarray, list[str], str]
 
 
 def stratified(y: np.ndarray, num_classes: int) -> np.ndarray:
@@ -24,41 +27,95 @@ def stratified(y: np.ndarray, num_classes: int) -> np.ndarray:
     return _spread(y, num_classes, lambda size: _codes_by_class(len(y), size))
 
 
-def from_names(
-    names: np.ndarray,
-    distinct: Sequence[str],
+def split(
     y: np.ndarray,
     num_classes: int,
     request: splitting.SplitRequest,
     where: Callable[[int], str],
-) -> np.ndarray:
-    """Makes the split of `splitting.split_examples` that is given.
+    given: Given | None = None,
+    first_of: Callable[[int], str] | None = None,
+) -> tuple[np.ndarray, str]:
+    """Makes the split of `splitting.split_examples`.
 
     Args:
-        names: int array `(n,)`, the index of each example's name.
-        distinct: sequence of strings, the names.
         y: int array `(n,)` of classes, of a small dtype.
         num_classes: int.
-        request: a `SplitRequest` that says where the names are from.
-        where: function from the index of a name to words that say where it is
-            first, for errors.
+        request: a `SplitRequest` without names.
+        where: function from an example to words that say where it is, for
+            errors.
+        given: the split of each example that is given, or `None`.
+        first_of: function from the index of a given name to words that say
+            where it is first.
 
     Returns:
-        As `stratified`.
+        A tuple: as `stratified`, and a string that says how the examples were
+        split.
 
     Raises:
         ValueError: as for `splitting.split_examples`.
     """
+    is_plain = request.folds is None and request.fold == 1
+    if given is None and is_plain and request.groups is None:
+        return stratified(y, num_classes), "seeded, stratified"
+    if given is None or not is_plain:
+        if given is not None:  # Which is refused beside folds.
+            request = dataclasses.replace(
+                request, names=[], names_from=given[2]
+            )
+        splits, words = splitting.split_examples(
+            y.astype(np.int32), where, request
+        )
+        return as_codes(splits, len(y)), words
+    codes, distinct, words = given
+    named = dataclasses.replace(request, names_from=words)
+    found, has_validation = codes_of_names(codes, distinct, named, first_of)
+    if not has_validation:
+        is_train = found == TRAIN
+        if request.groups is None:
+            found[is_train] = _held_out(y[is_train], num_classes)
+        else:
+            words += f"; validation by {request.groups_from}"
+            chosen = group_splits.held_out_groups(
+                y[is_train].astype(np.int32),
+                np.asarray(request.groups)[is_train],
+                splitting.VALIDATION_PART,
+                request.groups_from,
+            )
+            found[np.flatnonzero(is_train)[chosen]] = VALIDATION
+    return found, words
+
+
+def codes_of_names(
+    codes: np.ndarray,
+    distinct: Sequence[str],
+    request: splitting.SplitRequest,
+    first_of: Callable[[int], str] | None,
+) -> tuple[np.ndarray, bool]:
+    """The splits that names mean, and whether one is for validation.
+
+    Args:
+        codes, distinct: as in `Given`.
+        request: a `SplitRequest` that says where the names are from.
+        first_of: as for `split`.
+    """
     few = dataclasses.replace(request, names=[*distinct])
-    splits = splitting.from_any_names(few, np.zeros(len(distinct), int), where)
-    code_of = np.zeros(len(distinct), np.uint8)
-    for code, indices in enumerate(splits.values()):
-        code_of[indices] = code
-    split = code_of[names]
-    if not len(splits["validation"]):
-        is_train = split == TRAIN
-        split[is_train] = _held_out(y[is_train], num_classes)
-    return split
+    splits = splitting.from_any_names(
+        few, np.zeros(len(distinct), int), first_of or str
+    )
+    return as_codes(splits, len(distinct))[codes], len(splits["validation"]) > 0
+
+
+def as_codes(splits: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+    """The index in `splitting.SPLITS` of each example, uint8 array `(size,)`.
+
+    Args:
+        splits: what `splitting.stratified` returns.
+        size: int.
+    """
+    codes = np.zeros(size, np.uint8)
+    for code, name in enumerate(splitting.SPLITS):
+        codes[splits[name]] = code
+    return codes
 
 
 def _held_out(y: np.ndarray, num_classes: int) -> np.ndarray:

@@ -1,14 +1,14 @@
-"""Windows of tables of more rows than fit into memory.
+"""Groups and windows of tables of more rows than fit into memory.
 
 The table is parsed once, into a file of numbers. The standardized rows are a
-file as well, from which windows are cut when they are needed, so that windows
+file as well, from which sequences are cut when they are needed, so that windows
 that overlap take no further space. In memory are the label of each row, in a
-byte or two, and where each window begins.
+byte or two, and where each sequence begins.
 """
 
-import os
+import contextlib
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
+    audit,
     build,
     sequences,
     splitting,
@@ -24,13 +25,17 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    filling,
     group_runs,
-    large_tables,
+    large_files,
+    large_layout,
+    large_rows,
     table_columns,
     table_reader,
     table_windows,
     windows,
 )
+from keras_fpt.tasks.user_data.tables.large_layout import Stretches
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
 if TYPE_CHECKING:
@@ -41,71 +46,159 @@ AT_ONCE = 2**22
 AUDITED_BLOCKS, AUDITED_ROWS = 50, 2_000
 
 
-class Stretches(NamedTuple):
-    """Successive rows that windows are cut from.
+class Cut(NamedTuple):
+    """The sequences that are cut from stretches of rows.
 
     Args:
         starts: int array `(n,)`, the first row of each.
         lengths: int array `(n,)`.
-        groups: int array `(n,)`, the number of the group of each.
-        splits: int array `(n,)`, the index in `splitting.SPLITS` of each.
+        stretch: int array `(n,)`, the stretch that each is from.
+        numbers: int array `(n,)`, which sequence each is, also counting those
+            that are left out.
+        labels: int array `(n,)` of classes.
+        names: sequence of strings, or something with `select`.
+        notes: list of strings.
+        findings: list of what is suspicious.
     """
 
     starts: np.ndarray
     lengths: np.ndarray
-    groups: np.ndarray
-    splits: np.ndarray
-
-
-def applies_to(structure: Structure) -> bool:
-    """Whether windows or groups need only the order of rows in the file."""
-    return not (
-        structure.is_by_row
-        or structure.window is None
-        or structure.time_column
-        or structure.split_column
-        or structure.split_group
-        or structure.folds
-    )
+    stretch: np.ndarray
+    numbers: np.ndarray
+    labels: np.ndarray
+    names: Any
+    notes: list[str]
+    findings: list[audit.Finding]
 
 
 def make_task(
-    path: str | os.PathLike,
+    files: large_files.LargeFiles,
     frames: Iterable["pd.DataFrame"],
-    label_column: str,
-    ignored: Sequence[str],
     structure: Structure,
-    header: bool | None,
+    reading: large_rows.Reading,
     strict: bool,
     verbose: bool,
-    encoding: str | None = None,
 ) -> Task | None:
-    """Makes the task of `tables.from_csv` from windows of a table of numbers.
+    """Makes the task of `tables.from_csv` from groups or windows of rows.
 
     Args:
-        path, frames, label_column, ignored, header, strict, verbose, encoding:
-            as for `large_tables.make_task`.
-        structure: a `Structure` to which `applies_to` applies.
+        files, frames, reading, strict, verbose: as for
+            `large_tables.make_task`.
+        structure: a `Structure` with groups or windows.
 
     Returns:
-        A `Task`; `None` if the rows of a group do not follow one another, or
-        there are too few groups, so that the table must be read as a whole.
+        A `Task`; `None` if the rows are in another order than in sequences,
+        so that the table must be read as a whole.
 
     Raises:
         ValueError: as for `from_csv`.
     """
-    runs = group_runs.GroupRuns(path, structure.keys)
-    rows = large_tables.parse_rows(
-        runs.watch(frames),
-        label_column,
-        (*ignored, *structure.keys),
-        path,
-        columns_.IGNORE_ADVICE,
-    )
-    found = _stretches(rows.y, len(rows.class_names), runs, structure)
-    if found is None:
+    watch = large_layout.Watch(files, structure)
+    with contextlib.closing(watch):
+        rows = large_rows.parse(watch, frames, reading)
+        stretches = large_layout.lay_out(watch, rows.y, rows.class_names)
+    if stretches is None:
         return None
-    stretches, words = found
+    path = files.known.paths[0]
+    if structure.window is None:
+        each = np.arange(len(stretches.starts))
+        cut = Cut(
+            stretches.starts,
+            stretches.lengths,
+            each,
+            each,
+            rows.y[stretches.starts],
+            watch.runs.names,
+            [],
+            [],
+        )
+    else:
+        cut = _cut_windows(rows, stretches, structure, watch.runs)
+    split_of = stretches.splits[cut.stretch]
+    splits = {
+        split: np.flatnonzero(split_of == number)
+        for number, split in enumerate(splitting.SPLITS)
+    }
+    for number, split in enumerate(splitting.SPLITS):
+        if structure.window is not None and not len(splits[split]):
+            lengths = stretches.lengths[stretches.splits == number]
+            table_windows.refuse_empty(
+                split,
+                int(lengths.sum()),
+                int(lengths.max(initial=0)),
+                structure.window,
+                path,
+            )
+    is_train = _covered(len(rows.y), cut, splits["train"])
+    kinds: tuple[columns_.Column, ...] = ()
+    if reading.fill is not None:
+        kinds = large_rows.learn(
+            lambda: _chosen(sequence_store.chunks(rows.values), is_train),
+            rows.columns,
+            path,
+        )
+
+    def complete() -> Iterator[np.ndarray]:
+        return _complete(rows, kinds, reading.fill, stretches.breaks)
+
+    def train_parts() -> Iterator[np.ndarray]:
+        return _chosen(complete(), is_train)
+
+    largest = large_rows.largest(train_parts())
+    table_reader.check_magnitudes(largest, rows.columns, path)
+    mean, scale = sequences.streamed_statistics(train_parts)
+    keys = structure.keys
+    reader = table_reader.TableReader(
+        rows.columns,
+        tuple(mean.tolist()),
+        tuple(scale.tolist()),
+        keys[0] if len(keys) == 1 else keys or None,
+        structure.window,
+        structure.stride or structure.window,
+        structure.time_column,
+        stretches.time_gap,
+        kinds,
+        reading.words or (),
+        reading.fill,
+        reading.header,
+        reading.encoding,
+    )
+    groups = _groups(cut, stretches, structure)
+    return build.make_task(
+        pathlib.Path(path).resolve().stem,
+        sequence_store.StoredWindows(
+            _channels(rows, complete, reader, path), cut.starts, cut.lengths
+        ),
+        targets.Labels(cut.labels, rows.class_names),
+        splits,
+        stretches.split_by,
+        reader,
+        cut.names,
+        notes=[
+            f"width: the columns {table_columns.list_columns(rows.columns)}, "
+            "standardized",
+            *table_columns.format_notes(rows.first),
+            *columns_.notes(rows.columns, kinds),
+            *rows.notes,
+            *cut.notes,
+        ],
+        groups=groups,
+        findings=[
+            *stretches.findings,
+            *cut.findings,
+            *_audit(rows, complete, stretches, is_train, bool(keys)),
+        ],
+        strict=strict,
+        verbose=verbose,
+    )
+
+
+def _cut_windows(
+    rows: large_rows.Rows,
+    stretches: Stretches,
+    structure: Structure,
+    runs: group_runs.GroupRuns,
+) -> Cut:
     window = structure.window or 1
     stride = structure.stride or window
     starts, of_stretch = _starts(stretches, window, stride)
@@ -115,111 +208,47 @@ def make_task(
     notes = table_windows.left_out(
         stretches.lengths, most, is_kept, structure, len(runs.names)
     )
+    if stretches.num_gaps:
+        notes.insert(
+            0,
+            table_windows.gaps_note(
+                stretches.num_gaps, structure, stretches.time_gap
+            ),
+        )
     findings = table_windows.mixed_windows(most, is_kept, window, structure)
     starts, of_stretch = starts[is_kept], of_stretch[is_kept]
-    split_of = stretches.splits[of_stretch]
-    splits = {}
-    for number, split in enumerate(splitting.SPLITS):
-        splits[split] = np.flatnonzero(split_of == number)
-        if not len(splits[split]):
-            lengths = stretches.lengths[stretches.splits == number]
-            table_windows.refuse_empty(
-                split,
-                int(lengths.sum()),
-                int(lengths.max(initial=0)),
-                window,
-                path,
-            )
-    is_train = _covered(len(rows.y), starts[splits["train"]], window)
-
-    def train_parts() -> Iterator[np.ndarray]:
-        first = 0
-        for values in sequence_store.chunks(rows.values):
-            part = values[is_train[first : first + len(values)], 0]
-            first += len(values)
-            if len(part):
-                yield part
-
-    largest = large_tables.largest(train_parts())
-    table_reader.check_magnitudes(largest, rows.columns, path)
-    mean, scale = sequences.streamed_statistics(train_parts)
-    keys = structure.keys
-    reader = table_reader.TableReader(
-        rows.columns,
-        tuple(mean.tolist()),
-        tuple(scale.tolist()),
-        keys[0] if len(keys) == 1 else keys or None,
-        window,
-        stride,
-        header=header,
-        encoding=encoding,
-    )
-    return build.make_task(
-        pathlib.Path(path).resolve().stem,
-        sequence_store.StoredWindows(
-            _standardized(rows, reader, path), starts, window
-        ),
-        targets.Labels(most.labels[is_kept], rows.class_names),
-        splits,
-        words,
-        reader,
+    return Cut(
+        starts,
+        np.broadcast_to(window, starts.shape),
+        of_stretch,
+        np.flatnonzero(is_kept),
+        most.labels[is_kept],
         group_runs.WindowNames(
             runs, stretches.groups[of_stretch], starts, window
         ),
-        notes=[
-            f"width: the columns {table_columns.list_columns(rows.columns)}, "
-            "standardized",
-            *table_columns.format_notes(rows.first),
-            *notes,
-        ],
-        groups=_window_groups(
-            stretches.groups[of_stretch], runs, window, stride
-        ),
-        findings=[*findings, *_audit(rows, stretches, is_train)],
-        strict=strict,
-        verbose=verbose,
+        notes,
+        findings,
     )
 
 
-def _stretches(
-    y: np.ndarray,
-    num_classes: int,
-    runs: group_runs.GroupRuns,
-    structure: Structure,
-) -> tuple[Stretches, str] | None:
-    """Stretches of one group, split and perhaps label; and words."""
-    size = len(y)
+def _groups(
+    cut: Cut, stretches: Stretches, structure: Structure
+) -> np.ndarray | None:
+    """Numbers of the sequences that belong together; see `Layout`."""
+    if structure.window is None:
+        if not structure.split_group:
+            return None
+        found = stretches.groups
+        return found if stretches.together is None else stretches.together
     if structure.keys:
-        if runs.are_scattered:
-            return None
-        starts = np.array(runs.starts)
-        ends = np.append(starts[1:], size)
-        most = np.array(
-            [
-                np.bincount(y[a:b], minlength=num_classes).argmax()
-                for a, b in zip(starts, ends, strict=True)
-            ]
-        )
-        splits = splitting.stratified(most)
-        if not all(map(len, splits.values())):
-            return None
-        split_of = np.empty(len(most), int)
-        for number, indices in enumerate(splits.values()):
-            split_of[indices] = number
-        groups = np.arange(len(starts))
-        words = f"seeded, by {' and '.join(structure.keys)}"
-    else:
-        test = size - size // splitting.TEST_PART
-        starts = np.array([0, test - test // splitting.VALIDATION_PART, test])
-        split_of, groups = np.arange(3), np.zeros(3, int)
-        words = "in the order of the file"
-    if structure.within_label:
-        changes = np.flatnonzero(y[1:] != y[:-1]) + 1
-        cut = np.union1d(starts, changes)
-        origin = np.searchsorted(starts, cut, side="right") - 1
-        starts, split_of, groups = cut, split_of[origin], groups[origin]
-    lengths = np.diff(np.append(starts, size))
-    return Stretches(starts, lengths, groups, split_of), words
+        found = stretches.groups
+        if stretches.together is not None:
+            found = stretches.together
+        return found[cut.stretch]
+    together = -(-structure.window // (structure.stride or structure.window))
+    if together < 2:
+        return None
+    return cut.numbers // together
 
 
 def _starts(
@@ -262,62 +291,105 @@ def majority(
     return windows.Majority(labels, most, is_tie)
 
 
-def _covered(size: int, starts: np.ndarray, window: int) -> np.ndarray:
-    """Which rows are in one of some windows, bool array `(rows,)`."""
+def _covered(size: int, cut: Cut, chosen: np.ndarray) -> np.ndarray:
+    """Which rows are in some of the sequences, bool array `(rows,)`."""
     is_covered = np.zeros(size, bool)
-    step = max(1, AT_ONCE // window)
+    starts, lengths = cut.starts[chosen], cut.lengths[chosen]
+    longest = int(lengths.max(initial=1))
+    step = max(1, AT_ONCE // longest)
     for first in range(0, len(starts), step):
-        part = starts[first : first + step, None]
-        is_covered[part + np.arange(window)] = True
+        part = slice(first, first + step)
+        place = np.arange(longest)
+        covered = starts[part, None] + place
+        is_covered[covered[place < lengths[part, None]]] = True
     return is_covered
 
 
-def _standardized(
-    rows: large_tables.Rows,
+def _chosen(
+    parts: Iterator[np.ndarray], is_chosen: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Some of the rows, float64 arrays `(rows, columns)`."""
+    first = 0
+    for values in parts:
+        part = values[is_chosen[first : first + len(values)]]
+        first += len(values)
+        if len(part):
+            yield part.reshape(len(part), -1)
+
+
+def _complete(
+    rows: large_rows.Rows,
+    kinds: tuple[columns_.Column, ...],
+    fill: str | None,
+    breaks: np.ndarray,
+) -> Iterator[np.ndarray]:
+    """All rows `(rows, columns)`, in which missing cells are filled.
+
+    Args:
+        rows: `large_rows.Rows`.
+        kinds: tuple of `Column`s, what fills; empty if nothing is missing.
+        fill: string, or `None`.
+        breaks: int array, the rows that nothing is filled from before.
+    """
+    first, last = 0, None
+    for part in sequence_store.chunks(rows.values):
+        values, end = part[:, 0], first + len(part)
+        if fill == "forward":
+            low, high = np.searchsorted(breaks, [first, end])
+            own = breaks[low:high] - first
+            if last is not None and not (len(own) and own[0] == 0):
+                values[0] = np.where(np.isnan(values[0]), last, values[0])
+            is_break = np.zeros(len(values), bool)
+            is_break[own] = True
+            values = filling.fill_forward(values, np.cumsum(is_break))
+            last = values[-1]
+        yield filling.fill_rest(values, kinds) if kinds else values
+        first = end
+
+
+def _channels(
+    rows: large_rows.Rows,
+    complete: Callable[[], Iterator[np.ndarray]],
     reader: table_reader.TableReader,
-    path: str | os.PathLike,
+    path: str,
 ) -> sequence_store.SequenceStore:
     first = 0
     with sequence_store.SequenceWriter() as writer:
-        for values in sequence_store.chunks(rows.values):
-            scaled = reader.standardized(values[:, 0], path, first)
+        for part, values in zip(
+            sequence_store.chunks(rows.values), complete(), strict=True
+        ):
+            is_missing = np.isnan(part[:, 0])
+            scaled = reader.scaled(values, is_missing, path, first)
             writer.extend(scaled[:, None, :])
             first += len(values)
         return writer.finish()
 
 
-def _window_groups(
-    groups: np.ndarray, runs: group_runs.GroupRuns, window: int, stride: int
-) -> np.ndarray | None:
-    """Numbers of the windows that belong together, as in `table_windows`."""
-    if runs.names != ["series"]:
-        return groups
-    together = -(-window // stride)
-    if together < 2:
-        return None
-    return np.arange(len(groups)) // together
-
-
 def _audit(
-    rows: large_tables.Rows, stretches: Stretches, is_train: np.ndarray
-) -> list[Any]:
+    rows: large_rows.Rows,
+    complete: Callable[[], Iterator[np.ndarray]],
+    stretches: Stretches,
+    is_train: np.ndarray,
+    has_groups: bool,
+) -> list[audit.Finding]:
     """Audits some blocks of rows."""
     size = len(rows.y)
     blocks = np.linspace(0, max(0, size - AUDITED_ROWS), AUDITED_BLOCKS)
     chosen = blocks.astype(int)[:, None] + np.arange(AUDITED_ROWS)
     chosen = np.unique(chosen[chosen < size])
+    is_chosen = np.zeros(size, bool)
+    is_chosen[chosen] = True
     stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
-    groups = stretches.groups[stretch]
     return audit_tables.find_in_table(
         audit_tables.Table(
-            rows.values[chosen][:, 0],
+            np.concatenate([*_chosen(complete(), is_chosen)]),
             rows.columns,
             rows.y[chosen].astype(np.int32),
             rows.class_names,
             np.flatnonzero(is_train[chosen]),
             np.flatnonzero(is_test),
-            groups if (groups != groups[0]).any() else None,
+            stretches.groups[stretch] if has_groups else None,
             is_series=True,
         )
     )

@@ -1,8 +1,8 @@
 """Groups of a table's rows: equal values in some columns."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -98,12 +98,40 @@ def check_constant(
     wrong = np.flatnonzero(values != values[first])
     if len(wrong):
         row = int(wrong[0])
-        other = files.where(int(first[row])).rsplit(", ", 1)[1]
-        raise ValueError(
-            f"{files.where(row)}: {what} '{values[row]}' contradicts "
-            f"'{values[first[row]]}' in {other} of the same group, "
-            f"{groups.names[groups.numbers[row]]}.{advice}"
+        raise contradiction(
+            files,
+            row,
+            int(first[row]),
+            what,
+            values.__getitem__,
+            groups.names[groups.numbers[row]],
+            advice,
         )
+
+
+def contradiction(
+    files: given_files.Files,
+    row: int,
+    other: int,
+    what: str,
+    value_of: Callable[[int], Any],
+    group: str,
+    advice: str = "",
+) -> ValueError:
+    """The error about two rows of a group that have different values.
+
+    Args:
+        files, what, advice: as for `check_constant`.
+        row: int.
+        other: int, the first row of the group.
+        value_of: function from a row to its value.
+        group: string, the group's name.
+    """
+    place = files.where(other).rsplit(", ", 1)[1]
+    return ValueError(
+        f"{files.where(row)}: {what} '{value_of(row)}' contradicts "
+        f"'{value_of(other)}' in {place} of the same group, {group}.{advice}"
+    )
 
 
 def scattered(

@@ -53,15 +53,28 @@ class Ordered(NamedTuple):
     def gaps(self, files: given_files.Files) -> audit.Finding:
         """The finding about gaps within groups that are one sequence."""
         row = int(self.order[np.argmax(self.is_gap)])
-        return audit.Finding(
-            "time-gaps",
-            f"{int(self.is_gap.sum()):,} rows follow a gap in time of more "
-            f"than {self.time_gap:g} within their group, the first one "
-            f"{files.where(row)}.",
-            "If they begin another recording, name a column that distinguishes "
-            "it with --group-column, or cut windows with --window, which span "
-            "no gap.",
-        )
+        return gaps_in_groups(row, int(self.is_gap.sum()), self.time_gap, files)
+
+
+def gaps_in_groups(
+    row: int, count: int, time_gap: float | None, files: given_files.Files
+) -> audit.Finding:
+    """The finding about gaps within groups that are one sequence.
+
+    Args:
+        row: int, the first row that follows a gap.
+        count: int, how many rows do.
+        time_gap: float, the longest step that is no gap.
+        files: the `Files` that the rows are from.
+    """
+    return audit.Finding(
+        "time-gaps",
+        f"{count:,} rows follow a gap in time of more than {time_gap:g} "
+        f"within their group, the first one {files.where(row)}.",
+        "If they begin another recording, name a column that distinguishes "
+        "it with --group-column, or cut windows with --window, which span "
+        "no gap.",
+    )
 
 
 def in_order(
@@ -107,27 +120,40 @@ def in_order(
         is_repeated = (steps == 0) & ~is_first
         if is_repeated.any():
             findings.append(
-                _repeated_times(time_column, order, is_repeated, files, columns)
+                repeated_times(
+                    time_column,
+                    int(order[np.argmax(is_repeated)]),
+                    int(is_repeated.sum()),
+                    files,
+                    columns,
+                )
             )
         if time_gap is not None:
             is_gap = (steps > time_gap) & ~is_first
     return Ordered(order, groups, is_first, is_gap, time_gap, findings)
 
 
-def _repeated_times(
+def repeated_times(
     time_column: str,
-    order: np.ndarray,
-    is_repeated: np.ndarray,
+    row: int,
+    count: int,
     files: given_files.Files,
     columns: Sequence[str],
 ) -> audit.Finding:
-    """The finding about rows of one group that have the same time."""
-    row = int(order[np.argmax(is_repeated)])
+    """The finding about rows of one group that have the same time.
+
+    Args:
+        time_column: string.
+        row: int, the first row that has the time of the row before.
+        count: int, how many rows do.
+        files: the `Files` that the rows are from.
+        columns: sequence of strings, the columns of the groups' key.
+    """
     within = f" of its group by {' and '.join(columns)}" if columns else ""
     return audit.Finding(
         "repeated-times",
         f"{files.where(row)}: another row{within} has the same time, as have "
-        f"{int(is_repeated.sum()):,} rows in all ({time_column}).",
+        f"{count:,} rows in all ({time_column}).",
         "If rows of different recordings are mixed, name the columns that "
         "distinguish them with --group-column.",
     )

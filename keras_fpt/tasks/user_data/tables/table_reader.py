@@ -130,9 +130,27 @@ class TableReader:
         self, frame: "pd.DataFrame", path: str | os.PathLike
     ) -> np.ndarray:
         """The channels of a new table's rows."""
+        values = self.parse(frame, path)
+        files = given_files.Files((str(path),), (len(frame),))
+        return self.channels(values, frame, files)
+
+    def parse(
+        self, frame: "pd.DataFrame", path: str | os.PathLike
+    ) -> np.ndarray:
+        """Parses the cells of a new table, or of a part of it.
+
+        Args:
+            frame: what `table_files.read_table` returned.
+            path: its file, for errors.
+
+        Returns:
+            float64 array `(rows, columns)`, NaN for missing cells.
+
+        Raises:
+            ValueError: a column is missing, or a cell is not as in training.
+        """
         if not self.kinds:
-            values = table_columns.numbers(frame, self.columns, path)
-            return self.standardized(values, path)
+            return table_columns.numbers(frame, self.columns, path)
         for name in self.columns:
             table_columns.column(frame, name, path)
         where = table_columns.where_in(frame, path)
@@ -143,8 +161,7 @@ class TableReader:
             columns_.check_no_missing(
                 values, frame, self.columns, where, MISSING_ADVICE
             )
-        files = given_files.Files((str(path),), (len(frame),))
-        return self.channels(values, frame, files)
+        return values
 
     def channels(
         self, values: np.ndarray, frame: "pd.DataFrame", files: Any
@@ -159,21 +176,46 @@ class TableReader:
         Returns:
             float32 array `(rows, channels)`.
         """
+        complete = self.complete(values, frame, files)
+        return self.scaled(complete, np.isnan(values), files.paths[0])
+
+    def complete(
+        self, values: np.ndarray, frame: "pd.DataFrame", files: Any
+    ) -> np.ndarray:
+        """Fills missing cells; arguments as for `channels`."""
         if not self.kinds:
-            return self.standardized(values, files.paths[0])
-        is_missing = np.isnan(values)
-        keys = table_structure.as_tuple(self.group_column)
-        values = fill_missing(
+            return values
+        return fill_missing(
             values,
             self.kinds,
             self.fill,
             frame,
-            keys,
+            table_structure.as_tuple(self.group_column),
             self.time_column,
             files,
             self.time_gap,
         )
-        scaled = self.standardized(np.nan_to_num(values), files.paths[0])
+
+    def scaled(
+        self,
+        values: np.ndarray,
+        is_missing: np.ndarray,
+        path: str | os.PathLike,
+        first_row: int = 0,
+    ) -> np.ndarray:
+        """Makes channels of rows whose missing cells are filled.
+
+        Args:
+            values: what `complete` returned.
+            is_missing: bool array `(rows, columns)`.
+            path, first_row: as for `standardized`.
+
+        Returns:
+            float32 array `(rows, channels)`.
+        """
+        if not self.kinds:
+            return self.standardized(values, path, first_row)
+        scaled = self.standardized(np.nan_to_num(values), path, first_row)
         return columns_.to_channels(scaled, values, is_missing, self.kinds)
 
     @property

@@ -63,8 +63,7 @@ def lay_out(
     if ordered.is_gap.any():
         notes.insert(
             0,
-            f"{int(ordered.is_gap.sum()):,} gaps in {structure.time_column}, "
-            f"of more than {ordered.time_gap:g} each: no window holds one",
+            gaps_note(int(ordered.is_gap.sum()), structure, ordered.time_gap),
         )
     findings = [
         *ordered.findings,
@@ -182,6 +181,14 @@ def _window_groups(
     # Overlapping windows share rows with those up to a window further on.
     together = -(-(structure.window or 1) // stride)
     return np.arange(len(cut.starts)) // together if together > 1 else None
+
+
+def gaps_note(count: int, structure: Structure, time_gap: float | None) -> str:
+    """The note on gaps in time between windows."""
+    return (
+        f"{count:,} gaps in {structure.time_column}, of more than "
+        f"{time_gap:g} each: no window holds one"
+    )
 
 
 def left_out(

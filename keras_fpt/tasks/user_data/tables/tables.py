@@ -25,6 +25,8 @@ from keras_fpt.tasks.user_data.audit import class_names as class_names_
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    large_files,
+    large_rows,
     large_tables,
     large_windows,
     missing_rows,
@@ -32,7 +34,6 @@ from keras_fpt.tasks.user_data.tables import (
     sequence_targets,
     table_columns,
     table_files,
-    table_folders,
     table_layout,
     table_reader,
     table_structure,
@@ -103,8 +104,8 @@ def from_csv(
             `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
             `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
             Or a folder of Parquet files, which are parts of one table. If all
-            cells are numbers, and rows or windows in the order of the file are
-            sequences, the table may be larger than the memory.
+            cells are numbers, and rows are in the order of their groups and
+            times, the table may be larger than the memory.
         label_column: string or strings. All rows of a group must have the
             same label; a window has the most common label of its rows, and is
             left out if no label is the most common; in a regression it has
@@ -196,57 +197,33 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
-    # Rows may have a given split, and missing numbers that are filled.
-    is_large_kind = not drop_missing and (
-        structure == table_structure.Structure(split_column=split_column)
-        and (is_plain or fill is not None)
-    )
     if (
         len(label_columns) == 1
         and label_separator is None
         and task_type in (None, targets.CLASSIFICATION)
-        and (
-            is_large_kind or (is_plain and large_windows.applies_to(structure))
-        )
-        and validation is None
-        and test is None
-        and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
+        and not drop_missing
+        and (is_plain or fill is not None)
     ):
-        parts = table_files.read_chunks(path, header, encoding)
-        first = next(parts)
-        not_numbers = (*label_columns, *ignored, *structure.columns)
-        may_be_missing = None if fill is None else _spelled(words, first)
-        if large_tables.are_numbers(first, not_numbers, may_be_missing):
-            parts = itertools.chain([first], parts)
-            task = (
-                large_tables.make_task(
-                    path,
-                    parts,
-                    label_columns[0],
-                    ignored,
-                    header,
-                    strict,
-                    verbose,
-                    encoding,
-                    split_column,
-                    may_be_missing or (),
-                    fill,
-                )
-                if structure.is_by_row
-                else large_windows.make_task(
-                    path,
-                    parts,
-                    label_columns[0],
-                    ignored,
-                    structure,
-                    header,
-                    strict,
-                    verbose,
-                    encoding,
-                )
-            )
-            if task is not None:
-                return task
+        task = _large_task(
+            large_files.LargeFiles(
+                given_files.check_paths(path, validation, test),
+                header,
+                encoding,
+            ),
+            structure,
+            large_rows.Reading(
+                label_columns[0],
+                ignored,
+                None if fill is None else words,
+                fill,
+                header,
+                encoding,
+            ),
+            strict,
+            verbose,
+        )
+        if task is not None:
+            return task
     frames, files = given_files.read_each(
         path,
         validation,
@@ -405,6 +382,42 @@ def from_csv(
         ],
         strict=strict,
         verbose=verbose,
+    )
+
+
+def _large_task(
+    files: large_files.LargeFiles,
+    structure: table_structure.Structure,
+    reading: large_rows.Reading,
+    strict: bool,
+    verbose: bool,
+) -> Task | None:
+    """The task of a table that does not fit into memory.
+
+    Returns:
+        A `Task`; `None` if the table is small, or must be read as a whole.
+    """
+    if files.num_bytes <= sequences.MAX_BYTES_IN_MEMORY:
+        return None
+    parts = files.frames()
+    first = next(parts)
+    if reading.words is not None:
+        reading = reading._replace(words=_spelled(reading.words, first))
+    not_numbers = (
+        reading.label_column,
+        *reading.ignored,
+        *structure.columns,
+    )
+    if not large_rows.are_numbers(first, not_numbers, reading.words):
+        return None
+    make = large_windows if not structure.is_by_row else large_tables
+    return make.make_task(
+        files,
+        itertools.chain([first], parts),
+        structure,
+        reading,
+        strict,
+        verbose,
     )
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # A step of more than this many median steps is a gap.
 GAP = 5
+# Kinds of times: numbers, of which some are dates such as 20241231; and text.
+NUMBERS = ("number", dates.COMPACT)
+DATES = "dates in ISO 8601"
 
 
 def parse(
@@ -52,6 +55,40 @@ def parse(
             f"such as 2024-01-31 12:00:00 but received '{cells.iloc[row]}'."
         )
     return times
+
+
+def kind_of(cells: "pd.Series") -> str | None:
+    """The kind of times, if a part of a table is enough to tell.
+
+    Args:
+        cells: as for `parse`.
+
+    Returns:
+        One of `NUMBERS`, or `DATES`; `None` if all
+        cells of the table are needed, as for dates that may begin with the day
+        or with the month, or to say which cell is wrong.
+    """
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if np.isfinite(numbers.to_numpy(float)).all():
+        is_compact = dates.are_compact(numbers.to_numpy(float))
+        return NUMBERS[int(is_compact)]
+    found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
+    return DATES if found.notna().all() else None
+
+
+def iso_dates(cells: "pd.Series") -> tuple[np.ndarray, float]:
+    """Dates in ISO 8601 as whole numbers, and how many of them a second has.
+
+    Args:
+        cells: `pandas.Series` of the kind `DATES`.
+    """
+    import pandas as pd
+
+    found = pd.to_datetime(cells, format="ISO8601", utc=True)
+    per_second = {"s": 1e0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+    return found.astype("int64").to_numpy(), per_second[found.dt.unit]
 
 
 def _dates(

@@ -26,8 +26,8 @@ class Sequences(NamedTuple):
     starts: np.ndarray
     lengths: np.ndarray
 
-    def select(self, chosen: np.ndarray) -> "Sequences":
-        """Some of the sequences, by indices or a mask."""
+    def select(self, chosen: np.ndarray | slice) -> "Sequences":
+        """Some of the sequences, by indices, a mask or a slice."""
         return Sequences(self.order, self.starts[chosen], self.lengths[chosen])
 
     def rows(self) -> np.ndarray:

@@ -1,0 +1,128 @@
+"""The times of more rows than fit into memory, which must be sorted."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks.user_data.tables import (
+    large_files,
+    large_medians,
+    table_columns,
+    times,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Steps(NamedTuple):
+    """What follows from the times of rows that are in their order.
+
+    Args:
+        time_gap: float, the longest step that is no gap, or `None`.
+        gaps: int array of the rows that follow a gap within their group.
+        num_repeated: int, how many rows have the time of the row before.
+        first_repeated: int, the first of them, or -1.
+    """
+
+    time_gap: float | None
+    gaps: np.ndarray
+    num_repeated: int
+    first_repeated: int
+
+
+class LargeTimes:
+    """Parses the times of a large table, as `times.parse` does, into a file.
+
+    Args:
+        column: string, the column of times.
+    """
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._writer = sequence_store.SequenceWriter()
+        self._kinds: set[Any] = set()
+        self._earliest: Any = None
+        self._per_second = 1.0
+
+    def add(self, frame: "pd.DataFrame") -> None:
+        """Adds the times of some rows."""
+        path = large_files.path_of(frame)
+        cells = table_columns.column(frame, self._column, path)
+        kind: Any = times.kind_of(cells)
+        if kind == times.DATES:
+            found, self._per_second = times.iso_dates(cells)
+            kind = (kind, self._per_second)
+        self._kinds.add(kind)
+        if not self.are_alike or not len(frame):
+            return
+        if kind in times.NUMBERS:
+            where = table_columns.where_in(frame, path)
+            found = times.parse(cells, self._column, where)
+        lowest = found.min()
+        if self._earliest is None or lowest < self._earliest:
+            self._earliest = lowest
+        self._writer.extend(found[:, None, None])
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether parts of the table are enough to parse the times."""
+        return len(self._kinds) == 1 and None not in self._kinds
+
+    def close(self) -> None:
+        """Removes the file."""
+        self._writer.close()
+
+    def steps(self, starts: np.ndarray) -> Steps | None:
+        """The steps between successive rows.
+
+        Args:
+            starts: int array, the first row of each group.
+
+        Returns:
+            `Steps`; `None` if the rows of a group are not sorted.
+        """
+        store = self._writer.finish()
+        has_dates = not self._kinds & {*times.NUMBERS}
+
+        def of_parts() -> Iterator[tuple[int, np.ndarray]]:
+            """The first row and the steps of some rows; NaN begins a group."""
+            first, last = 0, None
+            for part in sequence_store.chunks(store):
+                moments = part[:, 0, 0]
+                if has_dates:
+                    moments = (moments - self._earliest) / self._per_second
+                before = moments[:1] if last is None else last
+                steps = np.diff(moments, prepend=before)
+                end = first + len(steps)
+                low, high = np.searchsorted(starts, [first, end])
+                steps[starts[low:high] - first] = np.nan
+                yield first, steps
+                first, last = end, moments[-1:]
+
+        gaps, num_repeated, first_repeated = [], 0, -1
+        for first, steps in of_parts():
+            if (steps < 0).any():
+                return None
+            is_repeated = steps == 0
+            if is_repeated.any() and first_repeated < 0:
+                first_repeated = first + int(np.argmax(is_repeated))
+            num_repeated += int(is_repeated.sum())
+        median = large_medians.medians(
+            lambda: (
+                np.where(steps > 0, steps, np.nan)[:, None]
+                for _, steps in of_parts()
+            )
+        )[0][0]
+        if np.isnan(median):
+            return Steps(None, np.array([], int), num_repeated, first_repeated)
+        time_gap = times.GAP * float(median)
+        gaps = [
+            first + np.flatnonzero(steps > time_gap)
+            for first, steps in of_parts()
+        ]
+        return Steps(
+            time_gap, np.concatenate(gaps), num_repeated, first_repeated
+        )

@@ -1,0 +1,324 @@
+"""Windows and groups of tables that do not fit into memory."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from keras_fpt import tasks
+from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.tables import table_files
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Calls a function with data in memory, and then with data on disk."""
+
+    def call(make):
+        in_memory = make()
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+        monkeypatch.setattr(sequence_store, "CHUNK_BYTES", 5000)
+        monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 300)
+        return in_memory, make()
+
+    return call
+
+
+def assert_same(first, second):
+    """The same task, to the last bit, of which the second is on disk."""
+    train = second.data.splits["train"]
+    assert sequence_store.is_on_disk(train.x)
+    assert first.reader == second.reader
+    assert first.description == second.description
+    for kind in ("time-gaps", "repeated-times", "mixed-windows"):
+        of_kind = [
+            [finding for finding in task.findings if finding.kind == kind]
+            for task in (first, second)
+        ]
+        assert of_kind[0] == of_kind[1]
+    for split in ("train", "validation", "test"):
+        one, two = first.data.splits[split], second.data.splits[split]
+        np.testing.assert_array_equal(one.y, two.y)
+        assert [*one.names] == [*two.names]
+        assert (one.groups is None) == (two.groups is None)
+        if one.groups is not None:
+            _, expected = np.unique(one.groups, return_inverse=True)
+            _, groups = np.unique(two.groups, return_inverse=True)
+            np.testing.assert_array_equal(groups, expected)
+    assert first.data.fingerprint == second.data.fingerprint
+    for one, two in (
+        # From the sixth batch on, as in a run that is resumed.
+        [task.datasets(4, 3, 5).train.take(2) for task in (first, second)],
+        [task.held_out("test", 4) for task in (first, second)],
+    ):
+        for examples in zip(one, two, strict=True):
+            parts = map(tf.nest.flatten, examples)
+            for expected, received in zip(*parts, strict=True):
+                assert expected.dtype == received.dtype
+                np.testing.assert_array_equal(expected, received)
+
+
+def table(size=1000):
+    """20 people, in their order, each with 2 trials and a part."""
+    rng = np.random.default_rng(0)
+    values = {f"x{i}": rng.normal(i, 10.0**i, size) for i in range(3)}
+    frame = pd.DataFrame(values)
+    who = np.repeat(np.arange(20), size // 20)
+    frame["answer"] = np.repeat(rng.choice([*"abc"], size // 20), 20)
+    frame.loc[::70, "answer"] = "b"
+    frame["who"] = who
+    frame["trial"] = np.repeat(np.arange(40), size // 40) % 2
+    frame["site"] = np.array([*"stuvw"])[who % 5]
+    frame["part"] = np.array(["train", "dev", "train", "Test"])[who % 4]
+    seconds = np.arange(size) * 0.1 + 7.3 * (np.arange(size) // 130)
+    times = pd.Timestamp("2024-01-31") + pd.to_timedelta(seconds, "s")
+    frame["time"] = times.astype(str)
+    frame["seconds"] = seconds
+    return frame
+
+
+COLUMNS = ("who", "trial", "site", "part", "time", "seconds")
+
+
+def read(path, **options):
+    named = set()
+    for name in ("group_column", "split_group", "split_column", "time_column"):
+        named |= {*np.ravel(options.get(name, []))}
+    return tasks.from_csv(
+        path,
+        "answer",
+        ignore_column=[name for name in COLUMNS if name not in named],
+        verbose=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 10},
+        {"window": 10, "stride": 4, "within_label": True},
+        {"window": 10, "stride": 5, "group_column": ["who", "trial"]},
+        {"window": 8, "group_column": "who", "min_label_share": 0.8},
+        {"window": 10, "split_column": "part"},
+        {"window": 10, "split_column": "part", "group_column": "who"},
+        {"window": 10, "time_column": "time"},
+        {"window": 10, "stride": 7, "time_column": "seconds", "folds": 4},
+        {"window": 5, "group_column": "who", "time_column": "time"},
+        {"window": 10, "group_column": "who", "folds": 3, "fold": 2},
+        {"window": 10, "group_column": "who", "split_group": "site"},
+        {"window": 10, "split_group": "who"},
+        {"window": 100, "group_column": "site"},
+    ],
+)
+def test_windows(tmp_path, both, options):
+    frame = table()
+    if options.get("group_column") == "site":
+        # Too few groups for a stratified split.
+        frame = frame.sort_values("site", kind="stable")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    assert_same(*both(lambda: read(tmp_path / "table.csv", **options)))
+
+
+@pytest.mark.parametrize("parts", ["train dev", "train Test"])
+@pytest.mark.parametrize("keys", [{}, {"group_column": "who"}])
+def test_a_given_split_without_validation_or_test(tmp_path, both, parts, keys):
+    frame = table()
+    frame["part"] = np.array(parts.split())[frame["who"] % 2]
+    path = tmp_path / "table.csv"
+    frame.to_csv(path, index=False)
+    options = {"window": 10, "split_column": "part", **keys}
+    if "dev" in parts:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="No example is for testing"):
+                both(lambda: read(path, **options))
+            return
+    assert_same(*both(lambda: read(path, **options)))
+    frame.loc[700, "part"] = "what"
+    frame.to_csv(path, index=False)
+    with pytest.raises(ValueError, match="row 701: unknown split 'what'"):
+        read(path, **options)
+
+
+@pytest.mark.parametrize("fill", ["median", "forward"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 10},
+        {"window": 10, "stride": 3, "time_column": "seconds"},
+        {"window": 10, "group_column": "who", "missing": "-99"},
+        {"group_column": "who", "time_column": "time"},
+    ],
+)
+def test_missing_cells_are_filled(tmp_path, both, fill, options):
+    frame = table()
+    rng = np.random.default_rng(1)
+    frame.loc[rng.random(1000) < 0.3, "x1"] = np.nan
+    frame.loc[295:305, "x2"] = np.nan
+    frame.loc[:3, "x2"] = np.nan
+    if "missing" in options:
+        frame.loc[rng.random(1000) < 0.1, "x0"] = -99
+    if "window" not in options:
+        frame["answer"] = np.array([*"abcd"])[frame["who"] % 4]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(tmp_path / "table.csv", fill=fill, **options)
+    )
+    assert first.reader.kinds[1].says_missing
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"group_column": "who"},
+        {"group_column": ["who", "trial"], "time_column": "time"},
+        {"group_column": "who", "split_column": "part"},
+        {"group_column": "who", "split_group": "site"},
+        {"group_column": "who", "folds": 3, "fold": 2},
+        {"group_column": "who", "split_group": "who", "folds": 3},
+    ],
+)
+@pytest.mark.parametrize("are_equal", [True, False])
+def test_whole_groups(tmp_path, both, options, are_equal):
+    frame = table()
+    frame["answer"] = np.array([*"ab"])[frame["who"] // 2 % 2]
+    if not are_equal:
+        frame = frame[np.random.default_rng(0).random(len(frame)) < 0.8]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(lambda: read(tmp_path / "table.csv", **options))
+    lengths = second.data.splits["train"].x.lengths
+    assert (lengths is None) == are_equal
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"window": 10, "stride": 5},
+        {"window": 10, "group_column": "who"},
+        {"group_column": "who"},
+    ],
+)
+def test_files_of_validation_and_test(tmp_path, both, options, suffix):
+    frame = table()
+    if options.get("window") is None and options:
+        frame["answer"] = np.array([*"ab"])[frame["who"] // 2 % 2]
+    given = {"validation": "part", "test": "held"}
+    for name, low, high in (("all", 0, 12), ("part", 10, 15), ("held", 14, 20)):
+        part = frame[(frame["who"] >= low) & (frame["who"] < high)]
+        part = part[[*part.columns[::-1]] if name == "held" else part.columns]
+        path = tmp_path / f"{name}{suffix}"
+        if suffix == ".csv":
+            part.to_csv(path, index=False)
+        else:
+            part.to_parquet(path)
+    files = {k: tmp_path / f"{name}{suffix}" for k, name in given.items()}
+    assert_same(
+        *both(lambda: read(tmp_path / f"all{suffix}", **files, **options))
+    )
+    with pytest.raises(ValueError, match="not both"):
+        read(tmp_path / f"all{suffix}", split_column="part", **files)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"split_group": "site"},
+        {"split_group": ["who", "trial"], "folds": 3, "fold": 2},
+        {"folds": 4},
+        {"split_column": "part", "split_group": "who"},
+    ],
+)
+def test_rows_by_group_and_fold(tmp_path, both, options):
+    frame = table()
+    frame["part"] = frame["part"].replace("dev", "train")
+    frame.sample(frac=1, random_state=0).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    assert_same(*both(lambda: read(tmp_path / "table.csv", **options)))
+
+
+@pytest.mark.parametrize("what", ["groups", "times", "dates"])
+def test_rows_in_another_order_are_read_into_memory(
+    tmp_path, both, messages, what
+):
+    frame = table()
+    options = {"window": 10, "group_column": "who"}
+    if what == "groups":
+        frame["who"] = np.arange(1000) // 10 % 20
+    else:
+        options["time_column"] = "time"
+        frame["answer"] = np.random.default_rng(0).choice([*"abc"], 1000)
+        if what == "times":
+            frame.loc[[500, 501], "time"] = frame["time"][[501, 500]].tolist()
+        else:
+            frame["time"] = pd.to_datetime(frame["time"]).dt.strftime(
+                "%d.%m.%Y %H:%M:%S.%f"
+            )
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(lambda: read(tmp_path / "table.csv", **options))
+    assert isinstance(second.data.splits["train"].x, np.ndarray)
+    assert first.data.fingerprint == second.data.fingerprint
+    remedy = "Sort the file by who" + " and time" * (what != "groups")
+    assert remedy in "\n".join(messages)
+    assert not [*(tmp_path / "home").rglob("*.arrow")]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (
+            {"answer": "a"},
+            {"group_column": "who"},
+            "row 703: the label 'a' contradicts 'z' in row 701 of the same "
+            "group, who 14. If labels change",
+        ),
+        (
+            {"part": "Test"},
+            {"group_column": "who", "split_column": "part"},
+            r"row 703: the split \(column part\) 'Test' contradicts 'train' in "
+            "row 701 of the same",
+        ),
+        (
+            {"site": "q"},
+            {"group_column": "who", "split_group": "site"},
+            "row 703: the site '.*' contradicts '.*' in row 701",
+        ),
+        (
+            {"who": ""},
+            {"window": 5, "group_column": "who"},
+            "row 703: the 'who'",
+        ),
+        ({"x1": "a"}, {"group_column": "who"}, "row 703, column 'x1'"),
+    ],
+)
+def test_errors_are_those_of_small_tables(
+    tmp_path, both, change, options, message
+):
+    frame = table()
+    frame["answer"] = np.array([*"zb"])[frame["who"] % 2]
+    frame = frame.astype(str)
+    for name, cell in change.items():
+        frame.loc[702, name] = cell
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    errors = []
+
+    def fail():
+        with pytest.raises(ValueError, match=message) as error:
+            read(tmp_path / "table.csv", **options)
+        errors.append(str(error.value))
+
+    both(fail)
+    small, large = errors
+    assert small == large or {"site", "x1"} & {*change}
