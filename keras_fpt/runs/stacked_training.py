@@ -145,7 +145,8 @@ def train_stack(
 
 def _build(run: ResolvedRun, path: pathlib.Path) -> BuiltRun:
     task = data_description.as_started(run.task, path)
-    return starting.build(dataclasses.replace(run, task=task))
+    run = dataclasses.replace(run, task=task)
+    return starting.build(folder.at_started_precision(path, run))
 
 
 def _in_stack(built: BuiltRun, names: tuple[str, ...]) -> BuiltRun:
