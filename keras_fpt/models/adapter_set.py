@@ -141,7 +141,8 @@ class AdapterSet:
             ValueError: the model would quantize weights that the adapters in
                 the set use as they are.
         """
-        settings = model_settings.complete(header["model"])
+        head = model_settings.head_of(header, path)
+        settings = model_settings.complete(header["model"], head)
         groups = freezing.parse_policy(settings["policy"]) - {"low_rank"}
         policy = "+".join(sorted(groups)) or "output_only"
         backbone, mode = self.backbone, settings["quantize"]
@@ -156,7 +157,7 @@ class AdapterSet:
             # A refused adapter must not leave the set's backbone quantized.
             backbone = rebuilding.copy_of(backbone)
         rebuilding.release(backbone)  # The adapters use it one after another.
-        cls: Any = HEADS[model_settings.head_of(header, path)]
+        cls: Any = HEADS[head]
         return cls(backbone, **{**settings, "policy": policy}), backbone
 
     def activate(self, name: str) -> FPTModel:

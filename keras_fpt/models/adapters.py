@@ -359,7 +359,7 @@ def _require_same_model(
             f"The adapter `{path}` is for a {head}, but this model is a "
             f"{model.head}."
         )
-    own = model_settings.complete(model.head_config())
+    own = model_settings.complete(model.head_config(), head)
     for name, value in own.items():
         is_open = name in _FROM_DATA and not model.built
         if saved[name] != value and name not in _MAY_DIFFER and not is_open:

@@ -1,5 +1,6 @@
 """The frozen pretrained transformer as a forecaster."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from keras_fpt.models import (
     label_rules,
     model_settings,
     paper_recipe,
+    quantiles,
     target_statistics,
 )
 from keras_fpt.models.fpt_model import FPTModel
@@ -46,6 +48,10 @@ class FPTForecaster(FPTModel):
         instance_norm: bool, whether each context is standardized separately.
         loss: string, what `compile` minimizes by default: `"mse"`, the mean
             squared error, `"mae"`, the mean absolute error, or `"huber"`.
+        quantiles: sequence of floats between 0 and 1 that increase, such as
+            `(0.1, 0.5, 0.9)`, to forecast these quantiles of each step with
+            the pinball loss. They are always in order. `None` forecasts one
+            number.
         compile: bool, whether to compile the model; see `compile`.
         **kwargs: the other options of `keras_fpt.models.ModelOptions`, and
             arguments of `keras.Model`. `patch_size` and `patch_stride` make
@@ -58,7 +64,8 @@ class FPTForecaster(FPTModel):
             Padding is on the right.
 
     Returns:
-        Float tensor `(batch, horizon, channels)`.
+        Float tensor `(batch, horizon, channels)`, or with quantiles
+        `(batch, horizon, channels, quantiles)`.
 
     Raises:
         ValueError: an argument or a batch does not fit the model.
@@ -89,6 +96,7 @@ class FPTForecaster(FPTModel):
     # Of the task's shape.
     horizon: int
     input_dim: int
+    quantiles: tuple[float, ...] | None
 
     def __init__(
         self,
@@ -101,12 +109,18 @@ class FPTForecaster(FPTModel):
         *,
         instance_norm: bool = True,
         loss: str = "mse",
+        quantiles: Sequence[float] | None = None,
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             backbone,
-            model_settings.ForecastShape(horizon, input_dim, loss),
+            model_settings.ForecastShape(
+                horizon,
+                input_dim,
+                loss,
+                None if quantiles is None else tuple(quantiles),
+            ),
             compile=compile,
             policy=policy,
             readout=readout,
@@ -128,13 +142,15 @@ class FPTForecaster(FPTModel):
     @property
     def answer_shape(self) -> tuple[int, ...]:
         """The shape of the forecast of one example."""
-        return self.horizon, self.input_dim
+        if self.quantiles is None:
+            return self.label_shape
+        return *self.label_shape, len(self.quantiles)
 
     def make_target_layer(self, shape: Any) -> TargetScale:
         is_double = self.output_layer.compute_dtype == "float64"
         return TargetScale(
             shape.input_dim,
-            axis=-1,
+            axis=2,  # Quantiles may follow.
             dtype="float64" if is_double else "float32",
             name="targets",
         )
@@ -162,12 +178,21 @@ class FPTForecaster(FPTModel):
             training: bool.
 
         Returns:
-            Float tensor `(batch, horizon, channels)`, standardized.
+            Float tensor `(batch, horizon, channels)`, with quantiles
+            `(batch, horizon, channels, quantiles)`, standardized.
         """
         numbers = self.project(hidden, training)
+        shape = self.answer_shape
         if self.front.answers_channels:
-            return ops.swapaxes(numbers, 1, 2)
-        return ops.reshape(numbers, (-1, *self.label_shape))
+            # A vector of numbers for each channel.
+            steps, channels, *more = shape
+            numbers = ops.reshape(numbers, (-1, channels, steps, *more))
+            numbers = ops.swapaxes(numbers, 1, 2)
+        else:
+            numbers = ops.reshape(numbers, (-1, *shape))
+        if self.quantiles is None:
+            return numbers
+        return quantiles.in_order(numbers)
 
     def in_own_units(self, answers: Any, x: Any) -> Any:
         """The forecast in the unit of the series.
@@ -178,6 +203,8 @@ class FPTForecaster(FPTModel):
         """
         if self.front.norm is not None:
             _, mean, scale = self.front.norm(*self.received(x))
+            if self.quantiles is not None:
+                mean, scale = mean[..., None], scale[..., None]
             answers = answers * scale + mean
         return self.target_layer(answers)
 
@@ -197,12 +224,13 @@ class FPTForecaster(FPTModel):
 
         Every loss receives the numbers of an example, standardized by the
         statistics of train, in one vector; metrics receive them in the unit of
-        the series.
+        the series, and of several quantiles the one that is closest to the
+        median.
 
         Args:
             optimizer: as of `keras_fpt.FPTClassifier`.
             loss: a Keras loss or its name. `"auto"` is the one that the
-                constructor names.
+                constructor names, or the pinball loss.
             loss_weights: as in Keras.
             metrics: list of Keras metrics or their names. `"auto"` is the mean
                 squared error (`mse`) and the mean absolute error (`mae`).
@@ -215,11 +243,16 @@ class FPTForecaster(FPTModel):
                 keras.metrics.MeanAbsoluteError(name="mae"),
             ]
         if loss == "auto":
-            loss = _LOSSES[self.task_shape.loss]()
+            loss = self._own_loss()
             kwargs.setdefault("jit_compile", paper_recipe.default_jit_compile())
         super().compile(
             optimizer, loss, loss_weights, metrics, weighted_metrics, **kwargs
         )
+
+    def _own_loss(self) -> keras.losses.Loss:
+        if self.quantiles is not None:
+            return quantiles.QuantileLoss(self.quantiles)
+        return _LOSSES[self.task_shape.loss]()
 
     def compute_loss(
         self,
@@ -230,10 +263,11 @@ class FPTForecaster(FPTModel):
         training: bool = True,
     ) -> Any:
         """`keras.Model.compute_loss`, of standardized numbers."""
+        standardize = self.target_layer.standardize
         return super().compute_loss(
             x,
             None if y is None else self._as_vectors(self._standardized(y)),
-            self._as_vectors(self._standardized(y_pred)),
+            self._as_vectors(standardize(y_pred)),
             sample_weight,
             training,
         )
@@ -242,8 +276,10 @@ class FPTForecaster(FPTModel):
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
         """`keras.Model.compute_metrics`, in the unit of the series."""
-        y = None if y is None else self._as_vectors(y)
-        y_pred = self._as_vectors(y_pred)
+        y = None if y is None else ops.reshape(y, (-1, self.label_size))
+        if self.quantiles is not None:
+            y_pred = y_pred[..., quantiles.middle(self.quantiles)]
+        y_pred = ops.reshape(y_pred, (-1, self.label_size))
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _standardized(self, y: Any) -> Any:
@@ -253,4 +289,5 @@ class FPTForecaster(FPTModel):
 
     def _as_vectors(self, y: Any) -> Any:
         # An axis of steps would be one of weights that an example lacks.
-        return ops.reshape(y, (-1, self.label_size))
+        more = y.shape[3:]
+        return ops.reshape(y, (-1, self.label_size, *more))

@@ -105,19 +105,7 @@ class RegressionShape:
                 f"Unknown loss '{self.loss}'. Expected mse or huber; compile "
                 "the model with any other loss."
             )
-        if self.quantiles is None:
-            return
-        bounds = (0.0, *self.quantiles, 1.0)
-        if len(bounds) < 3 or not all(map(operator.lt, bounds, bounds[1:])):
-            raise ValueError(
-                "Expected quantiles that increase, between 0 and 1, such as "
-                f"(0.1, 0.5, 0.9), but received {self.quantiles}."
-            )
-        if self.loss != "mse":
-            raise ValueError(
-                "Quantiles are trained with the pinball loss: leave out "
-                f"loss='{self.loss}'."
-            )
+        _check_quantiles(self.quantiles, self.loss)
 
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
@@ -201,6 +189,7 @@ class ForecastShape:
         horizon: int, how many steps are forecast.
         input_dim: int, the number of channels of the series.
         loss: string, `"mse"`, `"mae"` or `"huber"`.
+        quantiles: tuple of floats between 0 and 1 that increase, or `None`.
 
     Raises:
         ValueError: a value is out of range.
@@ -213,6 +202,9 @@ class ForecastShape:
     horizon: int
     input_dim: int = 1
     loss: str = "mse"
+    quantiles: tuple[float, ...] | None = dataclasses.field(
+        default=None, metadata={"since": "0.2.0"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("horizon", "input_dim"):
@@ -223,12 +215,14 @@ class ForecastShape:
                 f"Unknown loss '{self.loss}'. Expected mse, mae or huber; "
                 "compile the model with any other loss."
             )
+        _check_quantiles(self.quantiles, self.loss)
 
     @staticmethod
     def units_of(sizes: Mapping[str, Any]) -> int:
         """See `TaskShape.units_of`."""
         is_each = sizes["channel_independent"] == "each"
-        return sizes["horizon"] * (1 if is_each else sizes["input_dim"])
+        steps = sizes["horizon"] * (1 if is_each else sizes["input_dim"])
+        return steps * len(sizes["quantiles"] or (0.5,))
 
 
 def keeps_statistics(shape: Any) -> bool:
@@ -394,21 +388,24 @@ def settings_of(model: Any) -> dict[str, Any]:
         for field in dataclasses.fields(model.task_shape)
     }
     stored = {name: getattr(model.options, name) for name in _STORED}
+    later = _later(model.head)
+    # The width may be known only since the model was built.
+    every = shape | {"input_dim": model.input_dim} | stored
     return {
-        **shape,
-        # It may be known only since the model was built.
-        "input_dim": model.input_dim,
-        **{
-            name: value
-            for name, value in stored.items()
-            if name not in _LATER or value != _LATER[name]
-        },
+        name: value
+        for name, value in every.items()
+        if name not in later or value != later[name]
     }
 
 
-def complete(settings: dict[str, Any]) -> dict[str, Any]:
-    """The result of `settings_of`, completed with defaults."""
-    return {**_LATER, **settings}
+def complete(settings: dict[str, Any], head: str) -> dict[str, Any]:
+    """The result of `settings_of`, completed with defaults.
+
+    Args:
+        settings: dict.
+        head: string, a key of `SHAPES`.
+    """
+    return {**_later(head), **settings}
 
 
 def head_of(header: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
@@ -426,12 +423,15 @@ def head_of(header: Mapping[str, Any], path: str | os.PathLike[str]) -> str:
     return head
 
 
-# Files of older versions lack them.
-_LATER = {
-    name: default
-    for name, default in options.later(ModelOptions).items()
-    if name in _STORED
-}
+@functools.cache
+def _later(head: str) -> dict[str, Any]:
+    """What files of older versions lack, and its defaults."""
+    stored = {
+        name: default
+        for name, default in options.later(ModelOptions).items()
+        if name in _STORED
+    }
+    return options.later(SHAPES[head]) | stored
 
 
 @functools.cache
@@ -455,7 +455,7 @@ def _schema(head: str) -> pydantic.TypeAdapter:
             # Strict: `true` is not the integer 1.
             __config__=pydantic.ConfigDict(extra="forbid", strict=True),
             **{
-                name: (kind, _LATER.get(name, ...))
+                name: (kind, _later(head).get(name, ...))
                 for name, kind in _types(head).items()
             },
         )
@@ -480,7 +480,7 @@ def check_settings(
         ValueError: a setting is missing, unknown, or of another type.
     """
     if isinstance(settings, dict):
-        settings = complete(settings)
+        settings = complete(settings, head)
     try:
         _schema(head).validate_python(settings)
     except pydantic.ValidationError as error:
@@ -498,6 +498,22 @@ def _words(error: Mapping[str, Any], head: str) -> str:
     if error["type"] in ("missing", "extra_forbidden", "model_type"):
         return f"expected the settings {', '.join(_types(head))} of its model."
     return f"its model has {error['loc'][0]}={error['input']!r}."
+
+
+def _check_quantiles(quantiles: tuple[float, ...] | None, loss: str) -> None:
+    if quantiles is None:
+        return
+    bounds = (0.0, *quantiles, 1.0)
+    if len(bounds) < 3 or not all(map(operator.lt, bounds, bounds[1:])):
+        raise ValueError(
+            "Expected quantiles that increase, between 0 and 1, such as "
+            f"(0.1, 0.5, 0.9), but received {quantiles}."
+        )
+    if loss != "mse":
+        raise ValueError(
+            "Quantiles are trained with the pinball loss: leave out "
+            f"loss='{loss}'."
+        )
 
 
 def _require_integers(minimum: int, **values: Any) -> None:

@@ -18,8 +18,9 @@ def beside_truth(values: Mapping[str, Any], title: str) -> str:
     """A forecast beside what came, after the end of its context.
 
     Args:
-        values: dict with lists `context`, `truth` and `forecast`: one column
-            of `test_forecast_example` in a run's `metrics.json`.
+        values: dict with lists `context`, `truth` and `forecast`, and of
+            quantiles `low` and `high`: one column of `test_forecast_example`
+            in a run's `metrics.json`.
         title: string.
 
     Returns:
@@ -41,6 +42,16 @@ def beside_truth(values: Mapping[str, Any], title: str) -> str:
         linestyle="--",
         label="forecast",
     )
+    if "low" in values:
+        axes.fill_between(
+            ahead,
+            values["low"],
+            values["high"],
+            color="C1",
+            alpha=0.2,
+            linewidth=0,
+            label="outer quantiles",
+        )
     axes.set_xlabel("rows after the context")
     axes.grid(alpha=0.3)
     points = [

@@ -307,6 +307,7 @@ def _section(
         else None,
         "by_rate": _by_rate(task_runs) if has_rates else None,
         "by_class": _by_class(final),
+        "quantiles": page_tables.quantiles(final.to_dict("records")),
         "forecasts": forecast_plots.of_runs(final),
     }
 

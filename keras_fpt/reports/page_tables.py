@@ -221,6 +221,49 @@ def claims(judged: Sequence[Claim]) -> Table:
     )
 
 
+def quantiles(rows: Sequence[Row]) -> Table | None:
+    """How well predicted quantiles fit the test split.
+
+    Args:
+        rows: list of dicts, of `load_runs`.
+
+    Returns:
+        `Table` of the runs that predict any; `None` if none does.
+    """
+    rows = [row for row in rows if not is_missing(row.get("test_pinball"))]
+    if not rows:
+        return None
+    return Table(
+        "Predicted quantiles",
+        [
+            Column("run", [str(row["folder"]) for row in rows], "text"),
+            Column("arm", [row["arm"] for row in rows], "text"),
+            Column(
+                "quantiles", [str(row["quantiles"]) for row in rows], "text"
+            ),
+            Column(
+                "test pinball loss",
+                [number(row["test_pinball"], ".4g") for row in rows],
+            ),
+            *_filled(
+                [
+                    Column(
+                        "within the outer quantiles, %",
+                        [percent(row.get("test_coverage")) for row in rows],
+                    ),
+                    Column(
+                        "nominal, %",
+                        [
+                            percent(row.get("test_nominal_coverage"))
+                            for row in rows
+                        ],
+                    ),
+                ]
+            ),
+        ],
+    )
+
+
 def by_rate(
     names: Sequence[str],
     rows: Sequence[tuple[float, list]],

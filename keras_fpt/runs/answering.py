@@ -44,9 +44,10 @@ class Answers(NamedTuple):
         class_names: list of strings, as they are printed.
         names: list of n strings, the examples' names.
         logits: float array `(n, classes)`; for a regression the numbers,
-            `(n, targets)`, or with quantiles `(n, targets, quantiles)`; of
-            tokens `(n, tokens, classes)`.
-        quantiles: tuple of floats, those of a regression that predicts any.
+            `(n, targets)`, or with quantiles `(n, targets, quantiles)`; of a
+            forecast `(n, horizon, columns)`, or likewise; of tokens
+            `(n, tokens, classes)`.
+        quantiles: tuple of floats, those that the run predicts, if any.
         x: the n sequences.
         block: the part of the new table that the examples are from, see
             `keras_fpt.tasks.read_new_blocks`; `None` if they are all examples
@@ -64,7 +65,7 @@ class Answers(NamedTuple):
 
     @property
     def numbers(self) -> np.ndarray:
-        """The predictions of a regression, `(n, targets)`."""
+        """The predictions of a regression, or of a forecast."""
         return target_results.points(self.logits, self.quantiles)
 
 

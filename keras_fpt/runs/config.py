@@ -54,8 +54,8 @@ class RunConfig:
             inverse of its share of train, or `None`.
         loss: string, the loss of a regression, `"mse"` or `"huber"`. `None` is
             `"mse"`, or with quantiles the pinball loss.
-        quantiles: string, the quantiles that a regression predicts, such as
-            `"0.1,0.5,0.9"`. `None` predicts one number.
+        quantiles: string, the quantiles that a regression or a forecast
+            predicts, such as `"0.1,0.5,0.9"`. `None` predicts one number.
         patience: int, the number of evaluations in a row without a lower
             validation loss after which training stops; 0 trains all steps.
             `None` is 5 on the user's own data, and 0 elsewhere, with a recipe
@@ -180,8 +180,8 @@ class RunConfig:
     )
     quantiles: str | None = option(
         None,
-        "Quantiles that a regression predicts, such as 0.1,0.5,0.9, with the "
-        "pinball loss.",
+        "Quantiles that a regression or a forecast predicts, such as "
+        "0.1,0.5,0.9, with the pinball loss.",
         topic="Training",
         default_text="one number",
         describes_run=True,

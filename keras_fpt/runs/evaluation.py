@@ -54,11 +54,11 @@ def evaluate(
 
     Returns:
         A dict of `loss`, `accuracy` and the task's other metrics; for a
-        regression of `loss`, `mae`, `rmse` and `r2`, and of one that
-        predicts quantiles also what `target_results.measure_quantiles`
-        returns; for a forecast of `loss`, `mse`, `mae` and `forecasts`, the
-        result of `forecast_results.compare`. For several labels, and for
-        labels of tokens, also what `measure_answers` returns.
+        regression of `loss`, `mae`, `rmse` and `r2`; for a forecast of `loss`,
+        `mse`, `mae` and `forecasts`, the result of `forecast_results.compare`.
+        Of quantiles, also what `target_results.measure_quantiles` returns. For
+        several labels, and for labels of tokens, also what `measure_answers`
+        returns.
 
     Raises:
         FileNotFoundError: the folder contains no finished run.
@@ -78,18 +78,19 @@ def evaluate(
     answers = test_examples.predict_split(
         task, split, model, run.evaluation_batch_size
     )
+    labels = task.data.labels(split)[task.data.order(split)]
+    if run.quantiles:
+        result |= target_results.measure_quantiles(
+            answers, labels, run.quantiles
+        )
     if task.is_forecast:
         x, y, *_ = task.data.splits[split]
         result["forecasts"] = forecast_results.compare(
-            task.reader, x, y, answers
+            task.reader, x, y, target_results.points(answers, run.quantiles)
         )
-        return result
-    labels = task.data.labels(split)[task.data.order(split)]
-    return result | (
-        target_results.measure_quantiles(answers, labels, run.quantiles)
-        if run.quantiles
-        else measure_answers(task, answers, labels)
-    )
+    elif is_other:
+        result |= measure_answers(task, answers, labels)
+    return result
 
 
 def measure_answers(
@@ -284,8 +285,8 @@ def test_metrics(
                 logits, run.task.test_labels(), run.quantiles
             )
             metrics |= with_prefix("test", found)
-        elif run.task.is_forecast:
-            metrics |= _of_forecasts(run.task, logits)
+        if run.task.is_forecast:
+            metrics |= _of_forecasts(run.task, logits, run.quantiles)
         elif run.task.is_multilabel or run.task.is_per_token:
             found = measure_answers(run.task, logits, run.task.test_labels())
             metrics |= with_prefix("test", found)
@@ -297,13 +298,16 @@ def test_metrics(
     return metrics, examples
 
 
-def _of_forecasts(task: Task, answers: np.ndarray) -> dict[str, Any]:
+def _of_forecasts(
+    task: Task, answers: np.ndarray, quantiles: Sequence[float]
+) -> dict[str, Any]:
     """Errors of the test forecasts beside simple rules, and one to draw."""
     x, y, names, _ = task.data.splits["test"]
+    points = target_results.points(answers, quantiles)
     return {
-        "test_forecasts": forecast_results.compare(task.reader, x, y, answers),
+        "test_forecasts": forecast_results.compare(task.reader, x, y, points),
         "test_forecast_example": forecast_results.typical_example(
-            task.reader, x, y, answers, names
+            task.reader, x, y, answers, names, quantiles
         ),
     }
 

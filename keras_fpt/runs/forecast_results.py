@@ -1,8 +1,11 @@
 """How forecasts do, beside those of simple rules."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from keras_fpt.runs import target_results
 
 # The name of the run's own forecasts, among those of simple rules.
 MODEL = "model"
@@ -62,20 +65,29 @@ def typical_example(
     y: np.ndarray,
     answers: np.ndarray,
     names: list[str] | None,
+    quantiles: Sequence[float] = (),
 ) -> dict[str, Any]:
     """The example whose squared error is the median one, to be drawn.
 
     Args:
-        reader, x, y, answers: as for `compare`.
+        reader, x, y: as for `compare`.
+        answers: as there, or with quantiles
+            `(n, horizon, columns, quantiles)`.
         names: list of n strings, or `None`.
+        quantiles: sequence of floats, those that are forecast.
 
     Returns:
         A dict of `name` and `columns`, a dict from columns to dicts of lists
-        `context`, `truth` and `forecast`, in the unit of the column.
+        `context`, `truth` and `forecast`, in the unit of the column; and of
+        at least two quantiles, of lists `low` and `high`, the outer ones.
     """
-    errors = ((answers - y) ** 2).mean(axis=(1, 2))
+    points = target_results.points(answers, quantiles)
+    errors = ((points - y) ** 2).mean(axis=(1, 2))
     place = int(np.argsort(errors, kind="stable")[len(errors) // 2])
-    parts = {"context": x[place], "truth": y[place], "forecast": answers[place]}
+    parts = {"context": x[place], "truth": y[place], "forecast": points[place]}
+    if len(quantiles) > 1:
+        parts["low"] = answers[place, ..., 0]
+        parts["high"] = answers[place, ..., -1]
     in_units = {name: reader.in_units(part) for name, part in parts.items()}
     return {
         "name": names[place] if names is not None else f"test {place + 1}",
@@ -93,5 +105,5 @@ def words(values: dict[str, float]) -> str:
     """Errors in words: `MSE 0.31, MAE 0.42 standard deviations of train`."""
     return (
         f"MSE {values['mse']:.4g}, MAE {values['mae']:.4g}, in standard "
-        "deviations of train"
+        f"deviations of train{target_results.quantile_words(values)}"
     )

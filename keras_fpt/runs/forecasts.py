@@ -1,11 +1,12 @@
 """What a finished run forecasts, and how it does on new files."""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_fpt.runs import forecast_results
+from keras_fpt.runs import forecast_results, target_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,34 +26,42 @@ def following(answers: "Answers", path: Path) -> "pd.DataFrame":
     Returns:
         `pandas.DataFrame` with `example`, the series; `step`, from 1; the
         columns of groups and of time, which goes on; and those that are
-        forecast, in their units.
+        forecast, in their units, each followed by its quantiles, if the run
+        forecasts any, as `<column>_quantile_0.1` and so on.
     """
     reader = answers.task.reader
     frame = _steps(answers.names, reader.horizon)
     beside = reader.following(path)
     for name in beside:
         frame[_free_name(frame, name)] = beside[name].to_numpy()
-    return _with_columns(frame, reader, answers.logits)
+    return _with_columns(frame, reader, answers.logits, answers.quantiles)
 
 
 def beside_truth(
-    reader: Any, names: list[str], answers: np.ndarray, labels: np.ndarray
+    reader: Any,
+    names: list[str],
+    answers: np.ndarray,
+    labels: np.ndarray,
+    quantiles: Sequence[float] = (),
 ) -> "pd.DataFrame":
     """Forecasts of examples whose truth is known.
 
     Args:
         reader: the task's reader.
         names: list of n strings.
-        answers: float array `(n, horizon, columns)`, standardized.
-        labels: float array of that shape, or flattened.
+        answers: float array `(n, horizon, columns)`, standardized, or with
+            quantiles `(n, horizon, columns, quantiles)`.
+        labels: float array `(n, horizon, columns)`, or flattened.
+        quantiles: sequence of floats, those that are forecast.
 
     Returns:
         `pandas.DataFrame` with `example`; `step`, from 1; the columns that
-        are forecast, in their units; and each of them with `_actual` after its
-        name, what came.
+        are forecast, in their units, and their quantiles; and each of them
+        with `_actual` after its name, what came.
     """
-    frame = _with_columns(_steps(names, reader.horizon), reader, answers)
-    truth = reader.in_units(labels.reshape(answers.shape))
+    frame = _steps(names, reader.horizon)
+    frame = _with_columns(frame, reader, answers, quantiles)
+    truth = reader.in_units(labels.reshape(answers.shape[:3]))
     for index, column in enumerate(reader.columns):
         name = _free_name(frame, f"{column}_actual")
         frame[name] = truth[..., index].ravel()
@@ -66,14 +75,21 @@ def evaluate_windows(
 
     Returns:
         A dict of `examples`, `mse` and `mae`, in standard deviations of train,
-        and `forecasts`, what `forecast_results.compare` found.
+        and `forecasts`, what `forecast_results.compare` found; of quantiles
+        also what `target_results.measure_quantiles` returns.
     """
-    found = forecast_results.compare(reader, x, y, answers.logits)
+    found = forecast_results.compare(reader, x, y, answers.numbers)
     own = found[forecast_results.MODEL]
+    levels = answers.quantiles
     return {
         "examples": len(y),
         "mse": own["mse"],
         "mae": own["mae"],
+        **(
+            target_results.measure_quantiles(answers.logits, y, levels)
+            if levels
+            else {}
+        ),
         "forecasts": found,
     }
 
@@ -90,11 +106,21 @@ def _steps(names: list[str], horizon: int) -> "pd.DataFrame":
 
 
 def _with_columns(
-    frame: "pd.DataFrame", reader: Any, answers: np.ndarray
+    frame: "pd.DataFrame",
+    reader: Any,
+    answers: np.ndarray,
+    quantiles: Sequence[float],
 ) -> "pd.DataFrame":
-    numbers = reader.in_units(answers)
+    numbers = reader.in_units(target_results.points(answers, quantiles))
+    each = [
+        (level, reader.in_units(answers[..., index]))
+        for index, level in enumerate(quantiles)
+    ]
     for index, column in enumerate(reader.columns):
         frame[_free_name(frame, column)] = numbers[..., index].ravel()
+        for level, values in each:
+            name = _free_name(frame, f"{column}_quantile_{level:g}")
+            frame[name] = values[..., index].ravel()
     return frame
 
 

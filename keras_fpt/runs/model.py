@@ -58,7 +58,6 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
     arguments = dataclasses.asdict(options)
     if task.is_regression:
         arguments["loss"] = run.config.loss or "mse"
-    if task.is_regression and not task.is_forecast:
         arguments["quantiles"] = run.quantiles or None
     del arguments["dtype"]  # The backbone has it.
     make: Any = HEADS[task.head]

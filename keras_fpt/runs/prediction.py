@@ -261,7 +261,9 @@ def predict_split(
     if task.is_regression:
         check_finite(logits, names, f"the split {split}")
         if task.is_forecast:
-            frame = forecasts.beside_truth(task.reader, names, logits, labels)
+            frame = forecasts.beside_truth(
+                task.reader, names, logits, labels, run.quantiles
+            )
             if file is not None:
                 file.write(to_csv(frame))
             return frame

@@ -74,7 +74,7 @@ class ResolvedRun:
 
     @property
     def quantiles(self) -> tuple[float, ...]:
-        """The quantiles that a regression predicts; empty for one number."""
+        """The quantiles that a run predicts; empty for one number."""
         return target_results.parse_quantiles(self.config.quantiles)
 
     @property
@@ -231,10 +231,6 @@ def _check_ranges(run: ResolvedRun) -> None:
                 f"'{run.task.name}' are classes. Leave it out, or give "
                 "--task-type regression if they are numbers."
             )
-    if run.task.is_forecast and run.config.quantiles is not None:
-        raise ValueError(
-            "Quantiles are not forecast: leave out quantiles (--quantiles)."
-        )
     if run.config.loss not in (None, "mse", "huber"):
         raise ValueError(
             "Expected loss to be mse or huber but received "

@@ -1,7 +1,7 @@
 """Metrics of a regression: errors in the unit of the targets."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn import metrics as sk
@@ -53,11 +53,12 @@ def points(answers: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
 
     Args:
         answers: float array `(examples, targets)`, or with quantiles
-            `(examples, targets, quantiles)`.
+            `(examples, targets, quantiles)`; of forecasts
+            `(examples, horizon, columns)`, and likewise.
         quantiles: sequence of floats, which may be empty.
 
     Returns:
-        Float array `(examples, targets)`.
+        Float array `(examples, targets)`, or `(examples, horizon, columns)`.
     """
     if not len(quantiles):
         return answers
@@ -70,8 +71,10 @@ def measure_quantiles(
     """Metrics of predicted quantiles.
 
     Args:
-        answers: float array `(examples, targets, quantiles)`.
-        targets: float array `(examples, targets)`.
+        answers: float array `(examples, targets, quantiles)`, or of forecasts
+            `(examples, horizon, columns, quantiles)`.
+        targets: float array of as many numbers without the last axis, in the
+            same order.
         quantiles: sequence of floats, at least one.
 
     Returns:
@@ -81,7 +84,8 @@ def measure_quantiles(
         that should lie there.
     """
     levels = np.asarray(quantiles, float)
-    error = targets[..., None].astype(float) - answers
+    truth = targets.reshape(answers.shape[:-1])
+    error = truth[..., None].astype(float) - answers
     losses = np.maximum(levels * error, (levels - 1) * error)
     found = {"pinball": float(losses.mean())}
     if len(levels) > 1:
@@ -97,6 +101,16 @@ def words(values: dict[str, float]) -> str:
         f"RMSE {values['rmse']:.4g}, MAE {values['mae']:.4g}, "
         f"R2 {values['r2']:.4f}"
     )
+    return text + quantile_words(values)
+
+
+def quantile_words(values: Mapping[str, float]) -> str:
+    """What `measure_quantiles` returned, as the end of a sentence.
+
+    Args:
+        values: dict, which may be without it.
+    """
+    text = ""
     if "pinball" in values:
         text += f", pinball loss {values['pinball']:.4g}"
     if "coverage" in values:

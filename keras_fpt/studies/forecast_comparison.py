@@ -13,6 +13,7 @@ from keras_fpt.presets import Preset
 from keras_fpt.random_weights import Draw
 from keras_fpt.results import NotRun
 from keras_fpt.runs import arms as known_arms
+from keras_fpt.runs import target_results
 from keras_fpt.studies.forecast_results import ForecastResult
 from keras_fpt.studies.forecast_rivals import fit_forecast_rivals
 from keras_fpt.tasks import ForecastSplits, forecast_errors
@@ -83,7 +84,7 @@ def compare_forecasts(
                 model = _make(splits, preset, arm, seed, settings)
                 _train(model, splits, rate, epochs, batch_size)
                 validation = splits.validation
-                forecast = model.predict(validation.x, verbose=0)
+                forecast = _points(model, validation.x)
                 mse = forecast_errors(
                     forecast, validation.y, splits.train_scale
                 )["mse"]
@@ -94,7 +95,7 @@ def compare_forecasts(
                 ForecastResult.of(
                     arm.name,
                     splits,
-                    model.predict(splits.test.x, verbose=0),
+                    _points(model, splits.test.x),
                     time.monotonic() - began,
                     f"learning rate {rate:g}",
                     seed,
@@ -107,6 +108,12 @@ def compare_forecasts(
             )
             keras.utils.clear_session()
     return results, not_run
+
+
+def _points(model: FPTForecaster, x: np.ndarray) -> np.ndarray:
+    """Forecasts `(n, horizon, channels)`, of quantiles the middle one."""
+    answers = model.predict(x, verbose=0)
+    return target_results.points(answers, model.quantiles or ())
 
 
 def _make(

@@ -89,6 +89,52 @@ def test_a_periodic_series_is_learned(trained):
     )
 
 
+@pytest.mark.parametrize("channels", [None, "each"])
+def test_quantiles_are_in_order_and_minimize_the_pinball_loss(channels):
+    levels = np.array([0.1, 0.5, 0.9])
+    model = make_model(
+        quantiles=list(levels), patch_size=4, channel_independent=channels
+    )
+    model.compile(paper_optimizer(1e-2), jit_compile=jit_compile())
+    model.fit(X, Y, epochs=2, batch_size=64, verbose=0)
+    found = model.predict(X, verbose=0)
+    assert found.shape == (*Y.shape, 3)
+    assert (np.diff(found, axis=-1) >= 0).all()
+    result = model.evaluate(X, Y, verbose=0, return_dict=True)
+    error = Y[..., None] - found
+    standardized = error / Y.std(axis=(0, 1))[:, None]
+    pinball = np.maximum(levels * standardized, (levels - 1) * standardized)
+    np.testing.assert_allclose(result["loss"], pinball.mean(), rtol=1e-3)
+    # Metrics are of the median, in the unit of the series.
+    np.testing.assert_allclose(
+        result["mae"], np.abs(error[..., 1]).mean(), rtol=1e-3
+    )
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(model)
+    )
+    assert again.quantiles == (0.1, 0.5, 0.9)
+
+
+def test_one_quantile_is_forecast_as_a_number_is():
+    """The layout of the output layer is that of a plain forecast."""
+    plain = make_model(readout="last", channel_independent="each")
+    build(plain)
+    draw_weights(plain)
+    one = make_model(
+        plain.backbone,
+        readout="last",
+        channel_independent="each",
+        quantiles=(0.5,),
+    )
+    build(one)
+    draw_weights(one)
+    np.testing.assert_allclose(
+        forecasts(one, NOISE)[..., 0], forecasts(plain, NOISE), rtol=1e-6
+    )
+    assert "quantiles" not in plain.head_config()
+    assert one.head_config()["quantiles"] == (0.5,)
+
+
 @pytest.mark.parametrize(
     ("channels", "readout"),
     [(None, "last"), ("each", "flatten"), ("concat", "last")],

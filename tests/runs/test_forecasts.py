@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from interrupting import fail_at, make_small, result, small_evaluations
+from sklearn.metrics import mean_pinball_loss
 
 from keras_fpt.cli.app import app
 from keras_fpt.reports import write_report
@@ -163,10 +164,56 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(
     assert result(run) == result(finished)
 
 
+def test_a_run_that_forecasts_quantiles(config, table, tmp_path, capsys):
+    run, levels = tmp_path / "run", (0.1, 0.5, 0.9)
+    metrics = train(config.with_settings(quantiles="0.1,0.5,0.9"), run)
+    found = predict_split(run, output=tmp_path / "test.csv")
+    predict_split(run, output=tmp_path / "test.csv")  # Replaced.
+    assert list(found)[2:7] == [
+        "sun", "sun_quantile_0.1", "sun_quantile_0.5", "sun_quantile_0.9",
+        "sea",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found["sun"], found["sun_quantile_0.5"])
+    scale = pd.read_csv(table)[["sun", "sea"]][:101].std(ddof=0)
+    losses, inside = [], []
+    for name in ("sun", "sea"):
+        truth = found[f"{name}_actual"] / scale[name]
+        answers = {
+            level: found[f"{name}_quantile_{level}"] / scale[name]
+            for level in levels
+        }
+        assert (answers[0.1] <= answers[0.5]).all()
+        assert (answers[0.5] <= answers[0.9]).all()
+        losses += [
+            mean_pinball_loss(truth, answers[level], alpha=level)
+            for level in levels
+        ]
+        inside += [(answers[0.1] <= truth) & (truth <= answers[0.9])]
+    assert metrics["test_pinball"] == pytest.approx(np.mean(losses), rel=1e-4)
+    assert metrics["test_coverage"] == pytest.approx(np.mean(inside))
+    assert metrics["test_nominal_coverage"] == pytest.approx(0.8)
+    again = evaluate(run)
+    assert again["pinball"] == pytest.approx(metrics["test_pinball"], rel=1e-5)
+    own = again["forecasts"]["model"]
+    assert own["mse"] == pytest.approx(metrics["test_mse"], rel=1e-4)
+    pd.read_csv(table)[88:].to_csv(tmp_path / "new.csv", index=False)
+    scores = evaluate_file(run, tmp_path / "new.csv")
+    assert scores["pinball"] == pytest.approx(metrics["test_pinball"], rel=1e-4)
+    following = predict(run, table)
+    assert (following["sea_quantile_0.1"] <= following["sea"]).all()
+    app(["evaluate", str(run)], standalone_mode=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "pinball loss" in shown and "(nominal 80%)" in shown
+    write_report([run], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<h3>Quantiles</h3>" in page and "outer quantiles" in page
+    assert f"{metrics['test_pinball']:.4g}" in page
+
+
 @pytest.mark.backend_free
 def test_what_a_run_of_a_forecast_refuses(config, tmp_path):
     for settings, message in (
-        ({"quantiles": "0.1,0.9"}, "Quantiles are not forecast"),
+        ({"quantiles": "0.9,0.1"}, "that increase, such as 0.1,0.5,0.9"),
         ({"loss": "cosine"}, "to be mse or huber but received 'cosine'"),
         (
             {"cache_features": True, "policy": "output_only", "dropout": 0.0},

@@ -10,6 +10,7 @@ import pytest
 from interrupting import fail_at, make_small, result, small_evaluations
 from sklearn.metrics import mean_pinball_loss
 
+from keras_fpt.reports import write_report
 from keras_fpt.runs import (
     RunConfig,
     checkpoint_folder,
@@ -145,6 +146,10 @@ def test_a_run_that_predicts_quantiles(config, tmp_path):
         for level in levels
     ]
     assert scores["pinball"] == pytest.approx(np.mean(losses), rel=1e-5)
+    write_report([run], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<h3>Quantiles</h3>" in page
+    assert f"{metrics['test_pinball']:.4g}" in page
     again = evaluate(run)
     assert again["pinball"] == pytest.approx(metrics["test_pinball"], rel=1e-5)
     # The scores of the test examples are of the median.
