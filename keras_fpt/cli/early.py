@@ -85,6 +85,7 @@ _COLUMNS = (
     "group_column",
     "time_column",
     "ignore_column",
+    "category_column",
     "split_column",
     "split_group",
     "text_column",

@@ -74,6 +74,12 @@ class TaskOptions:
         "Column to leave out; may be repeated.",
         topic="Data",
     )
+    category_column: list[str] | None = option(
+        None,
+        "Column of categories that look like numbers, such as postal codes; "
+        "may be repeated.",
+        topic="Data",
+    )
     window: int | None = option(
         None,
         "Number of rows of a time series that form one sequence.",

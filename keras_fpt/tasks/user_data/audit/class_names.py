@@ -45,8 +45,8 @@ def codes_as_numbers(codes: Mapping[str, str]) -> list[Finding]:
             "codes-as-numbers",
             f"The column '{name}' holds '{code}', a code perhaps, which is "
             f"read as the number {int(code)}.",
-            "If it only names something, such as a place, put a letter before "
-            "each code, so that it is a category, or leave it out: "
+            "If it only names something, such as a place, read it as a "
+            f"category: --category-column {quote(name)}. Or leave it out: "
             f"{ignore([name])}",
         )
         for name, code in codes.items()

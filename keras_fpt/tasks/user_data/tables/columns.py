@@ -4,68 +4,33 @@ A column holds numbers, booleans, dates, or text of a few kinds (categories).
 """
 
 import dataclasses
-import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    column_kinds,
     dates,
     mixed_columns,
     table_columns,
+)
+from keras_fpt.tasks.user_data.tables.column_kinds import (
+    IGNORE_ADVICE,
+    Column,
+    Where,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOGGER = logging.getLogger(__name__)
-# From a row to words that say where it is.
-Where = Callable[[int], str]
-MAX_CATEGORIES = 50
-ROWS_PER_CATEGORY = 2
 FILLS = ("median", "forward")
-IGNORE_ADVICE = " To leave a column out, use ignore_column (--ignore-column)."
 MISSING_ADVICE = (
     ", a missing value. Fill such cells with fill='median' or 'forward' "
     "(--fill), or leave their examples out with drop_missing (--drop-missing)."
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """The kind of a column, and how its cells are read.
-
-    Args:
-        kind: string: `"number"`, `"boolean"`, `"date"` or `"category"`.
-        categories: tuple of strings, those of the training rows, sorted.
-        date_format: string, see `dates.find_format`.
-        filler: float, the median of the training rows, which stands for a
-            missing cell; `None` if missing cells are errors, or for
-            categories, which need none.
-        says_missing: bool, whether an extra channel marks missing cells, since
-            some were missing in training.
-    """
-
-    kind: str = "number"
-    categories: tuple[str, ...] = ()
-    date_format: str = ""
-    filler: float | None = None
-    says_missing: bool = False
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("number", "boolean", "date", "category"):
-            raise ValueError(f"There is no kind '{self.kind}' of columns.")
-
-    def channel_names(self, name: str) -> list[str]:
-        """Names of the channels that the column becomes."""
-        names = [name]
-        if self.kind == "category":
-            names = [f"{name}={text}" for text in self.categories]
-            names.append(f"{name}=other")
-        return [*names, f"{name} missing"] if self.says_missing else names
 
 
 def find_columns(
@@ -73,6 +38,7 @@ def find_columns(
     names: Sequence[str],
     where: Where,
     missing: Sequence[str] = (),
+    categories: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, list[Column]]:
     """Finds the kinds of a table's columns, and parses their cells.
 
@@ -81,6 +47,8 @@ def find_columns(
         names: sequence of strings, the columns.
         where: function from a row to words that say where it is, for errors.
         missing: sequence of strings, what marks missing cells.
+        categories: sequence of strings, columns of categories, whatever their
+            cells look like; `None` where the user cannot name any.
 
     Returns:
         A tuple: float64 array `(rows, columns)`, NaN where a cell is missing
@@ -92,7 +60,12 @@ def find_columns(
             the texts of a column are too many for categories.
     """
     values = table_columns.parse(frame, names, "")
-    table_columns.check_points(frame, names, values, where)
+    named = [i for i, name in enumerate(names) if name in (categories or ())]
+    values[:, named] = 0  # Neither numbers nor dates.
+    others = [i for i in range(len(names)) if i not in named]
+    table_columns.check_points(
+        frame, [names[i] for i in others], values[:, others], where
+    )
     found = [Column() for _ in names]
     words = cells.as_floats(missing)
     if words:
@@ -104,7 +77,20 @@ def find_columns(
             values[is_known, index] = dates.to_days(
                 dates.compact_texts(values[is_known, index]), dates.COMPACT
             )
+    for index in named:
+        texts = table_columns.names(frame, names[index])
+        is_missing = cells.is_missing(texts, missing)
+        values[is_missing, index] = np.nan
+        present = np.flatnonzero(~is_missing)
+        found[index] = column_kinds.find_categories(
+            frame, texts.iloc[present], present, names[index], where
+        )
+        values[present, index] = column_kinds.parse_texts(
+            found[index], texts.iloc[present]
+        )
     for index in np.flatnonzero(~np.isfinite(values).all(axis=0)).tolist():
+        if index in named:
+            continue
         if table_columns.need_no_text(frame, names[index], values[:, index]):
             continue  # What is missing is NaN already.
         texts = table_columns.column(frame, names[index], "")
@@ -118,17 +104,50 @@ def find_columns(
         if is_number.any() and not cells.are_booleans(texts[~is_missing]):
             raise ValueError(
                 mixed_columns.mixed_error(
-                    frame, np.flatnonzero(is_text), names[index], where
+                    frame,
+                    np.flatnonzero(is_text),
+                    names[index],
+                    where,
+                    categories is not None,
                 )
                 + IGNORE_ADVICE
             )
         values[:, index] = np.nan
         present = np.flatnonzero(~is_missing)
-        found[index] = _find_text_column(
+        found[index] = column_kinds.find_text_column(
             frame, texts.iloc[present], present, names[index], where
         )
-        values[present, index] = _parse_texts(found[index], texts.iloc[present])
+        values[present, index] = column_kinds.parse_texts(
+            found[index], texts.iloc[present]
+        )
     return values, found
+
+
+def check_named(
+    categories: Sequence[str],
+    not_values: Sequence[str],
+    frame: "pd.DataFrame",
+    path: str | os.PathLike,
+) -> None:
+    """Checks the columns that the user names as categories.
+
+    Args:
+        categories: sequence of strings.
+        not_values: sequence of strings, the columns that are no values.
+        frame: what `table_files.read_table` returned.
+        path: the table's file, for errors.
+
+    Raises:
+        ValueError: a column does not exist, or is used for something else.
+    """
+    for name in categories:
+        table_columns.column(frame, name, path)
+        if name in not_values:
+            raise ValueError(
+                f"`{path}`, column '{name}': category_column "
+                "(--category-column) names a column that is a label, a group, "
+                "a time or a split, or is left out."
+            )
 
 
 def check_no_missing(
@@ -187,14 +206,20 @@ def parse_columns(
         ):
             values[np.isin(values[:, index], words), index] = np.nan
             continue
-        texts = table_columns.column(frame, name, "")
+        texts = (
+            table_columns.names(frame, name)
+            if column.kind == "category"
+            else table_columns.column(frame, name, "")
+        )
         is_missing = cells.is_missing(texts, missing)
         present = np.flatnonzero(~is_missing)
         if column.kind != "number":
-            values[present, index] = _parse_texts(column, texts.iloc[present])
+            values[present, index] = column_kinds.parse_texts(
+                column, texts.iloc[present]
+            )
         values[is_missing, index] = np.nan
         if column.kind == "category":
-            _log_others(column, texts.iloc[present], name)
+            column_kinds.log_others(column, texts.iloc[present], name)
         wrong = present[~np.isfinite(values[present, index])]
         if len(wrong):
             row = int(wrong[0])
@@ -334,66 +359,3 @@ def notes(names: Sequence[str], columns: Sequence[Column]) -> list[str]:
             "channel that says which cells were missing"
         )
     return lines
-
-
-def _find_text_column(
-    frame: "pd.DataFrame",
-    texts: "pd.Series",
-    rows: np.ndarray,
-    name: str,
-    where: Where,
-) -> Column:
-    """The kind of a column without any number."""
-    distinct = sorted(set(texts))
-    if cells.are_booleans(texts):
-        return Column("boolean")
-    try:
-        date_format = dates.find_format(texts)
-    except ValueError as error:
-        raise ValueError(
-            f"{where(int(rows[0]))}, column '{name}': {error}{IGNORE_ADVICE}"
-        ) from None
-    if date_format is not None:
-        return Column("date", date_format=date_format)
-    if len(distinct) > MAX_CATEGORIES or len(
-        distinct
-    ) * ROWS_PER_CATEGORY > len(texts):
-        raise ValueError(
-            table_columns.cell_error(frame, int(rows[0]), name, where)
-            + f" The column holds {len(distinct):,} different texts in "
-            f"{len(texts):,} rows, which are too many for categories (at most "
-            f"{MAX_CATEGORIES}, each in {ROWS_PER_CATEGORY} rows on average)."
-            + IGNORE_ADVICE
-        )
-    return Column("category", tuple(distinct))
-
-
-def _log_others(column: Column, texts: "pd.Series", name: str) -> None:
-    """Logs the texts of a new table that were not in training."""
-    is_other = ~texts.isin(column.categories)
-    if is_other.any():
-        shown = table_columns.list_columns(texts[is_other].unique().tolist())
-        LOGGER.info(
-            f"Column {name}: {int(is_other.sum()):,} cells hold texts that "
-            f"were not in training: {shown}."
-        )
-
-
-def _parse_texts(column: Column, texts: "pd.Series") -> np.ndarray:
-    if column.kind == "date":
-        if column.date_format == dates.COMPACT:
-            texts = texts.str.removesuffix(".0")
-        days = dates.to_days(texts, column.date_format)
-        # New dates may be typed, as in Parquet and Excel files.
-        typed = dates.to_days(texts, dates.ISO)
-        return np.where(np.isnan(days), typed, days)
-    if column.kind == "boolean":
-        value_of = {
-            word: float(value)
-            for pair in cells.BOOLEANS
-            for value, word in enumerate(pair)
-        } | {"0": 0.0, "1": 1.0}
-        return texts.str.lower().map(value_of).to_numpy(float)
-    index_of = {text: i for i, text in enumerate(column.categories)}
-    other = float(len(column.categories))
-    return texts.map(index_of).fillna(other).to_numpy(float)

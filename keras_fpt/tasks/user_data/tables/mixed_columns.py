@@ -23,6 +23,7 @@ def mixed_error(
     rows: np.ndarray,
     name: str,
     where: Callable[[int], str],
+    may_be_category: bool = False,
 ) -> str:
     """What to do about a column of numbers and words.
 
@@ -31,6 +32,8 @@ def mixed_error(
         rows: int array of the rows whose cells are words.
         name: string, the column.
         where: function from a row to words that say where it is.
+        may_be_category: bool, whether the user can say that the column holds
+            categories.
     """
     texts = table_columns.column(frame, name, "").iloc[rows]
     message = table_columns.cell_error(frame, int(rows[0]), name, where)
@@ -50,10 +53,14 @@ def mixed_error(
     more = ""
     if others:
         more = f" (and {len(others)} further word{'s' * (len(others) > 1)})"
+    how = "write each as a word, such as 'kind 1'"
+    if may_be_category:
+        option = f"--category-column {shlex.quote(name)}"
+        how = f"name it with category_column ({option})"
     return message + (
         f" If '{first}' marks a missing value{more}, name it with missing "
         f"({options}{' ...' * (len(others) >= WORDS_SHOWN)}). If the column "
-        "names kinds of things, write each as a word, such as 'kind 1'."
+        f"names kinds of things, {how}."
     )
 
 

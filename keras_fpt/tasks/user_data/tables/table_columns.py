@@ -51,6 +51,22 @@ def column(
     return values if values.dtype == "str" else values.astype(str)
 
 
+def names(frame: "pd.DataFrame", name: str) -> "pd.Series":
+    """A column whose cells name something, as text.
+
+    Numbers in Parquet files are written as in text: 3 also where pandas has
+    3.0, since another cell is empty.
+
+    Args:
+        frame: what `read_table` returned.
+        name: string.
+    """
+    texts = column(frame, name, "")
+    if are_typed(frame, name):
+        texts = texts.str.removesuffix(".0")
+    return texts
+
+
 def _sheet_advice(frame: "pd.DataFrame") -> str:
     """What to do if the column may be in another sheet of a workbook."""
     sheets = [n for n in format_notes(frame) if n.startswith("sheet: ")]

@@ -75,6 +75,7 @@ def from_csv(
     task_type: str | None = None,
     encoding: str | None = None,
     label_separator: str | None = None,
+    category_column: str | Sequence[str] = (),
 ) -> Task:
     """Makes a task from a table.
 
@@ -157,6 +158,8 @@ def from_csv(
             `"shift_jis"`; `None` finds it and says so.
         label_separator: string, what stands between the names of several
             labels in a cell; `None` finds it and says so.
+        category_column: string or strings, columns of categories, such as
+            postal codes, whose cells may look like numbers.
 
     Returns:
         A `Task`.
@@ -197,8 +200,10 @@ def from_csv(
     words = cells.as_words(missing)
     is_plain = fill is None and not words and not drop_missing
     ignored = table_structure.as_tuple(ignore_column)
+    named_categories = table_structure.as_tuple(category_column)
     if (
         len(label_columns) == 1
+        and not named_categories
         and label_separator is None
         and task_type in (None, targets.CLASSIFICATION)
         and not drop_missing
@@ -238,6 +243,7 @@ def from_csv(
     )
     if not columns:
         raise ValueError(f"`{path}` has no columns other than {not_values}.")
+    columns_.check_named(named_categories, not_values, frames[0], path)
     frame = given_files.one_table(
         frames, files, (*columns, *label_columns, *structure.columns)
     )
@@ -247,7 +253,9 @@ def from_csv(
     unused_words = missing_rows.unused_notes(
         frame, (*columns, *label_columns), words
     )
-    values, found = columns_.find_columns(frame, columns, files.where, words)
+    values, found = columns_.find_columns(
+        frame, columns, files.where, words, named_categories
+    )
     codes = mixed_columns.find_codes(
         frame, values, columns, [each.kind == "number" for each in found]
     )
@@ -376,7 +384,13 @@ def from_csv(
             *class_names_.marks_of_missing(
                 encoded.class_names if encoded.has_classes else (), categories
             ),
-            *class_names_.numbers_as_text(categories),
+            *class_names_.numbers_as_text(
+                {
+                    name: texts
+                    for name, texts in categories.items()
+                    if name not in named_categories
+                }
+            ),
             *class_names_.similar_categories(categories),
             *class_names_.codes_as_numbers(codes),
         ],
