@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.results import rates, run_labels
-from keras_fpt.results.statistics import Scores, difference
+from keras_fpt.results.statistics import Scores, is_shown_above
 from keras_fpt.runs import measures, test_examples
 
 # The arm and its learning rate are what is compared.
@@ -75,9 +75,8 @@ class ArmResult:
     @property
     def has_learned(self) -> bool:
         """Whether it is shown to be better than every simple rule."""
-        return (
-            self.floor is None
-            or difference(self.scores, self.floor.scores).low > 0
+        return self.floor is None or is_shown_above(
+            self.scores, self.floor.scores
         )
 
 

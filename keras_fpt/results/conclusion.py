@@ -19,7 +19,11 @@ from keras_fpt.results.arm_results import (
 )
 from keras_fpt.results.baselines import FROZEN_MODEL, RULES, Baseline
 from keras_fpt.results.run_table import read_history
-from keras_fpt.results.statistics import Scores, difference
+from keras_fpt.results.statistics import (
+    Scores,
+    difference,
+    is_shown_above,
+)
 from keras_fpt.runs import folder
 
 _OURS = "fpt"
@@ -82,8 +86,8 @@ def conclude_results(
     searched = [each for each in (mine, best) if isinstance(each, ArmResult)]
     at_edge = [each for each in searched if each.edge]
     floor, floor_name = _floor(results, baselines)
-    has_learned = (
-        floor is None or difference(_scores(mine, baselines), floor).low > 0
+    has_learned = floor is None or is_shown_above(
+        _scores(mine, baselines), floor
     )
     judgment = "is not shown to be worth it"
     if at_edge:

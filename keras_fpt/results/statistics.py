@@ -164,6 +164,22 @@ def difference(ours: Scores, theirs: Scores) -> Difference:
     return Difference(*numbers, covers, is_paired, measure)
 
 
+def is_shown_above(ours: Scores, rule: Scores) -> bool:
+    """Whether an arm is shown to be better than a simple rule.
+
+    Of an arm with one seed it is the trained model that is judged, so that
+    only the test examples are drawn: whether another seed would do as well is
+    not known.
+
+    Args:
+        ours: `Scores` of the arm.
+        rule: `Scores` of the rule.
+    """
+    if len(ours.seeds) == 1:
+        ours = dataclasses.replace(ours, varies=False)
+    return difference(ours, rule).low > 0
+
+
 def adjusted(p_values: Sequence[float]) -> np.ndarray:
     """p-values of claims that are made together, adjusted by Holm's method.
 

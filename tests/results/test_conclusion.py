@@ -64,6 +64,16 @@ def test_one_seed_gives_no_interval(tmp_path):
     assert "no interval can be given from one seed" in sentence
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "is_said"), [(0.99, False), (0.615, True)]
+)
+def test_one_seed_has_learned_if_its_model_has(accuracy, is_said, tmp_path):
+    rule = baseline(0.6, "majority_class", test_examples=500)
+    table = runs(tmp_path, ours=(accuracy,))
+    sentence = conclude(table, [rule, baseline(0.7)])
+    assert ("It is not shown to have learned" in sentence) == is_said
+
+
 def test_without_the_frozen_model_nothing_is_said(tmp_path):
     table = runs(tmp_path)
     assert conclude(table[table["arm"] == "random"], [baseline(0.6)]) is None
