@@ -27,6 +27,8 @@ from keras_fpt.results.statistics import (
 from keras_fpt.runs import folder
 
 _OURS = "fpt"
+# How many candidates that may be as good are named.
+_NAMED = 3
 Candidate = ArmResult | Baseline
 
 
@@ -36,7 +38,9 @@ def conclude(
     """States in one sentence whether it is worth it, by how much, at what cost.
 
     The frozen model is the best on validation of the arm `fpt` and its linear
-    probes; it is compared with the best of all others. The interval of the
+    probes; it is compared with the best of all others. Small validation splits
+    choose that one by chance, so the frozen model is worth it only if it is
+    shown to be better on test than each of the others. The interval of the
     difference on the test split covers both the seeds and the choice of the
     test examples. Of runs with several numbers of training examples, those with
     all of them count.
@@ -89,11 +93,18 @@ def conclude_results(
     has_learned = floor is None or is_shown_above(
         _scores(mine, baselines), floor
     )
+    not_below = []
     judgment = "is not shown to be worth it"
     if at_edge:
         judgment = "cannot be judged yet"
     elif gain.low > 0 and has_learned:
-        judgment = "is worth it"
+        not_below = [
+            each
+            for each in others
+            if each is not best and _may_be_as_good(each, mine, baselines)
+        ]
+        if not not_below:
+            judgment = "is worth it"
     elif gain.high < 0:
         judgment = "is not worth it"
     interval = verdicts.describe(gain, gain.p_value, 1)
@@ -106,7 +117,8 @@ def conclude_results(
         f"{form} its test {measure.title} of {reached} is "
         f"{measure.amount(abs(gain.gain))} {measure.side(gain.gain)} that of "
         f"{_name(best)}, the "
-        f"best of all others on validation ({interval}). Its whole search took "
+        f"best of all others on validation ({interval})"
+        f"{_but(not_below)}. Its whole search took "
         f"{_search_seconds(mine):.0f} s{_training(mine)}; that of "
         f"{_name(best)} took {_search_seconds(best):.0f} s."
     )
@@ -138,6 +150,38 @@ def _with_all_examples(runs: Any) -> Any:
 
 def _best(candidates: Sequence[Candidate]) -> Candidate:
     return max(candidates, key=lambda each: each.validation_score)
+
+
+def _may_be_as_good(
+    other: Candidate, mine: Candidate, baselines: Sequence[Baseline]
+) -> bool:
+    """Whether the test does not show that another candidate is worse."""
+    found = difference(_scores(mine, baselines), _scores(other, baselines))
+    return found.gain <= 0 or found.low <= 0
+
+
+def _but(others: Sequence[Candidate]) -> str:
+    """The best of the candidates that are not shown to be worse."""
+    ranked = sorted(others, key=_test_score, reverse=True)
+    if not ranked:
+        return ""
+    named = [
+        f"{_name(each)} ({each.measure.show(_test_value(each), 1)})"
+        for each in ranked[:_NAMED]
+    ]
+    more = len(ranked) - len(named)
+    named += [f"{more} more"] * bool(more)
+    return ", but is not shown to be better than " + ", ".join(named)
+
+
+def _test_score(candidate: Candidate) -> float:
+    if isinstance(candidate, ArmResult):
+        return candidate.scores.mean
+    return candidate.score("test")
+
+
+def _test_value(candidate: Candidate) -> float:
+    return float(candidate.measure.value(_test_score(candidate)))
 
 
 def _name(candidate: Candidate) -> str:

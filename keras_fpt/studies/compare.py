@@ -356,17 +356,20 @@ def _is_complete(
 
 def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
     """The `Cost` of each variant, measured once for all that train the same."""
-    found: dict[tuple[str | None, int], cost.Cost] = {}
+    found: dict[Any, cost.Cost] = {}
     runs = [resolve(variant) for variant in variants]
     for run in runs:
-        if (run.model.policy, run.batch_size) not in found:
-            found[run.model.policy, run.batch_size] = cost.measure(run)
+        if _training_of(run) not in found:
+            found[_training_of(run)] = cost.measure(run)
             keras.utils.clear_session()
     # What is measured first also pays for what a process does once.
     start = min(each.start for each in found.values())
     return [
-        dataclasses.replace(
-            found[run.model.policy, run.batch_size], start=start
-        )
+        dataclasses.replace(found[_training_of(run)], start=start)
         for run in runs
     ]
+
+
+def _training_of(run: ResolvedRun) -> tuple[Any, ...]:
+    """What the time per step depends on."""
+    return run.model.policy, run.model.depth, run.batch_size

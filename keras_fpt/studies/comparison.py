@@ -13,6 +13,8 @@ ARMS = ("fpt", "random")
 TRAINED_ARMS = ("finetune", "full")
 # The kinds of data for which numbers are also predicted by an LSTM.
 _SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
+# On series, input layer and output layer alone often do as well.
+_OF_SERIES = ("no_blocks",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +64,23 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
-        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
+        kind = rival_data.data_kind(task)
+        if kind == rival_data.SERIES:
+            names += _OF_SERIES
+        if task.is_regression and kind in _SEQUENCES:
             names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
+        # These have the depth that their name says.
+        trained = [
+            each.with_settings(depth=None) if each.arm in _OF_SERIES else each
+            for each in trained
+        ]
         # Only the output layer trains, on frozen features.
         can_cache = (
             isinstance(task.data, Stored)
             and not task.data.augment
-            and not task.is_regression
+            and not task.is_forecast
+            and not task.is_per_token
         )
         probe = self.run.with_settings(
             arm="fpt",

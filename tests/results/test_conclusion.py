@@ -58,6 +58,30 @@ def test_it_is_compared_with_the_best_on_validation(tmp_path):
     assert "that of random, the best of all others on validation" in found
 
 
+def test_it_is_worth_it_only_if_no_other_may_be_as_good(tmp_path):
+    """A small validation split may choose a rival that is worse on test."""
+    lucky = dataclasses.replace(baseline(0.9), test_accuracy=0.5)
+    table = runs(tmp_path, ours=(0.9, 0.9, 0.9))
+    assert "is worth it on bit_xor" in conclude(table, [lucky])
+    good = [
+        dataclasses.replace(baseline(0.85, name), test_accuracy=accuracy)
+        for name, accuracy in (
+            ("minirocket", 0.84),
+            ("logistic_regression", 0.80),
+            ("nearest_neighbor", 0.79),
+            ("ridge", 0.795),
+            ("n_grams", 0.6),
+        )
+    ]
+    sentence = conclude(table, [lucky, *good])
+    assert "is not shown to be worth it on bit_xor" in sentence
+    assert "30.0 points above that of gradient boosting" in sentence
+    assert (
+        ", but is not shown to be better than minirocket (84.0%), logistic "
+        "regression (80.0%), ridge (79.5%), 1 more. Its" in sentence
+    )
+
+
 def test_one_seed_gives_no_interval(tmp_path):
     sentence = conclude(runs(tmp_path, ours=(0.99,)), [baseline(0.6)])
     assert "is not shown to be worth it" in sentence

@@ -51,7 +51,7 @@ def test_the_command_line_compares_user_data(
         or ("cannot be judged yet on" in output)
     )
     runs = load_runs(folder)
-    assert (runs["status"] == "finished").all() and len(runs) == 9
+    assert (runs["status"] == "finished").all() and len(runs) == 12
     probe = runs[runs["policy"] == "output_only"]
     assert probe["cache_features"].all() and (probe["dropout"] == 0).all()
     # The table's numbers are those in the files of runs and of the study.
@@ -181,9 +181,9 @@ def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     majority, regression = baselines.read(folder)
     assert f"{majority.test_accuracy:.2%}" in output
     assert f"{regression.test_accuracy:.2%}" in output
-    # Three arms, each with 3 rates of 8 steps, and 2 seeds of 25 steps, of
+    # Four arms, each with 3 rates of 8 steps, and 2 seeds of 25 steps, of
     # 10,000 s.
-    minutes = 3 * (3 * 8 + 2 * 25) * 1e4 / 0.75 / 60
+    minutes = 4 * (3 * 8 + 2 * 25) * 1e4 / 0.75 / 60
     assert re.search("Not run: fpt.*, random.*: The budget is too", output)
     needed = int(re.search(r"About (\d+) minutes more are needed", output)[1])
     assert minutes < needed < minutes + 5

@@ -79,6 +79,10 @@ def test_a_comparison_of_forecasts(config, tmp_path, monkeypatch):
     comparison = Comparison(config)
     variants = comparison.variants(resolve(config).task)
     assert not any(each.cache_features for each in variants)
+    assert [each.arm for each in variants] == [
+        "fpt", "random", "no_blocks", "lstm", "fpt",
+    ]  # fmt: skip
+    assert resolve(variants[2]).model.depth == 0
     monkeypatch.setattr(
         Comparison, "variants", lambda self, task: [variants[0]]
     )

@@ -152,7 +152,7 @@ def test_a_comparison_of_numbers(config, tmp_path, monkeypatch, caplog):
     comparison = Comparison(config)
     variants = comparison.variants(resolve(config).task)
     assert [each.arm for each in variants] == ["fpt", "random", "fpt"]
-    assert not any(each.cache_features for each in variants)
+    assert [each.cache_features for each in variants] == [False, False, True]
     monkeypatch.setattr(
         Comparison, "variants", lambda self, task: [variants[0]]
     )
