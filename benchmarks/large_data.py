@@ -10,8 +10,8 @@ file of sequences; or a CSV file of strings. Each size is made, and trained on,
 in its own processes. A training process makes the task, computes its
 fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
 The kind "predict" trains on the first rows of a CSV file, which is its time to
-read, and predicts all of them; its time per step is that of 1,000 rows. The peak is that of the resident
-memory of the process from its start to its end.
+read, and predicts all of them; its time per step is that of 1,000 rows. The
+peak is that of the resident memory of the process from its start to its end.
 """
 
 import argparse
@@ -129,13 +129,20 @@ def make(path, kind, size):
         if kind in FOLDERS:
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
         else:
-            rows.to_csv(
-                path,
-                mode="a",
-                header=not number,
-                index=False,
-                float_format="%.4f",
-            )
+            append_csv(path, rows, header=not number)
+
+
+def append_csv(path, rows, header):
+    import pyarrow as pa
+    import pyarrow.csv
+
+    numbers = rows.select_dtypes("float32").astype(float).round(4)
+    table = pa.Table.from_pandas(rows.assign(**numbers), preserve_index=False)
+    options = pyarrow.csv.WriteOptions(
+        include_header=header, quoting_style="none"
+    )
+    with path.open("ab") as file:
+        pyarrow.csv.write_csv(table, file, options)
 
 
 def random_rows(seed, count):

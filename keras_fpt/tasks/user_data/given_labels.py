@@ -92,6 +92,7 @@ def read_table(
     path: str | os.PathLike,
     header: bool | None = None,
     encoding: str | None = None,
+    texts: Sequence[str] = (),
 ) -> tuple["pd.DataFrame", list[str] | None]:
     """Reads a table, or a saved data set, as text.
 
@@ -99,6 +100,7 @@ def read_table(
         path: a table, or a folder that `datasets` saved.
         header: bool, whether the first row names the columns, see `from_csv`.
         encoding: string, as well.
+        texts: strings, the columns of text, see `table_files.read_table`.
 
     Returns:
         A tuple: a `pandas.DataFrame` of strings, and the split of each row,
@@ -106,7 +108,7 @@ def read_table(
     """
     if arrow_folders.is_saved_dataset(path):
         return arrow_folders.read_frame(path)
-    return table_files.read_table(path, header, encoding), None
+    return table_files.read_table(path, header, encoding, texts), None
 
 
 def read_tables(
@@ -115,6 +117,7 @@ def read_tables(
     test: str | os.PathLike | None,
     header: bool | None = None,
     encoding: str | None = None,
+    texts: Sequence[str] = (),
 ) -> tuple["pd.DataFrame", list[str], list[str] | None, list[str]]:
     """Reads tables of training, validation and test examples as one.
 
@@ -124,6 +127,7 @@ def read_tables(
         test: path, or `None`.
         header: as for `read_table`.
         encoding: as for `read_table`.
+        texts: as for `read_table`.
 
     Returns:
         A tuple: the rows of all tables, where each is from, their splits
@@ -143,7 +147,7 @@ def read_tables(
     for split, file in files.items():
         if file is None:
             continue
-        frame, own = read_table(file, header, encoding)
+        frame, own = read_table(file, header, encoding, texts)
         if own is not None and (validation is not None or test is not None):
             raise ValueError(
                 f"`{file}` has splits already. Leave out validation "

@@ -57,7 +57,11 @@ def read_new_tokens(
             options.get("missing") or (),
         )
     if labels is not None:
-        y = saved_arrays.read_labels(labels, encoding=options.get("encoding"))
+        y = saved_arrays.read_labels(
+            labels,
+            table_structure.as_tuple(options.get("label_column")),
+            options.get("encoding"),
+        )
     else:
         y = np.asarray(
             saved_arrays.read(path, new_labels.column_of(options) or "y").y

@@ -167,3 +167,25 @@ def test_windows_keep_the_rest():
     assert cut.lengths.tolist() == [4, 4, 4, 3, 3]
     cut, _ = windows.windows(whole, 4, 4)
     assert cut.lengths.tolist() == [4, 4]
+
+
+def test_a_table_of_token_labels_in_another_encoding(tmp_path):
+    x = RNG.normal(size=(40, 3, 2)).astype("f4")
+    path, labels = tmp_path / "x.npy", tmp_path / "y.csv"
+    np.save(path, x)
+    words = np.array(["上", "下"])[(x[:, :, 0] > 0).astype(int)]
+    frame = pd.DataFrame(words, columns=["a", "b", "c"])
+    frame.to_csv(labels, index=False, encoding="shift_jis")
+    options = {
+        "labels": str(labels),
+        "label_column": ["a", "b", "c"],
+        "encoding": "shift_jis",
+        "task_type": "tokens",
+    }
+    task = tasks.user_data.from_path(path, verbose=False, **options)
+    assert task.class_names == ("上", "下")
+    new, _ = task.reader.read(path)
+    found = tasks.read_new_tokens(
+        task.reader, path, new, task.class_names, options, labels
+    )
+    np.testing.assert_array_equal(found, x[:, :, 0] > 0)

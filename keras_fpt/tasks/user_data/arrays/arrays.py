@@ -25,7 +25,7 @@ from keras_fpt.tasks.user_data.arrays import (
     overlaps,
     saved_arrays,
 )
-from keras_fpt.tasks.user_data.audit import audit_symbols
+from keras_fpt.tasks.user_data.audit import audit_padding, audit_symbols
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import table_structure
 
@@ -184,6 +184,9 @@ def _make_task(
         else [overlaps.finding(series, splits, blocks is not None)]
     )
     findings.append(_channels_first(x))
+    # Images of bytes have black rows.
+    if str(getattr(saved.x, "dtype", "")) != "uint8":
+        findings += audit_padding.find_padding(x)
     low, high, num_missing = sequences.value_range(x)
     note = f"values from {low:.4g} to {high:.4g}"
     are_symbols = len(x.shape) == 2

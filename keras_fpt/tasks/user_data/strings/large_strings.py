@@ -116,6 +116,7 @@ def make_task(
             unknown,
             header,
             encoding,
+            is_verbatim=True,
         ),
         StringNames(path, found.rows),
         vocabulary_size=len(alphabet),
@@ -169,7 +170,9 @@ def _read(
     notes: list[str] = []
     num_long, first = 0, 0
     with sequence_store.SequenceWriter() as writer:
-        for frame in table_files.read_chunks(path, header, encoding):
+        for frame in table_files.read_chunks(
+            path, header, encoding, (text_column,)
+        ):
             notes = notes or table_columns.format_notes(frame)
             texts, answers = (
                 table_columns.column(frame, name, path)

@@ -33,6 +33,8 @@ class StringReader:
         header: bool, whether the first row of a table names its columns.
         encoding: string, the encoding of tables that are not in UTF-8, or
             `None`.
+        is_verbatim: bool, whether a string such as 1,5 is read as it is in a
+            table with decimal commas; earlier versions took it for a number.
     """
 
     alphabet: str
@@ -42,6 +44,7 @@ class StringReader:
     unknown: str | None = None
     header: bool | None = None
     encoding: str | None = None
+    is_verbatim: bool = False
 
     def read(self, path: str | os.PathLike) -> tuple[Any, list[str]]:
         """Reads the tokens of a new table's strings, and their names.
@@ -50,7 +53,12 @@ class StringReader:
             ValueError: a string is empty, too long, or has a character that
                 is not in the alphabet.
         """
-        frame, _ = given_labels.read_table(path, self.header, self.encoding)
+        frame, _ = given_labels.read_table(
+            path,
+            self.header,
+            self.encoding,
+            (self.text_column,) if self.is_verbatim else (),
+        )
         texts = table_columns.column(frame, self.text_column, path).tolist()
         names = [f"row {i + 1}" for i in range(len(texts))]
         if self.missing is not None:

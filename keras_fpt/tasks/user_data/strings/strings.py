@@ -216,6 +216,7 @@ def _make_task(
             unknown,
             header,
             encoding,
+            is_verbatim=True,
         ),
         names,
         vocabulary_size=len(alphabet),
@@ -299,7 +300,7 @@ def from_string_table(
             verbose,
         )
     frame, where, split, format_notes = given_labels.read_tables(
-        path, validation, test, header, encoding
+        path, validation, test, header, encoding, (text_column,)
     )
     texts = table_columns.column(frame, text_column, path).tolist()
     labels = missing_rows.read_labels(frame, label_columns, path).tolist()

@@ -50,6 +50,7 @@ def read_table(
     path: str | os.PathLike,
     header: bool | None = None,
     encoding: str | None = None,
+    texts: Sequence[str] = (),
 ) -> "pd.DataFrame":
     """Reads a table.
 
@@ -63,6 +64,8 @@ def read_table(
             that, and refuses a first row that looks like data.
         encoding: string, that of a file of text which is not UTF-8; `None`
             finds it.
+        texts: sequence of strings, columns of text, in which 1,5 is no number
+            in a table with decimal commas.
 
     Returns:
         A `pandas.DataFrame` of strings, whose index counts the rows from 0.
@@ -75,7 +78,7 @@ def read_table(
     """
     import pandas as pd
 
-    chunks = [*read_chunks(path, header, encoding)]
+    chunks = [*read_chunks(path, header, encoding, texts)]
     notes = table_columns.format_notes(chunks[0])
     if not sum(map(len, chunks)):
         raise ValueError(f"`{path}` has no rows below its header.")
@@ -100,6 +103,7 @@ def read_chunks(
     path: str | os.PathLike,
     header: bool | None = None,
     encoding: str | None = None,
+    texts: Sequence[str] = (),
 ) -> Iterator["pd.DataFrame"]:
     """Reads a table that may be larger than the memory, in chunks.
 
@@ -107,6 +111,7 @@ def read_chunks(
         path: as for `read_table`.
         header: as for `read_table`.
         encoding: as for `read_table`.
+        texts: as for `read_table`.
 
     Yields:
         At least one `pandas.DataFrame`, as `read_table` returns, of some of
@@ -120,7 +125,7 @@ def read_chunks(
 
     start = 0
     frames = table_folders.check_same_columns(
-        (file, _read_file(file, header, encoding))
+        (file, _read_file(file, header, encoding, texts))
         for file in table_folders.files_of(path)
     )
     for frame in frames:
@@ -130,7 +135,10 @@ def read_chunks(
 
 
 def _read_file(
-    path: pathlib.Path, header: bool | None, encoding: str | None
+    path: pathlib.Path,
+    header: bool | None,
+    encoding: str | None,
+    texts: Sequence[str],
 ) -> Iterator["pd.DataFrame"]:
     source = table_archives.find_source(path)
     if source.suffix in NAMED:
@@ -144,14 +152,17 @@ def _read_file(
     if source.suffix in (*table_arrow.PARQUET, *table_arrow.ARROW):
         frames = table_arrow.read_chunks(source)
     else:
-        frames, notes = _read_rows(source, header, encoding)
+        frames, notes = _read_rows(source, header, encoding, texts)
     for frame in frames:
         frame.attrs["format"] = notes
         yield frame
 
 
 def _read_rows(
-    source: table_archives.Source, header: bool | None, named: str | None
+    source: table_archives.Source,
+    header: bool | None,
+    named: str | None,
+    texts: Sequence[str],
 ) -> tuple[Iterator["pd.DataFrame"], list[str]]:
     """Frames of a file whose cells are text, and notes on its format."""
     with contextlib.ExitStack() as stack:
@@ -172,13 +183,15 @@ def _read_rows(
             stack.enter_context(file)
         rows = _without_errors(rows, source.path, encoding)
         first = [*itertools.islice(rows, table_text.SAMPLE_ROWS)]
-        first = [[convert(cell) for cell in row] for row in first]
+        first = [[cell.strip() for cell in row] for row in first]
         width = table_rows.used_width(first)
         names, is_header = table_headers.choose_names(
-            [row[:width] for row in first], header, source.path
+            [[convert(cell) for cell in row[:width]] for row in first],
+            header,
+            source.path,
         )
         if header is False:
-            notes = [*notes, "no header: columns are column_1, column_2, ..."]
+            notes.append("no header: columns are column_1, column_2, ...")
         first = first[is_header:]
         if convert is _with_decimal_point:
             # The first rows are the sample that showed decimal commas.
@@ -189,13 +202,14 @@ def _read_rows(
             itertools.chain(first, rows), names, source.path
         )
         closing = stack.pop_all()
-    return _frames(rows, names, convert, closing), notes
+    converts = [str.strip if name in texts else convert for name in names]
+    return _frames(rows, names, converts, closing), notes
 
 
 def _frames(
     rows: Iterator[list[str]],
     names: Sequence[str],
-    convert: Callable[[str], str],
+    converts: Sequence[Callable[[str], str]],
     closing: contextlib.ExitStack,
 ) -> Iterator["pd.DataFrame"]:
     import pandas as pd
@@ -208,7 +222,9 @@ def _frames(
             is_empty = False
             columns = {
                 name: list(map(convert, cells[index :: len(names)]))
-                for index, name in enumerate(names)
+                for index, (name, convert) in enumerate(
+                    zip(names, converts, strict=True)
+                )
             }
             yield pd.DataFrame(columns, dtype=str)
         if is_empty:

@@ -2,12 +2,17 @@
 
 import datetime
 import io
+import re
+import shlex
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from keras_fpt.files import unpacking
 from keras_fpt.tasks.user_data.tables.table_archives import Source
+
+# Digits with a zero in front, such as a postal code.
+_CODE = re.compile("0[0-9]+")
 
 
 def open_rows(source: Source) -> tuple[Iterator[list[str]], list[str]]:
@@ -45,20 +50,38 @@ def open_rows(source: Source) -> tuple[Iterator[list[str]], list[str]]:
             f"sheet: {names[0]}, the first of {len(names)} (not read: "
             f"{', '.join(names[1:])})"
         ]
-    return _rows(sheets[0], source), notes
+    return _rows(sheets[0], source, notes), notes
 
 
-def _rows(sheet: Any, source: Source) -> Iterator[list[str]]:
+def _rows(sheet: Any, source: Source, notes: list[str]) -> Iterator[list[str]]:
+    """Yields the cells of each row; at the end, there may be more notes."""
+    codes: dict[int, str] = {}
+    numbers: dict[int, str] = {}
+    names: list[str] = []
     try:
         # What a workbook says of its size may be wrong.
         sheet.reset_dimensions()
         width = 0
         for row in sheet.rows:
             texts = [_as_text(cell) for cell in row]
+            names = names or texts
+            for column, (cell, text) in enumerate(zip(row, texts, strict=True)):
+                if isinstance(cell.value, int):
+                    numbers.setdefault(column, text)
+                elif text[:1] == "0" and _CODE.fullmatch(text):
+                    codes.setdefault(column, text)
             # The cells at the end of a row may be left out if empty.
             if not width and any(texts):
                 width = len(texts)
             yield texts + [""] * (width - len(texts))
+        notes += [
+            f"column '{names[column]}' mixes text such as '{code}' and numbers "
+            f"such as {numbers[column]}, from which Excel may have cut zeros "
+            "in front: if they are codes, format the whole column as text, and "
+            f"add --category-column {shlex.quote(names[column])}"
+            for column, code in codes.items()
+            if column in numbers and column < len(names)
+        ]
     except Exception as error:
         raise _damaged(source, error) from error
 
