@@ -34,6 +34,7 @@ class Shape:
     positions: int = 1024
     dropout: float = 0.1
     dtype: str = "float32"
+    precision: str = "float32"  # The option of keras_fpt.
     steps_per_execution: int = 1
 
     @property
@@ -165,11 +166,16 @@ def plain_keras_without_xla(shape):
 
 
 def keras_fpt(shape):
-    """This package with its defaults."""
+    """This package with its defaults, apart from the precision."""
     from keras_fpt import FPTClassifier
 
-    backbone = keras_hub_backbone(shape)
-    return fit(FPTClassifier(backbone, NUM_CLASSES, input_dim=WIDTH), shape)
+    model = FPTClassifier(
+        keras_hub_backbone(shape),
+        NUM_CLASSES,
+        input_dim=WIDTH,
+        precision=shape.precision,
+    )
+    return fit(model, shape)
 
 
 def fit(model, shape):

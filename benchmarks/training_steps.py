@@ -100,6 +100,13 @@ def parse():
         "--dtype", default="float32", help="e.g. mixed_bfloat16"
     )
     parser.add_argument(
+        "--precisions",
+        nargs="+",
+        choices=["float32", "bfloat16"],
+        default=["float32"],
+        help="of keras_fpt's products of frozen weights, a row each",
+    )
+    parser.add_argument(
         "--steps-per-execution",
         type=int,
         default=1,
@@ -109,11 +116,22 @@ def parse():
     return parser.parse_args()
 
 
+def systems(arguments):
+    """The names and backends of the systems; of this package by precision."""
+    for name, backend in SYSTEMS:
+        if name != "keras_fpt":
+            yield name, backend
+            continue
+        for precision in arguments.precisions:
+            suffix = f":{precision}" if precision != "float32" else ""
+            yield name + suffix, backend
+
+
 def measure_all(shape, arguments):
     """Dict from each system to the results of its processes."""
     results = collections.defaultdict(list)
     for _ in range(arguments.rounds):
-        for system in SYSTEMS:
+        for system in systems(arguments):
             missing = missing_packages(*system)
             if system[1] not in arguments.backends:
                 continue
@@ -157,10 +175,12 @@ def measure_in_process(shape, system, backend, arguments):
 
 
 def measure(name, system, arguments):
+    system, _, precision = system.partition(":")
     shape = dataclasses.replace(
         SHAPES[name],
         dropout=arguments.dropout,
         dtype=arguments.dtype,
+        precision=precision or "float32",
         steps_per_execution=arguments.steps_per_execution,
     )
     peak_flops = matrix_multiply_peak()

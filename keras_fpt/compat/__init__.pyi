@@ -3,6 +3,7 @@ from . import int8_activations as int8_activations
 from . import int8_einsum_gradient as int8_einsum_gradient
 from . import jax_compiler_options as jax_compiler_options
 from . import jax_lost_state as jax_lost_state
+from . import jax_step_arguments as jax_step_arguments
 from . import keras_hub_internals as keras_hub_internals
 from . import keras_internals as keras_internals
 from . import keras_stale_compile as keras_stale_compile

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_fpt.compat import keras_internals, roformer_key_mask
 from keras_fpt.models.fast_network import FastNetwork, fast_network
-from keras_fpt.models.frozen_kernels import FrozenKernels
+from keras_fpt.models.frozen_kernels import FrozenKernels, StepKernels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,6 +67,12 @@ class CutBackbone:
             return self
         fast = dataclasses.replace(self.fast, kernels=FrozenKernels())
         return dataclasses.replace(self, fast=fast)
+
+    def step_kernels(self, model: Any) -> StepKernels | None:
+        """What the steps of the `keras.Model` with this part are given."""
+        if self.fast is None or self.fast.kernels is None:
+            return None
+        return self.fast.kernels.for_steps(model, self.fast.blocks)
 
     @property
     def width(self) -> int:

@@ -83,7 +83,9 @@ class FastNetwork:
         return x if self.suffix is None else self.suffix(x)
 
     def _kernels_of(self, block: Any) -> BlockKernels:
-        return BlockKernels() if self.kernels is None else self.kernels.of(block)
+        if self.kernels is None:
+            return BlockKernels()
+        return self.kernels.of(block)
 
 
 def fast_network(
@@ -164,7 +166,6 @@ def shared_block(
     # All tensors are arguments, and none is `None`, because rematerialization
     # on TensorFlow confuses the tensors of one call with those of another.
     masks = [] if padding_mask is None else [padding_mask]
-
 
     def compute(x, *tensors):
         rest = iter(tensors)
@@ -304,12 +305,10 @@ def _dropout(layer: Any, x: Any, training: bool | None) -> Any:
 
 def _dense(layer: Any, x: Any, training: bool | None, frozen: Any) -> Any:
     """A dense layer, with its frozen kernel in bfloat16 or `None`."""
-    if frozen is not None:
-        x = fast_ops.frozen_dense(x, frozen, _tensor(layer, "bias"), training)
-    elif is_plain(layer):
-        x = fast_ops.dense(x, _tensor(layer, "kernel"), _tensor(layer, "bias"))
-    else:
+    if not is_plain(layer):
         return layer(x)
+    kernel = _tensor(layer, "kernel") if frozen is None else frozen
+    x = fast_ops.dense(x, kernel, _tensor(layer, "bias"), training)
     if keras_hub_internals.is_approximate_gelu(layer.activation):
         return fast_ops.gelu_tanh(x, training)
     return x if layer.activation is None else layer.activation(x)
@@ -337,14 +336,13 @@ def _attention(
     if read is None:
         query, key, value = _projected(dense, x, heads, training, frozen)
     else:
-        of_query = of_others = None
+        first = rest = None
         if frozen is not None:
             size = frozen.shape[1] // len(dense)
-            of_query, of_others = frozen[:, :size], frozen[:, size:]
-        (query,) = _projected(
-            dense[:1], _gather_tokens(x, read), heads, training, of_query
-        )
-        key, value = _projected(dense[1:], x, heads, training, of_others)
+            first, rest = frozen[:, :size], frozen[:, size:]
+        tokens = _gather_tokens(x, read)
+        (query,) = _projected(dense[:1], tokens, heads, training, first)
+        key, value = _projected(dense[1:], x, heads, training, rest)
     mask = None
     if causal and read is not None:
         # Padding is on the right, so the tokens before a real one are real.
@@ -367,9 +365,7 @@ def _attention(
     kernel = ops.reshape(kernel, (-1, kernel.shape[-1]))
     x = ops.reshape(x, (*ops.shape(x)[:2], kernel.shape[0]))
     bias = _tensor(layer.output_dense, "bias")
-    if frozen is not None:
-        return fast_ops.frozen_dense(x, kernel, bias, training)
-    return fast_ops.dense(x, kernel, bias)
+    return fast_ops.dense(x, kernel, bias, training)
 
 
 def _projected(
@@ -389,19 +385,12 @@ def _projected(
     """
     if not all(map(is_plain, layers)):
         return [ops.transpose(layer(x), (0, 2, 1, 3)) for layer in layers]
-    inputs = x.shape[-1]
+    if (kernel := frozen) is None:
+        own = [_tensor(layer, "kernel") for layer in layers]
+        own = [ops.reshape(each, (x.shape[-1], -1)) for each in own]
+        kernel = ops.concatenate(own, axis=1)
     bias = ops.concatenate(
         [ops.reshape(_tensor(layer, "bias"), (-1,)) for layer in layers]
     )
-    if frozen is not None:
-        joint = fast_ops.frozen_dense(x, frozen, bias, training)
-    else:
-        kernel = ops.concatenate(
-            [
-                ops.reshape(_tensor(layer, "kernel"), (inputs, -1))
-                for layer in layers
-            ],
-            axis=1,
-        )
-        joint = fast_ops.dense(x, kernel, bias)
+    joint = fast_ops.dense(x, kernel, bias, training)
     return fast_ops.split_heads(joint, ops.shape(x)[:2], len(layers), num_heads)

@@ -14,49 +14,40 @@ from keras import ops
 from keras_fpt.models.dropout_threshold import BITS, dropout_threshold
 
 
-def dense(x: Any, kernel: Any, bias: Any = None) -> Any:
+def dense(
+    x: Any, kernel: Any, bias: Any = None, training: bool | None = None
+) -> Any:
     """Computes `x @ kernel + bias` as one product of matrices.
 
-    Args:
-        x: float tensor `(..., inputs)`.
-        kernel: float tensor `(inputs, outputs)`.
-        bias: float tensor `(outputs,)`, or `None`.
-    """
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return torch.nn.functional.linear(x, kernel.T, bias)
-    flat = ops.reshape(x, (-1, x.shape[-1]))
-    product = ops.matmul(flat, kernel)
-    if bias is not None:
-        product = ops.add(product, bias)
-    return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))
-
-
-def frozen_dense(
-    x: Any, kernel: Any, bias: Any, training: bool | None
-) -> Any:
-    """`dense` with a kernel in bfloat16, which has no gradient.
-
-    The input, and the gradient of the output, are rounded to bfloat16 as well.
+    A kernel in bfloat16 for `x` in float32 is frozen and has no gradient. Then
+    `x`, and the gradient of the product, are rounded to bfloat16 as well.
     Products are summed up in float32; on TensorFlow and PyTorch, whose products
     have the type of their inputs, the sums are rounded to bfloat16.
 
     Args:
-        x: float32 tensor `(..., inputs)`.
-        kernel: bfloat16 tensor `(inputs, outputs)`.
-        bias: float32 tensor `(outputs,)`, or `None`.
+        x: float tensor `(..., inputs)`.
+        kernel: float tensor `(inputs, outputs)`.
+        bias: float tensor `(outputs,)` of the type of `x`, or `None`.
         training: bool.
 
     Returns:
-        float32 tensor `(..., outputs)`.
+        Float tensor `(..., outputs)` of the type of `x`.
     """
+    types = [keras.backend.standardize_dtype(t.dtype) for t in (x, kernel)]
+    is_frozen = types == ["float32", "bfloat16"]
     if keras.backend.backend() == "torch":
+        import torch
+
+        if not is_frozen:
+            return torch.nn.functional.linear(x, kernel.T, bias)
         from keras_fpt.models import torch_ops
 
         return torch_ops.frozen_dense(x, kernel, bias)
     flat = ops.reshape(x, (-1, x.shape[-1]))
-    product = _frozen_product(flat, kernel, training=training)
+    if is_frozen:
+        product = _frozen_product(flat, kernel, training=training)
+    else:
+        product = ops.matmul(flat, kernel)
     if bias is not None:
         product = ops.add(product, bias)
     return ops.reshape(product, (*ops.shape(x)[:-1], kernel.shape[-1]))

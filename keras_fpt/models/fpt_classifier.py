@@ -56,8 +56,8 @@ class FPTClassifier(FPTModel):
         **kwargs: the other options of `keras_fpt.models.ModelOptions`
             (`depth`, `learned_positions`, `lora_rank`, `quantize`, `fast`,
             `rematerialize`, `embedding_init`, `input_scale`, `output_init`,
-            `input_dropout`), and arguments of `keras.Model`, e.g. `name`.
-            `dtype` is the backbone's, and may only repeat it.
+            `input_dropout`, `precision`), and arguments of `keras.Model`, e.g.
+            `name`. `dtype` is the backbone's, and may only repeat it.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, int tensor `(batch, tokens)`,

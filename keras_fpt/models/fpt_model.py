@@ -14,6 +14,7 @@ from keras_fpt import backbones, freezing, options
 from keras_fpt.compat import (
     jax_compiler_options,
     jax_lost_state,
+    jax_step_arguments,
     keras_internals,
     keras_stale_compile,
     llama_tied_embeddings,
@@ -539,16 +540,21 @@ class FPTModel(keras.Model):
         # for which that step would be traced twice.
         if self.built and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-        with jax_compiler_options.jitted_for_memory():
+        with (
+            jax_compiler_options.jitted_for_memory(),
+            jax_step_arguments.passed(self.cut.step_kernels(self)),
+        ):
             return super().make_train_function(force)
 
     def make_test_function(self, force: bool = False) -> Any:
         self.compiled_functions.drop_stale(self, "test_function")
-        return super().make_test_function(force)
+        with jax_step_arguments.passed(self.cut.step_kernels(self)):
+            return super().make_test_function(force)
 
     def make_predict_function(self, force: bool = False) -> Any:
         self.compiled_functions.drop_stale(self, "predict_function")
-        return super().make_predict_function(force)
+        with jax_step_arguments.passed(self.cut.step_kernels(self)):
+            return super().make_predict_function(force)
 
     # === Readings ===
 

@@ -5,7 +5,8 @@ the model: they are neither counted nor saved.
 """
 
 import contextlib
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -78,14 +79,15 @@ def cast_kernels(block: Any) -> BlockKernels:
             [_cast(x, (x.kernel.shape[0], -1)) for x in projections],
             axis=1,
         )
-    return BlockKernels(
-        joined,
-        *(  # That of the attention's output is `(heads, head_dim, outputs)`.
-            None if group is None else _cast(x, (-1, x.kernel.shape[-1]))
-            for group in others
-            for x in group or (None,)
-        ),
-    )
+    return BlockKernels(joined, *map(_matrix, others))
+
+
+def _matrix(group: list | None) -> Any:
+    """The kernel of the only layer of a group, cast, or `None`."""
+    if group is None:
+        return None
+    # That of the attention's output is `(heads, head_dim, outputs)`.
+    return _cast(group[0], (-1, group[0].kernel.shape[-1]))
 
 
 def _cast(layer: Any, shape: tuple[int, int]) -> Any:
@@ -96,13 +98,17 @@ class FrozenKernels:
     """Gives a network's blocks their kernels, cast as rarely as is safe.
 
     On PyTorch they are cast once, and again for weights that have changed: a
-    tensor counts its changes, except for those through its `data`. On other
-    backends, and while PyTorch traces, they are cast within the step.
+    tensor counts its changes, except for those through its `data`. On JAX, the
+    steps that `for_steps` is given to receive them as an argument, see
+    `StepKernels`. Everywhere else they are cast in each call: on TensorFlow,
+    whose variables do not tell whether they have changed.
     """
 
     def __init__(self) -> None:
         self._is_off = False
-        self._cast: dict[int, tuple[list, BlockKernels]] = {}
+        self._cast: dict[int, tuple[list, BlockKernels]] = {}  # on PyTorch
+        self._in_steps: StepKernels | None = None  # on JAX
+        self._given: dict[int, BlockKernels] = {}
 
     @contextlib.contextmanager
     def off(self) -> Iterator[None]:
@@ -123,10 +129,33 @@ class FrozenKernels:
             return BlockKernels()
         if keras.backend.backend() == "torch":
             return self._of_torch(block)
-        return cast_kernels(block)
+        return self._given.get(id(block)) or cast_kernels(block)
+
+    @contextlib.contextmanager
+    def given(self, blocks: Iterable, kernels: Iterable) -> Iterator[None]:
+        """A context in which blocks use kernels that exist already."""
+        pairs = zip(blocks, kernels, strict=True)
+        self._given = {id(block): own for block, own in pairs}
+        try:
+            yield
+        finally:
+            self._given = {}
+
+    def for_steps(self, model: Any, blocks: Iterable) -> "StepKernels":
+        """An argument for the steps of a model, for `jax_step_arguments`.
+
+        Args:
+            model: the `keras.Model` with these kernels.
+            blocks: those of its network.
+        """
+        if self._in_steps is None or not self._in_steps.are_of(model, blocks):
+            self._in_steps = StepKernels(self, model, blocks)
+        return self._in_steps
 
     def _of_torch(self, block: Any) -> BlockKernels:
         import torch
+
+        from keras_fpt.compat import torch_internals
 
         kernels = [
             layer.kernel.value
@@ -134,11 +163,16 @@ class FrozenKernels:
             for layer in group or ()
         ]
         if torch.compiler.is_compiling() or any(
-            kernel.is_inference() for kernel in kernels
+            # Keras infers shapes with tensors that have no values.
+            kernel.is_meta or kernel.is_inference()
+            for kernel in kernels
         ):
             return cast_kernels(block)
         # The tensors themselves, so that no other can get the identity of one.
-        state = [(x, x._version, x.data_ptr()) for x in kernels]
+        state = [
+            (x, torch_internals.number_of_changes(x), x.data_ptr())
+            for x in kernels
+        ]
         known, cast = self._cast.get(id(block), (None, BlockKernels()))
         if known is None or not _is_same(known, state):
             # What an inference mode makes could not be used in training.
@@ -146,6 +180,79 @@ class FrozenKernels:
                 cast = cast_kernels(block)
             self._cast[id(block)] = state, cast
         return cast
+
+
+class StepKernels:
+    """The kernels that JAX's compiled steps of a model take as an argument.
+
+    They are cast when the weights that a step receives are not the very arrays
+    that the step before has returned, whose values no step changes.
+
+    Args:
+        kernels: the network's `FrozenKernels`.
+        model: the `keras.Model`.
+        blocks: iterable of the network's blocks.
+    """
+
+    def __init__(
+        self, kernels: FrozenKernels, model: Any, blocks: Iterable
+    ) -> None:
+        self.kernels = kernels
+        # ALBERT's are one and the same.
+        self.blocks = list({id(block): block for block in blocks}.values())
+        self.variables = _frozen_variables(self.blocks)
+        own = [id(v) for v in model.non_trainable_variables]
+        self.places = [own.index(id(v)) for v in self.variables]
+        # An array that the step was given takes no more memory.
+        self.sources: list[weakref.ref] = []
+        self.cast: list[BlockKernels] | None = None
+
+    def are_of(self, model: Any, blocks: Iterable) -> bool:
+        """Whether a model still has these frozen kernels in these places."""
+        own = model.non_trainable_variables
+        return (
+            {id(block) for block in blocks} == {id(b) for b in self.blocks}
+            and len(own) > max(self.places, default=-1)
+            and [id(own[i]) for i in self.places]
+            == [id(v) for v in _frozen_variables(self.blocks)]
+        )
+
+    def before(self, values: list) -> list[BlockKernels]:
+        """See `jax_step_arguments.Argument`."""
+        own = [values[place] for place in self.places]
+        known = [source() for source in self.sources]
+        if (
+            self.cast is None
+            or len(own) != len(known)
+            or any(x is not y for x, y in zip(own, known, strict=True))
+        ):
+            import jax
+
+            self.cast = None  # Frees them first.
+            self.cast = jax.jit(self._cast_all)(own)
+        return self.cast
+
+    def within(self, argument: Any) -> contextlib.AbstractContextManager:
+        """See `jax_step_arguments.Argument`."""
+        return self.kernels.given(self.blocks, argument)
+
+    def after(self, values: list) -> None:
+        """See `jax_step_arguments.Argument`."""
+        self.sources = [weakref.ref(values[place]) for place in self.places]
+
+    def _cast_all(self, values: list) -> list[BlockKernels]:
+        mapping = list(zip(self.variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return [cast_kernels(block) for block in self.blocks]
+
+
+def _frozen_variables(blocks: Iterable) -> list:
+    return [
+        layer.kernel
+        for block in blocks
+        for group in _dense_layers(block)
+        for layer in group or ()
+    ]
 
 
 def _is_same(state: list, other: list) -> bool:

@@ -11,6 +11,7 @@ from keras import ops
 from keras_fpt.compat import (
     jax_compiler_options,
     jax_lost_state,
+    jax_step_arguments,
     tensorflow_kept_gradients,
 )
 from keras_fpt.layers import Readout
@@ -217,7 +218,10 @@ class StackedClassifiers(keras.Model):
         return ops.broadcast_to(y, ops.shape(y_pred)[:-1])
 
     def make_train_function(self, force: bool = False) -> Any:
-        with jax_compiler_options.jitted_for_memory():
+        with (
+            jax_compiler_options.jitted_for_memory(),
+            jax_step_arguments.passed(self.cut.step_kernels(self)),
+        ):
             return super().make_train_function(force)
 
     def fit(

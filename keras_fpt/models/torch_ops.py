@@ -58,7 +58,7 @@ def attend(
 def frozen_dense(
     x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None
 ) -> torch.Tensor:
-    """See `fast_ops.frozen_dense`."""
+    """`fast_ops.dense` with a frozen kernel in bfloat16."""
     product = _FrozenProduct.apply(x, kernel)
     # The sum with float32 is float32, in one pass over the product.
     return product.float() if bias is None else product + bias
