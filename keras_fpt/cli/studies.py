@@ -110,6 +110,15 @@ def sweep(
             rich_help_panel="Rarely needed",
         ),
     ] = 3,
+    stack: Annotated[
+        str,
+        typer.Option(
+            help="How many runs that differ only in learning rate and seed "
+            "train in one step: a number, off, or auto where it is faster. "
+            "Dropout then drops other entries.",
+            rich_help_panel="Rarely needed",
+        ),
+    ] = "auto",
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -180,6 +189,7 @@ def sweep(
         "seeds": seeds,
         "shares_seed": share_seed,
         "extensions": extensions,
+        "stack": stack,
     }
     if is_alone:
         run, again = saved.run, given_flags(call, options)

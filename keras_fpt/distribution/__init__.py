@@ -31,6 +31,22 @@ def current() -> Any:
     return _current
 
 
+def has_accelerator() -> bool:
+    """Whether Keras computes on a GPU or a TPU."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return bool(jax.default_backend() != "cpu")
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    import tensorflow
+
+    return bool(tensorflow.config.list_physical_devices("GPU"))
+
+
 def num_processes() -> int:
     """The number of processes that train together."""
     return 1 if _current is None else _current.num_processes

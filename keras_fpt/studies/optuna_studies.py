@@ -295,6 +295,19 @@ def suggest_settings(trial: Any, search: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def queued_settings(study: Any) -> list[dict[str, Any]]:
+    """The settings of all trials that were queued, whatever became of them.
+
+    What Optuna chooses from a range is not queued.
+    """
+    found = []
+    for trial in study.get_trials(deepcopy=False):
+        point = trial.user_attrs.get(_POINT)
+        if point is not None and point not in found:
+            found.append(dict(point))
+    return found
+
+
 def chosen_settings(trial: Any) -> dict[str, Any]:
     """The settings of a trial that was started."""
     return dict(trial.user_attrs.get(_POINT, trial.params))

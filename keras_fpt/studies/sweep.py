@@ -24,6 +24,7 @@ from keras_fpt.studies import (
     database_address,
     optuna_studies,
     study_folder,
+    sweep_config,
     sweep_worker,
 )
 from keras_fpt.studies.deadline import duration
@@ -53,6 +54,9 @@ def run_sweep(
     one beyond it, `extensions` times at most. The test split is read only for
     the runs at the best settings, whose seeds are others than that of the
     search.
+
+    If there is one worker, it trains runs that differ only in learning rate
+    and seed in one step, as `config.stack` says.
 
     Runs are saved in `runs/` of the folder. Repeat the call to continue, or
     to read the results of a finished sweep. Several machines can work on one
@@ -85,6 +89,12 @@ def run_sweep(
             "Expected at least 1 worker and 2 takeover seconds but received "
             f"{workers} and {takeover_seconds}."
         )
+    is_shared = workers > 1 or storage_url is not None
+    if is_shared and config.stack not in (sweep_config.AUTO, sweep_config.OFF):
+        raise ValueError(
+            f"{config.stack} runs in one step (--stack) are for a sweep with "
+            "one worker: leave out --workers and --storage, or --stack."
+        )
     refuse_all_folds(config.run.options, "sweep_folds")
     folder = pathlib.Path(folder)
     config = config.as_started(folder / sweep_worker.CONFIG)
@@ -110,6 +120,8 @@ def run_sweep(
         sweep_worker.STORAGE: storage_url,
         sweep_worker.TAKEOVER: str(takeover_seconds),
     }
+    if not is_shared:
+        environment[sweep_worker.ALONE] = "1"
     if _is_finished(name, config, storage, searches):
         LOGGER.info("All runs of the sweep are finished.")
     else:

@@ -20,9 +20,10 @@ from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
 from keras_fpt.studies import study_folder
 
+AUTO, OFF = "auto", "off"
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
 # The behavior of sweeps before these options existed.
-_BEFORE = {"shares_seed": True, "extensions": 0}
+_BEFORE = {"shares_seed": True, "extensions": 0, "stack": OFF}
 # These have their own arguments.
 _FIXED = ("task", "arm", "seed", "options", "source", "data_dir")
 
@@ -47,6 +48,10 @@ class SweepConfig:
         extensions: int, how many learning rates may be tried beyond those of
             a grid, by all arms, while an arm's best is the lowest or the
             highest tried.
+        stack: string, how many runs train in one step, see
+            `keras_fpt.models.StackedClassifiers`: a number, `"off"` for one by
+            one, or `"auto"`, as many as is faster here. Sweeps of earlier
+            versions have `"off"`.
     """
 
     run: RunConfig
@@ -58,6 +63,7 @@ class SweepConfig:
     seeds: int = 3
     shares_seed: bool = False
     extensions: int = 3
+    stack: str = AUTO
 
     def __post_init__(self) -> None:
         names = tuple(arm.replace("-", "_") for arm in self.arms)
@@ -76,6 +82,12 @@ class SweepConfig:
             raise ValueError(
                 "Expected at least 0 extensions but received "
                 f"{self.extensions}."
+            )
+        is_number = self.stack.isdecimal() and int(self.stack) > 1
+        if self.stack not in (AUTO, OFF) and not is_number:
+            raise ValueError(
+                "Expected stack (--stack) to be auto, off or a number of runs "
+                f"from 2 but received {self.stack!r}."
             )
         for name in self.search:
             _types(name)
@@ -118,12 +130,19 @@ class SweepConfig:
             A `SweepConfig` with the options of that version, if the file is
             its; otherwise this one.
         """
-        before = dataclasses.replace(self, shares_seed=True, extensions=0)
         path = pathlib.Path(path)
-        if path.is_file() and study_folder.is_same_study(
-            json_files.read_object(path), json.loads(before.to_json())
+        if not path.is_file():
+            return self
+        saved = json_files.read_object(path)
+        stack = OFF if self.stack == AUTO else self.stack
+        for before in (
+            dataclasses.replace(self, stack=stack),
+            dataclasses.replace(
+                self, shares_seed=True, extensions=0, stack=stack
+            ),
         ):
-            return before
+            if study_folder.is_same_study(saved, json.loads(before.to_json())):
+                return before
         return self
 
     @property

@@ -25,13 +25,16 @@ from keras_fpt.runs import (
     get_or_train,
     measures,
     resolve,
+    train_in_one_step,
 )
-from keras_fpt.studies import optuna_studies, study_folder
+from keras_fpt.studies import optuna_studies, stack_size, study_folder
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 LOGGER = logging.getLogger(__name__)
 STORAGE = "KERAS_FPT_STORAGE"
 TAKEOVER = "KERAS_FPT_TAKEOVER_SECONDS"
+# Set for the only worker of a sweep.
+ALONE = "KERAS_FPT_ONLY_WORKER"
 CONFIG = "sweep.json"
 RUNS = "runs"
 FAILED = 1
@@ -50,7 +53,10 @@ PROGRAM = (
 
 
 def work(
-    sweep: SweepConfig, folder: str | os.PathLike[str], storage: Any
+    sweep: SweepConfig,
+    folder: str | os.PathLike[str],
+    storage: Any,
+    is_alone: bool = False,
 ) -> None:
     """Works until every run of a sweep has ended, here or elsewhere.
 
@@ -58,6 +64,9 @@ def work(
         sweep: a `SweepConfig`.
         folder: path of the sweep's folder.
         storage: `optuna.storages.RDBStorage`.
+        is_alone: bool, whether this is the sweep's only worker. It may then
+            train other runs in one step with that of its trial, whose own
+            trials find them finished.
     """
     runs = pathlib.Path(folder, RUNS)
     name = study_name(pathlib.Path(folder, CONFIG))
@@ -66,12 +75,31 @@ def work(
     def try_settings(arm: str, trial: Any) -> float:
         optuna_studies.reseed_sampler(trial, sweep.run.seed)
         chosen = optuna_studies.suggest_settings(trial, sweep.search)
+        train_ahead(arm, trial, {}, test=False)
         return train(trial, sweep.configs(chosen)[arm], test=False)
 
     def try_seed(best: Mapping[str, Any], arm: str, trial: Any) -> float:
         chosen = optuna_studies.chosen_settings(best[arm])
+        train_ahead(arm, trial, chosen, test=True)
         chosen |= optuna_studies.suggest_settings(trial, {})
         return train(trial, sweep.configs(chosen)[arm], test=True)
+
+    one_by_one: set[str] = set() if is_alone else set(sweep.arms)
+
+    def train_ahead(
+        arm: str, trial: Any, chosen: dict[str, Any], test: bool
+    ) -> None:
+        """Trains the trial's run with others of its study in one step."""
+        queued = optuna_studies.queued_settings(trial.study)
+        if arm in one_by_one or len(queued) < 2:
+            return
+        own = optuna_studies.suggest_settings(trial, {})
+        config, *others = (
+            sweep.configs(chosen | settings)[arm] for settings in (own, *queued)
+        )
+        size = stack_size.largest(sweep.stack, config)
+        if size < 2 or not train_in_one_step(config, others, runs, test, size):
+            one_by_one.add(arm)
 
     def train(trial: Any, config: RunConfig, test: bool) -> float:
         def may_take_over(holder: str) -> bool:
@@ -261,7 +289,7 @@ def main() -> None:
         storage = optuna_studies.open_storage(
             os.environ[STORAGE], takeover_seconds, is_known=True
         )
-        work(sweep, folder, storage)
+        work(sweep, folder, storage, is_alone=ALONE in os.environ)
     except KeyboardInterrupt:
         sys.exit(STOPPED)
     except Exception as error:

@@ -152,16 +152,19 @@ def uninterrupted(dropped, tmp_path_factory):
         # The first run has a checkpoint, and the second none.
         pytest.param(
             *(checkpoint_folder, "write", 2, True),
-            marks=pytest.mark.backend_free,
+            marks=[pytest.mark.backend_free, pytest.mark.slow],
         ),
         # Within a segment: of step 6, when the first run has saved it.
         (checkpoint_folder, "write", 12, True),
         # At its end.
-        (recorder, "write_history", 3, True),
+        pytest.param(
+            *(recorder, "write_history", 3, True),
+            marks=pytest.mark.backend_free,
+        ),
         # When the first run is finished.
         pytest.param(
             *(stacked_training, "finish", 2, True),
-            marks=pytest.mark.backend_free,
+            marks=[pytest.mark.backend_free, pytest.mark.slow],
         ),
     ],
 )

@@ -99,6 +99,8 @@ def test_what_is_written_is_read(config, tmp_path):
         ({"search": {"rate": (1,)}}, "Unknown setting 'rate'"),
         ({"trials": 3}, "as many trials as it has points"),
         ({"search": {"dropout": Range(0, 0.5)}}, "A range needs trials"),
+        ({"stack": "1"}, "auto, off or a number of runs from 2 .*'1'"),
+        ({"stack": "on"}, "stack"),
     ],
 )
 def test_sweeps_that_make_no_sense(arguments, message):
@@ -128,3 +130,15 @@ def test_a_search_of_the_draw_leaves_other_arms_as_they_are():
         "init_scale",
         sweep_config.Range(0.5, 4),
     )
+
+
+def test_a_sweep_that_was_started_one_by_one_stays_so(tmp_path):
+    path = tmp_path / "sweep.json"
+    path.write_text(SweepConfig(RUN, stack="off").to_json())
+    assert "stack" not in path.read_text()
+    assert SweepConfig.read(path).stack == "off"
+    assert SweepConfig(RUN).as_started(path).stack == "off"
+    assert SweepConfig(RUN, stack="4").as_started(path).stack == "4"
+    path.write_text(SweepConfig(RUN).to_json())
+    assert SweepConfig(RUN).as_started(path) == SweepConfig.read(path)
+    assert SweepConfig.read(path).stack == "auto"
