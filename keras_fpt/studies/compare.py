@@ -122,9 +122,11 @@ def run_comparison(
         comparison = dataclasses.replace(
             comparison, run=comparison.run.with_absolute_paths()
         )
-    described = {**vars(comparison), "run": comparison.run.identity()}
-    text = json.dumps(described, indent=2) + "\n"
+    comparison = comparison.as_begun(output / CONFIG)
+    text = json.dumps(comparison.described(), indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison", run)
+    comparison = comparison.settled(run.task)
+    run = resolve(comparison.run, run.task)
 
     fitted, missing = _fit_baselines(run, output, deadline)
     asked = seconds if budget is None else budget

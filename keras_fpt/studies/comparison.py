@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, Self
 
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig
@@ -10,6 +10,7 @@ from keras_fpt.studies import rival_data
 from keras_fpt.tasks import Stored, Task
 
 ARMS = ("fpt", "random")
+_SERIES_DEFAULTS = "series_defaults"
 TRAINED_ARMS = ("finetune", "full")
 # The kinds of data for which numbers are also predicted by an LSTM.
 _SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
@@ -25,10 +26,15 @@ class Comparison:
         run: `RunConfig`, what all runs have in common. The comparison chooses
             the arm, policy, learning rate and steps.
         finetune: bool, whether arms that train every weight take part.
+        series_defaults: bool, whether classes and numbers of series are read
+            from the last hidden state and the mean of all, where the readout
+            is left at its default, and series are compared with the arm
+            `no_blocks`. Comparisons of earlier versions lack both.
     """
 
     run: RunConfig
     finetune: bool = False
+    series_defaults: bool = True
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
@@ -55,7 +61,49 @@ class Comparison:
         if not isinstance(entry.get("run"), dict):
             raise ValueError(f"{where}: expected an object 'run'.")
         run = RunConfig.from_settings(entry["run"], where)
-        return json_files.from_dict(cls, entry | {"run": run}, where)
+        entry = {_SERIES_DEFAULTS: False} | entry | {"run": run}
+        return json_files.from_dict(cls, entry, where)
+
+    def as_begun(
+        self, path: str | os.PathLike[str], within: str | None = None
+    ) -> Self:
+        """This comparison, without what the version that began it lacked.
+
+        Args:
+            path: the file that describes it, which may not exist yet.
+            within: string, the entry of the file that has it; `None` is the
+                file itself.
+        """
+        if not os.path.isfile(path):
+            return self
+        entry = json_files.read_object(path)
+        entry = entry if within is None else entry.get(within, {})
+        is_later = isinstance(entry, dict) and _SERIES_DEFAULTS in entry
+        return dataclasses.replace(self, series_defaults=is_later)
+
+    def described(self) -> dict[str, Any]:
+        """What is written about it, as every version writes it."""
+        found = {**vars(self), "run": self.run.identity()}
+        if not self.series_defaults:
+            del found[_SERIES_DEFAULTS]
+        return found
+
+    def settled(self, task: Task) -> Self:
+        """A copy with the defaults of the task's kind of data.
+
+        Args:
+            task: the `Task` that `run` names.
+        """
+        is_read_once = task.head in ("classifier", "regressor")
+        if (
+            self.series_defaults
+            and is_read_once
+            and rival_data.data_kind(task) == rival_data.SERIES
+            and self.run.model.readout == "last"
+        ):
+            run = self.run.with_settings(readout="last+mean")
+            return dataclasses.replace(self, run=run)
+        return self
 
     def variants(self, task: Task) -> list[RunConfig]:
         """The compared runs, without learning rates, seeds and steps.
@@ -65,7 +113,7 @@ class Comparison:
         """
         names = ARMS + TRAINED_ARMS * self.finetune
         kind = rival_data.data_kind(task)
-        if kind == rival_data.SERIES:
+        if kind == rival_data.SERIES and self.series_defaults:
             names += _OF_SERIES
         if task.is_regression and kind in _SEQUENCES:
             names += ("lstm",)

@@ -60,8 +60,8 @@ def compare_folds(
     if output is None:
         output = folder.new_folder(first.task.name, "compare")
     output = pathlib.Path(output)
-    described = {**vars(comparison), "run": comparison.run.identity()}
-    _initialize(output, described, "comparison", first)
+    comparison = comparison.as_begun(output / CONFIG, "comparison")
+    _initialize(output, comparison.described(), "comparison", first)
     plan, found, fitted = None, [], []
     for number, config in enumerate(configs, start=1):
         path = output / f"fold-{number}"

@@ -116,9 +116,9 @@ def run_sizes(
         comparison = dataclasses.replace(
             comparison, run=comparison.run.with_absolute_paths()
         )
+    comparison = comparison.as_begun(output / CONFIG)
     described = {
-        **vars(comparison),
-        "run": comparison.run.identity(),
+        **comparison.described(),
         "sizes": [size or ALL for size in sizes],
     }
     text = json.dumps(described, indent=2) + "\n"

@@ -1,5 +1,6 @@
 import dataclasses
 import html
+import json
 import re
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from keras_fpt import cli, tasks
 from keras_fpt.results import baselines, load_runs, not_run
-from keras_fpt.runs import RunConfig
+from keras_fpt.runs import RunConfig, resolve
 from keras_fpt.studies import (
     compare,
     halving,
@@ -163,6 +164,35 @@ def test_the_arms_that_take_part():
     generated = compare.Comparison(RunConfig("bit_xor"))
     probe = generated.variants(tasks.get("bit_xor"))[-1]
     assert probe.model.policy == "output_only" and not probe.cache_features
+
+
+def test_the_defaults_of_series(sums_file, tmp_path):
+    comparison = compare.Comparison(RunConfig(sums_file))
+    task = resolve(comparison.run).task
+    settled = comparison.settled(task)
+    variants = settled.variants(task)
+    assert {each.model.readout for each in variants} == {"last+mean"}
+    assert [each.arm for each in variants] == [
+        "fpt", "random", "no_blocks", "fpt",
+    ]  # fmt: skip
+    given = compare.Comparison(
+        RunConfig(sums_file).with_settings(readout="mean")
+    )
+    assert given.settled(task) is given
+    digits = compare.Comparison(RunConfig("digits"))
+    assert digits.settled(tasks.get("digits")) is digits
+    # A comparison that an earlier version began stays what it was.
+    path = tmp_path / "compare.json"
+    assert comparison.as_begun(path) is comparison
+    entry = comparison.described()
+    path.write_text(json.dumps(entry))
+    assert comparison.as_begun(path) == comparison
+    del entry["series_defaults"]
+    path.write_text(json.dumps(entry))
+    old = comparison.as_begun(path)
+    assert old.described() == entry and old.settled(task) is old
+    assert [each.arm for each in old.variants(task)] == ["fpt", "random", "fpt"]
+    assert not compare.Comparison.read(path).series_defaults
 
 
 def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
