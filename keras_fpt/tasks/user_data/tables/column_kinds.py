@@ -96,15 +96,18 @@ def find_categories(
 ) -> Column:
     """A column of categories; arguments as for `find_text_column`."""
     distinct = sorted(set(texts))
-    if len(distinct) > MAX_CATEGORIES or len(
-        distinct
-    ) * ROWS_PER_CATEGORY > len(texts):
+    # A frame may have only one row of each text.
+    count = frame.attrs.get("rows", len(texts))
+    if (
+        len(distinct) > MAX_CATEGORIES
+        or len(distinct) * ROWS_PER_CATEGORY > count
+    ):
         message = f"{where(int(rows[0]))}, column '{name}':"
         if cells.as_number(texts.iloc[0]) is None:
             message = table_columns.cell_error(frame, int(rows[0]), name, where)
         raise ValueError(
             f"{message} The column holds {len(distinct):,} different texts in "
-            f"{len(texts):,} rows, which are too many for categories (at most "
+            f"{count:,} rows, which are too many for categories (at most "
             f"{MAX_CATEGORIES}, each in {ROWS_PER_CATEGORY} rows on average)."
             + IGNORE_ADVICE
         )

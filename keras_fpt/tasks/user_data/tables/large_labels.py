@@ -10,7 +10,61 @@ from keras_fpt.tasks.user_data import classes
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_LABELS = 2**16
+MAX_DISTINCT = 2**16
+
+
+class Distinct:
+    """Numbers the different texts of a column, in their first order.
+
+    Args:
+        where: function from a row to words that say where it is.
+    """
+
+    def __init__(self, where: Callable[[int], str]) -> None:
+        self._where = where
+        self._code_of: dict[str, int] = {}
+        self._first: list[int] = []
+        self.count = 0
+
+    def add(
+        self, cells: "pd.Series", rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Adds the texts of some rows.
+
+        Args:
+            cells: `pandas.Series` of texts.
+            rows: int array of their rows, from 0; `None` if none is left out.
+
+        Returns:
+            int array, the index in `texts` of each of them.
+        """
+        import pandas as pd
+
+        codes, distinct = pd.factorize(cells.to_numpy(object))
+        for number, text in enumerate(distinct):
+            if text not in self._code_of:
+                self._code_of[text] = len(self._code_of)
+                place = int(np.argmax(codes == number))
+                self._first.append(
+                    self.count + place if rows is None else int(rows[place])
+                )
+        code_of = np.array([self._code_of[text] for text in distinct], int)
+        self.count += len(cells)
+        return code_of[codes]
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, in the order of first appearance."""
+        return [*self._code_of]
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more than fit into memory for large tables."""
+        return len(self._code_of) > MAX_DISTINCT
+
+    def first_of(self, index: int) -> str:
+        """Words that say where one of `texts` is first."""
+        return self._where(self._first[index])
 
 
 class Labels:
@@ -22,48 +76,29 @@ class Labels:
 
     def __init__(self, where: Callable[[int], str]) -> None:
         self._where = where
-        self._code_of: dict[str, int] = {}
-        self._first: list[int] = []
+        self._known = Distinct(where)
         self._codes: list[np.ndarray] = []
-        self._count = 0
 
     def add(self, cells: "pd.Series", rows: np.ndarray | None = None) -> None:
-        """Adds the labels of some rows.
-
-        Args:
-            cells: `pandas.Series` of texts.
-            rows: int array of their rows, from 0; `None` if none is left out.
-        """
-        import pandas as pd
-
-        codes, distinct = pd.factorize(cells.to_numpy(object))
-        for text in distinct:
-            if text not in self._code_of:
-                self._code_of[text] = len(self._code_of)
-                is_first = codes == list(distinct).index(text)
-                place = int(np.argmax(is_first))
-                self._first.append(
-                    self._count + place if rows is None else int(rows[place])
-                )
-        if len(self._code_of) > MAX_LABELS:
+        """Adds the labels of some rows, as `Distinct.add` does."""
+        codes = self._known.add(cells, rows)
+        if self._known.are_too_many:
             raise ValueError(
-                f"{self._where(self._count)}: there are more than "
-                f"{MAX_LABELS:,} different labels up to here. To predict "
+                f"{self._where(self._known.count - 1)}: there are more than "
+                f"{MAX_DISTINCT:,} different labels up to here. To predict "
                 "numbers, use task_type='regression' (--task-type regression)."
             )
-        code_of = np.array([self._code_of[text] for text in distinct])
-        small = np.min_scalar_type(len(self._code_of))
-        self._codes.append(code_of[codes].astype(small))
-        self._count += len(cells)
+        small = np.min_scalar_type(len(self.distinct))
+        self._codes.append(codes.astype(small))
 
     @property
     def distinct(self) -> list[str]:
         """The labels, in the order of first appearance."""
-        return [*self._code_of]
+        return self._known.texts
 
     def first_of(self, index: int) -> str:
         """Words that say where one of `distinct` is first."""
-        return self._where(self._first[index])
+        return self._known.first_of(index)
 
     def codes(self) -> np.ndarray:
         """The index in `distinct` of each row."""
@@ -77,14 +112,15 @@ class Labels:
         Args:
             missing: sequence of strings, what marks missing labels.
         """
+        size = len(self.distinct)
         # Twice, since a label of its own for each example is no class.
         class_of, class_names = classes.encode_labels(
-            np.array([*self._code_of] * 2, str),
-            lambda i: self.first_of(i % len(self._first)),
+            np.array(self.distinct * 2, str),
+            lambda i: self.first_of(i % size),
             missing=missing,
         )
         small = np.min_scalar_type(len(class_names))
-        class_of = class_of[: len(self._first)].astype(small)
+        class_of = class_of[:size].astype(small)
         for i, codes in enumerate(self._codes):
             self._codes[i] = class_of[codes]
         return np.concatenate(self._codes), class_names

@@ -24,7 +24,6 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
-    filling,
     large_files,
     large_layout,
     large_rows,
@@ -79,24 +78,19 @@ def make_task(
     path = files.known.paths[0]
     check_split(rows, split)
     present = train_parts(rows, split)
-    kinds: tuple[columns_.Column, ...] = ()
-    if reading.fill is not None:
-        kinds = large_rows.learn(present, rows.columns, path)
+    learned = large_rows.learn(present, rows, path, reading.fill)
 
     def parts() -> Iterator[np.ndarray]:
-        return (filling.fill_rest(values, kinds) for values in present())
+        return (learned.numbers(learned.complete(part)) for part in present())
 
-    if not kinds:
-        parts = present
-    table_reader.check_magnitudes(
-        large_rows.largest(parts()), rows.columns, path
-    )
+    largest = large_rows.largest(parts())
+    table_reader.check_magnitudes(largest, rows.columns, path)
     mean, scale = sequences.streamed_statistics(parts)
     reader = table_reader.TableReader(
         rows.columns,
         tuple(mean.tolist()),
         tuple(scale.tolist()),
-        kinds=kinds,
+        kinds=learned.kinds,
         missing=reading.words or (),
         fill=reading.fill,
         header=reading.header,
@@ -104,26 +98,27 @@ def make_task(
     )
 
     def channels(values: np.ndarray, first: int) -> np.ndarray:
-        if not kinds:
-            return reader.standardized(values, path, first)
-        filled = filling.fill_rest(values, kinds)
-        scaled = reader.standardized(filled, path, first)
-        return columns_.to_channels(scaled, filled, np.isnan(values), kinds)
+        complete = learned.complete(values)
+        return reader.scaled(complete, np.isnan(values), path, first)
 
     examples = make_examples(rows, split, channels, files.known, together)
-    audited = rows.values[rows.first_rows][:, 0]
+    audited = learned.complete(rows.values[rows.first_rows][:, 0])
+    is_category = np.isin(np.arange(len(rows.columns)), [*learned.places])
     labels = rows.y[rows.first_rows].astype(np.int32)
     split_of = split[rows.first_rows]
     findings = audit_tables.audit_table(
         rows.first,
-        filling.fill_rest(audited, kinds) if kinds else audited,
+        # A category that is missing is one more.
+        np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,
         rows.columns,
         labels,
         rows.class_names,
         np.flatnonzero(split_of == large_splits.TRAIN),
         np.flatnonzero(split_of == large_splits.TEST),
         kept_together=[reading.label_column, *structure.columns],
+        is_category=is_category,
     )
+    findings += large_rows.find_in_names(rows, learned, reading)
     of_each = " of the files" if files.known.splits else ""
     return build.task_of_examples(
         pathlib.Path(path).resolve().stem,
@@ -136,7 +131,7 @@ def make_task(
             f"tokens: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
             *table_columns.format_notes(rows.first),
-            *columns_.notes(rows.columns, kinds),
+            *columns_.notes(rows.columns, learned.kinds),
             *rows.notes,
             "kept on disk while the process runs; audited: the first "
             f"{len(labels):,} rows{of_each}",

@@ -130,19 +130,15 @@ def make_task(
                 path,
             )
     is_train = _covered(len(rows.y), cut, splits["train"])
-    kinds: tuple[columns_.Column, ...] = ()
-    if reading.fill is not None:
-        kinds = large_rows.learn(
-            lambda: _chosen(sequence_store.chunks(rows.values), is_train),
-            rows.columns,
-            path,
-        )
+    learned = large_rows.learn(
+        lambda: _chosen(_raw(rows), is_train), rows, path, reading.fill
+    )
 
     def complete() -> Iterator[np.ndarray]:
-        return _complete(rows, kinds, reading.fill, stretches.breaks)
+        return _complete(rows, learned, reading.fill, stretches.breaks)
 
     def train_parts() -> Iterator[np.ndarray]:
-        return _chosen(complete(), is_train)
+        return map(learned.numbers, _chosen(complete(), is_train))
 
     largest = large_rows.largest(train_parts())
     table_reader.check_magnitudes(largest, rows.columns, path)
@@ -157,7 +153,7 @@ def make_task(
         structure.stride or structure.window,
         structure.time_column,
         stretches.time_gap,
-        kinds,
+        learned.kinds,
         reading.words or (),
         reading.fill,
         reading.header,
@@ -178,7 +174,7 @@ def make_task(
             f"width: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
             *table_columns.format_notes(rows.first),
-            *columns_.notes(rows.columns, kinds),
+            *columns_.notes(rows.columns, learned.kinds),
             *rows.notes,
             *cut.notes,
         ],
@@ -186,7 +182,8 @@ def make_task(
         findings=[
             *stretches.findings,
             *cut.findings,
-            *_audit(rows, complete, stretches, is_train, bool(keys)),
+            *_audit(rows, complete, stretches, is_train, bool(keys), learned),
+            *large_rows.find_in_names(rows, learned, reading),
         ],
         strict=strict,
         verbose=verbose,
@@ -314,12 +311,17 @@ def _chosen(
         part = values[is_chosen[first : first + len(values)]]
         first += len(values)
         if len(part):
-            yield part.reshape(len(part), -1)
+            yield part
+
+
+def _raw(rows: large_rows.Rows) -> Iterator[np.ndarray]:
+    """All rows `(rows, columns)`, NaN where a cell is missing."""
+    return (part[:, 0] for part in sequence_store.chunks(rows.values))
 
 
 def _complete(
     rows: large_rows.Rows,
-    kinds: tuple[columns_.Column, ...],
+    learned: large_rows.Learned,
     fill: str | None,
     breaks: np.ndarray,
 ) -> Iterator[np.ndarray]:
@@ -327,13 +329,13 @@ def _complete(
 
     Args:
         rows: `large_rows.Rows`.
-        kinds: tuple of `Column`s, what fills; empty if nothing is missing.
+        learned: `Learned`, what fills.
         fill: string, or `None`.
         breaks: int array, the rows that nothing is filled from before.
     """
     first, last = 0, None
-    for part in sequence_store.chunks(rows.values):
-        values, end = part[:, 0], first + len(part)
+    for values in _raw(rows):
+        end = first + len(values)
         if fill == "forward":
             low, high = np.searchsorted(breaks, [first, end])
             own = breaks[low:high] - first
@@ -343,7 +345,7 @@ def _complete(
             is_break[own] = True
             values = filling.fill_forward(values, np.cumsum(is_break))
             last = values[-1]
-        yield filling.fill_rest(values, kinds) if kinds else values
+        yield learned.complete(values)
         first = end
 
 
@@ -355,11 +357,8 @@ def _channels(
 ) -> sequence_store.SequenceStore:
     first = 0
     with sequence_store.SequenceWriter() as writer:
-        for part, values in zip(
-            sequence_store.chunks(rows.values), complete(), strict=True
-        ):
-            is_missing = np.isnan(part[:, 0])
-            scaled = reader.scaled(values, is_missing, path, first)
+        for raw, values in zip(_raw(rows), complete(), strict=True):
+            scaled = reader.scaled(values, np.isnan(raw), path, first)
             writer.extend(scaled[:, None, :])
             first += len(values)
         return writer.finish()
@@ -371,6 +370,7 @@ def _audit(
     stretches: Stretches,
     is_train: np.ndarray,
     has_groups: bool,
+    learned: large_rows.Learned,
 ) -> list[audit.Finding]:
     """Audits some blocks of rows."""
     size = len(rows.y)
@@ -381,9 +381,11 @@ def _audit(
     is_chosen[chosen] = True
     stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
+    values = np.concatenate([*_chosen(complete(), is_chosen)])
     return audit_tables.find_in_table(
         audit_tables.Table(
-            np.concatenate([*_chosen(complete(), is_chosen)]),
+            # A category that is missing is one more.
+            np.nan_to_num(values, nan=-1.0) if learned.places else values,
             rows.columns,
             rows.y[chosen].astype(np.int32),
             rows.class_names,
@@ -391,5 +393,6 @@ def _audit(
             np.flatnonzero(is_test),
             stretches.groups[stretch] if has_groups else None,
             is_series=True,
+            categories=tuple(rows.columns[index] for index in learned.places),
         )
     )

@@ -41,6 +41,8 @@ def mixed_error(
     if table_text.is_like_number(first):
         return message
     is_word = re.search(r"[^\W\d_]", first) and not _is_infinite(first)
+    if "rows" in frame.attrs:  # Of the texts of a large table, not its rows.
+        is_word = None
     if rows.tolist() == [0] and is_word:
         message += (
             " If the first row below the header holds units or further names, "

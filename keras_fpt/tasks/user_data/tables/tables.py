@@ -5,6 +5,7 @@ since it documents one public function with many arguments.
 """
 
 import itertools
+import logging
 import os
 import pathlib
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ from keras_fpt.tasks.user_data.tables.table_reader import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+LOGGER = logging.getLogger(__name__)
 
 
 @prefix_errors_with_path
@@ -104,9 +107,9 @@ def from_csv(
             encoding, separator and decimal comma are found and logged; or a
             `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
             `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
-            Or a folder of Parquet files, which are parts of one table. If all
-            cells are numbers, and rows are in the order of their groups and
-            times, the table may be larger than the memory.
+            Or a folder of Parquet files, which are parts of one table. If rows
+            are in the order of their groups and times, the table may be larger
+            than the memory.
         label_column: string or strings. All rows of a group must have the
             same label; a window has the most common label of its rows, and is
             left out if no label is the most common; in a regression it has
@@ -203,7 +206,6 @@ def from_csv(
     named_categories = table_structure.as_tuple(category_column)
     if (
         len(label_columns) == 1
-        and not named_categories
         and label_separator is None
         and task_type in (None, targets.CLASSIFICATION)
         and not drop_missing
@@ -223,6 +225,7 @@ def from_csv(
                 fill,
                 header,
                 encoding,
+                named_categories,
             ),
             strict,
             verbose,
@@ -417,22 +420,20 @@ def _large_task(
     first = next(parts)
     if reading.words is not None:
         reading = reading._replace(words=_spelled(reading.words, first))
-    not_numbers = (
-        reading.label_column,
-        *reading.ignored,
-        *structure.columns,
-    )
-    if not large_rows.are_numbers(first, not_numbers, reading.words):
-        return None
     make = large_windows if not structure.is_by_row else large_tables
-    return make.make_task(
-        files,
-        itertools.chain([first], parts),
-        structure,
-        reading,
-        strict,
-        verbose,
-    )
+    try:
+        return make.make_task(
+            files,
+            itertools.chain([first], parts),
+            structure,
+            reading,
+            strict,
+            verbose,
+        )
+    except large_rows.NotInParts as error:
+        path = files.known.paths[0]
+        LOGGER.warning(f"`{path}` is read into memory as a whole: {error}")
+        return None
 
 
 def _spelled(words: tuple[str, ...], frame: "pd.DataFrame") -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_fpt import tasks
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import sequences
-from keras_fpt.tasks.user_data.tables import table_files
+from keras_fpt.tasks.user_data.tables import large_labels, table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -128,8 +128,14 @@ def test_windows(tmp_path, both, options):
     assert_same(*both(lambda: read(tmp_path / "table.csv", **options)))
 
 
-@pytest.mark.parametrize("parts", ["train dev", "train Test"])
-@pytest.mark.parametrize("keys", [{}, {"group_column": "who"}])
+@pytest.mark.parametrize(
+    ("parts", "keys"),
+    [
+        ("train dev", {}),
+        ("train Test", {}),
+        ("train Test", {"group_column": "who"}),
+    ],
+)
 def test_a_given_split_without_validation_or_test(tmp_path, both, parts, keys):
     frame = table()
     frame["part"] = np.array(parts.split())[frame["who"] % 2]
@@ -148,14 +154,13 @@ def test_a_given_split_without_validation_or_test(tmp_path, both, parts, keys):
         read(path, **options)
 
 
-@pytest.mark.parametrize("fill", ["median", "forward"])
 @pytest.mark.parametrize(
-    "options",
+    ("fill", "options"),
     [
-        {"window": 10},
-        {"window": 10, "stride": 3, "time_column": "seconds"},
-        {"window": 10, "group_column": "who", "missing": "-99"},
-        {"group_column": "who", "time_column": "time"},
+        ("median", {"window": 10}),
+        ("forward", {"window": 10, "stride": 3, "time_column": "seconds"}),
+        ("median", {"window": 10, "group_column": "who", "missing": "-99"}),
+        ("forward", {"group_column": "who", "time_column": "time"}),
     ],
 )
 def test_missing_cells_are_filled(tmp_path, both, fill, options):
@@ -176,6 +181,119 @@ def test_missing_cells_are_filled(tmp_path, both, fill, options):
     assert_same(first, second)
 
 
+def with_texts(frame, answer=None):
+    """A table with categories, one of them rare, dates, booleans and codes."""
+    rng = np.random.default_rng(2)
+    size = len(frame)
+    frame = frame.copy()
+    frame["color"] = rng.choice(["red", "green", "blue"], size)
+    frame.loc[[790, 799], "color"] = ["rare", "none of these"]
+    frame["day"] = (
+        pd.Timestamp("2024-03-01")
+        + pd.to_timedelta(rng.integers(0, 90, size), "D")
+    ).strftime("%d.%m.%Y")
+    frame["number"] = (
+        pd.Timestamp("2020-01-01")
+        + pd.to_timedelta(rng.integers(0, 900, size), "D")
+    ).strftime("%Y%m%d")
+    frame["ready"] = rng.choice(["yes", "no"], size)
+    frame["zip"] = rng.choice(["02139", "2139", "10115"], size)
+    if answer is not None:
+        frame["answer"] = answer
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ({}, None),
+        ({"split_column": "part"}, "median"),
+        ({"window": 10, "stride": 5}, "forward"),
+        ({"group_column": "who"}, "median"),
+    ],
+)
+def test_texts_dates_and_categories(tmp_path, both, options, missing):
+    frame = table()
+    answer = None
+    if options.get("group_column") and "window" not in options:
+        answer = np.array([*"ab"])[frame["who"] // 2 % 2]
+    frame = with_texts(frame, answer)
+    if missing is not None:
+        rng = np.random.default_rng(3)
+        for name in ("x1", "color", "day", "number", "ready", "zip"):
+            frame[name] = frame[name].astype(object)
+            frame.loc[rng.random(1000) < 0.2, name] = "?"
+        options = {**options, "fill": missing, "missing": "?"}
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(tmp_path / "table.csv", category_column="zip", **options)
+    )
+    kinds = [column.kind for column in second.reader.kinds]
+    assert kinds == [
+        *["number"] * 3,
+        "category",
+        "date",
+        "date",
+        "boolean",
+        "category",
+    ]
+    assert_same(first, second)
+    names = ("numbers-as-text", "similar-categories", "codes-as-numbers")
+    for name in names:
+        assert name not in {finding.kind for finding in second.findings}
+
+
+def test_texts_of_a_parquet_folder(tmp_path, both):
+    frame = with_texts(table())
+    frame.loc[::3, "color"] = None
+    frame["number"] = frame["number"].astype(int)
+    folder = tmp_path / "table"
+    folder.mkdir()
+    for i in range(4):
+        part = frame[250 * i : 250 * (i + 1)]
+        part.to_parquet(folder / f"{i}.parquet", index=False)
+    assert_same(*both(lambda: read(folder, fill="median", window=10)))
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "message"),
+    [
+        ("color", [f"kind {i}" for i in range(60)], "holds 60 different texts"),
+        ("color", ["red", "3"], "row .*'color': expected a finite number"),
+        ("color", ["red", ""], "received '', a missing value"),
+        ("x1", ["3", ""], "received '', a missing value"),
+        ("day", ["01/02/2024", "02/01/2024"], "may mean day, month"),
+    ],
+)
+def test_errors_of_texts(tmp_path, both, name, cells, message):
+    frame = table().astype(str)
+    frame[name] = [cells[i % len(cells)] for i in range(1000)]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    errors = []
+
+    def fail():
+        with pytest.raises(ValueError, match=message) as error:
+            read(tmp_path / "table.csv", window=10)
+        errors.append(str(error.value))
+
+    both(fail)
+    assert errors[0] == errors[1]
+
+
+def test_too_many_texts_are_read_into_memory(
+    tmp_path, both, messages, monkeypatch
+):
+    monkeypatch.setattr(large_labels, "MAX_DISTINCT", 100)
+    frame = table()
+    frame["moment"] = frame["time"]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(lambda: read(tmp_path / "table.csv", window=10))
+    assert isinstance(second.data.splits["train"].x, np.ndarray)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert "'moment' holds more than 100 different texts" in "\n".join(messages)
+    assert not [*(tmp_path / "home").rglob("*.arrow")]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -187,8 +305,8 @@ def test_missing_cells_are_filled(tmp_path, both, fill, options):
         {"group_column": "who", "split_group": "who", "folds": 3},
     ],
 )
-@pytest.mark.parametrize("are_equal", [True, False])
-def test_whole_groups(tmp_path, both, options, are_equal):
+def test_whole_groups(tmp_path, both, options):
+    are_equal = "split_column" in options
     frame = table()
     frame["answer"] = np.array([*"ab"])[frame["who"] // 2 % 2]
     if not are_equal:
@@ -200,14 +318,13 @@ def test_whole_groups(tmp_path, both, options, are_equal):
     assert_same(first, second)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize(
-    "options",
+    ("options", "suffix"),
     [
-        {},
-        {"window": 10, "stride": 5},
-        {"window": 10, "group_column": "who"},
-        {"group_column": "who"},
+        ({}, ".csv"),
+        ({"window": 10, "stride": 5}, ".parquet"),
+        ({"window": 10, "group_column": "who"}, ".csv"),
+        ({"group_column": "who"}, ".csv"),
     ],
 )
 def test_files_of_validation_and_test(tmp_path, both, options, suffix):
