@@ -21,8 +21,8 @@ def dense(
 
     A kernel in bfloat16 for `x` in float32 is frozen and has no gradient. Then
     `x`, and the gradient of the product, are rounded to bfloat16 as well.
-    Products are summed up in float32; on TensorFlow and PyTorch, whose products
-    have the type of their inputs, the sums are rounded to bfloat16.
+    Products are summed up in float32; where a backend's products have the type
+    of their inputs (TensorFlow, PyTorch), the sums are rounded to bfloat16.
 
     Args:
         x: float tensor `(..., inputs)`.

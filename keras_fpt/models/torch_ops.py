@@ -68,15 +68,21 @@ class _FrozenProduct(torch.autograd.Function):
     @staticmethod
     def forward(context, x, kernel):
         context.save_for_backward(kernel)
-        context.dtype = x.dtype
-        return torch.nn.functional.linear(x.to(kernel.dtype), kernel.T)
+        return _multiply(x, kernel.T)
 
     @staticmethod
     @once_differentiable
     def backward(context, upstream):
         (kernel,) = context.saved_tensors
-        slope = torch.nn.functional.linear(upstream.to(kernel.dtype), kernel)
-        return slope.to(context.dtype), None
+        return _multiply(upstream, kernel).float(), None
+
+
+def _multiply(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """`x @ weight.T`, of `x` as rounded to the `weight`'s bfloat16."""
+    x = x.to(weight.dtype)
+    if x.device.type == "cpu" and not torch_internals.multiplies_bfloat16():
+        x, weight = x.float(), weight.float()
+    return torch.nn.functional.linear(x, weight)
 
 
 class _Dropout(torch.autograd.Function):

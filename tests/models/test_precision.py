@@ -113,6 +113,18 @@ def test_training_leaves_frozen_weights_as_they_are():
 
 
 @pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="It is of PyTorch."
+)
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_processors_with_and_without_fast_products(is_fast, monkeypatch):
+    from keras_fpt.compat import torch_internals
+
+    monkeypatch.setattr(torch_internals, "multiplies_bfloat16", lambda: is_fast)
+    low, exact = pair()
+    assert_close(low, exact, *padded(low))
+
+
+@pytest.mark.skipif(
     keras.backend.backend() == "tensorflow", reason="It casts in each step."
 )
 def test_kernels_are_cast_once_for_all_steps(monkeypatch):
