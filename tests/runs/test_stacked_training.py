@@ -154,6 +154,11 @@ def uninterrupted(dropped, tmp_path_factory):
             *(checkpoint_folder, "write", 2, True),
             marks=[pytest.mark.backend_free, pytest.mark.slow],
         ),
+        # The first run's folder says what the stack is, and the second's not.
+        pytest.param(
+            *(manifest, "save_or_check", 2, True),
+            marks=pytest.mark.backend_free,
+        ),
         # Within a segment: of step 6, when the first run has saved it.
         (checkpoint_folder, "write", 12, True),
         # At its end.
