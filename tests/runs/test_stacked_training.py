@@ -188,6 +188,16 @@ def test_an_interrupted_stack_ends_as_if_nothing_had_happened(
 
 
 @pytest.mark.backend_free
+def test_a_stack_that_pauses_goes_on_bit_for_bit(
+    dropped, uninterrupted, tmp_path
+):
+    for path in train(dropped, tmp_path, test=False, until=3)[:2]:
+        assert folder.is_paused(path) and folder.trains_on(path, 8)
+    first, second, _ = train(dropped, tmp_path)
+    assert [result(path) for path in (first, second)] == uninterrupted
+
+
+@pytest.mark.backend_free
 def test_a_signal_leaves_a_checkpoint_of_each(config, tmp_path, monkeypatch):
     configs = stack_of(config, seeds=(0,))
 
