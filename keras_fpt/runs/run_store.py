@@ -6,13 +6,18 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
 
 from keras_fpt.files import json_files
-from keras_fpt.runs import folder, manifest, stacked_training
+from keras_fpt.runs import (
+    checkpoint_folder,
+    folder,
+    manifest,
+    stacked_training,
+)
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import add_test, write_metrics
 from keras_fpt.runs.resolved import ResolvedRun, resolve
@@ -205,7 +210,7 @@ def train_in_one_step(
         if stacked_training.stack_key(other) == key:
             alike[_folder_of(other, runs_folder)] = other
     by_name = {path.name: path for path in alike}
-    names = _names_in_stack(own)
+    names = _names_in_stack(own, alike)
     if names:
         if not by_name.keys() >= set(names):
             return True  # A run of it is no longer part of the study.
@@ -217,11 +222,9 @@ def train_in_one_step(
         # The same ones, wherever the study continues.
         first = ordered.index(own) // size * size
         chosen = [
-            path
-            for path in ordered[first : first + size]
-            if path == own or not (path / folder.CONFIG).is_file()
+            path for path in ordered[first : first + size] if _is_new(path)
         ]
-        if len(chosen) == 1 or (own / folder.CONFIG).is_file():
+        if own not in chosen or len(chosen) == 1:
             return True
     try:
         runs = [alike[path] for path in chosen]
@@ -234,7 +237,25 @@ def train_in_one_step(
     return True
 
 
-def _names_in_stack(run_folder: pathlib.Path) -> tuple[str, ...]:
-    """The runs that one was trained with; empty if it began alone, or not."""
-    begun = manifest.read(run_folder)
-    return begun.stack if begun else ()
+def _names_in_stack(
+    run_folder: pathlib.Path, others: Iterable[pathlib.Path]
+) -> tuple[str, ...]:
+    """The runs that one was trained with; empty if it began alone, or not.
+
+    A process that was killed early may have named them only in the manifests
+    of others.
+    """
+    for path in (run_folder, *others):
+        begun = manifest.read(path)
+        if begun and run_folder.name in begun.stack:
+            return begun.stack
+    return ()
+
+
+def _is_new(run_folder: pathlib.Path) -> bool:
+    """Whether a run has not begun, neither alone nor in a stack."""
+    return (
+        manifest.read(run_folder) is None
+        and folder.is_open(run_folder, None)
+        and not checkpoint_folder.steps(run_folder / folder.CHECKPOINTS)
+    )

@@ -154,6 +154,11 @@ def uninterrupted(dropped, tmp_path_factory):
             *(checkpoint_folder, "write", 2, True),
             marks=[pytest.mark.backend_free, pytest.mark.slow],
         ),
+        # The first run's folder says what the stack is, and the second's not.
+        pytest.param(
+            *(manifest, "save_or_check", 2, True),
+            marks=pytest.mark.backend_free,
+        ),
         # Within a segment: of step 6, when the first run has saved it.
         (checkpoint_folder, "write", 12, True),
         # At its end.
@@ -180,6 +185,16 @@ def test_an_interrupted_stack_ends_as_if_nothing_had_happened(
     *folders, diverged, first = folders
     assert [result(path) for path in (first, *folders)] == uninterrupted
     assert folder.has_diverged(diverged)
+
+
+@pytest.mark.backend_free
+def test_a_stack_that_pauses_goes_on_bit_for_bit(
+    dropped, uninterrupted, tmp_path
+):
+    for path in train(dropped, tmp_path, test=False, until=3)[:2]:
+        assert folder.is_paused(path) and folder.trains_on(path, 8)
+    first, second, _ = train(dropped, tmp_path)
+    assert [result(path) for path in (first, second)] == uninterrupted
 
 
 @pytest.mark.backend_free

@@ -571,7 +571,9 @@ def test_the_later_of_two_trials_of_one_point_is_surplus(trials):
 
 
 def test_a_sweep_of_an_earlier_version_stays_as_it_was(config, tmp_path):
-    before = dataclasses.replace(config, shares_seed=True, extensions=0)
+    before = dataclasses.replace(
+        config, shares_seed=True, extensions=0, stack="off"
+    )
     path = tmp_path / "sweep.json"
     assert "shares_seed" not in before.to_json()
     path.write_text(before.to_json())
