@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import classes, several_labels, splitting
+from keras_fpt.tasks.user_data import (
+    classes,
+    label_kinds,
+    several_labels,
+    splitting,
+)
 from keras_fpt.tasks.user_data.tables import cells
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -15,8 +20,6 @@ TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTILABEL, TOKENS)
 FORECAST = "forecast"
 # The label of a token that has none.
 UNLABELED = -1
-# With fewer distinct numbers, fractions may be a mistake in a few labels.
-MIN_DISTINCT = 10
 # Splits have the same share of each tenth of the numbers.
 BINS = 10
 _LARGEST = 3.40282347e38  # of float32
@@ -146,7 +149,7 @@ def encode(
         )
     fraction = None
     if task_type is None and class_names is None:
-        fraction = most_are_fractions(labels)
+        fraction = label_kinds.most_are_fractions(labels)
     is_number_table = is_wide and bool(columns)
     if task_type != REGRESSION and fraction is None and not is_number_table:
         y, names = classes.encode_labels(labels, where, class_names, missing)
@@ -307,28 +310,6 @@ def refuse_tokens(task_type: str | None, what: str) -> None:
             f"(--group-column), and for arrays, not for {what}. For letters, "
             "give arrays of integers x and y, (examples, letters)."
         )
-
-
-def most_are_fractions(labels: Any) -> str | None:
-    """The first fraction, if more than half of all labels are fractions.
-
-    All must be numbers, of at least 10 values: a few labels such as 0.5 among
-    classes that are whole numbers are a mistake.
-    """
-    array = np.asarray(labels)
-    if array.dtype.kind not in "fUO":
-        return None
-    distinct, counts = np.unique(array.astype(str), return_counts=True)
-    known = ~cells.is_missing(distinct)
-    if known.sum() < MIN_DISTINCT:
-        return None
-    values = [cells.as_number(text) for text in distinct[known].tolist()]
-    if None in values:
-        return None
-    is_fraction = np.array([v is not None and v % 1 != 0 for v in values])
-    if 2 * counts[known][is_fraction].sum() <= counts.sum():
-        return None
-    return str(distinct[known][is_fraction][0])
 
 
 def as_targets(

@@ -1,6 +1,6 @@
 """Labels of more rows than fit into memory as text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_DISTINCT = 2**16
+
+
+class TooManyLabels(ValueError):
+    """There are more different labels than classes can be."""
 
 
 class Distinct:
@@ -83,7 +87,7 @@ class Labels:
         """Adds the labels of some rows, as `Distinct.add` does."""
         codes = self._known.add(cells, rows)
         if self._known.are_too_many:
-            raise ValueError(
+            raise TooManyLabels(
                 f"{self._where(self._known.count - 1)}: there are more than "
                 f"{MAX_DISTINCT:,} different labels up to here. To predict "
                 "numbers, use task_type='regression' (--task-type regression)."
@@ -99,6 +103,10 @@ class Labels:
     def first_of(self, index: int) -> str:
         """Words that say where one of `distinct` is first."""
         return self._known.first_of(index)
+
+    def parts(self) -> Iterator[np.ndarray]:
+        """Yields what `codes` returns, in parts."""
+        yield from self._codes
 
     def codes(self) -> np.ndarray:
         """The index in `distinct` of each row."""

@@ -3,27 +3,21 @@
 Of columns of text, the different texts are in memory.
 """
 
-import dataclasses
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from keras_fpt.tasks import sequence_store
-from keras_fpt.tasks.user_data import audit, sequences
-from keras_fpt.tasks.user_data.audit import class_names
+from keras_fpt.tasks.user_data import label_kinds, sequences
 from keras_fpt.tasks.user_data.tables import cells as cells_
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     dates,
-    filling,
     large_files,
     large_labels,
     large_layout,
-    large_medians,
     missing_rows,
-    mixed_columns,
     table_columns,
 )
 
@@ -44,6 +38,7 @@ class Reading(NamedTuple):
         encoding: string, or `None`.
         categories: tuple of strings, columns of categories that may look like
             numbers.
+        task_type: string, `"classification"`; or `None`, which finds it.
     """
 
     label_column: str
@@ -53,6 +48,7 @@ class Reading(NamedTuple):
     header: bool | None = None
     encoding: str | None = None
     categories: tuple[str, ...] = ()
+    task_type: str | None = None
 
 
 class Rows(NamedTuple):
@@ -85,38 +81,6 @@ class NotInParts(Exception):
     """A table must be read as a whole; the message says why."""
 
 
-class Learned(NamedTuple):
-    """What the training rows say of missing cells and categories.
-
-    Args:
-        kinds: tuple of `Column`s; an empty one if all hold numbers and no cell
-            can be missing.
-        places: dict from the index of a column of categories to an int array,
-            the place of each category among those of the training rows.
-    """
-
-    kinds: tuple[columns_.Column, ...] = ()
-    places: Mapping[int, np.ndarray] = {}
-
-    def complete(self, values: np.ndarray) -> np.ndarray:
-        """Rows `(rows, columns)` whose missing numbers are filled."""
-        if not self.kinds:
-            return values
-        values = filling.fill_rest(values, self.kinds)
-        for index, places in self.places.items():
-            is_known = ~np.isnan(values[:, index])
-            codes = values[is_known, index].astype(int)
-            values[is_known, index] = places[codes]
-        return values
-
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        """Rows without categories, whose columns are 0."""
-        if self.places:
-            values = values.copy()
-            values[:, [*self.places]] = 0
-        return values
-
-
 def parse(
     watch: large_layout.Watch,
     frames: Iterable["pd.DataFrame"],
@@ -134,7 +98,8 @@ def parse(
 
     Raises:
         ValueError: as for `from_csv`.
-        NotInParts: a column holds too many different texts.
+        NotInParts: a column holds too many different texts, or labels are not
+            of one class per example.
     """
     import pandas as pd
 
@@ -178,11 +143,16 @@ def parse(
             )
             numbers = _values(frame, columns, texts, reading)
             writer.extend(numbers[:, None, :])
-            labels.add(table_columns.column(frame, label_column, path))
+            _add_labels(
+                labels,
+                table_columns.column(frame, label_column, path),
+                reading,
+            )
         distinct = pd.Series(labels.distinct, dtype=object)
         of_labels, notes = missing_rows.label_words(
             distinct, reading.words or ()
         )
+        _check_labels(labels, of_labels, reading)
         y, names = labels.encode(of_labels)
         values, found = _of_texts(writer.finish(), columns, texts, reading)
         frames = [frame for _, frame in first.values()]
@@ -196,6 +166,32 @@ def parse(
             np.concatenate(rows),
             [*missing_rows.words_notes(unused), *notes],
             found,
+        )
+
+
+def _add_labels(
+    labels: large_labels.Labels, cells: "pd.Series", reading: Reading
+) -> None:
+    try:
+        labels.add(cells)
+    except large_labels.TooManyLabels as error:
+        if reading.task_type is not None:
+            raise
+        raise NotInParts(str(error)) from error
+
+
+def _check_labels(
+    labels: large_labels.Labels, missing: Sequence[str], reading: Reading
+) -> None:
+    """Raises `NotInParts` if labels are numbers to predict, or several."""
+    counts = np.zeros(len(labels.distinct), int)
+    for codes in labels.parts():
+        counts += np.bincount(codes, minlength=len(counts))
+    if reading.task_type is None and not label_kinds.have_one_class(
+        np.array(labels.distinct, str), counts, missing
+    ):
+        raise NotInParts(
+            "its labels are numbers to predict, or several for each example."
         )
 
 
@@ -297,97 +293,3 @@ def _of_texts(
         return rows
 
     return sequences.apply(with_numbers, values), found
-
-
-def learn(
-    parts: Callable[[], Iterator[np.ndarray]],
-    rows: Rows,
-    path: str | os.PathLike,
-    fill: str | None,
-) -> Learned:
-    """Takes categories and fillers from the training rows, as `columns.learn`.
-
-    Args:
-        parts: function that returns an iterator over training rows, float64
-            `(rows, columns)`, NaN where a cell is missing.
-        rows: `Rows`.
-        path: the table's file, for errors.
-        fill: string, or `None`.
-    """
-    categories = [i for i, c in enumerate(rows.found) if c.kind == "category"]
-    if fill is None and all(c.kind == "number" for c in rows.found):
-        return Learned()
-    fillers = np.full(len(rows.found), np.nan)
-    num_missing = np.zeros(len(rows.found), int)
-    if fill is not None:
-        fillers, num_missing = large_medians.medians(parts)
-        empty = np.flatnonzero(np.isnan(fillers))
-        if len(empty):
-            raise columns_.all_missing(path, rows.columns[empty[0]])
-    seen: dict[int, set[float]] = {index: set() for index in categories}
-    for values in parts() if categories else ():
-        for index in categories:
-            seen[index].update(np.unique(values[:, index]).tolist())
-    kinds, places = [], {}
-    for index, column in enumerate(rows.found):
-        filler: float | None = float(fillers[index])
-        if index in seen:
-            filler = None
-            known = sorted(int(i) for i in seen[index] if not np.isnan(i))
-            place = np.full(len(column.categories), len(known))
-            place[known] = np.arange(len(known))
-            places[index] = place
-            column = dataclasses.replace(
-                column, categories=tuple(column.categories[i] for i in known)
-            )
-        kinds.append(
-            dataclasses.replace(
-                column,
-                filler=filler if fill else None,
-                says_missing=bool(num_missing[index]),
-            )
-        )
-    return Learned(tuple(kinds), places)
-
-
-def find_in_names(
-    rows: Rows, learned: Learned, reading: Reading
-) -> list[audit.Finding]:
-    """Findings about the names of classes and of categories.
-
-    Args:
-        rows: `Rows`.
-        learned: `Learned`.
-        reading: `Reading`.
-    """
-    categories = {
-        rows.columns[index]: learned.kinds[index].categories
-        for index in learned.places
-    }
-    codes = mixed_columns.find_codes(
-        rows.first,
-        rows.values[rows.first_rows[: mixed_columns.GLANCE]][:, 0],
-        rows.columns,
-        [column.kind == "number" for column in rows.found],
-    )
-    return [
-        *class_names.marks_of_missing(rows.class_names, categories),
-        *class_names.numbers_as_text(
-            {
-                name: texts
-                for name, texts in categories.items()
-                if name not in reading.categories
-            }
-        ),
-        *class_names.similar_categories(categories),
-        *class_names.codes_as_numbers(codes),
-    ]
-
-
-def largest(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """The largest magnitude in each column, float64 `(1, columns)`."""
-    found: Any = 0
-    for values in parts:
-        if len(values):
-            found = np.maximum(found, np.abs(values).max(axis=0))
-    return np.atleast_2d(found)

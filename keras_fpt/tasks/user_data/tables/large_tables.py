@@ -26,6 +26,7 @@ from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     large_files,
     large_layout,
+    large_learning,
     large_rows,
     large_splits,
     table_columns,
@@ -78,12 +79,12 @@ def make_task(
     path = files.known.paths[0]
     check_split(rows, split)
     present = train_parts(rows, split)
-    learned = large_rows.learn(present, rows, path, reading.fill)
+    learned = large_learning.learn(present, rows, path, reading.fill)
 
     def parts() -> Iterator[np.ndarray]:
         return (learned.numbers(learned.complete(part)) for part in present())
 
-    largest = large_rows.largest(parts())
+    largest = large_learning.largest(parts())
     table_reader.check_magnitudes(largest, rows.columns, path)
     mean, scale = sequences.streamed_statistics(parts)
     reader = table_reader.TableReader(
@@ -118,7 +119,7 @@ def make_task(
         kept_together=[reading.label_column, *structure.columns],
         is_category=is_category,
     )
-    findings += large_rows.find_in_names(rows, learned, reading)
+    findings += large_learning.find_in_names(rows, learned, reading)
     of_each = " of the files" if files.known.splits else ""
     return build.task_of_examples(
         pathlib.Path(path).resolve().stem,

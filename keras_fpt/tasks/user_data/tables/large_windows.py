@@ -29,6 +29,7 @@ from keras_fpt.tasks.user_data.tables import (
     group_runs,
     large_files,
     large_layout,
+    large_learning,
     large_rows,
     table_columns,
     table_reader,
@@ -130,7 +131,7 @@ def make_task(
                 path,
             )
     is_train = _covered(len(rows.y), cut, splits["train"])
-    learned = large_rows.learn(
+    learned = large_learning.learn(
         lambda: _chosen(_raw(rows), is_train), rows, path, reading.fill
     )
 
@@ -140,7 +141,7 @@ def make_task(
     def train_parts() -> Iterator[np.ndarray]:
         return map(learned.numbers, _chosen(complete(), is_train))
 
-    largest = large_rows.largest(train_parts())
+    largest = large_learning.largest(train_parts())
     table_reader.check_magnitudes(largest, rows.columns, path)
     mean, scale = sequences.streamed_statistics(train_parts)
     keys = structure.keys
@@ -183,7 +184,7 @@ def make_task(
             *stretches.findings,
             *cut.findings,
             *_audit(rows, complete, stretches, is_train, bool(keys), learned),
-            *large_rows.find_in_names(rows, learned, reading),
+            *large_learning.find_in_names(rows, learned, reading),
         ],
         strict=strict,
         verbose=verbose,
@@ -321,7 +322,7 @@ def _raw(rows: large_rows.Rows) -> Iterator[np.ndarray]:
 
 def _complete(
     rows: large_rows.Rows,
-    learned: large_rows.Learned,
+    learned: large_learning.Learned,
     fill: str | None,
     breaks: np.ndarray,
 ) -> Iterator[np.ndarray]:
@@ -370,7 +371,7 @@ def _audit(
     stretches: Stretches,
     is_train: np.ndarray,
     has_groups: bool,
-    learned: large_rows.Learned,
+    learned: large_learning.Learned,
 ) -> list[audit.Finding]:
     """Audits some blocks of rows."""
     size = len(rows.y)

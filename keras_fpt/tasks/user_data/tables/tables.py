@@ -226,6 +226,7 @@ def from_csv(
                 header,
                 encoding,
                 named_categories,
+                task_type,
             ),
             strict,
             verbose,

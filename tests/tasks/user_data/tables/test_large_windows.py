@@ -294,6 +294,25 @@ def test_too_many_texts_are_read_into_memory(
     assert not [*(tmp_path / "home").rglob("*.arrow")]
 
 
+@pytest.mark.parametrize("kind", ["numbers", "names", "many numbers"])
+def test_labels_of_other_kinds_are_read_into_memory(
+    tmp_path, both, messages, monkeypatch, kind
+):
+    frame = table()
+    frame["answer"] = np.random.default_rng(0).integers(0, 20, 1000) / 4
+    if kind == "many numbers":
+        frame["answer"] = frame["x0"]
+        monkeypatch.setattr(large_labels, "MAX_DISTINCT", 100)
+    if kind == "names":
+        frame["answer"] = np.array(["a", "b", "a;b"])[np.arange(1000) % 3]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(lambda: read(tmp_path / "table.csv", window=10))
+    assert second.is_regression == first.is_regression == (kind != "names")
+    assert second.is_multilabel == first.is_multilabel == (kind == "names")
+    assert first.data.fingerprint == second.data.fingerprint
+    assert "is read into memory as a whole: " in "\n".join(messages)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -1,0 +1,53 @@
+"""Finds what labels are: classes, fractions to predict, or several names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_fpt.tasks.user_data import several_labels
+from keras_fpt.tasks.user_data.tables import cells
+
+# With fewer distinct numbers, fractions may be a mistake in a few labels.
+MIN_DISTINCT = 10
+
+
+def most_are_fractions(labels: Any) -> str | None:
+    """The first fraction, if more than half of all labels are fractions.
+
+    All must be numbers, of at least 10 values: a few labels such as 0.5 among
+    classes that are whole numbers are a mistake.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "fUO":
+        return None
+    return _fraction(*np.unique(array.astype(str), return_counts=True))
+
+
+def have_one_class(
+    distinct: np.ndarray, counts: np.ndarray, missing: Sequence[str] = ()
+) -> bool:
+    """Whether `targets.encode` finds that each example has one class.
+
+    Args:
+        distinct: array of strings, the different labels.
+        counts: int array, how often each of them occurs.
+        missing: sequence of strings, what marks missing labels.
+    """
+    known = distinct[~cells.is_missing(distinct, missing)].tolist()
+    separator = several_labels.find_separator(known)
+    return separator is None and _fraction(distinct, counts) is None
+
+
+def _fraction(distinct: np.ndarray, counts: np.ndarray) -> str | None:
+    """The first fraction of `most_are_fractions`."""
+    known = ~cells.is_missing(distinct)
+    if known.sum() < MIN_DISTINCT:
+        return None
+    values = [cells.as_number(text) for text in distinct[known].tolist()]
+    if None in values:
+        return None
+    is_fraction = np.array([v is not None and v % 1 != 0 for v in values])
+    if 2 * counts[known][is_fraction].sum() <= counts.sum():
+        return None
+    return str(distinct[known][is_fraction][0])
