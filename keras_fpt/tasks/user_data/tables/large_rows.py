@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import sequence_store
-from keras_fpt.tasks.user_data import label_kinds, sequences
+from keras_fpt.tasks.user_data import classes, label_kinds, sequences
 from keras_fpt.tasks.user_data.tables import cells as cells_
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
@@ -164,7 +164,11 @@ def parse(
             names,
             frames[0] if len(frames) == 1 else pd.concat(frames),
             np.concatenate(rows),
-            [*missing_rows.words_notes(unused), *notes],
+            [
+                *classes.spelling_notes(np.array(labels.distinct, str), names),
+                *missing_rows.words_notes(unused),
+                *notes,
+            ],
             found,
         )
 

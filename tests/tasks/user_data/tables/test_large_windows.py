@@ -294,6 +294,18 @@ def test_too_many_texts_are_read_into_memory(
     assert not [*(tmp_path / "home").rglob("*.arrow")]
 
 
+def test_spellings_of_labels_are_said(tmp_path, both, messages):
+    frame = table()
+    frame["answer"] = np.array(["1", "2", "1.0"])[np.arange(1000) // 50 % 3]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    both(
+        lambda: tasks.from_csv(
+            tmp_path / "table.csv", "answer", ignore_column=[*COLUMNS]
+        )
+    )
+    assert "\n".join(messages).count("equal labels: 1.0 is 1") == 2
+
+
 @pytest.mark.parametrize("kind", ["numbers", "names", "many numbers"])
 def test_labels_of_other_kinds_are_read_into_memory(
     tmp_path, both, messages, monkeypatch, kind
