@@ -5,6 +5,7 @@ prediction.
 """
 
 import hashlib
+import os
 import pathlib
 import platform
 import sys
@@ -40,8 +41,14 @@ def turn_on() -> None:
         cache.make_folder(folder)
     except OSError:
         return
-    config.update("jax_compilation_cache_max_size", _MAX_BYTES)
-    config.update("jax_compilation_cache_dir", str(folder))
+    settings = {
+        "jax_compilation_cache_max_size": _MAX_BYTES,
+        "jax_compilation_cache_dir": str(folder),
+    }
+    for name, value in settings.items():
+        config.update(name, value)
+        # JAX reads these as it is imported, such as in a sweep's workers.
+        os.environ[name.upper()] = str(value)
 
 
 def _device(backend: str) -> str | None:

@@ -1,5 +1,8 @@
 """What JAX compiles on the command line is kept."""
 
+import subprocess
+import sys
+
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache as jax_cache
@@ -14,6 +17,8 @@ FOLDER, SIZE = "jax_compilation_cache_dir", "jax_compilation_cache_max_size"
 def home(tmp_path, monkeypatch):
     before = {name: getattr(jax.config, name) for name in (FOLDER, SIZE)}
     monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
+    for name in before:  # What a test sets is then taken back.
+        monkeypatch.setenv(name.upper(), "")
     jax.config.update(FOLDER, None)
     jax_cache.reset_cache()
     yield tmp_path / "home"
@@ -33,6 +38,20 @@ def test_what_is_compiled_is_kept(home, tmp_path, monkeypatch):
     compilation_cache.turn_on()
     assert jax.jit(lambda x: x * 2 + 1)(3) == 7
     assert list(home.glob("jax/*/jit_*-cache"))
+
+
+def test_a_sweeps_worker_uses_it_too(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(compilation_cache.sys, "platform", "linux")
+    cpu_info(tmp_path / "cpu", "flags: fma avx2\n", monkeypatch)
+    compilation_cache.turn_on()
+    program = "import jax; print(jax.config.jax_compilation_cache_dir)"
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == jax.config.jax_compilation_cache_dir
 
 
 def test_each_kind_of_processor_has_a_folder(home, tmp_path, monkeypatch):
