@@ -94,7 +94,9 @@ def test_files_without_a_later_option_have_its_default(monkeypatch):
     lacking = {k: v for k, v in saved.items() if k != "readout"}
     with pytest.raises(ValueError, match="expected the settings"):
         model_settings.check_settings(lacking, "adapter")
-    monkeypatch.setattr(model_settings, "_LATER", {"readout": "last"})
+    monkeypatch.setattr(
+        model_settings, "_later", lambda head: {"readout": "last"}
+    )
     assert model_settings.check_settings(lacking, "adapter") == saved
 
 

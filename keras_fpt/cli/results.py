@@ -4,7 +4,6 @@ import contextlib
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from keras_fpt import logs
@@ -246,6 +245,7 @@ def _print_predictions(
     runs: Any, parts: list[Any], output: Path, existed: bool
 ) -> None:
     """Sums up predictions that were written to a file."""
+    import numpy as np
     import pandas as pd
 
     frame = parts[0]

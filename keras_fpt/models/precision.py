@@ -139,7 +139,7 @@ def _device(backbone: Any) -> tuple[str, tuple[int, ...] | None]:
 def _cpu_flags() -> set[str]:
     """The instructions that the processor has; empty where it does not say."""
     with contextlib.suppress(OSError):
-        for line in _CPU_INFO.read_text(errors="replace").splitlines():
+        for line in _CPU_INFO.read_text("utf-8", errors="replace").splitlines():
             if line.startswith("flags"):
                 return set(line.partition(":")[2].split())
     return set()

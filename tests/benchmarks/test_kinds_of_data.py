@@ -49,6 +49,6 @@ def test_the_best_of_five_is_chosen_on_validation(
         [(0.7, 0.9), (0.5, 0.99), (0.8, 0.92), (0.6, 1.0), (0.1, 1), (0.1, 1)]
     )
     monkeypatch.setattr(benchmark, "train", lambda *_: next(reached))
-    row, behind = benchmark.measure("table, iris", tmp_path, 10, 0)
+    row, behind = benchmark.measure("table, iris", tmp_path, 10, 16, 1, 0)
     assert behind == pytest.approx(0.02)
     assert "| 70.0% | 90.0% | 80.0% | 92.0% | -2.0 | learning_rate" in row
