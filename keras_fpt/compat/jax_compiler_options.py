@@ -10,9 +10,13 @@ No upstream issue was found.
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
 
 import keras
+
+# Held while Keras's `jit`, which all threads share, is another.
+REPLACING = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -26,12 +30,13 @@ def jitted_for_memory() -> Iterator[None]:
         return
     from keras.src.backend.jax import trainer
 
-    jit = trainer.jit
-    trainer.jit = functools.partial(jit, compiler_options=_options())
-    try:
-        yield
-    finally:
-        trainer.jit = jit
+    with REPLACING:
+        jit = trainer.jit
+        trainer.jit = functools.partial(jit, compiler_options=_options())
+        try:
+            yield
+        finally:
+            trainer.jit = jit
 
 
 @functools.cache

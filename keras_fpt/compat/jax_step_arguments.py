@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import keras
 
+from keras_fpt.compat.jax_compiler_options import REPLACING
+
 
 class Argument(Protocol):
     """One more argument of a step, which follows from frozen weights."""
@@ -51,12 +53,13 @@ def passed(argument: Argument | None) -> Iterator[None]:
         return
     from keras.src.backend.jax import trainer
 
-    jit = trainer.jit
-    trainer.jit = functools.partial(_jit, jit, argument)
-    try:
-        yield
-    finally:
-        trainer.jit = jit
+    with REPLACING:
+        jit = trainer.jit
+        trainer.jit = functools.partial(_jit, jit, argument)
+        try:
+            yield
+        finally:
+            trainer.jit = jit
 
 
 def _jit(

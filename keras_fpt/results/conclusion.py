@@ -157,7 +157,8 @@ def _may_be_as_good(
 ) -> bool:
     """Whether the test does not show that another candidate is worse."""
     found = difference(_scores(mine, baselines), _scores(other, baselines))
-    return found.gain <= 0 or found.low <= 0
+    # Without an interval, such as of one seed, nothing is shown.
+    return not found.low > 0
 
 
 def _but(others: Sequence[Candidate]) -> str:

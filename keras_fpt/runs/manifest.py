@@ -143,6 +143,13 @@ def save_or_check(run: ResolvedRun, manifest: Manifest, folder: Path) -> None:
         _write(dataclasses.replace(saved, stack=manifest.stack), folder)
 
 
+def forget_stack(folder: Path) -> None:
+    """Makes a run that has saved no step one that begins alone."""
+    saved = read(folder)
+    if saved is not None and saved.stack:
+        _write(dataclasses.replace(saved, stack=()), folder)
+
+
 def _write(manifest: Manifest, folder: Path) -> None:
     entry = dataclasses.asdict(manifest)
     if not manifest.stack:  # As in older versions.

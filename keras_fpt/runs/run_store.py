@@ -233,8 +233,18 @@ def train_in_one_step(
         return True  # Another process trains one of them.
     except (stacked_training.CannotStackError, MemoryError) as error:
         LOGGER.info(f"The runs train one by one. {error}")
+        if not any(map(_has_begun, chosen)):
+            for path in chosen:
+                manifest.forget_stack(path)
         return False
     return True
+
+
+def _has_begun(run_folder: pathlib.Path) -> bool:
+    """Whether a run has saved a step, or has ended."""
+    return not folder.is_open(run_folder, None) or bool(
+        checkpoint_folder.steps(run_folder / folder.CHECKPOINTS)
+    )
 
 
 def _names_in_stack(

@@ -1,6 +1,7 @@
 """What a comparison of a frozen language model with its rivals compares."""
 
 import dataclasses
+import logging
 import os
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ from keras_fpt.runs import RunConfig
 from keras_fpt.studies import rival_data
 from keras_fpt.tasks import Stored, Task
 
+LOGGER = logging.getLogger(__name__)
 ARMS = ("fpt", "random")
 _SERIES_DEFAULTS = "series_defaults"
 TRAINED_ARMS = ("finetune", "full")
@@ -101,6 +103,7 @@ class Comparison:
             and rival_data.data_kind(task) == rival_data.SERIES
             and self.run.model.readout == "last"
         ):
+            LOGGER.info("Series are read with the readout last+mean, not last.")
             run = self.run.with_settings(readout="last+mean")
             return dataclasses.replace(self, run=run)
         return self
@@ -129,6 +132,8 @@ class Comparison:
             and not task.data.augment
             and not task.is_forecast
             and not task.is_per_token
+            # Comparisons of earlier versions did not cache those.
+            and (self.series_defaults or not task.is_regression)
         )
         probe = self.run.with_settings(
             arm="fpt",

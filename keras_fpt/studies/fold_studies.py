@@ -106,9 +106,10 @@ def sweep_folds(
     Raises:
         Exception: see `run_sweep`.
     """
+    output = pathlib.Path(output)
+    config = config.as_started(output / CONFIG, "sweep")
     configs = each_fold(config.run)
     first = resolve(configs[0])
-    output = pathlib.Path(output)
     described = json.loads(config.to_json())
     _initialize(output, described, "sweep", first)
     found = []

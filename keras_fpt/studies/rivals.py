@@ -243,7 +243,6 @@ def _fit(
             for split in _SPLITS
         }
     chosen = [f"{k.replace('_', ' ')} {v:g}" for k, v in setting.items()]
-    is_whole = len(test.y) == len(data["test"].y)
     return Baseline(
         task.name,
         rival.name,
@@ -254,8 +253,8 @@ def _fit(
         seconds=spent,
         train_examples=len(train.y),
         test_examples=len(test.y),
-        # Compared example by example with those of other models.
-        right=_scores(task, tested, test.y) if is_whole else None,
+        # Compared example by example with others that have the same examples.
+        right=_scores(task, tested, test.y),
         errors=errors,
     )
 

@@ -120,11 +120,15 @@ class SweepConfig:
         """Number of runs in each arm's search."""
         return len(self.points) if self.trials is None else self.trials
 
-    def as_started(self, path: str | os.PathLike[str]) -> Self:
+    def as_started(
+        self, path: str | os.PathLike[str], within: str | None = None
+    ) -> Self:
         """This sweep as an earlier version has started it.
 
         Args:
             path: the file that `to_json` was written to, if there is one.
+            within: string, the entry of the file that has it; `None` is the
+                file itself.
 
         Returns:
             A `SweepConfig` with the options of that version, if the file is
@@ -133,7 +137,11 @@ class SweepConfig:
         path = pathlib.Path(path)
         if not path.is_file():
             return self
-        saved = json_files.read_object(path)
+        saved: Any = json_files.read_object(path)
+        if within is not None:
+            saved = saved.get(within)
+        if not isinstance(saved, dict):
+            return self
         stack = OFF if self.stack == AUTO else self.stack
         for before in (
             dataclasses.replace(self, stack=stack),

@@ -88,6 +88,15 @@ def test_one_seed_gives_no_interval(tmp_path):
     assert "no interval can be given from one seed" in sentence
 
 
+def test_a_rival_of_one_seed_may_be_as_good(tmp_path):
+    table = runs(tmp_path, ours=(0.95, 0.951, 0.952), others=(0.949,))
+    sentence = conclude(table, [baseline(0.96)])
+    assert "is not shown to be worth it" in sentence
+    assert "not shown to be better than random (84.9%)" in conclude(
+        table, [dataclasses.replace(baseline(0.96), test_accuracy=0.5)]
+    )
+
+
 @pytest.mark.parametrize(
     ("accuracy", "is_said"), [(0.99, False), (0.615, True)]
 )

@@ -114,6 +114,27 @@ def test_groups_of_blocks_are_whole(tmp_path, in_blocks):
         np.testing.assert_array_equal(one, two)
 
 
+@pytest.mark.parametrize("options", [{}, {"window": 10}])
+def test_files_without_rows_are_no_blocks(tmp_path, in_blocks, options):
+    frame = pd.read_csv(write(tmp_path / "old.csv")).drop(
+        columns=["time", "who"]
+    )
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number, part in enumerate(
+        [frame[:0], frame[:200], frame[:0], frame[200:]]
+    ):
+        part.to_parquet(folder / f"part-{number}.parquet")
+    task = tables.from_csv(
+        folder, "level", fill="median", verbose=False, **options
+    )
+    x, _ = read_new(task.reader, folder, {})
+    in_blocks()
+    blocks = [block.x for block in read_new_blocks(task.reader, folder, {})]
+    assert all(map(len, blocks))
+    np.testing.assert_array_equal(np.concatenate(blocks), x)
+
+
 @pytest.mark.parametrize("column", ["who", "time"])
 def test_rows_in_another_order_are_read_as_a_whole(
     tmp_path, in_blocks, messages, column

@@ -282,6 +282,19 @@ class TestWhatIsStacked:
         )
         assert "one by one" in messages[-1] and not list(tmp_path.iterdir())
 
+    def test_a_stack_without_memory_leaves_runs_that_begin_alone(
+        self, config, messages, tmp_path, monkeypatch
+    ):
+        def no_memory(*_):
+            raise MemoryError("No memory.")
+
+        first, other = stack_of(config, seeds=(0,))
+        monkeypatch.setattr(stacked_training, "_train", no_memory)
+        assert not train_in_one_step(first, [other], tmp_path, False, 8)
+        assert "train one by one. Out of memory: No memory." in messages[-1]
+        for each in (first, other):
+            assert manifest.read(folder_of(each, tmp_path)).stack == ()
+
     def test_a_run_that_began_alone_is_trained_alone(self, config, tmp_path):
         first, *others = stack_of(config)
         get_or_train(first, tmp_path, test=False, until=4)

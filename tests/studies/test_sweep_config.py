@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from keras_fpt.runs import RunConfig
@@ -142,3 +144,8 @@ def test_a_sweep_that_was_started_one_by_one_stays_so(tmp_path):
     path.write_text(SweepConfig(RUN).to_json())
     assert SweepConfig(RUN).as_started(path) == SweepConfig.read(path)
     assert SweepConfig.read(path).stack == "auto"
+    # Those of several folds are described together.
+    before = json.loads(SweepConfig(RUN, stack="off").to_json())
+    path.write_text(json.dumps({"sweep": before}))
+    assert SweepConfig(RUN).as_started(path, "sweep").stack == "off"
+    assert SweepConfig(RUN).as_started(path, "comparison").stack == "auto"

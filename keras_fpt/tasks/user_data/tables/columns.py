@@ -195,7 +195,10 @@ def parse_columns(
         ValueError: a cell is not of its column's kind.
     """
     values = table_columns.parse(frame, names, "")
-    table_columns.check_points(frame, names, values, where)
+    numeric = [i for i, each in enumerate(columns) if each.kind != "category"]
+    table_columns.check_points(
+        frame, [names[i] for i in numeric], values[:, numeric], where
+    )
     words = cells.as_floats(missing)
     for index, (name, column) in enumerate(zip(names, columns, strict=True)):
         is_finite = np.isfinite(values[:, index]).all()

@@ -216,9 +216,18 @@ def _text_columns(
             name in reading.categories
             or not is_number.all()
             or dates.are_compact(numbers)
+            or not _tells_its_kind(frame, name, numbers)
         ):
             found.append(index)
     return found
+
+
+def _tells_its_kind(
+    frame: "pd.DataFrame", name: str, numbers: np.ndarray
+) -> bool:
+    """Whether a column has a number, or is of numbers where cells are typed."""
+    has_number = bool(np.isfinite(numbers).any())
+    return has_number or table_columns.are_typed(frame, name)
 
 
 def _values(

@@ -123,15 +123,20 @@ def read_chunks(
     """
     import pandas as pd
 
-    start = 0
+    start, empty = 0, None
     frames = table_folders.check_same_columns(
         (file, _read_file(file, header, encoding, texts))
         for file in table_folders.files_of(path)
     )
     for frame in frames:
+        if not len(frame):  # Spark writes such files.
+            empty = frame
+            continue
         frame.index = pd.RangeIndex(start, start + len(frame))
         start += len(frame)
         yield frame
+    if not start and empty is not None:
+        yield empty
 
 
 def _read_file(

@@ -82,6 +82,16 @@ def test_numbers_in_typed_files(tmp_path, empty):
     np.testing.assert_allclose(received, expected, 1e-6)
 
 
+def test_codes_with_points_are_read_again(tmp_path):
+    """Points may separate thousands in columns of numbers, not in codes."""
+    path = tmp_path / "table.csv"
+    table(codes=["1.101", "1.102", "2"]).to_csv(path, sep=";", index=False)
+    task = read(path)
+    assert task.reader.kinds[0].categories == ("1.101", "1.102", "2")
+    x, _ = task.reader.read(path)
+    np.testing.assert_array_equal(x[:2, :2, 0], np.eye(2))
+
+
 def test_zeros_and_ones_are_a_category_if_named(tmp_path):
     table(codes=["0", "1"]).to_csv(tmp_path / "table.csv", index=False)
     task = read(tmp_path / "table.csv", missing="0", fill="median")

@@ -280,6 +280,18 @@ def test_errors_of_texts(tmp_path, both, name, cells, message):
     assert errors[0] == errors[1]
 
 
+def test_a_column_without_a_cell_in_the_first_part(tmp_path, both):
+    frame = table()
+    frame["promotion"] = None
+    frame.loc[600:, "promotion"] = "yes"
+    frame.loc[800:, "promotion"] = "no"
+    frame["discount"] = frame["x0"].where(frame.index >= 600)
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    assert_same(
+        *both(lambda: read(tmp_path / "table.csv", window=10, fill="median"))
+    )
+
+
 def test_too_many_texts_are_read_into_memory(
     tmp_path, both, messages, monkeypatch
 ):
