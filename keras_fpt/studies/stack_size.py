@@ -1,19 +1,17 @@
 """How many runs of a study train in one step."""
 
 from keras_fpt import distribution
-from keras_fpt.runs import RunConfig
 from keras_fpt.studies.sweep_config import AUTO, OFF
 
 # More gain little on a GPU, and take its memory: see benchmarks/RESULTS.md.
 MOST = 32
 
 
-def largest(choice: str, config: RunConfig) -> int:
+def largest(choice: str) -> int:
     """How many runs train in one step, at most; 1 is one by one.
 
     Args:
         choice: string, the `stack` of a `SweepConfig`.
-        config: the `RunConfig` of one of the runs.
     """
     if choice == OFF:
         return 1

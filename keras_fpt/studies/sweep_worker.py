@@ -97,7 +97,7 @@ def work(
         config, *others = (
             sweep.configs(chosen | settings)[arm] for settings in (own, *queued)
         )
-        size = stack_size.largest(sweep.stack, config)
+        size = stack_size.largest(sweep.stack)
         if size < 2 or not train_in_one_step(config, others, runs, test, size):
             one_by_one.add(arm)
 

@@ -109,11 +109,11 @@ def test_stacks_are_for_a_single_worker(config, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_how_many_runs_train_together(config, monkeypatch):
+def test_how_many_runs_train_together(monkeypatch):
     for choice, expected in (("off", 1), ("3", 3)):
-        assert stack_size.largest(choice, config.run) == expected
+        assert stack_size.largest(choice) == expected
     for is_there, expected in ((True, stack_size.MOST), (False, 1)):
         monkeypatch.setattr(
             distribution, "has_accelerator", lambda found=is_there: found
         )
-        assert stack_size.largest("auto", config.run) == expected
+        assert stack_size.largest("auto") == expected

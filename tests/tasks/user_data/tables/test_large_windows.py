@@ -1,35 +1,18 @@
+# Fixtures are imported, and then named as arguments.
+# ruff: noqa: F401, F811
 """Windows and groups of tables that do not fit into memory."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from on_disk import both, home
 
 from keras_fpt import tasks
 from keras_fpt.tasks import sequence_store
-from keras_fpt.tasks.user_data import sequences
-from keras_fpt.tasks.user_data.tables import large_labels, table_files
+from keras_fpt.tasks.user_data.tables import large_labels
 
 pytestmark = pytest.mark.backend_free
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_FPT_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def both(monkeypatch):
-    """Calls a function with data in memory, and then with data on disk."""
-
-    def call(make):
-        in_memory = make()
-        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
-        monkeypatch.setattr(sequence_store, "CHUNK_BYTES", 5000)
-        monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 300)
-        return in_memory, make()
-
-    return call
 
 
 def assert_same(first, second):
