@@ -21,8 +21,8 @@ _REPEATED = tuple(
 _PATHS = ("data_dir", "validation", "test", "labels")
 
 
-def read(path: Path) -> RunConfig:
-    """The configuration in a file.
+def read(path: Path) -> tuple[RunConfig, frozenset[str]]:
+    """The configuration in a file, and the names of the settings it has.
 
     Relative paths in a TOML file are relative to its folder.
 
@@ -35,7 +35,8 @@ def read(path: Path) -> RunConfig:
         ValueError: it is damaged, names no task, or has an unknown option.
     """
     if path.suffix.lower() == ".json":
-        return RunConfig.read(path)
+        config = RunConfig.read(path)
+        return config, frozenset(config.settings())
     if not path.is_file():
         raise FileNotFoundError(f"There is no file `{path}`.")
     try:
@@ -69,7 +70,8 @@ def read(path: Path) -> RunConfig:
     settings = {k: v for k, v in entry.items() if k in known}
     defaults = RunConfig(settings["task"])
     settings = {**defaults.settings(), **settings, "options": options}
-    return RunConfig.from_settings(settings, where)
+    config = RunConfig.from_settings(settings, where)
+    return config, frozenset(entry)
 
 
 def _from_folder_of(path: Path, name: str, value: Any) -> Any:

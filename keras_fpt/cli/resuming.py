@@ -98,13 +98,18 @@ def require_folder(text: str, names: tuple[str, ...], what: str) -> Path:
     Raises:
         ValueError: the folder has none of them.
     """
-    if not any(Path(text, name).is_file() for name in names):
+    if not has_any(text, names):
         raise ValueError(
             f"`{text}` is not the folder of a `keras-fpt {what}`. Give the "
             f"folder to resume as `keras-fpt {what} --resume FOLDER`, or with "
             "--output in addition to the task."
         )
     return Path(text)
+
+
+def has_any(folder: str | Path, names: tuple[str, ...]) -> bool:
+    """Whether a folder has one of the files of a run or of a study."""
+    return any(Path(folder, name).is_file() for name in names)
 
 
 def saved_study(cls: Any, folder: Path, name: str) -> Any:

@@ -1,4 +1,7 @@
-"""`keras-fpt sweep` and `compare`."""
+"""`keras-fpt sweep` and `compare`.
+
+This file is longer than others, since it has the flags of two commands.
+"""
 
 import dataclasses
 import time
@@ -17,6 +20,7 @@ from keras_fpt.cli.resuming import (
     Resume,
     divide_patch_size,
     given_flags,
+    has_any,
     require_folder,
     saved_study,
     study_files,
@@ -207,7 +211,13 @@ def sweep(
         chosen["arms"] = chosen["arms"] or ("fpt", "random")
         chosen["search"] = searched or sweep_config.DEFAULT_SEARCH
         run = RunConfig(task, options=given_options(options))
-        config = studies.SweepConfig(run.with_settings(**fixed), **chosen)
+        begun = None
+        if has_any(output, study_files(SWEEP_FILE)):
+            begun = saved_study(studies.SweepConfig, output, SWEEP_FILE).run
+        run = studies.with_kind_defaults(
+            run.with_settings(**fixed), fixed.keys() | searched.keys(), begun
+        )
+        config = studies.SweepConfig(run, **chosen)
     how: dict[str, Any] = {
         "storage_url": storage,
         "workers": workers,
@@ -310,12 +320,20 @@ def compare(
             run, options=run.options | given_options(again)
         ).with_settings(**given_flags(call, settings))
         comparison = dataclasses.replace(
-            comparison, run=run, finetune=finetune or comparison.finetune
+            comparison,
+            run=run,
+            finetune=finetune or comparison.finetune,
+            chooses_readout=comparison.chooses_readout
+            and "readout" not in given_flags(call, settings),
         )
     else:
         divide_patch_size(task, settings, options)
         run = RunConfig(task, options=given_options(options))
-        comparison = studies.Comparison(run.with_settings(**settings), finetune)
+        comparison = studies.Comparison(
+            run.with_settings(**settings),
+            finetune,
+            chooses_readout="readout" not in given_flags(call, settings),
+        )
     if wanted:
         _compare_sizes(comparison, wanted, output, seconds, began)
         return

@@ -18,6 +18,7 @@ from keras_fpt.cli.resuming import (
     RUN_FILES,
     divide_patch_size,
     given_flags,
+    has_any,
     require_folder,
     saved_run,
 )
@@ -85,12 +86,13 @@ def train(
     On SIGTERM it saves a checkpoint and exits with status 75; Ctrl-C does the
     same, with status 130. `keras-fpt train --resume FOLDER` continues.
     """
-    from_file = None
+    from_file: RunConfig | None = None
+    in_config: frozenset[str] = frozenset()
     if config_file is not None:
         from keras_fpt.cli import config_file as config_files
 
         early.require_path(config_file)
-        from_file = config_files.read(config_file)
+        from_file, in_config = config_files.read(config_file)
     elif not task:
         raise typer.BadParameter("Give a task, or --config FILE.")
     if resume and overwrite:
@@ -136,7 +138,13 @@ def train(
     scope: Any = contextlib.nullcontext()
     if distribution is not None:
         scope = distributions.scope(distribution)
+    is_begun = resume and output is not None and has_any(output, RUN_FILES)
+    begun = saved_run(str(output), {}, {}) if is_begun else None
     with exit_if_stopped(), scope:
+        if not is_alone:
+            config = studies.with_kind_defaults(
+                config, in_config | given_settings.keys(), begun
+            )
         is_one = not studies.needs_folds(config.options)
         train_all: Any = runs.train if is_one else studies.train_folds
         found = train_all(

@@ -113,6 +113,8 @@ class ModelOptions:
         "flatten), first, mean, last+mean, flatten (all of them, if all "
         "sequences have one length) or pooled.",
         topic="Model",
+        default_text="last; last+mean for your own series; in `compare` also "
+        "flatten for images",
         describes_run=True,
         stored=True,
     )
@@ -189,8 +191,8 @@ class ModelOptions:
         "Number of steps of a series that form one token; for images, height "
         "and width of a patch in pixels.",
         topic="Model",
-        default_text="1, more for forecasts and for your own series that are "
-        "longer than the backbone's positions; for images 4",
+        default_text="of forecasts and of your own series the size with "
+        "which they have few tokens, otherwise 1; for images 4",
         describes_run=True,
         stored=True,
         since="0.2.0",

@@ -14,6 +14,7 @@ from .forecast_results import ForecastResult as ForecastResult
 from .forecast_results import forecast_table as forecast_table
 from .forecast_rivals import find_season as find_season
 from .forecast_rivals import fit_forecast_rivals as fit_forecast_rivals
+from .kind_defaults import with_kind_defaults as with_kind_defaults
 from .question import load_question as load_question
 from .reproduce import read_question as read_question
 from .reproduce import run_question as run_question

@@ -7,17 +7,22 @@ from typing import Any, Self
 
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig
-from keras_fpt.studies import rival_data
+from keras_fpt.studies import kind_defaults, rival_data
 from keras_fpt.tasks import Stored, Task
 
 LOGGER = logging.getLogger(__name__)
 ARMS = ("fpt", "random")
-_SERIES_DEFAULTS = "series_defaults"
+# What the files of earlier versions lack, and what it was.
+_LATER = {
+    "series_defaults": False,
+    "kind_defaults": False,
+    "chooses_readout": True,
+}
 TRAINED_ARMS = ("finetune", "full")
 # The kinds of data for which numbers are also predicted by an LSTM.
 _SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
-# On series, input layer and output layer alone often do as well.
-_OF_SERIES = ("no_blocks",)
+# Without blocks, input layer and output layer alone often do as well.
+_WITHOUT_BLOCKS = "no_blocks"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,14 +34,21 @@ class Comparison:
             the arm, policy, learning rate and steps.
         finetune: bool, whether arms that train every weight take part.
         series_defaults: bool, whether classes and numbers of series are read
-            from the last hidden state and the mean of all, where the readout
-            is left at its default, and series are compared with the arm
-            `no_blocks`. Comparisons of earlier versions lack both.
+            from the last hidden state and the mean of all, and series are
+            compared with the arm `no_blocks`. Comparisons of earlier versions
+            lack both.
+        kind_defaults: bool, whether series are cut into patches, those of
+            images are read from all hidden states, and images are compared
+            with `no_blocks`; likewise.
+        chooses_readout: bool, whether the readout follows from the kind of
+            data if it is the default; `False` keeps that of `run`.
     """
 
     run: RunConfig
     finetune: bool = False
     series_defaults: bool = True
+    kind_defaults: bool = True
+    chooses_readout: bool = True
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
@@ -63,7 +75,7 @@ class Comparison:
         if not isinstance(entry.get("run"), dict):
             raise ValueError(f"{where}: expected an object 'run'.")
         run = RunConfig.from_settings(entry["run"], where)
-        entry = {_SERIES_DEFAULTS: False} | entry | {"run": run}
+        entry = _LATER | entry | {"run": run}
         return json_files.from_dict(cls, entry, where)
 
     def as_begun(
@@ -80,15 +92,22 @@ class Comparison:
             return self
         entry = json_files.read_object(path)
         entry = entry if within is None else entry.get(within, {})
-        is_later = isinstance(entry, dict) and _SERIES_DEFAULTS in entry
-        return dataclasses.replace(self, series_defaults=is_later)
+        begun: dict[str, Any] = {
+            name: isinstance(entry, dict) and bool(entry.get(name))
+            for name in ("series_defaults", "kind_defaults")
+        }
+        if not begun["kind_defaults"]:  # It could not tell the difference.
+            begun["chooses_readout"] = True
+        return dataclasses.replace(self, **begun)
 
     def described(self) -> dict[str, Any]:
         """What is written about it, as every version writes it."""
         found = {**vars(self), "run": self.run.identity()}
-        if not self.series_defaults:
-            del found[_SERIES_DEFAULTS]
-        return found
+        return {
+            name: value
+            for name, value in found.items()
+            if name not in _LATER or value != _LATER[name]
+        }
 
     def settled(self, task: Task) -> Self:
         """A copy with the defaults of the task's kind of data.
@@ -96,17 +115,31 @@ class Comparison:
         Args:
             task: the `Task` that `run` names.
         """
-        is_read_once = task.head in ("classifier", "regressor")
-        if (
-            self.series_defaults
-            and is_read_once
-            and rival_data.data_kind(task) == rival_data.SERIES
-            and self.run.model.readout == "last"
-        ):
-            LOGGER.info("Series are read with the readout last+mean, not last.")
-            run = self.run.with_settings(readout="last+mean")
-            return dataclasses.replace(self, run=run)
-        return self
+        chosen = self.run.model
+        found: dict[str, Any] = {}
+        reads = self.chooses_readout and chosen.readout == "last"
+        if self._is_series(task):
+            if reads:
+                found["readout"] = kind_defaults.SERIES_READOUT
+            size = kind_defaults.patch_size(task)
+            is_patched = chosen.patch_size or chosen.patch_stride
+            if self.kind_defaults and size is not None and not is_patched:
+                found["patch_size"] = size
+        elif self._is_image(task) and reads:
+            found["readout"] = kind_defaults.IMAGES_READOUT
+        if not found:
+            return self
+        words = ", ".join(
+            f"{name.replace('_', ' ')} {value}" for name, value in found.items()
+        )
+        LOGGER.info(f"Of all arms: {words}.")
+        return dataclasses.replace(self, run=self.run.with_settings(**found))
+
+    def _is_series(self, task: Task) -> bool:
+        return self.series_defaults and kind_defaults.is_series(task)
+
+    def _is_image(self, task: Task) -> bool:
+        return self.kind_defaults and kind_defaults.is_image(task)
 
     def variants(self, task: Task) -> list[RunConfig]:
         """The compared runs, without learning rates, seeds and steps.
@@ -115,15 +148,16 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
-        kind = rival_data.data_kind(task)
-        if kind == rival_data.SERIES and self.series_defaults:
-            names += _OF_SERIES
-        if task.is_regression and kind in _SEQUENCES:
+        if self._is_series(task) or self._is_image(task):
+            names += (_WITHOUT_BLOCKS,)
+        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
             names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
-        # These have the depth that their name says.
+        # It has the depth that its name says.
         trained = [
-            each.with_settings(depth=None) if each.arm in _OF_SERIES else each
+            each.with_settings(depth=None)
+            if each.arm == _WITHOUT_BLOCKS
+            else each
             for each in trained
         ]
         # Only the output layer trains, on frozen features.

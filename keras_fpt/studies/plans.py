@@ -11,7 +11,7 @@ from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig, recorder
 from keras_fpt.studies import cost
-from keras_fpt.tasks import Task
+from keras_fpt.tasks import Stored, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +63,8 @@ class HalvingPlan:
             rungs and steps are multiples.
         limit: int, the most steps that a run may have with any budget.
         budget: float, seconds for which this was planned.
+        dropout: float, dropout rate of the backbone; `None` is that of the
+            task's recipe, as in plans of earlier versions.
     """
 
     learning_rates: tuple[float, ...]
@@ -74,6 +76,7 @@ class HalvingPlan:
     evaluation_steps: int
     limit: int
     budget: float = 0.0
+    dropout: float | None = None
 
     @classmethod
     def read(cls, path: pathlib.Path) -> "HalvingPlan":
@@ -109,6 +112,8 @@ def write_plan(plan: Plan | HalvingPlan, path: pathlib.Path) -> None:
 
 def prepare(variant: RunConfig, plan: HalvingPlan) -> RunConfig:
     """A variant's run as a plan trains it, without its rate and seed."""
+    if plan.dropout is not None and variant.model.dropout is None:
+        variant = variant.with_settings(dropout=plan.dropout)
     return dataclasses.replace(
         variant,
         steps=plan.limit,
@@ -141,6 +146,9 @@ _EVALUATIONS = (18, 9)
 _EVALUATIONS_SHARE = 0.2
 # A batch is made smaller, down to the smallest, until there are so many steps.
 SMALLEST_BATCH, _ENOUGH_STEPS = 8, 500
+# Runs that see each training example at most so many times have no dropout:
+# it slows them down, and they hardly overfit. See benchmarks/RESULTS.md.
+_FEW_EPOCHS = 10
 # With more time than was planned, runs go on to at most so many times the
 # examples of the recipe, unless steps were given.
 _LIMIT = 10
@@ -207,7 +215,7 @@ def make_plan(
                 break
         has_enough = plan.steps * batch_size >= share * examples
         if steps >= least and has_enough:
-            return plan
+            return _without_dropout(plan, task)
     needed = planned_seconds(make(least), costs, task)
     shown = (
         f"{needed / seconds:.1f} times the time that is left"
@@ -306,6 +314,15 @@ def _plan(
         every,
         limit,
     )
+
+
+def _without_dropout(plan: HalvingPlan, task: Task) -> HalvingPlan:
+    """The plan, without dropout if its runs see each example a few times."""
+    seen = plan.steps * plan.batch_size
+    is_few = isinstance(
+        task.data, Stored
+    ) and seen <= _FEW_EPOCHS * task.data.size("train")
+    return dataclasses.replace(plan, dropout=0.0) if is_few else plan
 
 
 def rungs(

@@ -93,7 +93,7 @@ def test_init_replaces_only_its_own_files(table, tmp_path):
     assert "--overwrite" in str(invoke("init", "digits"))
     invoke("init", "digits", "--overwrite")
     invoke("init", "digits")
-    config = config_file.read(tmp_path / "run.toml")
+    config, _ = config_file.read(tmp_path / "run.toml")
     assert config == RunConfig("digits")
 
 
@@ -120,7 +120,7 @@ def test_paths_are_relative_to_the_file(tmp_path):
     path = tmp_path / "inner" / "run.toml"
     path.parent.mkdir()
     path.write_text('task = "../mine.csv"\nvalidation = "other.csv"\n')
-    config = config_file.read(path)
+    config, _ = config_file.read(path)
     assert config.task == str(tmp_path / "mine.csv")
     assert config.options == {"validation": str(path.parent / "other.csv")}
     assert config.keep is None  # The default of new runs.
@@ -143,5 +143,5 @@ def test_options_that_may_be_repeated_are_lists(value, option, tmp_path):
     path.write_text(
         f'task = "mine.csv"\nlabel_column = {value}\nsplit_group = ["v"]\n'
     )
-    options = config_file.read(path).options
+    options = config_file.read(path)[0].options
     assert options == {"label_column": option, "split_group": ["v"]}

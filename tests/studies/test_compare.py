@@ -121,7 +121,7 @@ def test_what_ran_is_reported_if_time_runs_out(
     assert sentence is not None
     assert any("short for 100000 seeds" in line for line in messages)
     arms = table[table["learning_rate"].notna()]
-    assert len(arms) == 3 and (arms["n"] >= 1).all()
+    assert len(arms) == 4 and (arms["n"] >= 1).all()
 
 
 def cost(step):
@@ -158,7 +158,7 @@ def test_the_arms_that_take_part():
     arms = [(v.arm, v.model.policy, v.cache_features) for v in variants]
     assert arms[-1] == ("fpt", "output_only", True)
     assert [arm for arm, *_ in arms[:-1]] == [
-        "fpt", "random", "finetune", "full"
+        "fpt", "random", "finetune", "full", "no_blocks"
     ]  # fmt: skip
     # Features of examples that are generated each time cannot be cached.
     generated = compare.Comparison(RunConfig("bit_xor"))
@@ -179,14 +179,28 @@ def test_the_defaults_of_series(sums_file, tmp_path):
         RunConfig(sums_file).with_settings(readout="mean")
     )
     assert given.settled(task) is given
+    # An explicit choice of what is the default elsewhere.
+    last = dataclasses.replace(comparison, chooses_readout=False)
+    assert last.settled(task) is last
     digits = compare.Comparison(RunConfig("digits"))
-    assert digits.settled(tasks.get("digits")) is digits
+    settled = digits.settled(tasks.get("digits"))
+    assert settled.run.model.readout == "flatten"
+    strings = compare.Comparison(RunConfig("bit_xor"))
+    assert strings.settled(tasks.get("bit_xor")) is strings
     # A comparison that an earlier version began stays what it was.
     path = tmp_path / "compare.json"
     assert comparison.as_begun(path) is comparison
     entry = comparison.described()
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path) == comparison
+    # The version before read images as the tasks do.
+    del entry["kind_defaults"]
+    path.write_text(json.dumps(entry))
+    old = last.as_begun(path)
+    assert old.described() == entry
+    assert old.settled(task).run.model.readout == "last+mean"
+    before = dataclasses.replace(digits, kind_defaults=False)
+    assert before.settled(tasks.get("digits")) is before
     del entry["series_defaults"]
     path.write_text(json.dumps(entry))
     old = comparison.as_begun(path)

@@ -69,6 +69,7 @@ def command(config, folder, *options):
     run = config.run
     return [
         *("sweep", run.task, "--preset", run.preset, "--set", "depth=1"),
+        *("--set", f"readout={run.model.readout}"),
         *("--set", f"batch_size={run.batch_size}"),
         *("--steps", str(run.steps), "--seeds", str(config.seeds)),
         *("--extensions", str(config.extensions)),

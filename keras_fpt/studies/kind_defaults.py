@@ -1,0 +1,104 @@
+"""Defaults of commands that depend on the kind of data.
+
+They are those of the commands, not of `RunConfig`, so that runs and studies of
+earlier versions, and programs, keep theirs.
+"""
+
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from keras_fpt.layers import num_patches
+from keras_fpt.runs import RunConfig, resolve
+from keras_fpt.studies import rival_data
+from keras_fpt.studies.folds import each_fold, needs_folds
+from keras_fpt.tasks import Task
+
+LOGGER = logging.getLogger(__name__)
+# See docs/series.md, and on images, which have one size, so that all their
+# tokens can be read, benchmarks/RESULTS.md.
+SERIES_READOUT, IMAGES_READOUT = "last+mean", "flatten"
+# A series becomes about so many tokens, and at most so many.
+TOKENS, MOST_TOKENS = 8, 64
+# The numbers that a token joins, unless there would be too many tokens: as
+# many as `gpt2_tiny_en`'s hidden states have.
+VALUES_PER_TOKEN = 256
+_HEADS = ("classifier", "regressor")
+
+
+def patch_size(task: Task) -> int | None:
+    """The number of steps of a series that form one token, or `None` for 1.
+
+    Args:
+        task: a `Task` whose tokens are vectors.
+    """
+    few = num_patches(task.sequence_length, TOKENS)
+    narrow = max(1, VALUES_PER_TOKEN // (task.input_dim or 1))
+    most = num_patches(task.sequence_length, MOST_TOKENS)
+    size = max(min(few, narrow), most)
+    return size if size > 1 else None
+
+
+def is_series(task: Task) -> bool:
+    """Whether a class or numbers are predicted for a series.
+
+    Args:
+        task: a `Task`.
+    """
+    return (
+        task.head in _HEADS and rival_data.data_kind(task) == rival_data.SERIES
+    )
+
+
+def is_image(task: Task) -> bool:
+    """Whether a class or numbers are predicted for an image.
+
+    Args:
+        task: a `Task`.
+    """
+    return (
+        task.head in _HEADS and rival_data.data_kind(task) == rival_data.IMAGES
+    )
+
+
+def with_kind_defaults(
+    config: RunConfig, given: Collection[str], begun: RunConfig | None = None
+) -> RunConfig:
+    """A configuration with the defaults of series, if the data is the user's.
+
+    Series are cut into patches of `patch_size`, and the output layer reads the
+    last hidden state and the mean of all. The package's own tasks keep the
+    settings of the paper.
+
+    Args:
+        config: a `RunConfig`.
+        given: names of the settings that the user has chosen, which stay.
+        begun: the `RunConfig` of the run or study that is continued, whose
+            settings are taken instead; `None` for a new one.
+    """
+    names = {"patch_size", "readout"} - set(given)
+    if begun is not None:
+        kept = begun.settings()
+        return config.with_settings(**{name: kept[name] for name in names})
+    if not names or config.recipe is not None or "patch_stride" in given:
+        return config
+    first = config
+    if needs_folds(config.options):
+        first = each_fold(config)[0]
+    run = resolve(first)
+    if run.source is None or not is_series(run.task):
+        return config
+    found: dict[str, Any] = {
+        "patch_size": patch_size(run.task),
+        "readout": SERIES_READOUT,
+    }
+    found = {name: found[name] for name in sorted(names)}
+    words = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in found.items()
+        if value is not None
+    )
+    LOGGER.info(
+        f"Defaults for a series of {run.task.sequence_length:,} steps: {words}."
+    )
+    return config.with_settings(**found)

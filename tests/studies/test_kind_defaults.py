@@ -1,0 +1,124 @@
+"""The defaults of commands that depend on the kind of data."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+from written_runs import write_run
+
+from keras_fpt import runs, studies, tasks
+from keras_fpt.cli import app
+from keras_fpt.runs import RunConfig
+from keras_fpt.studies import kind_defaults
+
+pytestmark = pytest.mark.backend_free
+
+
+@pytest.fixture
+def series_file(tmp_path):
+    """The path of a file of 40 series of 20 steps."""
+    x = np.random.default_rng(0).normal(size=(40, 20, 2)).astype("float32")
+    np.savez(tmp_path / "mine.npz", x=x, y=np.arange(40) % 2)
+    return str(tmp_path / "mine.npz")
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The configurations that commands would train."""
+    found = []
+
+    class Stop(Exception):
+        pass
+
+    def train(config, *_, **__):
+        found.append(config)
+        raise Stop
+
+    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.setattr(
+        studies, "run_sweep", lambda config, *_, **__: train(config.run)
+    )
+    return found
+
+
+def command(*arguments):
+    CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    "steps, channels, size",
+    [
+        (8, 1, None),
+        (24, 1, 3),
+        (251, 1, 32),
+        # Wide patches would be more numbers than a hidden state has.
+        (100, 64, 4),
+        # There are at most 64 tokens.
+        (5000, 64, 79),
+        (100, 1000, 2),
+    ],
+)
+def test_patch_sizes(series_file, steps, channels, size):
+    task = dataclasses.replace(
+        tasks.get(series_file), sequence_length=steps, input_dim=channels
+    )
+    assert kind_defaults.patch_size(task) == size
+
+
+def test_commands_choose_them_for_your_own_series(
+    series_file, trained, tmp_path
+):
+    command("train", series_file)
+    command("train", series_file, "--patch-size", 1, "--readout", "last")
+    command("train", series_file, "--readout", "mean")
+    command("sweep", series_file, "--output", tmp_path / "sweep")
+    search = ("--search", "patch_size=1,4", "--set", "readout=first")
+    command("sweep", series_file, "--output", tmp_path / "sweep", *search)
+    command("train", "digits")
+    command("train", series_file, "--recipe", "reference")
+    found = [(each.model.patch_size, each.model.readout) for each in trained]
+    assert found == [
+        (3, "last+mean"),
+        (1, "last"),
+        (3, "mean"),
+        (3, "last+mean"),
+        (None, "first"),
+        (None, "last"),
+        (None, "last"),
+    ]
+
+
+def test_a_config_file_is_as_the_command_line(series_file, trained, tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('task = "mine.npz"\nreadout = "last"\n')
+    command("train", "--config", path)
+    command("train", "--config", path, "--patch-size", 5)
+    whole = tmp_path / "config.json"
+    whole.write_text(RunConfig(series_file).to_json())
+    command("train", "--config", whole)
+    found = [(each.model.patch_size, each.model.readout) for each in trained]
+    assert found == [(3, "last"), (5, "last"), (None, "last")]
+
+
+def test_what_was_begun_stays(series_file, trained, tmp_path):
+    before = tmp_path / "before"
+    write_run(before)
+    path = before / "config.json"
+    entry = json.loads(path.read_text())
+    entry |= {"task": "mine", "source": series_file, "options": {}}
+    path.write_text(json.dumps(entry))
+    command("train", series_file, "--output", before, "--resume")
+    config = studies.SweepConfig(RunConfig(series_file))
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text(config.to_json())
+    command("sweep", series_file, "--output", tmp_path / "sweep")
+    found = [(each.model.patch_size, each.model.readout) for each in trained]
+    assert found == [(None, "last"), (None, "last")]
+
+
+def test_what_follows_from_folds(series_file):
+    config = RunConfig(series_file, options={"folds": 3})
+    found = studies.with_kind_defaults(config, ())
+    assert (found.model.patch_size, found.options) == (3, {"folds": 3})
