@@ -100,6 +100,7 @@ class StackedClassifiers(keras.Model):
             first.num_answers,
         )
         self.is_of_vectors = first.vocabulary_size is None
+        self.front = first.front  # It has no weights.
 
         # === Layers ===
         stacker = Stacker(first, self.size)
@@ -134,15 +135,18 @@ class StackedClassifiers(keras.Model):
     def call(self, x: Any, training: bool | None = None) -> Any:
         tokens, mask = input_checks.unpack(x)
         tokens = self._as_one_batch(tokens, 3 if self.is_of_vectors else 2)
+        if mask is not None:
+            mask = self._as_one_batch(ops.cast(mask, "int32"), 2)
+        if self.is_of_vectors:
+            tokens, mask = self.front(tokens, mask)
         embeddings = self.input_layer(tokens)
         if self.input_dropout_layer is not None:
             embeddings = self.input_dropout_layer(embeddings, training=training)
         if self.position_layer is not None:
             embeddings = embeddings + self.position_layer(embeddings)
+        real = mask
         if mask is None:
             real = ops.ones(ops.shape(embeddings)[:2], dtype="int32")
-        else:
-            mask = real = self._as_one_batch(ops.cast(mask, "int32"), 2)
         read = self.readout_layer.token_indices(real)
         hidden = self.cut(embeddings, mask, read, training)
         if read is None:

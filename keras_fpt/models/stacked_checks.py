@@ -25,8 +25,9 @@ _OPTIONS = (
     *("policy", "depth", "readout", "learned_positions", "lora_rank", "dtype"),
     *("rematerialize", "dropout", "embedding_init", "input_scale"),
     *("output_init", "input_dropout", "precision", "fast"),
+    *("patch_size", "patch_stride", "instance_norm", "sequence_length"),
 )
-_READOUTS = ("last", "first", "mean")
+_READOUTS = ("last", "first", "mean", "last+mean", "flatten")
 _ADAM = ("beta_1", "beta_2", "epsilon", "global_clipnorm")
 # Other settings of Adam, which must be off.
 _OFF = (

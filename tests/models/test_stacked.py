@@ -46,6 +46,8 @@ def examples(classifier):
         max(classifier.num_classes, 2),
         shape[0] if answers == 1 else (shape[0], answers),
     )
+    if classifier.readout == "flatten":  # It reads all tokens.
+        return {"tokens": x}, y
     return {"tokens": x, "padding_mask": mask}, y
 
 
@@ -104,6 +106,21 @@ def assert_same(stack, stacked, alone, x, y, each=lambda x, number: x):
             marks=pytest.mark.slow,
         ),
         pytest.param("opt", {"readout": "mean"}, marks=pytest.mark.slow),
+        pytest.param(
+            "gpt2",
+            {
+                "patch_size": 4,
+                "patch_stride": 2,
+                "instance_norm": True,
+                "readout": "last+mean",
+            },
+            marks=pytest.mark.backend_free,
+        ),
+        pytest.param(
+            "gpt2",
+            {"patch_size": 2, "readout": "flatten", "sequence_length": TOKENS},
+            marks=pytest.mark.slow,
+        ),
         pytest.param("albert", {}, marks=pytest.mark.slow),
         pytest.param("gpt2", {"num_classes": 1}, marks=pytest.mark.slow),
         pytest.param("gpt2", {"policy": "output"}, marks=pytest.mark.slow),
@@ -250,10 +267,8 @@ class TestWhatCannotBeStacked:
     @pytest.mark.parametrize(
         "option",
         [
-            {"patch_size": 2},
-            {"instance_norm": True},
             {"channel_independent": "mean"},
-            {"readout": "flatten", "sequence_length": 6},
+            {"output_norm": "layer"},
         ],
     )
     def test_a_front_end_for_series(self, option):
