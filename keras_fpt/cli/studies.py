@@ -22,6 +22,7 @@ from keras_fpt.cli.resuming import (
     study_files,
     with_paths,
 )
+from keras_fpt.cli.stacking import Stack
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
     TaskArgument,
@@ -110,15 +111,7 @@ def sweep(
             rich_help_panel="Rarely needed",
         ),
     ] = 3,
-    stack: Annotated[
-        str,
-        typer.Option(
-            help="How many runs that differ only in learning rate and seed "
-            "train in one step: a number, off, or auto where it is faster. "
-            "Dropout then drops other entries.",
-            rich_help_panel="Rarely needed",
-        ),
-    ] = "auto",
+    stack: Stack = "auto",
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -273,6 +266,7 @@ def compare(
         ),
     ] = None,
     resume: Resume = False,
+    stack: Stack = "auto",
 ) -> None:
     """Find out whether a frozen language model is worth it on your data.
 
@@ -310,12 +304,17 @@ def compare(
             run, options=run.options | given_options(again)
         ).with_settings(**given_flags(call, settings))
         comparison = dataclasses.replace(
-            comparison, run=run, finetune=finetune or comparison.finetune
+            comparison,
+            run=run,
+            finetune=finetune or comparison.finetune,
+            **given_flags(call, {"stack": stack}),
         )
     else:
         divide_patch_size(task, settings, options)
         run = RunConfig(task, options=given_options(options))
-        comparison = studies.Comparison(run.with_settings(**settings), finetune)
+        comparison = studies.Comparison(
+            run.with_settings(**settings), finetune, stack=stack
+        )
     if wanted:
         _compare_sizes(comparison, wanted, output, seconds, began)
         return

@@ -26,7 +26,7 @@ _OPTIONS = (
     *("rematerialize", "dropout", "embedding_init", "input_scale"),
     *("output_init", "input_dropout", "precision", "fast"),
 )
-_READOUTS = ("last", "first", "mean")
+_READOUTS = ("last", "first", "mean", "last+mean")
 _ADAM = ("beta_1", "beta_2", "epsilon", "global_clipnorm")
 # Other settings of Adam, which must be off.
 _OFF = (

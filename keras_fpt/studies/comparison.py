@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig
-from keras_fpt.studies import rival_data
+from keras_fpt.studies import rival_data, stack_size
 from keras_fpt.tasks import Stored, Task
 
 LOGGER = logging.getLogger(__name__)
 ARMS = ("fpt", "random")
-_SERIES_DEFAULTS = "series_defaults"
+_SERIES_DEFAULTS, _STACK = "series_defaults", "stack"
 TRAINED_ARMS = ("finetune", "full")
 # The kinds of data for which numbers are also predicted by an LSTM.
 _SEQUENCES = (rival_data.SERIES, rival_data.STRINGS)
@@ -32,11 +32,17 @@ class Comparison:
             from the last hidden state and the mean of all, where the readout
             is left at its default, and series are compared with the arm
             `no_blocks`. Comparisons of earlier versions lack both.
+        stack: string, how many runs of an arm train in one step, as of
+            `SweepConfig`. Comparisons of earlier versions have `"off"`.
     """
 
     run: RunConfig
     finetune: bool = False
     series_defaults: bool = True
+    stack: str = stack_size.AUTO
+
+    def __post_init__(self) -> None:
+        stack_size.check(self.stack)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
@@ -63,7 +69,8 @@ class Comparison:
         if not isinstance(entry.get("run"), dict):
             raise ValueError(f"{where}: expected an object 'run'.")
         run = RunConfig.from_settings(entry["run"], where)
-        entry = {_SERIES_DEFAULTS: False} | entry | {"run": run}
+        before = {_SERIES_DEFAULTS: False, _STACK: stack_size.OFF}
+        entry = before | entry | {"run": run}
         return json_files.from_dict(cls, entry, where)
 
     def as_begun(
@@ -80,14 +87,21 @@ class Comparison:
             return self
         entry = json_files.read_object(path)
         entry = entry if within is None else entry.get(within, {})
-        is_later = isinstance(entry, dict) and _SERIES_DEFAULTS in entry
-        return dataclasses.replace(self, series_defaults=is_later)
+        entry = entry if isinstance(entry, dict) else {}
+        stack = self.stack
+        if stack == stack_size.AUTO:
+            stack = str(entry.get(_STACK, stack_size.OFF))
+        return dataclasses.replace(
+            self, series_defaults=_SERIES_DEFAULTS in entry, stack=stack
+        )
 
     def described(self) -> dict[str, Any]:
         """What is written about it, as every version writes it."""
         found = {**vars(self), "run": self.run.identity()}
         if not self.series_defaults:
             del found[_SERIES_DEFAULTS]
+        if self.stack == stack_size.OFF:
+            del found[_STACK]
         return found
 
     def settled(self, task: Task) -> Self:

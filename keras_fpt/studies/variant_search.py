@@ -4,6 +4,7 @@ For `reproduce`, and comparisons of earlier versions; those of this one are in
 `halving.py`, and a sweep's search is in `sweep_worker.py`.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -19,11 +20,14 @@ from keras_fpt import logs
 from keras_fpt.results import NotRun, describe, rates
 from keras_fpt.runs import (
     RunConfig,
+    folder_of,
     get_or_train,
     is_tested,
     measures,
     resolve,
+    train_in_one_step,
 )
+from keras_fpt.runs import folder as run_folder
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
@@ -214,7 +218,8 @@ class Turns:
     """Runs that are trained one after another, and their outcomes.
 
     `failed` and `seconds` are by the variants' numbers: what could not be
-    run, and the time that the longest run has taken.
+    run, and the time that the longest run has taken. `one_by_one` has the
+    numbers of those whose runs do not train in one step after all.
 
     Args:
         folder: path of the folder of runs.
@@ -227,6 +232,7 @@ class Turns:
         self.folder, self.deadline = folder, deadline
         self.failed: dict[int, NotRun] = {}
         self.seconds: dict[int, float] = {}
+        self.one_by_one: set[int] = set()
 
     def train(
         self,
@@ -235,8 +241,12 @@ class Turns:
         test: bool,
         reserve: float,
         until: int | None = None,
+        others: Sequence[RunConfig] = (),
+        size: int = 1,
     ) -> tuple[float, float] | None:
         """Trains a variant's run, unless it has failed before.
+
+        One that is trained already needs no time.
 
         Args:
             number: int, the variant's.
@@ -245,6 +255,9 @@ class Turns:
             reserve: float, seconds to leave before the deadline.
             until: int, the step at which the run pauses; `None` trains it to
                 its end.
+            others: list of `RunConfig`s of the variant, which train to the same
+                step, ahead of their turns, where that takes one step for all.
+            size: int, the number of runs in a stack, at most.
 
         Returns:
             Tuple to compare runs by, the score on validation first, or `None`
@@ -255,9 +268,15 @@ class Turns:
         began = time.monotonic()
         try:
             with (
-                self.deadline.enforced(reserve),
+                self._enforced(reserve, config, test, until),
                 logs.only_warnings(RUN_MESSAGES),
             ):
+                if size > 1 and number not in self.one_by_one:
+                    is_stacked = train_in_one_step(
+                        config, others, self.folder, test, size, until
+                    )
+                    if not is_stacked:
+                        self.one_by_one.add(number)
                 _, metrics = get_or_train(
                     config, self.folder, test, until=until
                 )
@@ -290,6 +309,15 @@ class Turns:
             text += f", test {measure.title} {measure.show(tested)}"
         LOGGER.info(text)
         return measure.score(value), -metrics["validation_loss"]
+
+    def _enforced(
+        self, reserve: float, config: RunConfig, test: bool, until: int | None
+    ) -> contextlib.AbstractContextManager[None]:
+        """The deadline of a run that is to be trained or tested."""
+        is_open = run_folder.is_open(folder_of(config, self.folder), until)
+        if is_open or (test and not self.is_tested(config)):
+            return self.deadline.enforced(reserve)
+        return contextlib.nullcontext()
 
     def measure(self, config: RunConfig) -> measures.Measure:
         """The measure that a variant's runs are compared by."""

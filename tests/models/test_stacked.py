@@ -104,6 +104,9 @@ def assert_same(stack, stacked, alone, x, y, each=lambda x, number: x):
             marks=pytest.mark.slow,
         ),
         pytest.param("opt", {"readout": "mean"}, marks=pytest.mark.slow),
+        pytest.param(
+            "gpt2", {"readout": "last+mean"}, marks=pytest.mark.backend_free
+        ),
         pytest.param("albert", {}, marks=pytest.mark.slow),
         pytest.param("gpt2", {"num_classes": 1}, marks=pytest.mark.slow),
         pytest.param("gpt2", {"policy": "output"}, marks=pytest.mark.slow),
