@@ -1,13 +1,12 @@
 """Compares a frozen language model with its rivals within a time budget."""
 
 import dataclasses
-import functools
 import json
 import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keras_fpt.reports import write_report
@@ -197,13 +196,13 @@ def _train(
     try:
         with deadline.enforced(_REPORT_SECONDS):
             known = saved or plan
-            # The runs of a plan of an earlier version train one by one.
-            measure = functools.partial(
-                measure_arms,
-                stack=OFF if isinstance(known, Plan) else comparison.stack,
+            size = _batch_size(variants, run, known, _left(deadline))
+            costs = measure_arms(
+                [_sized(each, size, run) for each in variants],
+                # The runs of a plan of an earlier version train one by one.
+                OFF if isinstance(known, Plan) else comparison.stack,
+                deadline.left,
             )
-            size = _batch_size(variants, run, known, _left(deadline), measure)
-            costs = measure([_sized(each, size, run) for each in variants])
     except OutOfTime:
         return none_run(
             "The budget is too small to measure the time per step: the "
@@ -272,7 +271,6 @@ def _batch_size(
     run: ResolvedRun,
     plan: AnyPlan | None,
     seconds: float,
-    measure: Callable[[Sequence[RunConfig]], list[cost.Cost]],
 ) -> int:
     """The batch size of all runs: as given, as planned, or as time allows."""
     if isinstance(plan, HalvingPlan):
@@ -281,7 +279,7 @@ def _batch_size(
     if run.config.batch_size is not None or plan or size <= SMALLEST_BATCH:
         return size
     sizes = (SMALLEST_BATCH, size)
-    first = measure([_sized(variants[0], each, run) for each in sizes])
+    first = measure_arms([_sized(variants[0], each, run) for each in sizes])
     found = zip(sizes, first, strict=True)
     return choose_batch_size(
         found, len(variants), run.task, seconds, run.config.steps

@@ -72,6 +72,11 @@ class Cost:
         return self.stack.size
 
     @property
+    def measuring_seconds(self) -> float:
+        """About how long it takes to measure this."""
+        return self.start + _STEPS * (self.step + self.batch)
+
+    @property
     def is_faster_stacked(self) -> bool:
         """Whether a step of a stack takes less than one of each of its runs."""
         stack = self.stack

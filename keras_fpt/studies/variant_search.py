@@ -50,6 +50,7 @@ def run_variants(
     deadline: Deadline,
     test_reserve: float,
     shares_seed: bool = False,
+    stack: int = 1,
 ) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with more seeds.
 
@@ -70,16 +71,20 @@ def run_variants(
         test_reserve: float, seconds to leave for the first run of each variant
             at its best rate, and for what comes after.
         shares_seed: bool, whether that run is the one that was chosen.
+        stack: int, how many runs of a variant train in one step, at most. From
+            2, a variant's learning rates train in its first turn, so there
+            must not be a deadline.
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
         and those for which there was not enough time.
     """
     turns = Turns(folder, deadline)
-    first = learning_rates[0]
-    search = _Search(variants, turns, seeds, first, test_reserve, shares_seed)
+    search = _Search(
+        variants, turns, seeds, learning_rates, test_reserve, shares_seed, stack
+    )
     try:
-        search.try_rate(first, is_first=True)
+        search.try_rate(learning_rates[0], is_first=True)
         for rate in learning_rates[1:]:
             if not search.has_time():
                 raise OutOfTime
@@ -107,12 +112,13 @@ class _Search:
         variants: Sequence[RunConfig],
         turns: "Turns",
         seeds: int,
-        first_rate: float,
+        learning_rates: Sequence[float],
         test_reserve: float,
         shares_seed: bool,
+        stack: int,
     ) -> None:
         self.variants, self.turns, self.seeds = variants, turns, seeds
-        self.first_rate = first_rate
+        self.learning_rates, self.stack = learning_rates, stack
         self.test_reserve, self.shares_seed = test_reserve, shares_seed
         self.trained: dict[int, dict[float, Any]] = {
             number: {} for number in range(len(variants))
@@ -128,8 +134,15 @@ class _Search:
         for number, variant in enumerate(self.variants):
             if is_first and number and not self._has_time_for_first(number):
                 raise OutOfTime
-            config = dataclasses.replace(variant, learning_rate=rate)
-            score = self.turns.train(number, config, False, self.test_reserve)
+            config, *others = (
+                dataclasses.replace(variant, learning_rate=each)
+                for each in (rate, *self.learning_rates)
+            )
+            score = self.turns.train(
+                *(number, config, False, self.test_reserve),
+                others=others,
+                size=self.stack,
+            )
             if score is not None:
                 is_chosen = self.turns.is_tested(self._final(config, 0))
                 self.trained[number][rate] = is_chosen, *score
@@ -181,8 +194,13 @@ class _Search:
                 best = dataclasses.replace(
                     variant, learning_rate=self._best(number)
                 )
+                finals = [self._final(best, each) for each in range(self.seeds)]
                 try:
-                    turns.train(number, self._final(best, offset), True, 0.0)
+                    turns.train(
+                        *(number, finals[offset], True, 0.0),
+                        others=finals,
+                        size=self.stack,
+                    )
                     tested.add(number)
                 except OutOfTime:
                     is_short = True
@@ -205,7 +223,7 @@ class _Search:
         """
         tried = self.trained[number]
         if not tried:
-            return self.first_rate
+            return self.learning_rates[0]
         return max(tried, key=lambda rate: tried[rate])
 
     def _final(self, config: RunConfig, offset: int) -> RunConfig:

@@ -150,7 +150,10 @@ def test_auto_measures_whether_a_stack_is_faster(
     monkeypatch.setattr(cost, "measure", lambda run: alone)
     monkeypatch.setattr(cost, "measure_stack", measure_stack)
     monkeypatch.setattr("keras_fpt.distribution.has_accelerator", lambda: True)
-    found = arm_costs.measure_arms(comparison.variants(None), stack)
+    variants = comparison.variants(None)
+    (short,) = arm_costs.measure_arms(variants, stack, seconds=10.0)
+    assert short is not None and short.stack is None
+    found = arm_costs.measure_arms(variants, stack)
     assert [each.largest_stack() for each in found] == [expected]
 
 
