@@ -54,6 +54,15 @@ def comparison(sums_file, preset, monkeypatch):
 def test_a_stacked_comparison_that_was_interrupted_has_the_same_table(
     comparison, tmp_path, monkeypatch
 ):
+    each = Cost(0.1, 0.01, 0.001)
+    stack = StackCost(3, Cost(0.2, 0.02, 0.001), takes_seeds=True)
+    monkeypatch.setattr(
+        compare,
+        "measure_arms",
+        lambda variants, choice="off", left=0.0: [
+            dataclasses.replace(each, stack=stack if choice == "3" else None)
+        ],
+    )
     alone = dataclasses.replace(comparison, stack="off")
     _, expected, sentence = compare.run_comparison(alone, tmp_path / "a", 3600)
     original, calls = recorder.Recorder.advance, []
