@@ -12,6 +12,7 @@ from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.cli.backend import load_backend
 from keras_fpt.cli.console import cell, console, print_plain
 from keras_fpt.cli.resuming import Resume, given_flags, require_folder
+from keras_fpt.cli.stacking import Stack
 from keras_fpt.cli.task_options import DataDir
 from keras_fpt.cli.train import exit_if_stopped
 
@@ -48,6 +49,7 @@ def reproduce(
         ),
     ] = None,
     resume: Resume = False,
+    stack: Stack = "auto",
     data_dir: DataDir = None,
     dry_run: Annotated[
         bool,
@@ -83,7 +85,7 @@ def reproduce(
         return
     with exit_if_stopped():
         folder, table = reproduction.run_question(
-            loaded, budget, output, data_dir, began
+            loaded, budget, output, data_dir, began, stack
         )
     print_arms(table)
     print_plain(f"The report: {folder / 'report.html'}")

@@ -26,6 +26,7 @@ from keras_fpt.cli.resuming import (
     study_files,
     with_paths,
 )
+from keras_fpt.cli.stacking import Stack
 from keras_fpt.cli.task_options import (
     TASK_FLAGS,
     TaskArgument,
@@ -114,15 +115,7 @@ def sweep(
             rich_help_panel="Rarely needed",
         ),
     ] = 3,
-    stack: Annotated[
-        str,
-        typer.Option(
-            help="How many runs that differ only in learning rate and seed "
-            "train in one step: a number, off, or auto where it is faster. "
-            "Dropout then drops other entries.",
-            rich_help_panel="Rarely needed",
-        ),
-    ] = "auto",
+    stack: Stack = "auto",
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -283,6 +276,7 @@ def compare(
         ),
     ] = None,
     resume: Resume = False,
+    stack: Stack = "auto",
 ) -> None:
     """Find out whether a frozen language model is worth it on your data.
 
@@ -325,6 +319,7 @@ def compare(
             finetune=finetune or comparison.finetune,
             chooses_readout=comparison.chooses_readout
             and "readout" not in given_flags(call, settings),
+            **given_flags(call, {"stack": stack}),
         )
     else:
         divide_patch_size(task, settings, options)
@@ -333,6 +328,7 @@ def compare(
             run.with_settings(**settings),
             finetune,
             chooses_readout="readout" not in given_flags(call, settings),
+            stack=stack,
         )
     if wanted:
         _compare_sizes(comparison, wanted, output, seconds, began)

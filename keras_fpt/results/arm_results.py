@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_fpt.results import rates, run_labels
 from keras_fpt.results.statistics import Scores, is_shown_above
-from keras_fpt.runs import measures, test_examples
+from keras_fpt.runs import manifest, measures, test_examples
 
 # The arm and its learning rate are what is compared.
 _COMMON = ("settings", "steps", "batch_size")
@@ -298,7 +298,15 @@ def _search_seconds(searched: Any) -> float:
     # The tables of some reports do not have it.
     if "wall_seconds" not in searched:
         return np.nan
-    return float(searched["wall_seconds"].sum())
+    return float((searched["wall_seconds"] / _stack_sizes(searched)).sum())
+
+
+def _stack_sizes(runs: Any) -> Any:
+    """How many runs each was trained with in one step, which took that time."""
+    if "folder" not in runs:
+        return 1
+    saved = runs["folder"].map(manifest.read)
+    return saved.map(lambda one: max(1, len(one.stack)) if one else 1)
 
 
 def _same(runs: Any, best: Any) -> Any:

@@ -1,5 +1,6 @@
 from . import arms as arms
 from . import attention_drawing as attention_drawing
+from . import errors as errors
 from . import folder as folder
 from . import forecast_results as forecast_results
 from . import label_results as label_results
@@ -7,6 +8,7 @@ from . import listing as listing
 from . import manifest as manifest
 from . import measures as measures
 from . import recorder as recorder
+from . import stacked_training as stacked_training
 from . import target_results as target_results
 from . import test_examples as test_examples
 from .config import RunConfig as RunConfig

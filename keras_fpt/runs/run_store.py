@@ -182,14 +182,14 @@ def train_in_one_step(
 ) -> bool:
     """Trains a run together with others that it can be stacked with.
 
-    Those are others that differ from it in learning rate and seed, and have
-    not begun alone. The stack of an earlier call, which was interrupted, is
-    resumed. `get_or_train` then finds the runs finished; those that cannot be
-    stacked are left to it.
+    Those are others that differ from it in learning rate and seed, and are at
+    the same step: they have not begun, or have paused there. The stack of an
+    earlier call, which was interrupted, is resumed. `get_or_train` then finds
+    the runs finished; those that cannot be stacked are left to it.
 
     Args:
         config: a `RunConfig`.
-        others: list of `RunConfig`s, of the same study.
+        others: list of `RunConfig`s, of the same study, which may have it too.
         runs_folder: path of the folder of runs.
         test: bool, whether the test split is read, too.
         size: int, the number of runs in a stack, at most.
@@ -209,22 +209,22 @@ def train_in_one_step(
     for other in map(_resolve, others):
         if stacked_training.stack_key(other) == key:
             alike[_folder_of(other, runs_folder)] = other
-    by_name = {path.name: path for path in alike}
-    names = _names_in_stack(own, alike)
-    if names:
-        if not by_name.keys() >= set(names):
-            return True  # A run of it is no longer part of the study.
-        chosen = [by_name[name] for name in names]
-    else:
+    chosen = _begun_stack(own, alike, until)
+    if not chosen:
+        step = _resting_step(own)
+        if step is None:
+            return True  # It began alone, or with runs that are not asked for.
         ordered = sorted(
             alike, key=lambda p: (alike[p].learning_rate, alike[p].seed, p)
         )
         # The same ones, wherever the study continues.
         first = ordered.index(own) // size * size
         chosen = [
-            path for path in ordered[first : first + size] if _is_new(path)
+            path
+            for path in ordered[first : first + size]
+            if folder.is_open(path, until) and _resting_step(path) == step
         ]
-        if own not in chosen or len(chosen) == 1:
+        if len(chosen) == 1:
             return True
     try:
         runs = [alike[path] for path in chosen]
@@ -247,25 +247,44 @@ def _has_begun(run_folder: pathlib.Path) -> bool:
     )
 
 
-def _names_in_stack(
-    run_folder: pathlib.Path, others: Iterable[pathlib.Path]
-) -> tuple[str, ...]:
-    """The runs that one was trained with; empty if it began alone, or not.
+def _begun_stack(
+    own: pathlib.Path, alike: Iterable[pathlib.Path], until: int | None
+) -> list[pathlib.Path]:
+    """The stack that a run was trained with and goes on with, in its order.
 
-    A process that was killed early may have named them only in the manifests
-    of others.
+    A process that was killed early may have named it only in the manifests of
+    others. It is empty for runs that began alone or not at all, and where a
+    run of the stack is not asked for any longer, or is at another step.
     """
-    for path in (run_folder, *others):
+    by_name = {path.name: path for path in alike}
+    for path in (own, *alike):
         begun = manifest.read(path)
-        if begun and run_folder.name in begun.stack:
-            return begun.stack
-    return ()
+        if (
+            begun
+            and own.name in begun.stack
+            and by_name.keys() >= set(begun.stack)
+        ):
+            chosen = [by_name[name] for name in begun.stack]
+            steps = {
+                _resting_step(each)
+                for each in chosen
+                if folder.is_open(each, until)
+            }
+            return chosen if None in steps or len(steps) == 1 else []
+    return []
 
 
-def _is_new(run_folder: pathlib.Path) -> bool:
-    """Whether a run has not begun, neither alone nor in a stack."""
-    return (
-        manifest.read(run_folder) is None
-        and folder.is_open(run_folder, None)
-        and not checkpoint_folder.steps(run_folder / folder.CHECKPOINTS)
-    )
+def _resting_step(run_folder: pathlib.Path) -> int | None:
+    """The step at which a run waits to be trained, by itself or with others.
+
+    That is 0 for one that has not begun. It is `None` for one that is within
+    its training, which was interrupted, or that has ended.
+    """
+    if not folder.is_open(run_folder, None):
+        return None
+    saved = checkpoint_folder.steps(run_folder / folder.CHECKPOINTS)
+    if folder.is_paused(run_folder):
+        step = int(folder.read_metrics(run_folder)["trained_steps"])
+        return step if max(saved, default=None) == step else None
+    is_new = manifest.read(run_folder) is None and not saved
+    return 0 if is_new else None

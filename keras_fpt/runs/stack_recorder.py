@@ -18,8 +18,8 @@ class StackRecorder(keras.callbacks.Callback):
     """Gives each run's recorder what it would have if the run trained alone.
 
     Each run has its own checkpoints, all of the same steps. Those that have
-    ended, since they diverged or are finished, keep their places in the stack,
-    so that the others' dropout stays what it is.
+    ended, since they diverged, are finished or no longer improve, keep their
+    places in the stack, so that the others' dropout stays what it is.
 
     Args:
         stack: a `StackedClassifiers`.
@@ -51,6 +51,7 @@ class StackRecorder(keras.callbacks.Callback):
         self.interval = CheckpointInterval(checkpoint_seconds)
         self.progress, self.on_diverged = progress, on_diverged
         self.live = dict(recorders)  # Those that still train.
+        self._evaluator: int | None = None
         for number, recorder in self.live.items():
             recorder.set_model(models[number])
         stack.build_metrics()
@@ -62,8 +63,27 @@ class StackRecorder(keras.callbacks.Callback):
 
     @property
     def is_done(self) -> bool:
-        """Whether no run trains any further."""
-        return not self.live or self.first.is_done
+        """Whether a run trains no further, or none is left."""
+        return not self.live or any(one.is_done for one in self.live.values())
+
+    def take_done(self) -> dict[int, Recorder]:
+        """The recorders of runs that train no further, which leave.
+
+        The models have their weights until the next step.
+        """
+        done = {n: one for n, one in self.live.items() if one.is_done}
+        for number in done:
+            del self.live[number]
+        return done
+
+    def evaluator(self, number: int) -> int:
+        """The run whose model evaluates another one, which is done.
+
+        That is the first one that was done, whose weights are needed no more.
+        """
+        if self._evaluator is None:
+            self._evaluator = number
+        return self._evaluator
 
     def restore(self) -> None:
         """Loads the checkpoints that the runs resume from into the stack."""

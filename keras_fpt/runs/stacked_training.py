@@ -52,7 +52,6 @@ def stack_key(run: ResolvedRun) -> str | None:
         config.cache_features
         or config.gradient_accumulation_steps
         or config.class_weight
-        or config.patience
     )
     if (
         run.task.head != "classifier"
@@ -82,11 +81,12 @@ def train_stack(
     Each run has the initial values, the batches and the files that it would
     have alone, and, without dropout, the same results but for rounding; with
     dropout, other entries are dropped. Its `manifest.json` names the runs that
-    it was trained with, and its wall time is that of all. One that diverges
-    ends, and leaves the others as they are.
+    it was trained with, and its wall time is that of all. One that diverges, or
+    whose loss no longer falls, ends, and leaves the others as they are.
 
     An interrupted stack is resumed by the same call, bit for bit. A run of one
-    may also be resumed alone with `train`.
+    may also be resumed alone with `train`, and runs that have paused at one
+    step may go on in another stack.
 
     Args:
         runs: list of `ResolvedRun`s with the same `stack_key`.
@@ -118,7 +118,7 @@ def train_stack(
         live = [
             n for n, path in enumerate(folders) if folder.is_open(path, until)
         ]
-        stack = _stack(built, runs[0].seed)
+        stack = make_stack([each.model for each in built], runs[0].seed)
         held = {n: locks.enter_context(folder.lock(folders[n])) for n in live}
         step = _common_step([folders[n] for n in live])
         recorders = {}
@@ -154,10 +154,19 @@ def _in_stack(built: BuiltRun, names: tuple[str, ...]) -> BuiltRun:
     return dataclasses.replace(built, made_of=made_of)
 
 
-def _stack(built: Sequence[BuiltRun], seed: int) -> StackedClassifiers:
+def make_stack(models: Sequence[Any], seed: int) -> StackedClassifiers:
+    """The stack of the models of runs.
+
+    Args:
+        models: list of their models, compiled.
+        seed: int, decides what is dropped.
+
+    Raises:
+        CannotStackError: they cannot be trained in one step.
+    """
     keras.utils.set_random_seed(seed)
     try:
-        return StackedClassifiers([each.model for each in built])
+        return StackedClassifiers(models)
     except ValueError as error:
         raise CannotStackError(str(error)) from error
 
@@ -188,7 +197,7 @@ def _train(
     test: bool,
     checkpoint_seconds: float,
 ) -> None:
-    """Trains from the recorders' step, and finishes each run."""
+    """Trains from the recorders' step, and finishes each run as it ends."""
     run, first = built[0].run, next(iter(recorders.values()))
     last = min(run.steps, first.until or run.steps)
     size = len(built) * run.batch_size
@@ -227,9 +236,10 @@ def _train(
         with errors.translate_disk_errors(
             first.folder.parent, first.describe_saved_state
         ):
-            with progress:
-                _fit([each.run for each in built], stack, recorder)
-            _finish(built, recorder, test, end)
+            while recorder.live:
+                with progress:
+                    _fit([each.run for each in built], stack, recorder)
+                _finish(built, recorder, test, end)
     except (KeyboardInterrupt, Preempted):
         LOGGER.info(
             f"Interrupted after step {first.step:,}. Repeat the command to "
@@ -243,7 +253,7 @@ def _fit(
     stack: StackedClassifiers,
     recorder: StackRecorder,
 ) -> None:
-    """Trains from the recorders' step to the last one, as `training` does."""
+    """Trains, as `training` does, until one of the runs is done."""
     run, first = runs[0], recorder.first
     size = run.evaluation_batch_size
     validation = first_batches(
@@ -258,7 +268,7 @@ def _fit(
         done, steps = len(first.rows), first.steps_to_evaluation
         is_rest = steps < first.steps_per_segment
         stack.fit(
-            _batches_of_all(runs, first.step),
+            batches_of_all(runs, first.step),
             validation_data=validation,
             initial_epoch=done,
             epochs=done + 1 if is_rest else first.segments,
@@ -273,8 +283,13 @@ def _batches(run: ResolvedRun, first_batch: int) -> Any:
     return run.task.data.train(run.batch_size, run.seed, first_batch)
 
 
-def _batches_of_all(runs: Sequence[ResolvedRun], first_batch: int) -> Any:
-    """Each run's batches, or those that all have where their seeds agree."""
+def batches_of_all(runs: Sequence[ResolvedRun], first_batch: int) -> Any:
+    """Each run's batches, or those that all have where their seeds agree.
+
+    Args:
+        runs: list of `ResolvedRun`s with the same `stack_key`.
+        first_batch: int, the number of the batch to start with.
+    """
     by_seed = {run.seed: run for run in runs}
     datasets = [_batches(run, first_batch) for run in by_seed.values()]
     if len(datasets) == 1:
@@ -289,13 +304,13 @@ def _finish(
     test: bool,
     end: Callable[[int, FloatingPointError], None],
 ) -> None:
-    """Evaluates each run and writes its files.
+    """Evaluates each run that is done, and writes its files.
 
-    All are evaluated by the model of one of them, so that its steps are
+    All are evaluated by the model of the first one, so that its steps are
     compiled once.
     """
-    model = built[next(iter(recorder.live), 0)].model
-    for number, own in recorder.live.items():
+    for number, own in recorder.take_done().items():
+        model = built[recorder.evaluator(number)].model
         _copy_weights(built[number].model, model)
         own.set_model(model)
         own.restore_kept()

@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 from keras_fpt.reports import write_report
 from keras_fpt.results import (
     Baseline,
@@ -32,6 +30,7 @@ from keras_fpt.studies import (
     study_folder,
     variant_search,
 )
+from keras_fpt.studies.arm_costs import measure_arms
 from keras_fpt.studies.comparison import Comparison
 from keras_fpt.studies.deadline import Deadline, OutOfTime, minutes
 from keras_fpt.studies.folds import refuse_all_folds
@@ -47,6 +46,7 @@ from keras_fpt.studies.plans import (
     prepare,
     write_plan,
 )
+from keras_fpt.studies.stack_size import OFF
 
 LOGGER = logging.getLogger(__name__)
 CONFIG, RUNS = "compare.json", "runs"
@@ -81,7 +81,7 @@ def run_comparison(
     has its own best settings, by accuracy, or RMSE, on validation. Learning
     rates are searched by successive halving, see `halving.py`, and all arms
     have the same rates, batches, seeds and steps, chosen so that all finish in
-    time.
+    time. Runs of an arm may train in one step, as `comparison.stack` says.
 
     If there is not enough time, the results so far are kept and shown, and
     `not_run.json` says what was not run and how long it would take. Repeat the
@@ -195,8 +195,14 @@ def _train(
     began = time.monotonic()
     try:
         with deadline.enforced(_REPORT_SECONDS):
-            size = _batch_size(variants, run, saved or plan, _left(deadline))
-            costs = _costs([_sized(each, size, run) for each in variants])
+            known = saved or plan
+            size = _batch_size(variants, run, known, _left(deadline))
+            costs = measure_arms(
+                [_sized(each, size, run) for each in variants],
+                # The runs of a plan of an earlier version train one by one.
+                OFF if isinstance(known, Plan) else comparison.stack,
+                deadline.left,
+            )
     except OutOfTime:
         return none_run(
             "The budget is too small to measure the time per step: the "
@@ -273,7 +279,7 @@ def _batch_size(
     if run.config.batch_size is not None or plan or size <= SMALLEST_BATCH:
         return size
     sizes = (SMALLEST_BATCH, size)
-    first = _costs([_sized(variants[0], each, run) for each in sizes])
+    first = measure_arms([_sized(variants[0], each, run) for each in sizes])
     found = zip(sizes, first, strict=True)
     return choose_batch_size(
         found, len(variants), run.task, seconds, run.config.steps
@@ -354,24 +360,3 @@ def _is_complete(
     return all(
         tested[variant_key(variant)] >= plan.seeds for variant in variants
     )
-
-
-def _costs(variants: Sequence[RunConfig]) -> list[cost.Cost]:
-    """The `Cost` of each variant, measured once for all that train the same."""
-    found: dict[Any, cost.Cost] = {}
-    runs = [resolve(variant) for variant in variants]
-    for run in runs:
-        if _training_of(run) not in found:
-            found[_training_of(run)] = cost.measure(run)
-            keras.utils.clear_session()
-    # What is measured first also pays for what a process does once.
-    start = min(each.start for each in found.values())
-    return [
-        dataclasses.replace(found[_training_of(run)], start=start)
-        for run in runs
-    ]
-
-
-def _training_of(run: ResolvedRun) -> tuple[Any, ...]:
-    """What the time per step depends on."""
-    return run.model.policy, run.model.depth, run.batch_size

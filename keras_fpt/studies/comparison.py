@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig
-from keras_fpt.studies import kind_defaults, rival_data
+from keras_fpt.studies import kind_defaults, rival_data, stack_size
 from keras_fpt.tasks import Stored, Task
 
 LOGGER = logging.getLogger(__name__)
@@ -17,6 +17,7 @@ _LATER = {
     "series_defaults": False,
     "kind_defaults": False,
     "chooses_readout": True,
+    "stack": stack_size.OFF,
 }
 TRAINED_ARMS = ("finetune", "full")
 # The kinds of data for which numbers are also predicted by an LSTM.
@@ -42,6 +43,8 @@ class Comparison:
             with `no_blocks`; likewise.
         chooses_readout: bool, whether the readout follows from the kind of
             data if it is the default; `False` keeps that of `run`.
+        stack: string, how many runs of an arm train in one step, as of
+            `SweepConfig`. Comparisons of earlier versions have `"off"`.
     """
 
     run: RunConfig
@@ -49,6 +52,10 @@ class Comparison:
     series_defaults: bool = True
     kind_defaults: bool = True
     chooses_readout: bool = True
+    stack: str = stack_size.AUTO
+
+    def __post_init__(self) -> None:
+        stack_size.check(self.stack)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "Comparison":
@@ -92,12 +99,15 @@ class Comparison:
             return self
         entry = json_files.read_object(path)
         entry = entry if within is None else entry.get(within, {})
+        entry = entry if isinstance(entry, dict) else {}
         begun: dict[str, Any] = {
-            name: isinstance(entry, dict) and bool(entry.get(name))
+            name: bool(entry.get(name))
             for name in ("series_defaults", "kind_defaults")
         }
         if not begun["kind_defaults"]:  # It could not tell the difference.
             begun["chooses_readout"] = True
+        if self.stack == stack_size.AUTO:
+            begun["stack"] = str(entry.get("stack", stack_size.OFF))
         return dataclasses.replace(self, **begun)
 
     def described(self) -> dict[str, Any]:

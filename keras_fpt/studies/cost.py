@@ -1,11 +1,12 @@
-"""The wall time that a run takes, estimated from a few of its steps."""
+"""The wall time that runs take, estimated from a few of their steps."""
 
 import dataclasses
 import itertools
+import logging
 import math
 import statistics
 import time
-from typing import Any
+from typing import Any, Self
 
 import keras
 
@@ -13,12 +14,31 @@ from keras_fpt.runs import (
     VALIDATION_SUBSET_SIZE,
     ResolvedRun,
     build_model,
+    errors,
     recorder,
+    stacked_training,
     train_subset_size,
 )
 from keras_fpt.tasks import Task
 
+LOGGER = logging.getLogger(__name__)
 _STEPS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class StackCost:
+    """What runs of one arm take that train in one step.
+
+    Args:
+        size: int, the number of runs in a stack, at most, and in the one that
+            was measured.
+        cost: the `Cost` of that stack.
+        takes_seeds: bool, whether runs with different seeds are stacked, too.
+    """
+
+    size: int
+    cost: "Cost"
+    takes_seeds: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +51,67 @@ class Cost:
         step: float, each further gradient step.
         batch: float, each further batch of an evaluation.
         features: float, computing frozen features before the first step.
+        stack: the `StackCost` of several such runs in one step; `None` where
+            they train one by one.
     """
 
     start: float
     step: float
     batch: float
     features: float = 0.0
+    stack: StackCost | None = None
+
+    def largest_stack(self, by_seed: bool = False) -> int:
+        """How many runs train in one step, at most; 1 is one by one.
+
+        Args:
+            by_seed: bool, whether they differ in their seeds.
+        """
+        if self.stack is None or (by_seed and not self.stack.takes_seeds):
+            return 1
+        return self.stack.size
+
+    @property
+    def measuring_seconds(self) -> float:
+        """About how long it takes to measure this."""
+        return self.start + _STEPS * (self.step + self.batch)
+
+    @property
+    def is_faster_stacked(self) -> bool:
+        """Whether a step of a stack takes less than one of each of its runs."""
+        stack = self.stack
+        return stack is not None and stack.cost.step < stack.size * self.step
+
+    def parts_seconds(
+        self,
+        task: Task,
+        batch_size: int,
+        steps: int,
+        evaluation_steps: int,
+        runs: int,
+        by_seed: bool = False,
+    ) -> float:
+        """`part_seconds` of several runs, in stacks where they can.
+
+        A smaller stack than the one that was measured is taken to lie on a
+        line between that one and a single run.
+
+        Args:
+            task, batch_size, steps, evaluation_steps: as of `part_seconds`.
+            runs: int, how many.
+            by_seed: bool, whether they differ in their seeds.
+        """
+        size, seconds = self.largest_stack(by_seed), 0.0
+        while runs > 0:
+            count, each = min(runs, size), self
+            if self.stack is not None and count > 1:
+                share = (count - 1) / (self.stack.size - 1)
+                each = self.between(self.stack.cost, share)
+            seconds += each.part_seconds(
+                task, batch_size, steps, evaluation_steps
+            )
+            runs -= count
+        return seconds
 
     def evaluation_seconds(self, task: Task, batch_size: int) -> float:
         """Seconds of one of the evaluations within a run."""
@@ -84,23 +159,23 @@ class Cost:
         total += self.features + self.batch * math.ceil(size / batch_size)
         return total + test * self.test_seconds(task, batch_size, rebuild=False)
 
-    def between(self, other: "Cost", share: float) -> "Cost":
+    def between(self, other: Self, share: float) -> Self:
         """A cost that lies on a line between this one and another.
 
         Args:
             other: a `Cost`.
             share: float, from 0 for this one to 1 for the other.
         """
-        return Cost(
-            *(
-                (1 - share) * mine + share * theirs
-                for mine, theirs in zip(
-                    dataclasses.astuple(self),
-                    dataclasses.astuple(other),
-                    strict=True,
-                )
-            )
-        )
+        stack = self.stack
+        if stack is not None and other.stack is not None:
+            cost = stack.cost.between(other.stack.cost, share)
+            stack = dataclasses.replace(stack, cost=cost)
+        numbers = {
+            name: (1 - share) * getattr(self, name)
+            + share * getattr(other, name)
+            for name in ("start", "step", "batch", "features")
+        }
+        return dataclasses.replace(self, **numbers, stack=stack)
 
     def test_seconds(
         self, task: Task, batch_size: int, rebuild: bool = True
@@ -128,10 +203,61 @@ def measure(run: ResolvedRun) -> Cost:
     keras.utils.set_random_seed(run.seed)
     began = time.perf_counter()
     model = build_model(run)
-    splits = run.task.datasets(run.batch_size, run.seed)
+    train = run.task.datasets(run.batch_size, run.seed).train
+    found = _measure(run, model, train, began)
+    if run.config.cache_features:
+        # Compared with the features, the output layer is negligible.
+        size = run.task.data.size("train") / run.evaluation_batch_size
+        features = math.ceil(size) * found.batch
+        return Cost(found.start, found.batch / 10, found.batch / 10, features)
+    return found
+
+
+def measure_stack(run: ResolvedRun, single: Cost, size: int) -> Cost:
+    """A run's `Cost`, with that of a stack of such runs, where there is one.
+
+    Args:
+        run: a `ResolvedRun`.
+        single: its `Cost` alone.
+        size: int, the number of runs in the stack, from 2.
+    """
+    key = stacked_training.stack_key(run)
+    if key is None:
+        return single
+    seeds = [
+        dataclasses.replace(run.config, seed=run.seed + number)
+        for number in range(size)
+    ]
+    runs = [dataclasses.replace(run, config=config) for config in seeds]
+    takes_seeds = key == stacked_training.stack_key(runs[1])
+    if not takes_seeds:
+        runs = size * [run]
+    began = time.perf_counter()
+    try:
+        with errors.translate_out_of_memory():
+            models = [build_model(each) for each in runs]
+            stack = stacked_training.make_stack(models, run.seed)
+            batches = stacked_training.batches_of_all(runs, first_batch=0)
+            found = _measure(run, stack, batches, began)
+    except (stacked_training.CannotStackError, MemoryError) as error:
+        LOGGER.info(f"Runs of {run.arm.name} train one by one. {error}")
+        return single
+    stacked = StackCost(size, found, takes_seeds)
+    return dataclasses.replace(single, stack=stacked)
+
+
+def _measure(run: ResolvedRun, model: Any, train: Any, began: float) -> Cost:
+    """Measures the `Cost` of a model, or of a stack.
+
+    Args:
+        run: the `ResolvedRun`.
+        model: the compiled model.
+        train: its training data.
+        began: float, `time.perf_counter()` before it was built.
+    """
     clock = _Clock()
     model.fit(
-        splits.train,
+        train,
         steps_per_epoch=_STEPS,
         shuffle=False,
         callbacks=[clock],
@@ -144,11 +270,6 @@ def measure(run: ResolvedRun) -> Cost:
     spent = time.perf_counter() - began
     num_batches = min(_STEPS, len(validation))
     start = max(0.0, spent - (_STEPS - 1) * step - (num_batches - 1) * batch)
-    if run.config.cache_features:
-        # Compared with the features, the output layer is negligible.
-        size = run.task.data.size("train") / run.evaluation_batch_size
-        features = math.ceil(size) * batch
-        return Cost(start, batch / 10, batch / 10, features)
     return Cost(start, step, batch)
 
 
@@ -166,7 +287,7 @@ class _Clock(keras.callbacks.Callback):
         self.ends = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        float(logs["loss"])
+        keras.ops.convert_to_numpy(logs["loss"])
         self.ends.append(time.perf_counter())
 
     on_test_batch_end = on_train_batch_end

@@ -11,9 +11,9 @@ Source: Jamieson and Talwalkar, 2016, "Non-stochastic Best Arm Identification
 and Hyperparameter Optimization", algorithm 1.
 """
 
+import collections
 import dataclasses
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ from keras_fpt.runs import (
     folder_of,
     forget_test,
     is_tested,
-    recorder,
 )
-from keras_fpt.studies import cost, variant_search
+from keras_fpt.studies import cost, reached, variant_search
 from keras_fpt.studies.deadline import Deadline, OutOfTime
+from keras_fpt.studies.pace import Pace
 from keras_fpt.studies.plans import HalvingPlan
 from keras_fpt.tasks import Task
 
@@ -37,8 +37,6 @@ LOGGER = logging.getLogger(__name__)
 # The share of the time left that the runs at the best rates are planned for,
 # since the time of a step varies.
 _SHARE = 0.85
-# How far the time of a step may be from what was measured before.
-_SLOWEST, _FASTEST = 3.0, 0.5
 # Why a variant has its results of an earlier call.
 _FEWER_STEPS = (
     "Time was too short to train it for {:,} steps, as others were, so its "
@@ -109,7 +107,7 @@ class _Halving:
         save: Callable[[HalvingPlan], None],
     ) -> None:
         self.variants, self.plan, self.save = variants, plan, save
-        self.folder, self.costs, self.task = runs_folder, costs, task
+        self.folder = runs_folder
         self.turns = variant_search.Turns(runs_folder, deadline)
         self.measure = self.turns.measure(variants[0])
         # Those that all variants have tried.
@@ -117,11 +115,12 @@ class _Halving:
         self.candidates = {
             number: list(plan.learning_rates) for number in range(len(variants))
         }
-        # Seconds that were planned for what was trained, and that it took.
-        self.planned = self.spent = 0.0
+        # What was trained ahead of its turn: variant, rate and rung.
+        self.ahead: set[tuple[int, float, int]] = set()
+        self.pace = Pace(costs, plan, task)
         # For a test of each, whatever the search takes.
         self.reserve = sum(
-            self._seconds(number, plan.rungs[-1], is_final=True)
+            self.pace.seconds(number, plan.rungs[-1], is_final=True)
             for number in self.candidates
         )
 
@@ -135,7 +134,8 @@ class _Halving:
             for turn in range(max(map(len, self.candidates.values()))):
                 for number, rates_left in self.candidates.items():
                     if turn < len(rates_left):
-                        self._train(number, rates_left[turn], rung)
+                        rate = rates_left[turn]
+                        self._train(number, rate, rung, rates_left)
                 if position == 0:
                     self.rates = list(self.plan.learning_rates[: turn + 1])
             for number, rates_left in self.candidates.items():
@@ -156,9 +156,10 @@ class _Halving:
             rung = self.plan.rungs[-1]
             # It must not cost the runs at the best rates their steps.
             needed = sum(
-                self._seconds(number, rung)
-                + self.plan.seeds
-                * self._seconds(number, self.plan.steps, is_final=True)
+                self.pace.seconds(number, rung)
+                + self.pace.seconds(
+                    number, self.plan.steps, self.plan.seeds, is_final=True
+                )
                 for number in self.candidates
             )
             if self.turns.deadline.left < needed:
@@ -196,17 +197,25 @@ class _Halving:
         )
         tested: set[int] = set()
         is_short = False
+        # Where time is short, all arms have a first seed before the others.
+        whole = self._needed(self._final_steps(), steps)
+        together = self._offsets if whole <= turns.deadline.left else ()
         for offset in range(1, self.plan.seeds + 1):
             for number, (rate, *_) in self.candidates.items():
-                config = _at(self.variants[number], rate, offset)
+                variant = self.variants[number]
+                config = _at(variant, rate, offset)
                 needed = 0.0
                 if offset > 1 and not self._is_done(config, steps):
-                    needed = self._seconds(number, steps, is_final=True)
+                    needed = self.pace.seconds(number, steps, is_final=True)
                 if turns.deadline.left < needed:
                     is_short = True
                     continue
+                size = self.pace.largest_stack(number, by_seed=True)
+                others = [_at(variant, rate, one) for one in together]
                 try:
-                    if turns.train(number, config, True, 0.0, steps):
+                    if turns.train(
+                        *(number, config, True, 0.0, steps), others, size
+                    ):
                         tested.add(number)
                 except OutOfTime:
                     is_short = True
@@ -234,7 +243,7 @@ class _Halving:
 
         They are trained further, and tested again, by the next call.
         """
-        for offset in range(1, self.plan.seeds + 1):
+        for offset in self._offsets:
             config = _at(
                 self.variants[number], self.candidates[number][0], offset
             )
@@ -242,52 +251,65 @@ class _Halving:
             if is_shorter and is_tested(config, self.folder):
                 forget_test(config, self.folder)
 
-    def _train(self, number: int, rate: float, rung: int) -> None:
-        """Trains a variant at a rate up to a rung."""
-        config = _at(self.variants[number], rate)
-        trained = self._trained(number, rate)
+    @property
+    def _offsets(self) -> range:
+        """What is added to a variant's seed for the runs at its best rate."""
+        return range(1, self.plan.seeds + 1)
+
+    def _train(
+        self,
+        number: int,
+        rate: float,
+        rung: int,
+        rates_left: Sequence[float] = (),
+    ) -> None:
+        """Trains a variant at a rate up to a rung.
+
+        Args:
+            number: int, the variant's.
+            rate: float.
+            rung: int, the step.
+            rates_left: the rates that the variant is to be trained at to this
+                rung, which may be trained ahead of their turns in one step.
+        """
+        variant = self.variants[number]
+        config = _at(variant, rate)
+        if (number, rate, rung) in self.ahead:
+            # It has been trained, and is only reported.
+            self.turns.train(number, config, False, self.reserve, rung)
+            return
         if self._is_done(config, rung):
             return
+        trained = reached.trained_steps(folder_of(config, self.folder))
+        size = self.pace.largest_stack(number)
+        alike = {each: _at(variant, each) for each in rates_left if size > 1}
+        others = {
+            each
+            for each, other in alike.items()
+            if each != rate and not self._is_done(other, rung)
+        }
         began = time.monotonic()
-        self.turns.train(number, config, False, self.reserve, rung)
-        self.spent += time.monotonic() - began
-        self.planned += self._planned_seconds(number, rung - trained)
+        self.turns.train(
+            *(number, config, False, self.reserve, rung),
+            *(list(alike.values()), size),
+        )
+        seconds = time.monotonic() - began
+        if number in self.turns.one_by_one:
+            self.pace.train_one_by_one(number)
+        ahead = {r for r in others if self._is_done(alike[r], rung)}
+        self.ahead |= {(number, other, rung) for other in ahead}
+        self.pace.took(seconds, number, rung - trained, 1 + len(ahead))
 
     def _is_done(self, config: RunConfig, steps: int) -> bool:
         """Whether a run has ended or paused after so many steps, or more."""
-        path = folder_of(config, self.folder)
-        if folder.has_diverged(path):
-            return True
-        return folder.is_finished(path) and not folder.trains_on(path, steps)
-
-    def _trained(self, number: int, rate: float) -> int:
-        """How many steps a run of the search has been trained and evaluated."""
-        rows = self._history(number, rate)
-        return int(rows[-1]["step"]) if rows else 0
-
-    def _history(self, number: int, rate: float) -> list[dict]:
-        path = folder_of(_at(self.variants[number], rate), self.folder)
-        if not (path / folder.HISTORY).is_file():
-            return []
-        return recorder.read_history(path)
+        return not folder.is_open(folder_of(config, self.folder), steps)
 
     def _score(
         self, number: int, rate: float, rung: int
     ) -> tuple[float, float]:
-        """What a run had reached at a rung, to compare it with others.
-
-        That is what its weights of the lowest validation loss reach, which it
-        keeps. One that diverged has the worst score, however far it came.
-        """
+        """What a run had reached at a rung, to compare it with others."""
         path = folder_of(_at(self.variants[number], rate), self.folder)
-        rows = [
-            row for row in self._history(number, rate) if row["step"] <= rung
-        ]
-        if not rows or folder.has_diverged(path):
-            return self.measure.worst_score, -math.inf
-        kept = min(rows, key=lambda row: row["validation_loss"])
-        value = kept[f"validation_{self.measure.name}"]
-        return self.measure.score(value), -kept["validation_loss"]
+        return reached.score_at(path, rung, self.measure)
 
     def _ordered(
         self, number: int, tried: Sequence[float], rung: int
@@ -327,14 +349,25 @@ class _Halving:
             return self.plan.steps
         steps = max([self.plan.rungs[-1], *(done for _, done in trained)])
         for further in range(steps + every, self.plan.limit + 1, every):
-            needed = sum(
-                self._seconds(number, further - done, is_final=True)
-                for number, done in trained
-            )
-            if needed > left:
+            if self._needed(trained, further) > left:
                 break
             steps = further
         return steps
+
+    def _needed(self, trained: Sequence[tuple[int, int]], steps: int) -> float:
+        """Seconds until all runs at the best rates have so many steps.
+
+        Those of a variant that have been trained for as long are stacked.
+
+        Args:
+            trained: list of tuples of `_final_steps`.
+            steps: int.
+        """
+        return sum(
+            self.pace.seconds(number, steps - done, count, is_final=True)
+            for (number, done), count in collections.Counter(trained).items()
+            if done < steps
+        )
 
     def _final_steps(self) -> list[tuple[int, int]]:
         """The variant and steps of each run at a best rate that has not ended.
@@ -343,7 +376,7 @@ class _Halving:
         """
         found = []
         for number, (rate, *_) in self.candidates.items():
-            for offset in range(1, self.plan.seeds + 1):
+            for offset in self._offsets:
                 run = _at(self.variants[number], rate, offset)
                 path = folder_of(run, self.folder)
                 if folder.is_paused(path):
@@ -352,36 +385,6 @@ class _Halving:
                 elif not self._is_done(run, self.plan.limit):
                     found.append((number, 0))
         return found
-
-    def _planned_seconds(self, number: int, steps: int) -> float:
-        """Seconds that a part of a run takes, by what was measured."""
-        each, plan = self.costs[number], self.plan
-        return each.features + each.part_seconds(
-            self.task,
-            plan.evaluation_batch_size,
-            max(0, steps),
-            plan.evaluation_steps,
-        )
-
-    def _seconds(
-        self, number: int, steps: int, is_final: bool = False
-    ) -> float:
-        """Seconds that a part of a run takes, as others have taken.
-
-        Args:
-            number: int, the variant's.
-            steps: int, gradient steps of the part.
-            is_final: bool, whether it is a run that reads the test split.
-        """
-        each, seconds = self.costs[number], self._planned_seconds(number, steps)
-        if is_final:
-            seconds += each.pause_seconds(
-                self.task, self.plan.evaluation_batch_size
-            )
-        if not self.planned:
-            return seconds
-        slowness = self.spent / self.planned
-        return seconds * min(_SLOWEST, max(_FASTEST, slowness))
 
     def _set(self, **changes: Any) -> None:
         """Changes the plan, for later calls, too."""

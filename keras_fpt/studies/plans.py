@@ -144,6 +144,8 @@ _PLANS = (
 # take little of its time.
 _EVALUATIONS = (18, 9)
 _EVALUATIONS_SHARE = 0.2
+# Runs of an arm that a plan trains to one step: its rates, or its seeds.
+MOST_RUNS = max(max(len(rates), seeds) for _, rates, seeds in _PLANS)
 # A batch is made smaller, down to the smallest, until there are so many steps.
 SMALLEST_BATCH, _ENOUGH_STEPS = 8, 500
 # Runs that see each training example at most so many times have no dropout:
@@ -245,14 +247,17 @@ def enlarge(
     # Every run starts again. The search goes on for about as many steps as
     # one run at the best rate.
     starts = len(plan.learning_rates) + REDUCTION + plan.seeds
+    segment = 0.0
     for each in costs:
-        seconds -= starts * (each.start + each.features)
+        parts = functools.partial(each.parts_seconds, task, size)
+        start = parts(0, every, plan.seeds, by_seed=True)
+        for count in (len(plan.learning_rates), REDUCTION):
+            seconds -= parts(0, every, count)
+        seconds -= start + starts * each.features
         seconds -= plan.seeds * each.pause_seconds(task, size)
-    segment = sum(
-        each.part_seconds(task, size, every, every) - each.start
-        for each in costs
-    )
-    more = int(max(0.0, seconds) / ((plan.seeds + 1) * segment))
+        segment += parts(every, every, plan.seeds, by_seed=True) - start
+        segment += parts(every, every, 1) - each.start
+    more = int(max(0.0, seconds) / segment)
     limit = max(1, plan.limit // every) * every
     steps = min(limit, plan.steps + more * every)
     found = rungs(steps, every, len(plan.learning_rates))
@@ -358,12 +363,14 @@ def _seconds(plan: HalvingPlan, each: cost.Cost, task: Task) -> float:
     size, every = plan.evaluation_batch_size, plan.evaluation_steps
     count, before, seconds = len(plan.learning_rates), 0, 0.0
     for number, rung in enumerate(plan.rungs):
-        part = each.part_seconds(task, size, rung - before, every)
-        seconds += count * (part + each.features)
+        seconds += count * each.features
+        seconds += each.parts_seconds(task, size, rung - before, every, count)
         count, before = plan.survivors(number, count), rung
-    run = each.part_seconds(task, size, plan.steps, every)
-    run += each.features + each.pause_seconds(task, size)
-    return seconds + plan.seeds * run
+    seconds += each.parts_seconds(
+        task, size, plan.steps, every, plan.seeds, by_seed=True
+    )
+    rest = each.features + each.pause_seconds(task, size)
+    return seconds + plan.seeds * rest
 
 
 def _evaluates_little(

@@ -14,9 +14,10 @@ from keras_fpt.files import json_files
 from keras_fpt.reports import attention_map, attention_share, write_report
 from keras_fpt.results import describe, finished_final, load_runs, not_run
 from keras_fpt.runs import folder, resolve
-from keras_fpt.studies import study_folder
+from keras_fpt.studies import stack_size, study_folder
 from keras_fpt.studies.deadline import Deadline, duration
 from keras_fpt.studies.question import Question, load_question
+from keras_fpt.studies.stack_size import AUTO, OFF
 from keras_fpt.studies.variant_search import run_variants
 
 LOGGER = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def run_question(
     output: str | os.PathLike[str] | None = None,
     data_dir: str | None = None,
     began: float | None = None,
+    stack: str = AUTO,
 ) -> tuple[pathlib.Path, Any]:
     """Trains the runs that answer a question, and writes a report.
 
@@ -52,21 +54,31 @@ def run_question(
             `runs/<question>-<budget>-<n>`.
         data_dir: string, the folder of the tasks' data, or `None`.
         began: float, `time.monotonic()` when the time starts; `None` means now.
+        stack: string, how many runs of a variant train in one step, as of
+            `SweepConfig`. A budget with a time limit trains one by one, since
+            all variants have their turns at one rate before the next. A
+            reproduction that was begun goes on as it was by default.
 
     Returns:
         Tuple of the folder and the `pandas.DataFrame` of `write_report`.
 
     Raises:
-        ValueError: the budget is unknown, or nothing could be run.
+        ValueError: the budget is unknown, or has a time limit and `stack` is a
+            number, or nothing could be run.
         FileExistsError: the folder contains something else.
         Preempted, KeyboardInterrupt: the process was asked to stop.
     """
     chosen = question.budget(budget)
     configs = question.configs(budget, data_dir)
+    if output is not None and stack == AUTO:
+        stack = _begun_stack(pathlib.Path(output, CONFIG))
+    size = _stack_size(stack, budget)
     if output is None:
         output = folder.new_folder(question.name, budget)
     output = pathlib.Path(output)
     entry = {"question": question.name, "budget": budget}
+    if stack != OFF:  # Earlier versions do not have it.
+        entry["stack"] = stack
     text = json.dumps({**entry, **dataclasses.asdict(chosen)}, indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "reproduction")
     seconds = MAX_SECONDS.get(budget)
@@ -78,6 +90,7 @@ def run_question(
         output / RUNS,
         deadline,
         _RESERVED_SHARE * seconds if seconds else 0.0,
+        stack=size,
     )
     not_run.write(missing, output)
     if len(missing) == len(configs):
@@ -93,6 +106,27 @@ def run_question(
         pictures,
     )
     return output, table
+
+
+def _begun_stack(path: pathlib.Path) -> str:
+    """The `stack` of a study that may have begun; older ones have none."""
+    if not path.is_file():
+        return AUTO
+    return str(json_files.read_object(path).get("stack", OFF))
+
+
+def _stack_size(stack: str, budget: str) -> int:
+    """How many runs train in one step at a budget."""
+    stack_size.check(stack)
+    if budget not in MAX_SECONDS:
+        return stack_size.largest(stack)
+    if stack not in (AUTO, OFF):
+        raise ValueError(
+            f"{stack} runs in one step (--stack) are for budgets without a "
+            f"time limit, but '{budget}' has one: its variants take turns at "
+            "each learning rate."
+        )
+    return 1
 
 
 def read_question(

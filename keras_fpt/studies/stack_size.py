@@ -1,17 +1,27 @@
 """How many runs of a study train in one step."""
 
 from keras_fpt import distribution
-from keras_fpt.studies.sweep_config import AUTO, OFF
 
+AUTO, OFF = "auto", "off"
 # More gain little on a GPU, and take its memory: see benchmarks/RESULTS.md.
 MOST = 32
+
+
+def check(choice: str) -> None:
+    """Raises `ValueError` if a text does not say how many runs to stack."""
+    is_number = choice.isdecimal() and int(choice) > 1
+    if choice not in (AUTO, OFF) and not is_number:
+        raise ValueError(
+            "Expected stack (--stack) to be auto, off or a number of runs from "
+            f"2 but received {choice!r}."
+        )
 
 
 def largest(choice: str) -> int:
     """How many runs train in one step, at most; 1 is one by one.
 
     Args:
-        choice: string, the `stack` of a `SweepConfig`.
+        choice: string, the `stack` of a study.
     """
     if choice == OFF:
         return 1

@@ -18,9 +18,9 @@ from typing import Any, Self
 from keras_fpt.files import json_files
 from keras_fpt.models import ModelOptions
 from keras_fpt.runs import RunConfig, arms
-from keras_fpt.studies import study_folder
+from keras_fpt.studies import stack_size, study_folder
+from keras_fpt.studies.stack_size import AUTO, OFF
 
-AUTO, OFF = "auto", "off"
 DEFAULT_SEARCH = {"learning_rate": (3e-4, 1e-3, 3e-3)}
 # The behavior of sweeps before these options existed.
 _BEFORE = {"shares_seed": True, "extensions": 0, "stack": OFF}
@@ -83,12 +83,7 @@ class SweepConfig:
                 "Expected at least 0 extensions but received "
                 f"{self.extensions}."
             )
-        is_number = self.stack.isdecimal() and int(self.stack) > 1
-        if self.stack not in (AUTO, OFF) and not is_number:
-            raise ValueError(
-                "Expected stack (--stack) to be auto, off or a number of runs "
-                f"from 2 but received {self.stack!r}."
-            )
+        stack_size.check(self.stack)
         for name in self.search:
             _types(name)
         if not self.is_sampled and self.trials is not None:

@@ -4,6 +4,7 @@ For `reproduce`, and comparisons of earlier versions; those of this one are in
 `halving.py`, and a sweep's search is in `sweep_worker.py`.
 """
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -19,11 +20,14 @@ from keras_fpt import logs
 from keras_fpt.results import NotRun, describe, rates
 from keras_fpt.runs import (
     RunConfig,
+    folder_of,
     get_or_train,
     is_tested,
     measures,
     resolve,
+    train_in_one_step,
 )
+from keras_fpt.runs import folder as run_folder
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ def run_variants(
     deadline: Deadline,
     test_reserve: float,
     shares_seed: bool = False,
+    stack: int = 1,
 ) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with more seeds.
 
@@ -66,16 +71,20 @@ def run_variants(
         test_reserve: float, seconds to leave for the first run of each variant
             at its best rate, and for what comes after.
         shares_seed: bool, whether that run is the one that was chosen.
+        stack: int, how many runs of a variant train in one step, at most. From
+            2, a variant's learning rates train in its first turn, so there
+            must not be a deadline.
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
         and those for which there was not enough time.
     """
     turns = Turns(folder, deadline)
-    first = learning_rates[0]
-    search = _Search(variants, turns, seeds, first, test_reserve, shares_seed)
+    search = _Search(
+        variants, turns, seeds, learning_rates, test_reserve, shares_seed, stack
+    )
     try:
-        search.try_rate(first, is_first=True)
+        search.try_rate(learning_rates[0], is_first=True)
         for rate in learning_rates[1:]:
             if not search.has_time():
                 raise OutOfTime
@@ -103,12 +112,13 @@ class _Search:
         variants: Sequence[RunConfig],
         turns: "Turns",
         seeds: int,
-        first_rate: float,
+        learning_rates: Sequence[float],
         test_reserve: float,
         shares_seed: bool,
+        stack: int,
     ) -> None:
         self.variants, self.turns, self.seeds = variants, turns, seeds
-        self.first_rate = first_rate
+        self.learning_rates, self.stack = learning_rates, stack
         self.test_reserve, self.shares_seed = test_reserve, shares_seed
         self.trained: dict[int, dict[float, Any]] = {
             number: {} for number in range(len(variants))
@@ -124,8 +134,15 @@ class _Search:
         for number, variant in enumerate(self.variants):
             if is_first and number and not self._has_time_for_first(number):
                 raise OutOfTime
-            config = dataclasses.replace(variant, learning_rate=rate)
-            score = self.turns.train(number, config, False, self.test_reserve)
+            config, *others = (
+                dataclasses.replace(variant, learning_rate=each)
+                for each in (rate, *self.learning_rates)
+            )
+            score = self.turns.train(
+                *(number, config, False, self.test_reserve),
+                others=others,
+                size=self.stack,
+            )
             if score is not None:
                 is_chosen = self.turns.is_tested(self._final(config, 0))
                 self.trained[number][rate] = is_chosen, *score
@@ -177,8 +194,13 @@ class _Search:
                 best = dataclasses.replace(
                     variant, learning_rate=self._best(number)
                 )
+                finals = [self._final(best, each) for each in range(self.seeds)]
                 try:
-                    turns.train(number, self._final(best, offset), True, 0.0)
+                    turns.train(
+                        *(number, finals[offset], True, 0.0),
+                        others=finals,
+                        size=self.stack,
+                    )
                     tested.add(number)
                 except OutOfTime:
                     is_short = True
@@ -201,7 +223,7 @@ class _Search:
         """
         tried = self.trained[number]
         if not tried:
-            return self.first_rate
+            return self.learning_rates[0]
         return max(tried, key=lambda rate: tried[rate])
 
     def _final(self, config: RunConfig, offset: int) -> RunConfig:
@@ -214,7 +236,8 @@ class Turns:
     """Runs that are trained one after another, and their outcomes.
 
     `failed` and `seconds` are by the variants' numbers: what could not be
-    run, and the time that the longest run has taken.
+    run, and the time that the longest run has taken. `one_by_one` has the
+    numbers of those whose runs do not train in one step after all.
 
     Args:
         folder: path of the folder of runs.
@@ -227,6 +250,7 @@ class Turns:
         self.folder, self.deadline = folder, deadline
         self.failed: dict[int, NotRun] = {}
         self.seconds: dict[int, float] = {}
+        self.one_by_one: set[int] = set()
 
     def train(
         self,
@@ -235,8 +259,12 @@ class Turns:
         test: bool,
         reserve: float,
         until: int | None = None,
+        others: Sequence[RunConfig] = (),
+        size: int = 1,
     ) -> tuple[float, float] | None:
         """Trains a variant's run, unless it has failed before.
+
+        One that is trained already needs no time.
 
         Args:
             number: int, the variant's.
@@ -245,6 +273,9 @@ class Turns:
             reserve: float, seconds to leave before the deadline.
             until: int, the step at which the run pauses; `None` trains it to
                 its end.
+            others: list of `RunConfig`s of the variant, which train to the same
+                step, ahead of their turns, where that takes one step for all.
+            size: int, the number of runs in a stack, at most.
 
         Returns:
             Tuple to compare runs by, the score on validation first, or `None`
@@ -255,9 +286,15 @@ class Turns:
         began = time.monotonic()
         try:
             with (
-                self.deadline.enforced(reserve),
+                self._enforced(reserve, config, test, until),
                 logs.only_warnings(RUN_MESSAGES),
             ):
+                if size > 1 and number not in self.one_by_one:
+                    is_stacked = train_in_one_step(
+                        config, others, self.folder, test, size, until
+                    )
+                    if not is_stacked:
+                        self.one_by_one.add(number)
                 _, metrics = get_or_train(
                     config, self.folder, test, until=until
                 )
@@ -290,6 +327,15 @@ class Turns:
             text += f", test {measure.title} {measure.show(tested)}"
         LOGGER.info(text)
         return measure.score(value), -metrics["validation_loss"]
+
+    def _enforced(
+        self, reserve: float, config: RunConfig, test: bool, until: int | None
+    ) -> contextlib.AbstractContextManager[None]:
+        """The deadline of a run that is to be trained or tested."""
+        is_open = run_folder.is_open(folder_of(config, self.folder), until)
+        if is_open or (test and not self.is_tested(config)):
+            return self.deadline.enforced(reserve)
+        return contextlib.nullcontext()
 
     def measure(self, config: RunConfig) -> measures.Measure:
         """The measure that a variant's runs are compared by."""

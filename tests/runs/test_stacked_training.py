@@ -198,6 +198,30 @@ def test_a_stack_that_pauses_goes_on_bit_for_bit(
 
 
 @pytest.mark.backend_free
+def test_those_that_no_longer_improve_end_and_others_go_on(config, tmp_path):
+    config = dataclasses.replace(
+        config, patience=1, keep="best", evaluation_steps=2
+    )
+    slow, fast, steep, worst = (
+        dataclasses.replace(config, learning_rate=rate)
+        for rate in (1e-3, 1e-2, 1.0, 1e30)
+    )
+    every = [slow, fast, steep, worst]
+    paused = train(every, tmp_path / "stacked", test=False, until=2)
+    # Those that are still of interest are stacked anew.
+    folders = train([slow, fast, steep], tmp_path / "stacked")
+    assert {len(manifest.read(path).stack) for path in folders} == {3}
+    assert len(manifest.read(paused[3]).stack) == 4
+    trained = []
+    for each, path in zip([slow, fast, steep], folders, strict=True):
+        get_or_train(each, tmp_path / "alone", test=False, until=2)
+        alone, metrics = get_or_train(each, tmp_path / "alone", test=True)
+        assert_alike(path, alone)
+        trained.append(metrics["trained_steps"])
+    assert min(trained) < max(trained)
+
+
+@pytest.mark.backend_free
 def test_a_signal_leaves_a_checkpoint_of_each(config, tmp_path, monkeypatch):
     configs = stack_of(config, seeds=(0,))
 
@@ -246,7 +270,6 @@ class TestWhatIsStacked:
         "settings",
         [
             {"arm": "lstm"},
-            {"patience": 2},
             {"gradient_accumulation_steps": 2},
             {"policy": "output", "cache_features": True},
         ],

@@ -212,7 +212,9 @@ def test_the_defaults_of_series(sums_file, tmp_path):
 def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
     sums_file, preset, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(compare, "_costs", lambda runs: len(runs) * [cost(1e4)])
+    monkeypatch.setattr(
+        compare, "measure_arms", lambda runs, *_: len(runs) * [cost(1e4)]
+    )
     chosen = [rival_models._LOGISTIC_REGRESSION]
     monkeypatch.setattr(rival_models, "of_task", lambda *_: chosen)
     folder = tmp_path / "short"

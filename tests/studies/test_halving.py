@@ -6,10 +6,10 @@ import json
 import pytest
 
 from keras_fpt import tasks
-from keras_fpt.runs import RunConfig, folder_of
+from keras_fpt.runs import RunConfig, folder, folder_of
 from keras_fpt.runs.recorder import write_history
 from keras_fpt.studies import halving, plans, variant_search
-from keras_fpt.studies.cost import Cost
+from keras_fpt.studies.cost import Cost, StackCost
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 pytestmark = pytest.mark.backend_free
@@ -78,7 +78,7 @@ def runs(monkeypatch):
     return asked
 
 
-def run(tmp_path, plan=PLAN, seconds=100.0, saved=None, arms=ARMS):
+def run(tmp_path, plan=PLAN, seconds=100.0, saved=None, arms=ARMS, each=COST):
     variants = [
         plans.prepare(RunConfig("digits", arm=arm), plan) for arm in arms
     ]
@@ -88,7 +88,7 @@ def run(tmp_path, plan=PLAN, seconds=100.0, saved=None, arms=ARMS):
         plan,
         tmp_path,
         Deadline(seconds),
-        [COST] * len(variants),
+        [each] * len(variants),
         TASK,
         saved.append,
     )
@@ -245,3 +245,87 @@ def test_seeds_of_fewer_steps_do_not_count(runs, tmp_path):
         if "test_accuracy" in (metrics := json.loads(path.read_text()))
     ]
     assert len(tested) == 3 and min(tested) == max(tested) > before
+
+
+# Of three runs, which take as long as one and a half.
+STACKED = dataclasses.replace(COST, stack=StackCost(3, Cost(1, 0.15, 0), True))
+
+
+@pytest.fixture
+def stacks(runs, monkeypatch):
+    """The stacks that are asked for: arm, rates, seeds and last step."""
+    asked = []
+
+    def train_in_one_step(config, others, runs_folder, test, size, until):
+        left = [
+            each
+            for each in others
+            if folder.is_open(folder_of(each, runs_folder), until)
+        ]
+        if len(left) > 1 and not asked.failing:
+            for each in left[:size]:
+                variant_search.get_or_train(each, runs_folder, test, until)
+            del runs[-len(left[:size]) :]
+        rates, seeds = (
+            [getattr(each, name) for each in left[:size]]
+            for name in ("learning_rate", "seed")
+        )
+        asked.append((config.arm, rates, seeds, until))
+        return not asked.failing
+
+    class Asked(list):
+        failing = False
+
+    asked = Asked()
+    monkeypatch.setattr(variant_search, "train_in_one_step", train_in_one_step)
+    return asked
+
+
+def test_the_rates_of_an_arm_and_its_seeds_are_stacked(runs, stacks, tmp_path):
+    alone, together = [], []
+    run(tmp_path / "alone", saved=alone)
+    one_by_one = sorted(each[:3] for each in runs)
+    runs.clear()
+    assert stacks == []
+    assert run(tmp_path / "stacked", saved=together, each=STACKED) == []
+    # All are reported, and trained once.
+    assert sorted({each[:3] for each in runs}) == sorted(set(one_by_one))
+    found = [each for each in stacks if len(each[1]) > 1]
+    assert found[:4] == [
+        ("fpt", [3e-3, 1e-3, 1e-2], [0, 0, 0], 10),
+        ("random", [3e-3, 1e-3, 1e-2], [0, 0, 0], 10),
+        ("fpt", [3e-3, 1e-3], [0, 0], 30),
+        ("random", [3e-3, 1e-3], [0, 0], 30),
+    ]
+    steps = together[-1].steps
+    assert found[4:] == [
+        ("fpt", [1e-3, 1e-3], [1, 2], steps),
+        ("random", [3e-3, 3e-3], [1, 2], steps),
+    ]
+    # Stacks take less time, so there is time for more steps.
+    assert steps > alone[-1].steps
+
+
+def test_with_little_time_left_all_have_a_first_seed_first(
+    runs, stacks, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(halving._Halving, "_needed", lambda *_: 1000.0)
+    run(tmp_path, each=STACKED)
+    assert {tuple(each[2]) for each in stacks} == {(0, 0, 0), (0, 0), ()}
+    assert [each[:3] for each in runs if each[4]] == [
+        ("fpt", 1e-3, 1),
+        ("random", 3e-3, 1),
+        ("fpt", 1e-3, 2),
+        ("random", 3e-3, 2),
+    ]
+
+
+def test_what_does_not_fit_is_trained_one_by_one(runs, stacks, tmp_path):
+    run(tmp_path / "alone")
+    expected = [each[:3] for each in runs]
+    runs.clear()
+    stacks.failing = True
+    run(tmp_path / "stacked", each=STACKED)
+    assert [each[:3] for each in runs] == expected
+    # It is not tried again.
+    assert [each[0] for each in stacks] == ["fpt", "random"]

@@ -1,0 +1,188 @@
+"""Comparisons whose runs train in one step."""
+
+import dataclasses
+
+import pytest
+
+from keras_fpt.results import (
+    arm_results,
+    at_best_rates,
+    load_runs,
+    read_history,
+)
+from keras_fpt.runs import (
+    RunConfig,
+    manifest,
+    recorder,
+    resolve,
+    stacked_training,
+)
+from keras_fpt.studies import (
+    arm_costs,
+    compare,
+    cost,
+    halving,
+    plans,
+    rival_data,
+    rival_models,
+    variant_search,
+)
+from keras_fpt.studies.cost import Cost, StackCost
+
+# The work is divided in the same way on every backend.
+pytestmark = pytest.mark.backend_free
+PLAN = plans.HalvingPlan((1e-3, 1e-2, 3e-3), (4, 8), 8, 2, 20, 20, 4, 12)
+
+
+@pytest.fixture
+def comparison(sums_file, preset, monkeypatch):
+    """Three rates, the best two of which go on; then two seeds."""
+    monkeypatch.setattr(compare, "make_plan", lambda *_: PLAN)
+    monkeypatch.setattr(halving, "_SHARE", 0.0)
+    monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
+    monkeypatch.setattr(
+        compare.Comparison,
+        "variants",
+        lambda self, task: [dataclasses.replace(self.run, arm="fpt")],
+    )
+    monkeypatch.setitem(rival_models._BY_KIND, rival_data.SERIES, [])
+    run = RunConfig(sums_file, preset, batch_size=20)
+    run = run.with_settings(depth=1, dropout=0.0)
+    return compare.Comparison(run, stack="3")
+
+
+def test_a_stacked_comparison_that_was_interrupted_has_the_same_table(
+    comparison, tmp_path, monkeypatch
+):
+    each = Cost(0.1, 0.01, 0.001)
+    stack = StackCost(3, Cost(0.2, 0.02, 0.001), takes_seeds=True)
+    monkeypatch.setattr(
+        compare,
+        "measure_arms",
+        lambda variants, choice="off", left=0.0: [
+            dataclasses.replace(each, stack=stack if choice == "3" else None)
+        ],
+    )
+    alone = dataclasses.replace(comparison, stack="off")
+    _, expected, sentence = compare.run_comparison(alone, tmp_path / "a", 3600)
+    original, calls = recorder.Recorder.advance, []
+
+    def advance(self, logs):
+        calls.append((self.folder.name, self.step))
+        # Within the second part of the best two rates.
+        if len(calls) == 3 * 4 + 2 * 2:
+            raise KeyboardInterrupt
+        return original(self, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.Recorder, "advance", advance)
+        with pytest.raises(KeyboardInterrupt):
+            compare.run_comparison(comparison, tmp_path / "b", 3600)
+    # As --resume does: what was begun says how runs are stacked.
+    again = dataclasses.replace(comparison, stack="auto")
+    _, table, said = compare.run_comparison(again, tmp_path / "b", 3600)
+    assert said == sentence and list(table.index) == list(expected.index)
+    numbers = expected.select_dtypes("number").columns
+    numbers = [name for name in numbers if "seconds" not in name]
+    assert table[numbers].to_numpy() == pytest.approx(
+        expected[numbers].to_numpy(), abs=1e-5, nan_ok=True
+    )
+    stacked, one_by_one = (
+        load_runs(tmp_path / name).sort_values("folder") for name in "ab"[::-1]
+    )
+    for ours, theirs in zip(
+        stacked["folder"], one_by_one["folder"], strict=True
+    ):
+        assert ours.rpartition("/")[2] == theirs.rpartition("/")[2]
+        for row, other in zip(
+            read_history(ours), read_history(theirs), strict=True
+        ):
+            del row["seconds"], other["seconds"]
+            assert row == pytest.approx(other, abs=1e-5)
+        assert manifest.read(theirs).stack == ()
+    # What was left behind at the first rung, what went on, and the seeds.
+    counts = [len(manifest.read(path).stack) for path in stacked["folder"]]
+    assert sorted(counts) == [2, 2, 2, 2, 3]
+    # The cost of the search is not counted once for each run of a stack.
+    (found,) = at_best_rates(arm_results(stacked))
+    shares = stacked["wall_seconds"].to_numpy() / counts
+    assert found.search_seconds == pytest.approx(shares.sum())
+
+
+def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):
+    alone = dataclasses.replace(comparison, stack="off")
+    assert "stack" not in alone.described()
+    path = tmp_path / "compare.json"
+    path.write_text('{"series_defaults": true}')
+    by_default = dataclasses.replace(comparison, stack="auto")
+    assert by_default.as_begun(path) == alone
+    assert comparison.as_begun(path) == comparison
+    with pytest.raises(ValueError, match="--stack"):
+        dataclasses.replace(comparison, stack="one")
+
+
+def test_a_stack_is_measured_with_seeds_where_it_takes_them(
+    comparison, monkeypatch
+):
+    alone = Cost(1.0, 0.1, 0.01)
+    found = {}
+    for arm in ("fpt", "random"):
+        run = resolve(comparison.run.with_settings(arm=arm))
+        found[arm] = cost.measure_stack(run, alone, 2)
+        stack = found[arm].stack
+        assert stack.size == 2 and stack.cost.step > 0
+    assert found["fpt"].stack.takes_seeds
+    assert not found["random"].stack.takes_seeds
+    other = resolve(comparison.run.with_settings(arm="lstm"))
+    assert cost.measure_stack(other, alone, 2) is alone
+
+    def no_memory(*_):
+        raise MemoryError("No memory.")
+
+    monkeypatch.setattr(stacked_training, "make_stack", no_memory)
+    assert cost.measure_stack(run, alone, 2) is alone
+
+
+@pytest.mark.parametrize(
+    ("stack", "step", "expected"),
+    [("auto", 0.3, 6), ("auto", 0.7, 1), ("4", 0.7, 4), ("off", 0.3, 1)],
+)
+def test_auto_measures_whether_a_stack_is_faster(
+    comparison, monkeypatch, stack, step, expected
+):
+    alone = Cost(1.0, 0.1, 0.01)
+
+    def measure_stack(run, single, size):
+        measured = StackCost(size, Cost(2.0, step, 0.01), True)
+        return dataclasses.replace(single, stack=measured)
+
+    monkeypatch.setattr(cost, "measure", lambda run: alone)
+    monkeypatch.setattr(cost, "measure_stack", measure_stack)
+    monkeypatch.setattr("keras_fpt.distribution.has_accelerator", lambda: True)
+    variants = comparison.variants(None)
+    (short,) = arm_costs.measure_arms(variants, stack, seconds=10.0)
+    assert short is not None and short.stack is None
+    found = arm_costs.measure_arms(variants, stack)
+    assert [each.largest_stack() for each in found] == [expected]
+
+
+def test_the_time_of_stacks():
+    task = resolve(RunConfig("digits")).task
+    stack = StackCost(5, Cost(3.0, 0.3, 0.0), takes_seeds=False)
+    each = Cost(1.0, 0.1, 0.0, stack=stack)
+
+    def seconds(runs, **options):
+        return each.parts_seconds(task, 64, 10, 10, runs, **options)
+
+    assert seconds(1) == pytest.approx(1.0 + 10 * 0.1)
+    assert seconds(5) == pytest.approx(3.0 + 10 * 0.3)
+    # Halfway between a single run and the stack that was measured.
+    assert seconds(3) == pytest.approx(2.0 + 10 * 0.2)
+    assert seconds(6) == pytest.approx(seconds(5) + seconds(1))
+    assert seconds(3, by_seed=True) == pytest.approx(3 * seconds(1))
+    alone = dataclasses.replace(each, stack=None)
+    plan, small = (
+        plans.make_plan([one], task, 64, 600) for one in (each, alone)
+    )
+    assert (plan.seeds, small.seeds) == (5, 3)
+    assert plans.planned_seconds(plan, [each], task) <= 600
