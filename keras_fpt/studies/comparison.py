@@ -28,10 +28,11 @@ class Comparison:
         run: `RunConfig`, what all runs have in common. The comparison chooses
             the arm, policy, learning rate and steps.
         finetune: bool, whether arms that train every weight take part.
-        series_defaults: bool, whether classes and numbers of series are read
-            from the last hidden state and the mean of all, where the readout
-            is left at its default, and series are compared with the arm
-            `no_blocks`. Comparisons of earlier versions lack both.
+        series_defaults: bool, whether series are read from the last hidden
+            state and the mean of all, where the readout is left at its
+            default, and are compared with the arm `no_blocks`. Forecasts and
+            labels per token have no readout. Comparisons of earlier versions
+            lack both.
     """
 
     run: RunConfig
@@ -96,7 +97,7 @@ class Comparison:
         Args:
             task: the `Task` that `run` names.
         """
-        is_read_once = task.head in ("classifier", "regressor")
+        is_read_once = not task.is_forecast and not task.is_per_token
         if (
             self.series_defaults
             and is_read_once
