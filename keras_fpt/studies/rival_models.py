@@ -212,7 +212,12 @@ def _flat_ridge(task: Task, setting: Mapping[str, float]) -> Any:
 def _dlinear(task: Task, setting: Mapping[str, float]) -> Any:
     from keras_fpt.studies import dlinear
 
-    return dlinear.DLinear(task.input_dim or 1, setting["alpha"])
+    return dlinear.DLinear(
+        (task.input_dim or 1) - task.future_dim,
+        setting["alpha"],
+        task.horizon or 0,
+        task.future_dim,
+    )
 
 
 def _gradient_boosting(task: Task, setting: Mapping[str, float]) -> Any:

@@ -233,7 +233,15 @@ def _fit(
     return Baseline(
         task.name,
         rival.name,
-        ", ".join([*chosen, *_thinning(len(test.y), len(data["test"].y))]),
+        ", ".join(
+            [
+                *chosen,
+                *_thinning(len(test.y), len(data["test"].y)),
+                # It reads the series that are forecast alone.
+                *["without future columns"]
+                * (rival.of_series and task.future_dim > 0),
+            ]
+        ),
         train_accuracy=accuracies.get("train"),
         validation_accuracy=accuracies.get("validation"),
         test_accuracy=accuracies.get("test"),

@@ -232,7 +232,7 @@ def compared(make, preset, folder, monkeypatch):
         batch_size=20,
     )
     return compare.run_comparison(
-        compare.Comparison(config), folder / "compared", 300
+        compare.Comparison(config), folder / "compared", 3600
     )
 
 
