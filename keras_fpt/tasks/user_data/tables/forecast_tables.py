@@ -158,7 +158,7 @@ def from_series(
             files.where,
         )
     order = ordered.order
-    found = series_windows.cut(ordered, context, horizon, stride or 1)
+    found = series_windows.cut(ordered, context, horizon, stride or 1, unknown)
     is_missing = np.isnan(values)[order]
     starts, left_out = _with_truth(
         found.starts, context, horizon, is_missing, len(targets), fill is None

@@ -80,6 +80,13 @@ def test_inputs_hold_what_is_known_over_the_horizon(table):
     for split in ("train", "validation", "test"):
         x, y, *_ = task.data.splits[split]
         assert (x[:, CONTEXT:, 0] == 0).all() and (y != 0).any()
+    # Rows that are to come are in no part.
+    frame = frame[frame["sales"].notna()]
+    frame.to_csv(path.with_name("past.csv"), index=False)
+    past = make(path.with_name("past.csv"))
+    for split in ("train", "validation", "test"):
+        assert past.data.size(split) == task.data.size(split)
+    assert past.reader.future_mean == pytest.approx(reader.future_mean)
     # Statistics are of the training rows.
     assert 0.3 < reader.future_scale[0] < 0.6
     # Simple rules are of the last known value.
