@@ -82,6 +82,7 @@ def require_inputs(values: Mapping[str, Any]) -> None:
 _COLUMNS = (
     "label_column",
     "target_column",
+    "future_column",
     "group_column",
     "time_column",
     "ignore_column",

@@ -97,6 +97,13 @@ class TaskOptions:
         "forecast.",
         topic="Series",
     )
+    future_column: list[str] | None = option(
+        None,
+        "Column of numbers that are known over the horizon as well, such as "
+        "holidays or prices, for forecasts; may be repeated. Files for predict "
+        "need them in the rows that are forecast.",
+        topic="Series",
+    )
     horizon: int | None = option(
         None,
         "Number of rows to forecast.",

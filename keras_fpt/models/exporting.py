@@ -66,7 +66,7 @@ def call_once(model: Any, signature: list) -> None:
     """Calls a model, since PyTorch can only trace one that was called."""
     inputs = keras.tree.map_structure(
         lambda spec: ops.ones(
-            [size or model.num_output_tokens for size in spec.shape],
+            [size or model.least_length for size in spec.shape],
             spec.dtype,
         ),
         signature[0],

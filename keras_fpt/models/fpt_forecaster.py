@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_fpt.layers import TargetScale
 from keras_fpt.models import (
+    input_checks,
     label_rules,
     model_settings,
     paper_recipe,
@@ -38,10 +39,17 @@ class FPTForecaster(FPTModel):
     model forecasts how a series continues relative to its own level. Both are
     undone in the forecast.
 
+    Some channels may be known over the horizon as well, such as holidays, and
+    are not forecast themselves. The model then reads the context and the
+    horizon as one sequence, whose last `horizon` steps hold only these
+    channels: whatever the others hold there is replaced by 0. Known channels
+    are not standardized within the model; give them at a scale of about 1.
+
     Args:
         backbone: a KerasHub text backbone.
         horizon: int, how many steps are forecast.
-        input_dim: int, the number of channels of the series.
+        input_dim: int, the number of channels of the series, with those that
+            are known over the horizon.
         policy, dropout: as of `keras_fpt.FPTClassifier`.
         readout: string, see `keras_fpt.layers.Readout`. `"flatten"` takes
             contexts of one length, without a padding mask.
@@ -52,6 +60,8 @@ class FPTForecaster(FPTModel):
             `(0.1, 0.5, 0.9)`, to forecast these quantiles of each step with
             the pinball loss. They are always in order. `None` forecasts one
             number.
+        future_dim: int, how many channels, the last ones, are known over the
+            horizon as well.
         compile: bool, whether to compile the model; see `compile`.
         **kwargs: the other options of `keras_fpt.models.ModelOptions`, and
             arguments of `keras.Model`. `patch_size` and `patch_stride` make
@@ -61,11 +71,13 @@ class FPTForecaster(FPTModel):
     Call arguments:
         x: float tensor `(batch, time, channels)`, or a dict of such `tokens`
             and a `padding_mask` `(batch, time)`, 1 where a step is real.
-            Padding is on the right.
+            Padding is on the right. With channels that are known in advance,
+            `(batch, context + horizon, channels)`, without a mask.
 
     Returns:
         Float tensor `(batch, horizon, channels)`, or with quantiles
-        `(batch, horizon, channels, quantiles)`.
+        `(batch, horizon, channels, quantiles)`, of the channels that are
+        forecast.
 
     Raises:
         ValueError: an argument or a batch does not fit the model.
@@ -86,7 +98,8 @@ class FPTForecaster(FPTModel):
     by Pretrained LM" (GPT4TS), arXiv 2302.11939; Nie et al., 2023, "A Time
     Series is Worth 64 Words" (PatchTST), arXiv 2211.14730; Kim et al., 2022,
     "Reversible Instance Normalization" (RevIN), without its learned scale and
-    shift.
+    shift; Zhou et al., 2021, "Informer", arXiv 2012.07436, whose decoder also
+    reads zeros for what is forecast, together with what is known of that time.
     """
 
     head = model_settings.ForecastShape.head
@@ -97,6 +110,7 @@ class FPTForecaster(FPTModel):
     horizon: int
     input_dim: int
     quantiles: tuple[float, ...] | None
+    future_dim: int
 
     def __init__(
         self,
@@ -110,6 +124,7 @@ class FPTForecaster(FPTModel):
         instance_norm: bool = True,
         loss: str = "mse",
         quantiles: Sequence[float] | None = None,
+        future_dim: int = 0,
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -120,6 +135,7 @@ class FPTForecaster(FPTModel):
                 input_dim,
                 loss,
                 None if quantiles is None else tuple(quantiles),
+                future_dim,
             ),
             compile=compile,
             policy=policy,
@@ -130,14 +146,19 @@ class FPTForecaster(FPTModel):
         )
 
     @property
+    def least_length(self) -> int:
+        """The number of steps of the shortest sequence that it takes."""
+        return self.horizon + 1 if self.future_dim else 1
+
+    @property
     def label_size(self) -> int:
         """The number of numbers in a label."""
-        return self.horizon * self.input_dim
+        return self.horizon * self.label_shape[1]
 
     @property
     def label_shape(self) -> tuple[int, ...]:
         """The shape of a label."""
-        return self.horizon, self.input_dim
+        return self.horizon, self.input_dim - self.future_dim
 
     @property
     def answer_shape(self) -> tuple[int, ...]:
@@ -149,7 +170,7 @@ class FPTForecaster(FPTModel):
     def make_target_layer(self, shape: Any) -> TargetScale:
         is_double = self.output_layer.compute_dtype == "float64"
         return TargetScale(
-            shape.input_dim,
+            shape.input_dim - shape.future_dim,
             axis=2,  # Quantiles may follow.
             dtype="float64" if is_double else "float32",
             name="targets",
@@ -167,7 +188,28 @@ class FPTForecaster(FPTModel):
     def received(self, x: Any) -> tuple[Any, Any]:
         """The context, standardized as the targets are, and its mask."""
         steps, mask = super().received(x)
-        return self.target_layer.standardize(steps), mask
+        if not self.future_dim:
+            return self.target_layer.standardize(steps), mask
+        self._check_future(steps, mask)
+        series = self.target_layer.standardize(steps[..., : -self.future_dim])
+        known = ops.cast(steps[..., -self.future_dim :], series.dtype)
+        return ops.concatenate([series, known], axis=-1), mask
+
+    def _check_future(self, steps: Any, mask: Any) -> None:
+        """Checks that steps hold a context, and the horizon after it."""
+        if mask is not None:
+            raise ValueError(
+                "With channels that are known over the horizon (future_dim), "
+                "contexts have one length. Give them without a padding_mask."
+            )
+        length = input_checks.known_sizes(steps.shape)[1]
+        if length is not None and length < self.least_length:
+            raise ValueError(
+                f"Expected a context and the {self.horizon} steps of the "
+                "horizon, whose channels that are known in advance the model "
+                f"reads (future_dim={self.future_dim}), but received {length} "
+                "steps."
+            )
 
     def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The numbers that the output layer computes from hidden states.
@@ -202,7 +244,8 @@ class FPTForecaster(FPTModel):
             x: as the model's call takes it.
         """
         if self.front.norm is not None:
-            _, mean, scale = self.front.norm(*self.received(x))
+            steps, mask = self.received(x)
+            _, mean, scale = self.front.norm(self.front.past(steps), mask)
             if self.quantiles is not None:
                 mean, scale = mean[..., None], scale[..., None]
             answers = answers * scale + mean

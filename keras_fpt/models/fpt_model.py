@@ -125,7 +125,10 @@ class FPTModel(keras.Model):
         self.options = model_settings.settled(ModelOptions(**given))
         model_settings.check_series_options(self.options, shape)
         self.front = SeriesFront(
-            self.options, model_settings.keeps_statistics(shape)
+            self.options,
+            model_settings.keeps_statistics(shape),
+            getattr(shape, "horizon", 0),
+            getattr(shape, "future_dim", 0),
         )
         trained = freezing.parse_policy(self.policy)
 
@@ -219,6 +222,11 @@ class FPTModel(keras.Model):
     def masks_padding(self) -> bool:
         """Whether real tokens can be kept from attending to padding."""
         return self.cut.masks_padding
+
+    @property
+    def least_length(self) -> int:
+        """The number of tokens of the shortest sequence that it takes."""
+        return self.num_output_tokens
 
     @property
     def answer_shape(self) -> tuple[int, ...]:

@@ -60,25 +60,30 @@ def compute(
     batches: Iterable[Any],
     order: np.ndarray,
     path: str | os.PathLike[str] | None = None,
+    tokens: int | None = None,
 ) -> np.ndarray:
     """Computes the features of batches of examples.
 
     Args:
-        model: an `FPTClassifier`.
+        model: an `FPTClassifier`, or another model.
         batches: iterable of inputs of the model, as NumPy arrays.
         order: int array `(n,)`, the index of each example, in the order of
             the batches.
         path: `.npy` file for the features, so that they do not need memory,
             or `None`.
+        tokens: int, how many tokens the sequences have, of a model that reads
+            the states of all of them, as `FPTTokenClassifier` does; `None`
+            for other models.
 
     Returns:
-        float32 array `(n, num_output_tokens, width)`, by the index of the
-        example.
+        float32 array `(n, num_output_tokens, width)`, or `(n, tokens, width)`,
+        by the index of the example.
 
     Raises:
         OSError: the file cannot be written, or the disk is full.
     """
-    shape = (len(order), *features_shape(model))
+    read, width = features_shape(model)
+    shape = (len(order), tokens or read, width)
     if path is None:
         features = np.empty(shape, "float32")
     else:

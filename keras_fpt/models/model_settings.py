@@ -190,6 +190,8 @@ class ForecastShape:
         input_dim: int, the number of channels of the series.
         loss: string, `"mse"`, `"mae"` or `"huber"`.
         quantiles: tuple of floats between 0 and 1 that increase, or `None`.
+        future_dim: int, how many of the channels, the last ones, are known
+            over the horizon as well, and are not forecast.
 
     Raises:
         ValueError: a value is out of range.
@@ -205,11 +207,19 @@ class ForecastShape:
     quantiles: tuple[float, ...] | None = dataclasses.field(
         default=None, metadata={"since": "0.2.0"}
     )
+    future_dim: int = dataclasses.field(default=0, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         for name in ("horizon", "input_dim"):
             value = getattr(self, name)
             _require_integers(1, **{name: 0 if value is None else value})
+        _require_integers(0, future_dim=self.future_dim)
+        if self.future_dim >= self.input_dim:
+            raise ValueError(
+                "Expected an input_dim above the future_dim of "
+                f"{self.future_dim}, since both kinds of channels count, but "
+                f"received {self.input_dim}."
+            )
         if self.loss not in ("mse", "mae", "huber"):
             raise ValueError(
                 f"Unknown loss '{self.loss}'. Expected mse, mae or huber; "
@@ -221,7 +231,8 @@ class ForecastShape:
     def units_of(sizes: Mapping[str, Any]) -> int:
         """See `TaskShape.units_of`."""
         is_each = sizes["channel_independent"] == "each"
-        steps = sizes["horizon"] * (1 if is_each else sizes["input_dim"])
+        channels = sizes["input_dim"] - sizes.get("future_dim", 0)
+        steps = sizes["horizon"] * (1 if is_each else channels)
         return steps * len(sizes["quantiles"] or (0.5,))
 
 
@@ -344,6 +355,11 @@ def check_series_options(chosen: ModelOptions, shape: Any) -> None:
                     "Leave it out."
                 )
     is_forecast = shape.head == ForecastShape.head
+    if is_forecast and shape.future_dim and chosen.channel_independent:
+        raise ValueError(
+            "With channels that are known over the horizon (future_dim), "
+            "each token holds all channels. Leave out channel_independent."
+        )
     only_other = "mean" if is_forecast else "each"
     if chosen.channel_independent == only_other:
         raise ValueError(

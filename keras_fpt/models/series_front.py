@@ -19,10 +19,18 @@ class SeriesFront:
         chosen: `ModelOptions`.
         keeps_statistics: bool, whether tokens have the statistics of the
             instance norm as features.
+        horizon: int, how many of the last steps hold nothing but the channels
+            that are known in advance.
+        future_dim: int, how many of the last channels are known in advance.
+            They are not normalized.
     """
 
     def __init__(
-        self, chosen: ModelOptions, keeps_statistics: bool = True
+        self,
+        chosen: ModelOptions,
+        keeps_statistics: bool = True,
+        horizon: int = 0,
+        future_dim: int = 0,
     ) -> None:
         size = chosen.patch_size or 1
         self.stride = chosen.patch_stride or size
@@ -36,6 +44,7 @@ class SeriesFront:
         self.answers_channels = chosen.channel_independent == "each"
         self.joins_tokens = chosen.readout == "flatten"
         self.keeps_statistics = keeps_statistics and chosen.instance_norm
+        self.horizon, self.future_dim = horizon, future_dim
         self._features = size + (2 if self.keeps_statistics else 0)
 
     def width(self, dim: int) -> int:
@@ -125,7 +134,9 @@ class SeriesFront:
             steps = ops.reshape(steps, (-1, length, 1))
             mask = None if mask is None else self.for_each_series(mask, dim)
         statistics = []
-        if self.norm is not None:
+        if self.future_dim:
+            steps = self._with_future(steps)
+        elif self.norm is not None:
             steps, mean, scale = self.norm(steps, mask)
             if self.keeps_statistics:
                 # Of any size, they stay numbers that a network can take.
@@ -137,6 +148,25 @@ class SeriesFront:
             statistics = [part + each for part in statistics]
             steps = ops.concatenate([steps, *statistics], axis=-1)
         return steps, mask
+
+    def past(self, steps: Any) -> Any:
+        """The steps and channels that answers are in the units of.
+
+        Args:
+            steps: tensor `(batch, steps, dim)`.
+        """
+        if not self.future_dim:
+            return steps
+        return steps[:, : -self.horizon, : -self.future_dim]
+
+    def _with_future(self, steps: Any) -> Any:
+        """Steps whose unknown part is 0, whatever it holds."""
+        past = self.past(steps)
+        if self.norm is not None:
+            past, *_ = self.norm(past)
+        series = ops.pad(past, [[0, 0], [0, self.horizon], [0, 0]])
+        known = ops.cast(steps[..., -self.future_dim :], series.dtype)
+        return ops.concatenate([series, known], axis=-1)
 
 
 def of_settings(settings: dict[str, Any], shape: Any) -> SeriesFront:

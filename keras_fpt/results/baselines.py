@@ -32,12 +32,18 @@ DESCRIPTIONS = {
     MEAN: "the mean of train",
     NAIVE: "the last value",
     SEASONAL_NAIVE: "the value one season before",
-    LOGISTIC_REGRESSION: "scikit-learn's, on the flattened tokens",
+    LOGISTIC_REGRESSION: (
+        "scikit-learn's, on the flattened tokens, or on a labeled token and "
+        "its neighbors"
+    ),
     RIDGE: "scikit-learn's ridge regression on the flattened tokens",
     DLINEAR: "a linear map of the moving average and of the rest",
     AUTO_ETS: "statsforecast's exponential smoothing, of the whole series",
     AUTO_ARIMA: "statsforecast's ARIMA, of the whole series",
-    GRADIENT_BOOSTING: "scikit-learn's, on the flattened tokens",
+    GRADIENT_BOOSTING: (
+        "scikit-learn's, on the flattened tokens, or on a labeled token and "
+        "its neighbors"
+    ),
     MINIROCKET: "ridge regression on MiniROCKET's features",
     NEAREST_NEIGHBOR: "the nearest series by dynamic time warping",
     MULTIROCKET_HYDRA: "ridge regression on aeon's MultiROCKET and Hydra",

@@ -35,6 +35,7 @@ class _TaskFields:
     is_multilabel: bool = False
     is_per_token: bool = False
     horizon: int | None = None
+    future_dim: int = 0
 
 
 # Fields that earlier versions lack, with what their tasks were.
@@ -43,6 +44,7 @@ _LATER = {
     "is_multilabel": False,
     "is_per_token": False,
     "horizon": None,
+    "future_dim": 0,
 }
 _FIELDS = tuple(field.name for field in dataclasses.fields(_TaskFields))
 

@@ -18,7 +18,7 @@ def compare(
 
     Args:
         reader: the task's reader.
-        x: float array `(n, context, columns)`, standardized.
+        x: float array `(n, rows, columns)`, the task's inputs, standardized.
         y: float array `(n, horizon, columns)`, standardized.
         answers: float array of that shape, what the run forecasts.
 
@@ -84,7 +84,8 @@ def typical_example(
     points = target_results.points(answers, quantiles)
     errors = ((points - y) ** 2).mean(axis=(1, 2))
     place = int(np.argsort(errors, kind="stable")[len(errors) // 2])
-    parts = {"context": x[place], "truth": y[place], "forecast": points[place]}
+    context = reader.past(x[place])
+    parts = {"context": context, "truth": y[place], "forecast": points[place]}
     if len(quantiles) > 1:
         parts["low"] = answers[place, ..., 0]
         parts["high"] = answers[place, ..., -1]

@@ -114,7 +114,6 @@ def run_comparison(
     refuse_all_folds(comparison.run.options, "compare_folds")
     deadline = Deadline(seconds, began)
     run = resolve(comparison.run)
-    rivals.check_has_rivals(run.task)
     if output is None:
         output = folder.new_folder(run.task.name, "compare")
     output = pathlib.Path(output)

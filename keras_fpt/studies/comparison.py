@@ -34,13 +34,13 @@ class Comparison:
         run: `RunConfig`, what all runs have in common. The comparison chooses
             the arm, policy, learning rate and steps.
         finetune: bool, whether arms that train every weight take part.
-        series_defaults: bool, whether classes and numbers of series are read
-            from the last hidden state and the mean of all, and series are
-            compared with the arm `no_blocks`. Comparisons of earlier versions
-            lack both.
-        kind_defaults: bool, whether series are cut into patches, those of
-            images are read from all hidden states, and images are compared
-            with `no_blocks`; likewise.
+        series_defaults: bool, whether series are read from the last hidden
+            state and the mean of all, and are compared with the arm
+            `no_blocks`. Forecasts and labels per token have no readout.
+            Comparisons of earlier versions lack both.
+        kind_defaults: bool, whether series are cut into patches, and images
+            are read from all hidden states and compared with `no_blocks`;
+            likewise.
         chooses_readout: bool, whether the readout follows from the kind of
             data if it is the default; `False` keeps that of `run`.
         stack: string, how many runs of an arm train in one step, as of
@@ -126,30 +126,25 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         chosen = self.run.model
-        found: dict[str, Any] = {}
-        reads = self.chooses_readout and chosen.readout == "last"
-        if self._is_series(task):
-            if reads:
-                found["readout"] = kind_defaults.SERIES_READOUT
-            size = kind_defaults.patch_size(task)
-            is_patched = chosen.patch_size or chosen.patch_stride
-            if self.kind_defaults and size is not None and not is_patched:
-                found["patch_size"] = size
-        elif self._is_image(task) and reads:
-            found["readout"] = kind_defaults.IMAGES_READOUT
+        is_image = rival_data.data_kind(task) == rival_data.IMAGES
+        known = {
+            "patch_size": self.kind_defaults
+            and not (chosen.patch_size or chosen.patch_stride),
+            "readout": (
+                self.kind_defaults if is_image else self.series_defaults
+            )
+            and self.chooses_readout
+            and chosen.readout == "last",
+        }
+        found = {
+            name: value
+            for name, value in kind_defaults.of_kind(task).items()
+            if known[name] and value is not None
+        }
         if not found:
             return self
-        words = ", ".join(
-            f"{name.replace('_', ' ')} {value}" for name, value in found.items()
-        )
-        LOGGER.info(f"Of all arms: {words}.")
+        LOGGER.info(f"Of all arms: {kind_defaults.in_words(found)}.")
         return dataclasses.replace(self, run=self.run.with_settings(**found))
-
-    def _is_series(self, task: Task) -> bool:
-        return self.series_defaults and kind_defaults.is_series(task)
-
-    def _is_image(self, task: Task) -> bool:
-        return self.kind_defaults and kind_defaults.is_image(task)
 
     def variants(self, task: Task) -> list[RunConfig]:
         """The compared runs, without learning rates, seeds and steps.
@@ -158,9 +153,12 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         names = ARMS + TRAINED_ARMS * self.finetune
-        if self._is_series(task) or self._is_image(task):
+        kind = rival_data.data_kind(task)
+        if (kind == rival_data.SERIES and self.series_defaults) or (
+            kind == rival_data.IMAGES and self.kind_defaults
+        ):
             names += (_WITHOUT_BLOCKS,)
-        if task.is_regression and rival_data.data_kind(task) in _SEQUENCES:
+        if task.is_regression and kind in _SEQUENCES:
             names += ("lstm",)
         trained = [dataclasses.replace(self.run, arm=arm) for arm in names]
         # It has the depth that its name says.

@@ -16,20 +16,33 @@ class DLinear:
     Args:
         channels: int, the numbers of a step.
         alpha: float, the strength of the ridge regression.
+        horizon: int, how many of the last steps hold only what is known in
+            advance, if anything is.
+        future_dim: int, how many further numbers of a step are known in
+            advance. They are further inputs of the linear map.
 
     Source: Zeng et al., 2023, "Are Transformers Effective for Time Series
     Forecasting?", arXiv 2205.13504.
     """
 
-    def __init__(self, channels: int, alpha: float) -> None:
+    def __init__(
+        self,
+        channels: int,
+        alpha: float,
+        horizon: int = 0,
+        future_dim: int = 0,
+    ) -> None:
         self.channels = channels
+        self.horizon, self.future_dim = horizon, future_dim
         self.model = Ridge(alpha)
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> None:
         """Fits the map to standardized windows.
 
         Args:
-            x: float array `(n, context, channels)`, or flattened.
+            x: float array `(n, context, channels)`, or flattened; or with what
+                is known in advance
+                `(n, context + horizon, channels + future_dim)`.
             y: float array `(n, horizon, channels)`, or flattened.
         """
         self.model.fit(self._features(x), self._by_channel(y))
@@ -48,9 +61,15 @@ class DLinear:
         )
 
     def _features(self, x: np.ndarray) -> np.ndarray:
+        known = []
+        if self.future_dim:
+            steps = x.reshape(len(x), -1, self.channels + self.future_dim)
+            x = steps[:, : -self.horizon, : self.channels]
+            further = steps[..., self.channels :].reshape(len(steps), -1)
+            known = [np.repeat(further, self.channels, axis=0)]
         rows = self._by_channel(x)
         trend = _moving_average(rows)
-        return np.concatenate([trend, rows - trend], axis=1)
+        return np.concatenate([trend, rows - trend, *known], axis=1)
 
 
 def _moving_average(rows: np.ndarray) -> np.ndarray:

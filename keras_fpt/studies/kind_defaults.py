@@ -23,7 +23,6 @@ TOKENS, MOST_TOKENS = 8, 64
 # The numbers that a token joins, unless there would be too many tokens: as
 # many as `gpt2_tiny_en`'s hidden states have.
 VALUES_PER_TOKEN = 256
-_HEADS = ("classifier", "regressor")
 
 
 def patch_size(task: Task) -> int | None:
@@ -39,25 +38,32 @@ def patch_size(task: Task) -> int | None:
     return size if size > 1 else None
 
 
-def is_series(task: Task) -> bool:
-    """Whether a class or numbers are predicted for a series.
+def of_kind(task: Task) -> dict[str, Any]:
+    """The settings of a task's kind of data; empty if it has none.
+
+    Forecasts have their own, and labels per token have no readout.
 
     Args:
         task: a `Task`.
     """
-    return (
-        task.head in _HEADS and rival_data.data_kind(task) == rival_data.SERIES
-    )
+    if task.is_forecast or task.is_per_token:
+        return {}
+    kind = rival_data.data_kind(task)
+    if kind == rival_data.IMAGES:
+        return {"readout": IMAGES_READOUT}
+    if kind == rival_data.SERIES:
+        return {"patch_size": patch_size(task), "readout": SERIES_READOUT}
+    return {}
 
 
-def is_image(task: Task) -> bool:
-    """Whether a class or numbers are predicted for an image.
+def in_words(settings: dict[str, Any]) -> str:
+    """Settings as the log shows them.
 
-    Args:
-        task: a `Task`.
+    >>> in_words({"patch_size": 3, "readout": "last+mean"})
+    'patch size 3, readout last+mean'
     """
-    return (
-        task.head in _HEADS and rival_data.data_kind(task) == rival_data.IMAGES
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in settings.items()
     )
 
 
@@ -86,19 +92,17 @@ def with_kind_defaults(
     if needs_folds(config.options):
         first = each_fold(config)[0]
     run = resolve(first)
-    if run.source is None or not is_series(run.task):
+    is_series = rival_data.data_kind(run.task) == rival_data.SERIES
+    if run.source is None or not is_series:
         return config
-    found: dict[str, Any] = {
-        "patch_size": patch_size(run.task),
-        "readout": SERIES_READOUT,
+    found = {
+        name: value
+        for name, value in of_kind(run.task).items()
+        if name in names and value is not None
     }
-    found = {name: found[name] for name in sorted(names)}
-    words = ", ".join(
-        f"{name.replace('_', ' ')} {value}"
-        for name, value in found.items()
-        if value is not None
-    )
-    LOGGER.info(
-        f"Defaults for a series of {run.task.sequence_length:,} steps: {words}."
-    )
+    if found:
+        LOGGER.info(
+            f"Defaults for a series of {run.task.sequence_length:,} steps: "
+            f"{in_words(found)}."
+        )
     return config.with_settings(**found)

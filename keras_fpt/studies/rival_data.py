@@ -28,7 +28,9 @@ class Rows(NamedTuple):
             task's vocabulary size, or `(n, sequence_length, dim)` of floats,
             padded with zeros.
         lengths: int array `(n,)`, how many tokens are real.
-        y: int array `(n, answers)`, or float array `(n, targets)`.
+        y: int array `(n, answers)`, also of 0 and 1 of several labels; of
+            labels per token `(n, sequence_length)`, -1 where there is none;
+            or float array `(n, targets)`.
         origins: int array `(n,)`, those of the `Task.history` of validation
             and test; otherwise `None`.
     """
@@ -117,9 +119,11 @@ def _rows(task: Task, batches: Any) -> Rows:
         *(_padded(task, each) for each in tokens), strict=True
     )
     y = np.concatenate(labels)
-    return Rows(
-        np.concatenate(padded), np.concatenate(lengths), y.reshape(len(y), -1)
-    )
+    y = y.reshape(len(y), -1)
+    if task.is_per_token:
+        missing = task.sequence_length - y.shape[1]
+        y = np.pad(y, [(0, 0), (0, missing)], constant_values=-1)
+    return Rows(np.concatenate(padded), np.concatenate(lengths), y)
 
 
 def _padded(task: Task, tokens: Any) -> tuple[np.ndarray, np.ndarray]:

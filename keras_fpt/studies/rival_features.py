@@ -99,11 +99,15 @@ def pictures(task: Task, train: Rows) -> Transform:
 
 
 def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
-    """The states that the frozen model's output layer would read."""
+    """The states that the frozen model's output layer would read.
+
+    Where tokens have labels, these are the states of all tokens.
+    """
     options = dataclasses.replace(run.model, policy="output_only", dropout=0.0)
     config = run.config.with_settings(policy="output_only", dropout=0.0)
     keras.utils.set_random_seed(run.seed)
     model = build_model(dataclasses.replace(run, model=options, config=config))
+    tokens = task.sequence_length if task.is_per_token else None
 
     def transform(rows: Rows) -> np.ndarray:
         mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
@@ -112,7 +116,9 @@ def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
             is_real = mask.reshape(*mask.shape, *(1 for _ in x.shape[2:]))
             x = {"tokens": np.where(is_real, x, 0), "padding_mask": mask}
         batches = frozen.batched(x, PROBE_BATCH_SIZE)
-        return frozen.compute(model, batches, np.arange(len(mask)))
+        return frozen.compute(
+            model, batches, np.arange(len(mask)), tokens=tokens
+        )
 
     # Compiled before it is timed.
     transform(train.part(slice(PROBE_BATCH_SIZE)))

@@ -6,11 +6,15 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from keras_fpt.results import baselines
 from keras_fpt.runs import ResolvedRun
-from keras_fpt.studies import classical, rival_data, rival_features
+from keras_fpt.studies import (
+    classical,
+    rival_data,
+    rival_features,
+    rival_shapes,
+    token_rivals,
+)
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_features import Transform
 from keras_fpt.tasks import Task
@@ -21,6 +25,8 @@ MAX_ANSWERS = 20
 MAX_FEATURES = 50_000_000
 # The most origins that models of whole series forecast from.
 MAX_ORIGINS = 500
+# The width of a token's states that room is made for.
+_STATES_WIDTH = 1024
 EXTRA = "pip install 'keras-fpt[compare]'"
 
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001}, {"C": 10.0})
@@ -51,7 +57,8 @@ class Rival:
         settings: tuple of dicts, of which validation chooses, the most
             promising first.
         make: function of a `Task` and one of the settings that returns a
-            model with `fit` and `predict`, whose labels are `(n, answers)`.
+            model with `fit` and `predict`, whose labels are `(n, answers)`,
+            or `(n, tokens)`.
         prepare: function of a `Task` and the training `Rows` that returns a
             function from `Rows` to what the model takes.
         max_examples: int, how many training examples it is fitted to at most,
@@ -107,7 +114,9 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
     if task.is_forecast:
         return [_FLAT_RIDGE, _DLINEAR, *_classical(task)]
     is_regression, kind = task.is_regression, rival_data.data_kind(task)
-    if is_regression:
+    if task.is_per_token:
+        chosen = list(_OF_TOKENS)
+    elif is_regression:
         chosen = [_FLAT_RIDGE, _GRADIENT_BOOSTING, *_of_numbers(kind)]
     else:
         chosen = [_LOGISTIC_REGRESSION, _GRADIENT_BOOSTING, *_BY_KIND[kind]]
@@ -118,9 +127,18 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
                 _RIDGE if is_regression else _C,
                 _ridge_probe if is_regression else _probe,
                 functools.partial(rival_features.frozen_features, run),
+                max_examples=_most_examples(task),
+                max_held_out=_most_examples(task),
             )
         )
     return chosen
+
+
+def _most_examples(task: Task) -> int | None:
+    """How many examples have room for the frozen states of all tokens."""
+    if not task.is_per_token:
+        return None
+    return max(1, MAX_FEATURES // (task.sequence_length * _STATES_WIDTH))
 
 
 def _of_numbers(kind: str) -> list[Rival]:
@@ -151,10 +169,20 @@ def _classical(task: Task) -> list[Rival]:
     ]
 
 
-def _several(model: Any) -> Any:
+def _several(task: Task, model: Any) -> Any:
+    """A model for each of an example's answers."""
     from sklearn.multioutput import MultiOutputClassifier
 
+    if task.is_multilabel:
+        return rival_shapes.Rows(_each_label(model))
     return MultiOutputClassifier(model)
+
+
+def _each_label(model: Any) -> Any:
+    """A model for each label, of which some may be constant in train."""
+    from sklearn.multiclass import OneVsRestClassifier
+
+    return OneVsRestClassifier(model)
 
 
 def _logistic_regression(task: Task, setting: Mapping[str, float]) -> Any:
@@ -162,7 +190,7 @@ def _logistic_regression(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.pipeline import make_pipeline
 
     model = LogisticRegression(max_iter=200, **setting)
-    return _several(make_pipeline(_scaler(task), model))
+    return _several(task, make_pipeline(_scaler(task), model))
 
 
 def _scaler(task: Task) -> Any:
@@ -178,13 +206,18 @@ def _flat_ridge(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import make_pipeline
 
-    return _Rows(make_pipeline(_scaler(task), Ridge(**setting)))
+    return rival_shapes.Rows(make_pipeline(_scaler(task), Ridge(**setting)))
 
 
 def _dlinear(task: Task, setting: Mapping[str, float]) -> Any:
     from keras_fpt.studies import dlinear
 
-    return dlinear.DLinear(task.input_dim or 1, setting["alpha"])
+    return dlinear.DLinear(
+        (task.input_dim or 1) - task.future_dim,
+        setting["alpha"],
+        task.horizon or 0,
+        task.future_dim,
+    )
 
 
 def _gradient_boosting(task: Task, setting: Mapping[str, float]) -> Any:
@@ -207,15 +240,25 @@ def _gradient_boosting(task: Task, setting: Mapping[str, float]) -> Any:
         random_state=0,
         **setting,
     )
-    return MultiOutputRegressor(model) if is_regression else _several(model)
+    return (
+        MultiOutputRegressor(model) if is_regression else _several(task, model)
+    )
 
 
 def _n_grams(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    model = LogisticRegression(C=setting["C"], max_iter=200)
-    return _Single(make_pipeline(_counts(setting), model))
+    model: Any = LogisticRegression(C=setting["C"], max_iter=200)
+    if task.is_multilabel:
+        model = _each_label(model)
+    return _shaped(task, make_pipeline(_counts(setting), model))
+
+
+def _shaped(task: Task, model: Any) -> Any:
+    """A model that predicts all of an example's answers together."""
+    shape = rival_shapes.Rows if task.is_multilabel else rival_shapes.Single
+    return shape(model)
 
 
 def _n_grams_ridge(task: Task, setting: Mapping[str, float]) -> Any:
@@ -223,7 +266,7 @@ def _n_grams_ridge(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.pipeline import make_pipeline
 
     model = Ridge(alpha=setting["alpha"])
-    return _Rows(make_pipeline(_counts(setting), model))
+    return rival_shapes.Rows(make_pipeline(_counts(setting), model))
 
 
 def _counts(setting: Mapping[str, float]) -> Any:
@@ -244,7 +287,9 @@ def _ridge(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return _Single(make_pipeline(StandardScaler(), RidgeClassifier(**setting)))
+    return _shaped(
+        task, make_pipeline(StandardScaler(), RidgeClassifier(**setting))
+    )
 
 
 def _features_ridge(task: Task, setting: Mapping[str, float]) -> Any:
@@ -252,7 +297,7 @@ def _features_ridge(task: Task, setting: Mapping[str, float]) -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return _Rows(make_pipeline(StandardScaler(), Ridge(**setting)))
+    return rival_shapes.Rows(make_pipeline(StandardScaler(), Ridge(**setting)))
 
 
 def _nearest_neighbor(task: Task, setting: Mapping[str, float]) -> Any:
@@ -262,81 +307,33 @@ def _nearest_neighbor(task: Task, setting: Mapping[str, float]) -> Any:
 
 
 def _probe(task: Task, setting: Mapping[str, float]) -> Any:
-    """Logistic regression on features `(n, output tokens, dim)`."""
+    """Logistic regression on features `(n, tokens, dim)`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = LogisticRegression(max_iter=200, **setting)
-    return _PerToken(
-        _several(make_pipeline(StandardScaler(), model)), task.labels_per_token
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(max_iter=200, **setting)
+    )
+    if task.is_per_token:
+        return rival_shapes.EachToken(model)
+    return rival_shapes.PerToken(
+        _several(task, model),
+        task.num_classes if task.is_multilabel else task.labels_per_token,
     )
 
 
 def _ridge_probe(task: Task, setting: Mapping[str, float]) -> Any:
     """Ridge regression on features `(n, 1, dim)`."""
-    return _Flat(_features_ridge(task, setting))
+    return rival_shapes.Flat(_features_ridge(task, setting))
 
 
 def _small_cnn(task: Task, setting: Mapping[str, float]) -> Any:
     from keras_fpt.studies import small_cnn
 
-    return small_cnn.SmallCNN(int(setting["epochs"]), task.num_classes)
-
-
-class _Single:
-    """A model with one answer, as one whose labels are `(n, 1)`."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def fit(self, x: Any, y: np.ndarray) -> None:
-        self.model.fit(x, y[:, 0])
-
-    def predict(self, x: Any) -> np.ndarray:
-        return self.model.predict(x)[:, None]
-
-
-class _Rows:
-    """A model whose answers have as many axes as its labels, `(n, targets)`."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def fit(self, x: Any, y: np.ndarray) -> None:
-        self.targets = y.shape[1]
-        self.model.fit(x, y)
-
-    def predict(self, x: Any) -> np.ndarray:
-        return np.asarray(self.model.predict(x)).reshape(-1, self.targets)
-
-
-class _Flat:
-    """A model of all numbers of an example."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        self.model.fit(x.reshape(len(x), -1), y)
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        return self.model.predict(x.reshape(len(x), -1))
-
-
-class _PerToken:
-    """A model that predicts each output token separately."""
-
-    def __init__(self, model: Any, labels_per_token: int) -> None:
-        self.model, self.labels_per_token = model, labels_per_token
-
-    def fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        tokens = x.reshape(-1, x.shape[-1])
-        self.model.fit(tokens, y.reshape(-1, self.labels_per_token))
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        answers = self.model.predict(x.reshape(-1, x.shape[-1]))
-        return np.asarray(answers).reshape(len(x), -1)
+    return small_cnn.SmallCNN(
+        int(setting["epochs"]), task.num_classes, task.is_multilabel
+    )
 
 
 _LOGISTIC_REGRESSION = Rival(
@@ -347,6 +344,9 @@ _GRADIENT_BOOSTING = Rival(
     _BOOSTING,
     _gradient_boosting,
     rival_features.flat,
+)
+_OF_TOKENS = tuple(
+    Rival(*each, rival_features.itself) for each in token_rivals.MODELS
 )
 _FLAT_RIDGE = Rival(baselines.RIDGE, _RIDGE, _flat_ridge, rival_features.flat)
 _DLINEAR = Rival(

@@ -21,7 +21,7 @@ from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_models import Rival, Transform
-from keras_fpt.tasks import MAJORITY, MEAN, Task
+from keras_fpt.tasks import MAJORITY, MEAN, Task, token_scores
 
 LOGGER = logging.getLogger(__name__)
 # Examples whose features are computed to measure how long that takes, and
@@ -30,19 +30,6 @@ _TIMED, _PREDICTED = 64, 500
 # The share of a rival's time that the features of its examples may take.
 _FEATURES_SHARE = 0.6
 _SPLITS = ("train", "validation", "test")
-
-
-def check_has_rivals(task: Task) -> None:
-    """Raises `ValueError` if a task's labels are not what rivals predict."""
-    if task.is_multilabel or task.is_per_token:
-        each = "several labels" if task.is_multilabel else "a label per token"
-        raise ValueError(
-            f"The examples of '{task.name}' have {each}, which the rivals of "
-            "compare do not predict. Compare arms of the model with keras-fpt "
-            "sweep, whose report has the simple rule beside them; or, of "
-            "several labels, compare each alone with --label-column and "
-            "--ignore-column for the others."
-        )
 
 
 def simple_rules(task: Task) -> list[Baseline]:
@@ -246,7 +233,15 @@ def _fit(
     return Baseline(
         task.name,
         rival.name,
-        ", ".join([*chosen, *_thinning(len(test.y), len(data["test"].y))]),
+        ", ".join(
+            [
+                *chosen,
+                *_thinning(len(test.y), len(data["test"].y)),
+                # It reads the series that are forecast alone.
+                *["without future columns"]
+                * (rival.of_series and task.future_dim > 0),
+            ]
+        ),
         train_accuracy=accuracies.get("train"),
         validation_accuracy=accuracies.get("validation"),
         test_accuracy=accuracies.get("test"),
@@ -334,4 +329,6 @@ def _scores(task: Task, answers: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The score of each example; see `measures.Measure`."""
     if measures.of_task(task).is_error:
         return -((answers - y.astype(np.float64)) ** 2).mean(axis=1)
+    if task.is_per_token:
+        return token_scores(answers == y, y >= 0)
     return np.mean(answers == y, axis=1)

@@ -20,17 +20,22 @@ class SmallCNN:
     Args:
         epochs: int, passes over the training examples.
         num_classes: int, or 0 to predict numbers, which are standardized.
+        is_multilabel: bool, whether an image has any number of the classes.
     """
 
-    def __init__(self, epochs: int, num_classes: int) -> None:
+    def __init__(
+        self, epochs: int, num_classes: int, is_multilabel: bool = False
+    ) -> None:
         self.epochs, self.num_classes = epochs, num_classes
+        self.is_multilabel = is_multilabel
 
     def fit(self, images: np.ndarray, y: np.ndarray) -> Self:
         """Trains the network.
 
         Args:
             images: float array `(n, height, width, channels)`.
-            y: array `(n, 1)` of classes, or `(n, targets)` of numbers.
+            y: array `(n, 1)` of classes, `(n, classes)` of 0 and 1, or
+                `(n, targets)` of numbers.
         """
         keras.utils.set_random_seed(0)
         scale = y.std(axis=0)
@@ -38,7 +43,9 @@ class SmallCNN:
         self.model = self._build(images, y.shape[1])
         steps = self.epochs * -(-len(images) // _BATCH_SIZE)
         loss: Any = "mse"
-        if self.num_classes:
+        if self.is_multilabel:
+            loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        elif self.num_classes:
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         else:
             y = (y - self.mean) / self.scale
@@ -54,9 +61,11 @@ class SmallCNN:
         return self
 
     def predict(self, images: np.ndarray) -> np.ndarray:
-        """The classes, `(n, 1)`, or the numbers, `(n, targets)`."""
+        """What it predicts, in the shape of the labels."""
         batch_size = 8 * _BATCH_SIZE
         outputs = self.model.predict(images, batch_size=batch_size, verbose=0)
+        if self.is_multilabel:
+            return (outputs > 0).astype(int)
         if self.num_classes:
             return outputs.argmax(axis=-1)[:, None]
         return outputs * self.scale + self.mean

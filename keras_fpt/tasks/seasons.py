@@ -1,10 +1,13 @@
-"""The length of a season of a series, found in its training part."""
+"""The season of a series, found in its training part, and simple forecasts."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import signal
+
+from keras_fpt.tasks.task_floors import NAIVE, SEASONAL_NAIVE
 
 # The least autocorrelation at the lag of a season.
 _LEAST_CORRELATION = 0.1
@@ -56,3 +59,37 @@ def one_before(season: int, horizon: int) -> np.ndarray:
     """
     ahead = np.arange(horizon)
     return ahead - season * (1 + ahead // season)
+
+
+def rules(
+    context: int,
+    horizon: int,
+    season: int | None,
+    unknown_rows: int,
+    columns: int,
+) -> dict[str, Callable[[Any], np.ndarray]]:
+    """Simple ways to forecast, as functions of a model's inputs.
+
+    Args:
+        context: int, how many steps a forecast is made from.
+        horizon: int, how many steps are forecast.
+        season: int, the number of steps of a season, or `None`.
+        unknown_rows: int, how many of the last steps of inputs are forecast.
+        columns: int, how many of the columns, the first ones, are forecast.
+
+    Returns:
+        Dict from names to functions of arrays `(n, steps, columns)`: the last
+        value, and the value one season before, if contexts hold a season.
+    """
+    places = {NAIVE: np.full(horizon, -1)}
+    if season is not None and season <= context:
+        places[SEASONAL_NAIVE] = one_before(season, horizon)
+    return {
+        name: functools.partial(_rows_before, found - unknown_rows, columns)
+        for name, found in places.items()
+    }
+
+
+def _rows_before(places: np.ndarray, columns: int, x: Any) -> np.ndarray:
+    """The first columns of rows at places that count from the end."""
+    return np.asarray(x)[:, places, :columns]

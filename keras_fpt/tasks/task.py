@@ -112,10 +112,12 @@ class Task:
             which are then arrays `(n, labels)` of 0 and 1.
         is_per_token: bool, whether each token has a class, in arrays
             `(n, tokens)`, -1 where it has none.
-        horizon: int, how many steps a forecast predicts, each of `input_dim`
-            numbers; `None` for another task.
+        horizon: int, how many steps a forecast predicts, each of as many
+            numbers as tokens have; `None` for another task.
         history: a `History`, the series that a forecast's examples were cut
             from; `None` for another task, or if it is not known.
+        future_dim: int, how many numbers of a forecast's tokens, the last
+            ones, are known over the horizon as well, and are not forecast.
     """
 
     name: str
@@ -144,6 +146,7 @@ class Task:
     is_per_token: bool = False
     horizon: int | None = None
     history: forecast_history.History | None = None
+    future_dim: int = 0
 
     @property
     def is_regression(self) -> bool:
@@ -383,6 +386,7 @@ class Task:
                 "horizon": self.horizon,
                 "input_dim": self.input_dim,
                 "dropout": self.recipe.dropout,
+                **({"future_dim": self.future_dim} if self.future_dim else {}),
             }
         if self.is_regression:
             return {

@@ -119,6 +119,11 @@ def write_files():
     activity = 50 + 40 * np.sin(years / 11 * 2 * np.pi)
     rows = "".join(map("{},{:.1f}\n".format, years, activity))
     pathlib.Path("sunspots.csv").write_text(f"year,activity\n{rows}")
+    rows = "".join(
+        f"{n},{(50 + n % 7) if n < 140 else ''},{n % 2},{n % 5}\n"
+        for n in range(147)
+    )
+    pathlib.Path("sales.csv").write_text(f"day,sales,holiday,price\n{rows}")
     diabetes = load_diabetes(as_frame=True, scaled=False).frame
     diabetes[::4].to_csv("diabetes.csv", index=False)
     pathlib.Path("novels.txt").write_text("It was a dark night. " * 500)

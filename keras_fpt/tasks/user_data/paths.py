@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_fpt import files
+from keras_fpt import options as options_
 from keras_fpt.files import json_files
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import targets
@@ -51,7 +52,7 @@ READERS = {
     )
 }
 # Options of `from_series` alone.
-_OF_FORECASTS = ("target_column", "context", "horizon")
+_OF_FORECASTS = ("target_column", "context", "horizon", "future_column")
 _FORECAST_ADVICE = (
     " It is for forecasts: add --task-type forecast (task_type='forecast')."
 )
@@ -199,7 +200,13 @@ def as_saved(task: Task, entry: Any) -> Task:
 
 def reader_to_json(reader: Any) -> dict[str, Any]:
     """Converts a reader to a dict that `json.dumps` accepts."""
-    return {"kind": type(reader).__name__, **dataclasses.asdict(reader)}
+    later = options_.later(reader)
+    found = {
+        name: value
+        for name, value in dataclasses.asdict(reader).items()
+        if name not in later or value != later[name]  # As older versions do.
+    }
+    return {"kind": type(reader).__name__, **found}
 
 
 def reader_from_json(entry: Any, where: str = "The reader") -> Any:

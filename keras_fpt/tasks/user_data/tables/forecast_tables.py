@@ -5,7 +5,6 @@ import logging
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +16,13 @@ from keras_fpt.tasks.user_data import (
     audit,
     build,
     given_files,
-    sequences,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    forecast_columns,
     forecast_notes,
+    future_rows,
     missing_rows,
     series_windows,
     table_columns,
@@ -34,9 +34,6 @@ from keras_fpt.tasks.user_data.tables import (
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables.series_reader import SeriesReader
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LOGGER = logging.getLogger(__name__)
 # The rows of a context, in horizons.
@@ -60,6 +57,7 @@ def from_series(
     strict: bool = False,
     verbose: bool = True,
     task_type: str = "forecast",
+    future_column: str | Sequence[str] | None = None,
 ) -> Task:
     """Makes a task from a table: to forecast the next rows of a series.
 
@@ -96,9 +94,16 @@ def from_series(
         strict: bool, whether a leak that is found is an error.
         verbose: bool, whether to log a description of the data.
         task_type: `"forecast"`.
+        future_column: string or strings, columns of numbers that are known in
+            advance, such as holidays or prices. They are not forecast, and
+            the model reads them over the horizon as well as over the context.
+            Rows at the end of a series that hold them alone are not used in
+            training.
 
     Returns:
-        A `Task`, whose labels are of shape `(n, horizon, columns)`.
+        A `Task`, whose labels are of shape `(n, horizon, columns)`. With
+        `future_column` its inputs are contexts and horizons, with 0 for what
+        is forecast, see `keras_fpt.FPTForecaster`.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -129,33 +134,47 @@ def from_series(
     series_windows.check_sizes(context, horizon, stride)
     missing_rows.check_fill(fill)
     words = cells.as_words(missing)
-    columns = table_structure.as_tuple(target_column)
+    targets = table_structure.as_tuple(target_column)
+    known_columns = table_structure.as_tuple(future_column)
+    columns = (*targets, *known_columns)
     keys = table_structure.as_tuple(group_column)
     frame = table_files.read_table(path, header, encoding)
     files = given_files.Files((str(path),), (len(frame),))
-    _check_columns(frame, columns, (*keys, *filter(None, [time_column])), path)
-    values = _read_numbers(frame, columns, files, words)
-    if fill is None and not drop_missing:
-        columns_.check_no_missing(values, frame, columns, files.where)
-
+    forecast_columns.check_named(
+        frame, columns, (*keys, *filter(None, [time_column])), path
+    )
+    values = forecast_columns.read_numbers(
+        frame, columns, known_columns, files, words
+    )
     ordered = table_order.in_order(frame, keys, time_column, files)
+    unknown = np.zeros(len(ordered.groups.names), int)
+    if known_columns:
+        unknown = future_rows.count(ordered, values, len(targets))
+    if fill is None and not drop_missing:
+        columns_.check_no_missing(
+            future_rows.without(values, ordered, unknown, len(targets)),
+            frame,
+            columns,
+            files.where,
+        )
     order = ordered.order
-    found = series_windows.cut(ordered, context, horizon, stride or 1)
+    found = series_windows.cut(ordered, context, horizon, stride or 1, unknown)
     is_missing = np.isnan(values)[order]
     starts, left_out = _with_truth(
-        found.starts, context, horizon, is_missing, fill is None
+        found.starts, context, horizon, is_missing, len(targets), fill is None
     )
     _check_splits(starts, found, ordered, context, horizon, path)
 
     train_rows = np.sort(order[found.is_train])
     known = values[train_rows]
-    fillers = _medians(known, columns, path)
+    fillers = forecast_columns.medians(known, columns, path)
     table_reader.check_magnitudes(np.nan_to_num(known), columns, path)
-    mean, scale = _statistics(known)
+    mean, scale = forecast_columns.statistics(known)
+    size = len(targets)
     reader = SeriesReader(
-        columns,
-        tuple(mean.tolist()),
-        tuple(scale.tolist()),
+        targets,
+        tuple(mean[:size].tolist()),
+        tuple(scale[:size].tolist()),
         context,
         horizon,
         keys,
@@ -166,17 +185,20 @@ def from_series(
         fillers if fill else (),
         header,
         encoding,
+        future_columns=known_columns,
+        future_mean=tuple(mean[size:].tolist()),
+        future_scale=tuple(scale[size:].tolist()),
     )
     filled = table_reader.fill_missing(
         values, reader.kinds, fill, frame, keys, time_column, files
     )
     scaled = reader.standardized(filled, path)
     examples = {
-        split: _examples(scaled, ordered, chosen, context, horizon)
+        split: _examples(scaled, ordered, chosen, reader)
         for split, chosen in starts.items()
     }
     history = series_windows.history(
-        scaled[order], found.is_train, ordered, starts, context
+        scaled[order, :size], found.is_train, ordered, starts, context
     )
     reader = dataclasses.replace(reader, season=_find_season(history))
     findings = [
@@ -187,17 +209,18 @@ def from_series(
     task = Task(
         name=pathlib.Path(path).resolve().stem,
         description=(
-            f"{context:,} rows of {_count(len(columns), 'column')} -> the "
-            f"next {_count(horizon, 'row')}"
+            f"{context:,} rows of {_count(size, 'column')} -> the "
+            f"next {_count(horizon, 'row')}{_known_words(known_columns)}"
         ),
         num_classes=0,
-        sequence_length=context,
+        sequence_length=context + reader.unknown_rows,
         data=Stored(lambda: examples),
         recipe=build.RECIPE,
         input_dim=len(columns),
         class_names=(),
-        num_targets=horizon * len(columns),
+        num_targets=horizon * size,
         horizon=horizon,
+        future_dim=len(known_columns),
         simple_rules=reader.rules,
         reader=reader,
         findings=tuple(findings),
@@ -228,41 +251,10 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + "s" * (number != 1)
 
 
-def _check_columns(
-    frame: "pd.DataFrame",
-    columns: Sequence[str],
-    others: Sequence[str],
-    path: str | os.PathLike,
-) -> None:
-    for name in (*columns, *others):
-        table_columns.column(frame, name, path)
-    twice = {*columns} & {*others}
-    if twice or len({*columns}) < len(columns):
-        name = min(twice) if twice else columns[0]
-        raise ValueError(
-            f"The column '{name}' is named twice. Name each column that is "
-            "forecast once with target_column (--target-column), and no column "
-            "of groups or times."
-        )
-
-
-def _read_numbers(
-    frame: "pd.DataFrame",
-    columns: Sequence[str],
-    files: given_files.Files,
-    words: Sequence[str],
-) -> np.ndarray:
-    """The columns that are forecast, NaN where a cell is missing."""
-    values, found = columns_.find_columns(frame, columns, files.where, words)
-    for name, column in zip(columns, found, strict=True):
-        if column.kind != "number":
-            row = table_columns.column(frame, name, files.paths[0])
-            raise ValueError(
-                f"The column '{name}' holds no numbers to forecast, but cells "
-                f"such as '{row.iloc[0]}'. Name a column of numbers with "
-                "target_column (--target-column)."
-            )
-    return values
+def _known_words(known_columns: Sequence[str]) -> str:
+    if not known_columns:
+        return ""
+    return f", of which {', '.join(known_columns)} is known"
 
 
 def _with_truth(
@@ -270,6 +262,7 @@ def _with_truth(
     context: int,
     horizon: int,
     is_missing: np.ndarray,
+    columns: int,
     needs_context: bool,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The windows that no missing cell is in, and a note on the others."""
@@ -278,7 +271,9 @@ def _with_truth(
         is_kept = (
             series_windows.is_complete(each, context + horizon, is_missing)
             if needs_context
-            else series_windows.has_truth(each, context, horizon, is_missing)
+            else series_windows.has_truth(
+                each, context, horizon, is_missing[:, :columns]
+            )
         )
         kept[split] = each[is_kept]
     count = sum(len(starts[name]) - len(kept[name]) for name in kept)
@@ -321,48 +316,13 @@ def _check_splits(
         )
 
 
-def _medians(
-    known: np.ndarray, columns: Sequence[str], path: str | os.PathLike
-) -> tuple[float, ...]:
-    """The median of each column, which must vary."""
-    found = []
-    for name, column in zip(columns, known.T, strict=True):
-        present = column[~np.isnan(column)]
-        if not len(present):
-            raise ValueError(
-                f"`{path}`, column '{name}': every cell of the training rows "
-                "is missing. Name another column with target_column "
-                "(--target-column)."
-            )
-        if present.min() == present.max():
-            raise ValueError(
-                f"`{path}`, column '{name}': all {len(present):,} training "
-                f"rows hold {present[0]:g}, of which nothing can be learned. "
-                "Name another column with target_column (--target-column), or "
-                "leave out the rows before it varies."
-            )
-        found.append(float(np.median(present)))
-    return tuple(found)
-
-
-def _statistics(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and the deviation of each column's known cells."""
-    pairs = [
-        sequences.statistics(column[~np.isnan(column)][:, None])
-        for column in known.T
-    ]
-    means, scales = zip(*pairs, strict=True)
-    return np.concatenate(means), np.concatenate(scales)
-
-
 def _examples(
     scaled: np.ndarray,
     ordered: table_order.Ordered,
     starts: np.ndarray,
-    context: int,
-    horizon: int,
+    reader: SeriesReader,
 ) -> Examples:
-    size = context + horizon
+    size = reader.context + reader.horizon
     cut = windows.Sequences(ordered.order, starts, np.full(len(starts), size))
     values = cut.cut(scaled)
     # Windows that overlap share rows, so they are not independent.
@@ -370,8 +330,8 @@ def _examples(
     blocks = np.stack([series, starts // size])
     _, groups = np.unique(blocks, axis=1, return_inverse=True)
     return Examples(
-        values[:, :context],
-        values[:, context:],
+        reader.inputs(values),
+        values[:, reader.context :, : len(reader.columns)],
         ordered.window_names(cut),
         groups.ravel(),
     )

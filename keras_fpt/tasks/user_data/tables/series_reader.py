@@ -1,7 +1,6 @@
 """Reads the series of new tables as those in training, for forecasts."""
 
 import dataclasses
-import functools
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import seasons
-from keras_fpt.tasks.task_floors import NAIVE, SEASONAL_NAIVE
 from keras_fpt.tasks.user_data import given_files, sequences
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    future_rows,
     series_windows,
     table_columns,
     table_files,
@@ -30,7 +29,7 @@ class NewWindows(NamedTuple):
     """Every forecast that a new table holds the truth of.
 
     Args:
-        x: float32 array `(n, context, columns)`, standardized.
+        x: float32 array, inputs of the model, see `SeriesReader.inputs`.
         y: float32 array `(n, horizon, columns)`, standardized.
         names: list of n strings.
     """
@@ -48,6 +47,8 @@ class _Read(NamedTuple):
     # In the order of the series, standardized; and where cells were missing.
     values: np.ndarray
     is_missing: np.ndarray
+    # How many of the last rows of each series are to be forecast.
+    unknown: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,10 +68,15 @@ class SeriesReader:
         missing: tuple of strings, what marks missing cells.
         fill: string or `None`, see `from_series`.
         fillers: tuple of floats, the median of each column in the training
-            rows; an empty one if missing cells are errors.
+            rows, and then of `future_columns`; an empty one if missing cells
+            are errors.
         header: bool or `None`, see `from_series`.
         encoding: string or `None`, see `from_series`.
         season: int, the rows of a season in train; `None` if none was found.
+        future_columns: tuple of strings, the columns that are known over the
+            horizon as well, and are not forecast.
+        future_mean, future_scale: tuples of floats, as `mean` and `scale`, of
+            these columns.
     """
 
     columns: tuple[str, ...]
@@ -87,6 +93,15 @@ class SeriesReader:
     header: bool | None = None
     encoding: str | None = None
     season: int | None = None
+    future_columns: tuple[str, ...] = dataclasses.field(
+        default=(), metadata={"since": "0.2.0"}
+    )
+    future_mean: tuple[float, ...] = dataclasses.field(
+        default=(), metadata={"since": "0.2.0"}
+    )
+    future_scale: tuple[float, ...] = dataclasses.field(
+        default=(), metadata={"since": "0.2.0"}
+    )
 
     def __post_init__(self) -> None:
         series_windows.check_sizes(self.context, self.horizon)
@@ -96,6 +111,14 @@ class SeriesReader:
                 f"Expected a mean and a scale for each of {size} columns but "
                 f"received {len(self.mean)} and {len(self.scale)}."
             )
+        known = len(self.future_columns)
+        if not known == len(self.future_mean) == len(self.future_scale):
+            raise ValueError(
+                f"Expected a mean and a scale for each of {known} columns that "
+                f"are known in advance but received {len(self.future_mean)} "
+                f"and {len(self.future_scale)}."
+            )
+        size += known
         if len(self.fillers) != (size if self.fill else 0):
             raise ValueError(
                 f"Expected {size if self.fill else 0} numbers that fill "
@@ -106,8 +129,9 @@ class SeriesReader:
                 "Expected a season of at least 1 row but received "
                 f"{self.season}."
             )
-        numbers = [*self.mean, *self.scale, *self.fillers]
-        if not np.isfinite(numbers).all() or min(self.scale) <= 0:
+        scales = [*self.scale, *self.future_scale]
+        numbers = [*self.mean, *self.future_mean, *scales, *self.fillers]
+        if not np.isfinite(numbers).all() or min(scales) <= 0:
             raise ValueError(
                 "Expected finite means and scales above 0 for the columns."
             )
@@ -118,35 +142,63 @@ class SeriesReader:
         return tuple(columns_.Column(filler=each) for each in self.fillers)
 
     @property
+    def all_columns(self) -> tuple[str, ...]:
+        """The columns that are forecast, and those known in advance."""
+        return (*self.columns, *self.future_columns)
+
+    @property
+    def unknown_rows(self) -> int:
+        """How many of the last rows of an input are to be forecast."""
+        return self.horizon if self.future_columns else 0
+
+    def inputs(self, rows: np.ndarray) -> np.ndarray:
+        """What the model reads of contexts, and of the horizons after them.
+
+        Args:
+            rows: float array `(n, context + horizon, columns)` of
+                `all_columns`, or without the horizon.
+
+        Returns:
+            Float array `(n, context, columns)`; or, where some columns are
+            known in advance, `(n, context + horizon, columns)`, with 0 for
+            what is to be forecast.
+        """
+        size = self.context + self.unknown_rows
+        if not self.future_columns:
+            return rows[:, :size]
+        found = rows[:, :size].copy()
+        found[:, self.context :, : len(self.columns)] = 0
+        return found
+
+    def past(self, x: np.ndarray) -> np.ndarray:
+        """What is forecast, in the contexts of `(..., rows, columns)`."""
+        return x[..., : self.context, : len(self.columns)]
+
+    @property
     def rules(self) -> dict[str, Callable[[Any], np.ndarray]]:
         """Simple ways to forecast, as functions of contexts, by their names.
 
         The value one season before is one of them if contexts hold a season.
         """
-        places = {NAIVE: np.full(self.horizon, -1)}
-        if self.season is not None and self.season <= self.context:
-            places[SEASONAL_NAIVE] = seasons.one_before(
-                self.season, self.horizon
-            )
-        return {
-            name: functools.partial(_rows_before, found)
-            for name, found in places.items()
-        }
+        return seasons.rules(
+            *(self.context, self.horizon, self.season),
+            *(self.unknown_rows, len(self.columns)),
+        )
 
     def read(self, path: str | os.PathLike) -> tuple[np.ndarray, list[str]]:
         """Reads the last context of each series of a new file.
 
         Returns:
-            A tuple: float32 array `(series, context, columns)`, standardized,
-            and the names of the series.
+            A tuple: float32 array, see `inputs`, standardized, and the names
+            of the series.
 
         Raises:
-            ValueError: a series has fewer rows than a context; or as for
-                `from_series`.
+            ValueError: a series has fewer rows than a context, or lacks those
+                with what is known in advance; or as for `from_series`.
         """
         table = self._read(path)
         last, names = self._last(table, path)
-        return last.cut(self._in_file(table)), names
+        return self.inputs(last.cut(self._in_file(table))), names
 
     def read_windows(self, path: str | os.PathLike) -> NewWindows:
         """Reads every context of a new file that has a horizon after it.
@@ -161,7 +213,10 @@ class SeriesReader:
         stretches = windows.Sequences(ordered.order, starts, lengths)
         cut, _ = windows.windows(stretches, size, 1)
         is_kept = series_windows.has_truth(
-            cut.starts, self.context, self.horizon, table.is_missing
+            cut.starts,
+            self.context,
+            self.horizon,
+            table.is_missing[:, : len(self.columns)],
         )
         cut = cut.select(is_kept)
         if not len(cut.starts):
@@ -173,8 +228,8 @@ class SeriesReader:
             )
         values = cut.cut(self._in_file(table))
         return NewWindows(
-            values[:, : self.context],
-            values[:, self.context :],
+            self.inputs(values),
+            values[:, self.context :, : len(self.columns)],
             ordered.window_names(cut),
         )
 
@@ -195,16 +250,25 @@ class SeriesReader:
         if self.time_column is not None:
             found[self.time_column] = []
         for start in last.starts:
-            rows = last.order[start : start + self.context]
+            stop = start + self.context
+            rows = last.order[start:stop]
+            ahead = last.order[stop : stop + self.unknown_rows]
             for name in self.group_column:
                 cells = table_columns.column(table.frame, name, path)
                 found[name] += [cells.iloc[rows[-1]]] * self.horizon
             if self.time_column is not None:
                 cells = table_columns.column(
                     table.frame, self.time_column, path
-                ).iloc[rows]
-                found[self.time_column] += times.following(
-                    cells, self.time_column, self.horizon, files.where
+                )
+                found[self.time_column] += (
+                    cells.iloc[ahead].tolist()
+                    if self.future_columns
+                    else times.following(
+                        cells.iloc[rows],
+                        self.time_column,
+                        self.horizon,
+                        files.where,
+                    )
                 )
         return pd.DataFrame(found)
 
@@ -225,18 +289,26 @@ class SeriesReader:
 
     def _read(self, path: str | os.PathLike) -> _Read:
         frame = table_files.read_table(path, self.header, self.encoding)
-        for name in self.columns:
+        for name in self.all_columns:
             table_columns.column(frame, name, path)
         files = given_files.Files((str(path),), (len(frame),))
-        kinds = self.kinds or (columns_.Column(),) * len(self.columns)
+        kinds = self.kinds or (columns_.Column(),) * len(self.all_columns)
         values = columns_.parse_columns(
-            frame, self.columns, kinds, files.where, self.missing
+            frame, self.all_columns, kinds, files.where, self.missing
         )
+        ordered = table_order.in_order(
+            frame, self.group_column, self.time_column, files, self.time_gap
+        )
+        unknown = np.zeros(len(ordered.groups.names), int)
+        if self.future_columns:
+            unknown = future_rows.count(ordered, values, len(self.columns))
         if self.fill is None:
             columns_.check_no_missing(
-                values,
+                future_rows.without(
+                    values, ordered, unknown, len(self.columns)
+                ),
                 frame,
-                self.columns,
+                self.all_columns,
                 files.where,
                 table_reader.MISSING_ADVICE,
             )
@@ -251,14 +323,12 @@ class SeriesReader:
             files,
             self.time_gap,
         )
-        ordered = table_order.in_order(
-            frame, self.group_column, self.time_column, files, self.time_gap
-        )
         return _Read(
             frame,
             ordered,
             self.standardized(values, path)[ordered.order],
             is_missing[ordered.order],
+            unknown,
         )
 
     def standardized(
@@ -269,28 +339,44 @@ class SeriesReader:
         Raises:
             ValueError: a number is too far from those of training.
         """
+        mean = (*self.mean, *self.future_mean)
+        scale = (*self.scale, *self.future_scale)
         with np.errstate(over="ignore"):
-            scaled = sequences.standardized(values, self.mean, self.scale)
+            scaled = sequences.standardized(values, mean, scale)
         wrong = np.argwhere(np.isinf(scaled))
         if len(wrong):
             row, index = wrong[0]
             raise ValueError(
-                f"`{path}`, row {row + 1}, column '{self.columns[index]}': "
+                f"`{path}`, row {row + 1}, column '{self.all_columns[index]}': "
                 f"{values[row, index]:g} is too large. In training, the "
-                f"column's standard deviation is {self.scale[index]:g}."
+                f"column's standard deviation is {scale[index]:g}."
             )
         return scaled
 
     def _last(
         self, table: _Read, path: str | os.PathLike
     ) -> tuple[windows.Sequences, list[str]]:
-        """The last rows of each series, and the series' names."""
+        """The last rows of each series, and the series' names.
+
+        Where columns are known in advance, these are a context and the horizon
+        after it.
+        """
         ordered = table.ordered
         starts, lengths = windows.stretches(ordered.is_first | ordered.is_gap)
         ends = starts + lengths
         is_last = np.append(ordered.is_first, True)[ends]
         names = ordered.groups.names
-        for index, length in enumerate(lengths[is_last]):
+        unknown = table.unknown
+        for index, length in enumerate(lengths[is_last] - unknown):
+            if unknown[index] < self.unknown_rows:
+                raise ValueError(
+                    f"`{path}`, {names[index]}: what is known in advance "
+                    f"({', '.join(self.future_columns)}) is needed for the "
+                    f"{self.horizon} rows that are forecast, but the file ends "
+                    f"with {unknown[index]} rows in which no "
+                    f"{', '.join(self.columns)} is. Add these rows, with the "
+                    "cells of what is forecast empty."
+                )
             if length < self.context:
                 raise ValueError(
                     f"`{path}`, {names[index]}: a forecast is made from "
@@ -300,8 +386,8 @@ class SeriesReader:
                 )
         last = windows.Sequences(
             ordered.order,
-            ends[is_last] - self.context,
-            np.full(int(is_last.sum()), self.context),
+            ends[is_last] - unknown - self.context,
+            np.full(int(is_last.sum()), self.context + self.unknown_rows),
         )
         return last, names
 
@@ -310,8 +396,3 @@ class SeriesReader:
         values = np.empty_like(table.values)
         values[table.ordered.order] = table.values
         return values
-
-
-def _rows_before(places: np.ndarray, x: Any) -> np.ndarray:
-    """The rows of contexts at places that count from their ends."""
-    return np.asarray(x)[:, places]

@@ -41,7 +41,11 @@ def check_sizes(context: int, horizon: int, stride: int | None = None) -> None:
 
 
 def cut(
-    ordered: table_order.Ordered, context: int, horizon: int, stride: int
+    ordered: table_order.Ordered,
+    context: int,
+    horizon: int,
+    stride: int,
+    unknown: np.ndarray,
 ) -> SplitWindows:
     """Splits each series by time, and cuts its parts into windows.
 
@@ -56,14 +60,18 @@ def cut(
         horizon: int, how many rows are forecast.
         stride: int, rows from one window of train to the next. Validation and
             test have a forecast from every row.
+        unknown: int array `(series,)`, how many of the last rows of each are
+            in no part, since they are still to come.
     """
     size = len(ordered.order)
     is_train = np.zeros(size, bool)
     found: dict[str, list[np.ndarray]] = {name: [] for name in splitting.SPLITS}
     starts, lengths = windows.stretches(ordered.is_first | ordered.is_gap)
     ends = starts + lengths
-    for first, length in zip(*windows.stretches(ordered.is_first), strict=True):
-        bounds = first + part_bounds(int(length), horizon)
+    for first, length, ahead in zip(
+        *windows.stretches(ordered.is_first), unknown, strict=True
+    ):
+        bounds = first + part_bounds(int(length - ahead), horizon)
         is_train[first : bounds[1]] = True
         own = slice(*np.searchsorted(starts, [first, first + length]).tolist())
         for begin, end in zip(starts[own], ends[own], strict=True):
