@@ -350,6 +350,102 @@ def test_strings(tmp_path, both, length):
         tasks.get(tmp_path / "mine.csv", text_column="dna", label_column="y")
 
 
+def string_table(size):
+    rng = np.random.default_rng(0)
+    texts = [
+        "".join(rng.choice([*"ACGT"], n)) for n in rng.integers(5, 30, 400)
+    ]
+    return pd.DataFrame(
+        {
+            "dna": texts,
+            "y": rng.choice(["u", "v"], size),
+            "score": rng.normal(size=size).round(3),
+            "price": rng.integers(1, 9, size),
+            "hot": rng.integers(0, 2, size),
+            "wet": rng.integers(0, 2, size),
+            "tags": rng.choice(["a", "b", "a;b"], size),
+            "part": rng.choice(["train", "TEST"], size),
+            "family": rng.integers(0, 40, size),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label_column": "y", "split_group": "family"},
+        {"label_column": "y", "split_group": ["family", "part"], "folds": 4},
+        {"label_column": "y", "folds": 3, "fold": 2},
+        {"label_column": "y", "split_column": "part"},
+        {
+            "label_column": "y",
+            "split_column": "part",
+            "split_group": "family",
+        },
+        {"label_column": "y", "test": "test.csv"},
+        {"label_column": "score"},
+        {"label_column": ["score", "price"], "folds": 3},
+        {"label_column": ["hot", "wet"], "split_group": "family"},
+        {"label_column": "tags", "split_column": "part"},
+    ],
+)
+def test_splits_and_labels_of_strings(tmp_path, both, options):
+    frame = string_table(400)
+    frame.loc[[7, 350], "dna"] = ["NA", "ACGT" * 10]
+    frame.loc[9, np.ravel(options["label_column"])[0]] = None
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    string_table(400)[:90].to_csv(tmp_path / "test.csv", index=False)
+    if "test" in options:
+        options = {**options, "test": tmp_path / options["test"]}
+    first, second = both(
+        lambda: tasks.get(
+            tmp_path / "mine.csv",
+            text_column="dna",
+            drop_missing=True,
+            max_length=32,
+            **options,
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.reader == second.reader and first.symbols == second.symbols
+    assert first.class_names == second.class_names
+    assert first.description == second.description
+    for split in ("train", "validation", "test"):
+        one, two = (task.data.splits[split] for task in (first, second))
+        np.testing.assert_array_equal(one.y, two.y)
+        assert [*one.names] == [*two.names]
+        assert (one.groups is None) == (two.groups is None)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("family", "", "row 351, column 'family': the group is missing"),
+        ("score", "a lot", "row 351: the label 'a lot' is not a number"),
+        ("part", "what", "row 351: unknown split 'what'"),
+    ],
+)
+def test_errors_in_strings_name_the_row(tmp_path, both, column, cell, message):
+    frame = string_table(400).astype(str)
+    frame.loc[350, column] = cell
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    option = "split_column" if column == "part" else "split_group"
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            tasks.get(
+                tmp_path / "mine.csv",
+                text_column="dna",
+                label_column="score",
+                task_type="regression",
+                **{option: "part" if column == "part" else "family"},
+            )
+
+    both(call)
+
+
 def test_dates_of_eight_digits_are_not_taken_for_numbers(tmp_path, both):
     frame = table(1000).drop(columns="note")
     days = pd.date_range("2020-01-01", periods=1000)
