@@ -2,8 +2,11 @@
 # ruff: noqa: F401, F811
 """Data that does not fit into memory gives the task that small data gives."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from on_disk import both, home
@@ -444,6 +447,113 @@ def test_errors_in_strings_name_the_row(tmp_path, both, column, cell, message):
             )
 
     both(call)
+
+
+def save_dataset(folder, columns, rows):
+    """Writes what `save_to_disk` does, in two files of several batches."""
+    folder.mkdir(parents=True)
+    table = pa.table(columns).take(rows)
+    files = [{"filename": f"data-{number}.arrow"} for number in range(2)]
+    half = len(table) // 2
+    for entry, part in zip(files, (table[:half], table[half:]), strict=True):
+        with (
+            pa.OSFile(str(folder / entry["filename"]), "wb") as sink,
+            pa.ipc.new_stream(sink, part.schema) as writer,
+        ):
+            writer.write_table(part, 7)
+    features = {"y": {"names": ["no", "yes"], "_type": "ClassLabel"}}
+    (folder / "state.json").write_text(json.dumps({"_data_files": files}))
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"features": features})
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "splits"),
+    [
+        ("equal", "none"),
+        ("different", "own"),
+        ("different", "groups"),
+        ("padded", "none"),
+        ("padded", "files"),
+        ("symbols", "own"),
+    ],
+)
+def test_saved_data_sets(tmp_path, both, kind, splits):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 9, 90) if kind != "equal" else [6] * 90
+    x = [rng.normal(size=(length, 2)).astype("f4") for length in lengths]
+    if kind == "symbols":
+        x = [rng.integers(0, 5, length) for length in lengths]
+    if kind == "padded":
+        for row in x[::3]:
+            row[-1] = np.nan
+    columns = {
+        "y": rng.integers(0, 2, 90),
+        "who": [f"p{n // 6}" for n in range(90)],
+        "x": [row.tolist() for row in x],
+    }
+    options = {"label_column": "y", "verbose": False}
+    path, rows = tmp_path / "mine", np.arange(90)
+    if splits == "own":
+        path.mkdir()
+        for name, part in (("train", rows[:60]), ("test", rows[60:])):
+            save_dataset(path / name, columns, part)
+        names = {"splits": ["train", "test"]}
+        (path / "dataset_dict.json").write_text(json.dumps(names))
+    elif splits == "files":
+        save_dataset(path, columns, rows[:60])
+        save_dataset(tmp_path / "test", columns, rows[60:])
+        options["test"] = tmp_path / "test"
+    else:
+        save_dataset(path, columns, rows)
+    columns_of_groups = {"split_group": "who"} if splits == "groups" else {}
+    first, second = both(
+        lambda: paths.from_path(path, **options, **columns_of_groups)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.class_names == second.class_names == ("no", "yes")
+    assert first.description == second.description
+    assert first.reader == second.reader
+    assert first.findings == second.findings
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+    if splits == "none":
+        new, names = second.reader.read(path)
+        assert sequence_store.is_on_disk(new) and len(names) == 90
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([[1.0, np.inf]], "Example 50, token 0: expected finite numbers"),
+        ([[1.0]], "expected lists of numbers, .* of widths 1, 2"),
+        (None, "column 'x': 1 sequences are missing"),
+    ],
+)
+def test_errors_in_saved_data_sets(tmp_path, both, value, message):
+    x = [[[0.0, 1.0], [2.0, 3.0]]] * 90
+    x[50] = value
+    columns = {"y": np.arange(90) % 2, "x": x}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            paths.from_path(tmp_path / "mine", label_column="y")
+
+    both(call)
+
+
+def test_a_damaged_data_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+    columns = {"y": np.arange(90) % 2, "x": [[[0.0], [1.0]]] * 90}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    file = tmp_path / "mine" / "data-1.arrow"
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(ValueError, match="Cannot read .*data-1.arrow"):
+        paths.from_path(tmp_path / "mine", label_column="y")
+    with pytest.raises(ValueError, match="has no column 'z'"):
+        paths.from_path(tmp_path / "mine", label_column="z")
 
 
 def test_dates_of_eight_digits_are_not_taken_for_numbers(tmp_path, both):
