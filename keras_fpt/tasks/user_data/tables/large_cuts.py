@@ -28,7 +28,7 @@ def majority(
     """The most common label of each window, as `windows.majority`.
 
     Args:
-        y: int array `(rows,)` of classes.
+        y: int array `(rows,)` of classes, -1 where a row has none.
         starts: int array `(n,)`, the first row of each window.
         window: int.
         num_classes: int.
@@ -41,11 +41,12 @@ def majority(
         part = slice(first, first + step)
         seen = y[starts[part, None] + np.arange(window)]
         counts = np.zeros((len(seen), num_classes), most.dtype)
-        for label in np.unique(seen):
+        for label in np.unique(seen[seen >= 0]):
             counts[:, label] = (seen == label).sum(axis=1)
         labels[part] = counts.argmax(axis=1)
         most[part] = counts.max(axis=1)
         is_tie[part] = (counts == most[part, None]).sum(axis=1) > 1
+        is_tie[part] |= most[part] == 0  # No row has a label.
     return windows.Majority(labels, most, is_tie)
 
 

@@ -75,7 +75,8 @@ class Rows(NamedTuple):
         numbers: a `SequenceStore` of the numbers to predict, float64
             `(1, targets)`, or `None`.
         y: int array `(rows,)` of what rows are split by, of a small dtype;
-            see `sequence_targets.row_labels`.
+            see `sequence_targets.row_labels`; -1 where a row of windows has
+            no label.
         class_names: tuple of strings, the names of its values.
         first: the first part of the table; of several files, of each.
         first_rows: int array, the rows that `first` has.
@@ -84,6 +85,7 @@ class Rows(NamedTuple):
             all rows.
         is_left_out: bool array `(rows,)`, which rows lack a label or a cell;
             `None` if none does.
+        is_filled: bool, whether missing cells are filled.
     """
 
     columns: tuple[str, ...]
@@ -97,6 +99,7 @@ class Rows(NamedTuple):
     notes: list[str]
     found: list[columns_.Column]
     is_left_out: np.ndarray | None = None
+    is_filled: bool = False
 
 
 def parse(
@@ -169,9 +172,22 @@ def parse(
             _add_labels(answers, frame, path, reading)
         answers.finish()
         values, found = _of_texts(writer.finish(), columns, texts, reading)
-        is_left_out, left_out = _left_out(values, answers, reading)
-        encoded = answers.encode(is_left_out)
+        is_left_out, left_out = None, []
+        is_unlabeled = answers.is_unlabeled.copy()
+        if reading.drop_missing:
+            is_left_out = _lack(values, is_unlabeled, reading)
+        if is_left_out is not None and watch.structure.window is None:
+            count = int(is_left_out.sum())
+            left_out = [missing_rows.left_out(count, len(is_left_out), "rows")]
+            encoded = answers.encode(is_left_out)
+        else:
+            encoded = answers.encode(
+                is_unlabeled if is_unlabeled.any() else None
+            )
         y, names = sequence_targets.row_labels(encoded.labels, watch.structure)
+        if watch.structure.window is not None and is_unlabeled.any():
+            y = y.astype(np.result_type(y, np.int8))
+            y[is_unlabeled] = targets.UNLABELED
         frames = [frame for _, frame in first.values()]
         rows = [start + np.arange(len(each)) for start, each in first.values()]
         return Rows(
@@ -191,6 +207,7 @@ def parse(
             ],
             found,
             is_left_out,
+            reading.fill is not None,
         )
 
 
@@ -210,25 +227,20 @@ def _add_labels(
     answers.add(texts, where, check_numbers)
 
 
-def _left_out(
+def _lack(
     values: sequence_store.SequenceStore,
-    answers: large_answers.Answers,
+    is_unlabeled: np.ndarray,
     reading: Reading,
-) -> tuple[np.ndarray | None, list[str]]:
-    """Which rows are left out, as of `Rows`, and a note in a list."""
-    if not reading.drop_missing:
-        return None, []
-    found = answers.is_unlabeled
+) -> np.ndarray | None:
+    """Which rows are left out, as of `Rows`."""
+    found = is_unlabeled.copy()
     if reading.fill is None:
         first = 0
         for part in sequence_store.chunks(values):
             end = first + len(part)
             found[first:end] |= np.isnan(part).any(axis=(1, 2))
             first = end
-    count = int(found.sum())
-    if not count:
-        return None, []
-    return found, [missing_rows.left_out(count, len(found), "rows")]
+    return found if found.any() else None
 
 
 def _text_columns(

@@ -123,7 +123,7 @@ def make_task(
         for number, split in enumerate(splitting.SPLITS)
     }
     for number, split in enumerate(splitting.SPLITS):
-        if structure.window is not None and not len(splits[split]):
+        if structure.window is not None and not (split_of == number).any():
             lengths = stretches.lengths[stretches.splits == number]
             table_windows.refuse_empty(
                 split,
@@ -132,6 +132,13 @@ def make_task(
                 structure.window,
                 path,
             )
+    if structure.window is not None and rows.is_left_out is not None:
+        cut = _without(cut, rows.is_left_out)
+        split_of = stretches.splits[cut.stretch]
+        splits = {
+            split: np.flatnonzero(split_of == number)
+            for number, split in enumerate(splitting.SPLITS)
+        }
     trained = splits["train"]
     is_train = large_cuts.covered_rows(
         len(rows.y), cut.starts[trained], cut.lengths[trained]
@@ -248,6 +255,27 @@ def _cut_windows(
     )
 
 
+def _without(cut: Cut, is_left_out: np.ndarray) -> Cut:
+    """The windows that hold none of some rows."""
+    is_kept = np.ones(len(cut.starts), bool)
+    window = int(cut.lengths[:1].sum())
+    for place in range(window):
+        is_kept &= ~is_left_out[cut.starts + place]
+    kept = np.flatnonzero(is_kept)
+    count = len(is_kept) - len(kept)
+    more = [f"left out: {count:,} windows with missing cells or labels"]
+    return Cut(
+        cut.starts[kept],
+        cut.lengths[kept],
+        cut.stretch[kept],
+        cut.numbers[kept],
+        cut.labels[kept],
+        cut.names.select(kept),
+        [*cut.notes, *(more if count else [])],
+        cut.findings,
+    )
+
+
 def _groups(
     cut: Cut, stretches: Stretches, structure: Structure
 ) -> np.ndarray | None:
@@ -282,7 +310,10 @@ def _chosen(
 
 def _raw(rows: large_rows.Rows) -> Iterator[np.ndarray]:
     """All rows `(rows, columns)`, NaN where a cell is missing."""
-    return (part[:, 0] for part in sequence_store.chunks(rows.values))
+    parts = (part[:, 0] for part in sequence_store.chunks(rows.values))
+    if rows.is_left_out is None or rows.is_filled:
+        return parts
+    return (np.nan_to_num(part, nan=0.0) for part in parts)  # in no sequence
 
 
 def _complete(
@@ -348,17 +379,19 @@ def _audit(
     stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
     values = np.concatenate([*_chosen(complete(), is_chosen)])
+    labels = rows.labels.y[chosen].astype(np.int32)
+    labels[rows.y[chosen] < 0] = targets.UNLABELED
     return audit_tables.find_in_table(
         audit_tables.Table(
             # A category that is missing is one more.
             np.nan_to_num(values, nan=-1.0) if learned.places else values,
             rows.columns,
-            rows.labels.y[chosen].astype(np.int32),
+            labels,
             rows.labels.class_names,
             np.flatnonzero(is_train[chosen]),
             np.flatnonzero(is_test),
             stretches.groups[stretch] if has_groups else None,
             is_series=True,
             categories=tuple(rows.columns[index] for index in learned.places),
-        )
+        ).labeled()
     )

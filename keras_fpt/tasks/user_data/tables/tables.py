@@ -209,7 +209,7 @@ def from_csv(
         not is_per_token
         and (is_plain or fill is not None or drop_missing)
         and not (len(label_columns) > 1 and cells.as_floats(words))
-        and (structure.is_by_row or not drop_missing)
+        and (structure.is_by_row or window is not None or not drop_missing)
     ):
         task = _large_task(
             large_files.LargeFiles(

@@ -204,6 +204,10 @@ def test_refused(tmp_path, both, options, message):
         ("two numbers", "given"),
         ("columns of 0 and 1", "rows"),
         ("names by semicolon", "rows by group"),
+        ("classes", "windows"),
+        ("classes", "windows of groups"),
+        ("fractions", "windows"),
+        ("names by semicolon", "windows of groups"),
     ],
 )
 @pytest.mark.parametrize("fill", [None, "median"])
@@ -214,20 +218,26 @@ def test_what_is_missing_is_left_out(
         monkeypatch.setattr(large_labels, "MAX_DISTINCT", 50)
     rng = np.random.default_rng(1)
     frame = table()
-    frame["color"] = rng.choice(["red", "blue", ""], SIZE)
     frame["kind"] = rng.choice(["u", "v"], SIZE)
     frame = frame.astype(object)
-    frame.loc[rng.random(SIZE) < 0.1, "x1"] = np.nan
-    frame.loc[rng.random(SIZE) < 0.1, "x0"] = -99
-    # Only in rows that are left out for another reason.
-    frame.loc[5, ["kind", "x1"]] = ["alone", np.nan]
+    if "windows" in structure:  # of which some are whole
+        frame["color"] = np.repeat(["red", "blue"], SIZE // 2)
+        rare = 0.01
+    else:
+        frame["color"] = rng.choice(["red", "blue", ""], SIZE)
+        rare = 0.1
+    frame.loc[rng.random(SIZE) < rare, "x1"] = np.nan
+    frame.loc[rng.random(SIZE) < rare, "x0"] = -99
+    if "windows" not in structure:
+        # Only in a row that is left out for another reason.
+        frame.loc[5, ["kind", "x1"]] = ["alone", np.nan]
     frame.loc[7, "score"] = "?"
     options = {"label_column": "kind", **KINDS.get(kind, {})}
     labels = [*np.ravel(options["label_column"])]
     for name in labels:
-        frame.loc[rng.random(SIZE) < 0.05, name] = "?"
-    if len(labels) == 1 and kind != "names by semicolon":
-        frame.loc[rng.random(SIZE) < 0.05, labels[0]] = -99
+        frame.loc[rng.random(SIZE) < rare / 2, name] = "?"
+    if len(labels) == 1 and structure == "rows" and "names" not in kind:
+        frame.loc[rng.random(SIZE) < rare / 2, labels[0]] = -99
     frame.to_csv(tmp_path / "table.csv", index=False)
     options |= {"drop_missing": True, "fill": fill, "missing": ["?"]}
     if len(labels) == 1:
