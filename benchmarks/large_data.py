@@ -6,9 +6,16 @@ The data is made in a temporary folder below `--folder`: a CSV file or a folder
 of Parquet files with 4 columns of numbers and a label, or a folder with PNG
 images of 32 x 32 pixels; or a folder of Parquet files that is one long series,
 from which windows are cut, or whose column "recording" makes groups; a .npy
-file of sequences; or a CSV file of strings. Each size is made, and trained on,
-in its own processes. A training process makes the task, computes its
-fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
+file of sequences; or a CSV file of strings. Of the same rows are the kinds
+"numbers" (a CSV file whose label is a number), "labels" (a folder of Parquet
+files with three labels of 0 and 1), "dropped" (a CSV file of whose cells a
+hundredth is missing, and whose rows are left out) and "number-windows" (a
+long series, whose windows have the mean of a number). The kind "families" is
+strings whose groups stay in one split, and "saved" is a data set as of Hugging
+Face's save_to_disk, of sequences of different lengths. Each size is made, and
+trained on, in its own processes. A training process makes the task, computes
+its fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few
+batches.
 The kind "predict" trains on the first rows of a CSV file, which is its time to
 read, and predicts all of them; its time per step is that of 1,000 rows. The
 peak is that of the resident memory of the process from its start to its end.
@@ -34,10 +41,42 @@ SIZES = {
     "predict": (200_000, 1_000_000),
     "npy": (200_000, 1_000_000),
     "strings": (1_000_000, 5_000_000),
+    "numbers": (200_000, 2_000_000),
+    "labels": (200_000, 2_000_000),
+    "dropped": (200_000, 2_000_000),
+    "number-windows": (200_000, 2_000_000),
+    "families": (200_000, 2_000_000),
+    "saved": (200_000, 2_000_000),
 }
-WINDOW, STRIDE = 50, 25
+WINDOW = 50
 FIRST_ROWS = 2_000
-FOLDERS = ("parquet", "windows", "groups")
+FOLDERS = ("parquet", "windows", "groups", "labels", "number-windows")
+TEXTS = ("csv", "strings", "predict", "numbers", "dropped", "families")
+STRINGS = ("strings", "families")
+OPTIONS = {
+    "images": {},
+    "strings": {"label_column": "label", "text_column": "dna"},
+    "families": {
+        "label_column": "label",
+        "text_column": "dna",
+        "split_group": "family",
+    },
+    "windows": {"label_column": "label", "window": 50, "stride": 25},
+    "groups": {"label_column": "label", "group_column": "recording"},
+    "numbers": {"label_column": "number", "ignore_column": "label"},
+    "labels": {
+        "label_column": ["hot", "wet", "old"],
+        "ignore_column": "label",
+    },
+    "dropped": {"label_column": "label", "drop_missing": True},
+    "number-windows": {
+        "label_column": "number",
+        "ignore_column": "label",
+        "window": 50,
+        "stride": 25,
+    },
+}
+MISSING = 0.01
 TOKENS = 20
 COLUMNS = 4
 ROWS_AT_ONCE = 500_000
@@ -81,6 +120,11 @@ def parse():
     parser.add_argument("--sizes", nargs="+", type=int)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--folder", help="where the data is made for a while")
+    parser.add_argument(
+        "--in-memory",
+        type=int,
+        help="data of more bytes is read in parts; by default the package's",
+    )
     parser.add_argument("--make", help=argparse.SUPPRESS)
     parser.add_argument("--train", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -89,11 +133,13 @@ def parse():
 def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        texts = dict.fromkeys(("csv", "strings", "predict"), ".csv")
+        texts = dict.fromkeys(TEXTS, ".csv")
         suffix = {"npy": ".npy", **texts}.get(kind, "")
         path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
+        if arguments.in_memory is not None:
+            options += ["--in-memory", str(arguments.in_memory)]
         run([*options, "--make", str(path)])
         printed = run([*options, "--train", str(path)])
         return json.loads(printed.splitlines()[-1])
@@ -116,20 +162,38 @@ def make(path, kind, size):
     if kind == "npy":
         make_arrays(path, size)
         return
+    if kind == "saved":
+        make_saved(path, size)
+        return
     if kind in FOLDERS:
         path.mkdir()
     for number, start in enumerate(range(0, size, ROWS_AT_ONCE)):
-        make_rows = random_strings if kind == "strings" else random_rows
+        make_rows = random_strings if kind in STRINGS else random_rows
         rows = make_rows(number, min(ROWS_AT_ONCE, size - start))
         if kind == "groups":
             rows["recording"] = np.arange(start, start + len(rows)) // WINDOW
             rows["label"] = rows["label"].to_numpy()[
                 np.arange(len(rows)) // WINDOW * WINDOW
             ]
+        add_columns(rows, kind, number)
         if kind in FOLDERS:
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
         else:
             append_csv(path, rows, header=not number)
+
+
+def add_columns(rows, kind, seed):
+    """What only some kinds of data have."""
+    rng = np.random.default_rng([seed, 1])
+    if kind in ("numbers", "number-windows"):
+        rows["number"] = rows["x0"] + rng.normal(size=len(rows)).round(4)
+    if kind == "labels":
+        for name in OPTIONS[kind]["label_column"]:
+            rows[name] = rng.integers(0, 2, len(rows))
+    if kind == "families":
+        rows["family"] = rng.integers(0, 1000, len(rows))
+    if kind == "dropped":
+        rows.loc[rng.random(len(rows)) < MISSING, "x1"] = np.nan
 
 
 def append_csv(path, rows, header):
@@ -175,6 +239,36 @@ def make_arrays(path, size):
     np.save(path.with_suffix(".labels.npy"), (x[:, 0, 0] > 0).astype(np.uint8))
 
 
+def make_saved(path, size):
+    import pyarrow as pa
+
+    path.mkdir()
+    rng = np.random.default_rng(0)
+    feature = {"names": list(CLASSES), "_type": "ClassLabel"}
+    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}
+    (path / "state.json").write_text(json.dumps(state))
+    info = {"features": {"label": feature}}
+    (path / "dataset_info.json").write_text(json.dumps(info))
+    kind = pa.list_(pa.list_(pa.float32(), COLUMNS))
+    schema = pa.schema([("x", kind), ("label", pa.int64())])
+    with (
+        pa.OSFile(str(path / state["_data_files"][0]["filename"]), "wb") as f,
+        pa.ipc.new_stream(f, schema) as writer,
+    ):
+        for start in range(0, size, 1000):
+            count = min(1000, size - start)
+            lengths = rng.integers(TOKENS // 2, TOKENS + 1, count)
+            values = rng.normal(size=(lengths.sum(), COLUMNS)).astype("f4")
+            tokens = pa.FixedSizeListArray.from_arrays(
+                pa.array(values.ravel()), COLUMNS
+            )
+            offsets = pa.array(np.append(0, lengths.cumsum()).astype("i4"))
+            x = pa.ListArray.from_arrays(offsets, tokens)
+            label = pa.array(rng.integers(0, 2, count))
+            batch = pa.record_batch([x.cast(kind), label], schema=schema)
+            writer.write_batch(batch)
+
+
 def make_images(path, size):
     from PIL import Image
 
@@ -189,20 +283,15 @@ def make_images(path, size):
 
 
 def train(arguments):
-    import keras_fpt
-    from keras_fpt.tasks.user_data import from_path
+    from keras_fpt.tasks.user_data import from_path, sequences
 
+    if arguments.in_memory is not None:
+        sequences.MAX_BYTES_IN_MEMORY = arguments.in_memory
     if arguments.kinds[0] == "predict":
         return predict(pathlib.Path(arguments.train), arguments)
     started, cpu = time.perf_counter(), time.process_time()
     kind = arguments.kinds[0]
-    options = {} if kind == "images" else {"label_column": "label"}
-    if kind == "strings":
-        options |= {"text_column": "dna"}
-    if kind == "windows":
-        options |= {"window": WINDOW, "stride": STRIDE}
-    if kind == "groups":
-        options |= {"group_column": "recording"}
+    options = OPTIONS.get(kind, {"label_column": "label"})
     if kind == "npy":
         path = pathlib.Path(arguments.train)
         options = {"labels": path.with_suffix(".labels.npy")}
@@ -210,7 +299,7 @@ def train(arguments):
     task.data.fingerprint  # noqa: B018
     read = time.perf_counter() - started
     cpu = time.process_time() - cpu
-    model = keras_fpt.FPTClassifier.from_preset("gpt2_tiny_en", task=task)
+    model = model_class(task).from_preset("gpt2_tiny_en", task=task)
     data = task.datasets()
     model.fit(data.train, steps_per_epoch=2, verbose=0)
     started = time.perf_counter()
@@ -219,6 +308,16 @@ def train(arguments):
     for split in (data.validation, data.test):
         model.evaluate(split.take(EVALUATED_BATCHES), verbose=0)
     return {"read": read, "cpu": cpu, "step": step, "peak": peak()}
+
+
+def model_class(task):
+    import keras_fpt
+
+    if task.is_regression:
+        return keras_fpt.FPTRegressor
+    if task.is_multilabel:
+        return keras_fpt.FPTMultiLabelClassifier
+    return keras_fpt.FPTClassifier
 
 
 def predict(path, arguments):

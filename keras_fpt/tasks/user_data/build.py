@@ -68,11 +68,7 @@ def make_task(
             leak was found, and `strict` is true.
     """
     labels.check_splits(splits)
-    class_names, answers = labels.class_names, labels.y
-    if labels.targets is not None:
-        class_names, answers = (), labels.targets.astype(np.float32)
-    elif labels.answers is not None:
-        class_names, answers = labels.answer_names, labels.answers
+    class_names, answers = labels.names_of_answers, labels.answers_of_kind
     notes = [*labels.notes, *notes]
     checked = audit_examples.Checked(
         x,

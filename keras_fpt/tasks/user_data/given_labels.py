@@ -196,9 +196,9 @@ def split_request(
         if is_missing.any():
             row = int(np.argmax(is_missing))
             raise ValueError(
-                f"`{path}`, row {row + 1}, column '{name}': the group is "
-                "missing, so its split is unknown. Fill it "
-                "in, or leave such rows out."
+                f"`{path}`, row {frame.index[row] + 1}, column '{name}': the "
+                "group is missing, so its split is unknown. Fill it in, or "
+                "leave such rows out."
             )
         keys.append(column.tolist())
     return SplitRequest(

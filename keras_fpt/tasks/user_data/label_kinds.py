@@ -21,7 +21,7 @@ def most_are_fractions(labels: Any) -> str | None:
     array = np.asarray(labels)
     if array.dtype.kind not in "fUO":
         return None
-    return _fraction(*np.unique(array.astype(str), return_counts=True))
+    return find_fraction(*np.unique(array.astype(str), return_counts=True))
 
 
 def have_one_class(
@@ -36,11 +36,15 @@ def have_one_class(
     """
     known = distinct[~cells.is_missing(distinct, missing)].tolist()
     separator = several_labels.find_separator(known)
-    return separator is None and _fraction(distinct, counts) is None
+    return separator is None and find_fraction(distinct, counts) is None
 
 
-def _fraction(distinct: np.ndarray, counts: np.ndarray) -> str | None:
-    """The first fraction of `most_are_fractions`."""
+def find_fraction(distinct: np.ndarray, counts: np.ndarray) -> str | None:
+    """The first fraction of `most_are_fractions`, or `None`.
+
+    Args:
+        distinct, counts: as for `have_one_class`.
+    """
     known = ~cells.is_missing(distinct)
     if known.sum() < MIN_DISTINCT:
         return None
@@ -50,4 +54,20 @@ def _fraction(distinct: np.ndarray, counts: np.ndarray) -> str | None:
     is_fraction = np.array([v is not None and v % 1 != 0 for v in values])
     if 2 * counts[known][is_fraction].sum() <= counts.sum():
         return None
-    return str(distinct[known][is_fraction][0])
+    return str(min(distinct[known][is_fraction].tolist()))
+
+
+def note_of_columns(columns: Sequence[str]) -> str:
+    """Says why columns of labels are numbers to predict."""
+    return (
+        f"a regression of {len(columns)} numbers, since the label columns "
+        "hold others than 0 and 1"
+    )
+
+
+def note_of_fractions(fraction: str) -> str:
+    """Says why labels are numbers to predict, of which one is given."""
+    return (
+        f"a regression, since most labels are fractions such as {fraction} "
+        "(--task-type classification would refuse them)"
+    )

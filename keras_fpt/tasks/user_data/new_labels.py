@@ -337,7 +337,7 @@ def _of_file_table(
 
 
 def _of_pictures(path: str | os.PathLike, column: str | None) -> list[str]:
-    part = arrow_folders.read_parts(path)[0]
+    part = arrow_folders.open_parts(path)[0]
     name = arrow_folders.find_label_column(part, column, path)
     return arrow_folders.read_frame(path)[0][name].tolist()
 

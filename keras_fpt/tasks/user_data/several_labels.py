@@ -15,6 +15,8 @@ SEPARATORS = (";", "|", ",", " ")
 TELLING = SEPARATORS[:2]
 WORDS = {"true": 1, "yes": 1, "false": 0, "no": 0}
 NEITHER = -1
+# The number of examples that are processed at a time.
+AT_ONCE = 2**20
 _LIST = re.compile(r"\s*[\[({](.*)[\])}]\s*", re.DOTALL)
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 EMPTY_ADVICE = (
@@ -65,7 +67,10 @@ def _as_indicator(text: str) -> int:
 
 def is_one_hot(indicators: np.ndarray) -> bool:
     """Whether each example has one of several labels, and no other."""
-    return indicators.shape[1] > 1 and bool((indicators.sum(axis=1) == 1).all())
+    return indicators.shape[1] > 1 and all(
+        (indicators[start : start + AT_ONCE].sum(axis=1) == 1).all()
+        for start in range(0, len(indicators), AT_ONCE)
+    )
 
 
 def from_columns(
@@ -256,10 +261,16 @@ def strata(
         A tuple: int32 array `(n,)`, and the classes' names.
     """
     order = np.argsort(indicators.sum(axis=0, dtype=int), kind="stable")
-    ordered = indicators[:, order]
-    rarest = np.where(
-        ordered.any(axis=1), order[ordered.argmax(axis=1)], len(names)
-    )
-    found, y = np.unique(rarest, return_inverse=True)
+    rarest = np.empty(len(indicators), np.min_scalar_type(len(names)))
+    counts = np.zeros(len(names) + 1, int)
+    for start in range(0, len(indicators), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        ordered = indicators[part, order]
+        rarest[part] = np.where(
+            ordered.any(axis=1), order[ordered.argmax(axis=1)], len(names)
+        )
+        counts += np.bincount(rarest[part], minlength=len(counts))
+    found = np.flatnonzero(counts)
+    place = np.cumsum(counts > 0, dtype=np.int32) - 1
     of_class = [*names, "none"]
-    return y.astype(np.int32), tuple(of_class[i] for i in found)
+    return place[rarest], tuple(of_class[i] for i in found)

@@ -22,7 +22,8 @@ FORECAST = "forecast"
 UNLABELED = -1
 # Splits have the same share of each tenth of the numbers.
 BINS = 10
-_LARGEST = 3.40282347e38  # of float32
+EDGES = np.arange(1, BINS) / BINS
+LARGEST = 3.40282347e38  # of float32
 
 
 class Labels(NamedTuple):
@@ -61,6 +62,20 @@ class Labels(NamedTuple):
     def has_classes(self) -> bool:
         """Whether each example has one class."""
         return self.kind == CLASSIFICATION
+
+    @property
+    def names_of_answers(self) -> tuple[str, ...]:
+        """The names of classes or labels, of which numbers have none."""
+        if self.is_regression:
+            return ()
+        return self.class_names if self.answers is None else self.answer_names
+
+    @property
+    def answers_of_kind(self) -> np.ndarray:
+        """What a model learns: classes, float32 numbers, or several answers."""
+        if self.targets is not None:
+            return self.targets.astype(np.float32, copy=False)
+        return self.y if self.answers is None else self.answers
 
     @property
     def without_tenths(self) -> np.ndarray:
@@ -159,15 +174,9 @@ def encode(
     targets = as_targets(labels, where, missing, columns)
     notes: tuple[str, ...] = ()
     if task_type is None and is_number_table:
-        notes = (
-            f"a regression of {len(columns)} numbers, since the label columns "
-            "hold others than 0 and 1",
-        )
+        notes = (label_kinds.note_of_columns(columns),)
     elif fraction is not None:
-        notes = (
-            f"a regression, since most labels are fractions such as {fraction} "
-            "(--task-type classification would refuse them)",
-        )
+        notes = (label_kinds.note_of_fractions(fraction),)
     return of_targets(targets, notes)
 
 
@@ -275,11 +284,16 @@ def of_targets(targets: np.ndarray, notes: tuple[str, ...] = ()) -> Labels:
         targets: float64 array `(n, targets)`.
         notes: as in `Labels`.
     """
-    edges = np.quantile(targets[:, 0], np.arange(1, BINS) / BINS)
+    edges = np.quantile(targets[:, 0], EDGES)
     tenths = np.searchsorted(edges, targets[:, 0], side="left")
     found, y = np.unique(tenths, return_inverse=True)
-    names = tuple(f"tenth {number + 1}" for number in found)
+    names = names_of_tenths(found)
     return Labels(y.astype(np.int32), names, targets, notes, REGRESSION)
+
+
+def names_of_tenths(found: np.ndarray) -> tuple[str, ...]:
+    """The names of some of the tenths, which are numbered from 0."""
+    return tuple(f"tenth {number + 1}" for number in found)
 
 
 def check_task_type(task_type: str | None) -> None:
@@ -342,12 +356,12 @@ def as_targets(
         targets = rows.astype(np.float64)
     else:
         targets = _from_texts(rows.astype(str), where, missing, columns)
-    wrong = np.argwhere(~(np.abs(targets) <= _LARGEST))
+    wrong = np.argwhere(~(np.abs(targets) <= LARGEST))
     if len(wrong):
         row, column = wrong[0]
         raise ValueError(
             f"{where(int(row))}: the label {targets[row, column]} is not a "
-            f"finite number of at most {_LARGEST:.3g}. {classes.MISSING_ADVICE}"
+            f"finite number of at most {LARGEST:.3g}. {classes.MISSING_ADVICE}"
         )
     return targets
 

@@ -2,8 +2,11 @@
 # ruff: noqa: F401, F811
 """Data that does not fit into memory gives the task that small data gives."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from on_disk import both, home
@@ -348,6 +351,209 @@ def test_strings(tmp_path, both, length):
     frame.to_csv(tmp_path / "mine.csv", index=False)
     with pytest.raises(ValueError, match=r"row 8: .* is missing \('NA'\)"):
         tasks.get(tmp_path / "mine.csv", text_column="dna", label_column="y")
+
+
+def string_table(size):
+    rng = np.random.default_rng(0)
+    texts = [
+        "".join(rng.choice([*"ACGT"], n)) for n in rng.integers(5, 30, 400)
+    ]
+    return pd.DataFrame(
+        {
+            "dna": texts,
+            "y": rng.choice(["u", "v"], size),
+            "score": rng.normal(size=size).round(3),
+            "price": rng.integers(1, 9, size),
+            "hot": rng.integers(0, 2, size),
+            "wet": rng.integers(0, 2, size),
+            "tags": rng.choice(["a", "b", "a;b"], size),
+            "part": rng.choice(["train", "TEST"], size),
+            "family": rng.integers(0, 40, size),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label_column": "y", "split_group": "family"},
+        {"label_column": "y", "split_group": ["family", "part"], "folds": 4},
+        {"label_column": "y", "folds": 3, "fold": 2},
+        {"label_column": "y", "split_column": "part"},
+        {
+            "label_column": "y",
+            "split_column": "part",
+            "split_group": "family",
+        },
+        {"label_column": "y", "test": "test.csv"},
+        {"label_column": "score"},
+        {"label_column": ["score", "price"], "folds": 3},
+        {"label_column": ["hot", "wet"], "split_group": "family"},
+        {"label_column": "tags", "split_column": "part"},
+    ],
+)
+def test_splits_and_labels_of_strings(tmp_path, both, options):
+    frame = string_table(400)
+    frame.loc[[7, 350], "dna"] = ["NA", "ACGT" * 10]
+    frame.loc[9, np.ravel(options["label_column"])[0]] = None
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    string_table(400)[:90].to_csv(tmp_path / "test.csv", index=False)
+    if "test" in options:
+        options = {**options, "test": tmp_path / options["test"]}
+    first, second = both(
+        lambda: tasks.get(
+            tmp_path / "mine.csv",
+            text_column="dna",
+            drop_missing=True,
+            max_length=32,
+            **options,
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.reader == second.reader and first.symbols == second.symbols
+    assert first.class_names == second.class_names
+    assert first.description == second.description
+    for split in ("train", "validation", "test"):
+        one, two = (task.data.splits[split] for task in (first, second))
+        np.testing.assert_array_equal(one.y, two.y)
+        assert [*one.names] == [*two.names]
+        assert (one.groups is None) == (two.groups is None)
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "message"),
+    [
+        ("family", "", "row 351, column 'family': the group is missing"),
+        ("score", "a lot", "row 351: the label 'a lot' is not a number"),
+        ("part", "what", "row 351: unknown split 'what'"),
+    ],
+)
+def test_errors_in_strings_name_the_row(tmp_path, both, column, cell, message):
+    frame = string_table(400).astype(str)
+    frame.loc[350, column] = cell
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    option = "split_column" if column == "part" else "split_group"
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            tasks.get(
+                tmp_path / "mine.csv",
+                text_column="dna",
+                label_column="score",
+                task_type="regression",
+                **{option: "part" if column == "part" else "family"},
+            )
+
+    both(call)
+
+
+def save_dataset(folder, columns, rows):
+    """Writes what `save_to_disk` does, in two files of several batches."""
+    folder.mkdir(parents=True)
+    table = pa.table(columns).take(rows)
+    files = [{"filename": f"data-{number}.arrow"} for number in range(2)]
+    half = len(table) // 2
+    for entry, part in zip(files, (table[:half], table[half:]), strict=True):
+        with (
+            pa.OSFile(str(folder / entry["filename"]), "wb") as sink,
+            pa.ipc.new_stream(sink, part.schema) as writer,
+        ):
+            writer.write_table(part, 7)
+    features = {"y": {"names": ["no", "yes"], "_type": "ClassLabel"}}
+    (folder / "state.json").write_text(json.dumps({"_data_files": files}))
+    (folder / "dataset_info.json").write_text(
+        json.dumps({"features": features})
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "splits"),
+    [
+        ("equal", "none"),
+        ("different", "own"),
+        ("different", "groups"),
+        ("padded", "none"),
+        ("padded", "files"),
+        ("symbols", "own"),
+    ],
+)
+def test_saved_data_sets(tmp_path, both, kind, splits):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 9, 90) if kind != "equal" else [6] * 90
+    x = [rng.normal(size=(length, 2)).astype("f4") for length in lengths]
+    if kind == "symbols":
+        x = [rng.integers(0, 5, length) for length in lengths]
+    if kind == "padded":
+        for row in x[::3]:
+            row[-1] = np.nan
+    columns = {
+        "y": rng.integers(0, 2, 90),
+        "who": [f"p{n // 6}" for n in range(90)],
+        "x": [row.tolist() for row in x],
+    }
+    options = {"label_column": "y", "verbose": False}
+    path, rows = tmp_path / "mine", np.arange(90)
+    if splits == "own":
+        path.mkdir()
+        for name, part in (("train", rows[:60]), ("test", rows[60:])):
+            save_dataset(path / name, columns, part)
+        names = {"splits": ["train", "test"]}
+        (path / "dataset_dict.json").write_text(json.dumps(names))
+    elif splits == "files":
+        save_dataset(path, columns, rows[:60])
+        save_dataset(tmp_path / "test", columns, rows[60:])
+        options["test"] = tmp_path / "test"
+    else:
+        save_dataset(path, columns, rows)
+    columns_of_groups = {"split_group": "who"} if splits == "groups" else {}
+    first, second = both(
+        lambda: paths.from_path(path, **options, **columns_of_groups)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.class_names == second.class_names == ("no", "yes")
+    assert first.description == second.description
+    assert first.reader == second.reader
+    assert first.findings == second.findings
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+    if splits == "none":
+        new, names = second.reader.read(path)
+        assert sequence_store.is_on_disk(new) and len(names) == 90
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([[1.0, np.inf]], "Example 50, token 0: expected finite numbers"),
+        ([[1.0]], "expected lists of numbers, .* of widths 1, 2"),
+        (None, "column 'x': 1 sequences are missing"),
+    ],
+)
+def test_errors_in_saved_data_sets(tmp_path, both, value, message):
+    x = [[[0.0, 1.0], [2.0, 3.0]]] * 90
+    x[50] = value
+    columns = {"y": np.arange(90) % 2, "x": x}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            paths.from_path(tmp_path / "mine", label_column="y")
+
+    both(call)
+
+
+def test_a_damaged_data_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+    columns = {"y": np.arange(90) % 2, "x": [[[0.0], [1.0]]] * 90}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    file = tmp_path / "mine" / "data-1.arrow"
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(ValueError, match="Cannot read .*data-1.arrow"):
+        paths.from_path(tmp_path / "mine", label_column="y")
+    with pytest.raises(ValueError, match="has no column 'z'"):
+        paths.from_path(tmp_path / "mine", label_column="z")
 
 
 def test_dates_of_eight_digits_are_not_taken_for_numbers(tmp_path, both):

@@ -56,6 +56,38 @@ class ArrayOnDisk:
         )
 
 
+class SequencesOnDisk:
+    """Sequences of any lengths that are read in blocks.
+
+    Args:
+        size: int, how many there are.
+        blocks: function that returns an iterator over lists of arrays, one for
+            each sequence.
+    """
+
+    def __init__(
+        self, size: int, blocks: Callable[[], Iterator[Sequence[np.ndarray]]]
+    ) -> None:
+        self.size = size
+        self.blocks = blocks
+
+    def __len__(self) -> int:
+        return self.size
+
+
+def chain(parts: Sequence[SequencesOnDisk | list]) -> SequencesOnDisk:
+    """Joins sequences, some of them on disk, one after the other."""
+
+    def blocks() -> Iterator[Sequence[np.ndarray]]:
+        for part in parts:
+            if isinstance(part, SequencesOnDisk):
+                yield from part.blocks()
+            else:
+                yield part
+
+    return SequencesOnDisk(sum(map(len, parts)), blocks)
+
+
 def open_npy(path: str | os.PathLike) -> ArrayOnDisk | None:
     """Opens a `.npy` file; `None` if it is small, or must be read as a whole.
 

@@ -5,7 +5,7 @@ Only their Arrow files are read, with PyArrow; no code of a data set is run.
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,20 +65,20 @@ def read_arrays(
     found = None
     if label_name is not None:
         found = find_label_column(first, label_name, path)
-    name = _find_sequences(first, {found, *columns}, path)
+    name = find_sequences(first, {found, *columns}, path)
     x: list[np.ndarray] = []
     for part in parts:
         for chunk in _column(part, name, path).chunks:
-            x += _rows(chunk, f"`{path}`, column '{name}'")
+            x += rows_of(chunk, f"`{path}`, column '{name}'")
     return Saved(
         x,
         None
         if found is None
-        else [value for part in parts for value in _texts(part, found, path)],
+        else [value for part in parts for value in texts_of(part, found, path)],
         _split_names(parts),
         {
             name: np.array(
-                [v for part in parts for v in _texts(part, name, path)]
+                [v for part in parts for v in texts_of(part, name, path)]
             )
             for name in columns
         },
@@ -104,21 +104,25 @@ def read_frame(
     import pandas as pd
     import pyarrow as pa
 
-    parts = read_parts(path)
+    parts = open_parts(path)
     names = [
         field.name
         for field in parts[0].table.schema
         if not (pa.types.is_nested(field.type) or _is_extension(field.type))
         and not pa.types.is_binary(field.type)
     ]
-    frame = pd.DataFrame(
-        {
-            name: [v for part in parts for v in _texts(part, name, path)]
-            for name in names
-        },
-        dtype=str,
-    )
-    return frame, _split_names(parts)
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    splits: list[str] = []
+    for folder, part in zip(split_folders(path), parts, strict=True):
+        size = len(splits)
+        for table in read_tables(folder, names):
+            splits += [part.split or ""] * len(table)
+            for name in names:
+                cells[name] += texts_of(part._replace(table=table), name, path)
+        if len(splits) == size:
+            raise ValueError(f"`{folder}` has no rows.")
+    frame = pd.DataFrame(cells, dtype=str)
+    return frame, splits if len(parts) > 1 else None
 
 
 def read_parts(path: str | os.PathLike) -> list[Part]:
@@ -127,16 +131,35 @@ def read_parts(path: str | os.PathLike) -> list[Part]:
     Raises:
         ValueError: a file is damaged.
     """
+    return [
+        _read_part(folder, split)
+        for folder, split in split_folders(path).items()
+    ]
+
+
+def open_parts(path: str | os.PathLike) -> list[Part]:
+    """What `read_parts` returns, in which tables have no rows.
+
+    Raises:
+        ValueError: a file is damaged.
+    """
+    return [
+        _open_part(folder, split)
+        for folder, split in split_folders(path).items()
+    ]
+
+
+def split_folders(path: str | os.PathLike) -> dict[pathlib.Path, str | None]:
+    """The folders of all splits, and the names of the splits."""
     folder = pathlib.Path(path)
     if not (folder / SPLITS).is_file():
-        return [_read_part(folder, None)]
+        return {folder: None}
     splits = json_files.read_object(folder / SPLITS).get("splits")
     if not isinstance(splits, list) or not splits:
         raise ValueError(f"`{folder / SPLITS}` names no splits.")
-    return [
-        _read_part(folder / _plain_name(split, folder / SPLITS), split)
-        for split in splits
-    ]
+    return {
+        folder / _plain_name(split, folder / SPLITS): split for split in splits
+    }
 
 
 def _plain_name(name: Any, file: pathlib.Path) -> str:
@@ -146,9 +169,8 @@ def _plain_name(name: Any, file: pathlib.Path) -> str:
     return name
 
 
-def _read_part(folder: pathlib.Path, split: str | None) -> Part:
-    import pyarrow as pa
-
+def data_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The Arrow files of a split."""
     state = json_files.read_object(folder / STATE)
     files = state.get("_data_files")
     if not isinstance(files, list) or not files:
@@ -158,10 +180,18 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
             f"`{folder}` contains a selection of rows. Save them separately: "
             "dataset.flatten_indices().save_to_disk(path)."
         )
+    names = [
+        entry.get("filename") if isinstance(entry, dict) else None
+        for entry in files
+    ]
+    return [folder / _plain_name(name, folder / STATE) for name in names]
+
+
+def _read_part(folder: pathlib.Path, split: str | None) -> Part:
+    import pyarrow as pa
+
     tables = []
-    for entry in files:
-        name = entry.get("filename") if isinstance(entry, dict) else None
-        file = folder / _plain_name(name, folder / STATE)
+    for file in data_files(folder):
         try:
             with pa.memory_map(str(file)) as source:
                 table = pa.ipc.open_stream(source).read_all()
@@ -176,6 +206,24 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
         raise ValueError(f"`{folder}`: {error}") from error
     if not len(table):
         raise ValueError(f"`{folder}` has no rows.")
+    return _make_part(folder, split, table)
+
+
+def _open_part(folder: pathlib.Path, split: str | None) -> Part:
+    """A split without its rows."""
+    import pyarrow as pa
+
+    file = data_files(folder)[0]
+    try:
+        with pa.OSFile(str(file)) as source:
+            table = pa.ipc.open_stream(source).schema.empty_table()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"Cannot read `{file}`: {error}") from error
+    return _make_part(folder, split, table)
+
+
+def _make_part(folder: pathlib.Path, split: str | None, table: Any) -> Part:
+    """A split, of which a table has the rows or only the columns."""
     features = json_files.read_object(folder / INFO).get("features") or {}
     classes = {}
     for name, feature in features.items():
@@ -188,6 +236,38 @@ def _read_part(folder: pathlib.Path, split: str | None) -> Part:
         if isinstance(feature, dict) and feature.get("_type") == "Image"
     )
     return Part(split, table, classes, images)
+
+
+def read_tables(folder: pathlib.Path, names: Sequence[str]) -> Iterator[Any]:
+    """Yields some columns of a split, a record batch at a time.
+
+    Args:
+        folder: that of the split.
+        names: sequence of strings, the columns.
+
+    Files are read rather than mapped: of a mapped file, all pages that have
+    been read count as memory of the process.
+    """
+    import pyarrow as pa
+
+    for file in data_files(folder):
+        try:
+            with pa.OSFile(str(file)) as source:
+                schema = pa.ipc.open_stream(source).schema
+            missing = [name for name in names if name not in schema.names]
+            if missing:
+                raise ValueError(f"`{file}` has no column '{missing[0]}'.")
+            options = pa.ipc.IpcReadOptions(
+                included_fields=sorted(map(schema.get_field_index, names))
+            )
+            with pa.OSFile(str(file)) as source:
+                for batch in pa.ipc.open_stream(source, options=options):
+                    # PyArrow would read beyond the end of damaged columns.
+                    batch.validate(full=True)
+                    if len(batch):
+                        yield pa.Table.from_batches([batch])
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"Cannot read `{file}`: {error}") from error
 
 
 def _split_names(parts: Sequence[Part]) -> list[str] | None:
@@ -220,9 +300,10 @@ def find_label_column(
     )
 
 
-def _find_sequences(
+def find_sequences(
     part: Part, others: set[str | None], path: str | os.PathLike
 ) -> str:
+    """The name of the column of sequences, which is none of the others."""
     import pyarrow as pa
 
     fields = [f for f in part.table.schema if f.name not in others]
@@ -268,7 +349,7 @@ def _column(part: Part, name: str, path: str | os.PathLike) -> Any:
     return part.table[name]
 
 
-def _texts(part: Part, name: str, path: str | os.PathLike) -> list[str]:
+def texts_of(part: Part, name: str, path: str | os.PathLike) -> list[str]:
     """A column as text; what is missing is empty."""
     values = _column(part, name, path).to_pylist()
     names = part.class_names.get(name)
@@ -283,7 +364,7 @@ def _texts(part: Part, name: str, path: str | os.PathLike) -> list[str]:
     return ["" if value is None else str(value) for value in values]
 
 
-def _rows(chunk: Any, where: str) -> list[np.ndarray]:
+def rows_of(chunk: Any, where: str) -> list[np.ndarray]:
     """The arrays `(tokens,)` or `(tokens, dim)` of a chunk of lists."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -38,7 +38,7 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
         # Behind a mask, anything may be.
         is_masked = np.ma.is_masked(x)
         x = np.ma.filled(x.astype(np.float64), np.nan) if is_masked else x.data
-    if isinstance(x, array_on_disk.ArrayOnDisk):
+    if isinstance(x, array_on_disk.ArrayOnDisk | array_on_disk.SequencesOnDisk):
         return _on_disk(x, may_lack)
     # Iterating over a pandas.DataFrame would give its columns.
     rows = [np.asarray(row) for row in getattr(x, "to_numpy", lambda: x)()]
@@ -47,19 +47,8 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
     full = sum(map(np.size, rows))
     rows = [_without_padding(row, i) for i, row in enumerate(rows)]
     checked = [_check_sequence(row, i, may_lack) for i, row in enumerate(rows)]
-    kinds = {(row.dtype, row.shape[1:]) for row in checked}
-    if len(kinds) > 1:
-        other = next(
-            number
-            for number, row in enumerate(checked)
-            if (row.dtype, row.shape[1:])
-            != (checked[0].dtype, checked[0].shape[1:])
-        )
-        raise ValueError(
-            f"Expected sequences of one type and width but example {other} "
-            f"is {rows[other].dtype} {rows[other].shape} and example 0 is "
-            f"{rows[0].dtype} {rows[0].shape}.{_advice(rows)}"
-        )
+    for number, row in enumerate(checked):
+        _check_alike(row, checked[0], number, rows[number], rows[0], rows)
     notes = []
     if sum(map(np.size, rows)) < full:
         shortest, longest = min(map(len, rows)), max(map(len, rows))
@@ -71,30 +60,64 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
 
 
 def _on_disk(
-    x: array_on_disk.ArrayOnDisk, may_lack: bool
+    x: array_on_disk.ArrayOnDisk | array_on_disk.SequencesOnDisk,
+    may_lack: bool,
 ) -> tuple[Any, list[str]]:
-    """Converts an array of sequences that does not fit into memory."""
-    start = 0
+    """Converts sequences that do not fit into memory."""
+    start, is_cut = 0, False
+    first: tuple[np.ndarray, np.ndarray] | None = None
     with sequence_store.SequenceWriter() as writer:
         for block in x.blocks():
-            if _is_plain(block):
+            if isinstance(block, np.ndarray) and _is_plain(block):
                 checked = block.astype(np.float32)
                 writer.extend(
                     checked[..., None] if block.ndim == 2 else checked
                 )
             else:
-                for i, row in enumerate(block, start):
-                    row = _without_padding(row, i)
-                    writer.append(_check_sequence(row, i, may_lack))
+                for i, full in enumerate(block, start):
+                    row = _without_padding(full, i)
+                    is_cut |= len(row) < len(full)
+                    checked = _check_sequence(row, i, may_lack)
+                    first = first or (checked[:1].copy(), row)
+                    _check_alike(checked, first[0], i, row, first[1], [row])
+                    writer.append(checked)
             start += len(block)
         stored = writer.finish()
-    if stored.lengths is None:
+    if not is_cut:
         return stored, []
+    shortest = stored.shape[1]
+    if stored.lengths is not None:
+        shortest = int(stored.lengths.min())
     note = (
-        "rows of NaN at the end are padding: "
-        f"{int(stored.lengths.min()):,} to {stored.shape[1]:,} tokens are left"
+        f"rows of NaN at the end are padding: {shortest:,} to "
+        f"{stored.shape[1]:,} tokens are left"
     )
     return stored, [note]
+
+
+def _check_alike(
+    checked: np.ndarray,
+    first: np.ndarray,
+    number: int,
+    row: np.ndarray,
+    first_row: np.ndarray,
+    rows: Sequence[np.ndarray],
+) -> None:
+    """Raises `ValueError` if a sequence is not like the first.
+
+    Args:
+        checked: a sequence after checks.
+        first: the first one.
+        number: int, which sequence it is.
+        row, first_row: the same as they were given.
+        rows: sequence of arrays, those that advice is given for.
+    """
+    if (checked.dtype, checked.shape[1:]) != (first.dtype, first.shape[1:]):
+        raise ValueError(
+            f"Expected sequences of one type and width but example {number} "
+            f"is {row.dtype} {row.shape} and example 0 is "
+            f"{first_row.dtype} {first_row.shape}.{_advice(rows)}"
+        )
 
 
 def _is_plain(block: np.ndarray) -> bool:

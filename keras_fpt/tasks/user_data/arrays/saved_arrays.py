@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.files import unpacking
+from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import (
     array_on_disk,
     arrow_folders,
+    arrow_streams,
     batches,
     npz_files,
     ts_files,
@@ -71,7 +73,9 @@ def read(
             )
         return ts_files.read(path, may_lack)
     if arrow_folders.is_saved_dataset(path):
-        return arrow_folders.read_arrays(path, label_name, columns)
+        is_large = arrow_streams.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
+        folders: Any = arrow_streams if is_large else arrow_folders
+        return folders.read_arrays(path, label_name, columns)
     if zipfile.is_zipfile(path):
         _check_archive_size(path)
     try:
@@ -128,15 +132,12 @@ def read_with_splits(
             f"`{path}` contains several splits already. Leave out validation "
             "(--validation) and test (--test)."
         )
-    arrays = [part.x for part in parts.values()]
     return Saved(
-        array_on_disk.concatenate(arrays)
-        if any(isinstance(x, array_on_disk.ArrayOnDisk) for x in arrays)
-        else [row for x in arrays for row in x],
+        _joined([part.x for part in parts.values()]),
         None
         if label_name is None
         else [label for part in parts.values() for label in part.y],
-        [name for name, part in parts.items() for _ in part.x],
+        [name for name, part in parts.items() for _ in range(len(part.x))],
         {
             name: np.concatenate([p.columns[name] for p in parts.values()])
             for name in columns
@@ -152,6 +153,15 @@ def read_with_splits(
         saved.is_raw,
         saved.is_regression,
     )
+
+
+def _joined(arrays: list[Any]) -> Any:
+    """The sequences of several files, one after the other."""
+    if any(isinstance(x, array_on_disk.ArrayOnDisk) for x in arrays):
+        return array_on_disk.concatenate(arrays)
+    if any(isinstance(x, array_on_disk.SequencesOnDisk) for x in arrays):
+        return array_on_disk.chain(arrays)
+    return [row for x in arrays for row in x]
 
 
 def one_name(

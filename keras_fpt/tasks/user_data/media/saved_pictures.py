@@ -58,7 +58,7 @@ def from_saved_pictures(
             a column.
     """
     image_folders.check_options(image_size, patch_size, background)
-    parts = arrow_folders.read_parts(path)
+    parts = arrow_folders.open_parts(path)
     column = arrow_folders.find_label_column(parts[0], label_column, path)
     frame, own = arrow_folders.read_frame(path)
 
@@ -124,17 +124,19 @@ def has_pictures(path: str | os.PathLike) -> bool:
     """Whether a path is that of a saved data set with a column of images."""
     if not arrow_folders.is_saved_dataset(path):
         return False
-    return _find_column(arrow_folders.read_parts(path)[0]) is not None
+    return _find_column(arrow_folders.open_parts(path)[0]) is not None
 
 
 def _contents(path: str | os.PathLike) -> Iterator[Any]:
     """The bytes of each image, or `None`."""
     import pyarrow.compute as pc
 
-    for part in arrow_folders.read_parts(path):
-        for chunk in part.table[_find_column(part)].chunks:
-            for content in pc.struct_field(chunk, "bytes"):
-                yield content.as_py()
+    name = _find_column(arrow_folders.open_parts(path)[0])
+    for folder in arrow_folders.split_folders(path):
+        for table in arrow_folders.read_tables(folder, [str(name)]):
+            for chunk in table[name].chunks:
+                for content in pc.struct_field(chunk, "bytes"):
+                    yield content.as_py()
 
 
 def _find_column(part: arrow_folders.Part) -> str | None:

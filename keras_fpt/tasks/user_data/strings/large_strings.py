@@ -4,10 +4,9 @@ The table is read once. Characters are kept on disk as their code points, and
 become indices in the alphabet when all of it is known.
 """
 
-import os
 import pathlib
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,19 +14,58 @@ from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
+    given_files,
     given_labels,
     sequences,
     splitting,
-    targets,
 )
 from keras_fpt.tasks.user_data.strings import string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    large_answers,
+    large_files,
     large_labels,
     large_splits,
+    missing_rows,
     table_columns,
-    table_files,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Reading(NamedTuple):
+    """How a table of strings is read; see `strings.from_string_table`.
+
+    Args:
+        text_column: string.
+        label_columns: tuple of strings.
+        max_length: int.
+        missing: tuple of strings, none of which is a number.
+        drop_missing: bool.
+        header: bool, or `None`.
+        encoding: string, or `None`.
+        task_type: string, or `None`.
+        label_separator: string, or `None`.
+        split_column: string, or `None`.
+        split_group: tuple of strings.
+        folds: int, or `None`.
+        fold: int.
+    """
+
+    text_column: str
+    label_columns: tuple[str, ...]
+    max_length: int
+    missing: tuple[str, ...]
+    drop_missing: bool
+    header: bool | None
+    encoding: str | None
+    task_type: str | None
+    label_separator: str | None
+    split_column: str | None
+    split_group: tuple[str, ...]
+    folds: int | None
+    fold: int
 
 
 class Strings(NamedTuple):
@@ -36,57 +74,61 @@ class Strings(NamedTuple):
     Args:
         points: a `SequenceStore` of code points, int32.
         alphabet: string of all characters, sorted.
-        y: int array `(n,)` of classes, of the smallest dtype.
-        class_names: tuple of strings.
+        encoded: `large_answers.Encoded`, their labels.
         rows: int array `(n,)`, the row of each string, from 0.
         notes: what was left out, and the table's format.
+        split: an array of the codes of each string's split, their names, and
+            words; `None` if no split is given.
+        first_of: function from the index of one of these names to words that
+            say where it is first.
+        groups: int array `(n,)`, the group of each string, or `None`.
     """
 
     points: sequence_store.SequenceStore
     alphabet: str
-    y: np.ndarray
-    class_names: tuple[str, ...]
+    encoded: large_answers.Encoded
     rows: np.ndarray
     notes: list[str]
+    split: large_splits.Given | None
+    first_of: Any
+    groups: np.ndarray | None
 
 
 def make_task(
-    path: str | os.PathLike,
-    text_column: str,
-    label_column: str,
-    max_length: int,
-    missing: Sequence[str],
-    drop_missing: bool,
-    header: bool | None,
-    encoding: str | None,
-    strict: bool,
-    verbose: bool,
+    files: large_files.LargeFiles, reading: Reading, strict: bool, verbose: bool
 ) -> Task:
-    """Makes the task of `strings.from_string_table` from a large table.
+    """Makes the task of `strings.from_string_table` from large tables.
 
     Args:
-        path, text_column, label_column, max_length, missing, drop_missing,
-            header, encoding, strict, verbose: as for `from_string_table`.
+        files: the `LargeFiles`.
+        reading: `Reading`.
+        strict, verbose: as for `from_string_table`.
 
     Raises:
         ValueError: as for `from_string_table`.
+        NotInParts: labels are too many different texts.
     """
-    found = _read(
-        path,
-        text_column,
-        label_column,
-        max_length,
-        missing,
-        drop_missing,
-        header,
-        encoding,
-    )
+    found = _read(files, reading)
     known = np.array([ord(character) for character in found.alphabet])
     x = sequences.apply(
         lambda points: np.searchsorted(known, points).astype(np.int32),
         found.points,
     )
-    split_of = large_splits.stratified(found.y, len(found.class_names))
+    labels = found.encoded.labels
+    names = StringNames(files.known, found.rows)
+    split_of, split_by = large_splits.split(
+        labels.y,
+        len(labels.class_names),
+        splitting.SplitRequest(
+            groups=found.groups,
+            groups_from=" and ".join(reading.split_group),
+            folds=reading.folds,
+            fold=reading.fold,
+        ),
+        names.__getitem__,
+        found.split,
+        found.first_of,
+    )
     splits = {
         name: np.flatnonzero(split_of == code)
         for code, name in enumerate(splitting.SPLITS)
@@ -103,25 +145,26 @@ def make_task(
         found.alphabet, untrained
     )
     return build.make_task(
-        pathlib.Path(path).stem,
+        pathlib.Path(files.known.paths[0]).stem,
         x,
-        targets.Labels(found.y, found.class_names),
+        labels,
         splits,
-        "seeded, stratified",
+        split_by,
         string_reader.StringReader(
             alphabet,
-            max_length,
-            text_column,
-            cells.as_words(missing),
+            reading.max_length,
+            reading.text_column,
+            reading.missing,
             unknown,
-            header,
-            encoding,
+            reading.header,
+            reading.encoding,
             is_verbatim=True,
         ),
-        StringNames(path, found.rows),
+        names,
         vocabulary_size=len(alphabet),
         notes=[*found.notes, *notes],
         symbols=tuple(alphabet),
+        groups=found.groups,
         strict=strict,
         verbose=verbose,
     )
@@ -131,75 +174,112 @@ class StringNames:
     """The names of strings, which are made when they are needed.
 
     Args:
-        path: the table's file.
+        files: the `Files` of the strings.
         rows: int array `(n,)`, the row of each string, from 0.
     """
 
-    def __init__(self, path: str | os.PathLike, rows: np.ndarray) -> None:
-        self._path = path
+    def __init__(self, files: given_files.Files, rows: np.ndarray) -> None:
+        self._files = files
         self._rows = rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> str:
-        return f"`{self._path}`, row {int(self._rows[index]) + 1}"
+        return self._files.where(int(self._rows[index]))
 
     def __iter__(self) -> Iterator[str]:
         return map(self.__getitem__, range(len(self)))
 
     def select(self, indices: np.ndarray) -> "StringNames":
         """The names of some of the strings."""
-        return StringNames(self._path, self._rows[indices])
+        return StringNames(self._files, self._rows[indices])
 
 
-def _read(
-    path: str | os.PathLike,
-    text_column: str,
-    label_column: str,
-    max_length: int,
-    missing: Sequence[str],
-    drop_missing: bool,
-    header: bool | None,
-    encoding: str | None,
-) -> Strings:
-    labels = large_labels.Labels(lambda row: f"`{path}`, row {row + 1}")
+class _Splits:
+    """The splits and the groups of strings, as columns give them."""
+
+    def __init__(self, files: large_files.LargeFiles, reading: Reading) -> None:
+        self._files = files
+        self._reading = reading
+        self._names = large_labels.Labels(files.where)
+        self._groups = large_labels.Distinct(files.where)
+        self._group_of: list[np.ndarray] = []
+
+    def add(self, frame: "pd.DataFrame", kept: Any, rows: Any) -> None:
+        path, reading = large_files.path_of(frame), self._reading
+        request = given_labels.split_request(
+            frame,
+            path,
+            reading.split_column,
+            reading.split_group,
+            reading.folds,
+            reading.fold,
+        )
+        if reading.split_column is not None and len(kept):
+            name = reading.split_column
+            column = table_columns.column(frame, name, path)
+            self._names.add(column.iloc[kept], rows)
+        if request.groups is not None:
+            import pandas as pd
+
+            keys = pd.Series(request.groups, dtype=object).iloc[kept]
+            self._group_of.append(self._groups.add(keys, rows))
+
+    def groups(self) -> np.ndarray | None:
+        """The number of the group of each string, or `None`."""
+        if not self._reading.split_group:
+            return None
+        small = np.min_scalar_type(len(self._groups.texts))
+        return np.concatenate([part.astype(small) for part in self._group_of])
+
+    def given(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """The split that is given, and where a name of it is first."""
+        codes, known = self._files.row_splits(), self._files.known
+        if codes is not None:
+            names = [*(known.splits or ())]
+            return (codes[rows], names, "as given"), self._files.where
+        if self._reading.split_column is None:
+            return None, None
+        words = f"column '{self._reading.split_column}'"
+        found = (self._names.codes(), self._names.distinct, words)
+        return found, self._names.first_of
+
+
+def _read(files: large_files.LargeFiles, reading: Reading) -> Strings:
+    splits = _Splits(files, reading)
     alphabet: set[str] = set()
     rows: list[np.ndarray] = []
-    counts = {f"string in '{text_column}'": 0, "label": 0}
+    counts: dict[str, int] = {}
     notes: list[str] = []
     num_long, first = 0, 0
-    with sequence_store.SequenceWriter() as writer:
-        for frame in table_files.read_chunks(
-            path, header, encoding, (text_column,)
-        ):
+    answers = large_answers.Answers(
+        files.where,
+        reading.label_columns,
+        reading.task_type,
+        reading.label_separator,
+    )
+    with sequence_store.SequenceWriter() as writer, answers:
+        for frame in files.frames():
             notes = notes or table_columns.format_notes(frame)
-            texts, answers = (
-                table_columns.column(frame, name, path)
-                for name in (text_column, label_column)
+            path = large_files.path_of(frame)
+            texts = table_columns.column(frame, reading.text_column, path)
+            labels = missing_rows.read_labels(
+                frame, reading.label_columns, path
             )
-            is_kept = np.ones(len(frame), bool)
-            for name, column in zip(counts, (texts, answers), strict=True):
-                is_missing = cells.is_missing(column, missing)
-                if is_missing.any() and not drop_missing:
-                    given_labels.present(
-                        {name: column.tolist()},
-                        StringNames(
-                            path, np.arange(first, first + len(frame))
-                        ).__getitem__,
-                        missing,
-                    )
-                counts[name] += int(is_missing.sum())
-                is_kept &= ~is_missing
-            is_long = is_kept & (texts.str.len().to_numpy(int) > max_length)
+            is_kept = _present(frame, texts, labels, reading, counts)
+            is_long = texts.str.len().to_numpy(int) > reading.max_length
+            is_long &= is_kept
             num_long += int(is_long.sum())
             kept = np.flatnonzero(is_kept & ~is_long)
             for text in texts.iloc[kept]:
                 alphabet.update(text)
                 writer.append(np.frombuffer(text.encode("utf-32-le"), "<i4"))
             rows.append(first + kept)
+            splits.add(frame, kept, rows[-1])
             if len(kept):
-                labels.add(answers.iloc[kept], rows[-1])
+                names = StringNames(files.known, rows[-1])
+                answers.add(labels[kept], names.__getitem__, rows=rows[-1])
             first += len(frame)
         ordered = "".join(sorted(alphabet))
         notes = [*notes, *string_reader.alphabet_notes(ordered)]
@@ -209,11 +289,58 @@ def _read(
             if count
         ]
         if num_long:
-            notes.append(f"left out: {num_long:,} longer than {max_length:,}")
+            notes.append(
+                f"left out: {num_long:,} longer than {reading.max_length:,}"
+            )
         if not alphabet:
             raise ValueError(
                 f"Nothing is left of {first:,} examples: {'; '.join(notes)}."
             )
-        y, class_names = labels.encode()
+        answers.finish()
         found = np.concatenate(rows)
-        return Strings(writer.finish(), ordered, y, class_names, found, notes)
+        return Strings(
+            writer.finish(),
+            ordered,
+            answers.encode(),
+            found,
+            notes,
+            *splits.given(found),
+            splits.groups(),
+        )
+
+
+def _present(
+    frame: "pd.DataFrame",
+    texts: "pd.Series",
+    labels: np.ndarray,
+    reading: Reading,
+    counts: dict[str, int],
+) -> np.ndarray:
+    """Which rows have all that they need, bool array `(rows,)`.
+
+    Args:
+        frame: rows of a table.
+        texts: `pandas.Series` of the strings.
+        labels: what `missing_rows.read_labels` returned.
+        reading: `Reading`.
+        counts: dict from what is needed to how many rows lack it, to which
+            those are added.
+    """
+    is_kept = np.ones(len(frame), bool)
+    needed: dict[str, Any] = {f"string in '{reading.text_column}'": texts}
+    if labels.ndim == 1:
+        needed["label"] = labels
+    else:
+        for name, column in zip(reading.label_columns, labels.T, strict=True):
+            needed[f"label '{name}'"] = column
+    for name, column in needed.items():
+        is_missing = cells.is_missing(column, reading.missing)
+        if is_missing.any() and not reading.drop_missing:
+            given_labels.present(
+                {name: column.tolist()},
+                table_columns.where_in(frame, large_files.path_of(frame)),
+                reading.missing,
+            )
+        counts[name] = counts.get(name, 0) + int(is_missing.sum())
+        is_kept &= ~is_missing
+    return is_kept

@@ -1,6 +1,7 @@
 """Tasks from strings, such as SMILES or DNA, with characters as tokens."""
 
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     build,
+    given_files,
     given_labels,
     sequences,
     splitting,
@@ -20,6 +22,8 @@ from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import large_strings, string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    large_files,
+    large_labels,
     missing_rows,
     table_columns,
     table_files,
@@ -27,6 +31,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_structure,
 )
 
+LOGGER = logging.getLogger(__name__)
 MAX_LENGTH = 1024
 
 
@@ -276,29 +281,38 @@ def from_string_table(
         FileNotFoundError: the file does not exist.
         ValueError: as for `from_strings` and `from_csv`.
     """
+    targets.refuse_tokens(task_type, "strings")
     words = cells.as_words(missing)
     label_columns = table_structure.as_tuple(label_column)
-    if (
-        table_files.is_table(path)
-        and table_folders.num_bytes(path) > sequences.MAX_BYTES_IN_MEMORY
-        and not (validation or test or split_column or split_group or folds)
-        and len(label_columns) == 1
-        and label_separator is None
-        and task_type in (None, targets.CLASSIFICATION)
-        and not cells.as_floats(words)  # which may be labels
-    ):
-        return large_strings.make_task(
-            path,
-            text_column,
-            label_columns[0],
-            max_length,
-            words,
-            drop_missing,
-            header,
-            encoding,
+    paths = given_files.check_paths(path, validation, test)
+    # Numbers that mark what is missing may be labels.
+    are_tables = all(
+        table_files.is_table(file) or table_folders.is_table_folder(file)
+        for file in paths.values()
+    )
+    if are_tables and not cells.as_floats(words):
+        task = _large_task(
+            large_files.LargeFiles(paths, header, encoding, (text_column,)),
+            large_strings.Reading(
+                text_column,
+                label_columns,
+                max_length,
+                words,
+                drop_missing,
+                header,
+                encoding,
+                task_type,
+                label_separator,
+                split_column,
+                table_structure.as_tuple(split_group),
+                folds,
+                fold,
+            ),
             strict,
             verbose,
         )
+        if task is not None:
+            return task
     frame, where, split, format_notes = given_labels.read_tables(
         path, validation, test, header, encoding, (text_column,)
     )
@@ -330,3 +344,24 @@ def from_string_table(
         label_columns,
         label_separator,
     )
+
+
+def _large_task(
+    files: large_files.LargeFiles,
+    reading: large_strings.Reading,
+    strict: bool,
+    verbose: bool,
+) -> Task | None:
+    """The task of tables that do not fit into memory.
+
+    Returns:
+        A `Task`; `None` if they are small, or must be read as a whole.
+    """
+    if files.num_bytes <= sequences.MAX_BYTES_IN_MEMORY:
+        return None
+    try:
+        return large_strings.make_task(files, reading, strict, verbose)
+    except large_labels.NotInParts as error:
+        path = files.known.paths[0]
+        LOGGER.warning(f"`{path}` is read into memory as a whole: {error}")
+        return None

@@ -1,7 +1,7 @@
 """Tables of more rows than fit into memory, and their splits' files."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ class LargeFiles:
             all examples.
         header: as for `from_csv`.
         encoding: as for `from_csv`.
+        texts: strings, the columns of text, see `table_files.read_table`.
     """
 
     def __init__(
@@ -28,10 +29,12 @@ class LargeFiles:
         paths: Mapping[str, str | os.PathLike],
         header: bool | None,
         encoding: str | None,
+        texts: Sequence[str] = (),
     ) -> None:
         self._paths = paths
         self._header = header
         self._encoding = encoding
+        self._texts = texts
         self._sizes = [0] * len(paths)
 
     @property
@@ -60,7 +63,7 @@ class LargeFiles:
         self._sizes = [0] * len(self._paths)
         for number, path in enumerate(self._paths.values()):
             for frame in table_files.read_chunks(
-                path, self._header, self._encoding
+                path, self._header, self._encoding, self._texts
             ):
                 frame.attrs["path"] = str(path)
                 self._sizes[number] += len(frame)

@@ -17,6 +17,10 @@ class TooManyLabels(ValueError):
     """There are more different labels than classes can be."""
 
 
+class NotInParts(Exception):
+    """A table must be read as a whole; the message says why."""
+
+
 class Distinct:
     """Numbers the different texts of a column, in their first order.
 
@@ -112,23 +116,49 @@ class Labels:
         """The index in `distinct` of each row."""
         return np.concatenate(self._codes)
 
+    def counts(self, is_left_out: np.ndarray | None = None) -> np.ndarray:
+        """How many rows have each of `distinct`.
+
+        Args:
+            is_left_out: bool array `(rows,)`, rows that do not count, or
+                `None`.
+        """
+        counts = np.zeros(len(self.distinct), int)
+        first = 0
+        for codes in self._codes:
+            end = first + len(codes)
+            if is_left_out is not None:
+                codes = codes[~is_left_out[first:end]]
+            counts += np.bincount(codes, minlength=len(counts))
+            first = end
+        return counts
+
     def encode(
-        self, missing: Sequence[str] = ()
+        self,
+        missing: Sequence[str] = (),
+        is_known: np.ndarray | None = None,
     ) -> tuple[np.ndarray, tuple[str, ...]]:
         """The class of each row, and the names of classes.
 
         Args:
             missing: sequence of strings, what marks missing labels.
+            is_known: bool array, which of `distinct` are classes, since the
+                others are only in rows that are left out; `None` if all are.
         """
-        size = len(self.distinct)
+        if is_known is None:
+            is_known = np.ones(len(self.distinct), bool)
+        known = np.flatnonzero(is_known)
+        size = len(known)
+        texts = np.array(self.distinct, str)[known]
         # Twice, since a label of its own for each example is no class.
-        class_of, class_names = classes.encode_labels(
-            np.array(self.distinct * 2, str),
-            lambda i: self.first_of(i % size),
+        found, class_names = classes.encode_labels(
+            np.tile(texts, 2),
+            lambda i: self.first_of(int(known[i % size])),
             missing=missing,
         )
         small = np.min_scalar_type(len(class_names))
-        class_of = class_of[:size].astype(small)
+        class_of = np.zeros(len(is_known), small)
+        class_of[known] = found[:size]
         for i, codes in enumerate(self._codes):
             self._codes[i] = class_of[codes]
         return np.concatenate(self._codes), class_names

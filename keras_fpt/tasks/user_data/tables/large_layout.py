@@ -331,8 +331,9 @@ def _split_of_rows(
     if is_free and not structure.split_group:
         most = np.array(
             [
-                np.bincount(y[a : a + n], minlength=num_classes).argmax()
+                np.bincount(own[own >= 0], minlength=num_classes).argmax()
                 for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)
+                for own in [y[a : a + n]]
             ]
         )
         splits = splitting.stratified(most)

@@ -55,6 +55,7 @@ def learn(
     rows: large_rows.Rows,
     path: str | os.PathLike,
     fill: str | None,
+    is_plain: bool,
 ) -> Learned:
     """Takes categories and fillers from the training rows, as `columns.learn`.
 
@@ -64,9 +65,10 @@ def learn(
         rows: `Rows`.
         path: the table's file, for errors.
         fill: string, or `None`.
+        is_plain: bool, whether no cell can be missing.
     """
     categories = [i for i, c in enumerate(rows.found) if c.kind == "category"]
-    if fill is None and all(c.kind == "number" for c in rows.found):
+    if is_plain and all(c.kind == "number" for c in rows.found):
         return Learned()
     fillers = np.full(len(rows.found), np.nan)
     num_missing = np.zeros(len(rows.found), int)
@@ -122,7 +124,9 @@ def find_in_names(
         [column.kind == "number" for column in rows.found],
     )
     return [
-        *class_names.marks_of_missing(rows.class_names, categories),
+        *class_names.marks_of_missing(
+            rows.class_names if rows.labels.has_classes else (), categories
+        ),
         *class_names.numbers_as_text(
             {
                 name: texts

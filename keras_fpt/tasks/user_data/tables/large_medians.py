@@ -1,4 +1,4 @@
-"""Medians of columns of more rows than fit into memory."""
+"""Medians and quantiles of more rows than fit into memory."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,7 +26,50 @@ def medians(parts: Callable[[], Iterator[np.ndarray]]) -> tuple[Any, Any]:
         present = present + np.count_nonzero(~np.isnan(values), axis=0)
         size += len(values)
     # The numbers in the middle: of an odd count, both are the same.
-    ranks = np.stack([(present - 1) // 2, present // 2])
+    middle = _at_ranks(parts, np.stack([(present - 1) // 2, present // 2]))
+    middle[:, present == 0] = np.nan
+    return (middle[0] + middle[1]) / 2, size - present
+
+
+def quantiles(
+    parts: Callable[[], Iterator[np.ndarray]], shares: np.ndarray
+) -> np.ndarray:
+    """Computes quantiles of one column, as `np.quantile` does.
+
+    Args:
+        parts: function that returns an iterator over float64 arrays
+            `(rows, 1)` of numbers, five times the same.
+        shares: float array `(n,)`, from 0 to 1.
+
+    Returns:
+        float64 array `(n,)`.
+    """
+    last = sum(map(len, parts())) - 1
+    places = np.asarray(shares) * last
+    below = np.floor(places).astype(int)
+    ranks = np.stack([below, np.minimum(below + 1, last)])
+    low, high = _at_ranks(parts, ranks.reshape(-1, 1)).reshape(2, -1)
+    return np.array(
+        [
+            np.quantile(pair, share)
+            for *pair, share in zip(low, high, places - below, strict=True)
+        ]
+    )
+
+
+def _at_ranks(
+    parts: Callable[[], Iterator[np.ndarray]], ranks: np.ndarray
+) -> np.ndarray:
+    """The numbers at some places, from 0, of each column when it is sorted.
+
+    Args:
+        parts: as for `medians`.
+        ranks: int array `(n, columns)`.
+
+    Returns:
+        float64 array `(n, columns)`.
+    """
+    ranks = ranks.copy()
     prefixes = np.zeros(ranks.shape, np.uint64)
     for number in range(PASSES):
         counts = _counts(parts, prefixes, number)
@@ -36,9 +79,7 @@ def medians(parts: Callable[[], Iterator[np.ndarray]]) -> tuple[Any, Any]:
             digit = min(digit, 2**BITS - 1)  # of a column without numbers
             ranks[place] -= below[digit - 1] if digit else 0
             prefixes[place] = (int(prefixes[place]) << BITS) | digit
-    middle = _as_floats(prefixes)
-    middle[:, present == 0] = np.nan
-    return (middle[0] + middle[1]) / 2, size - present
+    return _as_floats(prefixes)
 
 
 def _counts(

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import sequence_store
-from keras_fpt.tasks.user_data import classes, label_kinds, sequences
+from keras_fpt.tasks.user_data import sequences, targets
 from keras_fpt.tasks.user_data.tables import cells as cells_
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     dates,
+    large_answers,
     large_files,
     large_labels,
     large_layout,
     missing_rows,
+    sequence_targets,
     table_columns,
 )
 
@@ -29,7 +31,7 @@ class Reading(NamedTuple):
     """How the cells of a table are read; see `tables.from_csv`.
 
     Args:
-        label_column: string.
+        label_columns: tuple of strings.
         ignored: tuple of strings, columns that are not used.
         words: tuple of strings, what marks missing cells; `None` if no cell
             may be missing.
@@ -38,10 +40,13 @@ class Reading(NamedTuple):
         encoding: string, or `None`.
         categories: tuple of strings, columns of categories that may look like
             numbers.
-        task_type: string, `"classification"`; or `None`, which finds it.
+        task_type: string, or `None`, which finds it.
+        label_separator: string, or `None`.
+        drop_missing: bool, whether rows without a label or, unless they are
+            filled, with missing cells are left out.
     """
 
-    label_column: str
+    label_columns: tuple[str, ...]
     ignored: tuple[str, ...] = ()
     words: tuple[str, ...] | None = None
     fill: str | None = None
@@ -49,6 +54,13 @@ class Reading(NamedTuple):
     encoding: str | None = None
     categories: tuple[str, ...] = ()
     task_type: str | None = None
+    label_separator: str | None = None
+    drop_missing: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no cell may be missing."""
+        return self.fill is None and not self.drop_missing
 
 
 class Rows(NamedTuple):
@@ -58,27 +70,36 @@ class Rows(NamedTuple):
         columns: tuple of strings, the columns of the inputs.
         values: a `SequenceStore` of float64 rows `(1, columns)`, NaN where a
             cell is missing, and the index of a category.
-        y: int array `(rows,)` of classes, of the smallest dtype.
-        class_names: tuple of strings.
+        labels: `targets.Labels`, in which classes are of a small dtype, and
+            numbers to predict are float32.
+        numbers: a `SequenceStore` of the numbers to predict, float64
+            `(1, targets)`, or `None`.
+        y: int array `(rows,)` of what rows are split by, of a small dtype;
+            see `sequence_targets.row_labels`; -1 where a row of windows has
+            no label.
+        class_names: tuple of strings, the names of its values.
         first: the first part of the table; of several files, of each.
         first_rows: int array, the rows that `first` has.
         notes: list of strings, what the user should know.
         found: list of the columns' `Column`s, in which categories are those of
             all rows.
+        is_left_out: bool array `(rows,)`, which rows lack a label or a cell;
+            `None` if none does.
+        is_filled: bool, whether missing cells are filled.
     """
 
     columns: tuple[str, ...]
     values: sequence_store.SequenceStore
+    labels: targets.Labels
+    numbers: sequence_store.SequenceStore | None
     y: np.ndarray
     class_names: tuple[str, ...]
     first: "pd.DataFrame"
     first_rows: np.ndarray
     notes: list[str]
     found: list[columns_.Column]
-
-
-class NotInParts(Exception):
-    """A table must be read as a whole; the message says why."""
+    is_left_out: np.ndarray | None = None
+    is_filled: bool = False
 
 
 def parse(
@@ -98,15 +119,13 @@ def parse(
 
     Raises:
         ValueError: as for `from_csv`.
-        NotInParts: a column holds too many different texts, or labels are not
-            of one class per example.
+        NotInParts: a column holds too many different texts.
     """
     import pandas as pd
 
     columns: tuple[str, ...] = ()
-    label_column = reading.label_column
     not_values = (
-        label_column,
+        *reading.label_columns,
         *reading.ignored,
         *watch.structure.columns,
     )
@@ -114,8 +133,15 @@ def parse(
     first: dict[str, tuple[int, pd.DataFrame]] = {}
     texts: dict[int, large_labels.Distinct] = {}
     count = 0
-    labels = large_labels.Labels(watch.files.where)
-    with sequence_store.SequenceWriter() as writer:
+    answers = large_answers.Answers(
+        watch.files.where,
+        reading.label_columns,
+        reading.task_type,
+        reading.label_separator,
+        reading.words or (),
+        reading.drop_missing,
+    )
+    with sequence_store.SequenceWriter() as writer, answers:
         for frame in watch.frames(frames):
             path = large_files.path_of(frame)
             for name in not_values:
@@ -139,64 +165,82 @@ def parse(
                 first[path] = (count, frame)
             count += len(frame)
             unused = missing_rows.unused_words(
-                frame, (*columns, label_column), unused
+                frame, (*columns, *reading.label_columns), unused
             )
             numbers = _values(frame, columns, texts, reading)
             writer.extend(numbers[:, None, :])
-            _add_labels(
-                labels,
-                table_columns.column(frame, label_column, path),
-                reading,
-            )
-        distinct = pd.Series(labels.distinct, dtype=object)
-        of_labels, notes = missing_rows.label_words(
-            distinct, reading.words or ()
-        )
-        _check_labels(labels, of_labels, reading)
-        y, names = labels.encode(of_labels)
+            _add_labels(answers, frame, path, reading)
+        answers.finish()
         values, found = _of_texts(writer.finish(), columns, texts, reading)
+        is_left_out, left_out = None, []
+        is_unlabeled = answers.is_unlabeled.copy()
+        if reading.drop_missing:
+            is_left_out = _lack(values, is_unlabeled, reading)
+        if is_left_out is not None and watch.structure.window is None:
+            count = int(is_left_out.sum())
+            left_out = [missing_rows.left_out(count, len(is_left_out), "rows")]
+            encoded = answers.encode(is_left_out)
+        else:
+            encoded = answers.encode(
+                is_unlabeled if is_unlabeled.any() else None
+            )
+        y, names = sequence_targets.row_labels(encoded.labels, watch.structure)
+        if watch.structure.window is not None and is_unlabeled.any():
+            y = y.astype(np.result_type(y, np.int8))
+            y[is_unlabeled] = targets.UNLABELED
         frames = [frame for _, frame in first.values()]
         rows = [start + np.arange(len(each)) for start, each in first.values()]
         return Rows(
             columns,
             values,
+            encoded.labels,
+            encoded.numbers,
             y,
             names,
             frames[0] if len(frames) == 1 else pd.concat(frames),
             np.concatenate(rows),
             [
-                *classes.spelling_notes(np.array(labels.distinct, str), names),
+                *encoded.spellings,
                 *missing_rows.words_notes(unused),
-                *notes,
+                *encoded.notes,
+                *left_out,
             ],
             found,
+            is_left_out,
+            reading.fill is not None,
         )
 
 
 def _add_labels(
-    labels: large_labels.Labels, cells: "pd.Series", reading: Reading
+    answers: large_answers.Answers,
+    frame: "pd.DataFrame",
+    path: str,
+    reading: Reading,
 ) -> None:
-    try:
-        labels.add(cells)
-    except large_labels.TooManyLabels as error:
-        if reading.task_type is not None:
-            raise
-        raise NotInParts(str(error)) from error
+    names, where = reading.label_columns, table_columns.where_in(frame, path)
+
+    def check_numbers() -> None:
+        numbers = table_columns.parse(frame, names, path)
+        table_columns.check_points(frame, names, numbers, where)
+
+    texts = missing_rows.read_labels(frame, names, path)
+    answers.add(texts, where, check_numbers)
 
 
-def _check_labels(
-    labels: large_labels.Labels, missing: Sequence[str], reading: Reading
-) -> None:
-    """Raises `NotInParts` if labels are numbers to predict, or several."""
-    counts = np.zeros(len(labels.distinct), int)
-    for codes in labels.parts():
-        counts += np.bincount(codes, minlength=len(counts))
-    if reading.task_type is None and not label_kinds.have_one_class(
-        np.array(labels.distinct, str), counts, missing
-    ):
-        raise NotInParts(
-            "its labels are numbers to predict, or several for each example."
-        )
+def _lack(
+    values: sequence_store.SequenceStore,
+    is_unlabeled: np.ndarray,
+    reading: Reading,
+) -> np.ndarray | None:
+    """Which rows are left out, as of `Rows`."""
+    found = is_unlabeled.copy()
+    if reading.fill is None:
+        first = 0
+        for part in sequence_store.chunks(values):
+            end = first + len(part)
+            found[first:end] |= np.isnan(part).any(axis=(1, 2))
+            first = end
+    return found if found.any() else None
 
 
 def _text_columns(
@@ -255,7 +299,7 @@ def _values(
         reading.words or (),
         advice,
     )
-    if reading.fill is None:
+    if reading.is_plain:
         columns_.check_no_missing(numbers, frame, names, where)
     for index, distinct in texts.items():
         name = columns[index]
@@ -265,7 +309,7 @@ def _values(
             cells = table_columns.column(frame, name, path)
         values[:, index] = distinct.add(cells)
         if distinct.are_too_many:
-            raise NotInParts(
+            raise large_labels.NotInParts(
                 f"column '{name}' holds more than {large_labels.MAX_DISTINCT:,}"
                 f" different texts.{columns_.IGNORE_ADVICE}"
             )
@@ -294,7 +338,7 @@ def _of_texts(
             reading.words or (),
             reading.categories,
         )
-        if reading.fill is None:
+        if reading.is_plain:
             columns_.check_no_missing(numbers, frame, [name], distinct.first_of)
         number_of[index] = numbers[:, 0]
     if not texts:

@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_fpt.tasks.user_data import group_splits, splitting
 
-TRAIN, VALIDATION, TEST = range(3)
+# Of rows that are in no split, the last.
+TRAIN, VALIDATION, TEST, LEFT_OUT = range(4)
 AT_ONCE = 2**20
 # A given split: the index of each example's name, int array `(n,)`; the
 # names; and words that say where they are from.

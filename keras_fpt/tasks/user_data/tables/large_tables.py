@@ -7,8 +7,8 @@ label and the split of each row, in a byte or two.
 """
 
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from keras_fpt.tasks.user_data import (
     given_files,
     sequences,
     splitting,
+    targets,
 )
 from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
@@ -61,25 +62,14 @@ def make_task(
     """
     watch = large_layout.Watch(files, structure)
     rows = large_rows.parse(watch, frames, reading)
-    names = watch.names
     together = None if watch.together is None else watch.together.numbers()
-    split, split_by = large_splits.split(
-        rows.y,
-        len(rows.class_names),
-        splitting.SplitRequest(
-            groups=together,
-            groups_from=" and ".join(structure.split_group),
-            folds=structure.folds,
-            fold=structure.fold,
-        ),
-        files.where,
-        watch.split_names(),
-        files.where if names is None else names.first_of,
-    )
+    split, split_by = _split(watch, rows, together)
     path = files.known.paths[0]
     check_split(rows, split)
     present = train_parts(rows, split)
-    learned = large_learning.learn(present, rows, path, reading.fill)
+    learned = large_learning.learn(
+        present, rows, path, reading.fill, reading.is_plain
+    )
 
     def parts() -> Iterator[np.ndarray]:
         return (learned.numbers(learned.complete(part)) for part in present())
@@ -102,13 +92,17 @@ def make_task(
         complete = learned.complete(values)
         return reader.scaled(complete, np.isnan(values), path, first)
 
-    examples = make_examples(rows, split, channels, files.known, together)
-    audited = learned.complete(rows.values[rows.first_rows][:, 0])
+    examples = make_examples(
+        rows, split, channels, reader.mean, files.known, together
+    )
+    is_first = split[rows.first_rows] != large_splits.LEFT_OUT
+    first_rows = rows.first_rows[is_first]
+    audited = learned.complete(rows.values[first_rows][:, 0])
     is_category = np.isin(np.arange(len(rows.columns)), [*learned.places])
-    labels = rows.y[rows.first_rows].astype(np.int32)
-    split_of = split[rows.first_rows]
+    labels = rows.y[first_rows].astype(np.int32)
+    split_of = split[first_rows]
     findings = audit_tables.audit_table(
-        rows.first,
+        rows.first[is_first],
         # A category that is missing is one more.
         np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,
         rows.columns,
@@ -116,7 +110,7 @@ def make_task(
         rows.class_names,
         np.flatnonzero(split_of == large_splits.TRAIN),
         np.flatnonzero(split_of == large_splits.TEST),
-        kept_together=[reading.label_column, *structure.columns],
+        kept_together=[*reading.label_columns, *structure.columns],
         is_category=is_category,
     )
     findings += large_learning.find_in_names(rows, learned, reading)
@@ -125,10 +119,11 @@ def make_task(
         pathlib.Path(path).resolve().stem,
         examples["train"].x,
         examples,
-        rows.class_names,
+        rows.labels.names_of_answers,
         split_by,
         reader,
         notes=[
+            *rows.labels.notes,
             f"tokens: the columns {table_columns.list_columns(rows.columns)}, "
             "standardized",
             *table_columns.format_notes(rows.first),
@@ -140,7 +135,40 @@ def make_task(
         findings=findings,
         strict=strict,
         verbose=verbose,
+        is_multilabel=rows.labels.kind == targets.MULTILABEL,
     )
+
+
+def _split(
+    watch: large_layout.Watch, rows: large_rows.Rows, together: Any
+) -> tuple[np.ndarray, str]:
+    """The split of each row, uint8 array `(rows,)`, and words."""
+    structure, names, where = watch.structure, watch.names, watch.files.where
+    y, given, kept = rows.y, watch.split_names(), None
+    if rows.is_left_out is not None:
+        kept = np.flatnonzero(~rows.is_left_out)
+        y = y[kept]
+        together = None if together is None else together[kept]
+        if given is not None:
+            given = (given[0][kept], *given[1:])
+    split, words = large_splits.split(
+        y,
+        len(rows.class_names),
+        splitting.SplitRequest(
+            groups=together,
+            groups_from=" and ".join(structure.split_group),
+            folds=structure.folds,
+            fold=structure.fold,
+        ),
+        where if kept is None else lambda index: where(int(kept[index])),
+        given,
+        where if names is None else names.first_of,
+    )
+    if kept is None:
+        return split, words
+    found = np.full(len(rows.y), large_splits.LEFT_OUT, np.uint8)
+    found[kept] = split
+    return found, words
 
 
 class RowNames:
@@ -180,19 +208,21 @@ def check_split(rows: large_rows.Rows, split: np.ndarray) -> None:
     Raises:
         ValueError: as for `splitting.check_splits`.
     """
-    num_classes = len(rows.class_names)
-    labels = np.arange(num_classes)
-    counts = np.zeros((len(splitting.SPLITS), num_classes), int)
+    names = rows.class_names if rows.labels.has_classes else ("",)
+    labels = np.arange(len(names))
+    counts = np.zeros((len(splitting.SPLITS) + 1, len(names)), int)
     for part in large_splits.slices(len(rows.y)):
-        pairs = split[part].astype(int) * num_classes + rows.y[part]
+        pairs = split[part].astype(int) * len(names)
+        if rows.labels.has_classes:
+            pairs += rows.y[part]
         counts += np.bincount(pairs, minlength=counts.size).reshape(
             counts.shape
         )
-    found = dict(zip(splitting.SPLITS, counts > 0, strict=True))
+    found = dict(zip(splitting.SPLITS, counts, strict=False))
     splitting.check_splits(
-        {name: labels[is_there] for name, is_there in found.items()},
+        {name: labels[each > 0] for name, each in found.items()},
         labels,
-        rows.class_names,
+        names,
     )
 
 
@@ -215,6 +245,7 @@ def make_examples(
     rows: large_rows.Rows,
     split: np.ndarray,
     standardized: Callable[[np.ndarray, int], np.ndarray],
+    unused: Sequence[float],
     files: given_files.Files,
     together: np.ndarray | None,
 ) -> dict[str, Examples]:
@@ -225,12 +256,18 @@ def make_examples(
         split: what `large_splits.stratified` returned.
         standardized: function of float64 `(rows, columns)` and the number of
             the first of them, from 0, that returns float32 values.
+        unused: sequence of floats, a row in the place of those left out.
+        files: the `Files` of the rows.
+        together: int array `(rows,)`, the group of each row, or `None`.
     """
-    start = 0
+    start, answers = 0, rows.labels.answers_of_kind
     writers = [sequence_store.SequenceWriter() for _ in splitting.SPLITS]
     try:
         for values in sequence_store.chunks(rows.values):
             end = start + len(values)
+            # Any usable numbers, since they are in no split.
+            is_out = split[start:end] == large_splits.LEFT_OUT
+            values[is_out, 0] = unused
             tokens = standardized(values[:, 0], start)[:, :, None]
             for code, writer in enumerate(writers):
                 writer.extend(tokens[split[start:end] == code])
@@ -238,7 +275,7 @@ def make_examples(
         return {
             name: Examples(
                 writer.finish(),
-                rows.y[split == code],
+                answers[split == code],
                 RowNames(split, code, files),
                 None if together is None else together[split == code],
             )

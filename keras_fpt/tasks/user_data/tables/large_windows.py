@@ -27,14 +27,16 @@ from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     filling,
     group_runs,
+    large_cuts,
     large_files,
     large_layout,
     large_learning,
     large_rows,
+    large_targets,
+    sequence_targets,
     table_columns,
     table_reader,
     table_windows,
-    windows,
 )
 from keras_fpt.tasks.user_data.tables.large_layout import Stretches
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
@@ -42,8 +44,6 @@ from keras_fpt.tasks.user_data.tables.table_structure import Structure
 if TYPE_CHECKING:
     import pandas as pd
 
-# The number of labels that are processed at a time.
-AT_ONCE = 2**22
 AUDITED_BLOCKS, AUDITED_ROWS = 50, 2_000
 
 
@@ -100,6 +100,8 @@ def make_task(
         stretches = large_layout.lay_out(watch, rows.y, rows.class_names)
     if stretches is None:
         return None
+    if not rows.labels.has_classes:
+        sequence_targets.check_structure(structure)
     path = files.known.paths[0]
     if structure.window is None:
         each = np.arange(len(stretches.starts))
@@ -121,7 +123,7 @@ def make_task(
         for number, split in enumerate(splitting.SPLITS)
     }
     for number, split in enumerate(splitting.SPLITS):
-        if structure.window is not None and not len(splits[split]):
+        if structure.window is not None and not (split_of == number).any():
             lengths = stretches.lengths[stretches.splits == number]
             table_windows.refuse_empty(
                 split,
@@ -130,9 +132,23 @@ def make_task(
                 structure.window,
                 path,
             )
-    is_train = _covered(len(rows.y), cut, splits["train"])
+    if structure.window is not None and rows.is_left_out is not None:
+        cut = _without(cut, rows.is_left_out)
+        split_of = stretches.splits[cut.stretch]
+        splits = {
+            split: np.flatnonzero(split_of == number)
+            for number, split in enumerate(splitting.SPLITS)
+        }
+    trained = splits["train"]
+    is_train = large_cuts.covered_rows(
+        len(rows.y), cut.starts[trained], cut.lengths[trained]
+    )
     learned = large_learning.learn(
-        lambda: _chosen(_raw(rows), is_train), rows, path, reading.fill
+        lambda: _chosen(_raw(rows), is_train),
+        rows,
+        path,
+        reading.fill,
+        reading.is_plain,
     )
 
     def complete() -> Iterator[np.ndarray]:
@@ -161,12 +177,22 @@ def make_task(
         reading.encoding,
     )
     groups = _groups(cut, stretches, structure)
+    labels = targets.Labels(cut.labels, rows.class_names)
+    if not rows.labels.has_classes:
+        labels = large_targets.of_sequences(
+            rows.labels,
+            rows.numbers,
+            cut.starts,
+            cut.lengths,
+            structure.window is not None,
+            lambda index: f"`{path}`, {cut.names[index]}",
+        )
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         sequence_store.StoredWindows(
             _channels(rows, complete, reader, path), cut.starts, cut.lengths
         ),
-        targets.Labels(cut.labels, rows.class_names),
+        labels,
         splits,
         stretches.split_by,
         reader,
@@ -199,8 +225,8 @@ def _cut_windows(
 ) -> Cut:
     window = structure.window or 1
     stride = structure.stride or window
-    starts, of_stretch = _starts(stretches, window, stride)
-    most = majority(rows.y, starts, window, len(rows.class_names))
+    starts, of_stretch = large_cuts.window_starts(stretches, window, stride)
+    most = large_cuts.majority(rows.y, starts, window, len(rows.class_names))
     least = (structure.min_label_share or 0) * window
     is_kept = ~most.is_tie & (most.counts >= least)
     notes = table_windows.left_out(
@@ -229,6 +255,27 @@ def _cut_windows(
     )
 
 
+def _without(cut: Cut, is_left_out: np.ndarray) -> Cut:
+    """The windows that hold none of some rows."""
+    is_kept = np.ones(len(cut.starts), bool)
+    window = int(cut.lengths[:1].sum())
+    for place in range(window):
+        is_kept &= ~is_left_out[cut.starts + place]
+    kept = np.flatnonzero(is_kept)
+    count = len(is_kept) - len(kept)
+    more = [f"left out: {count:,} windows with missing cells or labels"]
+    return Cut(
+        cut.starts[kept],
+        cut.lengths[kept],
+        cut.stretch[kept],
+        cut.numbers[kept],
+        cut.labels[kept],
+        cut.names.select(kept),
+        [*cut.notes, *(more if count else [])],
+        cut.findings,
+    )
+
+
 def _groups(
     cut: Cut, stretches: Stretches, structure: Structure
 ) -> np.ndarray | None:
@@ -249,60 +296,6 @@ def _groups(
     return cut.numbers // together
 
 
-def _starts(
-    stretches: Stretches, window: int, stride: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The first row of each window, and the stretch that it is from."""
-    counts = np.maximum((stretches.lengths - window) // stride + 1, 0)
-    origin = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    number = np.arange(len(origin))
-    number -= np.repeat(np.cumsum(counts) - counts, counts)
-    number *= stride
-    number += stretches.starts[origin]
-    return number, origin
-
-
-def majority(
-    y: np.ndarray, starts: np.ndarray, window: int, num_classes: int
-) -> windows.Majority:
-    """The most common label of each window, as `windows.majority`.
-
-    Args:
-        y: int array `(rows,)` of classes.
-        starts: int array `(n,)`, the first row of each window.
-        window: int.
-        num_classes: int.
-    """
-    labels = np.zeros(len(starts), y.dtype)
-    most = np.zeros(len(starts), np.min_scalar_type(window))
-    is_tie = np.zeros(len(starts), bool)
-    step = max(1, AT_ONCE // window)
-    for first in range(0, len(starts), step):
-        part = slice(first, first + step)
-        seen = y[starts[part, None] + np.arange(window)]
-        counts = np.zeros((len(seen), num_classes), most.dtype)
-        for label in np.unique(seen):
-            counts[:, label] = (seen == label).sum(axis=1)
-        labels[part] = counts.argmax(axis=1)
-        most[part] = counts.max(axis=1)
-        is_tie[part] = (counts == most[part, None]).sum(axis=1) > 1
-    return windows.Majority(labels, most, is_tie)
-
-
-def _covered(size: int, cut: Cut, chosen: np.ndarray) -> np.ndarray:
-    """Which rows are in some of the sequences, bool array `(rows,)`."""
-    is_covered = np.zeros(size, bool)
-    starts, lengths = cut.starts[chosen], cut.lengths[chosen]
-    longest = int(lengths.max(initial=1))
-    step = max(1, AT_ONCE // longest)
-    for first in range(0, len(starts), step):
-        part = slice(first, first + step)
-        place = np.arange(longest)
-        covered = starts[part, None] + place
-        is_covered[covered[place < lengths[part, None]]] = True
-    return is_covered
-
-
 def _chosen(
     parts: Iterator[np.ndarray], is_chosen: np.ndarray
 ) -> Iterator[np.ndarray]:
@@ -317,7 +310,10 @@ def _chosen(
 
 def _raw(rows: large_rows.Rows) -> Iterator[np.ndarray]:
     """All rows `(rows, columns)`, NaN where a cell is missing."""
-    return (part[:, 0] for part in sequence_store.chunks(rows.values))
+    parts = (part[:, 0] for part in sequence_store.chunks(rows.values))
+    if rows.is_left_out is None or rows.is_filled:
+        return parts
+    return (np.nan_to_num(part, nan=0.0) for part in parts)  # in no sequence
 
 
 def _complete(
@@ -383,17 +379,19 @@ def _audit(
     stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
     values = np.concatenate([*_chosen(complete(), is_chosen)])
+    labels = rows.labels.y[chosen].astype(np.int32)
+    labels[rows.y[chosen] < 0] = targets.UNLABELED
     return audit_tables.find_in_table(
         audit_tables.Table(
             # A category that is missing is one more.
             np.nan_to_num(values, nan=-1.0) if learned.places else values,
             rows.columns,
-            rows.y[chosen].astype(np.int32),
-            rows.class_names,
+            labels,
+            rows.labels.class_names,
             np.flatnonzero(is_train[chosen]),
             np.flatnonzero(is_test),
             stretches.groups[stretch] if has_groups else None,
             is_series=True,
             categories=tuple(rows.columns[index] for index in learned.places),
-        )
+        ).labeled()
     )

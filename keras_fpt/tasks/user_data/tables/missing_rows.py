@@ -141,22 +141,52 @@ def label_words(
     numbers = [cells.as_number(text) for text in texts]
     others = {float(n) for n in numbers if n is not None}
     others -= {*cells.as_floats(words)}
+    marks = [word for word in words if cells.as_number(word) is not None]
+    distances = [
+        min((abs(number - other) for other in others), default=0.0)
+        for number in cells.as_floats(marks)
+    ]
+    spread = max(others) - min(others) if others else 0.0
+    kept, notes = numbers_that_mark(
+        marks,
+        distances,
+        [cells.as_number(word) in numbers for word in marks],
+        spread,
+        len(others) > 1,
+    )
+    return (
+        tuple(word for word in words if word in kept or word not in marks),
+        notes,
+    )
+
+
+def numbers_that_mark(
+    marks: Sequence[str],
+    distances: Any,
+    is_seen: Any,
+    spread: float,
+    differ: bool,
+) -> tuple[list[str], list[str]]:
+    """The numbers that mark missing labels, see `label_words`, and a note.
+
+    Args:
+        marks: sequence of n numbers as text, which mark missing cells.
+        distances: n numbers, how far each is from the nearest other label.
+        is_seen: n bools, whether each is a label of a row.
+        spread: float, how far the other labels are from each other at most.
+        differ: bool, whether there are at least two other labels.
+    """
     kept, read = [], []
-    for word in words:
-        number = cells.as_number(word)
-        if number is None:
+    for word, distance, is_label in zip(marks, distances, is_seen, strict=True):
+        if differ and distance > spread:
             kept.append(word)
-            continue
-        distance = min((abs(float(number) - o) for o in others), default=0.0)
-        if len(others) > 1 and distance > max(others) - min(others):
-            kept.append(word)
-        elif number in numbers:
+        elif is_label:
             read.append(word)
     notes = [
         f"labels: {table_columns.list_columns(read)} is a label, and marks "
         "missing cells only in the other columns"
     ]
-    return tuple(kept), notes if read else []
+    return kept, notes if read else []
 
 
 def find_kept(
@@ -179,16 +209,30 @@ def find_kept(
     Raises:
         ValueError: no row is kept.
     """
-    kind, count = "rows", int(is_left_out.sum())
+    kind, count, total = "rows", int(is_left_out.sum()), len(is_left_out)
     is_kept = ~is_left_out
     if not structure.is_by_row:
         groups = table_groups.find_groups(frame, structure.keys, files)
         wrong = np.unique(groups.numbers[is_left_out])
         is_kept = ~np.isin(groups.numbers, wrong)
-        kind, count = "groups", len(wrong)
-    if not is_kept.any():
+        kind, count, total = "groups", len(wrong), len(groups.names)
+    return is_kept, [left_out(count, total, kind)]
+
+
+def left_out(count: int, total: int, kind: str) -> str:
+    """Says how many rows or groups are left out, if some are kept.
+
+    Args:
+        count: int, how many are left out.
+        total: int, of how many.
+        kind: string, what they are.
+
+    Raises:
+        ValueError: all are left out.
+    """
+    if count == total:
         raise ValueError(f"All {count:,} {kind} have missing cells or labels.")
-    return is_kept, [f"left out: {count:,} {kind} with missing cells or labels"]
+    return f"left out: {count:,} {kind} with missing cells or labels"
 
 
 def encode_labels(

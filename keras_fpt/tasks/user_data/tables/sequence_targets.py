@@ -97,7 +97,7 @@ def of_sequences(
     found, notes = layout.sequences, encoded.notes
     if structure.window is not None:
         values = window_means(rows, found)
-        notes = (*notes, _of_window(encoded))
+        notes = (*notes, of_window(encoded))
     else:
         ordered = rows[found.order]
         for column in ordered.T:
@@ -110,7 +110,8 @@ def of_sequences(
     )
 
 
-def _of_window(encoded: targets.Labels) -> str:
+def of_window(encoded: targets.Labels) -> str:
+    """Says what the label of a window is."""
     if encoded.is_regression:
         return "the label of a window is the mean of its rows'"
     return "a window has the labels that at least half of its rows have"
@@ -179,9 +180,19 @@ def _check_constant(
     ):
         own = numbers[start : start + length]
         if own.min() != own.max():
-            raise ValueError(
-                f"`{files.paths[0]}`, {layout.names[index]}: the label goes "
-                f"from {own.min():g} to {own.max():g} within the group. "
-                "Expected one number per group; if labels change within a "
-                "group, cut it into windows with window (--window)."
-            )
+            where = f"`{files.paths[0]}`, {layout.names[index]}"
+            raise contradiction(where, own)
+
+
+def contradiction(where: str, own: np.ndarray) -> ValueError:
+    """The error about a group whose rows have different numbers.
+
+    Args:
+        where: string, where the group is.
+        own: array `(rows,)` of its numbers.
+    """
+    return ValueError(
+        f"{where}: the label goes from {own.min():g} to {own.max():g} within "
+        "the group. Expected one number per group; if labels change within a "
+        "group, cut it into windows with window (--window)."
+    )

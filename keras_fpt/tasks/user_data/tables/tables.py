@@ -27,6 +27,7 @@ from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
     large_files,
+    large_labels,
     large_rows,
     large_tables,
     large_windows,
@@ -205,11 +206,10 @@ def from_csv(
     ignored = table_structure.as_tuple(ignore_column)
     named_categories = table_structure.as_tuple(category_column)
     if (
-        len(label_columns) == 1
-        and label_separator is None
-        and task_type in (None, targets.CLASSIFICATION)
-        and not drop_missing
-        and (is_plain or fill is not None)
+        not is_per_token
+        and (is_plain or fill is not None or drop_missing)
+        and not (len(label_columns) > 1 and cells.as_floats(words))
+        and (structure.is_by_row or window is not None or not drop_missing)
     ):
         task = _large_task(
             large_files.LargeFiles(
@@ -219,14 +219,16 @@ def from_csv(
             ),
             structure,
             large_rows.Reading(
-                label_columns[0],
+                label_columns,
                 ignored,
-                None if fill is None else words,
+                None if is_plain else words,
                 fill,
                 header,
                 encoding,
                 named_categories,
                 task_type,
+                label_separator,
+                drop_missing,
             ),
             strict,
             verbose,
@@ -431,7 +433,7 @@ def _large_task(
             strict,
             verbose,
         )
-    except large_rows.NotInParts as error:
+    except large_labels.NotInParts as error:
         path = files.known.paths[0]
         LOGGER.warning(f"`{path}` is read into memory as a whole: {error}")
         return None

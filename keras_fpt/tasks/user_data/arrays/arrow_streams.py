@@ -1,0 +1,94 @@
+"""Reads data sets of Hugging Face's `datasets` that do not fit into memory."""
+
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from keras_fpt.tasks.user_data.arrays import array_on_disk, arrow_folders
+from keras_fpt.tasks.user_data.arrays.npz_files import Saved
+
+# So many different texts of labels are kept once.
+MAX_SHARED = 2**16
+
+
+def num_bytes(path: str | os.PathLike) -> int:
+    """How many bytes the Arrow files of a data set have."""
+    return sum(
+        file.stat().st_size
+        for folder in arrow_folders.split_folders(path)
+        for file in arrow_folders.data_files(folder)
+        if file.is_file()
+    )
+
+
+def read_arrays(
+    path: str | os.PathLike,
+    label_name: str | None = None,
+    columns: Sequence[str] = (),
+) -> Saved:
+    """Reads sequences and labels as `arrow_folders.read_arrays` does.
+
+    Sequences are read from the files again when they are needed.
+
+    Args:
+        path: the folder.
+        label_name: string, or `None`, as well.
+        columns: names of other columns to read.
+
+    Raises:
+        ValueError: the folder is damaged, or a column is missing.
+    """
+    parts = dict(
+        zip(
+            arrow_folders.split_folders(path),
+            arrow_folders.open_parts(path),
+            strict=True,
+        )
+    )
+    first = next(iter(parts.values()))
+    others = [*columns]
+    if label_name is not None:
+        label_name = arrow_folders.find_label_column(first, label_name, path)
+        others.append(label_name)
+    for each in others:
+        arrow_folders.texts_of(first, each, path)  # Raises if it is missing.
+    others = [*dict.fromkeys(others)]
+    name = arrow_folders.find_sequences(first, {*others}, path)
+    found: dict[str, list[str]] = {each: [] for each in others}
+    sizes = {}
+    shared: dict[str, str] = {}
+    for folder, part in parts.items():
+        sizes[folder] = 0
+        for table in arrow_folders.read_tables(folder, [*others, name]):
+            sizes[folder] += len(table)
+            for each in others:
+                texts = arrow_folders.texts_of(
+                    part._replace(table=table), each, path
+                )
+                if len(shared) < MAX_SHARED:  # Equal texts take memory once.
+                    texts = [shared.setdefault(text, text) for text in texts]
+                found[each] += texts
+        if not sizes[folder]:
+            raise ValueError(f"`{folder}` has no rows.")
+
+    def blocks() -> Iterator[list[np.ndarray]]:
+        for folder in parts:
+            for table in arrow_folders.read_tables(folder, [name]):
+                for chunk in table[name].chunks:
+                    yield arrow_folders.rows_of(
+                        chunk, f"`{path}`, column '{name}'"
+                    )
+
+    splits = [
+        part.split or ""
+        for folder, part in parts.items()
+        for _ in range(sizes[folder])
+    ]
+    return Saved(
+        array_on_disk.SequencesOnDisk(sum(sizes.values()), blocks),
+        None if label_name is None else found[label_name],
+        splits if len(parts) > 1 else None,
+        {each: np.array(found[each]) for each in columns},
+        (f"sequences: the column '{name}'",),
+    )

@@ -1,0 +1,182 @@
+"""Labels of more rows than fit into memory as numbers to predict."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks.user_data import targets
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    large_medians,
+    large_splits,
+    missing_rows,
+)
+
+
+class Numbers:
+    """Collects numbers in a file.
+
+    Args:
+        columns: sequence of strings, the columns of labels.
+        words: sequence of strings, what marks missing labels, and is no
+            number.
+    """
+
+    def __init__(self, columns: Sequence[str], words: Sequence[str]) -> None:
+        self._columns = columns
+        self._words = words
+        self._writer = sequence_store.SequenceWriter()
+        self._store: sequence_store.SequenceStore | None = None
+        # How many are fractions, and the first of these in the order of text.
+        self.num_fractions = 0
+        self.fraction: str | None = None
+
+    def close(self) -> None:
+        """Removes the file, unless it is finished."""
+        self._writer.close()
+
+    @property
+    def store(self) -> sequence_store.SequenceStore:
+        """All numbers, float64 `(1, columns)`, NaN where there is none."""
+        if self._store is None:
+            self._store = self._writer.finish()
+        return self._store
+
+    def add(
+        self,
+        texts: np.ndarray,
+        is_out: np.ndarray,
+        where: Callable[[int], str],
+    ) -> None:
+        """Adds the labels of some rows.
+
+        Args:
+            texts: what `missing_rows.read_labels` returns.
+            is_out: bool array `(rows,)`, which rows have none.
+            where: function from a place in `texts` to words that say where it
+                is.
+
+        Raises:
+            ValueError: as `targets.as_targets`.
+        """
+        self._writer.extend(self._parse(texts, is_out, where)[:, None])
+
+    def _parse(
+        self,
+        texts: np.ndarray,
+        is_out: np.ndarray,
+        where: Callable[[int], str],
+    ) -> np.ndarray:
+        """Labels as numbers `(rows, columns)`, NaN where there is none."""
+        rows = np.flatnonzero(~is_out)
+        kept = texts.reshape(len(texts), -1)[rows]
+        distinct, inverse, counts = np.unique(
+            kept, return_inverse=True, return_counts=True
+        )
+        values = [cells.as_number(text) for text in distinct.tolist()]
+        numbers = np.array([np.nan if v is None else float(v) for v in values])
+        numbers[cells.is_missing(distinct, self._words)] = np.nan
+        if not (np.abs(numbers) <= targets.LARGEST).all():
+            targets.as_targets(
+                kept,
+                lambda i: where(int(rows[i])),
+                self._words,
+                self._columns,
+            )
+        is_fraction = np.array([v is not None and v % 1 != 0 for v in values])
+        if is_fraction.any():
+            self.num_fractions += int(counts[is_fraction].sum())
+            first = str(distinct[is_fraction][0])
+            self.fraction = min(self.fraction or first, first)
+        found = np.full((len(texts), kept.shape[1]), np.nan)
+        found[rows] = numbers[inverse.reshape(kept.shape)]
+        return found
+
+    def find_marks(self, marks: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The numbers that mark missing labels; see `missing_rows`.
+
+        Args:
+            marks: sequence of numbers as text, what marks missing cells.
+
+        Returns:
+            A tuple: those that mark labels, and a note in a list.
+        """
+        floats = cells.as_floats(marks)
+        low, high = np.inf, -np.inf
+        distances = np.full(len(floats), np.inf)
+        is_seen = np.zeros(len(floats), bool)
+        for part in sequence_store.chunks(self.store):
+            values = part[np.isfinite(part)]
+            others = values[~np.isin(values, floats)]
+            is_seen |= np.isin(floats, values)
+            if len(others):
+                low, high = min(low, others.min()), max(high, others.max())
+                distances = np.minimum(
+                    distances,
+                    [np.abs(others - number).min() for number in floats],
+                )
+        distances[~np.isfinite(distances)] = 0
+        return missing_rows.numbers_that_mark(
+            marks, distances, is_seen, max(high - low, 0.0), high > low
+        )
+
+    def are(self, marks: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields which rows hold one of some numbers, and the first of them.
+
+        Args:
+            marks: sequence of numbers as text.
+        """
+        floats, first = cells.as_floats(marks), 0
+        for part in sequence_store.chunks(self.store):
+            is_one = np.isin(part[:, 0], floats)
+            yield first, np.asarray(is_one.any(axis=1))
+            first += len(part)
+
+    def labels(
+        self, is_left_out: np.ndarray | None, notes: tuple[str, ...]
+    ) -> targets.Labels:
+        """Numbers to predict, and the tenth of all that each is in.
+
+        Args:
+            is_left_out: bool array `(rows,)`, or `None`.
+            notes: as of `targets.Labels`.
+        """
+        store = self.store
+        edges = large_medians.quantiles(
+            lambda: (
+                part[:, 0, :1] for part in _kept_parts(store, is_left_out)
+            ),
+            targets.EDGES,
+        )
+        y = np.zeros(len(store), np.uint8)
+        values = np.empty((len(store), store.shape[2]), np.float32)
+        first = 0
+        for part in sequence_store.chunks(store):
+            rows = slice(first, first + len(part))
+            y[rows] = np.searchsorted(edges, part[:, 0, 0], side="left")
+            values[rows] = part[:, 0]
+            first += len(part)
+        counts = np.zeros(targets.BINS, int)
+        for rows in large_splits.slices(len(y)):
+            part = y[rows]
+            if is_left_out is not None:
+                part = part[~is_left_out[rows]]
+            counts += np.bincount(part, minlength=targets.BINS)
+        place = np.cumsum(counts > 0, dtype=np.uint8)
+        place -= counts > 0
+        names = targets.names_of_tenths(np.flatnonzero(counts))
+        return targets.Labels(
+            place[y], names, values, notes, targets.REGRESSION
+        )
+
+
+def _kept_parts(
+    store: sequence_store.SequenceStore, is_left_out: np.ndarray | None
+) -> Iterator[np.ndarray]:
+    """Yields what `sequence_store.chunks` does, without some of the rows."""
+    first = 0
+    for part in sequence_store.chunks(store):
+        end = first + len(part)
+        yield part if is_left_out is None else part[~is_left_out[first:end]]
+        first = end
