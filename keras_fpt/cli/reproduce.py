@@ -49,7 +49,6 @@ def reproduce(
         ),
     ] = None,
     resume: Resume = False,
-    stack: Stack = "auto",
     data_dir: DataDir = None,
     dry_run: Annotated[
         bool,
@@ -58,6 +57,7 @@ def reproduce(
             help="List the runs and their cost without training them.",
         ),
     ] = False,
+    stack: Stack = "auto",
 ) -> None:
     """Answer one of the paper's questions by training runs."""
     began = time.monotonic()

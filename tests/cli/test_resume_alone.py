@@ -130,7 +130,8 @@ def test_a_question_is_answered_further(monkeypatch, tmp_path):
         "keras_fpt.studies.reproduce.run_question", stopping(found)
     )
     invoke("reproduce", "--resume", "depth")
-    ((question, budget, output, data_dir, _),) = found
+    ((question, budget, output, data_dir, _, stack),) = found
+    assert stack == "auto"  # What the folder says.
     assert (question.name, budget, str(output)) == ("depth", "hours", "depth")
     assert data_dir == str(tmp_path)
     *_, error = invoke("reproduce", "--resume", "nowhere")
