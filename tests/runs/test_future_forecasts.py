@@ -122,7 +122,10 @@ class LastKnown:
         return np.repeat(self.values[origins - 1], HORIZON, axis=1)
 
 
-def test_the_command_line_takes_the_column(table, capsys, monkeypatch):
+def test_the_command_line_takes_the_column(
+    table, capsys, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)  # It draws examples.
     arguments = ["tasks", "show", str(table), "--task-type", "forecast"]
     arguments += ["--target-column", "sales", "--future-column", "holiday"]
     arguments += ["--horizon", "3", "--context", "12"]
