@@ -1,5 +1,6 @@
 """Audits the labels of examples that have several, or one for each token."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -82,13 +83,14 @@ def _equal_labels(
 ) -> list[Finding]:
     """Labels that all examples have together, or not at all."""
     varied = np.flatnonzero(~is_constant)
-    _, first, inverse = np.unique(
-        rows[:, varied], axis=1, return_index=True, return_inverse=True
-    )
     findings = []
-    for place, of_first in enumerate(first[inverse.reshape(-1)]):
-        if of_first != place:
-            one, other = names[varied[of_first]], names[varied[place]]
+    # `np.unique` of columns takes memory for each of the rows' fields.
+    first: dict[bytes, int] = {}
+    for index in varied.tolist():
+        column = np.ascontiguousarray(rows[:, index])
+        of_first = first.setdefault(hashlib.sha256(column.data).digest(), index)
+        if of_first != index:
+            one, other = names[of_first], names[index]
             findings.append(
                 Finding(
                     "equal-labels",
