@@ -15,10 +15,9 @@ from keras_fpt.studies.folds import each_fold, needs_folds
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
-# See docs/series.md, and on images, which have one size, so that all their
-# tokens can be read, benchmarks/RESULTS.md.
-SERIES_READOUT, IMAGES_READOUT = "last+mean", "flatten"
-# A series becomes about so many tokens, and at most so many.
+# A series becomes about so many tokens, and at most so many. Images of at most
+# so many are read from all tokens: see docs/series.md and
+# benchmarks/RESULTS.md.
 TOKENS, MOST_TOKENS = 8, 64
 # The numbers that a token joins, unless there would be too many tokens: as
 # many as `gpt2_tiny_en`'s hidden states have.
@@ -50,9 +49,10 @@ def of_kind(task: Task) -> dict[str, Any]:
         return {}
     kind = rival_data.data_kind(task)
     if kind == rival_data.IMAGES:
-        return {"readout": IMAGES_READOUT}
+        reads_all = task.sequence_length <= MOST_TOKENS
+        return {"readout": "flatten" if reads_all else "last+mean"}
     if kind == rival_data.SERIES:
-        return {"patch_size": patch_size(task), "readout": SERIES_READOUT}
+        return {"patch_size": patch_size(task), "readout": "last+mean"}
     return {}
 
 
@@ -70,11 +70,9 @@ def in_words(settings: dict[str, Any]) -> str:
 def with_kind_defaults(
     config: RunConfig, given: Collection[str], begun: RunConfig | None = None
 ) -> RunConfig:
-    """A configuration with the defaults of series, if the data is the user's.
+    """A configuration with the defaults of its kind, if the data is the user's.
 
-    Series are cut into patches of `patch_size`, and the output layer reads the
-    last hidden state and the mean of all. The package's own tasks keep the
-    settings of the paper.
+    The package's own tasks keep the settings of the paper.
 
     Args:
         config: a `RunConfig`.
@@ -83,17 +81,18 @@ def with_kind_defaults(
             settings are taken instead; `None` for a new one.
     """
     names = {"patch_size", "readout"} - set(given)
+    if "patch_stride" in given:
+        names -= {"patch_size"}
     if begun is not None:
         kept = begun.settings()
         return config.with_settings(**{name: kept[name] for name in names})
-    if not names or config.recipe is not None or "patch_stride" in given:
+    if not names or config.recipe is not None:
         return config
     first = config
     if needs_folds(config.options):
         first = each_fold(config)[0]
     run = resolve(first)
-    is_series = rival_data.data_kind(run.task) == rival_data.SERIES
-    if run.source is None or not is_series:
+    if run.source is None:
         return config
     found = {
         name: value
@@ -101,8 +100,5 @@ def with_kind_defaults(
         if name in names and value is not None
     }
     if found:
-        LOGGER.info(
-            f"Defaults for a series of {run.task.sequence_length:,} steps: "
-            f"{in_words(found)}."
-        )
+        LOGGER.info(f"Defaults for this kind of data: {in_words(found)}.")
     return config.with_settings(**found)

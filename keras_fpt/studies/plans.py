@@ -323,10 +323,8 @@ def _plan(
 
 def _without_dropout(plan: HalvingPlan, task: Task) -> HalvingPlan:
     """The plan, without dropout if its runs see each example a few times."""
-    seen = plan.steps * plan.batch_size
-    is_few = isinstance(
-        task.data, Stored
-    ) and seen <= _FEW_EPOCHS * task.data.size("train")
+    many = isinstance(task.data, Stored) and task.data.size("train")
+    is_few = plan.steps * plan.batch_size <= _FEW_EPOCHS * many
     return dataclasses.replace(plan, dropout=0.0) if is_few else plan
 
 

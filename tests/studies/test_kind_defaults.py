@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 from written_runs import write_run
 
@@ -76,6 +77,13 @@ def test_commands_choose_them_for_your_own_series(
     command("sweep", series_file, "--output", tmp_path / "sweep")
     search = ("--search", "patch_size=1,4", "--set", "readout=first")
     command("sweep", series_file, "--output", tmp_path / "sweep", *search)
+    photos = tmp_path / "photos"
+    for i in range(20):
+        (photos / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        image = Image.new("L", (16, 16), 10 * i)
+        image.save(photos / "ab"[i % 2] / f"{i}.png")
+    command("train", photos)
+    command("train", photos, "--patch-size", 1)
     command("train", "digits")
     command("train", series_file, "--recipe", "reference")
     found = [(each.model.patch_size, each.model.readout) for each in trained]
@@ -85,6 +93,8 @@ def test_commands_choose_them_for_your_own_series(
         (3, "mean"),
         (3, "last+mean"),
         (None, "first"),
+        (None, "flatten"),
+        (None, "last+mean"),  # It has 256 patches.
         (None, "last"),
         (None, "last"),
     ]

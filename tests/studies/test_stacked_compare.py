@@ -113,7 +113,7 @@ def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):
     alone = dataclasses.replace(comparison, stack="off")
     assert "stack" not in alone.described()
     path = tmp_path / "compare.json"
-    path.write_text('{"series_defaults": true}')
+    path.write_text('{"series_defaults": true, "kind_defaults": true}')
     by_default = dataclasses.replace(comparison, stack="auto")
     assert by_default.as_begun(path) == alone
     assert comparison.as_begun(path) == comparison
