@@ -10,6 +10,7 @@ import typing
 
 import pytest
 import typer
+from PIL import Image
 
 from keras_fpt import cli
 from keras_fpt.cli import backend
@@ -119,7 +120,8 @@ def test_a_patch_size_is_of_images_or_of_series(
 ):
     for name in "ab":
         (tmp_path / name).mkdir()
-        (tmp_path / name / "1.png").write_bytes(b"")
+        for i in range(10):
+            Image.new("L", (8, 8), 9 * i).save(tmp_path / name / f"{i}.png")
     found = []
 
     def stop(config, *arguments, **keywords):

@@ -211,6 +211,8 @@ def _write(
     # The run is finished now. What follows may fail.
     write_metrics(run_folder, metrics)
     if not recorder.is_over:
+        # A run that goes on computes them again.
+        (run_folder / folder.FEATURES).unlink(missing_ok=True)
         return
     _draw(run_folder, metrics, recorder.rows)
     if folder.is_tested(metrics):

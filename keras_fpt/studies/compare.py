@@ -235,7 +235,12 @@ def _train(
                 "for them. Repeat the command with its --output to continue."
             )
     if isinstance(plan, HalvingPlan):
-        plan = dataclasses.replace(plan, budget=max(plan.budget, budget))
+        plan = dataclasses.replace(
+            plan,
+            budget=max(plan.budget, budget),
+            # Comparisons of earlier versions keep the recipe's.
+            dropout=plan.dropout if comparison.kind_defaults else None,
+        )
         missing = _halve(variants, plan, run, output, deadline, costs)
     else:
         write_plan(plan, output / PLAN)

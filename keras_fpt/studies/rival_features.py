@@ -16,6 +16,12 @@ from keras_fpt.tasks import Task
 PROBE_BATCH_SIZE = 64
 Transform = Callable[[Rows], Any]
 
+# The most features of all training examples together.
+MAX_FEATURES = 50_000_000
+# The width of a token's states that room is made for: of labels per token, and
+# of images, whose features are of all tokens.
+_STATES_WIDTH, _IMAGES_WIDTH = 1024, 256
+
 
 def flat(task: Task, train: Rows) -> Transform:
     """All numbers of a sequence in one row."""
@@ -123,3 +129,21 @@ def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
     # Compiled before it is timed.
     transform(train.part(slice(PROBE_BATCH_SIZE)))
     return transform
+
+
+def most_examples(task: Task, run: ResolvedRun | None = None) -> int | None:
+    """How many examples have room for the frozen states of all tokens.
+
+    Args:
+        task: a `Task`.
+        run: the `ResolvedRun`, whose readout may take them all; `None` for
+            held-out examples, which are read in parts unless each token has
+            a label.
+    """
+    if task.is_per_token:
+        width = _STATES_WIDTH
+    elif run is not None and run.model.readout == "flatten":
+        width = _IMAGES_WIDTH
+    else:
+        return None
+    return max(1, MAX_FEATURES // (task.sequence_length * width))

@@ -21,12 +21,8 @@ from keras_fpt.tasks import Task
 
 # The most answers per example, since each needs its own model.
 MAX_ANSWERS = 20
-# The most features of all training examples together.
-MAX_FEATURES = 50_000_000
 # The most origins that models of whole series forecast from.
 MAX_ORIGINS = 500
-# The width of a token's states that room is made for.
-_STATES_WIDTH = 1024
 EXTRA = "pip install 'keras-fpt[compare]'"
 
 _C = ({"C": 0.1}, {"C": 0.01}, {"C": 1.0}, {"C": 0.001}, {"C": 10.0})
@@ -127,18 +123,11 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
                 _RIDGE if is_regression else _C,
                 _ridge_probe if is_regression else _probe,
                 functools.partial(rival_features.frozen_features, run),
-                max_examples=_most_examples(task),
-                max_held_out=_most_examples(task),
+                max_examples=rival_features.most_examples(task, run),
+                max_held_out=rival_features.most_examples(task),
             )
         )
     return chosen
-
-
-def _most_examples(task: Task) -> int | None:
-    """How many examples have room for the frozen states of all tokens."""
-    if not task.is_per_token:
-        return None
-    return max(1, MAX_FEATURES // (task.sequence_length * _STATES_WIDTH))
 
 
 def _of_numbers(kind: str) -> list[Rival]:
@@ -369,7 +358,7 @@ _BY_KIND: dict[str, list[Rival]] = {
             _RIDGE,
             _ridge,
             rival_features.minirocket,
-            MAX_FEATURES // 10_000,
+            rival_features.MAX_FEATURES // 10_000,
         ),
         Rival(
             baselines.NEAREST_NEIGHBOR,
@@ -383,7 +372,7 @@ _BY_KIND: dict[str, list[Rival]] = {
             _RIDGE,
             _ridge,
             rival_features.multirocket_hydra,
-            MAX_FEATURES // 55_000,
+            rival_features.MAX_FEATURES // 55_000,
             package="aeon",
         ),
     ],

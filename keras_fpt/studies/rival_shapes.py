@@ -68,16 +68,22 @@ class PerToken:
 class EachToken:
     """A model that predicts every token, in labels `(n, tokens)`.
 
-    Tokens whose label is -1 are left out.
+    Tokens whose label is -1 are left out. If all others have one label, it is
+    predicted.
     """
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self.model, self.only = model, None
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> None:
         has_label = y >= 0
-        self.model.fit(x[has_label], y[has_label])
+        labels = np.unique(y[has_label])
+        self.only = labels[0] if len(labels) == 1 else None
+        if self.only is None:
+            self.model.fit(x[has_label], y[has_label])
 
     def predict(self, x: np.ndarray) -> np.ndarray:
+        if self.only is not None:
+            return np.full(x.shape[:2], self.only)
         answers = self.model.predict(x.reshape(-1, x.shape[-1]))
         return np.asarray(answers).reshape(x.shape[:2])

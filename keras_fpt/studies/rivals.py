@@ -287,11 +287,14 @@ def _affordable(
     """How many training examples there is time to compute features of."""
     train = data["train"].part(slice(rival.max_examples))
     # A single example bears the overhead of the call.
-    timed = data["test"].part(slice(_TIMED))
+    timed = data["test"].part(slice(min(_TIMED, rival.max_examples or _TIMED)))
     call = _seconds(transform, timed.part(slice(1)))
     several = _seconds(transform, timed)
     each = max(several - call, 0.0) / max(1, len(timed.y) - 1)
-    held_out = each * (len(data["validation"].y) + len(data["test"].y))
+    held_out = each * sum(
+        min(len(data[split].y), rival.max_held_out or len(data[split].y))
+        for split in ("validation", "test")
+    )
     _check_seconds(held_out, "the features of the other splits", seconds)
     left = _FEATURES_SHARE * seconds - each * len(data["validation"].y)
     size = max(_TIMED, int(left / each)) if each else None

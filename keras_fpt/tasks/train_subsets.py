@@ -48,9 +48,12 @@ def with_train_examples(task: Task, count: int) -> Task:
     chosen = np.sort(nested_order(labels)[:count])
     data, splits = task.data, dict(task.data.splits)
     x, y, names, groups = splits["train"]
+    x, y = sequences.select(x, chosen), y[chosen]
+    if data.is_per_token:
+        y = y[:, : sequences.longest(x)]
     splits["train"] = splits["train"]._replace(
-        x=sequences.select(x, chosen),
-        y=y[chosen],
+        x=x,
+        y=y,
         names=None if names is None else _chosen_names(names, chosen),
         groups=None if groups is None else groups[chosen],
     )

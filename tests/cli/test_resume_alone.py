@@ -22,7 +22,8 @@ def run(preset, tmp_path_factory):
     """A run of two steps on a table of strings, and the table's folder."""
     folder = tmp_path_factory.mktemp("strings")
     rows = "".join(f"{'ab' * (n % 5 + 1)},{n % 2}\n" for n in range(40))
-    (folder / "mine.csv").write_text(f"text,kind\n{rows}")
+    for name in ("mine.csv", "test.csv"):
+        (folder / name).write_text(f"text,kind\n{rows}")
     options = {"label_column": "kind", "text_column": "text"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -104,7 +105,7 @@ def test_sizes_are_compared_further(run, monkeypatch, tmp_path):
     )
     own = ("mine.csv", "--label-column", "kind", "--text-column", "text")
     sizes = ("--sizes", "10,all", "-o", folder)
-    invoke("compare", *own, "--test", "mine.csv", "--finetune", *sizes)
+    invoke("compare", *own, "--test", "test.csv", "--finetune", *sizes)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("keras_fpt.studies.run_sizes", stopping(found))
     invoke("compare", "--resume", "sizes", "--budget", "90s")
@@ -112,7 +113,7 @@ def test_sizes_are_compared_further(run, monkeypatch, tmp_path):
     assert (sizes, str(output), seconds) == ((10, None), "sizes", 90)
     assert comparison.finetune
     assert comparison.run.source == str(run / "mine.csv")
-    assert comparison.run.options["test"] == str(run / "mine.csv")
+    assert comparison.run.options["test"] == str(run / "test.csv")
     *_, error = invoke("compare", "--resume", run)
     assert "is not the folder of" in str(error)
 

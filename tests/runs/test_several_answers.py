@@ -23,7 +23,6 @@ from keras_fpt.runs import (
     test_examples,
     train,
 )
-from keras_fpt.studies import Comparison, run_comparison
 
 NAMES = ["cat", "dog"]
 STATES = ["down", "up"]
@@ -197,13 +196,6 @@ def test_what_such_runs_refuse(settings, words, config, tmp_path):
     with pytest.raises(ValueError, match=words):
         train(config.with_settings(**settings), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.backend_free
-def test_a_comparison_says_what_to_do(config, tmp_path):
-    with pytest.raises(ValueError, match="arms of the model with keras-fpt sw"):
-        run_comparison(Comparison(config), tmp_path / "compare", 60)
-    assert not (tmp_path / "compare").exists()
 
 
 @pytest.mark.backend_free

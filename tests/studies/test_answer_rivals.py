@@ -242,11 +242,11 @@ def test_compare_fits_rivals_and_their_arms_are_planned(
 ):
     planned = []
 
-    def costs(variants):
+    def costs(variants, *_):
         planned.extend(variants)
         return [cost.Cost(1.0, 1e4, 1.0)] * len(variants)
 
-    monkeypatch.setattr(compare, "_costs", costs)
+    monkeypatch.setattr(compare, "measure_arms", costs)
     output, table, _ = compared(make, preset, tmp_path, monkeypatch)
     arms = list(table.index.get_level_values("arm"))
     assert arms == ["majority", "logistic_regression", "linear_probe"]

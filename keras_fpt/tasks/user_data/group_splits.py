@@ -187,6 +187,7 @@ def _best_part(
     if parts < 2:
         return free
     number = _folds(y[is_free], groups[is_free], parts)
+    y = _from_zero(y)
     num_classes = int(y.max()) + 1
     wanted = np.bincount(y, minlength=num_classes) * size / len(y)
     best, least = free[:1], np.inf
@@ -200,6 +201,11 @@ def _best_part(
     return best
 
 
+def _from_zero(y: np.ndarray) -> np.ndarray:
+    """Labels, in which rows without one, -1, are a class of their own."""
+    return y - min(0, int(y.min()))
+
+
 def _folds(y: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarray:
     """The fold of each example, from 0, by scikit-learn.
 
@@ -209,6 +215,7 @@ def _folds(y: np.ndarray, groups: np.ndarray, folds: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold
 
     order = np.random.default_rng(SEED).permutation(int(groups.max()) + 1)
+    y = _from_zero(y)
     # scikit-learn wants a class with as many examples as there are folds.
     stratum = y if np.bincount(y).max() >= folds else np.zeros_like(y)
     number = np.empty(len(y), int)

@@ -75,7 +75,10 @@ class Numbers:
             kept, return_inverse=True, return_counts=True
         )
         values = [cells.as_number(text) for text in distinct.tolist()]
-        numbers = np.array([np.nan if v is None else float(v) for v in values])
+        numbers = np.array(
+            # -0.0 becomes 0.0, as in `targets.py`.
+            [np.nan if v is None else float(v or 0) for v in values]
+        )
         numbers[cells.is_missing(distinct, self._words)] = np.nan
         if not (np.abs(numbers) <= targets.LARGEST).all():
             targets.as_targets(

@@ -148,7 +148,10 @@ def _split(
     if rows.is_left_out is not None:
         kept = np.flatnonzero(~rows.is_left_out)
         y = y[kept]
-        together = None if together is None else together[kept]
+        if together is not None:  # Numbered as if the others never were.
+            import pandas as pd
+
+            together = pd.factorize(together[kept])[0]
         if given is not None:
             given = (given[0][kept], *given[1:])
     split, words = large_splits.split(
