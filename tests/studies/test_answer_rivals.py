@@ -18,6 +18,7 @@ from keras_fpt.studies import (
     plans,
     rival_data,
     rival_models,
+    rival_shapes,
     rivals,
     small_cnn,
     token_rivals,
@@ -284,3 +285,9 @@ def test_compare_says_whether_it_is_worth_it(
     for each in baselines.read(output)[1:]:
         assert each.right.shape == kept.run.shape
     assert (output / compare.REPORT).is_file()
+
+
+def test_one_label_of_all_tokens_is_predicted():
+    model = rival_shapes.EachToken(model=None)
+    model.fit(np.zeros((2, 3, 4)), np.array([[1, -1, 1], [-1, 1, 1]]))
+    assert (model.predict(np.zeros((5, 3, 4))) == np.ones((5, 3))).all()

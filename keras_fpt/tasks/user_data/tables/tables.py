@@ -208,7 +208,10 @@ def from_csv(
     if (
         not is_per_token
         and (is_plain or fill is not None or drop_missing)
-        and not (len(label_columns) > 1 and cells.as_floats(words))
+        # What a row that is left out has as a label must not count.
+        and not (
+            len(label_columns) > 1 and (drop_missing or cells.as_floats(words))
+        )
         and (structure.is_by_row or window is not None or not drop_missing)
     ):
         task = _large_task(

@@ -194,6 +194,39 @@ def test_refused(tmp_path, both, options, message):
     both(call)
 
 
+def test_windows_of_rows_without_a_label_are_split_by_groups(tmp_path, both):
+    frame = table()
+    frame["kind"] = frame["who"].map(lambda who: "uvw"[who % 3])
+    frame.loc[frame.index % 50 == 3, "kind"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    in_memory, on_disk = both(
+        lambda: read(
+            tmp_path / "table.csv",
+            label_column="kind",
+            window=5,
+            group_column="who",
+            folds=3,
+            fold=1,
+            drop_missing=True,
+        )
+    )
+    assert_same(in_memory, on_disk)
+
+
+def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path, both):
+    frame = table()
+    frame.loc[5, ["hot", "x1"]] = [7, np.nan]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    for task in both(
+        lambda: read(
+            tmp_path / "table.csv",
+            label_column=["hot", "wet"],
+            drop_missing=True,
+        )
+    ):
+        assert task.is_multilabel
+
+
 @pytest.mark.parametrize(
     ("kind", "structure"),
     [
@@ -201,8 +234,6 @@ def test_refused(tmp_path, both, options, message):
         ("classes", "rows by group"),
         ("fractions", "rows"),
         ("whole numbers", "folds"),
-        ("two numbers", "given"),
-        ("columns of 0 and 1", "rows"),
         ("names by semicolon", "rows by group"),
         ("classes", "windows"),
         ("classes", "windows of groups"),
