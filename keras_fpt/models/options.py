@@ -113,8 +113,8 @@ class ModelOptions:
         "flatten), first, mean, last+mean, flatten (all of them, if all "
         "sequences have one length) or pooled.",
         topic="Model",
-        default_text="last; for your own series last+mean, and for your own "
-        "images flatten, or last+mean if they have over 64 patches",
+        default_text="last; for your own series and strings last+mean, and for "
+        "your own images flatten, or last+mean if they have over 64 patches",
         describes_run=True,
         stored=True,
     )

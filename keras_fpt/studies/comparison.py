@@ -38,9 +38,9 @@ class Comparison:
             state and the mean of all, and are compared with the arm
             `no_blocks`. Forecasts and labels per token have no readout.
             Comparisons of earlier versions lack both.
-        kind_defaults: bool, whether series are cut into patches, and images
-            are read from all hidden states and compared with `no_blocks`;
-            likewise.
+        kind_defaults: bool, whether series are cut into patches, strings are
+            read as series are, and images are read from all hidden states and
+            compared with `no_blocks`; likewise.
         chooses_readout: bool, whether the readout follows from the kind of
             data if it is the default; `False` keeps that of `run`.
         stack: string, how many runs of an arm train in one step, as of
@@ -126,12 +126,12 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         chosen = self.run.model
-        is_image = rival_data.data_kind(task) == rival_data.IMAGES
+        is_series = rival_data.data_kind(task) == rival_data.SERIES
         known = {
             "patch_size": self.kind_defaults
             and not (chosen.patch_size or chosen.patch_stride),
             "readout": (
-                self.kind_defaults if is_image else self.series_defaults
+                self.series_defaults if is_series else self.kind_defaults
             )
             and self.chooses_readout
             and chosen.readout == "last",

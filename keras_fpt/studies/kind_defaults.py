@@ -53,6 +53,8 @@ def of_kind(task: Task) -> dict[str, Any]:
         return {"readout": "flatten" if reads_all else "last+mean"}
     if kind == rival_data.SERIES:
         return {"patch_size": patch_size(task), "readout": "last+mean"}
+    if kind == rival_data.STRINGS:
+        return {"readout": "last+mean"}
     return {}
 
 

@@ -84,6 +84,10 @@ def test_commands_choose_them_for_your_own_series(
         image.save(photos / "ab"[i % 2] / f"{i}.png")
     command("train", photos)
     command("train", photos, "--patch-size", 1)
+    strings = tmp_path / "strings.csv"
+    strings.write_text("text,y\n" + 20 * "abc,0\nbca,1\n")
+    columns = ("--text-column", "text", "--label-column", "y")
+    command("train", strings, *columns)
     command("train", "digits")
     command("train", series_file, "--recipe", "reference")
     found = [(each.model.patch_size, each.model.readout) for each in trained]
@@ -95,6 +99,7 @@ def test_commands_choose_them_for_your_own_series(
         (None, "first"),
         (None, "flatten"),
         (None, "last+mean"),  # It has 256 patches.
+        (None, "last+mean"),
         (None, "last"),
         (None, "last"),
     ]
