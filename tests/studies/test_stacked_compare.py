@@ -1,6 +1,7 @@
 """Comparisons whose runs train in one step."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -51,6 +52,10 @@ def comparison(sums_file, preset, monkeypatch):
     return compare.Comparison(run, stack="3")
 
 
+def without_times(sentence):
+    return re.sub(r"took \d+ s", "took", sentence)
+
+
 def test_a_stacked_comparison_that_was_interrupted_has_the_same_table(
     comparison, tmp_path, monkeypatch
 ):
@@ -81,7 +86,8 @@ def test_a_stacked_comparison_that_was_interrupted_has_the_same_table(
     # As --resume does: what was begun says how runs are stacked.
     again = dataclasses.replace(comparison, stack="auto")
     _, table, said = compare.run_comparison(again, tmp_path / "b", 3600)
-    assert said == sentence and list(table.index) == list(expected.index)
+    assert without_times(said) == without_times(sentence)
+    assert list(table.index) == list(expected.index)
     numbers = expected.select_dtypes("number").columns
     numbers = [name for name in numbers if "seconds" not in name]
     assert table[numbers].to_numpy() == pytest.approx(
