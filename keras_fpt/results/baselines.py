@@ -26,6 +26,7 @@ NEAREST_NEIGHBOR = "nearest_neighbor"
 MULTIROCKET_HYDRA = "multirocket_hydra"
 N_GRAMS = "n_grams"
 LINEAR_PROBE = "linear_probe"
+STEPS_PROBE = "linear_probe_of_steps"
 SMALL_CNN = "small_cnn"
 DESCRIPTIONS = {
     MAJORITY: "the most common class of train",
@@ -52,10 +53,11 @@ DESCRIPTIONS = {
         "scikit-learn's logistic regression, or ridge regression for numbers, "
         "on the frozen model's standardized features"
     ),
+    STEPS_PROBE: "the linear probe with a token for each step, not patches",
     SMALL_CNN: "a small convolutional network, trained from scratch",
 }
 # Baselines that use the frozen language model.
-FROZEN_MODEL = (LINEAR_PROBE,)
+FROZEN_MODEL = (LINEAR_PROBE, STEPS_PROBE)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -124,10 +124,13 @@ def run_comparison(
     comparison = comparison.as_begun(output / CONFIG)
     text = json.dumps(comparison.described(), indent=2) + "\n"
     study_folder.initialize(output, CONFIG, text, "comparison", run)
-    comparison = comparison.settled(run.task)
+    as_given, comparison = comparison, comparison.settled(run.task)
     run = resolve(comparison.run, run.task)
+    is_patched = run.model.patch_size != as_given.run.model.patch_size
 
-    fitted, missing = _fit_baselines(run, output, deadline)
+    fitted, missing = _fit_baselines(
+        run, output, deadline, is_patched and comparison.probes_steps
+    )
     asked = seconds if budget is None else budget
     missing += _train(comparison, run, output, deadline, plan, asked)
     not_run.write(missing, output)
@@ -141,7 +144,10 @@ def run_comparison(
 
 
 def _fit_baselines(
-    run: ResolvedRun, output: pathlib.Path, deadline: Deadline
+    run: ResolvedRun,
+    output: pathlib.Path,
+    deadline: Deadline,
+    probes_steps: bool,
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Baselines that this or an earlier call fitted, and those that failed."""
     fitted: list[Baseline] = []
@@ -156,10 +162,12 @@ def _fit_baselines(
     else:
         for rule in rivals.simple_rules(run.task):
             keep(rule)
-    count = len(rival_models.of_task(run.task, run))
+    count = len(rival_models.of_task(run.task, run, probes_steps))
     share = min(_BASELINE_SHARE, _BASELINES_SHARE / count) * deadline.left
     known = {baseline.name for baseline in fitted}
-    _, missing = rivals.fit_all(run.task, deadline, share, run, known, keep)
+    _, missing = rivals.fit_all(
+        run.task, deadline, share, run, known, keep, probes_steps
+    )
     not_run.write(missing, output)
     return fitted, missing
 

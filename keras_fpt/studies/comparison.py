@@ -16,6 +16,7 @@ ARMS = ("fpt", "random")
 _LATER = {
     "series_defaults": False,
     "kind_defaults": False,
+    "probes_steps": False,
     "chooses_readout": True,
     "stack": stack_size.OFF,
 }
@@ -41,6 +42,9 @@ class Comparison:
         kind_defaults: bool, whether series are cut into patches, strings are
             read as series are, and images are read from all hidden states and
             compared with `no_blocks`; likewise.
+        probes_steps: bool, whether a series that is cut into patches by
+            default is also read with a token for each step, by one more
+            linear probe; likewise.
         chooses_readout: bool, whether the readout follows from the kind of
             data if it is the default; `False` keeps that of `run`.
         stack: string, how many runs of an arm train in one step, as of
@@ -51,6 +55,7 @@ class Comparison:
     finetune: bool = False
     series_defaults: bool = True
     kind_defaults: bool = True
+    probes_steps: bool = True
     chooses_readout: bool = True
     stack: str = stack_size.AUTO
 
@@ -102,7 +107,7 @@ class Comparison:
         entry = entry if isinstance(entry, dict) else {}
         begun: dict[str, Any] = {
             name: bool(entry.get(name))
-            for name in ("series_defaults", "kind_defaults")
+            for name in ("series_defaults", "kind_defaults", "probes_steps")
         }
         if not begun["kind_defaults"]:  # It could not tell the difference.
             begun["chooses_readout"] = True

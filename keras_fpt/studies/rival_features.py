@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fpt.models import frozen_features as frozen
 from keras_fpt.runs import ResolvedRun, build_model
+from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.tasks import Task
 
@@ -102,6 +103,21 @@ def pictures(task: Task, train: Rows) -> Transform:
         return images if images.ndim == 4 else images[..., None]
 
     return transform
+
+
+def steps_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
+    """`frozen_features` of a token for each step of a series, not of patches.
+
+    Raises:
+        CannotBeFitted: the series have more steps than the model has positions.
+    """
+    options = dataclasses.replace(run.model, patch_size=None, patch_stride=None)
+    config = run.config.with_settings(patch_size=None, patch_stride=None)
+    run = dataclasses.replace(run, model=options, config=config)
+    try:
+        return frozen_features(run, task, train)
+    except ValueError as error:
+        raise CannotBeFitted(str(error)) from error
 
 
 def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:

@@ -99,13 +99,18 @@ class Rival:
         return None
 
 
-def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
+def of_task(
+    task: Task, run: ResolvedRun | None = None, probes_steps: bool = False
+) -> list[Rival]:
     """The rivals for a task's kind of data.
 
     Args:
         task: a `Task`.
         run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
             leaves that out.
+        probes_steps: bool, whether there is also a probe that reads a token
+            for each step of a series, where `run` has patches. Its features
+            take more time.
     """
     if task.is_forecast:
         return [_FLAT_RIDGE, _DLINEAR, *_classical(task)]
@@ -117,16 +122,20 @@ def of_task(task: Task, run: ResolvedRun | None = None) -> list[Rival]:
     else:
         chosen = [_LOGISTIC_REGRESSION, _GRADIENT_BOOSTING, *_BY_KIND[kind]]
     if run is not None:
-        chosen.append(
+        probes = {baselines.LINEAR_PROBE: rival_features.frozen_features}
+        if probes_steps:
+            probes[baselines.STEPS_PROBE] = rival_features.steps_features
+        chosen += [
             Rival(
-                baselines.LINEAR_PROBE,
+                name,
                 _RIDGE if is_regression else _C,
                 _ridge_probe if is_regression else _probe,
-                functools.partial(rival_features.frozen_features, run),
+                functools.partial(features, run),
                 max_examples=rival_features.most_examples(task, run),
                 max_held_out=rival_features.most_examples(task),
             )
-        )
+            for name, features in probes.items()
+        ]
     return chosen
 
 

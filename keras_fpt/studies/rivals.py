@@ -109,6 +109,7 @@ def fit_all(
     run: ResolvedRun | None = None,
     known: Container[str] = (),
     keep: Callable[[Baseline], None] = lambda baseline: None,
+    probes_steps: bool = False,
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Fits the rivals for a task's kind of data.
 
@@ -126,13 +127,14 @@ def fit_all(
             leaves that out.
         known: names of rivals that have been fitted before.
         keep: function that is called with each `Baseline` that was fitted.
+        probes_steps: bool, as of `rival_models.of_task`.
 
     Returns:
         Tuple of a list of `Baseline` and a list of `NotRun`.
     """
     fitted, not_run = [], []
     data: dict[str, Rows] | None = None
-    for rival in rival_models.of_task(task, run):
+    for rival in rival_models.of_task(task, run, probes_steps):
         if rival.name in known:
             continue
         try:

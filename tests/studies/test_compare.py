@@ -193,7 +193,12 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     entry = comparison.described()
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path) == comparison
-    # The version before read images as the tasks do.
+    # The version before had one probe.
+    del entry["probes_steps"]
+    path.write_text(json.dumps(entry))
+    assert comparison.as_begun(path).described() == entry
+    assert not compare.Comparison.read(path).probes_steps
+    # One before that read images as the tasks do.
     del entry["kind_defaults"]
     path.write_text(json.dumps(entry))
     old = last.as_begun(path)

@@ -212,6 +212,37 @@ def test_the_linear_probe_reads_the_frozen_models_features(preset):
     assert np.array_equal(probe.right == 1, expected == data["test"].y[:, 0])
 
 
+def test_one_more_probe_reads_the_steps_of_a_series_cut_into_patches(preset):
+    task = waves(60, 20)
+    config = RunConfig("waves", preset)
+    run = resolve(config.with_settings(patch_size=5), task)
+    steps = resolve(config, task)
+    known = [rival.name for rival in rival_models.of_task(task)]
+    (patches, more), _ = rivals.fit_all(
+        task, Deadline(), 60.0, run, known, probes_steps=True
+    )
+    (alone,), _ = rivals.fit_all(task, Deadline(), 60.0, steps, known)
+    assert (patches.name, more.name) == (
+        "linear_probe",
+        "linear_probe_of_steps",
+    )
+    assert np.array_equal(more.right, alone.right)
+    assert more.settings == alone.settings
+
+
+def test_it_needs_a_position_for_each_step(preset):
+    task = waves(60, 200)
+    config = RunConfig("waves", preset)
+    run = resolve(config.with_settings(patch_size=25), task)
+    known = [rival.name for rival in rival_models.of_task(task)]
+    (patches,), (missing,) = rivals.fit_all(
+        task, Deadline(), 60.0, run, known, probes_steps=True
+    )
+    assert patches.name == "linear_probe"
+    assert missing.what == "linear_probe_of_steps"
+    assert "positions" in missing.reason
+
+
 def test_a_rival_is_fitted_to_what_there_is_time_for(sums):
     """Features that take five thousandths of a second for each example."""
 

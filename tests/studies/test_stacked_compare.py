@@ -1,6 +1,7 @@
 """Comparisons whose runs train in one step."""
 
 import dataclasses
+import json
 import re
 
 import pytest
@@ -119,7 +120,8 @@ def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):
     alone = dataclasses.replace(comparison, stack="off")
     assert "stack" not in alone.described()
     path = tmp_path / "compare.json"
-    path.write_text('{"series_defaults": true, "kind_defaults": true}')
+    names = ("series_defaults", "kind_defaults", "probes_steps")
+    path.write_text(json.dumps(dict.fromkeys(names, True)))
     by_default = dataclasses.replace(comparison, stack="auto")
     assert by_default.as_begun(path) == alone
     assert comparison.as_begun(path) == comparison
