@@ -48,7 +48,8 @@ class Answers:
 
     Args:
         where: function from a row to words that say where it is, for errors.
-        columns: sequence of strings, the columns of labels.
+        columns: sequence of strings, the columns of labels; none if labels
+            are from no table.
         task_type, separator: as for `targets.encode`.
         words: sequence of strings, what marks missing cells. Those that are
             numbers are for a single column.
@@ -252,7 +253,7 @@ class Answers:
                 np.concatenate(self._indicators), is_left_out
             )
         assert self._numbers is not None
-        if self._task_type is None and len(self._columns) == 1:
+        if self._task_type is None and len(self._columns) <= 1:
             size = len(self.is_unlabeled)
             if is_left_out is not None:
                 size -= int(is_left_out.sum())
