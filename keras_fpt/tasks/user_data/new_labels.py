@@ -20,6 +20,7 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.arrays import (
     array_reader,
     arrow_folders,
+    arrow_frames,
     saved_arrays,
 )
 from keras_fpt.tasks.user_data.media import listed_files, saved_pictures
@@ -372,7 +373,7 @@ def _of_file_table(
 def _of_pictures(path: str | os.PathLike, column: str | None) -> list[str]:
     part = arrow_folders.open_parts(path)[0]
     name = arrow_folders.find_label_column(part, column, path)
-    return arrow_folders.read_frame(path)[0][name].tolist()
+    return arrow_frames.read_frame(path)[0][name].tolist()
 
 
 def _of_folders(

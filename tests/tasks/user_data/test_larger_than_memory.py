@@ -569,6 +569,43 @@ def test_labels_of_saved_data_sets(
     assert_same_batches(first, second, rtol=0)
 
 
+@pytest.mark.parametrize("splits", ["none", "own", "files", "column"])
+def test_strings_of_saved_data_sets(tmp_path, both, splits):
+    frame = string_table(400).rename(columns={"y": "word"})
+    frame.loc[7, "dna"] = ""
+    columns = frame.to_dict("list")
+    options = {"text_column": "dna", "label_column": "word"}
+    path, rows = tmp_path / "mine", np.arange(400)
+    if splits == "own":
+        path.mkdir()
+        for name, part in (("train", rows[:300]), ("testing", rows[300:])):
+            save_dataset(path / name, columns, part)
+        names = {"splits": ["train", "testing"]}
+        (path / "dataset_dict.json").write_text(json.dumps(names))
+    elif splits == "files":
+        save_dataset(path, columns, rows[:300])
+        frame[300:].to_csv(tmp_path / "test.csv", index=False)
+        options["test"] = tmp_path / "test.csv"
+    else:
+        save_dataset(path, columns, rows)
+    if splits == "column":
+        options |= {"split_column": "part", "split_group": "family"}
+    first, second = both(
+        lambda: tasks.get(path, drop_missing=True, max_length=32, **options)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.reader == second.reader and first.symbols == second.symbols
+    assert first.description == second.description
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+    for split in ("train", "validation", "test"):
+        one, two = (task.data.splits[split] for task in (first, second))
+        assert [*one.names] == [*two.names]
+    if splits == "own":
+        with pytest.raises(ValueError, match="mine` has splits already"):
+            tasks.get(path, test=path / "train", **options)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

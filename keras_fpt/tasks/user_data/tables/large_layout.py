@@ -111,14 +111,13 @@ class Watch:
 
     def split_names(self) -> tuple[np.ndarray, list[str], str] | None:
         """The split that is given for each row, as `large_splits.Given`."""
-        known = self.files.known
         if self.names is not None:
             words = f"column {self.structure.split_column}"
             return self.names.codes(), self.names.distinct, words
-        codes = self.files.row_splits()
-        if codes is None:
+        found = self.files.row_splits()
+        if found is None:
             return None
-        return codes, [*(known.splits or ())], known.words
+        return *found, self.files.known.words
 
     def steps(self) -> large_times.Steps | None:
         """The steps of time, if there are any.
