@@ -66,10 +66,14 @@ class Watch:
     Args:
         files: the `LargeFiles`.
         structure: a `Structure`.
+        drop_missing: bool, as for `tables.from_csv`.
     """
 
     def __init__(
-        self, files: large_files.LargeFiles, structure: Structure
+        self,
+        files: large_files.LargeFiles,
+        structure: Structure,
+        drop_missing: bool = False,
     ) -> None:
         self.files = files
         self.structure = structure
@@ -85,7 +89,9 @@ class Watch:
                 )
             self.names = large_labels.Labels(files.where)
         if structure.split_group and structure.split_group != structure.keys:
-            self.together = large_groups.GroupNumbers(structure.split_group)
+            self.together = large_groups.GroupNumbers(
+                structure.split_group, drop_missing and structure.is_by_row
+            )
         if structure.time_column is not None:
             self._times = large_times.LargeTimes(structure.time_column)
 
