@@ -11,11 +11,12 @@ file of sequences; or a CSV file of strings. Of the same rows are the kinds
 files with three labels of 0 and 1), "dropped" (a CSV file of whose cells a
 hundredth is missing, and whose rows are left out) and "number-windows" (a
 long series, whose windows have the mean of a number). The kind "families" is
-strings whose groups stay in one split, and "saved" is a data set as of Hugging
-Face's save_to_disk, of sequences of different lengths. Each size is made, and
-trained on, in its own processes. A training process makes the task, computes
-its fingerprint, trains `gpt2_tiny_en` for a few steps and evaluates a few
-batches.
+strings whose groups stay in one split, and "saved" is a data set as of
+Hugging Face's save_to_disk, of sequences of different lengths. "fasta" is a
+FASTA file of proteins of 50 to 150 letters and its table of labels. Each size
+is made, and trained on, in its own processes. A training process makes the
+task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps and
+evaluates a few batches.
 The kind "predict" trains on the first rows of a CSV file, which is its time to
 read, and predicts all of them; its time per step is that of 1,000 rows. The
 peak is that of the resident memory of the process from its start to its end.
@@ -47,6 +48,7 @@ SIZES = {
     "number-windows": (200_000, 2_000_000),
     "families": (200_000, 2_000_000),
     "saved": (200_000, 2_000_000),
+    "fasta": (100_000, 1_000_000),
 }
 WINDOW = 50
 FIRST_ROWS = 2_000
@@ -134,7 +136,7 @@ def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         texts = dict.fromkeys(TEXTS, ".csv")
-        suffix = {"npy": ".npy", **texts}.get(kind, "")
+        suffix = {"npy": ".npy", "fasta": ".fasta", **texts}.get(kind, "")
         path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
@@ -164,6 +166,9 @@ def make(path, kind, size):
         return
     if kind == "saved":
         make_saved(path, size)
+        return
+    if kind == "fasta":
+        make_fasta(path, size)
         return
     if kind in FOLDERS:
         path.mkdir()
@@ -269,6 +274,18 @@ def make_saved(path, size):
             writer.write_batch(batch)
 
 
+def make_fasta(path, size):
+    rng = np.random.default_rng(0)
+    alphabet = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", np.uint8)
+    with path.open("w") as file, path.with_suffix(".csv").open("w") as table:
+        table.write("id,label\n")
+        for i in range(size):
+            letters = rng.choice(alphabet, rng.integers(50, 151))
+            text = letters.tobytes().decode()
+            file.write(f">record{i} made by a program\n{text}\n")
+            table.write(f"record{i},{CLASSES[text.count('A') > 5]}\n")
+
+
 def make_images(path, size):
     from PIL import Image
 
@@ -295,6 +312,9 @@ def train(arguments):
     if kind == "npy":
         path = pathlib.Path(arguments.train)
         options = {"labels": path.with_suffix(".labels.npy")}
+    if kind == "fasta":
+        path = pathlib.Path(arguments.train)
+        options["labels"] = path.with_suffix(".csv")
     task = from_path(arguments.train, **options)
     task.data.fingerprint  # noqa: B018
     read = time.perf_counter() - started

@@ -43,10 +43,13 @@ def are_nucleotides(sequences: Iterable[str]) -> bool:
     >>> are_nucleotides(["GATTACA", "ACGU"]), are_nucleotides(["MKVLAC"])
     (True, False)
     """
-    found = "".join(sequences).upper()
-    for gap in letters.GAPS:  # They are refused, but say nothing of the kind.
-        found = found.replace(gap, "")
-    if not found or not {*found} <= {*NUCLEOTIDES, "U"}:
-        return False
-    usual = sum(map(found.count, _USUAL))
-    return usual >= _LEAST_USUAL * len(found)
+    others = f"{NUCLEOTIDES}U{letters.GAPS}".encode()
+    size = usual = 0
+    for sequence in sequences:
+        found = sequence.upper()
+        if found.encode("latin-1", "replace").translate(None, others):
+            return False
+        # Gaps are refused, but say nothing of the kind.
+        size += len(found) - sum(map(found.count, letters.GAPS))
+        usual += sum(map(found.count, _USUAL))
+    return size > 0 and usual >= _LEAST_USUAL * size

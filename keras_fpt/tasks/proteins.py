@@ -1,15 +1,14 @@
 """Protein sequences: the alphabet, tokens and FASTA files."""
 
-import gzip
 import io
 import os
-import pathlib
-import zlib
+import re
+from collections.abc import Iterator
 
 import numpy as np
 
-from keras_fpt.files import unpacking
 from keras_fpt.tasks import letters
+from keras_fpt.tasks.user_data.tables import table_archives
 
 # The 20 common amino acids, then unknown (X), aspartate or asparagine (B),
 # glutamate or glutamine (Z), selenocysteine (U) and pyrrolysine (O). An amino
@@ -18,6 +17,7 @@ AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWYXBZUO"
 
 # J is leucine or isoleucine, for which the 25 have no letter.
 _TOKENS = letters.token_table(AMINO_ACIDS, {"J": "X"})
+_UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 def encode(sequence: str, where: str) -> np.ndarray:
@@ -49,6 +49,27 @@ def encode(sequence: str, where: str) -> np.ndarray:
 
 
 def read_fasta(path: str | os.PathLike) -> list[tuple[str, str]]:
+    """Reads the records of a FASTA file into memory; see `iterate_fasta`.
+
+    Returns:
+        A list of `(id, sequence)`.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: as for `iterate_fasta`, or records have one ID.
+    """
+    sequence_of: dict[str, str] = {}
+    line_of: dict[str, int] = {}
+    for name, sequence, line in iterate_fasta(path):
+        if name in sequence_of:
+            raise repeated_id(path, name, line, line_of[name])
+        sequence_of[name], line_of[name] = sequence, line
+    return list(sequence_of.items())
+
+
+def iterate_fasta(
+    path: str | os.PathLike,
+) -> Iterator[tuple[str, str, int]]:
     """Reads the records of a FASTA file, which may be compressed (`.gz`).
 
     Empty lines, white space within sequences and comments (lines that begin
@@ -57,72 +78,66 @@ def read_fasta(path: str | os.PathLike) -> list[tuple[str, str]]:
     Args:
         path: string or path.
 
-    Returns:
-        A list of `(id, sequence)`; the ID is the first word of a header.
+    Yields:
+        Tuples of an ID, the first word of a header; a sequence; and the number
+        of the header's line. IDs may be repeated.
 
     Raises:
         FileNotFoundError: the file does not exist.
         ValueError: it is damaged or not a FASTA file, or has a record without
-            an ID, without a sequence or with another record's ID.
+            an ID or without a sequence.
     """
-    parts: dict[str, list[str]] = {}  # the pieces of the sequences, by ID
-    headers: dict[str, int] = {}  # the headers' line numbers, by ID
-    last = None
-    for number, line in enumerate(io.StringIO(_text(path), newline=None), 1):
+    name, first, pieces = "", 0, list[str]()
+    number = 0
+    for number, line in enumerate(_lines(path), 1):
         where = f"`{path}`, line {number}"
+        if not line.isascii() and _UNDECODED.search(line):
+            raise ValueError(
+                f"{where}: this is not text. Expected a FASTA file."
+            )
         if line.startswith(">"):
             words = line[1:].split()
             if not words:
                 raise ValueError(f"{where}: the header has no ID.")
-            last = words[0]
-            if last in parts:
-                raise ValueError(
-                    f"{where}: the ID '{last}' is that of line "
-                    f"{headers[last]} too. IDs must be unique."
-                )
-            parts[last], headers[last] = [], number
+            if name:
+                yield name, _joined(path, name, pieces, first), first
+            name, first, pieces = words[0], number, []
         elif line.strip() and not line.startswith(";"):
-            if last is None:
+            if not name:
                 raise ValueError(
                     f"{where}: expected a header (`>id`) before the first "
                     f"sequence."
                 )
-            parts[last].extend(line.split())
-    if not parts:
+            pieces.extend(line.split())
+    if not name:
         raise ValueError(f"`{path}` has no records. Expected a FASTA file.")
-    for name, pieces in parts.items():
-        if not pieces:
-            raise ValueError(
-                f"`{path}`, line {headers[name]}: '{name}' has no sequence."
-            )
-    return [(name, "".join(pieces)) for name, pieces in parts.items()]
+    yield name, _joined(path, name, pieces, first), first
 
 
-def _decompress(content: bytes, path: str | os.PathLike) -> bytes:
-    pieces, size = [], 0
-    with gzip.open(io.BytesIO(content)) as file:
-        while piece := file.read(2**24):
-            pieces.append(piece)
-            size += len(piece)
-            unpacking.check_size(len(content), size, path)
-    return b"".join(pieces)
+def repeated_id(
+    path: str | os.PathLike, name: str, line: int, other: int
+) -> ValueError:
+    """The error that the headers of two lines have one ID."""
+    return ValueError(
+        f"`{path}`, line {line}: the ID '{name}' is that of line {other} too. "
+        "IDs must be unique."
+    )
 
 
-def _text(path: str | os.PathLike) -> str:
-    if not pathlib.Path(path).is_file():
-        raise FileNotFoundError(f"There is no file `{path}`.")
-    content = pathlib.Path(path).read_bytes()
-    if str(path).endswith(".gz"):
-        try:
-            content = _decompress(content, path)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise ValueError(
-                f"`{path}` is not a complete gzip file: {error}"
-            ) from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"`{path}`, line {line}: this is not text. Expected a FASTA file."
-        ) from error
+def _joined(
+    path: str | os.PathLike, name: str, pieces: list[str], line: int
+) -> str:
+    if not pieces:
+        raise ValueError(f"`{path}`, line {line}: '{name}' has no sequence.")
+    return "".join(pieces)
+
+
+def _lines(path: str | os.PathLike) -> Iterator[str]:
+    # Bytes that are not UTF-8 become characters that no text has.
+    with io.TextIOWrapper(
+        table_archives.find_source(path).open(),
+        encoding="utf-8-sig",
+        errors="surrogateescape",
+        newline=None,
+    ) as file:
+        yield from file

@@ -84,7 +84,9 @@ class SequenceStore:
         if self.lengths is None:
             found = np.empty((len(indices), *self.shape[1:]), self.dtype)
         else:
-            parts: list[Any] = [None] * len(indices)
+            ends = np.cumsum(self.lengths[indices])
+            count = int(ends[-1]) if len(ends) else 0
+            found = np.empty((count, *self.shape[2:]), self.dtype)
         batch_of = np.searchsorted(self._starts, indices, "right") - 1
         order = np.argsort(batch_of, kind="stable")
         changes = np.flatnonzero(np.diff(batch_of[order])) + 1
@@ -95,12 +97,10 @@ class SequenceStore:
             if self.lengths is None:
                 found[places] = sequences[rows]
             else:
-                for place, row in zip(places, rows, strict=True):
-                    parts[place] = sequences[row]
-        if self.lengths is None:
-            return found
-        none = np.empty((0, *self.shape[2:]), self.dtype)
-        return np.concatenate([none, *parts])
+                # Copied, since a view of one keeps all of its batch.
+                for end, row in zip(ends[places], rows, strict=True):
+                    found[end - len(sequences[row]) : end] = sequences[row]
+        return found
 
     def _read_batch(self, number: int) -> Any:
         """The sequences of a record batch: an array, or a list of arrays."""

@@ -230,6 +230,40 @@ def test_a_large_table_is_predicted_and_scored(
     assert lines[0].startswith("example,") and len(lines) == len(expected) + 1
 
 
+@pytest.mark.parametrize("kind", ["y", "score"])
+def test_a_large_fasta_file_is_predicted_and_scored(
+    preset, tmp_path, in_blocks, kind
+):
+    rng = np.random.default_rng(0)
+    texts = {
+        f"p{i}": "".join(rng.choice([*"ACDEFGH"], rng.integers(5, 20)))
+        for i in range(150)
+    }
+    path, labels = tmp_path / "mine.fasta", tmp_path / "labels.csv"
+    path.write_text("".join(f">{k}\n{v}\n" for k, v in texts.items()))
+    frame = pd.DataFrame(
+        {
+            "id": [*texts],
+            "y": rng.choice(["u", "v"], len(texts)),
+            "score": rng.normal(size=len(texts)),
+        }
+    )
+    frame[::-1].to_csv(labels, index=False)
+    options = {"labels": str(labels), "label_column": kind}
+    config = RunConfig(str(path), preset, steps=2, options=options)
+    train(config, tmp_path / "run")
+    expected = predict(tmp_path / "run", path)
+    scores = evaluate_file(tmp_path / "run", path, labels)
+    in_blocks()
+    assert len([*predict_in_blocks(tmp_path / "run", path)]) == 3
+    found = predict(tmp_path / "run", path)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
+    received = evaluate_file(tmp_path / "run", path, labels)
+    assert received["examples"] == 150
+    for name in {"accuracy", "loss", "mae", "r2"} & {*scores}:
+        assert received[name] == pytest.approx(scores[name], rel=1e-4)
+
+
 def test_no_output_is_left_by_a_table_that_cannot_be_read(
     preset, tmp_path, in_blocks
 ):

@@ -1,4 +1,5 @@
 import os
+import weakref
 
 import numpy as np
 import pytest
@@ -160,3 +161,25 @@ def test_nothing_is_copied_into_the_graph():
             for each in function.function.captured_inputs
         ]
         assert sum(each.shape.num_elements() for each in captured) < 100
+
+
+def test_batches_that_have_been_read_are_let_go(monkeypatch):
+    monkeypatch.setattr(sequence_store, "BATCH_BYTES", 100)
+    with sequence_store.SequenceWriter() as writer:
+        for i in range(300):
+            writer.append(np.full(1 + i % 5, i, np.int32))
+        store = writer.finish()
+    read, refs, alive = store._batch, [], []
+
+    def watched(number):
+        alive.append(sum(ref() is not None for ref in refs))
+        batch = read(number)
+        refs.append(weakref.ref(batch[0]))
+        return batch
+
+    store._batch = watched
+    first = store._starts
+    np.testing.assert_array_equal(
+        store[first], np.repeat(first, store.lengths[first])
+    )
+    assert len(refs) > 20 and max(alive) <= sequence_store.BATCHES_KEPT + 1

@@ -98,7 +98,7 @@ def make_task(
         examples[split] = Examples(
             chosen,
             y,
-            None if names is None else _chosen(names, indices),
+            None if names is None else select_names(names, indices),
             None if groups is None else np.asarray(groups)[indices],
         )
     return task_of_examples(
@@ -193,7 +193,7 @@ def task_of_examples(
     return task
 
 
-def _chosen(names: Any, indices: np.ndarray) -> Any:
+def select_names(names: Any, indices: np.ndarray) -> Any:
     """Some of the names, which are a list or made when they are needed."""
     if hasattr(names, "select"):
         return names.select(indices)

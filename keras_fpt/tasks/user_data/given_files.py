@@ -120,6 +120,14 @@ def check_paths(
     return paths
 
 
+def has_splits_already(path: PathLike) -> ValueError:
+    """The error that files of splits are given beside a file of several."""
+    return ValueError(
+        f"`{path}` has splits already. Leave out validation (--validation) and "
+        "test (--test)."
+    )
+
+
 def read_each(
     path: PathLike,
     validation: PathLike | None,

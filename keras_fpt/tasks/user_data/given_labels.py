@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.arrays import arrow_folders
+from keras_fpt.tasks.user_data import given_files
+from keras_fpt.tasks.user_data.arrays import arrow_folders, arrow_frames
 from keras_fpt.tasks.user_data.splitting import SplitRequest
 from keras_fpt.tasks.user_data.tables import cells, table_columns, table_files
 
@@ -107,7 +108,7 @@ def read_table(
         or `None`.
     """
     if arrow_folders.is_saved_dataset(path):
-        return arrow_folders.read_frame(path)
+        return arrow_frames.read_frame(path)
     return table_files.read_table(path, header, encoding, texts), None
 
 
@@ -149,10 +150,7 @@ def read_tables(
             continue
         frame, own = read_table(file, header, encoding, texts)
         if own is not None and (validation is not None or test is not None):
-            raise ValueError(
-                f"`{file}` has splits already. Leave out validation "
-                "(--validation) and test (--test)."
-            )
+            raise given_files.has_splits_already(file)
         if frames:
             for name in frames[0].columns:
                 table_columns.column(frame, name, file)

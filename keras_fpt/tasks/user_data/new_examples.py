@@ -9,7 +9,11 @@ from keras_fpt.tasks.user_data.media import (
     listed_files,
     saved_pictures,
 )
+from keras_fpt.tasks.user_data.strings import fasta
 from keras_fpt.tasks.user_data.tables import table_blocks, table_reader
+
+# Some of the examples of a new file.
+Block = table_blocks.Block | fasta.Block
 
 
 def read_new(
@@ -46,19 +50,20 @@ def read_new(
 
 def read_new_blocks(
     reader: Any, path: str | os.PathLike, options: Mapping[str, Any]
-) -> Iterator[table_blocks.Block] | None:
+) -> Iterator[Block] | None:
     """Reads the sequences of a new file that may not fit into memory.
 
     Args:
         reader, path, options: as for `read_new`.
 
     Returns:
-        What `table_blocks.read_blocks` returns; `None` where `read_new` reads
-        the file.
+        An iterator over `Block`s; `None` where `read_new` reads the file.
 
     Raises:
         FileNotFoundError, ValueError: as for `read_new`.
     """
-    if not isinstance(reader, table_reader.TableReader):
-        return None
-    return table_blocks.read_blocks(reader, path)
+    if isinstance(reader, table_reader.TableReader):
+        return table_blocks.read_blocks(reader, path)
+    if isinstance(reader, fasta.FastaReader):
+        return reader.read_blocks(path)
+    return None

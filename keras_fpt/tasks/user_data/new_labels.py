@@ -1,5 +1,6 @@
 """Reads the labels of new files, if any, to score predictions."""
 
+import functools
 import os
 import pathlib
 import re
@@ -8,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.tasks import proteins
 from keras_fpt.tasks.user_data import (
     classes,
     given_labels,
+    new_examples,
     several_labels,
     splitting,
     targets,
@@ -19,10 +20,16 @@ from keras_fpt.tasks.user_data import (
 from keras_fpt.tasks.user_data.arrays import (
     array_reader,
     arrow_folders,
+    arrow_frames,
     saved_arrays,
 )
 from keras_fpt.tasks.user_data.media import listed_files, saved_pictures
-from keras_fpt.tasks.user_data.strings import fasta, record_rows, string_reader
+from keras_fpt.tasks.user_data.strings import (
+    fasta,
+    fasta_records,
+    record_rows,
+    string_reader,
+)
 from keras_fpt.tasks.user_data.tables import (
     cells,
     missing_rows,
@@ -46,7 +53,7 @@ def read_new_labels(
     class_names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
-    block: table_blocks.Block | None = None,
+    block: new_examples.Block | None = None,
 ) -> list[str]:
     """Reads the labels of a new file's examples.
 
@@ -96,7 +103,7 @@ def read_new_targets(
     names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
-    block: table_blocks.Block | None = None,
+    block: new_examples.Block | None = None,
 ) -> np.ndarray:
     """Reads the numbers that a regression is to predict for a new file.
 
@@ -128,7 +135,7 @@ def read_new_indicators(
     label_names: Sequence[str],
     options: Mapping[str, Any],
     labels: str | os.PathLike | None = None,
-    block: table_blocks.Block | None = None,
+    block: new_examples.Block | None = None,
 ) -> np.ndarray:
     """Reads which of several labels a new file's examples have.
 
@@ -205,12 +212,13 @@ def _find(
     options: Mapping[str, Any],
     labels: str | os.PathLike | None,
     kind: str = targets.CLASSIFICATION,
-    block: table_blocks.Block | None = None,
+    block: new_examples.Block | None = None,
 ) -> list[Any]:
     """The labels of the examples, as they are in the file."""
     columns = table_structure.as_tuple(options.get("label_column"))
     if isinstance(reader, fasta.FastaReader):
-        found = _of_records(path, labels, options)
+        assert not isinstance(block, table_blocks.Block)
+        found = _of_records(path, labels, options, block)
     elif isinstance(reader, array_reader.ArrayReader):
         if labels is not None:
             found = saved_arrays.read_labels(
@@ -250,22 +258,47 @@ def _of_records(
     path: str | os.PathLike,
     labels: str | os.PathLike | None,
     options: Mapping[str, Any],
+    block: fasta.Block | None,
 ) -> list[Any]:
     if labels is None:
         raise ValueError(
             f"`{path}`: a FASTA file contains no labels. Give a table of them "
             "with labels (--labels)."
         )
-    frame = table_files.read_labels(labels, options.get("encoding"))
-    id_column = options.get("id_column")
-    columns = record_rows.find_label_columns(
-        frame, labels, options.get("label_column"), id_column
+    records = (
+        fasta_records.Records({"": path}) if block is None else block.records
     )
-    ids = [name for name, _ in proteins.read_fasta(path)]
-    rows, _ = record_rows.match_rows(ids, frame, labels, id_column, True)
-    found = missing_rows.read_labels(frame, columns, labels).tolist()
-    none: Any = "" if len(columns) == 1 else [""] * len(columns)
-    return [found[row] if row >= 0 else none for row in rows]
+    found = _labels_of_records(
+        records,
+        str(labels),
+        table_structure.as_tuple(options.get("label_column")),
+        options.get("id_column"),
+        options.get("encoding"),
+    )
+    places = range(len(records)) if block is None else block.places
+    return found[places.start : places.stop].tolist()
+
+
+# Of the blocks of a file, which have the same records.
+@functools.lru_cache(1)
+def _labels_of_records(
+    records: fasta_records.Records,
+    labels: str,
+    label_column: tuple[str, ...],
+    id_column: str | None,
+    encoding: str | None,
+) -> np.ndarray:
+    """The labels of records, empty where there are none."""
+    frame = table_files.read_labels(labels, encoding)
+    columns = record_rows.find_label_columns(
+        frame, labels, label_column or None, id_column
+    )
+    rows, _ = record_rows.match_rows(
+        records.names, frame, labels, id_column, True
+    )
+    found = missing_rows.read_labels(frame, columns, labels)[rows]
+    found[rows < 0] = ""
+    return found
 
 
 def _of_arrays(path: str | os.PathLike, column: str | None) -> list[Any]:
@@ -280,7 +313,7 @@ def _of_table(
     kind: str,
     class_names: Sequence[str],
     options: Mapping[str, Any],
-    block: table_blocks.Block | None,
+    block: new_examples.Block | None,
 ) -> list[Any]:
     """The most common label of each sequence's rows, or the mean numbers.
 
@@ -289,6 +322,7 @@ def _of_table(
     It is empty where no label is the most common, or has too few of the rows:
     such windows are left out in training.
     """
+    assert not isinstance(block, fasta.Block)
     if block is None:
         frame = table_files.read_table(path, reader.header, reader.encoding)
     else:
@@ -339,7 +373,7 @@ def _of_file_table(
 def _of_pictures(path: str | os.PathLike, column: str | None) -> list[str]:
     part = arrow_folders.open_parts(path)[0]
     name = arrow_folders.find_label_column(part, column, path)
-    return arrow_folders.read_frame(path)[0][name].tolist()
+    return arrow_frames.read_frame(path)[0][name].tolist()
 
 
 def _of_folders(

@@ -16,6 +16,7 @@ from keras_fpt.tasks.user_data.arrays import (
     array_reader,
     arrays,
     arrow_folders,
+    arrow_frames,
     saved_arrays,
 )
 from keras_fpt.tasks.user_data.media import (
@@ -114,7 +115,7 @@ def from_path(
     for name, parameter in list(parameters.items())[1:]:
         if parameter.default is parameter.empty and name not in options:
             frame = (
-                arrow_folders.read_frame(path)[0]
+                arrow_frames.read_frame(path)[0]
                 if path.is_dir()
                 else next(
                     table_files.read_chunks(

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import fold_splits, group_splits
+from keras_fpt.tasks.user_data import fold_splits, group_splits, named_splits
 
-SPLITS = ("train", "validation", "test")
+SPLITS = named_splits.SPLITS
 # How people write them, in any case.
 SPELLINGS = {
     "train": ("train", "training", "trn", "fit"),
@@ -163,15 +163,17 @@ def from_any_names(
     Raises:
         ValueError: a name is unknown, or none is for training or testing.
     """
-    given = np.asarray(request.names, str)
-    distinct, inverse = np.unique(given, return_inverse=True)
+    codes, names = named_splits.numbered(request.names)
+    distinct = sorted({*names})
     # An unknown name stays as it is, and is refused with its place.
-    meaning = {str(name): split_name(name) or str(name) for name in distinct}
+    meaning = {name: split_name(name) or name for name in distinct}
     either = [name for name in meaning if name.strip().lower() in EITHER]
     others = [meaning[name] for name in meaning if name not in either]
     if "test" in others:
         meaning |= dict.fromkeys(either, "validation")
-    splits = _by_name(np.array([*meaning.values()])[inverse].tolist(), y, where)
+    splits = named_splits.by_code(
+        codes, [meaning[name] for name in names], y, where
+    )
     for split, remedy in (
         ("train", ""),
         (
@@ -344,31 +346,10 @@ def from_names(
         ValueError: a name is unknown, or there are not as many names as
             examples.
     """
-    splits = _by_name(names, y, where)
+    splits = named_splits.by_code(*named_splits.numbered(names), y, where)
     if len(splits["validation"]):
         return splits
     return _with_validation(splits, y, None, "")
-
-
-def _by_name(
-    names: Sequence[str], y: np.ndarray, where: Callable[[int], str]
-) -> dict[str, np.ndarray]:
-    """The examples of each split, by names as in `from_names`."""
-    if len(names) != len(y):
-        raise ValueError(
-            f"Expected {len(y):,} names of splits but received {len(names):,}."
-        )
-    known = {name: name for name in SPLITS}
-    known |= {"val": "validation", "valid": "validation"}
-    chosen: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for index, name in enumerate(names):
-        if name not in known:
-            raise ValueError(
-                f"{where(index)}: unknown split '{name}'. Expected train, "
-                "validation or test."
-            )
-        chosen[known[name]].append(index)
-    return {name: np.array(value, int) for name, value in chosen.items()}
 
 
 def _rest_by_class(y: np.ndarray) -> np.ndarray:

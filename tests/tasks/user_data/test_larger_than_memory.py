@@ -18,6 +18,7 @@ from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import paths, sequences, splitting
 from keras_fpt.tasks.user_data.arrays import array_on_disk
 from keras_fpt.tasks.user_data.tables import (
+    large_labels,
     large_medians,
     large_splits,
     table_files,
@@ -521,6 +522,153 @@ def test_saved_data_sets(tmp_path, both, kind, splits):
     if splits == "none":
         new, names = second.reader.read(path)
         assert sequence_store.is_on_disk(new) and len(names) == 90
+
+
+@pytest.mark.parametrize(
+    ("labels", "options"),
+    [
+        ("words", {}),
+        ("fractions", {}),
+        ("whole numbers", {"task_type": "regression"}),
+        ("whole numbers", {}),
+        ("tags", {}),
+        ("zeros and ones", {"task_type": "multilabel"}),
+        ("words", {"class_names": ["b", "a"]}),
+        ("true and false", {}),
+        ("one each", {}),
+    ],
+)
+def test_labels_of_saved_data_sets(
+    tmp_path, both, monkeypatch, labels, options
+):
+    rng = np.random.default_rng(0)
+    values = {
+        "words": rng.choice([*"ab"], 90),
+        "fractions": rng.normal(size=90).round(3),
+        "whole numbers": rng.integers(-3, 4, 90),
+        "tags": rng.choice(["a;b", "b", "a"], 90),
+        "zeros and ones": rng.integers(0, 2, 90),
+        "true and false": rng.integers(0, 2, 90) > 0,
+        "one each": np.array([f"label {i // 2}" for i in range(90)]),
+    }[labels]
+    columns = {"z": values, "x": rng.normal(size=(90, 6, 2)).tolist()}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    if labels == "one each":
+        monkeypatch.setattr(large_labels, "MAX_DISTINCT", 9)
+    first, second = both(
+        lambda: paths.from_path(
+            tmp_path / "mine", label_column="z", verbose=False, **options
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.class_names == second.class_names
+    assert first.num_targets == second.num_targets
+    assert first.description == second.description
+    assert first.findings == second.findings
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+
+
+@pytest.mark.parametrize("splits", ["none", "own", "files", "column"])
+def test_strings_of_saved_data_sets(tmp_path, both, splits):
+    frame = string_table(400).rename(columns={"y": "word"})
+    frame.loc[7, "dna"] = ""
+    columns = frame.to_dict("list")
+    options = {"text_column": "dna", "label_column": "word"}
+    path, rows = tmp_path / "mine", np.arange(400)
+    if splits == "own":
+        path.mkdir()
+        for name, part in (("train", rows[:300]), ("testing", rows[300:])):
+            save_dataset(path / name, columns, part)
+        names = {"splits": ["train", "testing"]}
+        (path / "dataset_dict.json").write_text(json.dumps(names))
+    elif splits == "files":
+        save_dataset(path, columns, rows[:300])
+        frame[300:].to_csv(tmp_path / "test.csv", index=False)
+        options["test"] = tmp_path / "test.csv"
+    else:
+        save_dataset(path, columns, rows)
+    if splits == "column":
+        options |= {"split_column": "part", "split_group": "family"}
+    first, second = both(
+        lambda: tasks.get(path, drop_missing=True, max_length=32, **options)
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert first.reader == second.reader and first.symbols == second.symbols
+    assert first.description == second.description
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+    for split in ("train", "validation", "test"):
+        one, two = (task.data.splits[split] for task in (first, second))
+        assert [*one.names] == [*two.names]
+    if splits == "own":
+        with pytest.raises(ValueError, match="mine` has splits already"):
+            tasks.get(path, test=path / "train", **options)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "Example 50: the label is missing"),
+        ("0.5", "Example 50: the label 0.5 is not a class"),
+    ],
+)
+def test_errors_in_labels_of_saved_data_sets(tmp_path, both, value, message):
+    labels = [str(n % 2) for n in range(90)]
+    labels[50] = value
+    columns = {"z": labels, "x": [[[0.0, 1.0], [2.0, 3.0]]] * 90}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            paths.from_path(tmp_path / "mine", label_column="z")
+
+    both(call)
+
+
+@pytest.mark.parametrize("train", ["saved", "npz"])
+@pytest.mark.parametrize("is_equal", [True, False])
+def test_a_saved_data_set_and_arrays(tmp_path, both, train, is_equal):
+    rng = np.random.default_rng(0)
+    lengths = [6] * 90 if is_equal else rng.integers(3, 7, 90)
+    x = [rng.normal(size=(length, 2)).astype("f4") for length in lengths]
+    y = np.arange(90) % 2
+    columns = {"z": y, "x": [row.tolist() for row in x]}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    np.savez(
+        tmp_path / "mine.npz",
+        x=rng.normal(size=(60, 6, 2)),
+        z=y[:60].astype(str),
+    )
+    files = [tmp_path / "mine", tmp_path / "mine.npz"]
+    path, test = files if train == "saved" else files[::-1]
+    first, second = both(
+        lambda: paths.from_path(
+            path, test=test, label_column="z", verbose=False
+        )
+    )
+    assert sequence_store.is_on_disk(second.data.splits["train"].x)
+    assert second.data.size("test") == (60 if train == "saved" else 90)
+    assert first.description == second.description
+    assert first.data.fingerprint == second.data.fingerprint
+    assert_same_batches(first, second, rtol=0)
+
+
+def test_arrays_of_another_width_than_the_saved_data_set(tmp_path, both):
+    x = np.random.default_rng(0).normal(size=(90, 6, 2))
+    columns = {"z": np.arange(90) % 2, "x": x.tolist()}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    np.savez(tmp_path / "mine.npz", x=x[..., :1], z=np.arange(90) % 2)
+
+    def call():
+        with pytest.raises(ValueError, match="but example 90 is .*6, 1"):
+            paths.from_path(
+                tmp_path / "mine",
+                test=tmp_path / "mine.npz",
+                label_column="z",
+            )
+
+    both(call)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_fpt.tasks.user_data import classes, sequences, targets
+from keras_fpt.tasks.user_data.arrays import label_texts
 
 
 def encode(
@@ -24,7 +25,8 @@ def encode(
     `targets.encode`.
 
     Args:
-        y: sequence of n labels, or array `(n, labels)` or `(n, tokens)`.
+        y: sequence of n labels, which may be `label_texts.TextsOnDisk`, or
+            array `(n, labels)` or `(n, tokens)`.
         x: the n sequences, as in `Examples`.
         where: function from an example's index to words that say where it is.
         task_type, class_names, columns, separator: as for `targets.encode`.
@@ -33,6 +35,12 @@ def encode(
         ValueError: as for `targets.encode`.
     """
     targets.check_task_type(task_type)
+    if isinstance(y, label_texts.TextsOnDisk):
+        if class_names is None and task_type != targets.TOKENS:
+            labels = label_texts.encode(y, where, task_type, separator)
+            if labels is not None:
+                return labels
+        y = [*y]
     array = np.asarray(y)
     longest = sequences.longest(x)
     fits = array.ndim == 2 and array.shape[1] == longest

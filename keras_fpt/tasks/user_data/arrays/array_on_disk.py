@@ -75,12 +75,15 @@ class SequencesOnDisk:
         return self.size
 
 
-def chain(parts: Sequence[SequencesOnDisk | list]) -> SequencesOnDisk:
-    """Joins sequences, some of them on disk, one after the other."""
+ON_DISK = (ArrayOnDisk, SequencesOnDisk)
 
-    def blocks() -> Iterator[Sequence[np.ndarray]]:
+
+def chain(parts: Sequence[Any]) -> SequencesOnDisk:
+    """Joins arrays and sequences, some of them on disk, in their order."""
+
+    def blocks() -> Iterator[Any]:
         for part in parts:
-            if isinstance(part, SequencesOnDisk):
+            if isinstance(part, ON_DISK):
                 yield from part.blocks()
             else:
                 yield part

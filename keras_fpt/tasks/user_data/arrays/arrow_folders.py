@@ -6,15 +6,12 @@ Only their Arrow files are read, with PyArrow; no code of a data set is run.
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_fpt.files import json_files
 from keras_fpt.tasks.user_data.arrays.npz_files import Saved
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 LABELS = ("y", "label", "labels", "target", "class")
@@ -84,45 +81,6 @@ def read_arrays(
         },
         (f"sequences: the column '{name}'",),
     )
-
-
-def read_frame(
-    path: str | os.PathLike,
-) -> tuple["pd.DataFrame", list[str] | None]:
-    """Reads the columns that are not lists, as text, and the splits.
-
-    Args:
-        path: the folder.
-
-    Returns:
-        A tuple: a `pandas.DataFrame` of strings, and the split of each row,
-        or `None`.
-
-    Raises:
-        ValueError: the folder is damaged.
-    """
-    import pandas as pd
-    import pyarrow as pa
-
-    parts = open_parts(path)
-    names = [
-        field.name
-        for field in parts[0].table.schema
-        if not (pa.types.is_nested(field.type) or _is_extension(field.type))
-        and not pa.types.is_binary(field.type)
-    ]
-    cells: dict[str, list[str]] = {name: [] for name in names}
-    splits: list[str] = []
-    for folder, part in zip(split_folders(path), parts, strict=True):
-        size = len(splits)
-        for table in read_tables(folder, names):
-            splits += [part.split or ""] * len(table)
-            for name in names:
-                cells[name] += texts_of(part._replace(table=table), name, path)
-        if len(splits) == size:
-            raise ValueError(f"`{folder}` has no rows.")
-    frame = pd.DataFrame(cells, dtype=str)
-    return frame, splits if len(parts) > 1 else None
 
 
 def read_parts(path: str | os.PathLike) -> list[Part]:
@@ -330,14 +288,15 @@ def find_sequences(
     )
 
 
-def _is_extension(kind: Any) -> bool:
+def is_extension(kind: Any) -> bool:
+    """Whether a type is one of PyArrow's extensions, such as arrays."""
     import pyarrow as pa
 
     return isinstance(kind, pa.BaseExtensionType)
 
 
 def _storage(kind: Any) -> Any:
-    return kind.storage_type if _is_extension(kind) else kind
+    return kind.storage_type if is_extension(kind) else kind
 
 
 def _column(part: Part, name: str, path: str | os.PathLike) -> Any:
@@ -369,7 +328,7 @@ def rows_of(chunk: Any, where: str) -> list[np.ndarray]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if _is_extension(chunk.type):
+    if is_extension(chunk.type):
         chunk = chunk.storage
     if chunk.null_count:
         raise ValueError(

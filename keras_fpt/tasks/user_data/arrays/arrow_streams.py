@@ -5,10 +5,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.arrays import array_on_disk, arrow_folders
+from keras_fpt.tasks.user_data.arrays import (
+    array_on_disk,
+    arrow_folders,
+    label_texts,
+)
 from keras_fpt.tasks.user_data.arrays.npz_files import Saved
 
-# So many different texts of labels are kept once.
+# So many different texts of groups and splits are kept once.
 MAX_SHARED = 2**16
 
 
@@ -29,7 +33,7 @@ def read_arrays(
 ) -> Saved:
     """Reads sequences and labels as `arrow_folders.read_arrays` does.
 
-    Sequences are read from the files again when they are needed.
+    Sequences and labels are read from the files again when they are needed.
 
     Args:
         path: the folder.
@@ -47,22 +51,21 @@ def read_arrays(
         )
     )
     first = next(iter(parts.values()))
-    others = [*columns]
     if label_name is not None:
         label_name = arrow_folders.find_label_column(first, label_name, path)
-        others.append(label_name)
-    for each in others:
+    for each in columns:
         arrow_folders.texts_of(first, each, path)  # Raises if it is missing.
-    others = [*dict.fromkeys(others)]
-    name = arrow_folders.find_sequences(first, {*others}, path)
-    found: dict[str, list[str]] = {each: [] for each in others}
+    name = arrow_folders.find_sequences(first, {label_name, *columns}, path)
+    found: dict[str, list[str]] = {each: [] for each in columns}
     sizes = {}
     shared: dict[str, str] = {}
+    # At least one column, to count its rows.
+    read = [*found] or [name if label_name is None else label_name]
     for folder, part in parts.items():
         sizes[folder] = 0
-        for table in arrow_folders.read_tables(folder, [*others, name]):
+        for table in arrow_folders.read_tables(folder, read):
             sizes[folder] += len(table)
-            for each in others:
+            for each in found:
                 texts = arrow_folders.texts_of(
                     part._replace(table=table), each, path
                 )
@@ -80,15 +83,23 @@ def read_arrays(
                         chunk, f"`{path}`, column '{name}'"
                     )
 
-    splits = [
-        part.split or ""
-        for folder, part in parts.items()
-        for _ in range(sizes[folder])
-    ]
+    def label_blocks() -> Iterator[list[str]]:
+        for folder, part in parts.items():
+            for table in arrow_folders.read_tables(folder, [str(label_name)]):
+                yield arrow_folders.texts_of(
+                    part._replace(table=table), str(label_name), path
+                )
+
+    size = sum(sizes.values())
+    names = [part.split or "" for part in parts.values()]
     return Saved(
-        array_on_disk.SequencesOnDisk(sum(sizes.values()), blocks),
-        None if label_name is None else found[label_name],
-        splits if len(parts) > 1 else None,
-        {each: np.array(found[each]) for each in columns},
+        array_on_disk.SequencesOnDisk(size, blocks),
+        None
+        if label_name is None
+        else label_texts.TextsOnDisk(size, label_blocks),
+        np.repeat(np.array(names, object), [*sizes.values()])
+        if len(parts) > 1
+        else None,
+        {each: np.array(texts) for each, texts in found.items()},
         (f"sequences: the column '{name}'",),
     )

@@ -38,8 +38,8 @@ class Saved(NamedTuple):
 
     Args:
         x: sequences, as for `from_arrays`.
-        y: n labels, or `None`.
-        split: list of n strings, the split of each example, or `None`.
+        y: n labels, which may be `label_texts.TextsOnDisk`, or `None`.
+        split: sequence of n strings, the split of each example, or `None`.
         columns: dict from the names of other arrays that were asked for to
             arrays of n values.
         notes: tuple of strings, findings and decisions.
@@ -52,7 +52,7 @@ class Saved(NamedTuple):
 
     x: Any
     y: Any = None
-    split: list[str] | None = None
+    split: Any = None
     columns: Mapping[str, Any] = {}
     notes: tuple[str, ...] = ()
     names: list[str] | None = None

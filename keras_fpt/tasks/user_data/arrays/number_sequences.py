@@ -70,9 +70,11 @@ def _on_disk(
         for block in x.blocks():
             if isinstance(block, np.ndarray) and _is_plain(block):
                 checked = block.astype(np.float32)
-                writer.extend(
-                    checked[..., None] if block.ndim == 2 else checked
-                )
+                checked = checked[..., None] if block.ndim == 2 else checked
+                row = block[0]
+                first = first or (checked[0, :1].copy(), row)
+                _check_alike(checked[0], first[0], start, row, first[1], [row])
+                writer.extend(checked)
             else:
                 for i, full in enumerate(block, start):
                     row = _without_padding(full, i)

@@ -15,6 +15,7 @@ from keras_fpt.tasks.user_data.arrays import (
     arrow_folders,
     arrow_streams,
     batches,
+    label_texts,
     npz_files,
     ts_files,
 )
@@ -136,7 +137,7 @@ def read_with_splits(
         _joined([part.x for part in parts.values()]),
         None
         if label_name is None
-        else [label for part in parts.values() for label in part.y],
+        else label_texts.join([part.y for part in parts.values()]),
         [name for name, part in parts.items() for _ in range(len(part.x))],
         {
             name: np.concatenate([p.columns[name] for p in parts.values()])
@@ -157,9 +158,10 @@ def read_with_splits(
 
 def _joined(arrays: list[Any]) -> Any:
     """The sequences of several files, one after the other."""
-    if any(isinstance(x, array_on_disk.ArrayOnDisk) for x in arrays):
+    are_on_disk = [isinstance(x, array_on_disk.ON_DISK) for x in arrays]
+    if any(are_on_disk) and all(hasattr(x, "shape") for x in arrays):
         return array_on_disk.concatenate(arrays)
-    if any(isinstance(x, array_on_disk.SequencesOnDisk) for x in arrays):
+    if any(are_on_disk):
         return array_on_disk.chain(arrays)
     return [row for x in arrays for row in x]
 

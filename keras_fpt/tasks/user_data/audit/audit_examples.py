@@ -5,7 +5,7 @@ sample of the test examples.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +76,10 @@ def find_in_examples(checked: Checked) -> list[Finding]:
     is_copy, findings = _find_copies(checked, hashes)
     if not findings:
         findings = _find_near_copies(checked, is_copy)
-    findings += _find_groups(checked)
+    if checked.groups is not None:
+        findings += groups_across_splits(
+            np.asarray(checked.groups), checked.splits
+        )
     if not (checked.is_by_row or checked.is_image):
         if overlaps.LEAK not in checked.known:
             findings += find_shared_tokens(checked.x, checked.splits)
@@ -302,13 +305,18 @@ def _project(x: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
     )
 
 
-def _find_groups(checked: Checked) -> list[Finding]:
-    """Groups whose examples are in train and in test."""
-    if checked.groups is None:
-        return []
-    groups = np.asarray(checked.groups)
+def groups_across_splits(
+    groups: np.ndarray, splits: Mapping[str, np.ndarray]
+) -> list[Finding]:
+    """Groups whose examples are in train and in test.
+
+    Args:
+        groups: int array `(n,)`, the group of each example.
+        splits: dict from splits to int arrays of indices, or bool arrays
+            `(n,)`.
+    """
     train, test = (
-        np.unique(groups[checked.splits[name]]) for name in ("train", "test")
+        np.unique(groups[splits[name]]) for name in ("train", "test")
     )
     # A stretch of time may end in train and begin in test.
     shared = np.intersect1d(train, test)

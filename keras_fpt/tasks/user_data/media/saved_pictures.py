@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import given_labels, splitting, targets
-from keras_fpt.tasks.user_data.arrays import arrow_folders
+from keras_fpt.tasks.user_data.arrays import arrow_folders, arrow_frames
 from keras_fpt.tasks.user_data.media import folders, image_folders
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
@@ -60,7 +60,7 @@ def from_saved_pictures(
     image_folders.check_options(image_size, patch_size, background)
     parts = arrow_folders.open_parts(path)
     column = arrow_folders.find_label_column(parts[0], label_column, path)
-    frame, own = arrow_folders.read_frame(path)
+    frame, own = arrow_frames.read_frame(path)
 
     def where(index: int) -> str:
         return f"`{path}`, row {index + 1}"

@@ -1,10 +1,11 @@
 """Tasks from proteins, DNA or RNA in FASTA files."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
-from keras_fpt.tasks.user_data.strings import record_rows
+from keras_fpt.tasks.user_data.strings import fasta_records, record_rows
 from keras_fpt.tasks.user_data.tables import missing_rows, table_files
 
 MAX_LENGTH = 1024
@@ -28,6 +29,22 @@ ALPHABETS = {
     PROTEIN: proteins.AMINO_ACIDS,
     NUCLEIC: nucleotides.NUCLEOTIDES,
 }
+
+
+class Block(NamedTuple):
+    """Some of the records of a new file.
+
+    Args:
+        records: `fasta_records.Records`, all of the file.
+        places: range, which of them these are.
+        x: their tokens, as `FastaReader.read` returns them.
+        names: list of strings, their names.
+    """
+
+    records: fasta_records.Records
+    places: range
+    x: Any
+    names: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +72,41 @@ class FastaReader:
         Raises:
             ValueError: a record cannot be read or is too long.
         """
-        records = proteins.read_fasta(path)
-        for name, sequence in records:
-            if len(sequence) > self.max_length:
-                raise ValueError(
-                    f"`{path}`, record {name}: expected at most "
-                    f"{self.max_length:,} {self.letters} but received "
-                    f"{len(sequence):,}."
-                )
-        return encode(records, path, self.letters), [
-            name for name, _ in records
-        ]
+        records = self._open(path)
+        tokens = encode(records, np.arange(len(records)), self.letters)
+        return sequences.collect(tokens), [*records.names]
+
+    def read_blocks(self, path: str | os.PathLike) -> Iterator[Block]:
+        """Reads a new file's records, some at a time if it is large.
+
+        Raises:
+            ValueError: a record cannot be read or is too long.
+        """
+        records = self._open(path)
+        tokens = encode(records, np.arange(len(records)), self.letters)
+        names = iter(records.names)
+        size = table_files.ROWS_PER_CHUNK
+        if not records.is_large:
+            size = len(records)
+        for first in range(0, len(records), size):
+            places = range(first, min(first + size, len(records)))
+            yield Block(
+                records,
+                places,
+                sequences.collect(itertools.islice(tokens, len(places))),
+                [*itertools.islice(names, len(places))],
+            )
+
+    def _open(self, path: str | os.PathLike) -> fasta_records.Records:
+        records = fasta_records.Records({"": path})
+        long = np.flatnonzero(records.lengths > self.max_length)
+        if len(long):
+            raise ValueError(
+                f"`{path}`, record {records.names[long[0]]}: expected at most "
+                f"{self.max_length:,} {self.letters} but received "
+                f"{records.lengths[long[0]]:,}."
+            )
+        return records
 
 
 @prefix_errors_with_path
@@ -141,48 +182,41 @@ def from_fasta(
             "row per record with labels (--labels), e.g. labels.csv with the "
             "columns id and label."
         )
-    records, files, split = [], [], []
-    for name, file in (
-        ("train", path),
-        ("validation", validation),
-        ("test", test),
-    ):
-        if file is not None:
-            new = proteins.read_fasta(file)
-            records += new
-            files += [file] * len(new)
-            split += [name] * len(new)
+    given = {"train": path, "validation": validation, "test": test}
+    records = fasta_records.Records(
+        {split: file for split, file in given.items() if file is not None}
+    )
     frame = table_files.read_labels(labels, encoding)
-    names = [name for name, _ in records]
+    names = records.names
     columns = record_rows.find_label_columns(
         frame, labels, label_column, id_column
     )
     rows, notes = record_rows.match_rows(
         names, frame, labels, id_column, drop_missing
     )
-    label_of = missing_rows.read_labels(frame, columns, labels).tolist()
+    label_of = missing_rows.read_labels(frame, columns, labels)
     found = np.flatnonzero(rows >= 0)
     present, more = given_labels.present(
-        given_labels.by_column([label_of[rows[i]] for i in found], columns),
+        given_labels.by_column(label_of[rows[found]], columns),
         lambda i: f"`{labels}`, row {rows[found[i]] + 1} ({names[found[i]]})",
         missing,
         drop_missing,
     )
     found = found[present]
-    kept = [int(i) for i in found if len(records[i][1]) <= max_length]
-    if not kept:
+    kept = found[records.lengths[found] <= max_length]
+    if not len(kept):
         raise ValueError(
             f"`{path}`: every sequence is longer than {max_length:,}."
         )
     encoded = targets.encode(
-        [label_of[rows[i]] for i in kept],
+        label_of[rows[kept]],
         lambda i: f"`{labels}`, record {names[kept[i]]}",
         task_type,
         columns=columns,
         separator=label_separator,
     )
     letters = PROTEIN
-    if nucleotides.are_nucleotides(records[i][1] for i in kept):
+    if nucleotides.are_nucleotides(records.chosen(kept)):
         letters = NUCLEIC
         more.append(
             "only letters of nucleotides: read as DNA or RNA (U as T), not as "
@@ -202,7 +236,7 @@ def from_fasta(
     if validation is not None or test is not None:
         request = dataclasses.replace(
             request,
-            names=[split[i] for i in kept],
+            names=records.splits[kept],
             names_from="as given",
         )
     splits, split_by = splitting.split_examples(
@@ -210,14 +244,12 @@ def from_fasta(
     )
     return build.make_task(
         pathlib.Path(path).stem,
-        sequences.stack(
-            [_encode(records[i][1], names[i], files[i], letters) for i in kept]
-        ),
+        sequences.collect(encode(records, kept, letters)),
         encoded,
         splits,
         split_by,
         FastaReader(max_length, letters),
-        [names[i] for i in kept],
+        build.select_names(names, kept),
         vocabulary_size=len(ALPHABETS[letters]),
         notes=[*notes, *more],
         symbols=tuple(ALPHABETS[letters]),
@@ -228,20 +260,16 @@ def from_fasta(
 
 
 def encode(
-    records: list[tuple[str, str]],
-    path: str | os.PathLike,
-    letters: str = PROTEIN,
-) -> Any:
-    """The tokens of some records; returns as `sequences.stack`."""
-    return sequences.stack(
-        [_encode(sequence, name, path, letters) for name, sequence in records]
-    )
-
-
-def _encode(
-    sequence: str, name: str, path: str | os.PathLike, letters: str
-) -> np.ndarray:
-    where = f"`{path}`, record {name}"
+    records: fasta_records.Records, indices: np.ndarray, letters: str
+) -> Iterator[np.ndarray]:
+    """Yields the tokens of some records, by their sorted indices."""
+    encode_one = proteins.encode
     if letters == NUCLEIC:
-        return nucleotides.encode(sequence, where)
-    return proteins.encode(sequence, where)
+        encode_one = nucleotides.encode
+    for path, name, sequence in zip(
+        records.paths_of(indices),
+        build.select_names(records.names, indices),
+        records.chosen(indices),
+        strict=True,
+    ):
+        yield encode_one(sequence, f"`{path}`, record {name}")

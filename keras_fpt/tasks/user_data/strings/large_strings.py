@@ -235,10 +235,14 @@ class _Splits:
 
     def given(self, rows: np.ndarray) -> tuple[Any, Any]:
         """The split that is given, and where a name of it is first."""
-        codes, known = self._files.row_splits(), self._files.known
-        if codes is not None:
-            names = [*(known.splits or ())]
-            return (codes[rows], names, "as given"), self._files.where
+        of_files = self._files.row_splits()
+        if of_files is not None:
+            codes, names = of_files
+            return (
+                codes[rows],
+                names,
+                "as given",
+            ), lambda i: self._files.where(int(np.argmax(codes == i)))
         if self._reading.split_column is None:
             return None, None
         words = f"column '{self._reading.split_column}'"

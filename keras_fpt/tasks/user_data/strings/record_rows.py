@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def find_label_columns(
 
 
 def match_rows(
-    names: Sequence[str],
+    names: Any,
     frame: "pd.DataFrame",
     path: str | os.PathLike,
     id_column: str | None = None,
@@ -60,7 +60,7 @@ def match_rows(
     """Finds the row of each record in a label table.
 
     Args:
-        names: the records' IDs.
+        names: the records' IDs, a list or `fasta_records.Names`.
         frame: the label table.
         path: its file, for errors.
         id_column: as for `from_fasta`.
@@ -81,17 +81,13 @@ def match_rows(
         raise ValueError(
             f"`{path}`, row {row + 1}: '{column.iloc[row]}' has a row already."
         )
-    row_of = {name: row for row, name in enumerate(column)}
-    rows_of_part: dict[str, set[int]] = {}
-    for name, row in row_of.items():
+    rows = _exact_rows(names, column)
+    unmatched = np.flatnonzero(rows < 0)
+    rows_of_part = _rows_of_parts(column) if len(unmatched) else {}
+    for i in unmatched.tolist():
+        name, found = names[i], set[int]()
         for part in _parts(name):
-            rows_of_part.setdefault(part, set()).add(row)
-    rows = np.full(len(names), -1)
-    record_of: dict[int, str] = {}
-    for i, name in enumerate(names):
-        found = {row_of[name]} if name in row_of else set()
-        for part in () if found else _parts(name):
-            found |= rows_of_part.get(part, set())
+            found.update(rows_of_part.get(part, ()))
         if len(found) > 1:
             several = ", ".join(column.iloc[row] for row in sorted(found))
             raise ValueError(
@@ -104,23 +100,46 @@ def match_rows(
             )
         if found:
             (rows[i],) = found
-            if rows[i] in record_of:
-                raise ValueError(
-                    f"`{path}`, row {rows[i] + 1}: '{column.iloc[rows[i]]}' is "
-                    f"both {record_of[rows[i]]} and {name}."
-                )
-            record_of[int(rows[i])] = name
+    used = np.flatnonzero(rows >= 0)
+    _, first = np.unique(rows[used], return_index=True)
+    if len(first) < len(used):
+        i = used[np.delete(np.arange(len(used)), first)[0]]
+        other = used[np.argmax(rows[used] == rows[i])]
+        raise ValueError(
+            f"`{path}`, row {rows[i] + 1}: '{column.iloc[rows[i]]}' is "
+            f"both {names[other]} and {names[i]}."
+        )
     notes = []
-    if any(column.iloc[row] != names for row, names in record_of.items()):
+    if (rows[unmatched] >= 0).any():
         notes.append("records and labels are matched by parts of their names")
-    lacking = int((rows < 0).sum())
+    lacking = len(rows) - len(used)
     if lacking:
         notes.append(f"left out: {lacking:,} records without a row of labels")
-    if len(record_of) < len(frame):
+    if len(used) < len(frame):
         notes.append(
-            f"rows of labels without a record: {len(frame) - len(record_of):,}"
+            f"rows of labels without a record: {len(frame) - len(used):,}"
         )
     return rows, notes
+
+
+def _exact_rows(names: Any, column: "pd.Series") -> np.ndarray:
+    """The row of each name in a column, -1 where there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = pa.large_string()
+    array = names.array if hasattr(names, "array") else pa.array(names, kind)
+    rows = pc.index_in(array, value_set=pa.array(column).cast(kind))
+    return rows.fill_null(-1).to_numpy().astype(int)
+
+
+def _rows_of_parts(column: "pd.Series") -> dict[str, list[int]]:
+    """The rows of a column that a part of a name may stand for."""
+    found: dict[str, list[int]] = {}
+    for row, name in enumerate(column):
+        for part in _parts(name):
+            found.setdefault(part, []).append(row)
+    return found
 
 
 def _parts(name: str) -> list[str]:

@@ -18,6 +18,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
     targets,
 )
+from keras_fpt.tasks.user_data.arrays import arrow_folders
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import large_strings, string_reader
 from keras_fpt.tasks.user_data.tables import (
@@ -287,7 +288,9 @@ def from_string_table(
     paths = given_files.check_paths(path, validation, test)
     # Numbers that mark what is missing may be labels.
     are_tables = all(
-        table_files.is_table(file) or table_folders.is_table_folder(file)
+        table_files.is_table(file)
+        or table_folders.is_table_folder(file)
+        or arrow_folders.is_saved_dataset(file)
         for file in paths.values()
     )
     if are_tables and not cells.as_floats(words):

@@ -48,7 +48,8 @@ class Answers:
 
     Args:
         where: function from a row to words that say where it is, for errors.
-        columns: sequence of strings, the columns of labels.
+        columns: sequence of strings, the columns of labels; none if labels
+            are from no table.
         task_type, separator: as for `targets.encode`.
         words: sequence of strings, what marks missing cells. Those that are
             numbers are for a single column.
@@ -82,7 +83,9 @@ class Answers:
             self._indicators = []
         self._numbers: large_numbers.Numbers | None = None
         if task_type in (None, targets.REGRESSION) and separator is None:
-            self._numbers = large_numbers.Numbers(self._columns, self._sure)
+            self._numbers = large_numbers.Numbers(
+                self._columns, self._sure, may_lack
+            )
         self._not_numbers: ValueError | None = None
         self._notes: list[str] = []
         self.is_unlabeled = np.zeros(0, bool)
@@ -198,7 +201,7 @@ class Answers:
         except large_labels.TooManyLabels as error:
             if self._task_type == targets.CLASSIFICATION:
                 raise
-            if self._numbers is None:
+            if self._numbers is None or self._numbers.are_mostly_wrong:
                 raise large_labels.NotInParts(str(error)) from error
             self._texts = None
 
@@ -252,18 +255,19 @@ class Answers:
                 np.concatenate(self._indicators), is_left_out
             )
         assert self._numbers is not None
-        if self._task_type is None and len(self._columns) == 1:
+        if self._task_type is None and len(self._columns) <= 1:
             size = len(self.is_unlabeled)
             if is_left_out is not None:
                 size -= int(is_left_out.sum())
-            if 2 * self._numbers.num_fractions <= size:
+            count, fraction = self._numbers.fractions(is_left_out)
+            if 2 * count <= size:
                 raise large_labels.NotInParts(
                     "it has more than "
                     f"{large_labels.MAX_DISTINCT:,} different labels."
                 )
             return self._from_numbers(
                 is_left_out,
-                (label_kinds.note_of_fractions(str(self._numbers.fraction)),),
+                (label_kinds.note_of_fractions(fraction),),
             )
         notes: tuple[str, ...] = ()
         if self._task_type is None:
@@ -361,5 +365,6 @@ class Answers:
         self, is_left_out: np.ndarray | None, notes: tuple[str, ...]
     ) -> Encoded:
         assert self._numbers is not None
+        self._numbers.check(is_left_out, self._where)
         labels = self._numbers.labels(is_left_out, notes)
         return Encoded(labels, self._numbers.store, [], self._notes)

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_fpt.tasks.user_data import given_files
+from keras_fpt.tasks.user_data.arrays import (
+    arrow_folders,
+    arrow_frames,
+    arrow_streams,
+)
 from keras_fpt.tasks.user_data.tables import table_files, table_folders
 
 if TYPE_CHECKING:
@@ -36,11 +41,13 @@ class LargeFiles:
         self._encoding = encoding
         self._texts = texts
         self._sizes = [0] * len(paths)
+        # The splits that a saved data set has, and how many rows each has.
+        self._own: dict[str, int] = {}
 
     @property
     def num_bytes(self) -> int:
         """Roughly, how many bytes the cells take as numbers."""
-        return sum(map(table_folders.num_bytes, self._paths.values()))
+        return sum(map(_num_bytes, self._paths.values()))
 
     @property
     def known(self) -> given_files.Files:
@@ -61,20 +68,45 @@ class LargeFiles:
         The index counts the rows of a file, and `path_of` says which it is.
         """
         self._sizes = [0] * len(self._paths)
+        self._own = {}
         for number, path in enumerate(self._paths.values()):
-            for frame in table_files.read_chunks(
-                path, self._header, self._encoding, self._texts
-            ):
+            for frame in self._frames_of(path):
                 frame.attrs["path"] = str(path)
                 self._sizes[number] += len(frame)
                 yield frame
 
-    def row_splits(self) -> np.ndarray | None:
-        """The number of each row's file, uint8 array; `None` if it is one."""
-        if len(self._paths) == 1:
+    def _frames_of(self, path: str | os.PathLike) -> Iterator["pd.DataFrame"]:
+        if not arrow_folders.is_saved_dataset(path):
+            yield from table_files.read_chunks(
+                path, self._header, self._encoding, self._texts
+            )
+            return
+        has_own = len(arrow_folders.split_folders(path)) > 1
+        if has_own and len(self._paths) > 1:
+            raise given_files.has_splits_already(path)
+        for frame, split in arrow_frames.read_frames(path):
+            if has_own:
+                self._own[split] = self._own.get(split, 0) + len(frame)
+            yield frame
+
+    def row_splits(self) -> tuple[np.ndarray, list[str]] | None:
+        """The number of each row's split, uint8 array, and the splits' names.
+
+        `None` if no splits are given.
+        """
+        sizes = self._own
+        if len(self._paths) > 1:
+            sizes = dict(zip(self._paths, self._sizes, strict=True))
+        if not sizes:
             return None
-        numbers = np.arange(len(self._paths), dtype=np.uint8)
-        return np.repeat(numbers, self._sizes)
+        numbers = np.arange(len(sizes), dtype=np.uint8)
+        return np.repeat(numbers, [*sizes.values()]), [*sizes]
+
+
+def _num_bytes(path: str | os.PathLike) -> int:
+    if arrow_folders.is_saved_dataset(path):
+        return arrow_streams.num_bytes(path)
+    return table_folders.num_bytes(path)
 
 
 def path_of(frame: "pd.DataFrame") -> str:

@@ -66,10 +66,14 @@ class Watch:
     Args:
         files: the `LargeFiles`.
         structure: a `Structure`.
+        drop_missing: bool, as for `tables.from_csv`.
     """
 
     def __init__(
-        self, files: large_files.LargeFiles, structure: Structure
+        self,
+        files: large_files.LargeFiles,
+        structure: Structure,
+        drop_missing: bool = False,
     ) -> None:
         self.files = files
         self.structure = structure
@@ -85,7 +89,9 @@ class Watch:
                 )
             self.names = large_labels.Labels(files.where)
         if structure.split_group and structure.split_group != structure.keys:
-            self.together = large_groups.GroupNumbers(structure.split_group)
+            self.together = large_groups.GroupNumbers(
+                structure.split_group, drop_missing and structure.is_by_row
+            )
         if structure.time_column is not None:
             self._times = large_times.LargeTimes(structure.time_column)
 
@@ -111,14 +117,13 @@ class Watch:
 
     def split_names(self) -> tuple[np.ndarray, list[str], str] | None:
         """The split that is given for each row, as `large_splits.Given`."""
-        known = self.files.known
         if self.names is not None:
             words = f"column {self.structure.split_column}"
             return self.names.codes(), self.names.distinct, words
-        codes = self.files.row_splits()
-        if codes is None:
+        found = self.files.row_splits()
+        if found is None:
             return None
-        return codes, [*(known.splits or ())], known.words
+        return *found, self.files.known.words
 
     def steps(self) -> large_times.Steps | None:
         """The steps of time, if there are any.

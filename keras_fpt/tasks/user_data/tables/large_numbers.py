@@ -13,6 +13,10 @@ from keras_fpt.tasks.user_data.tables import (
     missing_rows,
 )
 
+# So many labels that are no numbers are kept until all rows are read.
+MAX_WRONG = 2**16
+MAX_FRACTIONS = 1000
+
 
 class Numbers:
     """Collects numbers in a file.
@@ -21,16 +25,32 @@ class Numbers:
         columns: sequence of strings, the columns of labels.
         words: sequence of strings, what marks missing labels, and is no
             number.
+        may_lack: bool, whether rows may be left out, and then have labels
+            that are no numbers.
     """
 
-    def __init__(self, columns: Sequence[str], words: Sequence[str]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        words: Sequence[str],
+        may_lack: bool = False,
+    ) -> None:
         self._columns = columns
         self._words = words
+        self._may_lack = may_lack
+        self._size = 0
+        # The rows whose labels are no numbers, and these labels.
+        self._wrong: dict[int, list[str]] = {}
+        # Some fractions, the first in the order of text.
+        self._fractions: list[str] = []
         self._writer = sequence_store.SequenceWriter()
         self._store: sequence_store.SequenceStore | None = None
-        # How many are fractions, and the first of these in the order of text.
-        self.num_fractions = 0
-        self.fraction: str | None = None
+        self._num_fractions = 0
+
+    @property
+    def are_mostly_wrong(self) -> bool:
+        """Whether most labels so far are no numbers."""
+        return 2 * len(self._wrong) > self._size
 
     def close(self) -> None:
         """Removes the file, unless it is finished."""
@@ -80,21 +100,74 @@ class Numbers:
             [np.nan if v is None else float(v or 0) for v in values]
         )
         numbers[cells.is_missing(distinct, self._words)] = np.nan
-        if not (np.abs(numbers) <= targets.LARGEST).all():
-            targets.as_targets(
-                kept,
-                lambda i: where(int(rows[i])),
-                self._words,
-                self._columns,
-            )
+        inverse = inverse.reshape(kept.shape)
+        is_wrong = ~(np.abs(numbers) <= targets.LARGEST)
+        if is_wrong.any():
+            wrong = np.flatnonzero(is_wrong[inverse].any(axis=1))
+            if not self._may_lack or len(self._wrong) > MAX_WRONG:
+                targets.as_targets(
+                    kept,
+                    lambda i: where(int(rows[i])),
+                    self._words,
+                    self._columns,
+                )
+            for i in wrong.tolist():
+                self._wrong[self._size + int(rows[i])] = kept[i].tolist()
+            numbers[is_wrong] = np.nan
         is_fraction = np.array([v is not None and v % 1 != 0 for v in values])
         if is_fraction.any():
-            self.num_fractions += int(counts[is_fraction].sum())
-            first = str(distinct[is_fraction][0])
-            self.fraction = min(self.fraction or first, first)
+            self._num_fractions += int(counts[is_fraction].sum())
+            self._fractions = sorted(
+                {*self._fractions, *distinct[is_fraction].tolist()}
+            )[:MAX_FRACTIONS]
         found = np.full((len(texts), kept.shape[1]), np.nan)
-        found[rows] = numbers[inverse.reshape(kept.shape)]
+        found[rows] = numbers[inverse]
+        self._size += len(texts)
         return found
+
+    def check(
+        self, is_left_out: np.ndarray | None, where: Callable[[int], str]
+    ) -> None:
+        """Checks that the labels of rows that are not left out are numbers.
+
+        Args:
+            is_left_out: bool array `(rows,)`, or `None`.
+            where: function from a row to words that say where it is.
+
+        Raises:
+            ValueError: as `targets.as_targets`.
+        """
+        for row, texts in self._wrong.items():
+            if is_left_out is None or not is_left_out[row]:
+                targets.as_targets(
+                    np.array([texts]),
+                    lambda _, row=row: where(row),  # type: ignore[misc]
+                    self._words,
+                    self._columns,
+                )
+
+    def fractions(self, is_left_out: np.ndarray | None) -> tuple[int, str]:
+        """How many labels are fractions, and one of these.
+
+        It is the first in the order of text.
+
+        Args:
+            is_left_out: bool array `(rows,)`, or `None`.
+        """
+        if is_left_out is None or not is_left_out.any():
+            return self._num_fractions, "".join(self._fractions[:1])
+        values = np.array([float(text) for text in self._fractions])
+        count, is_seen, other = 0, np.zeros(len(values), bool), ""
+        for part in _kept_parts(self.store, is_left_out):
+            found = part[part % 1 != 0]
+            found = found[~np.isnan(found)]
+            count += len(found)
+            is_seen |= np.isin(values, found)
+            if len(found):
+                other = f"{found.min():g}"
+        if is_seen.any():
+            return count, self._fractions[int(np.argmax(is_seen))]
+        return count, other
 
     def find_marks(self, marks: Sequence[str]) -> tuple[list[str], list[str]]:
         """The numbers that mark missing labels; see `missing_rows`.

@@ -21,6 +21,7 @@ from keras_fpt.tasks.user_data.tables import (
     missing_rows,
     sequence_targets,
     table_columns,
+    windows,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def parse(
             is_left_out = _lack(values, is_unlabeled, reading)
         if is_left_out is not None and watch.structure.window is None:
             count = int(is_left_out.sum())
-            left_out = [missing_rows.left_out(count, len(is_left_out), "rows")]
+            left_out = windows.left_out(count, len(is_left_out), "rows")
             encoded = answers.encode(is_left_out)
         else:
             encoded = answers.encode(

@@ -22,7 +22,7 @@ from keras_fpt.tasks.user_data import (
     splitting,
     targets,
 )
-from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.audit import audit_examples, audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     large_files,
@@ -60,9 +60,12 @@ def make_task(
     Raises:
         ValueError: as for `from_csv`.
     """
-    watch = large_layout.Watch(files, structure)
+    watch = large_layout.Watch(files, structure, reading.drop_missing)
     rows = large_rows.parse(watch, frames, reading)
-    together = None if watch.together is None else watch.together.numbers()
+    together = None
+    if watch.together is not None:
+        watch.together.check(rows.is_left_out, files.where)
+        together = watch.together.numbers()
     split, split_by = _split(watch, rows, together)
     path = files.known.paths[0]
     check_split(rows, split)
@@ -114,6 +117,15 @@ def make_task(
         is_category=is_category,
     )
     findings += large_learning.find_in_names(rows, learned, reading)
+    if together is not None:
+        is_kept = split != large_splits.LEFT_OUT
+        findings += audit_examples.groups_across_splits(
+            together[is_kept],
+            {
+                name: split[is_kept] == code
+                for code, name in enumerate(splitting.SPLITS)
+            },
+        )
     of_each = " of the files" if files.known.splits else ""
     return build.task_of_examples(
         pathlib.Path(path).resolve().stem,
@@ -143,8 +155,8 @@ def _split(
     watch: large_layout.Watch, rows: large_rows.Rows, together: Any
 ) -> tuple[np.ndarray, str]:
     """The split of each row, uint8 array `(rows,)`, and words."""
-    structure, names, where = watch.structure, watch.names, watch.files.where
-    y, given, kept = rows.y, watch.split_names(), None
+    structure, given = watch.structure, watch.split_names()
+    y, kept = rows.y, np.arange(0)
     if rows.is_left_out is not None:
         kept = np.flatnonzero(~rows.is_left_out)
         y = y[kept]
@@ -153,7 +165,18 @@ def _split(
 
             together = pd.factorize(together[kept])[0]
         if given is not None:
-            given = (given[0][kept], *given[1:])
+            codes, distinct, words = given
+            known, codes = np.unique(codes[kept], return_inverse=True)
+            given = codes, [distinct[code] for code in known], words
+
+    def where(index: int) -> str:
+        row = index if rows.is_left_out is None else int(kept[index])
+        return watch.files.where(row)
+
+    def first_of(code: int) -> str:
+        assert given is not None
+        return where(int(np.argmax(given[0] == code)))
+
     split, words = large_splits.split(
         y,
         len(rows.class_names),
@@ -163,11 +186,11 @@ def _split(
             folds=structure.folds,
             fold=structure.fold,
         ),
-        where if kept is None else lambda index: where(int(kept[index])),
+        where,
         given,
-        where if names is None else names.first_of,
+        first_of,
     )
-    if kept is None:
+    if rows.is_left_out is None:
         return split, words
     found = np.full(len(rows.y), large_splits.LEFT_OUT, np.uint8)
     found[kept] = split

@@ -37,6 +37,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_reader,
     table_windows,
+    windows,
 )
 from keras_fpt.tasks.user_data.tables.large_layout import Stretches
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
@@ -139,6 +140,17 @@ def make_task(
             split: np.flatnonzero(split_of == number)
             for number, split in enumerate(splitting.SPLITS)
         }
+    labels = targets.Labels(cut.labels, rows.class_names)
+    if not rows.labels.has_classes:
+        labels = large_targets.of_sequences(
+            rows.labels,
+            rows.numbers,
+            cut.starts,
+            cut.lengths,
+            structure.window is not None,
+            lambda index: f"`{path}`, {cut.names[index]}",
+        )
+    labels.check_splits(splits)
     trained = splits["train"]
     is_train = large_cuts.covered_rows(
         len(rows.y), cut.starts[trained], cut.lengths[trained]
@@ -177,16 +189,6 @@ def make_task(
         reading.encoding,
     )
     groups = _groups(cut, stretches, structure)
-    labels = targets.Labels(cut.labels, rows.class_names)
-    if not rows.labels.has_classes:
-        labels = large_targets.of_sequences(
-            rows.labels,
-            rows.numbers,
-            cut.starts,
-            cut.lengths,
-            structure.window is not None,
-            lambda index: f"`{path}`, {cut.names[index]}",
-        )
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         sequence_store.StoredWindows(
@@ -262,8 +264,7 @@ def _without(cut: Cut, is_left_out: np.ndarray) -> Cut:
     for place in range(window):
         is_kept &= ~is_left_out[cut.starts + place]
     kept = np.flatnonzero(is_kept)
-    count = len(is_kept) - len(kept)
-    more = [f"left out: {count:,} windows with missing cells or labels"]
+    more = windows.left_out(len(is_kept) - len(kept), len(is_kept), "windows")
     return Cut(
         cut.starts[kept],
         cut.lengths[kept],
@@ -271,7 +272,7 @@ def _without(cut: Cut, is_left_out: np.ndarray) -> Cut:
         cut.numbers[kept],
         cut.labels[kept],
         cut.names.select(kept),
-        [*cut.notes, *(more if count else [])],
+        [*cut.notes, *more],
         cut.findings,
     )
 

@@ -12,6 +12,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_groups,
     table_structure,
+    windows,
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
 
@@ -216,23 +217,7 @@ def find_kept(
         wrong = np.unique(groups.numbers[is_left_out])
         is_kept = ~np.isin(groups.numbers, wrong)
         kind, count, total = "groups", len(wrong), len(groups.names)
-    return is_kept, [left_out(count, total, kind)]
-
-
-def left_out(count: int, total: int, kind: str) -> str:
-    """Says how many rows or groups are left out, if some are kept.
-
-    Args:
-        count: int, how many are left out.
-        total: int, of how many.
-        kind: string, what they are.
-
-    Raises:
-        ValueError: all are left out.
-    """
-    if count == total:
-        raise ValueError(f"All {count:,} {kind} have missing cells or labels.")
-    return f"left out: {count:,} {kind} with missing cells or labels"
+    return is_kept, windows.left_out(count, total, kind)
 
 
 def encode_labels(

@@ -203,13 +203,50 @@ def _check_none_is_missing(
     column: str,
     files: given_files.Files,
 ) -> None:
+    wrong = np.flatnonzero(_are_missing(codes, distinct))
+    if len(wrong):
+        raise missing_group(column, files.where(int(wrong[0])))
+
+
+def _are_missing(codes: np.ndarray, distinct: "pd.Index") -> np.ndarray:
     is_missing = [
         str(value).strip().lower() in cells.MISSING for value in distinct
     ]
     # `factorize` itself gives -1 to None and NaN.
-    wrong = np.flatnonzero(np.array([*is_missing, True])[codes])
-    if len(wrong):
-        raise ValueError(
-            f"{files.where(int(wrong[0]))}: the '{column}' is missing, so the "
-            "row's group is unknown. Fill it in, or leave the row out."
+    return np.array([*is_missing, True])[codes]
+
+
+def lack_group(
+    frame: "pd.DataFrame", columns: Sequence[str], path: str
+) -> dict[str, np.ndarray]:
+    """Which rows lack the value of a column of groups.
+
+    Args:
+        frame: `pandas.DataFrame`.
+        columns: sequence of strings.
+        path: the table's file, for errors.
+
+    Returns:
+        A dict from the columns to bool arrays `(rows,)`.
+    """
+    import pandas as pd
+
+    return {
+        name: _are_missing(
+            *pd.factorize(table_columns.column(frame, name, path))
         )
+        for name in columns
+    }
+
+
+def missing_group(column: str, where: str) -> ValueError:
+    """The error that a row has no group.
+
+    Args:
+        column: string, the column of groups.
+        where: string, where the row is.
+    """
+    return ValueError(
+        f"{where}: the '{column}' is missing, so the row's group is unknown. "
+        "Fill it in, or leave the row out."
+    )

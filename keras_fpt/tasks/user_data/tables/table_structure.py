@@ -158,10 +158,8 @@ class Layout(NamedTuple):
             },
             notes=[
                 *self.notes,
-                *(
-                    f"left out: {count:,} windows with missing cells or labels"
-                    for count in [len(is_kept) - len(kept)]
-                    if count
+                *windows.left_out(
+                    len(is_kept) - len(kept), len(is_kept), "windows"
                 ),
             ],
             groups=None if self.groups is None else self.groups[kept],

@@ -148,3 +148,29 @@ def majority(sequences: Sequences, labels: np.ndarray) -> Majority:
         best[count > counts] = label
         np.maximum(counts, count, out=counts)
     return Majority(best, counts, is_tie)
+
+
+def left_out(count: int, total: int, kind: str) -> list[str]:
+    """Says how many rows, groups or windows are left out.
+
+    Args:
+        count: int, how many are left out.
+        total: int, of how many.
+        kind: string, what they are.
+
+    Returns:
+        A list of one string, or of none.
+
+    Raises:
+        ValueError: all are left out.
+    """
+    if not count:
+        return []
+    if count == total:
+        raise ValueError(
+            f"All {count:,} {kind} have missing cells or labels, so nothing is "
+            "left. Fill cells in with fill (--fill median), or leave a column "
+            "out of which most cells are missing with ignore_column "
+            "(--ignore-column)."
+        )
+    return [f"left out: {count:,} {kind} with missing cells or labels"]

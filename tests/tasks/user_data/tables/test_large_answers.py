@@ -282,13 +282,135 @@ def test_what_is_missing_is_left_out(
     kinds = [{each.kind for each in task.findings} for task in (first, second)]
     assert kinds[0] == kinds[1]
     assert_same(first, second)
-    in_memory, on_disk = (
-        # Which names a fraction, perhaps of a row that is left out.
-        [line for line in lines if "a regression, since" not in line]
-        for lines in notes_of(messages)
-    )
+    in_memory, on_disk = notes_of(messages)
     assert in_memory == on_disk
     assert any("left out" in line for line in on_disk)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "options"),
+    [
+        ("part", "later", {"label_column": "price", "split_column": "part"}),
+        ("part", "", {"label_column": "price", "split_column": "part"}),
+        ("site", "", {"label_column": "price", "split_group": "site"}),
+        (
+            "site",
+            "",
+            {
+                "label_column": "score",
+                "split_group": ["site", "part"],
+                "folds": 3,
+            },
+        ),
+        ("score", "a lot", {"label_column": "score"}),
+        ("score", "0.00001", {"label_column": "score"}),
+        (
+            "price",
+            "a lot",
+            {"label_column": "price", "task_type": "regression"},
+        ),
+    ],
+)
+def test_rows_that_are_left_out_may_hold_anything(
+    tmp_path, both, messages, monkeypatch, column, cell, options
+):
+    monkeypatch.setattr(large_labels, "MAX_DISTINCT", 50)
+    frame = table()
+    frame["site"] = np.arange(SIZE) % 40
+    frame = frame.astype(object)
+    frame.loc[[301, 700], column] = cell
+    frame.loc[[301, 700], "x1"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(tmp_path / "table.csv", drop_missing=True, **options)
+    )
+    assert_same(first, second)
+    in_memory, on_disk = notes_of(messages)
+    assert in_memory == on_disk
+    frame.loc[700, "x1"] = 0.5
+    if cell == "0.00001":
+        return
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(ValueError, match="row 701"):
+        read(tmp_path / "table.csv", drop_missing=True, **options)
+
+
+def test_only_rows_that_are_left_out_are_for_validation(tmp_path, both):
+    frame = table().astype(object)
+    frame["part"] = np.where(np.arange(SIZE) % 4, "train", "test")
+    frame.loc[301, ["part", "x1"]] = ["dev", np.nan]
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(
+            tmp_path / "table.csv",
+            label_column="price",
+            split_column="part",
+            drop_missing=True,
+        )
+    )
+    assert second.data.size("validation") == 75
+    assert_same(first, second)
+
+
+def test_groups_of_rows_in_several_splits_are_found(tmp_path, both):
+    frame = table()
+    frame["site"] = np.arange(SIZE) % 25
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    for task in both(
+        lambda: read(
+            tmp_path / "table.csv",
+            label_column="price",
+            split_column="part",
+            split_group="site",
+        )
+    ):
+        (found,) = [
+            each
+            for each in task.findings
+            if each.kind == "groups-across-splits"
+        ]
+        assert "25 of 25 groups have examples in train" in str(found)
+
+
+@pytest.mark.parametrize("kind", ["fractions", "whole numbers", "one label"])
+@pytest.mark.parametrize("group", [{}, {"group_column": "who"}])
+def test_all_windows_are_left_out(tmp_path, both, kind, group):
+    frame = table()
+    frame.loc[::5, "x0"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+
+    def call():
+        with pytest.raises(
+            ValueError,
+            match="table.csv`: All [0-9]+ windows have missing .*--fill median",
+        ):
+            read(
+                tmp_path / "table.csv",
+                drop_missing=True,
+                window=5,
+                **group,
+                **KINDS[kind],
+            )
+
+    both(call)
+
+
+@pytest.mark.parametrize("kind", ["fractions", "one label"])
+def test_all_windows_of_a_split_are_left_out(tmp_path, both, kind):
+    frame = table()
+    frame.loc[SIZE * 4 // 5 :: 5, "x0"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+
+    def call():
+        with pytest.raises(ValueError, match="The test split has no example"):
+            read(
+                tmp_path / "table.csv",
+                drop_missing=True,
+                window=5,
+                **KINDS[kind],
+            )
+
+    both(call)
 
 
 def test_all_rows_are_left_out(tmp_path, both):
