@@ -6,12 +6,16 @@ of the looks.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.audit import audit_labels, audit_values
+from keras_fpt.tasks.user_data.audit import (
+    audit_groups,
+    audit_labels,
+    audit_values,
+)
 from keras_fpt.tasks.user_data.audit.audited_table import Table
 from keras_fpt.tasks.user_data.audit.findings import (
     Finding,
@@ -23,17 +27,11 @@ from keras_fpt.tasks.user_data.audit.findings import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# Names of columns of people and other groups, and of IDs.
-GROUP_NAME = re.compile(
-    r"(?:^|_)(?:user|subject|person|people|participant|patient|speaker|"
-    r"recording|session|trial|family|scaffold|group|donor|animal|mouse|site|"
-    r"hospital|device)(?:s|_?id|_?no|_?nr|_?number|_?name)?$"
-)
+# Names of columns of IDs.
 ID_NAME = re.compile(r"(?:^|_)(?:id|ids|uuid|index|idx|key|serial|row|nr|no)$")
 FOLD_NAME = re.compile(r"(?:fold|split|part|cv)[ _-]*\d+$|\d+[ _-]?fold$")
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "validation"}
 MIN_ROWS = 10
-MIN_GROUPS = 5
 # The required evidence against chance, as -log of its probability.
 SURE = 14.0
 
@@ -88,7 +86,9 @@ def audit_table(
     findings = find_in_table(table.labeled())
     if is_by_row:
         known = {*keys, *kept_together}
-        findings += find_groups(frame, known, table)
+        findings += audit_groups.find_named(
+            frame, known, table.train, table.test
+        )
     return findings
 
 
@@ -130,50 +130,6 @@ def find_in_table(table: Table) -> list[Finding]:
     return findings
 
 
-def find_groups(
-    frame: "pd.DataFrame", known: Collection[str], table: Table
-) -> list[Finding]:
-    """Columns named like groups whose values are in train and in test.
-
-    Args:
-        frame: `pandas.DataFrame` of all columns.
-        known: strings, the columns that are not looked at.
-        table: a `Table`.
-
-    Returns:
-        A list of `Finding`s.
-    """
-    import pandas as pd
-
-    findings = []
-    for name in frame.columns:
-        if name in known or not GROUP_NAME.search(_snake(name)):
-            continue
-        codes, values = pd.factorize(frame[name])
-        # Fewer are kinds, such as school subjects, and no three splits.
-        if not MIN_GROUPS <= len(values) <= len(codes) / 2:
-            continue
-        shared = np.intersect1d(codes[table.train], codes[table.test])
-        if len(shared):
-            findings.append(
-                Finding(
-                    "groups-across-splits",
-                    f"{len(shared):,} of the {len(values):,} values of the "
-                    f"column '{name}' have rows in train and in test.",
-                    "If new data comes from others, keep each in one split: "
-                    f"--split-group {quote(name)}.",
-                    is_leak=True,
-                )
-            )
-    return findings
-
-
-def _snake(name: str) -> str:
-    """A column's name in lower case, with underscores between its words."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
-
-
 def _order(column: np.ndarray, name: str, table: Table) -> str | None:
     """The way in which a column counts or grows, in words, or `None`."""
     steps = np.diff(column)
@@ -194,7 +150,7 @@ def _order(column: np.ndarray, name: str, table: Table) -> str | None:
         if (np.diff(ordered) > 0).all():
             # If n numbers are drawn from a range, some would be equal.
             surprise = n * (n - 1) / 2 / (ordered[-1] - ordered[0] + 1)
-            if surprise > SURE or ID_NAME.search(_snake(name)):
+            if surprise > SURE or ID_NAME.search(audit_groups.snake(name)):
                 return "is a different whole number in each row, as IDs are"
     return None
 
@@ -253,7 +209,7 @@ def _blocks(table: Table) -> list[str]:
         if not 2 <= runs <= n / 20:
             continue
         if runs == len(np.unique(column)) and (
-            runs >= 5 or GROUP_NAME.search(_snake(name))
+            runs >= 5 or audit_groups.is_named_group(name)
         ):
             found.append(name)
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import given_files, splitting, targets
+from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.media import (
     file_kinds,
     folder_findings,
@@ -203,6 +204,8 @@ def _find_files(
     encoding: str | None,
 ) -> folders.LabeledFiles:
     """Finds the files that tables name, their classes and their splits."""
+    import pandas as pd
+
     if split_column is not None and (validation or test):
         raise ValueError(
             f"`{path}`: give split_column (--split-column), or validation and "
@@ -262,6 +265,15 @@ def _find_files(
             fold=fold,
         ),
     )
+    known = {file_column, split_column, *label_columns, *split_group}
+    findings = audit_groups.find_beside(
+        pd.concat([part.beside for part in parts], join="inner"),
+        known,
+        encoded,
+        splits,
+    )
+    if encoded.has_classes:
+        findings += folder_findings.find_in_names(encoded.class_names)
     prefixes = given.names or [""]
     return folders.LabeledFiles(
         path.resolve().stem,
@@ -279,8 +291,6 @@ def _find_files(
             for prefix, part in zip(prefixes, parts, strict=True)
             for note in part.notes
         ],
-        folder_findings.find_in_names(encoded.class_names)
-        if encoded.has_classes
-        else [],
+        findings,
         None if groups is None else np.unique(groups, return_inverse=True)[1],
     )

@@ -46,6 +46,7 @@ class Listed(NamedTuple):
         names: list of n strings, the paths from the folder of all files.
         rows: list of n ints, the first row that names each.
         cells: dict from columns to n texts.
+        beside: `pandas.DataFrame` of the n rows and of all columns.
         notes: strings, what was left out.
     """
 
@@ -54,6 +55,7 @@ class Listed(NamedTuple):
     names: list[str]
     rows: list[int]
     cells: dict[str, list[str]]
+    beside: "pd.DataFrame"
     notes: list[str]
 
     def where(self, index: int) -> str:
@@ -127,6 +129,7 @@ def find_listed(path: pathlib.Path, wanted: Wanted) -> Listed:
         [os.path.relpath(file, index.root) for file in files],
         kept,
         {name: frame[name].iloc[kept].astype(str).tolist() for name in used},
+        frame.iloc[kept],
         notes + index.note_unlisted(files),
     )
 

@@ -18,9 +18,14 @@ from keras_fpt.tasks.user_data import (
     splitting,
     targets,
 )
+from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import fasta_records, record_rows
-from keras_fpt.tasks.user_data.tables import missing_rows, table_files
+from keras_fpt.tasks.user_data.tables import (
+    missing_rows,
+    table_files,
+    table_structure,
+)
 
 MAX_LENGTH = 1024
 # What the letters of a sequence stand for, and their alphabets.
@@ -242,6 +247,10 @@ def from_fasta(
     splits, split_by = splitting.split_examples(
         encoded.y, lambda i: f"`{labels}`, record {names[kept[i]]}", request
     )
+    known = {
+        *(id_column or frame.columns[0], split_column, *columns),
+        *table_structure.as_tuple(split_group),
+    }
     return build.make_task(
         pathlib.Path(path).stem,
         sequences.collect(encode(records, kept, letters)),
@@ -254,6 +263,9 @@ def from_fasta(
         notes=[*notes, *more],
         symbols=tuple(ALPHABETS[letters]),
         groups=given_labels.group_numbers(request),
+        findings=audit_groups.find_beside(
+            frame.iloc[rows[kept]], known, encoded, splits
+        ),
         strict=strict,
         verbose=verbose,
     )

@@ -4,8 +4,8 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.arrays import arrow_folders
+from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.strings import large_strings, string_reader
 from keras_fpt.tasks.user_data.tables import (
@@ -31,6 +32,9 @@ from keras_fpt.tasks.user_data.tables import (
     table_folders,
     table_structure,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOGGER = logging.getLogger(__name__)
 MAX_LENGTH = 1024
@@ -142,6 +146,8 @@ def _make_task(
     encoding: str | None = None,
     label_columns: Sequence[str] = (),
     label_separator: str | None = None,
+    beside: "pd.DataFrame | None" = None,
+    known: Collection[str] = (),
 ) -> Task:
     """Makes a task from strings, as `from_strings` does."""
     targets.refuse_tokens(task_type, "strings")
@@ -198,6 +204,11 @@ def _make_task(
     splits, split_by = splitting.split_examples(
         encoded.y, names.__getitem__, request
     )
+    findings = []
+    if beside is not None:
+        findings = audit_groups.find_beside(
+            beside.iloc[kept], known, encoded, splits
+        )
     untrained = sorted(
         {*alphabet} - {*"".join(texts[i] for i in splits["train"])}
     )
@@ -229,6 +240,7 @@ def _make_task(
         notes=notes,
         symbols=tuple(alphabet),
         groups=given_labels.group_numbers(request),
+        findings=findings,
         strict=strict,
         verbose=verbose,
     )
@@ -346,6 +358,11 @@ def from_string_table(
         encoding,
         label_columns,
         label_separator,
+        frame,
+        {
+            *(text_column, split_column, *label_columns),
+            *table_structure.as_tuple(split_group),
+        },
     )
 
 

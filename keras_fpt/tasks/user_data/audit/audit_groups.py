@@ -1,0 +1,160 @@
+"""Finds columns of groups whose examples are in train and in test.
+
+A column is one of groups by its name, such as `patient_id`, or, if it is no
+input of the model, because its values tell the class too well for chance.
+"""
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_fpt.tasks.user_data.audit.findings import Finding, quote
+from keras_fpt.tasks.user_data.targets import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Names of columns of people and other groups, in `snake` case.
+GROUP_NAME = re.compile(
+    r"(?:^|_)(?:user|subject|subj|individual|person|people|participant|"
+    r"patient|speaker|recording|session|trial|family|cluster|scaffold|group|"
+    r"donor|animal|mouse|site|hospital|device|video|slide)"
+    r"(?:s|_?id|_?no|_?nr|_?number|_?name)?$"
+)
+# Fewer are kinds, such as school subjects, and no three splits.
+MIN_GROUPS = 5
+# Codes of classes, and finer classes, have fewer values for each class.
+VALUES_PER_CLASS = 3
+# The required evidence against chance, as -log of its probability.
+SURE = 14.0
+
+
+def snake(name: str) -> str:
+    """A column's name in lower case, with underscores between its words."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+
+
+def is_named_group(name: str) -> bool:
+    """Whether a column's name is one of groups."""
+    return GROUP_NAME.search(snake(name)) is not None
+
+
+def find_named(
+    frame: "pd.DataFrame",
+    known: Collection[str],
+    train: np.ndarray,
+    test: np.ndarray,
+) -> list[Finding]:
+    """Columns named like groups whose values are in train and in test.
+
+    Args:
+        frame: `pandas.DataFrame` of all columns, a row per example.
+        known: strings, the columns that are not looked at.
+        train: int array, the rows of the train split.
+        test: int array, the rows of the test split.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    findings = []
+    for name in frame.columns:
+        if name in known or not is_named_group(name):
+            continue
+        codes, size = _groups(frame, name)
+        shared = len(np.intersect1d(codes[train], codes[test])) if size else 0
+        if shared:
+            findings.append(
+                Finding(
+                    "groups-across-splits",
+                    f"{shared:,} of the {size:,} values of the column "
+                    f"'{name}' have rows in train and in test.",
+                    "If new data comes from others, keep each in one split: "
+                    f"--split-group {quote(name)}.",
+                    is_leak=True,
+                )
+            )
+    return findings
+
+
+def find_beside(
+    frame: "pd.DataFrame",
+    known: Collection[str],
+    labels: Labels,
+    splits: dict[str, np.ndarray],
+) -> list[Finding]:
+    """Columns of groups in a table whose other columns are no inputs.
+
+    Such a table lists files, strings or records. Besides those that are named
+    like groups, these are columns of which each value occurs with one class
+    only, in too many examples for chance, as recordings and people do.
+
+    Args:
+        frame: `pandas.DataFrame` of all columns, a row per example.
+        known: strings, the columns that are not looked at.
+        labels: `Labels` of the examples.
+        splits: dict from splits to int arrays of rows.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    train, test = splits["train"], splits["test"]
+    findings = find_named(frame, known, train, test)
+    if not labels.has_classes:
+        return findings
+    for name in frame.columns:
+        if name in known or is_named_group(name):
+            continue
+        codes, size = _groups(frame, name)
+        if size <= VALUES_PER_CLASS * len(labels.class_names):
+            continue
+        shared = len(np.intersect1d(codes[train], codes[test]))
+        if shared and _evidence(codes, size, labels) > SURE:
+            findings.append(
+                Finding(
+                    "groups-across-splits",
+                    f"Each of the {size:,} values of the column '{name}' "
+                    f"occurs with one class only, and {shared:,} of them are "
+                    "in train and in test.",
+                    "If they are recordings, people or other sources, and new "
+                    "data comes from others, keep each in one split: "
+                    f"--split-group {quote(name)}.",
+                )
+            )
+    return findings
+
+
+def _groups(frame: "pd.DataFrame", name: str) -> tuple[np.ndarray, int]:
+    """The groups of a column, by number, -1 where missing, and how many.
+
+    There are none if its values are too few or too many for groups.
+    """
+    import pandas as pd
+
+    column = frame[name]
+    codes, values = pd.factorize(column.where(column != ""))
+    if not MIN_GROUPS <= len(values) <= len(codes) / 2:
+        return codes, 0
+    # What has no group shares none.
+    return np.where(codes < 0, len(values) + np.arange(len(codes)), codes), len(
+        values
+    )
+
+
+def _evidence(codes: np.ndarray, size: int, labels: Labels) -> float:
+    """How unlikely it is that groups have one class each, by chance.
+
+    Returns:
+        Float, -log of the probability; 0 if a group has several classes.
+    """
+    is_grouped = codes < size
+    counts = np.zeros((size, len(labels.class_names)), np.int64)
+    np.add.at(counts, (codes[is_grouped], labels.y[is_grouped]), 1)
+    if ((counts > 0).sum(axis=1) > 1).any():
+        return 0.0
+    shares = np.bincount(labels.y) / len(labels.y)
+    sizes = counts.sum(axis=1)
+    chance = (shares[None, :] ** sizes[:, None]).sum(axis=1)
+    return float(-np.log(chance).sum())
