@@ -44,7 +44,7 @@ def is_named_group(name: str) -> bool:
 
 def find_named(
     frame: "pd.DataFrame",
-    known: Collection[str],
+    known: Collection[str | None],
     train: np.ndarray,
     test: np.ndarray,
 ) -> list[Finding]:
@@ -52,7 +52,7 @@ def find_named(
 
     Args:
         frame: `pandas.DataFrame` of all columns, a row per example.
-        known: strings, the columns that are not looked at.
+        known: strings or `None`s, the columns that are not looked at.
         train: int array, the rows of the train split.
         test: int array, the rows of the test split.
 
@@ -81,7 +81,7 @@ def find_named(
 
 def find_beside(
     frame: "pd.DataFrame",
-    known: Collection[str],
+    known: Collection[str | None],
     labels: Labels,
     splits: dict[str, np.ndarray],
 ) -> list[Finding]:
@@ -93,7 +93,7 @@ def find_beside(
 
     Args:
         frame: `pandas.DataFrame` of all columns, a row per example.
-        known: strings, the columns that are not looked at.
+        known: strings or `None`s, the columns that are not looked at.
         labels: `Labels` of the examples.
         splits: dict from splits to int arrays of rows.
 

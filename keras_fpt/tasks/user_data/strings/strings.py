@@ -147,7 +147,7 @@ def _make_task(
     label_columns: Sequence[str] = (),
     label_separator: str | None = None,
     beside: "pd.DataFrame | None" = None,
-    known: Collection[str] = (),
+    known: Collection[str | None] = (),
 ) -> Task:
     """Makes a task from strings, as `from_strings` does."""
     targets.refuse_tokens(task_type, "strings")
