@@ -47,8 +47,13 @@ def test_the_best_of_five_is_chosen_on_validation(
 ):
     reached = iter(
         [(0.7, 0.9), (0.5, 0.99), (0.8, 0.92), (0.6, 1.0), (0.1, 1), (0.1, 1)]
+        # With another seed, another one is chosen.
+        + [(0.9, 1), (0.9, 0.98), (0.8, 1), (0.6, 1), (0.1, 1), (0.1, 1)]
     )
     monkeypatch.setattr(benchmark, "train", lambda *_: next(reached))
-    row, behind = benchmark.measure("table, iris", tmp_path, 10, 16, 1, 0)
-    assert behind == pytest.approx(0.02)
-    assert "| 70.0% | 90.0% | 80.0% | 92.0% | -2.0 | learning_rate" in row
+    row, behind = benchmark.measure(
+        "table, iris", tmp_path, 10, 16, 1, seeds=[0, 1]
+    )
+    assert behind == pytest.approx(0)
+    assert "| 80.0% | 95.0% | 85.0% | 95.0% |" in row
+    assert row.endswith("| learning_rate 0.003; learning_rate 0.0003 |")
