@@ -135,7 +135,7 @@ class Answers:
         self, texts: np.ndarray, where: Callable[[int], str]
     ) -> None:
         """Raises `ValueError` if options contradict each other."""
-        is_one = self._task_type in (targets.CLASSIFICATION, targets.REGRESSION)
+        is_one = self._task_type not in (None, targets.MULTILABEL)
         is_separated = self._separator is not None
         is_wide = len(self._columns) > 1
         if (is_separated and (is_wide or is_one)) or (
