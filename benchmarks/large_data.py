@@ -9,14 +9,14 @@ from which windows are cut, or whose column "recording" makes groups; a .npy
 file of sequences; or a CSV file of strings. Of the same rows are the kinds
 "numbers" (a CSV file whose label is a number), "labels" (a folder of Parquet
 files with three labels of 0 and 1), "dropped" (a CSV file of whose cells a
-hundredth is missing, and whose rows are left out) and "number-windows" (a
-long series, whose windows have the mean of a number). Of the kind "tokens",
-each row of a window has a label. The kind "families" is strings whose groups stay in one split, and "saved" is a data set as of
-Hugging Face's save_to_disk, of sequences of different lengths. "fasta" is a
-FASTA file of proteins of 50 to 150 letters and its table of labels. Each size
-is made, and trained on, in its own processes. A training process makes the
-task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps and
-evaluates a few batches.
+hundredth is missing, and whose rows are left out) and "number-windows" (a long
+series, whose windows have the mean of a number). Of the kind "tokens", each
+row of a window has a label. The kind "families" is strings whose groups stay
+in one split, and "saved" is a data set as of Hugging Face's save_to_disk, of
+sequences of different lengths. "fasta" is a FASTA file of proteins of 50 to
+150 letters and its table of labels. Each size is made, and trained on, in its
+own processes. A training process makes the task, computes its fingerprint,
+trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
 The kind "predict" trains on the first rows of a CSV file, which is its time to
 read, and predicts all of them; its time per step is that of 1,000 rows. The
 peak is that of the resident memory of the process from its start to its end.
