@@ -16,6 +16,7 @@ def print_arms(summary: Any) -> None:
     """
     from keras_fpt.results import arms_table
 
+    others: set[str | None] = set()
     for task, rows in summary.groupby(level="task", sort=False):
         table = Table(title=cell(task))
         table.add_column("arm")
@@ -24,9 +25,9 @@ def print_arms(summary: Any) -> None:
             f"{split} {measure.title}" if measure.is_error else split
             for split in ("validation", "test")
         ]
-        last = (
-            f"test {measure.others[-1].upper()}" if measure.others else "steps"
-        )
+        other = _other(rows, measure)
+        last = f"test {other.upper()}" if other else "steps"
+        others.add(other)
         for title in ("rate", "runs", *splits, last):
             table.add_column(title, justify="right", no_wrap=True)
         for (_, arm, settings), row in rows.iterrows():
@@ -40,14 +41,18 @@ def print_arms(summary: Any) -> None:
                 runs,
                 _mean(row, "validation", measure),
                 _mean(row, "test", measure),
-                _format(row[f"test_{measure.others[-1]}"], ".4f")
-                if measure.others
+                _format(row[f"test_{other}"], ".4f")
+                if other
                 else _format(row["steps_to_converge"], ""),
             )
         console.print(table)
     steps = (
         "Steps: the median to a validation accuracy that is the same for all "
         "arms. "
+    )
+    auroc = (
+        "Accuracy, the share of all labels that are right, decides, and not "
+        "AUROC, the mean over the labels. "
     )
     kinds = {
         "test_accuracy": "Accuracies",
@@ -57,9 +62,17 @@ def print_arms(summary: Any) -> None:
     values = " and ".join(kinds[name] for name in kinds if name in summary)
     console.print(
         f"{values} are means over seeds, ± half of a 95% interval. "
-        f"{steps if 'test_accuracy' in summary else ''}Rates with ↑ or ↓ are "
+        f"{steps if None in others else ''}"
+        f"{auroc if 'auroc' in others else ''}Rates with ↑ or ↓ are "
         "the highest or lowest tried, so a better one may lie beyond."
     )
+
+
+def _other(rows: Any, measure: Any) -> str | None:
+    """The further metric of the test that is shown, if any."""
+    if "test_auroc" in rows and rows["test_auroc"].notna().any():
+        return "auroc"
+    return measure.others[-1] if measure.others else None
 
 
 def _mean(row: Any, split: str, measure: Any) -> str:

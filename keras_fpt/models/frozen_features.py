@@ -60,7 +60,6 @@ def compute(
     batches: Iterable[Any],
     order: np.ndarray,
     path: str | os.PathLike[str] | None = None,
-    tokens: int | None = None,
 ) -> np.ndarray:
     """Computes the features of batches of examples.
 
@@ -71,30 +70,40 @@ def compute(
             the batches.
         path: `.npy` file for the features, so that they do not need memory,
             or `None`.
-        tokens: int, how many tokens the sequences have, of a model that reads
-            the states of all of them, as `FPTTokenClassifier` does; `None`
-            for other models.
 
     Returns:
-        float32 array `(n, num_output_tokens, width)`, or `(n, tokens, width)`,
-        by the index of the example.
+        float32 array `(n, num_output_tokens, width)`, by the index of the
+        example.
 
     Raises:
         OSError: the file cannot be written, or the disk is full.
     """
-    read, width = features_shape(model)
-    shape = (len(order), tokens or read, width)
+    shape = (len(order), *features_shape(model))
     if path is None:
         features = np.empty(shape, "float32")
     else:
         features = np.lib.format.open_memmap(path, "w+", "float32", shape)
         _reserve_space(path)
-    frozen, start = _FrozenPart(model), 0
-    for batch in batches:
-        new = frozen.predict_on_batch(batch)
+    start = 0
+    for new in of_batches(model, batches):
         features[order[start : start + len(new)]] = new
         start += len(new)
     return features
+
+
+def of_batches(model: Any, batches: Iterable[Any]) -> Iterator[np.ndarray]:
+    """The features of each batch, which are not kept.
+
+    Args:
+        model, batches: as of `compute`.
+
+    Yields:
+        float32 array `(batch, num_output_tokens, width)`, or
+        `(batch, tokens, width)` of a model that reads all tokens.
+    """
+    frozen = _FrozenPart(model)
+    for batch in batches:
+        yield frozen.predict_on_batch(batch)
 
 
 def features_shape(model: Any) -> tuple[int, int]:

@@ -135,6 +135,7 @@ def arms(rows: Sequence[Row], measure: measures.Measure) -> Table:
                 ),
                 column("test MAE", optional("test_mae", ".3g")),
                 column("test R2", optional("test_r2", ".4f")),
+                column("test AUROC", optional("test_auroc", ".3f")),
                 column("paper's test", paper),
                 column(
                     "Rothermel et al.'s test",

@@ -48,6 +48,8 @@ def with_floors(table: Any, runs: Any) -> Any:
         table: `pandas.DataFrame` of `summarize`.
         runs: `pandas.DataFrame` of `load_runs`.
     """
+    # Scores that are the same for all examples.
+    auroc = {"test_auroc": 0.5} if "test_auroc" in table else {}
     rows = [
         {
             "task": task,
@@ -57,6 +59,7 @@ def with_floors(table: Any, runs: Any) -> Any:
             "diverged": 0,
             f"validation_{floor.scores.measure.name}": floor.validation_value,
             f"test_{floor.scores.measure.name}": floor.scores.value,
+            **(auroc if summary.has_several_labels(group) else {}),
         }
         for task, group in runs[runs["final"]].groupby("task", sort=False)
         for floor in floors(group)
@@ -119,6 +122,11 @@ def _baseline_rows(baselines: Sequence[Baseline]) -> list[dict[str, Any]]:
             "n": 1,
             "diverged": 0,
             **baseline.values,
+            **(
+                {}
+                if baseline.test_auroc is None
+                else {"test_auroc": baseline.test_auroc}
+            ),
             "wall_seconds": baseline.seconds,
         }
         for baseline in baselines

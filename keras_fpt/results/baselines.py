@@ -82,6 +82,9 @@ class Baseline:
         errors: dict of a regression's `<split>_rmse`, `<split>_mae` and
             `<split>_r2`, or a forecast's `<split>_mse` and `<split>_mae`;
             `None` for a classification.
+        test_auroc: float, of several labels per example, the mean over the
+            labels; `None` of other labels, and if the model gives no scores.
+            It is not compared by.
     """
 
     task: str
@@ -96,6 +99,7 @@ class Baseline:
     right: Any = dataclasses.field(default=None, compare=False, repr=False)
     size: int | None = None
     errors: dict[str, float] | None = None
+    test_auroc: float | None = None
 
     @property
     def measure(self) -> measures.Measure:

@@ -163,6 +163,9 @@ def _join_baseline(parts: Sequence[Baseline]) -> Baseline:
     }
     if parts[0].errors is not None:
         joined = {"errors": joined}
+    aurocs = [each.test_auroc for each in parts if each.test_auroc is not None]
+    if len(aurocs) == len(parts):
+        joined["test_auroc"] = float(np.average(aurocs, weights=tested))
     return dataclasses.replace(
         parts[0],
         **joined,

@@ -109,6 +109,16 @@ def _threshold(results: Sequence[ArmResult]) -> float:
     return common_threshold(histories, floor)
 
 
+def has_several_labels(runs: Any) -> bool:
+    """Whether examples of runs have any number of labels.
+
+    Args:
+        runs: `pandas.DataFrame` of `load_runs`, of one task.
+    """
+    name = "test_exact_match"
+    return name in runs and bool(runs[name].notna().any())
+
+
 def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
     group = result.rows
     finished = group[group["status"] == "finished"]
@@ -139,6 +149,8 @@ def _row(result: ArmResult, threshold: float) -> dict[str, Any]:
         for other in measure.others:
             name = f"{split}_{other}"
             row[name] = finished[name].mean() if name in finished else np.nan
+    if has_several_labels(group):
+        row["test_auroc"] = finished["test_auroc"].astype(float).mean()
     for name in (
         "steps_to_converge",
         "area_under_curve",

@@ -36,13 +36,7 @@ def measure(
         labels, answers, average=None, zero_division=0
     )
     probabilities = special.expit(logits.astype(np.float64))
-    auroc = [
-        float(sk.roc_auc_score(own, scores))
-        if 0 < own.sum() < len(own)
-        else None
-        for own, scores in zip(labels.T, probabilities.T, strict=True)
-    ]
-    known = [value for value in auroc if value is not None]
+    auroc = _auroc_of_each(probabilities, labels)
     classes: dict[str, Any] = {
         "names": list(names),
         "precision": np.atleast_1d(precision).tolist(),
@@ -65,9 +59,36 @@ def measure(
         "micro_f1": float(
             sk.f1_score(labels.ravel(), answers.ravel(), zero_division=0)
         ),
-        "auroc": float(np.mean(known)) if known else None,
+        "auroc": macro_auroc(probabilities, labels),
         "classes": classes,
     }
+
+
+def macro_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """The area under the ROC curve, averaged over the labels.
+
+    Args:
+        scores: float array `(examples, labels)`, higher where a label is more
+            likely.
+        labels: int array of the same shape, of 0 and 1.
+
+    Returns:
+        float, the mean over the labels that some examples have, and some do
+        not; `None` if there is no such label.
+    """
+    found = [x for x in _auroc_of_each(scores, labels) if x is not None]
+    return float(np.mean(found)) if found else None
+
+
+def _auroc_of_each(
+    scores: np.ndarray, labels: np.ndarray
+) -> list[float | None]:
+    return [
+        float(sk.roc_auc_score(own, of_label))
+        if 0 < own.sum() < len(own)
+        else None
+        for own, of_label in zip(labels.T, scores.T, strict=True)
+    ]
 
 
 def words(values: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from keras_fpt.runs import ResolvedRun, RunConfig, folder, resolve
 from keras_fpt.studies import (
     cost,
     halving,
+    plan_dropout,
     rival_models,
     rivals,
     study_folder,
@@ -336,6 +337,9 @@ def _halve(
         write_plan(changed, output / HALVING)
 
     save(plan)
+    note = plan_dropout.note(plan, run.task)
+    if note and variants[0].model.dropout is None:
+        LOGGER.info(note)
     rates = ", ".join(f"{rate:g}" for rate in sorted(plan.learning_rates))
     compared = " and ".join(f"{rung:,}" for rung in plan.rungs)
     LOGGER.info(

@@ -41,7 +41,10 @@ def compare_forecasts(
     model are those with the smallest validation error; test is read once.
 
     Args:
-        splits: `keras_fpt.tasks.ForecastSplits`.
+        splits: `keras_fpt.tasks.ForecastSplits`. The frozen model, its
+            controls and DLinear also see channels that are known in advance.
+            The models do not standardize those: give them at a scale of
+            about 1.
         preset: string, as of `FPTForecaster.from_preset`.
         arms: names of arms, see docs/arms.md.
         seeds: ints, for the new layers, the order of the windows, and the
@@ -131,7 +134,8 @@ def _make(
     return FPTForecaster(
         backbone,
         splits.horizon,
-        splits.channels,
+        splits.series.shape[1],
+        future_dim=splits.future_dim,
         **{**own, "dropout": rate, **settings},
     )
 

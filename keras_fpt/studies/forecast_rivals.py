@@ -4,7 +4,8 @@ Each is a function of `ForecastSplits` and the length of a season that returns
 what validation chose, its validation error, and a function that forecasts
 `Windows`. Naive and DLinear see what the frozen model sees, the contexts.
 Seasonal naive and the classical models see all of the series before each
-origin, which is known at that time.
+origin, which is known at that time. Of them all, only DLinear sees the channels
+that are known over the horizon.
 """
 
 import importlib.util
@@ -130,7 +131,7 @@ def find_season(splits: ForecastSplits) -> int | None:
         whole multiples of a season peak as well; `None` if it has no peak
         above 0.1.
     """
-    train = splits.series[: splits.validation_start]
+    train = splits.forecast_series[: splits.validation_start]
     return seasons.find([train], splits.train_scale)
 
 
@@ -141,11 +142,11 @@ def _validation_mse(splits: ForecastSplits, forecast: Forecast) -> float:
 
 
 def _naive(splits: ForecastSplits, season: int | None) -> Fitted:
-    return Fitted(
-        "",
-        None,
-        lambda windows: np.repeat(windows.x[:, -1:], splits.horizon, axis=1),
-    )
+    def forecast(windows: Windows) -> np.ndarray:
+        last = splits.forecast_series[windows.origins - 1]
+        return np.repeat(last[:, None], splits.horizon, axis=1)
+
+    return Fitted("", None, forecast)
 
 
 def _seasonal_naive(splits: ForecastSplits, season: int | None) -> Fitted:
@@ -166,24 +167,30 @@ def _one_season_before(splits: ForecastSplits, season: int) -> Forecast:
     def forecast(windows: Windows) -> np.ndarray:
         # The first origin of validation may be within the first season.
         steps = np.maximum(windows.origins[:, None] + offsets, 0)
-        return splits.series[steps]
+        return splits.forecast_series[steps]
 
     return forecast
 
 
 def _dlinear(splits: ForecastSplits, season: int | None) -> Fitted:
     """DLinear, whose strength validation chooses."""
-    mean = splits.series[: splits.validation_start].mean(axis=0, dtype="f8")
-    scale = splits.train_scale
+    train_part = splits.series[: splits.validation_start]
+    # Of x, whose last channels may be known in advance, and of y.
+    means = train_part.mean(axis=0, dtype="f8")
+    scales = train_part.std(axis=0, dtype="f8")
+    scales = np.where(scales > 0, scales, 1.0)
+    mean, scale = means[: splits.channels], scales[: splits.channels]
     shape = (-1, splits.horizon, splits.channels)
 
     def forecast_of(strength: float) -> Forecast:
-        model = DLinear(splits.channels, strength)
+        model = DLinear(
+            splits.channels, strength, splits.horizon, splits.future_dim
+        )
         train = splits.train
-        model.fit((train.x - mean) / scale, (train.y - mean) / scale)
+        model.fit((train.x - means) / scales, (train.y - mean) / scale)
 
         def forecast(windows: Windows) -> np.ndarray:
-            rows = model.predict((windows.x - mean) / scale)
+            rows = model.predict((windows.x - means) / scales)
             return rows.reshape(shape) * scale + mean
 
         return forecast
@@ -215,12 +222,14 @@ def _classical(splits: ForecastSplits, name: str, season: int) -> Fitted:
             f"The package '{classical.PACKAGE}' is not installed. Install it "
             f"with {EXTRA} and repeat the command."
         )
-    train = splits.series[: splits.validation_start]
+    series = splits.forecast_series
+    train = series[: splits.validation_start]
     chosen = classical.fit(name, season, train)
 
     def forecast(windows: Windows) -> np.ndarray:
         return classical.forecast(
-            chosen, splits.series, windows.origins, splits.horizon
+            chosen, series, windows.origins, splits.horizon
         )
 
-    return Fitted(f"season {season}", None, forecast)
+    unseen = ", without known channels" if splits.future_dim else ""
+    return Fitted(f"season {season}{unseen}", None, forecast)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from keras_fpt import files
 from keras_fpt.files import json_files
 from keras_fpt.runs import RunConfig, recorder
-from keras_fpt.studies import cost
-from keras_fpt.tasks import Stored, Task
+from keras_fpt.studies import cost, plan_dropout
+from keras_fpt.tasks import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,8 @@ class HalvingPlan:
         limit: int, the most steps that a run may have with any budget.
         budget: float, seconds for which this was planned.
         dropout: float, dropout rate of the backbone; `None` is that of the
-            task's recipe, as in plans of earlier versions.
+            task's recipe, as in plans of earlier versions. It is chosen when
+            the plan is made, and kept when it is enlarged: its runs go on.
     """
 
     learning_rates: tuple[float, ...]
@@ -148,9 +149,6 @@ _EVALUATIONS_SHARE = 0.2
 MOST_RUNS = max(max(len(rates), seeds) for _, rates, seeds in _PLANS)
 # A batch is made smaller, down to the smallest, until there are so many steps.
 SMALLEST_BATCH, _ENOUGH_STEPS = 8, 500
-# Runs that see each training example at most so many times have no dropout:
-# it slows them down, and they hardly overfit. See benchmarks/RESULTS.md.
-_FEW_EPOCHS = 10
 # With more time than was planned, runs go on to at most so many times the
 # examples of the recipe, unless steps were given.
 _LIMIT = 10
@@ -217,7 +215,7 @@ def make_plan(
                 break
         has_enough = plan.steps * batch_size >= share * examples
         if steps >= least and has_enough:
-            return _without_dropout(plan, task)
+            return plan_dropout.chosen(plan, task)
     needed = planned_seconds(make(least), costs, task)
     shown = (
         f"{needed / seconds:.1f} times the time that is left"
@@ -319,13 +317,6 @@ def _plan(
         every,
         limit,
     )
-
-
-def _without_dropout(plan: HalvingPlan, task: Task) -> HalvingPlan:
-    """The plan, without dropout if its runs see each example a few times."""
-    many = isinstance(task.data, Stored) and task.data.size("train")
-    is_few = plan.steps * plan.batch_size <= _FEW_EPOCHS * many
-    return dataclasses.replace(plan, dropout=0.0) if is_few else plan
 
 
 def rungs(

@@ -1,7 +1,7 @@
 """The features that rivals are fitted to, computed from a task's examples."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ from keras_fpt.models import frozen_features as frozen
 from keras_fpt.runs import ResolvedRun, build_model
 from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.rival_data import Rows
+from keras_fpt.studies.rival_shapes import TokenStates
 from keras_fpt.tasks import Task
 
 # The batch size of the frozen model.
@@ -22,6 +23,8 @@ MAX_FEATURES = 50_000_000
 # The width of a token's states that room is made for: of labels per token, and
 # of images, whose features are of all tokens.
 _STATES_WIDTH, _IMAGES_WIDTH = 1024, 256
+# The most labeled tokens whose states are kept.
+_MOST_TOKENS = MAX_FEATURES // _STATES_WIDTH
 
 
 def flat(task: Task, train: Rows) -> Transform:
@@ -123,43 +126,71 @@ def steps_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
 def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
     """The states that the frozen model's output layer would read.
 
-    Where tokens have labels, these are the states of all tokens.
+    Where tokens have labels, these are `TokenStates` of those that have one,
+    or of a seeded choice of them from all sequences, if there are many.
     """
     options = dataclasses.replace(run.model, policy="output_only", dropout=0.0)
     config = run.config.with_settings(policy="output_only", dropout=0.0)
     keras.utils.set_random_seed(run.seed)
     model = build_model(dataclasses.replace(run, model=options, config=config))
-    tokens = task.sequence_length if task.is_per_token else None
 
-    def transform(rows: Rows) -> np.ndarray:
+    def transform(rows: Rows) -> Any:
         mask = np.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
         x: Any = rows.tokens
         if not mask.all():
             is_real = mask.reshape(*mask.shape, *(1 for _ in x.shape[2:]))
             x = {"tokens": np.where(is_real, x, 0), "padding_mask": mask}
         batches = frozen.batched(x, PROBE_BATCH_SIZE)
-        return frozen.compute(
-            model, batches, np.arange(len(mask)), tokens=tokens
-        )
+        if task.is_per_token:
+            return _states_of_tokens(model, batches, rows.y >= 0)
+        return frozen.compute(model, batches, np.arange(len(mask)))
 
     # Compiled before it is timed.
     transform(train.part(slice(PROBE_BATCH_SIZE)))
     return transform
 
 
-def most_examples(task: Task, run: ResolvedRun | None = None) -> int | None:
-    """How many examples have room for the frozen states of all tokens.
+def _states_of_tokens(
+    model: Any, batches: Iterable[Any], has_label: np.ndarray
+) -> TokenStates:
+    """The states of at most so many labeled tokens as there is room for."""
+    places = np.argwhere(has_label)
+    if len(places) > _MOST_TOKENS:
+        order = np.random.default_rng(0).permutation(len(places))
+        places = places[np.sort(order[:_MOST_TOKENS])]
+    parts, start = [], 0
+    for states in frozen.of_batches(model, batches):
+        ends = np.searchsorted(places[:, 0], [start, start + len(states)])
+        own, steps = places[slice(*ends)].T
+        parts.append(states[own - start, steps])
+        start += len(states)
+    return TokenStates(np.concatenate(parts), places, has_label.shape)
+
+
+def most_examples(task: Task, run: ResolvedRun) -> int | None:
+    """How many training examples have room for the frozen states of all tokens.
 
     Args:
         task: a `Task`.
-        run: the `ResolvedRun`, whose readout may take them all; `None` for
-            held-out examples, which are read in parts unless each token has
-            a label.
+        run: the `ResolvedRun`, whose readout may take them all.
+
+    Returns:
+        int, or `None` if any number has.
     """
-    if task.is_per_token:
-        width = _STATES_WIDTH
-    elif run is not None and run.model.readout == "flatten":
-        width = _IMAGES_WIDTH
-    else:
+    if task.is_per_token or run.model.readout != "flatten":
         return None
-    return max(1, MAX_FEATURES // (task.sequence_length * width))
+    return max(1, MAX_FEATURES // (task.sequence_length * _IMAGES_WIDTH))
+
+
+def most_held_out(task: Task) -> int | None:
+    """How many examples have room for the states of all labeled tokens.
+
+    Args:
+        task: a `Task`.
+
+    Returns:
+        int, or `None` if tokens have no labels.
+    """
+    if not task.is_per_token:
+        return None
+    return max(1, _MOST_TOKENS // task.sequence_length)

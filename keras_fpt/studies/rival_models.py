@@ -64,8 +64,9 @@ class Rival:
             it knows all of their labels.
         of_series: bool, whether the model is fitted to a forecast's whole
             series instead of examples, so that it is not tested on train.
-        max_held_out: int, how many examples of validation, and of test, it
-            predicts at most, evenly spaced, or `None`.
+        max_held_out: int, how many examples of validation, evenly spaced, it
+            predicts at most, and how many of test at a time; of whole series,
+            at most so many of test, too. `None` is any number.
     """
 
     name: str
@@ -77,6 +78,11 @@ class Rival:
     remembers: bool = False
     of_series: bool = False
     max_held_out: int | None = None
+
+    @property
+    def max_tested(self) -> int | None:
+        """How many examples of test it predicts at most, evenly spaced."""
+        return self.max_held_out if self.of_series else None
 
     def reason_against(self, task: Task) -> str | None:
         """Why it cannot be fitted to a task, and the remedy, or `None`."""
@@ -132,7 +138,7 @@ def of_task(
                 _ridge_probe if is_regression else _probe,
                 functools.partial(features, run),
                 max_examples=rival_features.most_examples(task, run),
-                max_held_out=rival_features.most_examples(task),
+                max_held_out=rival_features.most_held_out(task),
             )
             for name, features in probes.items()
         ]
@@ -305,7 +311,7 @@ def _nearest_neighbor(task: Task, setting: Mapping[str, float]) -> Any:
 
 
 def _probe(task: Task, setting: Mapping[str, float]) -> Any:
-    """Logistic regression on features `(n, tokens, dim)`."""
+    """Logistic regression on features `(n, tokens, dim)`, or `TokenStates`."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -1,6 +1,10 @@
-"""Models whose labels have the shape that all rivals use, `(n, answers)`."""
+"""Models whose labels have the shape that all rivals use, `(n, answers)`.
 
-from typing import Any
+Models of several labels also have `scores`, higher where a label is more
+likely.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +34,13 @@ class Rows:
 
     def predict(self, x: Any) -> np.ndarray:
         return np.asarray(self.model.predict(x)).reshape(-1, self.targets)
+
+    def scores(self, x: Any) -> np.ndarray:
+        """Probabilities, or the numbers that are compared with 0."""
+        give = getattr(self.model, "predict_proba", None)
+        found = np.asarray((give or self.model.decision_function)(x))
+        # Of a single label, there may be a column for its absence, or none.
+        return found.reshape(len(found), -1)[:, -self.targets :]
 
 
 class Flat:
@@ -64,26 +75,46 @@ class PerToken:
         answers = self.model.predict(x.reshape(-1, x.shape[-1]))
         return np.asarray(answers).reshape(len(x), -1)
 
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        return self.model.scores(x.reshape(-1, x.shape[-1])).reshape(len(x), -1)
+
+
+class TokenStates(NamedTuple):
+    """The states of some tokens of some sequences.
+
+    Args:
+        states: float array `(tokens, dim)`.
+        places: int array `(tokens, 2)`, of the sequence and within it.
+        shape: tuple of ints, how many sequences there are, and their length.
+    """
+
+    states: np.ndarray
+    places: np.ndarray
+    shape: tuple[int, ...]
+
 
 class EachToken:
-    """A model that predicts every token, in labels `(n, tokens)`.
+    """A model of tokens, from their `TokenStates`, in labels `(n, tokens)`.
 
-    Tokens whose label is -1 are left out. If all others have one label, it is
-    predicted.
+    It predicts the tokens whose states there are; others have -1. If all that
+    it is fitted to have one label, it predicts that.
     """
 
     def __init__(self, model: Any) -> None:
         self.model, self.only = model, None
 
-    def fit(self, x: np.ndarray, y: np.ndarray) -> None:
-        has_label = y >= 0
-        labels = np.unique(y[has_label])
+    def fit(self, x: TokenStates, y: np.ndarray) -> None:
+        own = y[tuple(x.places.T)]
+        labels = np.unique(own)
         self.only = labels[0] if len(labels) == 1 else None
         if self.only is None:
-            self.model.fit(x[has_label], y[has_label])
+            self.model.fit(x.states, own)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: TokenStates) -> np.ndarray:
+        answers = np.full(x.shape, -1)
+        places = tuple(x.places.T)
         if self.only is not None:
-            return np.full(x.shape[:2], self.only)
-        answers = self.model.predict(x.reshape(-1, x.shape[-1]))
-        return np.asarray(answers).reshape(x.shape[:2])
+            answers[places] = self.only
+        elif len(x.states):
+            answers[places] = self.model.predict(x.states)
+        return answers

@@ -13,6 +13,7 @@ from keras_fpt.results import Baseline, NotRun, baselines
 from keras_fpt.runs import (
     ResolvedRun,
     forecast_results,
+    label_results,
     measures,
     target_results,
 )
@@ -78,6 +79,8 @@ def simple_rule(task: Task) -> Baseline:
         task.data.size("train") or 0,
         task.data.size("test"),
         task.floors("test")[MAJORITY],
+        # Scores that are the same for all examples.
+        test_auroc=0.5 if task.is_multilabel else None,
     )
 
 
@@ -170,10 +173,9 @@ def _fit(
         CannotBeFitted: there is not enough time.
     """
     began, best = time.monotonic(), None
-    train, validation, test = (
-        _thinned(data[split], None if split == "train" else rival.max_held_out)
-        for split in _SPLITS
-    )
+    train = data["train"]
+    validation = _thinned(data["validation"], rival.max_held_out)
+    test = _thinned(data["test"], rival.max_tested)
     test_share = len(test.y) / len(validation.y)
     try:
         with deadline.enforced(most=seconds):
@@ -210,7 +212,9 @@ def _fit(
     spent = time.monotonic() - began
     try:
         with deadline.enforced(most=2 * seconds):
-            tested = _test_answers(model, transform, test)
+            size = min(_PREDICTED, rival.max_held_out or _PREDICTED)
+            tested = _test_answers(model.predict, transform, test, size)
+            auroc = _test_auroc(task, model, transform, test)
     except OutOfTime:
         raise CannotBeFitted(
             f"Its test did not finish within {2 * seconds:.0f} s. Give a "
@@ -253,6 +257,7 @@ def _fit(
         # Compared example by example with others that have the same examples.
         right=_scores(task, tested, test.y),
         errors=errors,
+        test_auroc=auroc,
     )
 
 
@@ -294,8 +299,11 @@ def _affordable(
     several = _seconds(transform, timed)
     each = max(several - call, 0.0) / max(1, len(timed.y) - 1)
     held_out = each * sum(
-        min(len(data[split].y), rival.max_held_out or len(data[split].y))
-        for split in ("validation", "test")
+        min(len(data[split].y), most or len(data[split].y))
+        for split, most in (
+            ("validation", rival.max_held_out),
+            ("test", rival.max_tested),
+        )
     )
     _check_seconds(held_out, "the features of the other splits", seconds)
     left = _FEATURES_SHARE * seconds - each * len(data["validation"].y)
@@ -317,13 +325,27 @@ def _check_seconds(needed: float, what: str, seconds: float) -> None:
         )
 
 
-def _test_answers(model: Any, transform: Transform, test: Rows) -> np.ndarray:
-    """A model's predictions for the test examples, `(n, answers)`."""
-    parts = [
-        test.part(slice(i, i + _PREDICTED))
-        for i in range(0, len(test.y), _PREDICTED)
-    ]
-    return np.concatenate([_answers(model, transform(part)) for part in parts])
+def _test_answers(
+    predict: Callable[[Any], Any],
+    transform: Transform,
+    test: Rows,
+    size: int = _PREDICTED,
+) -> np.ndarray:
+    """What a model predicts for the test examples, `(n, answers)`."""
+    parts = [test.part(slice(i, i + size)) for i in range(0, len(test.y), size)]
+    return np.concatenate(
+        [np.asarray(predict(transform(part))) for part in parts]
+    )
+
+
+def _test_auroc(
+    task: Task, model: Any, transform: Transform, test: Rows
+) -> float | None:
+    """The AUROC of several labels, if the model scores them."""
+    if not task.is_multilabel or not hasattr(model, "scores"):
+        return None
+    scores = _test_answers(model.scores, transform, test)
+    return label_results.macro_auroc(scores, test.y)
 
 
 def _answers(model: Any, features: Any) -> np.ndarray:

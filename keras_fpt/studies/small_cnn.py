@@ -62,13 +62,17 @@ class SmallCNN:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """What it predicts, in the shape of the labels."""
-        batch_size = 8 * _BATCH_SIZE
-        outputs = self.model.predict(images, batch_size=batch_size, verbose=0)
+        outputs = self.scores(images)
         if self.is_multilabel:
             return (outputs > 0).astype(int)
         if self.num_classes:
             return outputs.argmax(axis=-1)[:, None]
         return outputs * self.scale + self.mean
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """The outputs of the network, of labels their logits."""
+        batch_size = 8 * _BATCH_SIZE
+        return self.model.predict(images, batch_size=batch_size, verbose=0)
 
     def _build(self, images: np.ndarray, num_targets: int) -> keras.Model:
         inputs = keras.Input(images.shape[1:])

@@ -13,7 +13,10 @@ class Windows:
     """Contexts of a series, each with the steps that follow it.
 
     Args:
-        x: float32 array `(n, context, channels)`.
+        x: float32 array `(n, context, channels)`. With channels that are known
+            in advance, `(n, context + horizon, channels + future_dim)`, as
+            `keras_fpt.FPTForecaster` takes it; the steps of the horizon are 0
+            in the channels that are forecast.
         y: float32 array `(n, horizon, channels)`.
         origins: int array `(n,)`, the step of the series at which each
             forecast begins.
@@ -33,10 +36,12 @@ class ForecastSplits:
 
     Args:
         train, validation, test: `Windows`.
-        series: float32 array `(time, channels)`, all of it.
+        series: float32 array `(time, channels + future_dim)`, all of it.
         validation_start, test_start: int, the first step of each part. No
             window of train has a step from `validation_start` on, and no
             window of validation one from `test_start` on.
+        future_dim: int, how many channels, the last ones, are known in
+            advance and not forecast.
     """
 
     train: Windows
@@ -45,11 +50,13 @@ class ForecastSplits:
     series: np.ndarray
     validation_start: int
     test_start: int
+    future_dim: int = 0
 
     @property
     def context(self) -> int:
         """The number of steps that a forecast is made from."""
-        return self.train.x.shape[1]
+        length = self.train.x.shape[1]
+        return length - self.horizon if self.future_dim else length
 
     @property
     def horizon(self) -> int:
@@ -58,16 +65,23 @@ class ForecastSplits:
 
     @property
     def channels(self) -> int:
-        """The number of channels of a step."""
-        return self.series.shape[1]
+        """The number of channels that are forecast."""
+        return self.train.y.shape[2]
+
+    @property
+    def forecast_series(self) -> np.ndarray:
+        """The channels that are forecast, `(time, channels)`."""
+        return self.series[:, : self.channels]
 
     @property
     def train_scale(self) -> np.ndarray:
-        """The standard deviation of each channel before validation, float64.
+        """The deviation before validation of each channel that is forecast.
 
-        That of a constant channel is set to 1.
+        It is the standard deviation, in float64. That of a constant channel is
+        set to 1.
         """
-        scale = self.series[: self.validation_start].std(axis=0, dtype="f8")
+        train = self.forecast_series[: self.validation_start]
+        scale = train.std(axis=0, dtype="f8")
         return np.where(scale > 0, scale, 1.0)
 
 
@@ -78,11 +92,12 @@ def cut_windows(
     stride: int = 1,
     start: int = 0,
     stop: int | None = None,
+    future_dim: int = 0,
 ) -> Windows:
     """Cuts a series into windows of a context and the steps that follow it.
 
     The arrays are views of the series, so windows that overlap need no further
-    memory.
+    memory; the contexts are copies if some channels are known in advance.
 
     Args:
         series: array `(time, channels)`, or `(time,)` for one channel.
@@ -94,13 +109,15 @@ def cut_windows(
             before it.
         stop: int, the step before which every window ends. `None` is the end
             of the series.
+        future_dim: int, how many channels, the last ones, are known over the
+            horizon as well, such as holidays, and are not forecast.
 
     Returns:
         `Windows`, of which there may be none.
 
     Raises:
-        ValueError: the series contains values that are not finite numbers, or a
-            size is below 1.
+        ValueError: the series contains values that are not finite numbers, a
+            size is below 1, or no channel is left to forecast.
 
     Example:
 
@@ -120,18 +137,36 @@ def cut_windows(
                 f"Expected {name} to be an integer of at least 1 but received "
                 f"{size}."
             )
+    channels = values.shape[1] - future_dim
+    is_integer = isinstance(future_dim, Integral)
+    if isinstance(future_dim, bool) or not is_integer or future_dim < 0:
+        raise ValueError(
+            "Expected future_dim to be an integer of at least 0 but received "
+            f"{future_dim}."
+        )
+    if channels < 1:
+        raise ValueError(
+            f"Expected more channels than the future_dim of {future_dim}, "
+            "since both kinds are channels of the series, but it has "
+            f"{values.shape[1]}."
+        )
     stop = len(values) if stop is None else min(stop, len(values))
     first = max(start - context, 0)
     part = values[first:stop]
     length = context + horizon
     if len(part) < length:
-        empty = np.empty((0, length, values.shape[1]), "float32")
-        return Windows(empty[:, :context], empty[:, context:], np.arange(0))
-    # (windows, channels, length)
-    every = np.lib.stride_tricks.sliding_window_view(part, length, axis=0)
-    windows = np.swapaxes(every[::stride], 1, 2)
+        windows = np.empty((0, length, values.shape[1]), "float32")
+    else:
+        # (windows, channels, length)
+        every = np.lib.stride_tricks.sliding_window_view(part, length, axis=0)
+        windows = np.swapaxes(every[::stride], 1, 2)
     origins = first + context + stride * np.arange(len(windows))
-    return Windows(windows[:, :context], windows[:, context:], origins)
+    y = windows[:, context:, :channels]
+    if not future_dim:
+        return Windows(windows[:, :context], y, origins)
+    x = windows.copy()
+    x[:, context:, :channels] = 0  # What no model may see.
+    return Windows(x, y, origins)
 
 
 def split_series(
@@ -142,6 +177,7 @@ def split_series(
     test: float = 0.2,
     stride: int = 1,
     test_stride: int = 1,
+    future_dim: int = 0,
 ) -> ForecastSplits:
     """Splits a series by time, and cuts each part into windows.
 
@@ -161,14 +197,15 @@ def split_series(
         test_stride: int, the number of steps from one forecast of validation
             and test to the next: with 1, a rolling evaluation from every
             origin.
+        future_dim: int, as of `cut_windows` and `keras_fpt.FPTForecaster`.
 
     Returns:
         `ForecastSplits`.
 
     Raises:
         ValueError: the series contains values that are not finite numbers, a
-            share is not between 0 and 1, or the series is too short for a
-            window of each part.
+            share is not between 0 and 1, the series is too short for a
+            window of each part, or no channel is left to forecast.
 
     Example:
 
@@ -209,7 +246,9 @@ def split_series(
     }
     cut = {}
     for name, (step, start, stop) in parts.items():
-        cut[name] = cut_windows(values, context, horizon, step, start, stop)
+        cut[name] = cut_windows(
+            values, context, horizon, step, start, stop, future_dim
+        )
         if not len(cut[name]):
             raise ValueError(
                 f"Expected at least one window of {context} + {horizon} steps "
@@ -222,6 +261,7 @@ def split_series(
         series=values,
         validation_start=validation_start,
         test_start=test_start,
+        future_dim=future_dim,
     )
 
 

@@ -1,17 +1,14 @@
-"""Exported models, run by their own runtimes, against the model."""
+"""Exported models, run by their own runtimes, against the model.
+
+That the other heads become ONNX is tested in test_every_head.py.
+"""
 
 import keras
 import numpy as np
 import pytest
 from families import FAMILIES, draw_weights, numpy
 
-from keras_fpt import (
-    FPTClassifier,
-    FPTForecaster,
-    FPTMultiLabelClassifier,
-    FPTRegressor,
-    FPTTokenClassifier,
-)
+from keras_fpt import FPTClassifier
 from keras_fpt.models import exporting
 
 BACKEND = keras.backend.backend()
@@ -289,63 +286,3 @@ class TestErrors:
     def test_formats_that_fail(self, format, tmp_path):
         with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
             export(make_model(), tmp_path, format)
-
-
-@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
-def test_a_regressor_exports_its_unit(tmp_path):
-    backbone = FAMILIES["gpt2"].build()
-    draw_weights(backbone)
-    model = FPTRegressor(backbone, input_dim=3, quantiles=(0.1, 0.5, 0.9))
-    model.adapt(np.array([1000.0, 1200.0, 1500.0]))
-    expected = model.predict(X, verbose=0)
-    assert expected.min() > 100
-    shape = FORMATS["onnx"]
-    path = export(model, tmp_path, "onnx", signature(*shape, with_mask=False))
-    outputs = run_onnx(path, {"tokens": X})
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4)
-
-
-@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
-@pytest.mark.parametrize(
-    "head, shape",
-    [
-        (FPTMultiLabelClassifier, {"num_labels": 3}),
-        (FPTTokenClassifier, {"num_classes": 4}),
-    ],
-)
-def test_several_answers_are_exported(head, shape, tmp_path):
-    backbone = FAMILIES["gpt2"].build()
-    draw_weights(backbone)
-    model = head(backbone, input_dim=3, **shape)
-    expected = model.predict(X, verbose=0)
-    static = FORMATS["onnx"]
-    path = export(model, tmp_path, "onnx", signature(*static, with_mask=False))
-    outputs = run_onnx(path, {"tokens": X})
-    assert outputs.shape == expected.shape
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.skipif(MAIN_FORMAT is None, reason="nothing else is exported")
-@pytest.mark.parametrize(
-    "channels", ["each", pytest.param(None, marks=pytest.mark.slow)]
-)
-def test_a_forecaster_exports_its_norm(channels, tmp_path):
-    model = FPTForecaster(
-        FAMILIES["gpt2"].build(),
-        horizon=4,
-        input_dim=3,
-        patch_size=2,
-        channel_independent=channels,
-    )
-    x = (1000 + 50 * X).astype("float32")
-    model.adapt(np.tile(x[:, :1], (1, 4, 1)))
-    expected = model.predict(x, verbose=0)
-    path = export(
-        model,
-        tmp_path,
-        "onnx",
-        [keras.InputSpec(shape=x.shape, dtype="float32", name="tokens")],
-    )
-    outputs = run_onnx(path, {"tokens": x})
-    assert outputs.shape == (len(x), 4, 3)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4)

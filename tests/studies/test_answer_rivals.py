@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from keras_fpt import tasks
@@ -17,6 +18,7 @@ from keras_fpt.studies import (
     halving,
     plans,
     rival_data,
+    rival_features,
     rival_models,
     rival_shapes,
     rivals,
@@ -88,10 +90,22 @@ def test_each_label_has_a_linear_model():
         answers[:, label] = model.predict(scaler.transform(test.flat))
     assert regression.test_accuracy == np.mean(answers == test.y) > 0.9
     assert np.array_equal(regression.right, (answers == test.y).mean(axis=1))
+    # AUROC is of the labels that some have, and some do not: two of three.
+    logits = [
+        LogisticRegression(C=strength, max_iter=200)
+        .fit(scaler.transform(train.flat), train.y[:, label])
+        .decision_function(scaler.transform(test.flat))
+        for label in range(2)
+    ]
+    areas = [roc_auc_score(test.y[:, i], logits[i]) for i in range(2)]
+    assert regression.test_auroc == pytest.approx(np.mean(areas))
+    assert 0.5 < by_name["minirocket"].test_auroc <= 1
+    assert by_name["nearest_neighbor"].test_auroc is None
     # The simple rule: none of the labels, or those of more than half.
     majority = rivals.simple_rule(task)
     rule = train.y.mean(axis=0) > 0.5
     assert majority.test_accuracy == np.mean(rule == test.y)
+    assert majority.test_auroc == 0.5
     for each in ("minirocket", "nearest_neighbor"):
         assert by_name[each].test_accuracy > 0.6
 
@@ -118,6 +132,9 @@ def test_boosting_and_pieces_of_strings_predict_each_label():
     known = ("gradient_boosting", "logistic_regression")
     (pieces,), _ = rivals.fit_all(task, Deadline(), 60.0, known=known)
     assert pieces.name == "n_grams" and pieces.test_accuracy > 0.95
+    assert pieces.test_auroc > 0.95
+    scores = boosting.scores(data["test"].flat)
+    assert scores.shape == data["test"].y.shape
 
 
 def test_a_small_network_predicts_each_label_of_an_image():
@@ -127,6 +144,7 @@ def test_a_small_network_predicts_each_label_of_an_image():
     network = small_cnn.SmallCNN(1, 2, is_multilabel=True)
     answers = network.fit(images, y.astype(int)).predict(images)
     assert answers.shape == (96, 2) and set(np.unique(answers)) <= {0, 1}
+    np.testing.assert_array_equal(network.scores(images) > 0, answers)
 
 
 def test_neighbors_of_a_token_are_within_its_sequence():
@@ -251,6 +269,7 @@ def test_compare_fits_rivals_and_their_arms_are_planned(
     output, table, _ = compared(make, preset, tmp_path, monkeypatch)
     arms = list(table.index.get_level_values("arm"))
     assert arms == ["majority", "logistic_regression", "linear_probe"]
+    assert ("test_auroc" in table) == (make is of_labels)
     variants = planned[-4:]
     assert [each.arm for each in variants] == [
         "fpt", "random", "no_blocks", "fpt",
@@ -278,6 +297,14 @@ def test_compare_says_whether_it_is_worth_it(
     assert (runs["status"] == "finished").all()
     arms = set(table.index.get_level_values("arm"))
     assert {"logistic_regression", "linear_probe"} <= arms
+    # All have the AUROC that the runs have, and the rules that of a constant.
+    assert ("test_auroc" in table) == (make is of_labels)
+    if make is of_labels:
+        assert (
+            table.xs("majority class", level="arm")["test_auroc"] == 0.5
+        ).all()
+        assert table["test_auroc"].notna().all()
+        assert ">test AUROC<" in (output / compare.REPORT).read_text()
     # Examples are compared one by one.
     final = runs[runs["final"]].iloc[0]
     kept = test_examples.read(final["folder"])
@@ -288,6 +315,35 @@ def test_compare_says_whether_it_is_worth_it(
 
 
 def test_one_label_of_all_tokens_is_predicted():
+    y = np.array([[1, -1, 1], [-1, 1, 1]])
+    states = rival_shapes.TokenStates(
+        np.zeros((4, 2)), np.argwhere(y >= 0), y.shape
+    )
     model = rival_shapes.EachToken(model=None)
-    model.fit(np.zeros((2, 3, 4)), np.array([[1, -1, 1], [-1, 1, 1]]))
-    assert (model.predict(np.zeros((5, 3, 4))) == np.ones((5, 3))).all()
+    model.fit(states, y)
+    assert np.array_equal(model.predict(states), y)
+
+
+def test_a_probe_of_many_tokens_has_some_of_all_sequences(preset, monkeypatch):
+    task = of_tokens(60)
+    run = resolve(RunConfig("mine", preset), task)
+    data = rival_data.read_splits(task)
+    labels = data["train"].y
+    every = rival_features.frozen_features(run, task, data["train"])
+    whole = every(data["train"])
+    assert len(whole.states) == (labels >= 0).sum()
+    monkeypatch.setattr(rival_features, "_MOST_TOKENS", 80)
+    some = every(data["train"])
+    assert len(some.states) == 80 < len(whole.states)
+    assert len(set(some.places[:, 0])) > 0.7 * len(labels)
+    by_place = {tuple(p): s for p, s in zip(*whole[1::-1], strict=True)}
+    for place, states in zip(some.places, some.states, strict=True):
+        np.testing.assert_array_equal(states, by_place[tuple(place)])
+    # All of test is predicted, in parts that there is room for.
+    known = [rival.name for rival in rival_models.of_task(task)]
+    (probe,), _ = rivals.fit_all(task, Deadline(), 60.0, run, known)
+    assert probe.train_examples == len(labels)
+    assert probe.test_examples == len(data["test"].y) > 80 // 8
+    assert "test examples" not in probe.settings
+    # Of those that have a label: so none was left out.
+    assert probe.test_accuracy > 0.4

@@ -122,3 +122,31 @@ def test_the_frozen_model_and_its_controls(preset):
     assert shown.mse.is_monotonic_increasing
     assert shown.loc["fpt", "mse"] == pytest.approx(found[0].mse + 1)
     assert shown.loc["fpt", "mse of seeds"].count(",") == 1
+
+
+def test_what_is_known_of_the_horizon(preset, monkeypatch):
+    """Each step is 10, and 4 more on holidays, which no past tells."""
+    rng = np.random.default_rng(0)
+    holidays = rng.integers(0, 2, 240)
+    sales = 10 + 4 * holidays + 0.1 * rng.normal(size=240)
+    series = np.stack([sales, holidays], axis=1)
+    splits = split_series(series, 24, 6, stride=4, future_dim=1)
+    results, _ = compare_forecasts(
+        splits, preset, arms=("fpt",), epochs=1, season=7, patch_size=6
+    )
+    found = {result.name: result for result in results}
+    assert found["dlinear"].mse < 0.05 < 0.5 < found["naive"].mse
+    for name in ("naive", "seasonal_naive", "dlinear", "fpt"):
+        assert found[name].forecast.shape == splits.test.y.shape
+    np.testing.assert_array_equal(
+        found["naive"].forecast[:, 0, 0],
+        splits.series[splits.test.origins - 1, 0],
+    )
+    # The models of statsforecast read what is forecast alone, which is said.
+    classical = forecast_rivals.classical
+    monkeypatch.setattr(classical, "PACKAGE", "numpy")
+    monkeypatch.setattr(classical, "fit", lambda name, season, train: train)
+    monkeypatch.setattr(classical, "forecast", lambda chosen, *rest: rest[0])
+    fitted = forecast_rivals._auto_ets(splits, None)
+    assert fitted.settings == "season 1, without known channels"
+    assert fitted.forecast(splits.test).shape == (240, 1)

@@ -8,7 +8,7 @@ import pytest
 from keras_fpt import tasks
 from keras_fpt.runs import RunConfig, folder, folder_of
 from keras_fpt.runs.recorder import write_history
-from keras_fpt.studies import halving, plans, variant_search
+from keras_fpt.studies import halving, plan_dropout, plans, variant_search
 from keras_fpt.studies.cost import Cost, StackCost
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
@@ -142,6 +142,21 @@ def test_more_time_trains_on_what_is_there(runs, tmp_path):
     )
     assert {each[:3] for each in again} <= reached.keys()
     assert saved[-1].steps > first.steps
+
+
+def test_the_dropout_of_the_first_budget_is_kept_which_is_said():
+    many = TASK.data.size("train")
+    plan = dataclasses.replace(PLAN, steps=10 * many // 64, limit=10**6)
+    chosen = plan_dropout.chosen(plan, TASK)
+    assert chosen.dropout == 0.0
+    assert "at most 10 times" in plan_dropout.note(chosen, TASK)
+    larger = plans.enlarge(chosen, [COST] * 2, TASK, 1e5)
+    assert larger.dropout == 0.0 and larger.steps > plan.steps
+    assert "the first budget" in plan_dropout.note(larger, TASK)
+    # What begins with as many steps has the recipe's, of which nothing is said.
+    begun = dataclasses.replace(larger, dropout=None)
+    assert plan_dropout.chosen(begun, TASK).dropout is None
+    assert plan_dropout.note(begun, TASK) == ""
 
 
 def test_a_rate_that_is_no_longer_the_best_is_not_tested(

@@ -77,6 +77,24 @@ def test_a_rolling_evaluation_with_a_stride():
     np.testing.assert_allclose(splits.train_scale, STEPS[:70].std())
 
 
+def test_channels_that_are_known_are_of_the_horizon_as_well():
+    series = np.stack([STEPS, 2 * STEPS, -STEPS], axis=1)
+    splits = split_series(series, 10, 5, stride=3, future_dim=1)
+    plain = split_series(series, 10, 5, stride=3)
+    for name in ("train", "validation", "test"):
+        part, without = getattr(splits, name), getattr(plain, name)
+        np.testing.assert_array_equal(part.origins, without.origins)
+        np.testing.assert_array_equal(part.x[:, :10], without.x)
+        np.testing.assert_array_equal(part.x[:, 10:, 2], without.y[..., 2])
+        assert not part.x[:, 10:, :2].any()
+        np.testing.assert_array_equal(part.y, without.y[..., :2])
+    assert (splits.context, splits.horizon, splits.channels) == (10, 5, 2)
+    np.testing.assert_allclose(splits.train_scale, plain.train_scale[:2])
+    # The series itself is not changed.
+    np.testing.assert_array_equal(splits.series, series)
+    assert len(cut_windows(series[:9], 5, 5, future_dim=1)) == 0
+
+
 def test_errors_by_step():
     y = np.zeros((4, 2, 3))
     forecast = y + np.array([1.0, -3.0])[:, None]
@@ -103,6 +121,8 @@ def test_errors_by_step():
         (STEPS, {"horizon": 15}, "but validation, of 10 steps"),
         (STEPS, {"test": 1.0}, "test to be a share"),
         (STEPS, {"stride": 0}, "stride to be an integer of at least 1"),
+        (STEPS, {"future_dim": 1}, "more channels than the future_dim of 1"),
+        (STEPS, {"future_dim": -1}, "future_dim to be an integer of at least"),
     ],
 )
 def test_what_cannot_be_cut(series, arguments, words):
