@@ -9,14 +9,14 @@ from which windows are cut, or whose column "recording" makes groups; a .npy
 file of sequences; or a CSV file of strings. Of the same rows are the kinds
 "numbers" (a CSV file whose label is a number), "labels" (a folder of Parquet
 files with three labels of 0 and 1), "dropped" (a CSV file of whose cells a
-hundredth is missing, and whose rows are left out) and "number-windows" (a
-long series, whose windows have the mean of a number). The kind "families" is
-strings whose groups stay in one split, and "saved" is a data set as of
-Hugging Face's save_to_disk, of sequences of different lengths. "fasta" is a
-FASTA file of proteins of 50 to 150 letters and its table of labels. Each size
-is made, and trained on, in its own processes. A training process makes the
-task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps and
-evaluates a few batches.
+hundredth is missing, and whose rows are left out) and "number-windows" (a long
+series, whose windows have the mean of a number). Of the kind "tokens", each
+row of a window has a label. The kind "families" is strings whose groups stay
+in one split, and "saved" is a data set as of Hugging Face's save_to_disk, of
+sequences of different lengths. "fasta" is a FASTA file of proteins of 50 to
+150 letters and its table of labels. Each size is made, and trained on, in its
+own processes. A training process makes the task, computes its fingerprint,
+trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
 The kind "predict" trains on the first rows of a CSV file, which is its time to
 read, and predicts all of them; its time per step is that of 1,000 rows. The
 peak is that of the resident memory of the process from its start to its end.
@@ -46,13 +46,17 @@ SIZES = {
     "labels": (200_000, 2_000_000),
     "dropped": (200_000, 2_000_000),
     "number-windows": (200_000, 2_000_000),
+    "tokens": (200_000, 2_000_000),
     "families": (200_000, 2_000_000),
     "saved": (200_000, 2_000_000),
     "fasta": (100_000, 1_000_000),
 }
 WINDOW = 50
 FIRST_ROWS = 2_000
-FOLDERS = ("parquet", "windows", "groups", "labels", "number-windows")
+FOLDERS = (
+    *("parquet", "windows", "groups", "labels", "number-windows"),
+    "tokens",
+)
 TEXTS = ("csv", "strings", "predict", "numbers", "dropped", "families")
 STRINGS = ("strings", "families")
 OPTIONS = {
@@ -71,6 +75,12 @@ OPTIONS = {
         "ignore_column": "label",
     },
     "dropped": {"label_column": "label", "drop_missing": True},
+    "tokens": {
+        "label_column": "label",
+        "window": 50,
+        "stride": 25,
+        "task_type": "tokens",
+    },
     "number-windows": {
         "label_column": "number",
         "ignore_column": "label",
@@ -337,6 +347,8 @@ def model_class(task):
         return keras_fpt.FPTRegressor
     if task.is_multilabel:
         return keras_fpt.FPTMultiLabelClassifier
+    if task.is_per_token:
+        return keras_fpt.FPTTokenClassifier
     return keras_fpt.FPTClassifier
 
 

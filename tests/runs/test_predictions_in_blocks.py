@@ -264,6 +264,39 @@ def test_a_large_fasta_file_is_predicted_and_scored(
         assert received[name] == pytest.approx(scores[name], rel=1e-4)
 
 
+def test_a_large_table_of_strings_is_predicted_and_scored(
+    preset, tmp_path, in_blocks, messages
+):
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice([*"ACGT"], 9)) for _ in range(150)]
+    frame = pd.DataFrame({"dna": texts, "y": rng.choice(["u", "v"], 150)})
+    path, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    frame.to_csv(path, index=False)
+    options = {"text_column": "dna", "label_column": "y"}
+    config = RunConfig(str(path), preset, steps=2, options=options)
+    train(config, tmp_path / "run")
+    frame.loc[[3, 100, 140], "dna"] = ["ACX", "AX", "AZX"]
+    frame.to_csv(new, index=False)
+    expected = predict(tmp_path / "run", new)
+    scores = evaluate_file(tmp_path / "run", new)
+    messages.clear()
+    in_blocks()
+    assert len([*predict_in_blocks(tmp_path / "run", new)]) == 3
+    logged = [text for text in messages if "the characters" in text]
+    assert len(logged) == 2
+    assert "the characters X are" in logged[0]
+    assert "the characters Z are" in logged[1]
+    found = predict(tmp_path / "run", new)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-4)
+    received = evaluate_file(tmp_path / "run", new)
+    assert received["accuracy"] == pytest.approx(scores["accuracy"])
+    assert received["loss"] == pytest.approx(scores["loss"], rel=1e-4)
+    frame.loc[120, "dna"] = "A" * 2000
+    frame.to_csv(new, index=False)
+    with pytest.raises(ValueError, match="row 121: expected 1 to 1,024"):
+        predict(tmp_path / "run", new)
+
+
 def test_no_output_is_left_by_a_table_that_cannot_be_read(
     preset, tmp_path, in_blocks
 ):

@@ -9,7 +9,7 @@ from keras_fpt.tasks.user_data.media import (
     listed_files,
     saved_pictures,
 )
-from keras_fpt.tasks.user_data.strings import fasta
+from keras_fpt.tasks.user_data.strings import fasta, string_reader
 from keras_fpt.tasks.user_data.tables import table_blocks, table_reader
 
 # Some of the examples of a new file.
@@ -64,6 +64,6 @@ def read_new_blocks(
     """
     if isinstance(reader, table_reader.TableReader):
         return table_blocks.read_blocks(reader, path)
-    if isinstance(reader, fasta.FastaReader):
+    if isinstance(reader, fasta.FastaReader | string_reader.StringReader):
         return reader.read_blocks(path)
     return None

@@ -232,7 +232,13 @@ def _find(
             "not apply."
         )
     elif isinstance(reader, string_reader.StringReader):
-        frame, _ = given_labels.read_table(path, reader.header, reader.encoding)
+        assert not isinstance(block, fasta.Block)
+        if block is None:
+            frame, _ = given_labels.read_table(
+                path, reader.header, reader.encoding
+            )
+        else:
+            frame = block.frame
         found = missing_rows.read_labels(frame, columns, path).tolist()
     elif isinstance(reader, table_reader.TableReader):
         found = _of_table(

@@ -3,14 +3,22 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import given_labels, sequences
-from keras_fpt.tasks.user_data.tables import table_columns
+from keras_fpt.tasks.user_data.tables import (
+    large_files,
+    table_blocks,
+    table_columns,
+    windows,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOGGER = logging.getLogger(__name__)
 # Stands for characters that no example has; the first that is not in the data.
@@ -54,13 +62,54 @@ class StringReader:
                 is not in the alphabet.
         """
         frame, _ = given_labels.read_table(
-            path,
-            self.header,
-            self.encoding,
-            (self.text_column,) if self.is_verbatim else (),
+            path, self.header, self.encoding, self._texts
         )
+        return self._encode(frame, path, set())
+
+    def read_blocks(
+        self, path: str | os.PathLike
+    ) -> Iterator[table_blocks.Block] | None:
+        """Reads a new table that does not fit into memory in parts.
+
+        Returns:
+            An iterator; `None` if the table is small.
+
+        Raises:
+            ValueError: as for `read`.
+        """
+        files = large_files.LargeFiles(
+            {"all": path}, self.header, self.encoding, self._texts
+        )
+        if files.num_bytes <= sequences.MAX_BYTES_IN_MEMORY:
+            return None
+        return self._blocks(files, path)
+
+    def _blocks(
+        self, files: large_files.LargeFiles, path: str | os.PathLike
+    ) -> Iterator[table_blocks.Block]:
+        known: set[str] = set()
+        for frame in files.frames():
+            cut = windows.each_row(len(frame))
+            x, names = self._encode(frame, path, known)
+            yield table_blocks.Block(frame, cut, x, names)
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        return (self.text_column,) if self.is_verbatim else ()
+
+    def _encode(
+        self, frame: "pd.DataFrame", path: str | os.PathLike, known: set[str]
+    ) -> tuple[Any, list[str]]:
+        """The tokens of the strings in some rows, and the rows' names.
+
+        Args:
+            frame: `pandas.DataFrame`.
+            path: the table's file, for errors.
+            known: set of the new characters that have been logged, to which
+                those of these rows are added.
+        """
         texts = table_columns.column(frame, self.text_column, path).tolist()
-        names = [f"row {i + 1}" for i in range(len(texts))]
+        names = [f"row {i + 1}" for i in frame.index.tolist()]
         if self.missing is not None:
             given_labels.present(
                 {f"string in '{self.text_column}'": texts},
@@ -80,6 +129,8 @@ class StringReader:
                 for character in new:
                     text = text.replace(character, self.unknown)
             x.append(encode(text, self.alphabet, f"`{path}`, {name}"))
+        unknown -= known
+        known |= unknown
         if unknown:
             LOGGER.info(
                 "`%s`: the characters %s are new, and read as one that no "

@@ -78,7 +78,7 @@ class WindowNames:
         runs: the `GroupRuns` of the rows.
         groups: int array `(n,)`, the group of each window.
         starts: int array `(n,)`, the first row of each window.
-        window: int.
+        lengths: int array `(n,)`, how many rows each has.
     """
 
     def __init__(
@@ -86,18 +86,18 @@ class WindowNames:
         runs: GroupRuns,
         groups: np.ndarray,
         starts: np.ndarray,
-        window: int,
+        lengths: np.ndarray,
     ) -> None:
         self._runs = runs
         self._groups = groups
         self._starts = starts
-        self._window = window
+        self._lengths = lengths
 
     def __getitem__(self, index: int) -> str:
         group = int(self._groups[index])
         first = int(self._starts[index]) - self._runs.starts[group]
         name = self._runs.names[group]
-        return f"{name}, rows {first + 1}-{first + self._window}"
+        return f"{name}, rows {first + 1}-{first + self._lengths[index]}"
 
     def select(self, indices: np.ndarray) -> "WindowNames":
         """The names of some of the windows."""
@@ -105,7 +105,7 @@ class WindowNames:
             self._runs,
             self._groups[indices],
             self._starts[indices],
-            self._window,
+            self._lengths[indices],
         )
 
     def __len__(self) -> int:

@@ -79,6 +79,8 @@ class Answers:
         if not is_wide and task_type != targets.REGRESSION:
             self._texts = large_labels.Labels(where)
         self._indicators: list[np.ndarray] | None = None
+        # The rows whose labels are not all 0 or 1, and these labels.
+        self._wrong: dict[int, np.ndarray] = {}
         if is_wide and task_type in (None, targets.MULTILABEL):
             self._indicators = []
         self._numbers: large_numbers.Numbers | None = None
@@ -135,7 +137,7 @@ class Answers:
         self, texts: np.ndarray, where: Callable[[int], str]
     ) -> None:
         """Raises `ValueError` if options contradict each other."""
-        is_one = self._task_type in (targets.CLASSIFICATION, targets.REGRESSION)
+        is_one = self._task_type not in (None, targets.MULTILABEL)
         is_separated = self._separator is not None
         is_wide = len(self._columns) > 1
         if (is_separated and (is_wide or is_one)) or (
@@ -177,20 +179,31 @@ class Answers:
         assert self._indicators is not None
         found = several_labels.as_indicators(texts)
         found[is_out] = 0
-        if (found == several_labels.NEITHER).any():
-            if self._task_type == targets.MULTILABEL:
-                rows = np.flatnonzero(~is_out)
-                several_labels.from_columns(
-                    texts[rows],
-                    self._columns,
-                    lambda i: where(int(rows[i])),
-                    self._sure,
+        wrong = (found == several_labels.NEITHER).any(axis=1)
+        if wrong.any():
+            rows = np.flatnonzero(wrong)
+            may_be_out = self._may_lack and (
+                len(self._wrong) <= large_numbers.MAX_WRONG
+            )
+            if not may_be_out:
+                self._refuse_indicators(
+                    texts[rows], lambda i: where(int(rows[i]))
                 )
-            self._indicators = None
-            if self._not_numbers is not None:
-                raise self._not_numbers
-            return
+                return
+            first = sum(map(len, self._indicators))
+            for row in rows.tolist():
+                self._wrong[first + row] = texts[row]
         self._indicators.append(found)
+
+    def _refuse_indicators(
+        self, texts: np.ndarray, where: Callable[[int], str]
+    ) -> None:
+        """Notes that columns are not of 0 and 1, as those of some rows."""
+        if self._task_type == targets.MULTILABEL:
+            several_labels.from_columns(texts, self._columns, where, self._sure)
+        self._indicators = None
+        if self._not_numbers is not None:
+            raise self._not_numbers
 
     def _add_texts(self, texts: np.ndarray, rows: np.ndarray | None) -> None:
         import pandas as pd
@@ -250,10 +263,17 @@ class Answers:
         """
         if self._texts is not None:
             return self._from_texts(self._texts, is_left_out)
+        for row, texts in self._wrong.items() if self._indicators else ():
+            if is_left_out is None or not is_left_out[row]:
+                self._refuse_indicators(
+                    texts[None],
+                    lambda _, row=row: self._where(row),  # type: ignore[misc]
+                )
+                break
         if self._indicators is not None:
-            return self._from_columns(
-                np.concatenate(self._indicators), is_left_out
-            )
+            found = np.concatenate(self._indicators)
+            found[[*self._wrong]] = 0  # of rows that are left out
+            return self._from_columns(found, is_left_out)
         assert self._numbers is not None
         if self._task_type is None and len(self._columns) <= 1:
             size = len(self.is_unlabeled)

@@ -1,12 +1,130 @@
 """Where windows of a large table's rows begin, and what is in them."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
-from keras_fpt.tasks.user_data.tables import windows
+from keras_fpt.tasks.user_data import audit
+from keras_fpt.tasks.user_data.tables import (
+    group_runs,
+    table_windows,
+    windows,
+)
 from keras_fpt.tasks.user_data.tables.large_layout import Stretches
+from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
 # The number of labels that are processed at a time.
 AT_ONCE = 2**22
+
+
+class Cut(NamedTuple):
+    """The sequences that are cut from stretches of rows.
+
+    Args:
+        starts: int array `(n,)`, the first row of each.
+        lengths: int array `(n,)`.
+        stretch: int array `(n,)`, the stretch that each is from.
+        numbers: int array `(n,)`, which sequence each is, also counting those
+            that are left out.
+        labels: int array `(n,)` of classes.
+        names: sequence of strings, or something with `select`.
+        notes: list of strings.
+        findings: list of what is suspicious.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    stretch: np.ndarray
+    numbers: np.ndarray
+    labels: np.ndarray
+    names: Any
+    notes: list[str]
+    findings: list[audit.Finding]
+
+
+def cut_windows(
+    y: np.ndarray,
+    num_classes: int,
+    stretches: Stretches,
+    structure: Structure,
+    runs: group_runs.GroupRuns,
+) -> Cut:
+    """Cuts stretches of rows into windows.
+
+    Args:
+        y: int array `(rows,)` of classes, -1 where a row has none.
+        num_classes: int.
+        stretches: `Stretches`.
+        structure: a `Structure` with a window.
+        runs: the `GroupRuns` of the rows.
+    """
+    window = structure.window or 1
+    stride = structure.stride or window
+    if structure.keep_rest:  # Each row has a label of its own.
+        cut, of_stretch = windows.windows(
+            windows.Sequences(
+                np.arange(0), stretches.starts, stretches.lengths
+            ),
+            window,
+            stride,
+            keep_rest=True,
+        )
+        starts, lengths = cut.starts, cut.lengths
+        none = np.zeros(len(starts), np.uint8)
+        most = windows.Majority(none, lengths, none > 0)
+    else:
+        starts, of_stretch = window_starts(stretches, window, stride)
+        lengths = np.broadcast_to(window, starts.shape)
+        most = majority(y, starts, window, num_classes)
+    least = (structure.min_label_share or 0) * window
+    is_kept = ~most.is_tie & (most.counts >= least)
+    notes = table_windows.left_out(
+        stretches.lengths, most, is_kept, structure, len(runs.names)
+    )
+    if stretches.num_gaps:
+        notes.insert(
+            0,
+            table_windows.gaps_note(
+                stretches.num_gaps, structure, stretches.time_gap
+            ),
+        )
+    findings = table_windows.mixed_windows(most, is_kept, window, structure)
+    starts, of_stretch = starts[is_kept], of_stretch[is_kept]
+    if structure.keep_rest:
+        lengths = lengths[is_kept]
+    else:  # A view of one number.
+        lengths = np.broadcast_to(window, starts.shape)
+    return Cut(
+        starts,
+        lengths,
+        of_stretch,
+        np.flatnonzero(is_kept),
+        most.labels[is_kept],
+        group_runs.WindowNames(
+            runs, stretches.groups[of_stretch], starts, lengths
+        ),
+        notes,
+        findings,
+    )
+
+
+def without(cut: Cut, is_left_out: np.ndarray) -> Cut:
+    """The windows that hold none of some rows."""
+    is_kept = np.ones(len(cut.starts), bool)
+    for place in range(int(cut.lengths.max(initial=0))):
+        is_kept &= ~is_left_out[cut.starts + np.minimum(place, cut.lengths - 1)]
+    kept = np.flatnonzero(is_kept)
+    more = windows.left_out(len(is_kept) - len(kept), len(is_kept), "windows")
+    return Cut(
+        cut.starts[kept],
+        cut.lengths[kept],
+        cut.stretch[kept],
+        cut.numbers[kept],
+        cut.labels[kept],
+        cut.names.select(kept),
+        [*cut.notes, *more],
+        cut.findings,
+    )
 
 
 def window_starts(

@@ -176,7 +176,11 @@ def parse(
         is_left_out, left_out = None, []
         is_unlabeled = answers.is_unlabeled.copy()
         if reading.drop_missing:
-            is_left_out = _lack(values, is_unlabeled, reading)
+            # A token may lack its label.
+            are_tokens = watch.structure.keep_rest
+            is_left_out = _lack(
+                values, is_unlabeled & (not are_tokens), reading
+            )
         if is_left_out is not None and watch.structure.window is None:
             count = int(is_left_out.sum())
             left_out = windows.left_out(count, len(is_left_out), "rows")
@@ -186,15 +190,17 @@ def parse(
                 is_unlabeled if is_unlabeled.any() else None
             )
         y, names = sequence_targets.row_labels(encoded.labels, watch.structure)
-        if watch.structure.window is not None and is_unlabeled.any():
-            y = y.astype(np.result_type(y, np.int8))
-            y[is_unlabeled] = targets.UNLABELED
+        labels = encoded.labels
+        if watch.structure.keep_rest:
+            labels = labels._replace(y=_unlabeled(labels.y, is_unlabeled))
+        elif watch.structure.window is not None:
+            y = _unlabeled(y, is_unlabeled)
         frames = [frame for _, frame in first.values()]
         rows = [start + np.arange(len(each)) for start, each in first.values()]
         return Rows(
             columns,
             values,
-            encoded.labels,
+            labels,
             encoded.numbers,
             y,
             names,
@@ -210,6 +216,15 @@ def parse(
             is_left_out,
             reading.fill is not None,
         )
+
+
+def _unlabeled(y: np.ndarray, is_unlabeled: np.ndarray) -> np.ndarray:
+    """The classes of rows, -1 where one has no label."""
+    if not is_unlabeled.any():
+        return y
+    found = y.astype(np.result_type(y, np.int8))
+    found[is_unlabeled] = targets.UNLABELED
+    return found
 
 
 def _add_labels(

@@ -58,6 +58,35 @@ def of_sequences(
     )
 
 
+def of_tokens(
+    labels: targets.Labels, starts: np.ndarray, lengths: np.ndarray
+) -> targets.Labels:
+    """The labels of all rows of each sequence.
+
+    Args:
+        labels: `Labels` of the rows, -1 where a row has none.
+        starts, lengths: as for `of_sequences`.
+    """
+    answers = np.full(
+        (len(starts), int(lengths.max(initial=1))),
+        targets.UNLABELED,
+        np.result_type(np.min_scalar_type(len(labels.class_names)), np.int8),
+    )
+    place = np.arange(answers.shape[1])
+    step = max(1, AT_ONCE // len(place))
+    for first in range(0, len(starts), step):
+        part = slice(first, first + step)
+        is_real = place < lengths[part, None]
+        at = np.where(is_real, starts[part, None] + place, 0)
+        answers[part][is_real] = labels.y[at][is_real]
+    count = int((labels.y == targets.UNLABELED).sum())
+    return targets.of_tokens(
+        answers,
+        labels.class_names,
+        sequence_targets.notes_of_tokens(labels.notes, lengths, count),
+    )
+
+
 def _means(
     rows: Callable[[Any], np.ndarray], starts: np.ndarray, window: int
 ) -> np.ndarray:

@@ -9,7 +9,7 @@ byte or two, and where each sequence begins.
 import contextlib
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     filling,
-    group_runs,
     large_cuts,
     large_files,
     large_layout,
@@ -37,7 +36,6 @@ from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_reader,
     table_windows,
-    windows,
 )
 from keras_fpt.tasks.user_data.tables.large_layout import Stretches
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
@@ -46,31 +44,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AUDITED_BLOCKS, AUDITED_ROWS = 50, 2_000
-
-
-class Cut(NamedTuple):
-    """The sequences that are cut from stretches of rows.
-
-    Args:
-        starts: int array `(n,)`, the first row of each.
-        lengths: int array `(n,)`.
-        stretch: int array `(n,)`, the stretch that each is from.
-        numbers: int array `(n,)`, which sequence each is, also counting those
-            that are left out.
-        labels: int array `(n,)` of classes.
-        names: sequence of strings, or something with `select`.
-        notes: list of strings.
-        findings: list of what is suspicious.
-    """
-
-    starts: np.ndarray
-    lengths: np.ndarray
-    stretch: np.ndarray
-    numbers: np.ndarray
-    labels: np.ndarray
-    names: Any
-    notes: list[str]
-    findings: list[audit.Finding]
 
 
 def make_task(
@@ -101,12 +74,13 @@ def make_task(
         stretches = large_layout.lay_out(watch, rows.y, rows.class_names)
     if stretches is None:
         return None
-    if not rows.labels.has_classes:
+    are_tokens = structure.keep_rest
+    if are_tokens or not rows.labels.has_classes:
         sequence_targets.check_structure(structure)
     path = files.known.paths[0]
     if structure.window is None:
         each = np.arange(len(stretches.starts))
-        cut = Cut(
+        cut = large_cuts.Cut(
             stretches.starts,
             stretches.lengths,
             each,
@@ -117,7 +91,9 @@ def make_task(
             [],
         )
     else:
-        cut = _cut_windows(rows, stretches, structure, watch.runs)
+        cut = large_cuts.cut_windows(
+            rows.y, len(rows.class_names), stretches, structure, watch.runs
+        )
     split_of = stretches.splits[cut.stretch]
     splits = {
         split: np.flatnonzero(split_of == number)
@@ -134,14 +110,16 @@ def make_task(
                 path,
             )
     if structure.window is not None and rows.is_left_out is not None:
-        cut = _without(cut, rows.is_left_out)
+        cut = large_cuts.without(cut, rows.is_left_out)
         split_of = stretches.splits[cut.stretch]
         splits = {
             split: np.flatnonzero(split_of == number)
             for number, split in enumerate(splitting.SPLITS)
         }
     labels = targets.Labels(cut.labels, rows.class_names)
-    if not rows.labels.has_classes:
+    if are_tokens:
+        labels = large_targets.of_tokens(rows.labels, cut.starts, cut.lengths)
+    elif not rows.labels.has_classes:
         labels = large_targets.of_sequences(
             rows.labels,
             rows.numbers,
@@ -187,6 +165,7 @@ def make_task(
         reading.fill,
         reading.header,
         reading.encoding,
+        are_tokens,
     )
     groups = _groups(cut, stretches, structure)
     return build.make_task(
@@ -219,66 +198,8 @@ def make_task(
     )
 
 
-def _cut_windows(
-    rows: large_rows.Rows,
-    stretches: Stretches,
-    structure: Structure,
-    runs: group_runs.GroupRuns,
-) -> Cut:
-    window = structure.window or 1
-    stride = structure.stride or window
-    starts, of_stretch = large_cuts.window_starts(stretches, window, stride)
-    most = large_cuts.majority(rows.y, starts, window, len(rows.class_names))
-    least = (structure.min_label_share or 0) * window
-    is_kept = ~most.is_tie & (most.counts >= least)
-    notes = table_windows.left_out(
-        stretches.lengths, most, is_kept, structure, len(runs.names)
-    )
-    if stretches.num_gaps:
-        notes.insert(
-            0,
-            table_windows.gaps_note(
-                stretches.num_gaps, structure, stretches.time_gap
-            ),
-        )
-    findings = table_windows.mixed_windows(most, is_kept, window, structure)
-    starts, of_stretch = starts[is_kept], of_stretch[is_kept]
-    return Cut(
-        starts,
-        np.broadcast_to(window, starts.shape),
-        of_stretch,
-        np.flatnonzero(is_kept),
-        most.labels[is_kept],
-        group_runs.WindowNames(
-            runs, stretches.groups[of_stretch], starts, window
-        ),
-        notes,
-        findings,
-    )
-
-
-def _without(cut: Cut, is_left_out: np.ndarray) -> Cut:
-    """The windows that hold none of some rows."""
-    is_kept = np.ones(len(cut.starts), bool)
-    window = int(cut.lengths[:1].sum())
-    for place in range(window):
-        is_kept &= ~is_left_out[cut.starts + place]
-    kept = np.flatnonzero(is_kept)
-    more = windows.left_out(len(is_kept) - len(kept), len(is_kept), "windows")
-    return Cut(
-        cut.starts[kept],
-        cut.lengths[kept],
-        cut.stretch[kept],
-        cut.numbers[kept],
-        cut.labels[kept],
-        cut.names.select(kept),
-        [*cut.notes, *more],
-        cut.findings,
-    )
-
-
 def _groups(
-    cut: Cut, stretches: Stretches, structure: Structure
+    cut: large_cuts.Cut, stretches: Stretches, structure: Structure
 ) -> np.ndarray | None:
     """Numbers of the sequences that belong together; see `Layout`."""
     if structure.window is None:

@@ -140,19 +140,33 @@ def _of_rows(encoded: targets.Labels, layout: Layout) -> targets.Labels:
     """The labels of all rows of each sequence."""
     found = layout.sequences
     answers = token_labels(encoded.y, found)
-    notes = [
-        *encoded.notes,
+    count = int((encoded.y == targets.UNLABELED).sum())
+    notes = notes_of_tokens(encoded.notes, found.lengths, count)
+    return targets.of_tokens(answers, encoded.class_names, notes)
+
+
+def notes_of_tokens(
+    notes: Sequence[str], lengths: np.ndarray, count: int
+) -> tuple[str, ...]:
+    """What the user should know of rows that have a label each.
+
+    Args:
+        notes: sequence of strings, the notes on the rows' labels.
+        lengths: int array `(n,)`, the rows of each sequence.
+        count: int, how many rows have no label.
+    """
+    found = [
+        *notes,
         "each row has a label of its own; the last rows of a stretch, which "
         "fill no window, are a shorter one"
-        if found.lengths.min() < found.lengths.max()
+        if lengths.min() < lengths.max()
         else "each row has a label of its own",
     ]
-    count = int((encoded.y == targets.UNLABELED).sum())
     if count:
-        notes.append(
+        found.append(
             f"without a label: {count:,} rows, which are read and do not count"
         )
-    return targets.of_tokens(answers, encoded.class_names, tuple(notes))
+    return tuple(found)
 
 
 def token_labels(y: np.ndarray, found: windows.Sequences) -> np.ndarray:

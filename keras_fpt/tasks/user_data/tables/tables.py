@@ -206,12 +206,9 @@ def from_csv(
     ignored = table_structure.as_tuple(ignore_column)
     named_categories = table_structure.as_tuple(category_column)
     if (
-        not is_per_token
-        and (is_plain or fill is not None or drop_missing)
-        # What a row that is left out has as a label must not count.
-        and not (
-            len(label_columns) > 1 and (drop_missing or cells.as_floats(words))
-        )
+        (is_plain or fill is not None or drop_missing)
+        # Numbers that mark what is missing may be labels.
+        and not (len(label_columns) > 1 and cells.as_floats(words))
         and (structure.is_by_row or window is not None or not drop_missing)
     ):
         task = _large_task(

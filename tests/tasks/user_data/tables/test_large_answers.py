@@ -217,14 +217,21 @@ def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path, both):
     frame = table()
     frame.loc[5, ["hot", "x1"]] = [7, np.nan]
     frame.to_csv(tmp_path / "table.csv", index=False)
-    for task in both(
+    first, second = both(
         lambda: read(
             tmp_path / "table.csv",
             label_column=["hot", "wet"],
             drop_missing=True,
         )
-    ):
-        assert task.is_multilabel
+    )
+    assert first.is_multilabel and second.is_multilabel
+    assert_same(first, second)
+    frame.loc[5, "x1"] = 0.5
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    task = read(
+        tmp_path / "table.csv", label_column=["hot", "wet"], drop_missing=True
+    )
+    assert task.num_targets == 2
 
 
 @pytest.mark.parametrize(
@@ -239,6 +246,10 @@ def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path, both):
         ("classes", "windows of groups"),
         ("fractions", "windows"),
         ("names by semicolon", "windows of groups"),
+        ("columns of 0 and 1", "rows"),
+        ("columns of 0 and 1", "windows of groups"),
+        ("two numbers", "rows by group"),
+        ("two numbers", "windows"),
     ],
 )
 @pytest.mark.parametrize("fill", [None, "median"])
@@ -309,6 +320,13 @@ def test_what_is_missing_is_left_out(
             "a lot",
             {"label_column": "price", "task_type": "regression"},
         ),
+        (
+            "hot",
+            "7",
+            {"label_column": ["hot", "wet"], "task_type": "multilabel"},
+        ),
+        ("hot", "a lot", {"label_column": ["hot", "wet"]}),
+        ("price", "a lot", {"label_column": ["score", "price"]}),
     ],
 )
 def test_rows_that_are_left_out_may_hold_anything(

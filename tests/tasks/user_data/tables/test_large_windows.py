@@ -112,6 +112,62 @@ def test_windows(tmp_path, both, options):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 10},
+        {"window": 30, "stride": 13},
+        {"window": 9, "group_column": ["who", "trial"]},
+        {"window": 70, "stride": 20, "group_column": "who", "folds": 3},
+        {"window": 7, "time_column": "time", "split_column": "part"},
+        {"group_column": ["who", "trial"]},
+        {"group_column": "who", "split_group": "site", "fill": "forward"},
+        {"window": 8, "drop_missing": True},
+        {"window": 8, "group_column": "who", "drop_missing": True},
+        {"window": 8, "drop_missing": True, "fill": "median"},
+    ],
+)
+def test_a_label_per_row(tmp_path, both, options):
+    frame = table()
+    frame["answer"] = np.random.default_rng(1).choice([*"abc"], len(frame))
+    if "fill" in options or "drop_missing" in options:
+        frame.loc[::50, "x1"] = np.nan
+    if "drop_missing" in options:
+        frame.loc[[3, 500, 501, 801], "answer"] = None
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(tmp_path / "table.csv", task_type="tokens", **options)
+    )
+    assert first.is_per_token and second.is_per_token
+    assert first.class_names == second.class_names
+    kinds = [[each.kind for each in task.findings] for task in (first, second)]
+    assert kinds[0] == kinds[1]
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 10}, "row 502: the label is missing"),
+        (
+            {"window": 10, "min_label_share": 0.5, "drop_missing": True},
+            "min_label_share .--min-label-share. is for classes",
+        ),
+        ({"drop_missing": True}, "give window .--window., or group_column"),
+    ],
+)
+def test_errors_of_a_label_per_row(tmp_path, both, options, message):
+    frame = table()
+    frame.loc[501, "answer"] = None
+    frame.to_csv(tmp_path / "table.csv", index=False)
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / "table.csv", task_type="tokens", **options)
+
+    both(call)
+
+
+@pytest.mark.parametrize(
     ("parts", "keys"),
     [
         ("train dev", {}),
