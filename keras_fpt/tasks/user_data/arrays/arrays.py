@@ -25,7 +25,11 @@ from keras_fpt.tasks.user_data.arrays import (
     overlaps,
     saved_arrays,
 )
-from keras_fpt.tasks.user_data.audit import audit_padding, audit_symbols
+from keras_fpt.tasks.user_data.audit import (
+    audit_groups,
+    audit_padding,
+    audit_symbols,
+)
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import table_structure
 
@@ -144,6 +148,8 @@ def _make_task(
     label_separator: str | None = None,
 ) -> Task:
     """Makes a task from sequences and labels, as `from_arrays` does."""
+    import pandas as pd
+
     x, notes = number_sequences.as_sequences(saved.x, fill is not None)
     if getattr(saved.y, "ndim", 1) == 0:
         raise ValueError(
@@ -182,6 +188,9 @@ def _make_task(
         []
         if series is None
         else [overlaps.finding(series, splits, blocks is not None)]
+    )
+    findings += audit_groups.find_named(
+        pd.DataFrame(saved.groups), (), splits["train"], splits["test"]
     )
     findings.append(_channels_first(x))
     # Images of bytes have black rows.

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_fpt.files import json_files
 from keras_fpt.tasks.user_data.arrays.npz_files import Saved
+from keras_fpt.tasks.user_data.audit import audit_groups
 
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 LABELS = ("y", "label", "labels", "target", "class")
@@ -80,6 +81,15 @@ def read_arrays(
             for name in columns
         },
         (f"sequences: the column '{name}'",),
+        groups={
+            each: np.array(
+                [v for part in parts for v in texts_of(part, each, path)]
+            )
+            for each in first.table.column_names
+            if audit_groups.is_named_group(each)
+            and each not in {name, found, *columns}
+            and all(each in part.table.column_names for part in parts)
+        },
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks.user_data.arrays import array_on_disk, saved_images
+from keras_fpt.tasks.user_data.audit import audit_groups
 
 # What NumPy raises for files that are damaged or not arrays.
 UNREADABLE = (
@@ -48,6 +49,8 @@ class Saved(NamedTuple):
         is_raw: bool, whether floats are measurements in some unit, to be
             standardized.
         is_regression: bool, whether the file says that labels are numbers.
+        groups: dict from the names of arrays that were not asked for, but are
+            named like groups, to arrays of n values.
     """
 
     x: Any
@@ -58,6 +61,7 @@ class Saved(NamedTuple):
     names: list[str] | None = None
     is_raw: bool = False
     is_regression: bool = False
+    groups: Mapping[str, Any] = {}
 
 
 def collect(
@@ -128,6 +132,44 @@ def collect(
         ],
         values,
         tuple(notes),
+        groups=_groups(
+            loaded, splits, sizes, [*columns, str(label_name)], path
+        ),
+    )
+
+
+def _groups(
+    loaded: Mapping[str, Any],
+    splits: Sequence[str],
+    sizes: Sequence[int],
+    others: Sequence[str],
+    path: str | os.PathLike,
+) -> dict[str, np.ndarray]:
+    """The arrays that are named like groups and have a value per sequence."""
+    names = {
+        match["a"] or match["d"] if (match := _of_split(key)) else key.lower()
+        for key in loaded
+    }
+    names = {name for name in names if audit_groups.is_named_group(name)}
+    names -= {other.lower() for other in others}
+    found = _by_split(loaded, sorted(names), None)
+    groups = {}
+    for name in sorted(names):
+        try:
+            parts = [get(loaded, found[each][name], path) for each in splits]
+        except (KeyError, ValueError):
+            continue  # Nobody asked for it.
+        shapes = [part.shape for part in parts]
+        if shapes == [(size,) for size in sizes]:
+            groups[name] = np.concatenate(parts)
+    return groups
+
+
+def _of_split(key: str) -> re.Match[str] | None:
+    """The parts of an array's name such as `x_train` or `test_y`."""
+    return re.fullmatch(
+        rf"(?P<a>.+)_(?P<b>{_SPLITS})|(?P<c>{_SPLITS})_(?P<d>.+)",
+        key.lower(),
     )
 
 
@@ -150,10 +192,7 @@ def _by_split(
     if label_name is not None:
         known[label_name.lower()] = "y"
     for key in loaded:
-        match = re.fullmatch(
-            rf"(?P<a>.+)_(?P<b>{_SPLITS})|(?P<c>{_SPLITS})_(?P<d>.+)",
-            key.lower(),
-        )
+        match = _of_split(key)
         if match is None:
             continue
         meant = known.get(match["a"] or match["d"])

@@ -153,6 +153,11 @@ def read_with_splits(
         else None,
         saved.is_raw,
         saved.is_regression,
+        {
+            name: np.concatenate([p.groups[name] for p in parts.values()])
+            for name in saved.groups
+            if all(name in part.groups for part in parts.values())
+        },
     )
 
 

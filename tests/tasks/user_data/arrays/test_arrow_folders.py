@@ -57,6 +57,15 @@ def contents(task):
     }
 
 
+def test_columns_of_groups_are_audited(tmp_path, columns):
+    columns["speaker_id"] = columns["who"]
+    folder = str(save(tmp_path / "saved", columns))
+    (found,) = tasks.get(folder).findings
+    assert found.kind == "groups-across-splits"
+    assert "--split-group speaker_id" in found.advice
+    assert tasks.get(folder, split_group="speaker_id").findings == ()
+
+
 def expected(columns):
     return {
         np.array(x, "float32").tobytes(): ["no", "yes"][y]

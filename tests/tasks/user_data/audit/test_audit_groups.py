@@ -146,3 +146,43 @@ def test_the_labels_of_records_are_audited(tmp_path):
         tmp_path / "some.fasta", **options, split_group="family"
     )
     assert kinds(apart) == []
+
+
+@pytest.fixture
+def people():
+    """Ten series of each of 12 people."""
+    x = np.random.default_rng(0).normal(size=(120, 9, 2)).astype("float32")
+    person = np.repeat(np.arange(12), 10)
+    return x, person % 2, person
+
+
+def test_arrays_named_like_groups_are_audited(tmp_path, people):
+    x, y, person = people
+    path = tmp_path / "har.npz"
+    np.savez(path, x=x, y=y, subject=person)
+    assert kinds(tasks.get(str(path))) == ["groups-across-splits"]
+    for options in ({"split_group": "subject"}, {"label_column": "subject"}):
+        task = tasks.get(str(path), **options)
+        assert kinds(task) == []
+    # Names of people are no value per sequence, and of no use here.
+    np.savez(path, x=x, y=y, subject=np.array(["ann", "bob"]))
+    assert kinds(tasks.get(str(path))) == []
+
+
+def test_the_arrays_of_each_split_are_joined(tmp_path, people):
+    x, y, person = people
+    path = tmp_path / "har.npz"
+    order = np.random.default_rng(1).permutation(120)
+    for rows in (np.arange(120), order):
+        train, test = rows[:60], rows[60:]
+        np.savez(
+            path,
+            X_train=x[train],
+            y_train=y[train],
+            subject_train=person[train],
+            X_test=x[test],
+            y_test=y[test],
+            subject_test=person[test],
+        )
+        found = kinds(tasks.get(str(path)))
+        assert found == ["groups-across-splits"] * (rows is order)
