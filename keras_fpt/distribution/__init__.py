@@ -65,6 +65,27 @@ def total(value: int) -> int:
     return value if num_processes() == 1 else _current.total(value)
 
 
+def relative_count(count: Any, rows: Any, training: bool) -> Any:
+    """How many labels a part of a batch has per row, relative to the batch.
+
+    The losses of the parts are averaged by their rows. One that is a mean over
+    labels, of which rows have different numbers, is to be multiplied by this,
+    so that their average is the mean over all labels of the batch. All parts
+    call it in the same step.
+
+    Args:
+        count: float tensor, the number of labels of the part.
+        rows: int, or a tensor, the number of its rows.
+        training: bool, whether it is a training step.
+
+    Returns:
+        Float tensor, or 1.0 if the batch is not divided.
+    """
+    if _current is None:
+        return 1.0
+    return _current.relative_count(count, rows, training)
+
+
 def barrier() -> None:
     """Waits until all processes have called it."""
     total(0)

@@ -112,6 +112,10 @@ class JaxMesh:
 
         return int(multihost_utils.process_allgather(np.int64(value)).sum())
 
+    def relative_count(self, count: Any, rows: Any, training: bool) -> float:
+        """See `keras_fpt.distribution.relative_count`."""
+        return 1.0  # A batch is one array, however many devices have it.
+
     def training_data(self, model: Any, dataset: Any) -> Any:
         """This process's part of a training data set."""
         if self.num_processes == 1 and not batches.is_dataset(dataset):
@@ -146,22 +150,20 @@ class JaxMesh:
         dataset = batches.as_dataset(x, y, sample_weight, batch_size, steps)
         called = _callbacks(model, callbacks)
         called.on_test_begin()
-        outputs, labels, weights = [], [], []
+        model.reset_metrics()
+        result, losses, sizes = {}, [], []
         for step, batch in enumerate(dataset.as_numpy_iterator()):
             called.on_test_batch_begin(step)
             x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
-            outputs.append(self._logits(model, x))
-            labels.append(y)
-            if weight is not None:
-                weights.append(weight)
+            y_pred = self._logits(model, x)
+            # With the inputs, since tokens that are padding have no label.
+            result = model.compute_metrics(x, y, y_pred, weight)
+            loss = model.compute_loss(x, y, y_pred, weight, training=False)
+            losses.append(float(loss))
+            sizes.append(len(y))
             called.on_test_batch_end(step)
-        y, y_pred = np.concatenate(labels), np.concatenate(outputs)
-        weight = np.concatenate(weights) if weights else None
-        model.reset_metrics()
-        result = model.compute_metrics(None, y, y_pred, weight)
-        result["loss"] = model.compute_loss(
-            y=y, y_pred=y_pred, sample_weight=weight, training=False
-        )
+        # As Keras averages the losses of batches.
+        result["loss"] = np.average(losses, weights=sizes)
         result = {name: float(value) for name, value in result.items()}
         called.on_test_end(result)
         if return_dict:

@@ -116,6 +116,17 @@ class TensorFlowStrategy:
         summed = self._sum(tf.constant(value, tf.int64))
         return int(summed) * self.num_processes // self.num_replicas
 
+    def relative_count(self, count: Any, rows: Any, training: bool) -> Any:
+        """See `keras_fpt.distribution.relative_count`."""
+        import tensorflow as tf
+
+        context = tf.distribute.get_replica_context()
+        if context is None:  # Outside of a step, nothing is divided.
+            return 1.0
+        rows = tf.cast(rows, count.dtype)
+        all_labels, all_rows = context.all_reduce("SUM", [count, rows])
+        return tf.math.divide_no_nan(count * all_rows, rows * all_labels)
+
     def training_data(self, model: Any, dataset: Any) -> Any:
         """This process's part of a training data set."""
         if not batches.is_dataset(dataset) and self.num_processes == 1:

@@ -84,6 +84,17 @@ class TorchProcesses:
         """See `keras_fpt.distribution.total`."""
         return int(_summed([np.int64(value)])[0])
 
+    def relative_count(self, count: Any, rows: Any, training: bool) -> Any:
+        """See `keras_fpt.distribution.relative_count`."""
+        import torch
+
+        if not training:
+            return 1.0  # Each process evaluates whole batches.
+        own = torch.stack([count.detach(), torch.full_like(count, rows)])
+        total = own.clone()
+        torch.distributed.all_reduce(total)
+        return (own[0] * total[1]) / (own[1] * total[0]).clamp(min=1)
+
     def training_data(self, model: Any, dataset: Any) -> Any:
         """This process's part of a training data set."""
         return batches.own_rows(

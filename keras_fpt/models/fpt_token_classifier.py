@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fpt import distribution
 from keras_fpt.compat import keras_internals
 from keras_fpt.models import (
     input_checks,
@@ -189,7 +190,13 @@ class FPTTokenClassifier(FPTModel):
         """`keras.Model.compute_loss`, of tokens that are real."""
         if y is not None:
             y = _without_padding(x, y)
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if y is None or distribution.current() is None:
+            return loss
+        # Other parts of the batch may have more tokens with a label, or fewer.
+        count = ops.sum(ops.cast(y != IGNORED, loss.dtype))
+        rows = ops.shape(y)[0]
+        return loss * distribution.relative_count(count, rows, training)
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None

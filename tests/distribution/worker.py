@@ -1,7 +1,8 @@
 """The program of each process: trains, evaluates, and prints the results.
 
 It runs on virtual devices, or as one of several processes, and prints a line
-of JSON for each kind of distribution that it is given.
+of JSON for each kind of distribution that it is given. Of the heads other than
+the classifier it trains those whose names it is given, with commas between.
 """
 
 import json
@@ -19,12 +20,15 @@ BATCH_SIZE = 16
 HELD_OUT = 77
 
 
-def main(virtual_devices, *kinds):
+def main(virtual_devices, heads, *kinds):
     if keras.backend.backend() == "tensorflow" and int(virtual_devices) > 1:
         make_virtual_devices(int(virtual_devices))
     for kind in kinds:
         with keras_fpt.distribution.scope(kind) as engine:
             result = train()
+            result["heads"] = {
+                name: train_head(name) for name in heads.split(",")
+            }
             result["num_replicas"] = engine.num_replicas
             result["num_processes"] = engine.num_processes
             result["total"] = keras_fpt.distribution.total(
@@ -82,6 +86,84 @@ def train():
             for v in model.trainable_variables
         ],
         "bytes": bytes_on_first_device(model.backbone),
+    }
+
+
+# Heads, their arguments, and labels of series and of whether a step is real.
+HEADS = {
+    "multi_label": (
+        keras_fpt.FPTMultiLabelClassifier,
+        {"num_labels": 3},
+        lambda x, is_real: x.mean(1) > 0,
+    ),
+    "token": (
+        keras_fpt.FPTTokenClassifier,
+        {"num_classes": 2},
+        # Of the rest, some are padding, and some steps have no label.
+        lambda x, is_real: np.where(x[..., 1] > 1, -1, x[..., 0] > 0),
+    ),
+    "regressor": (
+        keras_fpt.FPTRegressor,
+        {"num_targets": 2, "quantiles": (0.1, 0.5, 0.9)},
+        lambda x, is_real: 50 + 10 * x.mean(1)[:, :2],
+    ),
+    "forecaster": (
+        keras_fpt.FPTForecaster,
+        {"horizon": 3, "future_dim": 1, "sequence_length": 10},
+        lambda x, is_real: x[:, -3:, :2],
+    ),
+}
+
+
+def train_head(name):
+    """Trains another head on batches of different lengths, for four steps."""
+    import tensorflow as tf
+
+    make, arguments, label = HEADS[name]
+    keras.utils.set_random_seed(0)
+    model = make(gpt2_backbone(num_layers=1), input_dim=3, **arguments)
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(64, 10, 3)).astype("float32")
+    is_real = np.arange(10) < generator.integers(4, 9, (64, 1))
+    y = label(x, is_real).astype("float32")
+    if hasattr(model, "adapt"):
+        model.adapt(y)
+
+    def batches(count):
+        for start in range(0, count, BATCH_SIZE):
+            rows = slice(start, min(start + BATCH_SIZE, count))
+            # Shorter in the later batches.
+            length = 10 - start // BATCH_SIZE
+            if name == "forecaster":
+                yield x[rows], y[rows]
+                continue
+            tokens = {"tokens": x[rows, :length]}
+            tokens["padding_mask"] = is_real[rows, :length].astype("int32")
+            yield tokens, y[rows, :length] if name == "token" else y[rows]
+
+    def dataset(count):
+        shape = tf.TensorSpec((None, None, 3), "float32")
+        mask = tf.TensorSpec((None, None), "int32")
+        inputs = {"tokens": shape, "padding_mask": mask}
+        some = next(batches(count))[1]
+        labels = tf.TensorSpec((None,) * some.ndim, "float32")
+        return tf.data.Dataset.from_generator(
+            lambda: batches(count),
+            output_signature=(
+                shape if name == "forecaster" else inputs,
+                labels,
+            ),
+        )
+
+    history = model.fit(dataset(64), epochs=1, verbose=0).history
+    found = model.evaluate(dataset(21), verbose=0, return_dict=True)
+    return {
+        "history": {key: float(value[0]) for key, value in history.items()},
+        "evaluation": {key: float(value) for key, value in found.items()},
+        "weights": [
+            float(np.abs(keras.ops.convert_to_numpy(v)).sum())
+            for v in model.trainable_variables
+        ],
     }
 
 

@@ -1,9 +1,11 @@
 import dataclasses
 import sys
 
+import numpy as np
 import pytest
 
 from keras_fpt import cli, freezing
+from keras_fpt.cli.arms_table import print_arms
 from keras_fpt.results import load_runs, not_run
 from keras_fpt.runs import resolve
 from keras_fpt.studies import question, variant_search
@@ -122,6 +124,32 @@ def test_what_can_be_had_is_run_and_the_rest_is_listed(
     before = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
     reproduction.run_question(small, "minutes", folder)
     assert before == {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/*")}
+
+
+def test_a_question_may_be_asked_of_labels_that_are_numbers(
+    small, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 4, 2)).astype("float32")
+    np.savez(tmp_path / "own.npz", x=x, y=50 + 10.5 * x.mean((1, 2)))
+    budget = small.budgets["minutes"]
+    steps = {str(tmp_path / "own.npz"): 6}
+    variants = budget.variants[:2]
+    budget = dataclasses.replace(
+        budget, learning_rates=(1e-3,), steps=steps, variants=variants
+    )
+    asked = dataclasses.replace(
+        small, budgets={"minutes": budget}, draws_attention=False
+    )
+    folder, table = reproduction.run_question(
+        asked, "minutes", tmp_path / "asked"
+    )
+    assert list(table.index.get_level_values("arm"))[:2] == ["fpt", "random"]
+    for name in ("test_rmse", "test_mae", "test_r2"):
+        assert np.isfinite(table[name][:2].astype(float)).all()
+    assert "test R2" in (folder / "report.html").read_text()
+    print_arms(table)  # As the command line does.
 
 
 def test_nothing_can_be_had(small, tmp_path):
