@@ -20,6 +20,7 @@ from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.event_files import EventFiles
 from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.runs.saved_progress import SavedProgress
+from keras_fpt.runs.share_of_time import ShareOfTime
 from keras_fpt.runs.signals import StopSignals
 from keras_fpt.runs.stop_agreement import StopAgreement
 
@@ -96,11 +97,8 @@ class Recorder(keras.callbacks.Callback):
         self.step = self.saved_step = saved.step
         self.agreement = StopAgreement(self.step)
         self.seconds_before = saved.seconds
-        # Of the time of a stack, as far as it is known.
-        self.is_shared = saved.share_seconds is not None
-        self._share_before = saved.share_seconds or saved.seconds
-        self._shared_by, self._shared_since = 1, self.started
-        self.evaluated_share = self._share_before
+        self.share = ShareOfTime(saved.seconds, saved.share_seconds)
+        self.evaluated_share = self.share.seconds
         # Means of a segment that has ended and is not evaluated yet.
         self.train_logs = saved.train_logs
 
@@ -130,18 +128,6 @@ class Recorder(keras.callbacks.Callback):
     def seconds(self) -> float:
         """Wall time of the run so far, over all its parts."""
         return self.seconds_before + time.perf_counter() - self.started
-
-    @property
-    def share_seconds(self) -> float:
-        """Wall time so far, where that of a stack is divided among its runs."""
-        since = time.perf_counter() - self._shared_since
-        return self._share_before + since / self._shared_by
-
-    def share_among(self, runs: int) -> None:
-        """Divides the time from now on among so many runs in one step."""
-        self.is_shared = self.is_shared or runs > 1
-        self._share_before = self.share_seconds
-        self._shared_by, self._shared_since = runs, time.perf_counter()
 
     @property
     def _process_offset(self) -> int:
@@ -301,15 +287,12 @@ class Recorder(keras.callbacks.Callback):
                         "seconds": self.seconds,
                         "history": self.rows,
                         "train_logs": self.train_logs,
-                        **self._saved_share(),
+                        **self.share.described(self.share.seconds),
                     },
                     metrics=self.train_logs is None,
                 )
             except FloatingPointError as error:
                 raise self._non_finite_error(str(error).rstrip(".")) from error
-
-    def _saved_share(self) -> dict[str, float]:
-        return {"share_seconds": self.share_seconds} if self.is_shared else {}
 
     def _check_finite(self, name: str, value: Any) -> None:
         if not math.isfinite(float(value)):
@@ -350,7 +333,7 @@ class Recorder(keras.callbacks.Callback):
         row = {k: float(f"{v:.6g}") for k, v in row.items()}
         self.rows.append({"step": self.step, **row})
         self.train_logs = None
-        self.evaluated_share = self.share_seconds
+        self.evaluated_share = self.share.seconds
         if not distribution.is_first_process():
             return
         self.check_lock()

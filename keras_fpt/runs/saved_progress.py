@@ -24,8 +24,8 @@ class SavedProgress:
         history: tuple of dicts, the rows of `history.csv`.
         train_logs: dict of a segment's means, if it has ended and is not
             evaluated yet.
-        share_seconds: float, see `Recorder.share_seconds`; `None` for a run
-            that has only trained alone.
+        share_seconds: float, see `ShareOfTime`; `None` for a run that has
+            only trained alone.
     """
 
     step: int

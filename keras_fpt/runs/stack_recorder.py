@@ -54,7 +54,7 @@ class StackRecorder(keras.callbacks.Callback):
         self._evaluator: int | None = None
         for number, recorder in self.live.items():
             recorder.set_model(models[number])
-            recorder.share_among(len(self.live))
+            recorder.share.among(len(self.live))
         stack.build_metrics()
 
     @property
@@ -81,7 +81,7 @@ class StackRecorder(keras.callbacks.Callback):
         """Removes a run, whose share of the time the others take over."""
         del self.live[number]
         for recorder in self.live.values():
-            recorder.share_among(len(self.live))
+            recorder.share.among(len(self.live))
 
     def evaluator(self, number: int) -> int:
         """The run whose model evaluates another one, which is done.

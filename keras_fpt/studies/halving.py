@@ -9,6 +9,9 @@ a rung go on whatever they have reached.
 
 Source: Jamieson and Talwalkar, 2016, "Non-stochastic Best Arm Identification
 and Hyperparameter Optimization", algorithm 1.
+
+This file is longer than others, since the search and the runs at the best rates
+decide by the same state and time.
 """
 
 import collections
