@@ -26,4 +26,5 @@ def _is_command_line() -> bool:
 # Keras takes seconds to import, and --help does not need it.
 if not _is_command_line():
     with tensorflow_start_messages.hidden():
-        import keras_fpt.models.heads  # noqa: F401
+        import keras_fpt.models.heads
+    keras_fpt.compat.tensorflow_returned_memory.keep()

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from keras_fpt.cli import compilation_cache
-from keras_fpt.compat import tensorflow_start_messages
+from keras_fpt.compat import (
+    tensorflow_returned_memory,
+    tensorflow_start_messages,
+)
 
 BACKENDS = ("tensorflow", "jax", "torch")
 # Variables that Keras and its backends read as they are imported.
@@ -85,6 +88,7 @@ def _import() -> None:
 
     # It warns about tracing when several models train in a process.
     tf.get_logger().setLevel("ERROR")
+    tensorflow_returned_memory.keep()
     if keras.backend.backend() != "tensorflow":
         # TensorFlow then only feeds data, but would take all memory of an
         # accelerator.

@@ -18,6 +18,7 @@ from . import tensorflow_clip_before_sum as tensorflow_clip_before_sum
 from . import tensorflow_index_shuffle as tensorflow_index_shuffle
 from . import tensorflow_kept_gradients as tensorflow_kept_gradients
 from . import tensorflow_multi_worker_metrics as tensorflow_multi_worker_metrics
+from . import tensorflow_returned_memory as tensorflow_returned_memory
 from . import tensorflow_start_messages as tensorflow_start_messages
 from . import tensorflow_trainable_shortcut as tensorflow_trainable_shortcut
 from . import torch_internals as torch_internals

@@ -298,7 +298,10 @@ def _search_seconds(searched: Any) -> float:
     # The tables of some reports do not have it.
     if "wall_seconds" not in searched:
         return np.nan
-    return float((searched["wall_seconds"] / _stack_sizes(searched)).sum())
+    spent = searched["wall_seconds"] / _stack_sizes(searched)
+    if "share_seconds" in searched:  # Earlier versions do not record it.
+        spent = searched["share_seconds"].fillna(spent)
+    return float(spent.sum())
 
 
 def _stack_sizes(runs: Any) -> Any:

@@ -30,7 +30,7 @@ MEASURED = (
 
 _MEASURED = (
     *("_accuracy", "_loss", "_rmse", "_mse", "_mae", "_r2"),
-    *("_pinball", "_coverage"),
+    *("_pinball", "_coverage", "share_seconds"),
 )
 
 

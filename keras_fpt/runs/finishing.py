@@ -157,6 +157,7 @@ def _describe(
         "total_parameters": freezing.count_parameters(model.weights),
         "validation_floors": mean_floors(floors, measures.of_task(run.task)),
         "wall_seconds": recorder.rows[-1]["seconds"],
+        **recorder.share.described(recorder.evaluated_share),
         **_stopping(run, recorder),
         "distribution": getattr(distribution.current(), "description", None),
         "versions": _versions(),

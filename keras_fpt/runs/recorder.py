@@ -20,6 +20,7 @@ from keras_fpt.runs.checkpoint_interval import CheckpointInterval
 from keras_fpt.runs.event_files import EventFiles
 from keras_fpt.runs.resolved import ResolvedRun
 from keras_fpt.runs.saved_progress import SavedProgress
+from keras_fpt.runs.share_of_time import ShareOfTime
 from keras_fpt.runs.signals import StopSignals
 from keras_fpt.runs.stop_agreement import StopAgreement
 
@@ -96,6 +97,8 @@ class Recorder(keras.callbacks.Callback):
         self.step = self.saved_step = saved.step
         self.agreement = StopAgreement(self.step)
         self.seconds_before = saved.seconds
+        self.share = ShareOfTime(saved.seconds, saved.share_seconds)
+        self.evaluated_share = self.share.seconds
         # Means of a segment that has ended and is not evaluated yet.
         self.train_logs = saved.train_logs
 
@@ -284,6 +287,7 @@ class Recorder(keras.callbacks.Callback):
                         "seconds": self.seconds,
                         "history": self.rows,
                         "train_logs": self.train_logs,
+                        **self.share.described(self.share.seconds),
                     },
                     metrics=self.train_logs is None,
                 )
@@ -329,6 +333,7 @@ class Recorder(keras.callbacks.Callback):
         row = {k: float(f"{v:.6g}") for k, v in row.items()}
         self.rows.append({"step": self.step, **row})
         self.train_logs = None
+        self.evaluated_share = self.share.seconds
         if not distribution.is_first_process():
             return
         self.check_lock()

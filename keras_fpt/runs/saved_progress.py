@@ -24,6 +24,8 @@ class SavedProgress:
         history: tuple of dicts, the rows of `history.csv`.
         train_logs: dict of a segment's means, if it has ended and is not
             evaluated yet.
+        share_seconds: float, see `ShareOfTime`; `None` for a run that has
+            only trained alone.
     """
 
     step: int
@@ -32,6 +34,7 @@ class SavedProgress:
     seconds: float = 0.0
     history: tuple[dict[str, float], ...] = ()
     train_logs: dict[str, float] | None = None
+    share_seconds: float | None = None
 
     @classmethod
     def of(
@@ -59,7 +62,8 @@ class SavedProgress:
         )
         ended = (progress.step - (logs is not None)) // steps_per_row
         expected = [steps_per_row * (i + 1) for i in range(min(ended, steps))]
-        values = [progress.seconds, *(logs or {}).values()]
+        values = [progress.seconds, progress.share_seconds or 0.0]
+        values += (logs or {}).values()
         values += itertools.chain(*(row.values() for row in rows))
         if not (
             is_complete

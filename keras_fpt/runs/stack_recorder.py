@@ -54,6 +54,7 @@ class StackRecorder(keras.callbacks.Callback):
         self._evaluator: int | None = None
         for number, recorder in self.live.items():
             recorder.set_model(models[number])
+            recorder.share.among(len(self.live))
         stack.build_metrics()
 
     @property
@@ -73,8 +74,14 @@ class StackRecorder(keras.callbacks.Callback):
         """
         done = {n: one for n, one in self.live.items() if one.is_done}
         for number in done:
-            del self.live[number]
+            self._leave(number)
         return done
+
+    def _leave(self, number: int) -> None:
+        """Removes a run, whose share of the time the others take over."""
+        del self.live[number]
+        for recorder in self.live.values():
+            recorder.share.among(len(self.live))
 
     def evaluator(self, number: int) -> int:
         """The run whose model evaluates another one, which is done.
@@ -161,7 +168,7 @@ class StackRecorder(keras.callbacks.Callback):
         try:
             return getattr(recorder, method)(*arguments)
         except FloatingPointError as error:
-            del self.live[number]
+            self._leave(number)
             self.on_diverged(number, error)
             return False
 

@@ -3,12 +3,19 @@
 import dataclasses
 import logging
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_fpt.runs import ResolvedRun, RunConfig, resolve
+from keras_fpt.runs import (
+    ResolvedRun,
+    RunConfig,
+    folder_of,
+    manifest,
+    resolve,
+)
 from keras_fpt.studies import cost, stack_size
 from keras_fpt.studies.plans import MOST_RUNS
 from keras_fpt.studies.stack_size import AUTO, OFF
@@ -54,6 +61,43 @@ def measure_arms(
         if stack != AUTO or measured.is_faster_stacked:
             costs[number] = measured
     return costs
+
+
+def is_faster_stacked(
+    configs: Sequence[RunConfig],
+    runs_folder: str | os.PathLike[str],
+    size: int,
+) -> bool:
+    """Whether runs of an arm take less time in one step than one by one.
+
+    It is measured once: where an earlier call has begun with some of them, they
+    go on as they are.
+
+    Args:
+        configs: list of their `RunConfig`s.
+        runs_folder: path of the folder of runs.
+        size: int, the number of runs in a stack, at most.
+    """
+    folders = {folder_of(each, runs_folder) for each in configs}
+    saved = [made for path in folders if (made := manifest.read(path))]
+    if saved:
+        return any(each.stack for each in saved)
+    size = min(size, len(folders))
+    if size < 2:
+        return False
+    run = resolve(configs[0].with_former_defaults())
+    single = cost.measure(run)
+    keras.utils.clear_session()
+    measured = cost.measure_stack(run, single, size)
+    keras.utils.clear_session()
+    if measured.stack is not None:
+        LOGGER.info(
+            f"A step of {size} runs of {run.arm.name} takes "
+            f"{measured.stack.cost.step:.3g} s, and one of a single run "
+            f"{single.step:.3g} s: they train "
+            f"{'in one step' if measured.is_faster_stacked else 'one by one'}."
+        )
+    return measured.is_faster_stacked
 
 
 def _training_of(run: ResolvedRun) -> tuple[Any, ...]:

@@ -9,6 +9,9 @@ a rung go on whatever they have reached.
 
 Source: Jamieson and Talwalkar, 2016, "Non-stochastic Best Arm Identification
 and Hyperparameter Optimization", algorithm 1.
+
+This file is longer than others, since the search and the runs at the best rates
+decide by the same state and time.
 """
 
 import collections
@@ -16,7 +19,7 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from keras_fpt.results import NotRun, describe, rates
@@ -41,6 +44,11 @@ _SHARE = 0.85
 _FEWER_STEPS = (
     "Time was too short to train it for {:,} steps, as others were, so its "
     "results are of fewer. Repeat the command to go on."
+)
+# Why a variant has fewer runs than others.
+_FEWER_SEEDS = (
+    "Time was too short for all of its seeds: it has {} of the {} that others "
+    "have. Repeat the command to go on."
 )
 
 
@@ -226,6 +234,7 @@ class _Halving:
                 break
         for number in tested:
             self._drop_shorter(number, steps)
+        self._report_fewer_seeds(tested)
         for number, variant in enumerate(self.variants):
             if number not in tested and number not in turns.failed:
                 rate = self.candidates[number][0]
@@ -237,6 +246,29 @@ class _Halving:
                     reason if is_earlier else variant_search.TOO_SHORT,
                 )
         return list(turns.failed.values())
+
+    def _report_fewer_seeds(self, tested: Collection[int]) -> None:
+        """Names the variants that have fewer tested seeds than others.
+
+        That happens where others have trained all of theirs in one step.
+        """
+        counts = {
+            number: sum(
+                is_tested(_at(self.variants[number], rate, one), self.folder)
+                for one in self._offsets
+            )
+            for number, (rate, *_) in self.candidates.items()
+            if number in tested
+        }
+        most = max(counts.values(), default=0)
+        for number, count in counts.items():
+            if count < most:
+                variant = self.variants[number]
+                self.turns.failed[number] = NotRun(
+                    variant.task,
+                    describe(variant),
+                    _FEWER_SEEDS.format(count, most),
+                )
 
     def _drop_shorter(self, number: int, steps: int) -> None:
         """Leaves out seeds of an earlier call that have fewer steps.

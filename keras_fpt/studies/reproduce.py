@@ -91,6 +91,7 @@ def run_question(
         deadline,
         _RESERVED_SHARE * seconds if seconds else 0.0,
         stack=size,
+        measures_stack=stack == AUTO,
     )
     not_run.write(missing, output)
     if len(missing) == len(configs):

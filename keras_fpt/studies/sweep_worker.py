@@ -27,7 +27,12 @@ from keras_fpt.runs import (
     resolve,
     train_in_one_step,
 )
-from keras_fpt.studies import optuna_studies, stack_size, study_folder
+from keras_fpt.studies import (
+    arm_costs,
+    optuna_studies,
+    stack_size,
+    study_folder,
+)
 from keras_fpt.studies.sweep_config import SweepConfig, study_name
 
 LOGGER = logging.getLogger(__name__)
@@ -85,6 +90,8 @@ def work(
         return train(trial, sweep.configs(chosen)[arm], test=True)
 
     one_by_one: set[str] = set() if is_alone else set(sweep.arms)
+    # Arms that need not be measured, or have been.
+    stacked = set(sweep.arms) if sweep.stack != stack_size.AUTO else set()
 
     def train_ahead(
         arm: str, trial: Any, chosen: dict[str, Any], test: bool
@@ -98,6 +105,11 @@ def work(
             sweep.configs(chosen | settings)[arm] for settings in (own, *queued)
         )
         size = stack_size.largest(sweep.stack)
+        if size > 1 and arm not in stacked:
+            if arm_costs.is_faster_stacked([config, *others], runs, size):
+                stacked.add(arm)
+            else:
+                size = 1
         if size < 2 or not train_in_one_step(config, others, runs, test, size):
             one_by_one.add(arm)
 

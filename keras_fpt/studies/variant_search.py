@@ -28,6 +28,7 @@ from keras_fpt.runs import (
     train_in_one_step,
 )
 from keras_fpt.runs import folder as run_folder
+from keras_fpt.studies import arm_costs
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 LOGGER = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ def run_variants(
     test_reserve: float,
     shares_seed: bool = False,
     stack: int = 1,
+    measures_stack: bool = False,
 ) -> list[NotRun]:
     """Searches each variant's learning rate, then trains it with more seeds.
 
@@ -74,12 +76,14 @@ def run_variants(
         stack: int, how many runs of a variant train in one step, at most. From
             2, a variant's learning rates train in its first turn, so there
             must not be a deadline.
+        measures_stack: bool, whether they do so only if it is faster, which is
+            measured for each variant.
 
     Returns:
         List of `NotRun`: variants whose weights or data could not be loaded,
         and those for which there was not enough time.
     """
-    turns = Turns(folder, deadline)
+    turns = Turns(folder, deadline, measures_stack)
     search = _Search(
         variants, turns, seeds, learning_rates, test_reserve, shares_seed, stack
     )
@@ -242,12 +246,19 @@ class Turns:
     Args:
         folder: path of the folder of runs.
         deadline: a `Deadline`.
+        measures_stack: bool, whether runs train in one step only if that is
+            measured to be faster.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], deadline: Deadline
+        self,
+        folder: str | os.PathLike[str],
+        deadline: Deadline,
+        measures_stack: bool = False,
     ) -> None:
         self.folder, self.deadline = folder, deadline
+        self.measures_stack = measures_stack
+        self._faster_stacked: dict[int, bool] = {}
         self.failed: dict[int, NotRun] = {}
         self.seconds: dict[int, float] = {}
         self.one_by_one: set[int] = set()
@@ -290,7 +301,9 @@ class Turns:
                 logs.only_warnings(RUN_MESSAGES),
             ):
                 if size > 1 and number not in self.one_by_one:
-                    is_stacked = train_in_one_step(
+                    is_stacked = self._is_stacked(
+                        number, [config, *others], size
+                    ) and train_in_one_step(
                         config, others, self.folder, test, size, until
                     )
                     if not is_stacked:
@@ -327,6 +340,17 @@ class Turns:
             text += f", test {measure.title} {measure.show(tested)}"
         LOGGER.info(text)
         return measure.score(value), -metrics["validation_loss"]
+
+    def _is_stacked(
+        self, number: int, configs: Sequence[RunConfig], size: int
+    ) -> bool:
+        if not self.measures_stack:
+            return True
+        if number not in self._faster_stacked:
+            self._faster_stacked[number] = arm_costs.is_faster_stacked(
+                configs, self.folder, size
+            )
+        return self._faster_stacked[number]
 
     def _enforced(
         self, reserve: float, config: RunConfig, test: bool, until: int | None

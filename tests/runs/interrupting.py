@@ -52,6 +52,7 @@ def result(folder):
     """Everything that a run writes apart from wall times."""
     metrics = json.loads((folder / "metrics.json").read_text())
     del metrics["wall_seconds"]
+    metrics.pop("share_seconds", None)  # Of those that were in a stack.
     rows = list(csv.DictReader((folder / "history.csv").open()))
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
     arrays, header = checkpoints.read_arrays(folder / "adapter.safetensors")

@@ -344,3 +344,9 @@ def test_what_does_not_fit_is_trained_one_by_one(runs, stacks, tmp_path):
     assert [each[:3] for each in runs] == expected
     # It is not tried again.
     assert [each[0] for each in stacks] == ["fpt", "random"]
+
+
+def test_fewer_seeds_than_others_are_said(runs, tmp_path):
+    runs.late = 16
+    (missing,) = run(tmp_path)
+    assert missing.what == "random" and "1 of the 2" in missing.reason

@@ -112,8 +112,12 @@ def test_a_stacked_comparison_that_was_interrupted_has_the_same_table(
     assert sorted(counts) == [2, 2, 2, 2, 3]
     # The cost of the search is not counted once for each run of a stack.
     (found,) = at_best_rates(arm_results(stacked))
-    shares = stacked["wall_seconds"].to_numpy() / counts
-    assert found.search_seconds == pytest.approx(shares.sum())
+    assert found.search_seconds == pytest.approx(stacked["share_seconds"].sum())
+    assert (stacked["share_seconds"] < stacked["wall_seconds"]).all()
+    # The two that went on from a stack of three in another of two.
+    ratios = stacked["wall_seconds"] / stacked["share_seconds"] / counts
+    assert (ratios > 1.001).sum() == 2
+    assert "share_seconds" not in one_by_one
 
 
 def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):

@@ -64,10 +64,11 @@ def test_stacked_variants_have_the_same_runs(asked, tmp_path):
 
 
 def test_a_budget_with_a_time_limit_has_no_stacks(asked, tmp_path, monkeypatch):
-    sizes = []
+    sizes, measures = [], []
 
-    def run_variants(*_, stack):
+    def run_variants(*_, stack, measures_stack):
         sizes.append(stack)
+        measures.append(measures_stack)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reproduce, "run_variants", run_variants)
@@ -75,7 +76,7 @@ def test_a_budget_with_a_time_limit_has_no_stacks(asked, tmp_path, monkeypatch):
     for budget in ("minutes", "hours"):
         with pytest.raises(KeyboardInterrupt):
             reproduce.run_question(asked, budget, tmp_path / budget)
-    assert sizes[0] == 1 < sizes[1]
+    assert sizes[0] == 1 < sizes[1] and measures[1]
     # It goes on as it began, also that of an earlier version.
     for stack in ("off", "auto"):
         with pytest.raises(KeyboardInterrupt):
@@ -85,3 +86,32 @@ def test_a_budget_with_a_time_limit_has_no_stacks(asked, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="'minutes' has one"):
         reproduce.run_question(asked, "minutes", tmp_path / "n", stack="4")
     assert not (tmp_path / "n").exists()
+
+
+def test_a_variant_is_measured_once(asked, tmp_path, monkeypatch):
+    measured, trained = [], []
+
+    def is_faster_stacked(configs, folder, size):
+        measured.append(size)
+        return False
+
+    monkeypatch.setattr(
+        variant_search.arm_costs, "is_faster_stacked", is_faster_stacked
+    )
+    monkeypatch.setattr(
+        variant_search, "train_in_one_step", lambda *_: trained.append(1)
+    )
+    monkeypatch.setattr(
+        variant_search, "get_or_train", lambda *_, **__: (tmp_path, None)
+    )
+    missing = variant_search.run_variants(
+        asked.configs("hours"),
+        (1e-3, 1e-2),
+        2,
+        tmp_path,
+        Deadline(),
+        0.0,
+        stack=4,
+        measures_stack=True,
+    )
+    assert not missing and measured == [4] and not trained

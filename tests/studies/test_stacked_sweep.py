@@ -10,6 +10,8 @@ from keras_fpt import distribution
 from keras_fpt.results import load_runs, read_history
 from keras_fpt.runs import RunConfig, manifest, recorder
 from keras_fpt.studies import (
+    arm_costs,
+    cost,
     database_address,
     optuna_studies,
     stack_size,
@@ -117,3 +119,30 @@ def test_how_many_runs_train_together(monkeypatch):
             distribution, "has_accelerator", lambda found=is_there: found
         )
         assert stack_size.largest("auto") == expected
+
+
+@pytest.mark.parametrize(("step", "together"), [(0.01, 2), (0.03, 0)])
+def test_auto_stacks_where_that_was_measured_to_be_faster(
+    config, tmp_path, monkeypatch, step, together
+):
+    measured = []
+
+    def measure_stack(run, single, size):
+        measured.append((run.arm.name, size))
+        stack = cost.StackCost(size, cost.Cost(0.0, step, 0.0), True)
+        return dataclasses.replace(single, stack=stack)
+
+    monkeypatch.setattr(distribution, "has_accelerator", lambda: True)
+    monkeypatch.setattr(cost, "measure", lambda run: cost.Cost(0.0, 0.01, 0.0))
+    monkeypatch.setattr(cost, "measure_stack", measure_stack)
+    config = dataclasses.replace(config, arms=("fpt",), stack="auto")
+    runs = work(config, tmp_path)
+    counts = {len(manifest.read(path).stack) for path in runs["folder"]}
+    assert counts == {together} and measured == [("fpt", 2)]
+    # What has begun goes on as it is.
+    configs = [
+        config.configs({"learning_rate": rate, "seed": 0})["fpt"]
+        for rate in (1e-3, 1e-2)
+    ]
+    found = arm_costs.is_faster_stacked(configs, tmp_path / "runs", 8)
+    assert found == bool(together) and len(measured) == 1
