@@ -1,6 +1,5 @@
 """Reads the labels of new files, if any, to score predictions."""
 
-import functools
 import os
 import pathlib
 import re
@@ -26,8 +25,7 @@ from keras_fpt.tasks.user_data.arrays import (
 from keras_fpt.tasks.user_data.media import listed_files, saved_pictures
 from keras_fpt.tasks.user_data.strings import (
     fasta,
-    fasta_records,
-    record_rows,
+    record_labels,
     string_reader,
 )
 from keras_fpt.tasks.user_data.tables import (
@@ -218,7 +216,7 @@ def _find(
     columns = table_structure.as_tuple(options.get("label_column"))
     if isinstance(reader, fasta.FastaReader):
         assert not isinstance(block, table_blocks.Block)
-        found = _of_records(path, labels, options, block)
+        found = record_labels.read(path, labels, options, block)
     elif isinstance(reader, array_reader.ArrayReader):
         if labels is not None:
             found = saved_arrays.read_labels(
@@ -257,53 +255,6 @@ def _find(
             f"`{path}`: expected one label for each of {len(names):,} examples "
             f"but found {len(found):,}."
         )
-    return found
-
-
-def _of_records(
-    path: str | os.PathLike,
-    labels: str | os.PathLike | None,
-    options: Mapping[str, Any],
-    block: fasta.Block | None,
-) -> list[Any]:
-    if labels is None:
-        raise ValueError(
-            f"`{path}`: a FASTA file contains no labels. Give a table of them "
-            "with labels (--labels)."
-        )
-    records = (
-        fasta_records.Records({"": path}) if block is None else block.records
-    )
-    found = _labels_of_records(
-        records,
-        str(labels),
-        table_structure.as_tuple(options.get("label_column")),
-        options.get("id_column"),
-        options.get("encoding"),
-    )
-    places = range(len(records)) if block is None else block.places
-    return found[places.start : places.stop].tolist()
-
-
-# Of the blocks of a file, which have the same records.
-@functools.lru_cache(1)
-def _labels_of_records(
-    records: fasta_records.Records,
-    labels: str,
-    label_column: tuple[str, ...],
-    id_column: str | None,
-    encoding: str | None,
-) -> np.ndarray:
-    """The labels of records, empty where there are none."""
-    frame = table_files.read_labels(labels, encoding)
-    columns = record_rows.find_label_columns(
-        frame, labels, label_column or None, id_column
-    )
-    rows, _ = record_rows.match_rows(
-        records.names, frame, labels, id_column, True
-    )
-    found = missing_rows.read_labels(frame, columns, labels)[rows]
-    found[rows < 0] = ""
     return found
 
 
