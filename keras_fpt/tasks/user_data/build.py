@@ -82,6 +82,12 @@ def make_task(
         channel_names=_channel_names(reader),
     )
     if sequence_store.is_on_disk(x):
+        # Groups are few enough to look at all of them.
+        if checked.groups is not None:
+            findings = [
+                *findings,
+                *audit_examples.groups_across_splits(checked.groups, splits),
+            ]
         checked = _sample(checked)
         notes = [
             *notes,
@@ -214,7 +220,7 @@ def _channel_names(reader: Any) -> tuple[str, ...]:
 
 
 def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
-    """As many examples on disk as fit into memory."""
+    """As many examples on disk as fit into memory, without groups."""
     size = max(1, int(AUDITED_BYTES // sequences.mean_bytes(checked.x)))
     rng = np.random.default_rng(splitting.SEED)
     chosen = np.sort(rng.permutation(len(checked.y))[:size])
@@ -225,7 +231,7 @@ def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
         x=sequences.load(sequences.select(checked.x, chosen)),
         y=checked.y[chosen],
         splits={name: rows[rows >= 0] for name, rows in places.items()},
-        groups=None if checked.groups is None else checked.groups[chosen],
+        groups=None,
     )
 
 

@@ -87,7 +87,9 @@ class FastaReader:
         Raises:
             ValueError: a record cannot be read or is too long.
         """
-        records = self._open(path)
+        return self._blocks(self._open(path))
+
+    def _blocks(self, records: fasta_records.Records) -> Iterator[Block]:
         tokens = encode(records, np.arange(len(records)), self.letters)
         names = iter(records.names)
         size = table_files.ROWS_PER_CHUNK

@@ -149,14 +149,13 @@ def _check_unique(
     if not is_equal.any():
         return
     names = Names(_joined(parts))
-    starts = np.flatnonzero(np.append(True, ~is_equal))
-    for run in np.split(order, starts[1:]):
-        line_of: dict[str, int] = {}
-        for i in run.tolist() if len(run) > 1 else ():
-            name = names[i]
-            if name in line_of:
-                raise proteins.repeated_id(path, name, lines[i], line_of[name])
-            line_of[name] = lines[i]
+    is_either = np.append(is_equal, False) | np.append(False, is_equal)
+    line_of: dict[str, int] = {}
+    for i in np.sort(order[is_either]).tolist():
+        name = names[i]
+        if name in line_of:
+            raise proteins.repeated_id(path, name, lines[i], line_of[name])
+        line_of[name] = lines[i]
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -166,8 +166,11 @@ def _split(
             together = pd.factorize(together[kept])[0]
         if given is not None:
             codes, distinct, words = given
-            known, codes = np.unique(codes[kept], return_inverse=True)
-            given = codes, [distinct[code] for code in known], words
+            codes = codes[kept]
+            known = np.flatnonzero(np.bincount(codes, minlength=len(distinct)))
+            number = np.zeros(len(distinct), codes.dtype)
+            number[known] = np.arange(len(known))
+            given = number[codes], [distinct[code] for code in known], words
 
     def where(index: int) -> str:
         row = index if rows.is_left_out is None else int(kept[index])

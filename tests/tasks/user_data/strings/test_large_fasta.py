@@ -12,8 +12,12 @@ from on_disk import both, home
 
 from keras_fpt import tasks
 from keras_fpt.tasks import proteins, sequence_store
-from keras_fpt.tasks.user_data import sequences
-from keras_fpt.tasks.user_data.strings import fasta_records, record_rows
+from keras_fpt.tasks.user_data import build, sequences
+from keras_fpt.tasks.user_data.strings import (
+    fasta,
+    fasta_records,
+    record_rows,
+)
 
 pytestmark = pytest.mark.backend_free
 SIZE = 200
@@ -154,6 +158,31 @@ def test_names_whose_hashes_are_equal(tmp_path, monkeypatch):
     path.write_text(path.read_text() + ">p3\nACD\n")
     with pytest.raises(ValueError, match="line 120: the ID 'p3' is .* line 13"):
         fasta_records.Records({"": path})
+
+
+def test_the_first_of_several_repeated_names_is_reported(tmp_path):
+    path = write(tmp_path / "mine.fasta", size=30)
+    path.write_text(path.read_text() + ">p9\nACD\n>p2\nACD\n")
+    with pytest.raises(ValueError, match="line 120: the ID 'p9' is .* line 37"):
+        fasta_records.Records({"": path})
+
+
+def test_a_wrong_file_is_refused_before_blocks_are_read(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        fasta.FastaReader(20).read_blocks(tmp_path / "none.fasta")
+
+
+def test_all_groups_are_audited(both, tmp_path, monkeypatch):
+    path = write(tmp_path / "mine.fasta")
+    monkeypatch.setattr(build, "AUDITED_BYTES", 100)
+    options = {"labels": tmp_path / "labels.csv", "label_column": "y"}
+    options |= {"split_group": "family", "split_column": "part"}
+    small, large = both(lambda: tasks.get(str(path), **options))
+    assert [each.message for each in small.findings if each.is_leak] == [
+        each.message for each in large.findings if each.is_leak
+    ]
+    with pytest.raises(ValueError, match="groups have examples in train and"):
+        tasks.get(str(path), **options, strict=True)
 
 
 def test_records_of_large_files_are_read_again(tmp_path, monkeypatch):
