@@ -22,12 +22,14 @@ def keep() -> None:
     """Lets TensorFlow keep memory, unless the environment says otherwise.
 
     TensorFlow reads this when its first tensor is made. It does nothing on
-    other backends, where TensorFlow only feeds data.
+    other backends, where TensorFlow only feeds data, and where the size of
+    the memory is not known.
     """
     if keras.backend.backend() != "tensorflow":
         return
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
+        return  # The limit could be below the memory that there is.
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = max(_DEFAULT_LIMIT, size // 2**20)
     os.environ.setdefault(_KEEP, "true")
-    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
-        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        limit = max(_DEFAULT_LIMIT, size // 2**20)
-        os.environ.setdefault(_LIMIT, str(limit))
+    os.environ.setdefault(_LIMIT, str(limit))

@@ -97,7 +97,7 @@ class Recorder(keras.callbacks.Callback):
         self.step = self.saved_step = saved.step
         self.agreement = StopAgreement(self.step)
         self.seconds_before = saved.seconds
-        self.share = ShareOfTime(saved.seconds, saved.share_seconds)
+        self.share = ShareOfTime.of(saved, self.folder)
         self.evaluated_share = self.share.seconds
         # Means of a segment that has ended and is not evaluated yet.
         self.train_logs = saved.train_logs

@@ -1,6 +1,13 @@
 """The wall time of a run, where that of a stack is divided among its runs."""
 
+import os
 import time
+from typing import TYPE_CHECKING
+
+from keras_fpt.runs import manifest
+
+if TYPE_CHECKING:
+    from keras_fpt.runs.saved_progress import SavedProgress
 
 
 class ShareOfTime:
@@ -16,6 +23,20 @@ class ShareOfTime:
         self.is_shared = share is not None
         self._before, self._runs = seconds if share is None else share, 1
         self._since = time.perf_counter()
+
+    @classmethod
+    def of(
+        cls, saved: "SavedProgress", folder: str | os.PathLike[str]
+    ) -> "ShareOfTime":
+        """The share of a run that goes on.
+
+        Stacks of earlier versions did not save it: their runs had equal ones.
+        """
+        share = saved.share_seconds
+        made = manifest.read(folder) if share is None else None
+        if made is not None and made.stack:
+            share = saved.seconds / len(made.stack)
+        return cls(saved.seconds, share)
 
     @property
     def seconds(self) -> float:

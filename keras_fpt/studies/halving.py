@@ -262,7 +262,7 @@ class _Halving:
         }
         most = max(counts.values(), default=0)
         for number, count in counts.items():
-            if count < most:
+            if count < most and number not in self.turns.failed:
                 variant = self.variants[number]
                 self.turns.failed[number] = NotRun(
                     variant.task,

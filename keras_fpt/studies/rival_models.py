@@ -112,11 +112,9 @@ def of_task(
 
     Args:
         task: a `Task`.
-        run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
-            leaves that out.
-        probes_steps: bool, whether there is also a probe that reads a token
-            for each step of a series, where `run` has patches. Its features
-            take more time.
+        run: a `ResolvedRun` of the frozen model, for its probe, or `None`.
+        probes_steps: bool, whether a probe also reads a token for each step
+            of a series, where `run` has patches.
     """
     if task.is_forecast:
         return [_FLAT_RIDGE, _DLINEAR, *_classical(task)]

@@ -213,8 +213,7 @@ def _fit(
     try:
         with deadline.enforced(most=2 * seconds):
             size = min(_PREDICTED, rival.max_held_out or _PREDICTED)
-            tested = _test_answers(model.predict, transform, test, size)
-            auroc = _test_auroc(task, model, transform, test)
+            tested, auroc = _tested(task, model, transform, test, size)
     except OutOfTime:
         raise CannotBeFitted(
             f"Its test did not finish within {2 * seconds:.0f} s. Give a "
@@ -325,27 +324,26 @@ def _check_seconds(needed: float, what: str, seconds: float) -> None:
         )
 
 
-def _test_answers(
-    predict: Callable[[Any], Any],
-    transform: Transform,
-    test: Rows,
-    size: int = _PREDICTED,
-) -> np.ndarray:
-    """What a model predicts for the test examples, `(n, answers)`."""
-    parts = [test.part(slice(i, i + size)) for i in range(0, len(test.y), size)]
-    return np.concatenate(
-        [np.asarray(predict(transform(part))) for part in parts]
-    )
+def _tested(
+    task: Task, model: Any, transform: Transform, test: Rows, size: int
+) -> tuple[np.ndarray, float | None]:
+    """What a model predicts for the test examples, some at a time.
 
-
-def _test_auroc(
-    task: Task, model: Any, transform: Transform, test: Rows
-) -> float | None:
-    """The AUROC of several labels, if the model scores them."""
-    if not task.is_multilabel or not hasattr(model, "scores"):
-        return None
-    scores = _test_answers(model.scores, transform, test)
-    return label_results.macro_auroc(scores, test.y)
+    Returns:
+        Array `(n, answers)`, and the AUROC of several labels, if the model
+        scores them.
+    """
+    has_scores = task.is_multilabel and hasattr(model, "scores")
+    answers, scores = [], []
+    for first in range(0, len(test.y), size):
+        features = transform(test.part(slice(first, first + size)))
+        answers.append(_answers(model, features))
+        if has_scores:
+            scores.append(model.scores(features))
+    auroc = None
+    if has_scores:
+        auroc = label_results.macro_auroc(np.concatenate(scores), test.y)
+    return np.concatenate(answers), auroc
 
 
 def _answers(model: Any, features: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
@@ -125,6 +126,20 @@ def open_npz(path: str | os.PathLike, name: str) -> ArrayOnDisk | None:
     if size <= sequences.MAX_BYTES_IN_MEMORY:
         return None
     return _open(open_entry)
+
+
+def npz_shape(path: str | os.PathLike, name: str) -> tuple[int, ...] | None:
+    """The shape of an array of an archive, of which only the header is read.
+
+    Returns:
+        A tuple of ints; `None` if the archive has no readable one.
+    """
+    with zipfile.ZipFile(path) as archive:
+        try:
+            with archive.open(f"{name}.npy") as file:
+                return _read_header(file)[0]
+        except (KeyError, OSError, ValueError, zipfile.BadZipFile, zlib.error):
+            return None
 
 
 def concatenate(parts: Sequence[Any]) -> ArrayOnDisk:

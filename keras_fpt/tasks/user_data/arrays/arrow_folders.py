@@ -87,6 +87,7 @@ def read_arrays(
             )
             for each in first.table.column_names
             if audit_groups.is_named_group(each)
+            and _has_values(first.table.schema.field(each).type)
             and each not in {name, found, *columns}
             and all(each in part.table.column_names for part in parts)
         },
@@ -296,6 +297,14 @@ def find_sequences(
         "(--text-column); write numbers as a table with dataset.to_csv(path), "
         "and images into a folder with one subfolder per class."
     )
+
+
+def _has_values(kind: Any) -> bool:
+    """Whether a type is one of texts or whole numbers, as groups have."""
+    import pyarrow as pa
+
+    tests = ("integer", "string", "large_string", "dictionary")
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in tests)
 
 
 def is_extension(kind: Any) -> bool:

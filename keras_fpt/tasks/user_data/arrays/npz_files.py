@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data.arrays import array_on_disk, saved_images
+from keras_fpt.tasks.user_data.arrays import (
+    array_on_disk,
+    padded,
+    saved_images,
+)
 from keras_fpt.tasks.user_data.audit import audit_groups
 
 # What NumPy raises for files that are damaged or not arrays.
@@ -146,22 +150,30 @@ def _groups(
     path: str | os.PathLike,
 ) -> dict[str, np.ndarray]:
     """The arrays that are named like groups and have a value per sequence."""
-    names = {
-        match["a"] or match["d"] if (match := _of_split(key)) else key.lower()
-        for key in loaded
-    }
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        return {}
+    names = set()
+    for key in loaded:
+        match = _of_split(key)
+        part = "a" if match and match["a"] else "d"
+        names.add(key[slice(*match.span(part))] if match else key)
     names = {name for name in names if audit_groups.is_named_group(name)}
-    names -= {other.lower() for other in others}
-    found = _by_split(loaded, sorted(names), None)
+    known = {other.lower() for other in others}
     groups = {}
-    for name in sorted(names):
+    for name in sorted(names, key=str.lower):
+        found = _by_split(loaded, [name], None)
+        keys = [found.get(split, {}).get(name) for split in splits]
+        if name.lower() in known or None in keys:
+            continue
+        # Nobody asked for it: it is read only if it has what is needed.
+        shapes = [array_on_disk.npz_shape(path, str(key)) for key in keys]
+        if shapes != [(size,) for size in sizes]:
+            continue
         try:
-            parts = [get(loaded, found[each][name], path) for each in splits]
-        except (KeyError, ValueError):
-            continue  # Nobody asked for it.
-        shapes = [part.shape for part in parts]
-        if shapes == [(size,) for size in sizes]:
-            groups[name] = np.concatenate(parts)
+            parts = [get(loaded, str(key), path) for key in keys]
+        except ValueError:
+            continue
+        groups[name] = np.concatenate(parts)
     return groups
 
 
@@ -226,9 +238,9 @@ def _part(
     padding = get(loaded, names[given[0]], path)
     where = f"`{path}`, '{names[given[0]]}'"
     if given[0] == "lengths":
-        rows = by_lengths(x, padding, where)
+        rows = padded.by_lengths(x, padding, where)
     else:
-        rows = by_mask(x, padding, where)
+        rows = padded.by_mask(x, padding, where)
     shortest, longest = min(map(len, rows)), max(map(len, rows))
     note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
     return rows, y, note
@@ -251,82 +263,6 @@ def _get_x(
         except UNREADABLE as error:
             raise unreadable(path, error) from error
     return get(loaded, name, path) if large is None else large
-
-
-def by_lengths(x: np.ndarray, lengths: np.ndarray, where: str) -> list:
-    """Cuts padded or concatenated sequences to their lengths.
-
-    Args:
-        x: array `(n, tokens, ...)` of padded sequences, or `(tokens, ...)` of
-            all sequences one after the other.
-        lengths: int array `(n,)`.
-        where: string that says where the lengths are from, for errors.
-
-    Returns:
-        A list of n arrays.
-
-    Raises:
-        ValueError: the lengths do not fit the sequences.
-    """
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or not len(lengths):
-        raise ValueError(
-            f"{where}: expected whole numbers of shape (sequences,) but found "
-            f"{lengths.dtype} of shape {lengths.shape}."
-        )
-    wrong = np.flatnonzero(lengths < 1)
-    if len(wrong):
-        raise ValueError(
-            f"{where}: the length of example {wrong[0]} is "
-            f"{lengths[wrong[0]]}. Expected at least 1."
-        )
-    if x.ndim > 1 and len(x) == len(lengths):
-        wrong = np.flatnonzero(lengths > x.shape[1])
-        if len(wrong):
-            raise ValueError(
-                f"{where}: the length of example {wrong[0]} is "
-                f"{lengths[wrong[0]]}, but x has {x.shape[1]} tokens."
-            )
-        return [row[:length] for row, length in zip(x, lengths, strict=True)]
-    total = sum(map(int, lengths))
-    if x.ndim and len(x) == total:
-        return np.split(x, np.cumsum(lengths)[:-1])
-    raise ValueError(
-        f"{where}: {len(lengths):,} lengths, {total:,} tokens altogether, do "
-        f"not fit x of shape {x.shape}. Expected x of shape "
-        f"({len(lengths)}, tokens, dim), padded, or ({total}, dim), one "
-        "sequence after the other."
-    )
-
-
-def by_mask(x: np.ndarray, mask: np.ndarray, where: str) -> list:
-    """Cuts padded sequences to the tokens whose mask is true.
-
-    Args:
-        x: array `(n, tokens, ...)`.
-        mask: array `(n, tokens)`, true or 1 for real tokens.
-        where: string that says where the mask is from, for errors.
-
-    Returns:
-        A list of n arrays.
-
-    Raises:
-        ValueError: the mask does not fit the sequences.
-    """
-    if x.ndim < 2 or mask.shape != x.shape[:2]:
-        raise ValueError(
-            f"{where}: expected a mask of shape {x.shape[:2]}, that of the "
-            f"tokens of x, but found {mask.shape}."
-        )
-    if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
-        raise ValueError(f"{where}: expected 1 for tokens and 0 for padding.")
-    mask = mask.astype(bool)
-    empty = np.flatnonzero(~mask.any(axis=1))
-    if len(empty):
-        raise ValueError(
-            f"{where}: example {empty[0]} has no token. A mask is true (1) "
-            "for tokens and false (0) for padding."
-        )
-    return [row[real] for row, real in zip(x, mask, strict=True)]
 
 
 def get(

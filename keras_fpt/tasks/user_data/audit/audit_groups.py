@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from keras_fpt.tasks.user_data.audit.findings import Finding, quote
 from keras_fpt.tasks.user_data.targets import Labels
@@ -150,11 +151,14 @@ def _evidence(codes: np.ndarray, size: int, labels: Labels) -> float:
         Float, -log of the probability; 0 if a group has several classes.
     """
     is_grouped = codes < size
-    counts = np.zeros((size, len(labels.class_names)), np.int64)
-    np.add.at(counts, (codes[is_grouped], labels.y[is_grouped]), 1)
-    if ((counts > 0).sum(axis=1) > 1).any():
+    codes, y = codes[is_grouped], labels.y[is_grouped]
+    if len(np.unique(np.stack([codes, y]), axis=1)[0]) > size:
         return 0.0
+    # That of a group of n is the sum of the shares of classes to the power n.
     shares = np.bincount(labels.y) / len(labels.y)
-    sizes = counts.sum(axis=1)
-    chance = (shares[None, :] ** sizes[:, None]).sum(axis=1)
-    return float(-np.log(chance).sum())
+    sizes, counts = np.unique(np.bincount(codes), return_counts=True)
+    chances = [
+        special.logsumexp(number * np.log(shares[shares > 0]))
+        for number in sizes
+    ]
+    return float(-(counts * chances).sum())

@@ -64,6 +64,11 @@ def test_columns_of_groups_are_audited(tmp_path, columns):
     assert found.kind == "groups-across-splits"
     assert "--split-group speaker_id" in found.advice
     assert tasks.get(folder, split_group="speaker_id").findings == ()
+    # Not a value, which would take memory as text.
+    del columns["speaker_id"]
+    columns["video"] = [{"frames": who} for who in columns["who"]]
+    folder = str(save(tmp_path / "others", columns))
+    assert tasks.get(folder).findings == ()
 
 
 def expected(columns):

@@ -57,6 +57,12 @@ def test_what_is_no_group_is_not_noted(column):
     assert beside(pd.DataFrame({"other": found}), y) == []
 
 
+def test_groups_may_be_large():
+    frame, y = clips(each=3000)
+    (found,) = beside(frame.drop(columns="take"), y)
+    assert "'fsID'" in found.message
+
+
 def test_few_groups_may_have_one_class_by_chance():
     frame, y = clips(number=7, each=2)
     assert beside(frame, y) == []
@@ -164,6 +170,8 @@ def test_arrays_named_like_groups_are_audited(tmp_path, people):
     for options in ({"split_group": "subject"}, {"label_column": "subject"}):
         task = tasks.get(str(path), **options)
         assert kinds(task) == []
+    np.savez(path, x=x, y=y, mySubject=person)
+    assert kinds(tasks.get(str(path))) == ["groups-across-splits"]
     # Names of people are no value per sequence, and of no use here.
     np.savez(path, x=x, y=y, subject=np.array(["ann", "bob"]))
     assert kinds(tasks.get(str(path))) == []
