@@ -30,6 +30,10 @@ class TextsOnDisk:
     def __iter__(self) -> Iterator[str]:
         return itertools.chain.from_iterable(self.blocks())
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        # Otherwise NumPy would take it for a single object.
+        return np.array([*self], dtype)
+
 
 def join(parts: Sequence[Any]) -> Any:
     """The labels of several files, one after the other.
