@@ -317,9 +317,11 @@ def test_a_large_saved_data_set_is_predicted_and_scored(
     )
     (path / "dataset_info.json").write_text("{}")
     table = pa.table(frame)
-    with pa.OSFile(str(path / "data.arrow"), "wb") as file:
-        with pa.ipc.new_stream(file, table.schema) as writer:
-            writer.write_table(table)
+    with (
+        pa.OSFile(str(path / "data.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
     options = {"label_column": "y"}
     config = RunConfig(str(path), preset, steps=2, options=options)
     train(config, tmp_path / "run")
