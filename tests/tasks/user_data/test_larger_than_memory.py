@@ -606,6 +606,39 @@ def test_strings_of_saved_data_sets(tmp_path, both, splits):
             tasks.get(path, test=path / "train", **options)
 
 
+@pytest.mark.parametrize("splits", ["own", "files"])
+def test_no_string_for_validation_is_left(tmp_path, both, splits):
+    frame = string_table(400)[["dna", "y"]].rename(columns={"y": "word"})
+    frame.loc[250:299, "dna"] = ""
+    path, options = tmp_path / "mine", {}
+    parts = {"train": [0, 250], "validation": [250, 300], "test": [300, 400]}
+    if splits == "own":
+        path.mkdir()
+        (path / "dataset_dict.json").write_text(
+            json.dumps({"splits": [*parts]})
+        )
+        for name, limits in parts.items():
+            save_dataset(path / name, frame.to_dict("list"), np.arange(*limits))
+    else:
+        for name, (first, end) in parts.items():
+            options[name] = tmp_path / f"{name}.csv"
+            frame[first:end].to_csv(options[name], index=False)
+        path = options.pop("train")
+    one, two = both(
+        lambda: tasks.get(
+            path,
+            text_column="dna",
+            label_column="word",
+            drop_missing=True,
+            **options,
+        )
+    )
+    assert sequence_store.is_on_disk(two.data.splits["train"].x)
+    assert two.data.size("validation") == 25
+    assert one.description == two.description
+    assert one.data.fingerprint == two.data.fingerprint
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
