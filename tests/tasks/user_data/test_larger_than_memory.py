@@ -705,6 +705,26 @@ def test_arrays_of_another_width_than_the_saved_data_set(tmp_path, both):
 
 
 @pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((0, 6, 2), "No example is for testing"),
+        ((60, 0, 2), r"Example 90 has shape \(0, 2\)"),
+    ],
+)
+def test_empty_arrays_beside_a_saved_data_set(tmp_path, both, shape, message):
+    columns = {"z": np.arange(90) % 2, "x": [[[0.0, 1.0]] * 6] * 90}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    test = tmp_path / "test.npz"
+    np.savez(test, x=np.zeros(shape), z=np.arange(shape[0]) % 2)
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            paths.from_path(tmp_path / "mine", test=test, label_column="z")
+
+    both(call)
+
+
+@pytest.mark.parametrize(
     ("value", "message"),
     [
         ([[1.0, np.inf]], "Example 50, token 0: expected finite numbers"),
