@@ -165,10 +165,18 @@ class Answers:
                 check_numbers()
         except ValueError as error:
             if self._texts is None and self._indicators is None:
+                if self._may_be_classes:
+                    place = large_numbers.find_word(texts, self._sure)
+                    _refuse_word(place, where)
                 raise
             self._not_numbers = error
             self._numbers.close()
             self._numbers = None
+
+    @property
+    def _may_be_classes(self) -> bool:
+        """Whether labels that are not all numbers are classes."""
+        return self._task_type is None and len(self._columns) <= 1
 
     def _add_indicators(
         self,
@@ -275,7 +283,8 @@ class Answers:
             found[[*self._wrong]] = 0  # of rows that are left out
             return self._from_columns(found, is_left_out)
         assert self._numbers is not None
-        if self._task_type is None and len(self._columns) <= 1:
+        if self._may_be_classes:
+            _refuse_word(self._numbers.find_word(is_left_out), self._where)
             size = len(self.is_unlabeled)
             if is_left_out is not None:
                 size -= int(is_left_out.sum())
@@ -388,3 +397,17 @@ class Answers:
         self._numbers.check(is_left_out, self._where)
         labels = self._numbers.labels(is_left_out, notes)
         return Encoded(labels, self._numbers.store, [], self._notes)
+
+
+def _refuse_word(place: int | None, where: Callable[[int], str]) -> None:
+    """Raises `NotInParts` if one of too many labels is no number.
+
+    Args:
+        place: int, where it is, or `None`.
+        where: function from a place to words.
+    """
+    if place is not None:
+        raise large_labels.NotInParts(
+            f"{where(place)}: the label is not a number, and there are more "
+            f"than {large_labels.MAX_DISTINCT:,} different ones."
+        )

@@ -146,6 +146,21 @@ class Numbers:
                     self._columns,
                 )
 
+    def find_word(self, is_left_out: np.ndarray | None) -> int | None:
+        """The first row, not left out, whose label is a word, or `None`.
+
+        Args:
+            is_left_out: bool array `(rows,)`, or `None`.
+        """
+        rows = [
+            row
+            for row in self._wrong
+            if is_left_out is None or not is_left_out[row]
+        ]
+        labels = np.array([self._wrong[row][0] for row in rows], str)
+        place = find_word(labels, self._words)
+        return None if place is None else rows[place]
+
     def fractions(self, is_left_out: np.ndarray | None) -> tuple[int, str]:
         """How many labels are fractions, and one of these.
 
@@ -245,6 +260,22 @@ class Numbers:
         return targets.Labels(
             place[y], names, values, notes, targets.REGRESSION
         )
+
+
+def find_word(labels: np.ndarray, words: Sequence[str]) -> int | None:
+    """The first label that is neither a number nor missing, or `None`.
+
+    Args:
+        labels: array of strings `(n,)`.
+        words: as of `Numbers`.
+    """
+    distinct, inverse = np.unique(labels, return_inverse=True)
+    is_word = ~cells.is_missing(distinct, words)
+    is_word &= np.array(
+        [cells.as_number(text) is None for text in distinct.tolist()], bool
+    )
+    places = np.flatnonzero(is_word[inverse])
+    return int(places[0]) if len(places) else None
 
 
 def _kept_parts(
