@@ -724,6 +724,22 @@ def test_empty_arrays_beside_a_saved_data_set(tmp_path, both, shape, message):
     both(call)
 
 
+@pytest.mark.parametrize("train", ["saved", "npz"])
+def test_several_labels_beside_a_saved_data_set(tmp_path, both, train):
+    x = np.random.default_rng(0).normal(size=(90, 6, 2))
+    columns = {"z": np.arange(90) % 2, "x": x.tolist()}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    np.savez(tmp_path / "mine.npz", x=x, z=np.ones((90, 6), int))
+    files = [tmp_path / "mine", tmp_path / "mine.npz"]
+    path, test = files if train == "saved" else files[::-1]
+
+    def call():
+        with pytest.raises(ValueError, match=r"labels of shape .*\(90, 6\)"):
+            paths.from_path(path, test=test, label_column="z")
+
+    both(call)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
