@@ -166,8 +166,7 @@ class Answers:
         except ValueError as error:
             if self._texts is None and self._indicators is None:
                 if self._may_be_classes:
-                    place = large_numbers.find_word(texts, self._sure)
-                    _refuse_word(place, where)
+                    large_numbers.refuse_word(texts, self._sure, where)
                 raise
             self._not_numbers = error
             self._numbers.close()
@@ -284,7 +283,7 @@ class Answers:
             return self._from_columns(found, is_left_out)
         assert self._numbers is not None
         if self._may_be_classes:
-            _refuse_word(self._numbers.find_word(is_left_out), self._where)
+            self._numbers.refuse_word(is_left_out, self._where)
             size = len(self.is_unlabeled)
             if is_left_out is not None:
                 size -= int(is_left_out.sum())
@@ -397,17 +396,3 @@ class Answers:
         self._numbers.check(is_left_out, self._where)
         labels = self._numbers.labels(is_left_out, notes)
         return Encoded(labels, self._numbers.store, [], self._notes)
-
-
-def _refuse_word(place: int | None, where: Callable[[int], str]) -> None:
-    """Raises `NotInParts` if one of too many labels is no number.
-
-    Args:
-        place: int, where it is, or `None`.
-        where: function from a place to words.
-    """
-    if place is not None:
-        raise large_labels.NotInParts(
-            f"{where(place)}: the label is not a number, and there are more "
-            f"than {large_labels.MAX_DISTINCT:,} different ones."
-        )
