@@ -1,7 +1,10 @@
 """New tables that do not fit into memory are predicted as small ones are."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import typer.testing
 
@@ -295,6 +298,43 @@ def test_a_large_table_of_strings_is_predicted_and_scored(
     frame.to_csv(new, index=False)
     with pytest.raises(ValueError, match="row 121: expected 1 to 1,024"):
         predict(tmp_path / "run", new)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_a_large_saved_data_set_is_predicted_and_scored(
+    preset, tmp_path, in_blocks, kind
+):
+    rng = np.random.default_rng(0)
+    numbers = kind == "numbers"
+    frame = {
+        "x": rng.normal(size=(90, 6, 2)).tolist(),
+        "y": rng.normal(size=90) if numbers else rng.choice([*"ab"], 90),
+    }
+    path = tmp_path / "mine"
+    path.mkdir()
+    (path / "state.json").write_text(
+        json.dumps({"_data_files": [{"filename": "data.arrow"}]})
+    )
+    (path / "dataset_info.json").write_text("{}")
+    table = pa.table(frame)
+    with (
+        pa.OSFile(str(path / "data.arrow"), "wb") as file,
+        pa.ipc.new_stream(file, table.schema) as writer,
+    ):
+        writer.write_table(table)
+    options = {"label_column": "y"}
+    config = RunConfig(str(path), preset, steps=2, options=options)
+    train(config, tmp_path / "run")
+    expected = predict(tmp_path / "run", path)
+    scores = evaluate_file(tmp_path / "run", path)
+    assert "label" in expected
+    in_blocks()
+    found = predict(tmp_path / "run", path)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=2e-6)
+    received = evaluate_file(tmp_path / "run", path)
+    assert received["examples"] == 90
+    for name in {"accuracy", "loss", "mae", "r2"} & {*scores}:
+        assert received[name] == pytest.approx(scores[name], rel=1e-4)
 
 
 def test_no_output_is_left_by_a_table_that_cannot_be_read(

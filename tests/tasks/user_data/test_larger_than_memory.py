@@ -606,6 +606,39 @@ def test_strings_of_saved_data_sets(tmp_path, both, splits):
             tasks.get(path, test=path / "train", **options)
 
 
+@pytest.mark.parametrize("splits", ["own", "files"])
+def test_no_string_for_validation_is_left(tmp_path, both, splits):
+    frame = string_table(400)[["dna", "y"]].rename(columns={"y": "word"})
+    frame.loc[250:299, "dna"] = ""
+    path, options = tmp_path / "mine", {}
+    parts = {"train": [0, 250], "validation": [250, 300], "test": [300, 400]}
+    if splits == "own":
+        path.mkdir()
+        (path / "dataset_dict.json").write_text(
+            json.dumps({"splits": [*parts]})
+        )
+        for name, limits in parts.items():
+            save_dataset(path / name, frame.to_dict("list"), np.arange(*limits))
+    else:
+        for name, (first, end) in parts.items():
+            options[name] = tmp_path / f"{name}.csv"
+            frame[first:end].to_csv(options[name], index=False)
+        path = options.pop("train")
+    one, two = both(
+        lambda: tasks.get(
+            path,
+            text_column="dna",
+            label_column="word",
+            drop_missing=True,
+            **options,
+        )
+    )
+    assert sequence_store.is_on_disk(two.data.splits["train"].x)
+    assert two.data.size("validation") == 25
+    assert one.description == two.description
+    assert one.data.fingerprint == two.data.fingerprint
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
@@ -667,6 +700,42 @@ def test_arrays_of_another_width_than_the_saved_data_set(tmp_path, both):
                 test=tmp_path / "mine.npz",
                 label_column="z",
             )
+
+    both(call)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((0, 6, 2), "No example is for testing"),
+        ((60, 0, 2), r"Example 90 has shape \(0, 2\)"),
+    ],
+)
+def test_empty_arrays_beside_a_saved_data_set(tmp_path, both, shape, message):
+    columns = {"z": np.arange(90) % 2, "x": [[[0.0, 1.0]] * 6] * 90}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    test = tmp_path / "test.npz"
+    np.savez(test, x=np.zeros(shape), z=np.arange(shape[0]) % 2)
+
+    def call():
+        with pytest.raises(ValueError, match=message):
+            paths.from_path(tmp_path / "mine", test=test, label_column="z")
+
+    both(call)
+
+
+@pytest.mark.parametrize("train", ["saved", "npz"])
+def test_several_labels_beside_a_saved_data_set(tmp_path, both, train):
+    x = np.random.default_rng(0).normal(size=(90, 6, 2))
+    columns = {"z": np.arange(90) % 2, "x": x.tolist()}
+    save_dataset(tmp_path / "mine", columns, np.arange(90))
+    np.savez(tmp_path / "mine.npz", x=x, z=np.ones((90, 6), int))
+    files = [tmp_path / "mine", tmp_path / "mine.npz"]
+    path, test = files if train == "saved" else files[::-1]
+
+    def call():
+        with pytest.raises(ValueError, match=r"labels of shape .*\(90, 6\)"):
+            paths.from_path(path, test=test, label_column="z")
 
     both(call)
 

@@ -30,13 +30,28 @@ class TextsOnDisk:
     def __iter__(self) -> Iterator[str]:
         return itertools.chain.from_iterable(self.blocks())
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        # Otherwise NumPy would take it for a single object.
+        return np.array([*self], dtype)
+
 
 def join(parts: Sequence[Any]) -> Any:
     """The labels of several files, one after the other.
 
     Args:
         parts: sequence of `TextsOnDisk`, or of sequences of labels.
+
+    Raises:
+        ValueError: examples of one have more labels than those of another.
     """
+    shapes = [
+        y.shape if isinstance(y, np.ndarray) else (len(y),) for y in parts
+    ]
+    if len({shape[1:] for shape in shapes}) > 1:
+        raise ValueError(
+            "Expected as many labels for each example in all files but found "
+            f"labels of shape {', '.join(map(str, shapes))}."
+        )
     if not any(isinstance(part, TextsOnDisk) for part in parts):
         return [label for part in parts for label in part]
 

@@ -124,7 +124,7 @@ def _check_alike(
 
 def _is_plain(block: np.ndarray) -> bool:
     """Whether sequences are finite floats, and need no further check."""
-    if block.dtype.kind != "f" or block.ndim not in (2, 3):
+    if block.dtype.kind != "f" or block.ndim not in (2, 3) or not block.size:
         return False
     with np.errstate(over="ignore"):
         return bool(np.isfinite(block.astype(np.float32)).all())

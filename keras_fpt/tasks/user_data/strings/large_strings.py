@@ -237,12 +237,15 @@ class _Splits:
         """The split that is given, and where a name of it is first."""
         of_files = self._files.row_splits()
         if of_files is not None:
-            codes, names = of_files
-            return (
-                codes[rows],
-                names,
-                "as given",
-            ), lambda i: self._files.where(int(np.argmax(codes == i)))
+            codes, names = of_files[0][rows], of_files[1]
+            # A split of which no string is left is not given.
+            is_left = np.array([(codes == i).any() for i in range(len(names))])
+            codes = (np.cumsum(is_left, dtype=np.uint8) - is_left)[codes]
+            names = [names[i] for i in np.flatnonzero(is_left)]
+            found = codes, names, "as given"
+            return found, lambda i: self._files.where(
+                int(rows[np.argmax(codes == i)])
+            )
         if self._reading.split_column is None:
             return None, None
         words = f"column '{self._reading.split_column}'"

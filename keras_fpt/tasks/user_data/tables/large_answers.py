@@ -165,10 +165,17 @@ class Answers:
                 check_numbers()
         except ValueError as error:
             if self._texts is None and self._indicators is None:
+                if self._may_be_classes:
+                    large_numbers.refuse_word(texts, self._sure, where)
                 raise
             self._not_numbers = error
             self._numbers.close()
             self._numbers = None
+
+    @property
+    def _may_be_classes(self) -> bool:
+        """Whether labels that are not all numbers are classes."""
+        return self._task_type is None and len(self._columns) <= 1
 
     def _add_indicators(
         self,
@@ -275,7 +282,8 @@ class Answers:
             found[[*self._wrong]] = 0  # of rows that are left out
             return self._from_columns(found, is_left_out)
         assert self._numbers is not None
-        if self._task_type is None and len(self._columns) <= 1:
+        if self._may_be_classes:
+            self._numbers.refuse_word(is_left_out, self._where)
             size = len(self.is_unlabeled)
             if is_left_out is not None:
                 size -= int(is_left_out.sum())

@@ -71,7 +71,10 @@ def cut_windows(
         )
         starts, lengths = cut.starts, cut.lengths
         none = np.zeros(len(starts), np.uint8)
-        most = windows.Majority(none, lengths, none > 0)
+        counts = _count_labeled(y, starts, lengths)
+        # Single rows are kept, as by `windows.majority`.
+        is_empty = (counts == 0) & (lengths > 1).any()
+        most = windows.Majority(none, counts, is_empty)
     else:
         starts, of_stretch = window_starts(stretches, window, stride)
         lengths = np.broadcast_to(window, starts.shape)
@@ -166,6 +169,15 @@ def majority(
         is_tie[part] = (counts == most[part, None]).sum(axis=1) > 1
         is_tie[part] |= most[part] == 0  # No row has a label.
     return windows.Majority(labels, most, is_tie)
+
+
+def _count_labeled(
+    y: np.ndarray, starts: np.ndarray, lengths: np.ndarray
+) -> np.ndarray:
+    """How many rows of each sequence have a label, int array `(n,)`."""
+    lacking = np.flatnonzero(y < 0)
+    first, end = np.searchsorted(lacking, [starts, starts + lengths])
+    return lengths - (end - first)
 
 
 def covered_rows(

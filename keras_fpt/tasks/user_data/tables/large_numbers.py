@@ -8,6 +8,7 @@ from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import targets
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    large_labels,
     large_medians,
     large_splits,
     missing_rows,
@@ -146,6 +147,22 @@ class Numbers:
                     self._columns,
                 )
 
+    def refuse_word(
+        self, is_left_out: np.ndarray | None, where: Callable[[int], str]
+    ) -> None:
+        """Does what `refuse_word` does for rows that are not left out.
+
+        Args:
+            is_left_out, where: as for `check`.
+        """
+        rows = [
+            row
+            for row in self._wrong
+            if is_left_out is None or not is_left_out[row]
+        ]
+        labels = np.array([self._wrong[row][0] for row in rows], str)
+        refuse_word(labels, self._words, lambda place: where(rows[place]))
+
     def fractions(self, is_left_out: np.ndarray | None) -> tuple[int, str]:
         """How many labels are fractions, and one of these.
 
@@ -244,6 +261,32 @@ class Numbers:
         names = targets.names_of_tenths(np.flatnonzero(counts))
         return targets.Labels(
             place[y], names, values, notes, targets.REGRESSION
+        )
+
+
+def refuse_word(
+    labels: np.ndarray, words: Sequence[str], where: Callable[[int], str]
+) -> None:
+    """Raises `NotInParts` if one of too many labels makes them classes.
+
+    It does so if it is neither a number nor missing.
+
+    Args:
+        labels: array of strings `(n,)`.
+        words: as of `Numbers`.
+        where: function from a place in `labels` to words that say where it
+            is.
+    """
+    distinct, inverse = np.unique(labels, return_inverse=True)
+    is_word = ~cells.is_missing(distinct, words)
+    is_word &= np.array(
+        [cells.as_number(text) is None for text in distinct.tolist()], bool
+    )
+    places = np.flatnonzero(is_word[inverse])
+    if len(places):
+        raise large_labels.NotInParts(
+            f"{where(int(places[0]))}: the label is not a number, and there "
+            f"are more than {large_labels.MAX_DISTINCT:,} different ones."
         )
 
 

@@ -193,7 +193,7 @@ def parse(
         labels = encoded.labels
         if watch.structure.keep_rest:
             labels = labels._replace(y=_unlabeled(labels.y, is_unlabeled))
-        elif watch.structure.window is not None:
+        if watch.structure.window is not None:
             y = _unlabeled(y, is_unlabeled)
         frames = [frame for _, frame in first.values()]
         rows = [start + np.arange(len(each)) for start, each in first.values()]

@@ -349,8 +349,33 @@ def test_rows_that_are_left_out_may_hold_anything(
     if cell == "0.00001":
         return
     frame.to_csv(tmp_path / "table.csv", index=False)
-    with pytest.raises(ValueError, match="row 701"):
+    with pytest.raises(ValueError) as error:
         read(tmp_path / "table.csv", drop_missing=True, **options)
+    assert "row 701" in "\n".join([str(error.value), *messages])
+
+
+@pytest.mark.parametrize("drop_missing", [True, False])
+def test_many_labels_of_which_some_are_words_are_classes(
+    tmp_path, both, messages, monkeypatch, drop_missing
+):
+    monkeypatch.setattr(large_labels, "MAX_DISTINCT", 50)
+    frame = table()
+    # Each label several times, and words only in the last rows.
+    frame["score"] = np.arange(SIZE) % 100 + 0.25
+    frame["score"] = frame["score"].astype(object)
+    frame.loc[700:, "score"] = "a lot"
+    frame.loc[0, "score"] = "" if drop_missing else 0.25
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(
+            tmp_path / "table.csv",
+            label_column="score",
+            drop_missing=drop_missing,
+        )
+    )
+    assert "a lot" in first.class_names
+    assert first.data.fingerprint == second.data.fingerprint
+    assert "row 701: the label is not a number, and" in "\n".join(messages)
 
 
 def test_only_rows_that_are_left_out_are_for_validation(tmp_path, both):

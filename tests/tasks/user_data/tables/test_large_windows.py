@@ -145,6 +145,35 @@ def test_a_label_per_row(tmp_path, both, options):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"window": 8},
+        {"window": 9, "stride": 4, "split_column": "part"},
+        {"window": 8, "group_column": "who", "folds": 3},
+        {"window": 8, "group_column": "who", "split_group": "site"},
+        {"window": 1},
+    ],
+)
+def test_windows_without_any_label_are_left_out(tmp_path, both, options):
+    rng = np.random.default_rng(1)
+    frame = table()
+    frame["answer"] = rng.choice([*"abc"], len(frame)).astype(object)
+    frame.loc[rng.random(len(frame)) < 0.3, "answer"] = None
+    frame.loc[100:237, "answer"] = None
+    frame.loc[rng.random(len(frame)) < 0.01, "x1"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(
+            tmp_path / "table.csv",
+            task_type="tokens",
+            drop_missing=True,
+            **options,
+        )
+    )
+    assert_same(first, second)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"window": 10}, "row 502: the label is missing"),
