@@ -12,8 +12,6 @@ No upstream issue was found.
 
 import os
 
-import keras
-
 _KEEP, _LIMIT = "TF_CPU_ALLOCATOR_USE_BFC", "TF_CPU_BFC_MEM_LIMIT_IN_MB"
 _DEFAULT_LIMIT = 2**16  # TensorFlow's, in MiB.
 
@@ -25,6 +23,8 @@ def keep() -> None:
     other backends, where TensorFlow only feeds data, and where the size of
     the memory is not known.
     """
+    import keras  # It takes seconds, and --help does not need it.
+
     if keras.backend.backend() != "tensorflow":
         return
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):

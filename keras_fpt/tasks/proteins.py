@@ -133,9 +133,10 @@ def _joined(
 
 
 def _lines(path: str | os.PathLike) -> Iterator[str]:
+    source = table_archives.find_source(path)
     # Bytes that are not UTF-8 become characters that no text has.
     with io.TextIOWrapper(
-        table_archives.find_source(path).open(),
+        source.open(),
         encoding="utf-8-sig",
         errors="surrogateescape",
         newline=None,
