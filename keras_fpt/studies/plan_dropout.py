@@ -22,8 +22,10 @@ def chosen(plan: "HalvingPlan", task: Task) -> "HalvingPlan":
 
 def sees_often(plan: "HalvingPlan", task: Task) -> bool:
     """Whether runs see each training example more than 10 times."""
-    many = isinstance(task.data, Stored) and task.data.size("train")
-    return plan.steps * plan.batch_size > _FEW_EPOCHS * many
+    if not isinstance(task.data, Stored):
+        return True  # Examples that are generated have no number.
+    few = _FEW_EPOCHS * task.data.size("train")
+    return plan.steps * plan.batch_size > few
 
 
 def note(plan: "HalvingPlan", task: Task) -> str:
