@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_fpt.compat import tensorflow_borrowed_arrays
 from keras_fpt.models import (
     arrays,
     input_checks,
@@ -190,6 +191,7 @@ def _checked_dataset(dataset: Any, admission: Admission) -> Any:
         checked = tf.numpy_function(on_host, tf.nest.flatten(parts), kind)
         with tf.control_dependencies([checked]):
             passed = tf.nest.map_structure(tf.identity, parts)
+            passed = tensorflow_borrowed_arrays.copied(passed)
         if adds_weights:
             size = admission.expected.num_answers
             passed["weight"] = tf.ensure_shape(checked, (None, size))
