@@ -150,6 +150,26 @@ def test_the_frozen_model_is_the_best_of_its_forms(tmp_path):
     assert "bit_xor: as fpt, its best form, its test accuracy of" in sentence
 
 
+def test_of_equal_candidates_the_simplest_is_chosen(tmp_path):
+    """Small validation splits often cannot choose between several."""
+    equal = float(np.float32(26 / 27))
+    table = runs(tmp_path, ours=(equal, equal), others=(equal, equal))
+    probe, steps, trees = (
+        baseline(26 / 27, name)
+        for name in (
+            "linear_probe",
+            "linear_probe_of_steps",
+            "gradient_boosting",
+        )
+    )
+    sentence = conclude(table, [trees, probe])
+    assert "as linear probe, its best form" in sentence
+    assert "that of gradient boosting, the best of all others" in sentence
+    for probes in ([probe, steps], [steps, probe]):
+        sentence = conclude(table, [trees, *probes])
+        assert "as linear probe of steps, its best form" in sentence
+
+
 def test_without_runs_the_probe_is_compared():
     rivals = [baseline(0.5, "majority"), baseline(0.9, "linear_probe")]
     sentence = conclude(None, rivals)
