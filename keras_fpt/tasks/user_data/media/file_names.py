@@ -143,8 +143,8 @@ def find_groups(
 
     That a part counts people or recordings is told by a word beside its
     numbers; by each value's having one class, in too many files for chance;
-    or by hashes and numbers that are in several files and count nothing. None
-    of this is certain.
+    by hashes and numbers that are in several files and count nothing; or by a
+    counter behind it that starts again. None of this is certain.
 
     Args:
         files: sequence of n paths.
@@ -156,7 +156,7 @@ def find_groups(
         A list of at most one `Finding`.
     """
     parts = _find_parts(files, labels.y)
-    for describe in (_by_word, _by_class, _by_repetition):
+    for describe in (_by_word, _by_class, _by_repetition, _by_restarts):
         for part in parts:
             size = len(part.values)
             if not audit_groups.may_be_groups(size, len(files)):
@@ -242,6 +242,44 @@ def _by_repetition(
     return None
 
 
+def _by_restarts(
+    part: Part, parts: Sequence[Part], labels: Labels
+) -> str | None:
+    """What to say if another part counts the files of each value."""
+    import pandas as pd
+
+    places = [other.number for other in parts if other.varies]
+    last = parts[max(places) - 1]
+    numbers, _ = _as_numbers(last.values)
+    own, _ = _as_numbers(part.values)
+    if (
+        part.number != min(places)
+        or part is last
+        or len(part.values) <= MIN_REPEATED
+        or not _may_be_ids(part, parts)
+        or numbers is None
+        # Others may be places or times, as those behind them may.
+        or own is None
+        or not _are_dense(own, part.counts)
+    ):
+        return None
+    is_usual = last.codes < len(last.values)
+    keys = [other.codes[is_usual] for other in parts[: last.number - 1]]
+    counted = pd.Series(numbers.astype(float)[last.codes[is_usual]])
+    for more in ([], [labels.y[is_usual]]):  # Perhaps again in each class.
+        files = counted.groupby([*keys, *more])
+        sizes, low, high = files.size(), files.min(), files.max()
+        counts_all = (low <= 1) & (high - low + 1 == sizes)
+        counts_all &= files.nunique() == sizes
+        if counts_all.mean() >= USUAL and sizes.median() >= 2:
+            return (
+                f"Part {last.number} counts from the beginning for each of "
+                "the {size:,} values of {name} and {shared:,} of them are in "
+                "train and in test."
+            )
+    return None
+
+
 def _find_parts(files: Sequence[pathlib.Path], y: np.ndarray) -> list[Part]:
     """The parts of most names, of which at least one varies; or none."""
     import pandas as pd
@@ -305,22 +343,26 @@ def _is_counter(part: Part) -> bool:
     numbers, base = _as_numbers(part.values)
     if numbers is None:
         return False
-    order = np.argsort(numbers)
-    numbers, counts = numbers[order], part.counts[order]
-    if math.gcd(*map(int, numbers - numbers[0])) > 1:
+    if math.gcd(*map(int, numbers - numbers.min())) > 1:
         return True
-    # Few of the classes may have many more files.
-    half = np.searchsorted(np.cumsum(counts), counts.sum() / 2)
-    span = float(numbers[half] - numbers[0] + 1)
-    if (half + 1) / span >= DENSE:
+    if _are_dense(numbers, part.counts):
         return True
     if base == 10:
         # The higher a number, the fewer are counted so far.
-        steps = np.diff(counts)
+        steps = np.diff(part.counts[np.argsort(numbers)])
         changes = np.count_nonzero(steps)
         num_rising = int(np.count_nonzero(steps > 0))
         return num_rising < max(1, RISING * changes)
     return False
+
+
+def _are_dense(numbers: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether most whole numbers occur, up to that of half of the files."""
+    order = np.argsort(numbers)
+    numbers, counts = numbers[order], counts[order]
+    # Few of the classes may have many more files.
+    half = int(np.searchsorted(np.cumsum(counts), counts.sum() / 2))
+    return (half + 1) / float(numbers[half] - numbers[0] + 1) >= DENSE
 
 
 def _as_numbers(values: Sequence[str]) -> tuple[np.ndarray | None, int]:

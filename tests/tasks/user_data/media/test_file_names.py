@@ -90,6 +90,17 @@ def patches(clip, y):
             lambda clip, y: [f"video{i // 8}.frame{i % 8}.png" for i in clip],
             "part 1",
         ),
+        # Tracks of each class, and their frames; images and their copies.
+        (
+            lambda clip, y: [f"{i // 6:05}_{i % 6:05}.ppm" for i in clip],
+            "counts",
+        ),
+        (
+            lambda clip, y: [
+                f"{i // 6}_aug{i % 6 + 1}.png" for i in (2 * clip + y).tolist()
+            ],
+            "Part 2 counts from the beginning for each of the 50 values of ",
+        ),
         # A recording of each class, whose pieces are numbered.
         (
             lambda clip, y: [
@@ -143,8 +154,10 @@ def test_names_of_people_and_recordings_are_found(make, message):
         # Sizes, and places on a grid.
         lambda i, c: f"{640 + 7 * (i % 30)}x{480 + 3 * (i % 30)}_{i}.png",
         lambda i, c: f"tile_{256 * (i % 40)}_{512 * (i // 40)}.png",
+        lambda i, c: f"{i // 15}_{i % 15}_{256 * i}.png",
+        lambda i, c: f"{i % 70}_{i // 70 * 9 + c}.png",
         # A frame each few milliseconds of each video of a class.
-        lambda i, c: f"{33 * (i % 40) + i % 2}_{i // 40}.png",
+        lambda i, c: f"{33 * (i % 40) + i % 40 // 3}_{i // 40}.png",
         # A finer class, and a color.
         lambda i, c: f"{'abcdefghijklmnopqrst'[2 * (i % 10) + c]}_{i}.png",
         lambda i, c: f"{RNG.choice(COLORS)}_{i}.png",
@@ -170,6 +183,13 @@ def test_counters_of_many_classes_are_no_groups():
             y.append(label)
     assert find(names, y) is None
     assert find([name.split("_")[1] for name in names], y) is None
+
+
+def test_times_of_frames_are_no_groups():
+    # Longer and shorter videos, one of which has lost its beginning.
+    frames = [(k, v) for v in range(8) for k in range(45 - 4 * v)][3:]
+    names = [f"{33 * k + k // 3}_{v}.png" for k, v in frames]
+    assert find(names * 2, np.repeat([0, 1], len(names))) is None
 
 
 @pytest.fixture
