@@ -135,7 +135,9 @@ class TaskOptions:
     split_group: list[str] | None = option(
         None,
         "Column of groups, such as people, that stay in one split. May be "
-        "repeated to group by several columns.",
+        "repeated to group by several columns. In a folder with one subfolder "
+        "per class, a part of the files' names: part_1 of 1037-3-0-1.wav is "
+        "1037.",
         topic="Splits",
     )
     folds: int | None = option(

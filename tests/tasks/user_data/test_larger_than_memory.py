@@ -414,6 +414,7 @@ def test_splits_and_labels_of_strings(tmp_path, both, options):
     assert first.reader == second.reader and first.symbols == second.symbols
     assert first.class_names == second.class_names
     assert first.description == second.description
+    assert first.findings == second.findings
     for split in ("train", "validation", "test"):
         one, two = (task.data.splits[split] for task in (first, second))
         np.testing.assert_array_equal(one.y, two.y)

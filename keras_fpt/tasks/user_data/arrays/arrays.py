@@ -18,6 +18,7 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.arrays import (
+    array_groups,
     array_labels,
     array_reader,
     batches,
@@ -25,11 +26,7 @@ from keras_fpt.tasks.user_data.arrays import (
     overlaps,
     saved_arrays,
 )
-from keras_fpt.tasks.user_data.audit import (
-    audit_groups,
-    audit_padding,
-    audit_symbols,
-)
+from keras_fpt.tasks.user_data.audit import audit_padding, audit_symbols
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import table_structure
 
@@ -148,8 +145,6 @@ def _make_task(
     label_separator: str | None = None,
 ) -> Task:
     """Makes a task from sequences and labels, as `from_arrays` does."""
-    import pandas as pd
-
     x, notes = number_sequences.as_sequences(saved.x, fill is not None)
     if getattr(saved.y, "ndim", 1) == 0:
         raise ValueError(
@@ -189,9 +184,7 @@ def _make_task(
         if series is None
         else [overlaps.finding(series, splits, blocks is not None)]
     )
-    findings += audit_groups.find_named(
-        pd.DataFrame(saved.groups), (), splits["train"], splits["test"]
-    )
+    findings += array_groups.find(saved.groups, splits)
     findings.append(_channels_first(x))
     # Images of bytes have black rows.
     if str(getattr(saved.x, "dtype", "")) != "uint8":

@@ -5,7 +5,7 @@ Only their Arrow files are read, with PyArrow; no code of a data set is run.
 
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,13 +85,28 @@ def read_arrays(
             each: np.array(
                 [v for part in parts for v in texts_of(part, each, path)]
             )
-            for each in first.table.column_names
-            if audit_groups.is_named_group(each)
-            and _has_values(first.table.schema.field(each).type)
-            and each not in {name, found, *columns}
-            and all(each in part.table.column_names for part in parts)
+            for each in group_columns(parts, {name, found, *columns})
         },
     )
+
+
+def group_columns(
+    parts: Sequence[Part], others: Collection[str | None]
+) -> list[str]:
+    """The columns that are named like groups and that all parts have.
+
+    Args:
+        parts: `Part`s.
+        others: strings or `None`s, columns that are something else.
+    """
+    return [
+        field.name
+        for field in parts[0].table.schema
+        if audit_groups.is_named_group(field.name)
+        and _has_values(field.type)
+        and field.name not in others
+        and all(field.name in part.table.column_names for part in parts)
+    ]
 
 
 def read_parts(path: str | os.PathLike) -> list[Part]:

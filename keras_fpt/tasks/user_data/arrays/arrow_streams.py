@@ -83,23 +83,31 @@ def read_arrays(
                         chunk, f"`{path}`, column '{name}'"
                     )
 
-    def label_blocks() -> Iterator[list[str]]:
+    def text_blocks(column: str) -> Iterator[list[str]]:
         for folder, part in parts.items():
-            for table in arrow_folders.read_tables(folder, [str(label_name)]):
+            for table in arrow_folders.read_tables(folder, [column]):
                 yield arrow_folders.texts_of(
-                    part._replace(table=table), str(label_name), path
+                    part._replace(table=table), column, path
                 )
 
     size = sum(sizes.values())
+
+    def texts_on_disk(column: str) -> label_texts.TextsOnDisk:
+        return label_texts.TextsOnDisk(size, lambda: text_blocks(column))
+
     names = [part.split or "" for part in parts.values()]
     return Saved(
         array_on_disk.SequencesOnDisk(size, blocks),
-        None
-        if label_name is None
-        else label_texts.TextsOnDisk(size, label_blocks),
+        None if label_name is None else texts_on_disk(label_name),
         np.repeat(np.array(names, object), [*sizes.values()])
         if len(parts) > 1
         else None,
         {each: np.array(texts) for each, texts in found.items()},
         (f"sequences: the column '{name}'",),
+        groups={
+            each: texts_on_disk(each)
+            for each in arrow_folders.group_columns(
+                [*parts.values()], {name, label_name, *columns}
+            )
+        },
     )

@@ -54,7 +54,8 @@ class Saved(NamedTuple):
             standardized.
         is_regression: bool, whether the file says that labels are numbers.
         groups: dict from the names of arrays that were not asked for, but are
-            named like groups, to arrays of n values.
+            named like groups, to sequences of n values, all of which or none
+            may be `label_texts.TextsOnDisk`.
     """
 
     x: Any

@@ -154,7 +154,7 @@ def read_with_splits(
         saved.is_raw,
         saved.is_regression,
         {
-            name: np.concatenate([p.groups[name] for p in parts.values()])
+            name: label_texts.join([p.groups[name] for p in parts.values()])
             for name in saved.groups
             if all(name in part.groups for part in parts.values())
         },

@@ -67,17 +67,52 @@ def find_named(
         codes, size = _groups(frame, name)
         shared = len(np.intersect1d(codes[train], codes[test])) if size else 0
         if shared:
-            findings.append(
-                Finding(
-                    "groups-across-splits",
-                    f"{shared:,} of the {size:,} values of the column "
-                    f"'{name}' have rows in train and in test.",
-                    "If new data comes from others, keep each in one split: "
-                    f"--split-group {quote(name)}.",
-                    is_leak=True,
-                )
-            )
+            findings.append(named_finding(name, shared, size))
     return findings
+
+
+def named_finding(
+    name: str, shared: int, size: int, is_sample: bool = False
+) -> Finding:
+    """The finding about a column that is named like groups.
+
+    Args:
+        name: string, the column.
+        shared: int, how many of its values are in train and in test.
+        size: int, of how many values.
+        is_sample: bool, whether the column has further values.
+    """
+    return Finding(
+        "groups-across-splits",
+        f"{shared:,} of the {_values(name, size, is_sample)} have rows in "
+        "train and in test.",
+        "If new data comes from others, keep each in one split: "
+        f"--split-group {quote(name)}.",
+        is_leak=True,
+    )
+
+
+def one_class_finding(
+    name: str, shared: int, size: int, is_sample: bool = False
+) -> Finding:
+    """The finding about a column of which each value has one class.
+
+    Args:
+        name, shared, size, is_sample: as for `named_finding`.
+    """
+    return Finding(
+        "groups-across-splits",
+        f"Each of the {_values(name, size, is_sample)} occurs with one class "
+        f"only, and {shared:,} of them are in train and in test.",
+        "If they are recordings, people or other sources, and new "
+        "data comes from others, keep each in one split: "
+        f"--split-group {quote(name)}.",
+    )
+
+
+def _values(name: str, size: int, is_sample: bool) -> str:
+    looked_at = " that were looked at" if is_sample else ""
+    return f"{size:,} values of the column '{name}'{looked_at}"
 
 
 def find_beside(
@@ -112,18 +147,8 @@ def find_beside(
         if size <= VALUES_PER_CLASS * len(labels.class_names):
             continue
         shared = len(np.intersect1d(codes[train], codes[test]))
-        if shared and _evidence(codes, size, labels) > SURE:
-            findings.append(
-                Finding(
-                    "groups-across-splits",
-                    f"Each of the {size:,} values of the column '{name}' "
-                    f"occurs with one class only, and {shared:,} of them are "
-                    "in train and in test.",
-                    "If they are recordings, people or other sources, and new "
-                    "data comes from others, keep each in one split: "
-                    f"--split-group {quote(name)}.",
-                )
-            )
+        if shared and evidence(codes, size, labels) > SURE:
+            findings.append(one_class_finding(name, shared, size))
     return findings
 
 
@@ -136,7 +161,7 @@ def _groups(frame: "pd.DataFrame", name: str) -> tuple[np.ndarray, int]:
 
     column = frame[name]
     codes, values = pd.factorize(column.where(column != ""))
-    if not MIN_GROUPS <= len(values) <= len(codes) / 2:
+    if not may_be_groups(len(values), len(codes)):
         return codes, 0
     # What has no group shares none.
     return np.where(codes < 0, len(values) + np.arange(len(codes)), codes), len(
@@ -144,8 +169,19 @@ def _groups(frame: "pd.DataFrame", name: str) -> tuple[np.ndarray, int]:
     )
 
 
-def _evidence(codes: np.ndarray, size: int, labels: Labels) -> float:
+def may_be_groups(size: int, num_examples: int) -> bool:
+    """Whether a column has neither too few nor too many different values."""
+    return MIN_GROUPS <= size <= num_examples / 2
+
+
+def evidence(codes: np.ndarray, size: int, labels: Labels) -> float:
     """How unlikely it is that groups have one class each, by chance.
+
+    Args:
+        codes: int array `(n,)`, the group of each example; `size` or more
+            where it has none.
+        size: int, how many groups there are.
+        labels: `Labels` of the n examples.
 
     Returns:
         Float, -log of the probability; 0 if a group has several classes.
@@ -154,11 +190,18 @@ def _evidence(codes: np.ndarray, size: int, labels: Labels) -> float:
     codes, y = codes[is_grouped], labels.y[is_grouped]
     if len(np.unique(np.stack([codes, y]), axis=1)[0]) > size:
         return 0.0
+    return surprise(np.bincount(codes), np.bincount(labels.y))
+
+
+def surprise(sizes: np.ndarray, class_counts: np.ndarray) -> float:
+    """-log of the probability that groups have one class each, by chance.
+
+    Args:
+        sizes: int array, the number of examples of each group.
+        class_counts: int array, the number of examples of each class.
+    """
     # That of a group of n is the sum of the shares of classes to the power n.
-    shares = np.bincount(labels.y) / len(labels.y)
-    sizes, counts = np.unique(np.bincount(codes), return_counts=True)
-    chances = [
-        special.logsumexp(number * np.log(shares[shares > 0]))
-        for number in sizes
-    ]
+    shares = class_counts[class_counts > 0] / class_counts.sum()
+    numbers, counts = np.unique(sizes, return_counts=True)
+    chances = [special.logsumexp(number * np.log(shares)) for number in numbers]
     return float(-(counts * chances).sum())

@@ -12,6 +12,7 @@ from keras_fpt.tasks.user_data import given_files, splitting, targets
 from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.media import (
     file_kinds,
+    file_names,
     folder_findings,
     folders,
     image_folders,
@@ -272,12 +273,21 @@ def _find_files(
         encoded,
         splits,
     )
+    files = [file for part in parts for file in part.files]
+    if groups is None and not findings:
+        findings += file_names.find_groups(
+            files,
+            encoded,
+            splits,
+            "write that part into a column of the table, and name it with "
+            "--split-group",
+        )
     if encoded.has_classes:
         findings += folder_findings.find_in_names(encoded.class_names)
     prefixes = given.names or [""]
     return folders.LabeledFiles(
         path.resolve().stem,
-        [file for part in parts for file in part.files],
+        files,
         [
             f"{prefix}, {name}" if prefix else name
             for prefix, part in zip(prefixes, parts, strict=True)

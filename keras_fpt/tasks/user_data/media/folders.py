@@ -12,9 +12,11 @@ from keras_fpt.tasks.user_data import classes, given_files, splitting
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import (
     class_folders,
+    file_names,
     folder_findings,
     visible,
 )
+from keras_fpt.tasks.user_data.tables import table_structure
 from keras_fpt.tasks.user_data.targets import Labels
 
 
@@ -65,6 +67,7 @@ def labeled_files(
     test: str | os.PathLike | None = None,
     folds: int | None = None,
     fold: int = 1,
+    split_group: str | Sequence[str] = (),
 ) -> LabeledFiles:
     """Finds the files of a folder, their classes and their splits.
 
@@ -85,10 +88,14 @@ def labeled_files(
         test: path, as well.
         folds: int or `None`, see `splitting.SplitRequest`.
         fold: int.
+        split_group: string or strings, parts of the files' names, such as
+            `part_1`, see `file_names`. The files of which they are equal stay
+            in one split, and subfolders do not matter.
 
     Raises:
         FileNotFoundError: the folder does not exist.
-        ValueError: it has no classes, or a class has no files.
+        ValueError: it has no classes, or a class has no files; or a file's
+            name has no such part.
     """
     parts, given = given_files.read_each(
         folder, validation, test, class_folders.find_class_files
@@ -128,10 +135,18 @@ def labeled_files(
             "test: the folder of validation examples, since there is none of "
             "test examples"
         )
-    groups, findings, group_notes = folder_findings.group_by_subfolder(
-        labels, subfolder
-    )
-    notes += group_notes
+    groups: Any
+    findings: list[Finding] = []
+    groups_from = "subfolder"
+    parts_of_names = table_structure.as_tuple(split_group)
+    if parts_of_names:
+        groups = file_names.group_numbers(files, parts_of_names)
+        groups_from = " and ".join(parts_of_names)
+    else:
+        groups, findings, group_notes = folder_findings.group_by_subfolder(
+            labels, subfolder
+        )
+        notes += group_notes
     splits, split_by = splitting.split_examples(
         y,
         where,
@@ -139,23 +154,26 @@ def labeled_files(
             names=None if "" in split_names else split_names,
             names_from=given.words or "by folder",
             groups=groups,
-            groups_from="subfolder",
+            groups_from=groups_from,
             folds=folds,
             fold=fold,
         ),
     )
+    found_labels = Labels(y, class_names)
+    if groups is None:
+        findings += file_names.find_groups(files, found_labels, splits)
     return LabeledFiles(
         folder.resolve().name,
         files,
         names,
-        Labels(y, class_names),
+        found_labels,
         splits,
         split_by,
         notes,
         [*folder_findings.find_in_names(class_names), *findings],
         None
         if groups is None
-        else np.unique(np.array(groups, str), return_inverse=True)[1],
+        else np.unique(np.asarray(groups), return_inverse=True)[1],
     )
 
 

@@ -140,6 +140,7 @@ def from_image_folder(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    split_group: str | Sequence[str] = (),
 ) -> Task:
     """Makes a task from a folder with one subfolder of images per class.
 
@@ -168,6 +169,9 @@ def from_image_folder(
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
+        split_group: string or strings, parts of the files' names that are
+            groups, such as people, which stay in one split: `"part_1"` is
+            1037 in `1037-3-0-1.png`. Subfolders do not matter then.
 
     Returns:
         A `Task`.
@@ -179,7 +183,9 @@ def from_image_folder(
     """
     check_options(image_size, patch_size, background)
     return make_task(
-        folders.labeled_files(folder, validation, test, folds, fold),
+        folders.labeled_files(
+            folder, validation, test, folds, fold, split_group
+        ),
         image_size,
         patch_size,
         background,

@@ -45,6 +45,7 @@ def from_recording_folder(
     fill: str | None = None,
     drop_missing: bool = False,
     encoding: str | None = None,
+    split_group: str | Sequence[str] = (),
 ) -> Task:
     """Makes a task from a folder with one subfolder of tables per class.
 
@@ -76,6 +77,7 @@ def from_recording_folder(
         drop_missing: bool, whether to leave out sequences with missing cells,
             unless they are filled.
         encoding: string, see `from_csv`.
+        split_group: string or strings, see `from_image_folder`.
 
     Returns:
         A `Task`.
@@ -87,7 +89,9 @@ def from_recording_folder(
             names the file.
     """
     recording_reader.check_options(window, stride, fill)
-    found = folders.labeled_files(folder, validation, test, folds, fold)
+    found = folders.labeled_files(
+        folder, validation, test, folds, fold, split_group
+    )
     return make_task(
         found,
         window,

@@ -11,8 +11,10 @@ from typing import Any
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import given_labels, splitting, targets
 from keras_fpt.tasks.user_data.arrays import arrow_folders, arrow_frames
+from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.media import folders, image_folders
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
+from keras_fpt.tasks.user_data.tables import table_structure
 
 ADVICE = (
     "Write the images into a folder with one subfolder per class, or a table "
@@ -74,6 +76,7 @@ def from_saved_pictures(
             request, names=own, names_from="the data set's own"
         )
     splits, split_by = splitting.split_examples(encoded.y, where, request)
+    used = {column, split_column, *table_structure.as_tuple(split_group)}
     with as_files(path) as (files, names):
         return image_folders.make_task(
             folders.LabeledFiles(
@@ -83,6 +86,7 @@ def from_saved_pictures(
                 encoded,
                 splits,
                 split_by,
+                findings=audit_groups.find_beside(frame, used, encoded, splits),
                 groups=given_labels.group_numbers(request),
             ),
             image_size,

@@ -100,6 +100,7 @@ def from_sound_folder(
     folds: int | None = None,
     fold: int = 1,
     strict: bool = False,
+    split_group: str | Sequence[str] = (),
 ) -> Task:
     """Makes a task from a folder with one subfolder of sounds per class.
 
@@ -120,6 +121,7 @@ def from_sound_folder(
         folds: int, the number of folds of a cross-validation, or `None`.
         fold: int, from 1 to `folds`, the fold that is for testing.
         strict: bool, whether a leak that the audit finds is an error.
+        split_group: string or strings, see `from_image_folder`.
 
     Returns:
         A `Task`.
@@ -130,7 +132,9 @@ def from_sound_folder(
             is empty. The error names the file or the class.
     """
     check_options(max_seconds, max_hertz)
-    found = folders.labeled_files(folder, validation, test, folds, fold)
+    found = folders.labeled_files(
+        folder, validation, test, folds, fold, split_group
+    )
     return make_task(found, max_seconds, max_hertz, strict, verbose)
 
 

@@ -19,6 +19,7 @@ from keras_fpt.tasks.user_data import (
     sequences,
     splitting,
 )
+from keras_fpt.tasks.user_data.audit import streamed_groups
 from keras_fpt.tasks.user_data.strings import string_reader
 from keras_fpt.tasks.user_data.tables import (
     cells,
@@ -108,26 +109,32 @@ def make_task(
         ValueError: as for `from_string_table`.
         NotInParts: labels are too many different texts.
     """
-    found = _read(files, reading)
+    used = {
+        *(reading.text_column, reading.split_column),
+        *(*reading.label_columns, *reading.split_group),
+    }
+    with streamed_groups.StreamedGroups(used, is_beside=True) as beside:
+        found = _read(files, reading, beside)
+        labels = found.encoded.labels
+        names = StringNames(files.known, found.rows)
+        split_of, split_by = large_splits.split(
+            labels.y,
+            len(labels.class_names),
+            splitting.SplitRequest(
+                groups=found.groups,
+                groups_from=" and ".join(reading.split_group),
+                folds=reading.folds,
+                fold=reading.fold,
+            ),
+            names.__getitem__,
+            found.split,
+            found.first_of,
+        )
+        findings = beside.find(split_of, labels)
     known = np.array([ord(character) for character in found.alphabet])
     x = sequences.apply(
         lambda points: np.searchsorted(known, points).astype(np.int32),
         found.points,
-    )
-    labels = found.encoded.labels
-    names = StringNames(files.known, found.rows)
-    split_of, split_by = large_splits.split(
-        labels.y,
-        len(labels.class_names),
-        splitting.SplitRequest(
-            groups=found.groups,
-            groups_from=" and ".join(reading.split_group),
-            folds=reading.folds,
-            fold=reading.fold,
-        ),
-        names.__getitem__,
-        found.split,
-        found.first_of,
     )
     splits = {
         name: np.flatnonzero(split_of == code)
@@ -165,6 +172,7 @@ def make_task(
         notes=[*found.notes, *notes],
         symbols=tuple(alphabet),
         groups=found.groups,
+        findings=findings,
         strict=strict,
         verbose=verbose,
     )
@@ -253,7 +261,11 @@ class _Splits:
         return found, self._names.first_of
 
 
-def _read(files: large_files.LargeFiles, reading: Reading) -> Strings:
+def _read(
+    files: large_files.LargeFiles,
+    reading: Reading,
+    beside: streamed_groups.StreamedGroups,
+) -> Strings:
     splits = _Splits(files, reading)
     alphabet: set[str] = set()
     rows: list[np.ndarray] = []
@@ -284,6 +296,7 @@ def _read(files: large_files.LargeFiles, reading: Reading) -> Strings:
                 writer.append(np.frombuffer(text.encode("utf-32-le"), "<i4"))
             rows.append(first + kept)
             splits.add(frame, kept, rows[-1])
+            beside.add(frame, kept)
             if len(kept):
                 names = StringNames(files.known, rows[-1])
                 answers.add(labels[kept], names.__getitem__, rows=rows[-1])

@@ -22,7 +22,11 @@ from keras_fpt.tasks.user_data import (
     splitting,
     targets,
 )
-from keras_fpt.tasks.user_data.audit import audit_examples, audit_tables
+from keras_fpt.tasks.user_data.audit import (
+    audit_examples,
+    audit_tables,
+    streamed_groups,
+)
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     large_files,
@@ -61,12 +65,15 @@ def make_task(
         ValueError: as for `from_csv`.
     """
     watch = large_layout.Watch(files, structure, reading.drop_missing)
-    rows = large_rows.parse(watch, frames, reading)
-    together = None
-    if watch.together is not None:
-        watch.together.check(rows.is_left_out, files.where)
-        together = watch.together.numbers()
-    split, split_by = _split(watch, rows, together)
+    known = {*reading.label_columns, *structure.columns}
+    with streamed_groups.StreamedGroups(known) as named:
+        rows = large_rows.parse(watch, named.watch(frames), reading)
+        together = None
+        if watch.together is not None:
+            watch.together.check(rows.is_left_out, files.where)
+            together = watch.together.numbers()
+        split, split_by = _split(watch, rows, together)
+        groups_found = named.find(split)
     path = files.known.paths[0]
     check_split(rows, split)
     present = train_parts(rows, split)
@@ -104,18 +111,19 @@ def make_task(
     is_category = np.isin(np.arange(len(rows.columns)), [*learned.places])
     labels = rows.y[first_rows].astype(np.int32)
     split_of = split[first_rows]
-    findings = audit_tables.audit_table(
-        rows.first[is_first],
-        # A category that is missing is one more.
-        np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,
-        rows.columns,
-        labels,
-        rows.class_names,
-        np.flatnonzero(split_of == large_splits.TRAIN),
-        np.flatnonzero(split_of == large_splits.TEST),
-        kept_together=[*reading.label_columns, *structure.columns],
-        is_category=is_category,
+    findings = audit_tables.find_in_table(
+        audit_tables.Table(
+            # A category that is missing is one more.
+            np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,
+            rows.columns,
+            labels,
+            rows.class_names,
+            np.flatnonzero(split_of == large_splits.TRAIN),
+            np.flatnonzero(split_of == large_splits.TEST),
+            categories=tuple(np.array(rows.columns)[is_category]),
+        ).labeled()
     )
+    findings += groups_found
     findings += large_learning.find_in_names(rows, learned, reading)
     if together is not None:
         is_kept = split != large_splits.LEFT_OUT

@@ -214,6 +214,19 @@ def test_people_of_images_stay_together(pictures, columns):
     assert not people[0] & people[1] and not people[0] & people[2]
 
 
+def test_people_of_images_are_audited(pictures):
+    path, _ = pictures
+    assert tasks.get(path).findings == ()
+    for file in path.glob("*.arrow"):
+        table = pa.ipc.open_stream(file.read_bytes()).read_all()
+        table = table.rename_columns(["image", "label", "person"])
+        with pa.ipc.new_stream(str(file), table.schema) as writer:
+            writer.write_table(table)
+    (found,) = tasks.get(path).findings
+    assert "--split-group person" in found.advice and found.is_leak
+    assert tasks.get(path, split_group="person").findings == ()
+
+
 def test_an_image_that_is_elsewhere(pictures, tmp_path, columns):
     path, pixels = pictures
     info = (path / "dataset_info.json").read_text()
