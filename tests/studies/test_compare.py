@@ -193,7 +193,14 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     entry = comparison.described()
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path) == comparison
-    # The version before had one probe.
+    assert settled.probes(False) == ["linear_probe", "linear_probe_of_random"]
+    # The version before had no controls of probes, one before it one probe.
+    del entry["probes_random"]
+    path.write_text(json.dumps(entry))
+    assert comparison.as_begun(path).probes(True) == [
+        "linear_probe",
+        "linear_probe_of_steps",
+    ]
     del entry["probes_steps"]
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path).described() == entry
