@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_fpt.models import frozen_features as frozen
 from keras_fpt.results import baselines
-from keras_fpt.runs import ResolvedRun, build_model
+from keras_fpt.runs import ResolvedRun, build_model, resolve
 from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_shapes import TokenStates
@@ -141,8 +141,7 @@ def random_steps_features(
 
 
 def _untrained(run: ResolvedRun) -> ResolvedRun:
-    config = dataclasses.replace(run.config, arm="random")
-    return dataclasses.replace(run, config=config)
+    return resolve(dataclasses.replace(run.config, arm="random"), run.task)
 
 
 def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:

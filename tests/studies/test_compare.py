@@ -119,7 +119,7 @@ def test_what_ran_is_reported_if_time_runs_out(
         compare.Comparison(run), tmp_path / "a", 60
     )
     assert sentence is not None
-    assert any("short for 100000 seeds" in line for line in messages)
+    assert any("time for 100000 seeds" in line for line in messages)
     arms = table[table["learning_rate"].notna()]
     assert len(arms) == 4 and (arms["n"] >= 1).all()
 
