@@ -17,6 +17,7 @@ ARMS = ("fpt", "random")
 _LATER = {
     "series_defaults": False,
     "kind_defaults": False,
+    "table_defaults": False,
     "probes_steps": False,
     "probes_random": False,
     "chooses_readout": True,
@@ -44,6 +45,8 @@ class Comparison:
         kind_defaults: bool, whether series are cut into patches, strings are
             read as series are, and images are read from all hidden states and
             compared with `no_blocks`; likewise.
+        table_defaults: bool, whether tables with an example per row are read
+            from all hidden states; likewise.
         probes_steps: bool, whether a series that is cut into patches by
             default is also read with a token for each step, by one more
             linear probe; likewise.
@@ -59,6 +62,7 @@ class Comparison:
     finetune: bool = False
     series_defaults: bool = True
     kind_defaults: bool = True
+    table_defaults: bool = True
     probes_steps: bool = True
     probes_random: bool = True
     chooses_readout: bool = True
@@ -115,6 +119,7 @@ class Comparison:
             for name in (
                 "series_defaults",
                 "kind_defaults",
+                "table_defaults",
                 "probes_steps",
                 "probes_random",
             )
@@ -154,13 +159,14 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         chosen = self.run.model
-        is_series = rival_data.data_kind(task) == rival_data.SERIES
+        reads_more = {
+            rival_data.SERIES: self.series_defaults,
+            rival_data.TABLE: self.table_defaults,
+        }.get(rival_data.data_kind(task), self.kind_defaults)
         known = {
             "patch_size": self.kind_defaults
             and not (chosen.patch_size or chosen.patch_stride),
-            "readout": (
-                self.series_defaults if is_series else self.kind_defaults
-            )
+            "readout": reads_more
             and self.chooses_readout
             and chosen.readout == "last",
         }

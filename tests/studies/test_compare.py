@@ -195,7 +195,7 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     assert comparison.as_begun(path) == comparison
     assert settled.probes(False) == ["linear_probe", "linear_probe_of_random"]
     # The version before had no controls of probes, one before it one probe.
-    del entry["probes_random"]
+    del entry["probes_random"], entry["table_defaults"]
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path).probes(True) == [
         "linear_probe",
@@ -219,6 +219,18 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     assert old.described() == entry and old.settled(task) is old
     assert [each.arm for each in old.variants(task)] == ["fpt", "random", "fpt"]
     assert not compare.Comparison.read(path).series_defaults
+
+
+def test_tables_are_read_from_all_columns(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [f"{i},{i * i % 7},{i % 2}" for i in range(40)]
+    path.write_text("\n".join(["u,v,y", *rows]))
+    run = RunConfig(str(path), options={"label_column": "y"})
+    comparison = compare.Comparison(run)
+    task = resolve(run).task
+    assert comparison.settled(task).run.model.readout == "flatten"
+    before = dataclasses.replace(comparison, table_defaults=False)
+    assert before.settled(task) is before
 
 
 def test_what_is_fitted_is_kept_if_nothing_can_be_trained(
