@@ -14,6 +14,7 @@ from . import pillow_turned_tiff as pillow_turned_tiff
 from . import quantized_preset_dtypes as quantized_preset_dtypes
 from . import quantized_save_again as quantized_save_again
 from . import roformer_key_mask as roformer_key_mask
+from . import tensorflow_borrowed_arrays as tensorflow_borrowed_arrays
 from . import tensorflow_clip_before_sum as tensorflow_clip_before_sum
 from . import tensorflow_index_shuffle as tensorflow_index_shuffle
 from . import tensorflow_kept_gradients as tensorflow_kept_gradients

@@ -27,6 +27,8 @@ MULTIROCKET_HYDRA = "multirocket_hydra"
 N_GRAMS = "n_grams"
 LINEAR_PROBE = "linear_probe"
 STEPS_PROBE = "linear_probe_of_steps"
+RANDOM_PROBE = "linear_probe_of_random"
+RANDOM_STEPS_PROBE = "linear_probe_of_random_steps"
 SMALL_CNN = "small_cnn"
 DESCRIPTIONS = {
     MAJORITY: "the most common class of train",
@@ -54,6 +56,11 @@ DESCRIPTIONS = {
         "on the frozen model's standardized features"
     ),
     STEPS_PROBE: "the linear probe with a token for each step, not patches",
+    RANDOM_PROBE: "the linear probe of a model with random frozen weights",
+    RANDOM_STEPS_PROBE: (
+        "the linear probe of a model with random frozen weights, with a token "
+        "for each step, not patches"
+    ),
     SMALL_CNN: "a small convolutional network, trained from scratch",
 }
 # Baselines that use the frozen language model.

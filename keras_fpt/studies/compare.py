@@ -130,7 +130,7 @@ def run_comparison(
     is_patched = run.model.patch_size != as_given.run.model.patch_size
 
     fitted, missing = _fit_baselines(
-        run, output, deadline, is_patched and comparison.probes_steps
+        run, output, deadline, comparison.probes(is_patched)
     )
     asked = seconds if budget is None else budget
     missing += _train(comparison, run, output, deadline, plan, asked)
@@ -148,7 +148,7 @@ def _fit_baselines(
     run: ResolvedRun,
     output: pathlib.Path,
     deadline: Deadline,
-    probes_steps: bool,
+    probes: Sequence[str],
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Baselines that this or an earlier call fitted, and those that failed."""
     fitted: list[Baseline] = []
@@ -163,11 +163,11 @@ def _fit_baselines(
     else:
         for rule in rivals.simple_rules(run.task):
             keep(rule)
-    count = len(rival_models.of_task(run.task, run, probes_steps))
+    count = len(rival_models.of_task(run.task, run, probes))
     share = min(_BASELINE_SHARE, _BASELINES_SHARE / count) * deadline.left
     known = {baseline.name for baseline in fitted}
     _, missing = rivals.fit_all(
-        run.task, deadline, share, run, known, keep, probes_steps
+        run.task, deadline, share, run, known, keep, probes
     )
     not_run.write(missing, output)
     return fitted, missing

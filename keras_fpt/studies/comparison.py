@@ -6,6 +6,7 @@ import os
 from typing import Any, Self
 
 from keras_fpt.files import json_files
+from keras_fpt.results import baselines
 from keras_fpt.runs import RunConfig
 from keras_fpt.studies import kind_defaults, rival_data, stack_size
 from keras_fpt.tasks import Stored, Task
@@ -16,7 +17,9 @@ ARMS = ("fpt", "random")
 _LATER = {
     "series_defaults": False,
     "kind_defaults": False,
+    "table_defaults": False,
     "probes_steps": False,
+    "probes_random": False,
     "chooses_readout": True,
     "stack": stack_size.OFF,
 }
@@ -42,9 +45,13 @@ class Comparison:
         kind_defaults: bool, whether series are cut into patches, strings are
             read as series are, and images are read from all hidden states and
             compared with `no_blocks`; likewise.
+        table_defaults: bool, whether tables with an example per row are read
+            from all hidden states; likewise.
         probes_steps: bool, whether a series that is cut into patches by
             default is also read with a token for each step, by one more
             linear probe; likewise.
+        probes_random: bool, whether each linear probe is compared with one of
+            a model with random frozen weights; likewise.
         chooses_readout: bool, whether the readout follows from the kind of
             data if it is the default; `False` keeps that of `run`.
         stack: string, how many runs of an arm train in one step, as of
@@ -55,7 +62,9 @@ class Comparison:
     finetune: bool = False
     series_defaults: bool = True
     kind_defaults: bool = True
+    table_defaults: bool = True
     probes_steps: bool = True
+    probes_random: bool = True
     chooses_readout: bool = True
     stack: str = stack_size.AUTO
 
@@ -107,7 +116,13 @@ class Comparison:
         entry = entry if isinstance(entry, dict) else {}
         begun: dict[str, Any] = {
             name: bool(entry.get(name))
-            for name in ("series_defaults", "kind_defaults", "probes_steps")
+            for name in (
+                "series_defaults",
+                "kind_defaults",
+                "table_defaults",
+                "probes_steps",
+                "probes_random",
+            )
         }
         if not begun["kind_defaults"]:  # It could not tell the difference.
             begun["chooses_readout"] = True
@@ -124,6 +139,19 @@ class Comparison:
             if name not in _LATER or value != _LATER[name]
         }
 
+    def probes(self, is_patched: bool) -> list[str]:
+        """The names of the linear probes.
+
+        Args:
+            is_patched: bool, whether a series is cut into patches by default.
+        """
+        found = [baselines.LINEAR_PROBE]
+        controls = [baselines.RANDOM_PROBE]
+        if is_patched and self.probes_steps:
+            found.append(baselines.STEPS_PROBE)
+            controls.append(baselines.RANDOM_STEPS_PROBE)
+        return [*found, *controls] if self.probes_random else found
+
     def settled(self, task: Task) -> Self:
         """A copy with the defaults of the task's kind of data.
 
@@ -131,13 +159,14 @@ class Comparison:
             task: the `Task` that `run` names.
         """
         chosen = self.run.model
-        is_series = rival_data.data_kind(task) == rival_data.SERIES
+        reads_more = {
+            rival_data.SERIES: self.series_defaults,
+            rival_data.TABLE: self.table_defaults,
+        }.get(rival_data.data_kind(task), self.kind_defaults)
         known = {
             "patch_size": self.kind_defaults
             and not (chosen.patch_size or chosen.patch_stride),
-            "readout": (
-                self.series_defaults if is_series else self.kind_defaults
-            )
+            "readout": reads_more
             and self.chooses_readout
             and chosen.readout == "last",
         }

@@ -16,7 +16,7 @@ from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)
 # A series becomes about so many tokens, and at most so many. Images of at most
-# so many are read from all tokens: see docs/series.md and
+# so many, and tables, are read from all tokens: see docs/series.md and
 # benchmarks/RESULTS.md.
 TOKENS, MOST_TOKENS = 8, 64
 # The numbers that a token joins, unless there would be too many tokens: as
@@ -48,6 +48,8 @@ def of_kind(task: Task) -> dict[str, Any]:
     if task.is_forecast or task.is_per_token:
         return {}
     kind = rival_data.data_kind(task)
+    if kind == rival_data.TABLE:
+        return {"readout": "flatten"}
     if kind == rival_data.IMAGES:
         reads_all = task.sequence_length <= MOST_TOKENS
         return {"readout": "flatten" if reads_all else "last+mean"}

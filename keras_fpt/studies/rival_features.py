@@ -8,7 +8,8 @@ import keras
 import numpy as np
 
 from keras_fpt.models import frozen_features as frozen
-from keras_fpt.runs import ResolvedRun, build_model
+from keras_fpt.results import baselines
+from keras_fpt.runs import ResolvedRun, build_model, resolve
 from keras_fpt.studies.classical import CannotBeFitted
 from keras_fpt.studies.rival_data import Rows
 from keras_fpt.studies.rival_shapes import TokenStates
@@ -123,6 +124,26 @@ def steps_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
         raise CannotBeFitted(str(error)) from error
 
 
+def random_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
+    """`frozen_features` of a model with random frozen weights."""
+    return frozen_features(_untrained(run), task, train)
+
+
+def random_steps_features(
+    run: ResolvedRun, task: Task, train: Rows
+) -> Transform:
+    """`steps_features` of a model with random frozen weights.
+
+    Raises:
+        CannotBeFitted: as `steps_features` does.
+    """
+    return steps_features(_untrained(run), task, train)
+
+
+def _untrained(run: ResolvedRun) -> ResolvedRun:
+    return resolve(dataclasses.replace(run.config, arm="random"), run.task)
+
+
 def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
     """The states that the frozen model's output layer would read.
 
@@ -148,6 +169,15 @@ def frozen_features(run: ResolvedRun, task: Task, train: Rows) -> Transform:
     # Compiled before it is timed.
     transform(train.part(slice(PROBE_BATCH_SIZE)))
     return transform
+
+
+# The features of each linear probe.
+PROBES: dict[str, Callable[[ResolvedRun, Task, Rows], Transform]] = {
+    baselines.LINEAR_PROBE: frozen_features,
+    baselines.STEPS_PROBE: steps_features,
+    baselines.RANDOM_PROBE: random_features,
+    baselines.RANDOM_STEPS_PROBE: random_steps_features,
+}
 
 
 def _states_of_tokens(

@@ -106,15 +106,16 @@ class Rival:
 
 
 def of_task(
-    task: Task, run: ResolvedRun | None = None, probes_steps: bool = False
+    task: Task,
+    run: ResolvedRun | None = None,
+    probes: Sequence[str] = (baselines.LINEAR_PROBE,),
 ) -> list[Rival]:
     """The rivals for a task's kind of data.
 
     Args:
         task: a `Task`.
-        run: a `ResolvedRun` of the frozen model, for its probe, or `None`.
-        probes_steps: bool, whether a probe also reads a token for each step
-            of a series, where `run` has patches.
+        run: a `ResolvedRun` of the frozen model, for its probes, or `None`.
+        probes: sequence of strings, the names of its linear probes.
     """
     if task.is_forecast:
         return [_FLAT_RIDGE, _DLINEAR, *_classical(task)]
@@ -126,19 +127,16 @@ def of_task(
     else:
         chosen = [_LOGISTIC_REGRESSION, _GRADIENT_BOOSTING, *_BY_KIND[kind]]
     if run is not None:
-        probes = {baselines.LINEAR_PROBE: rival_features.frozen_features}
-        if probes_steps:
-            probes[baselines.STEPS_PROBE] = rival_features.steps_features
         chosen += [
             Rival(
                 name,
                 _RIDGE if is_regression else _C,
                 _ridge_probe if is_regression else _probe,
-                functools.partial(features, run),
+                functools.partial(rival_features.PROBES[name], run),
                 max_examples=rival_features.most_examples(task, run),
                 max_held_out=rival_features.most_held_out(task),
             )
-            for name, features in probes.items()
+            for name in probes
         ]
     return chosen
 

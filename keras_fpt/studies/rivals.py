@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -112,7 +112,7 @@ def fit_all(
     run: ResolvedRun | None = None,
     known: Container[str] = (),
     keep: Callable[[Baseline], None] = lambda baseline: None,
-    probes_steps: bool = False,
+    probes: Sequence[str] = (baselines.LINEAR_PROBE,),
 ) -> tuple[list[Baseline], list[NotRun]]:
     """Fits the rivals for a task's kind of data.
 
@@ -126,18 +126,18 @@ def fit_all(
         deadline: a `Deadline`.
         seconds: float, what the search of each may take. After that, the best
             that was fitted so far is used.
-        run: a `ResolvedRun` of the frozen model, for its linear probe; `None`
-            leaves that out.
+        run: a `ResolvedRun` of the frozen model, for its linear probes; `None`
+            leaves them out.
         known: names of rivals that have been fitted before.
         keep: function that is called with each `Baseline` that was fitted.
-        probes_steps: bool, as of `rival_models.of_task`.
+        probes: sequence of strings, the names of its linear probes.
 
     Returns:
         Tuple of a list of `Baseline` and a list of `NotRun`.
     """
     fitted, not_run = [], []
     data: dict[str, Rows] | None = None
-    for rival in rival_models.of_task(task, run, probes_steps):
+    for rival in rival_models.of_task(task, run, probes):
         if rival.name in known:
             continue
         try:

@@ -58,10 +58,10 @@ def few_settings(monkeypatch, names):
     """Only the named rivals, each with its first two settings."""
     original = rival_models.of_task
 
-    def chosen(task, run=None, probes_steps=False):
+    def chosen(task, run=None, probes=("linear_probe",)):
         return [
             dataclasses.replace(each, settings=each.settings[:2])
-            for each in original(task, run, probes_steps)
+            for each in original(task, run, probes)
             if each.name in names
         ]
 

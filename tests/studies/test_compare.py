@@ -119,7 +119,7 @@ def test_what_ran_is_reported_if_time_runs_out(
         compare.Comparison(run), tmp_path / "a", 60
     )
     assert sentence is not None
-    assert any("short for 100000 seeds" in line for line in messages)
+    assert any("time for 100000 seeds" in line for line in messages)
     arms = table[table["learning_rate"].notna()]
     assert len(arms) == 4 and (arms["n"] >= 1).all()
 
@@ -193,7 +193,14 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     entry = comparison.described()
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path) == comparison
-    # The version before had one probe.
+    assert settled.probes(False) == ["linear_probe", "linear_probe_of_random"]
+    # The version before had no controls of probes, one before it one probe.
+    del entry["probes_random"], entry["table_defaults"]
+    path.write_text(json.dumps(entry))
+    assert comparison.as_begun(path).probes(True) == [
+        "linear_probe",
+        "linear_probe_of_steps",
+    ]
     del entry["probes_steps"]
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path).described() == entry
@@ -212,6 +219,18 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     assert old.described() == entry and old.settled(task) is old
     assert [each.arm for each in old.variants(task)] == ["fpt", "random", "fpt"]
     assert not compare.Comparison.read(path).series_defaults
+
+
+def test_tables_are_read_from_all_columns(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [f"{i},{i * i % 7},{i % 2}" for i in range(40)]
+    path.write_text("\n".join(["u,v,y", *rows]))
+    run = RunConfig(str(path), options={"label_column": "y"})
+    comparison = compare.Comparison(run)
+    task = resolve(run).task
+    assert comparison.settled(task).run.model.readout == "flatten"
+    before = dataclasses.replace(comparison, table_defaults=False)
+    assert before.settled(task) is before
 
 
 def test_what_is_fitted_is_kept_if_nothing_can_be_trained(

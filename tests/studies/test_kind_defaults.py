@@ -88,6 +88,10 @@ def test_commands_choose_them_for_your_own_series(
     strings.write_text("text,y\n" + 20 * "abc,0\nbca,1\n")
     columns = ("--text-column", "text", "--label-column", "y")
     command("train", strings, *columns)
+    table = tmp_path / "table.csv"
+    rows = [f"{i},{i * i % 7},{i % 2}" for i in range(40)]
+    table.write_text("\n".join(["u,v,y", *rows]))
+    command("train", table, "--label-column", "y")
     command("train", "digits")
     command("train", series_file, "--recipe", "reference")
     found = [(each.model.patch_size, each.model.readout) for each in trained]
@@ -100,6 +104,7 @@ def test_commands_choose_them_for_your_own_series(
         (None, "flatten"),
         (None, "last+mean"),  # It has 256 patches.
         (None, "last+mean"),
+        (None, "flatten"),
         (None, "last"),
         (None, "last"),
     ]

@@ -212,6 +212,9 @@ def test_the_linear_probe_reads_the_frozen_models_features(preset):
     assert np.array_equal(probe.right == 1, expected == data["test"].y[:, 0])
 
 
+PROBES = ("linear_probe", "linear_probe_of_steps")
+
+
 def test_one_more_probe_reads_the_steps_of_a_series_cut_into_patches(preset):
     task = waves(60, 20)
     config = RunConfig("waves", preset)
@@ -219,7 +222,7 @@ def test_one_more_probe_reads_the_steps_of_a_series_cut_into_patches(preset):
     steps = resolve(config, task)
     known = [rival.name for rival in rival_models.of_task(task)]
     (patches, more), _ = rivals.fit_all(
-        task, Deadline(), 60.0, run, known, probes_steps=True
+        task, Deadline(), 60.0, run, known, probes=PROBES
     )
     (alone,), _ = rivals.fit_all(task, Deadline(), 60.0, steps, known)
     assert (patches.name, more.name) == (
@@ -230,13 +233,28 @@ def test_one_more_probe_reads_the_steps_of_a_series_cut_into_patches(preset):
     assert more.settings == alone.settings
 
 
+def test_the_control_of_a_probe_has_random_weights(preset):
+    task = waves(60, 20)
+    run = resolve(RunConfig("waves", preset, seed=3), task)
+    control = resolve(RunConfig("waves", preset, "random", seed=3), task)
+    known = [rival.name for rival in rival_models.of_task(task)]
+    names = ("linear_probe", "linear_probe_of_random")
+    (probe, random), _ = rivals.fit_all(
+        task, Deadline(), 60.0, run, known, probes=names
+    )
+    (expected,), _ = rivals.fit_all(task, Deadline(), 60.0, control, known)
+    assert (probe.name, random.name) == names
+    assert np.array_equal(random.right, expected.right)
+    assert not np.array_equal(random.right, probe.right)
+
+
 def test_it_needs_a_position_for_each_step(preset):
     task = waves(60, 200)
     config = RunConfig("waves", preset)
     run = resolve(config.with_settings(patch_size=25), task)
     known = [rival.name for rival in rival_models.of_task(task)]
     (patches,), (missing,) = rivals.fit_all(
-        task, Deadline(), 60.0, run, known, probes_steps=True
+        task, Deadline(), 60.0, run, known, probes=PROBES
     )
     assert patches.name == "linear_probe"
     assert missing.what == "linear_probe_of_steps"

@@ -124,7 +124,10 @@ def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):
     alone = dataclasses.replace(comparison, stack="off")
     assert "stack" not in alone.described()
     path = tmp_path / "compare.json"
-    names = ("series_defaults", "kind_defaults", "probes_steps")
+    names = (
+        "series_defaults", "kind_defaults", "table_defaults", "probes_steps",
+        "probes_random",
+    )  # fmt: skip
     path.write_text(json.dumps(dict.fromkeys(names, True)))
     by_default = dataclasses.replace(comparison, stack="auto")
     assert by_default.as_begun(path) == alone
