@@ -90,20 +90,6 @@ def assert_same(first, second):
     assert first.data.fingerprint == second.data.fingerprint
     assert first.history.stretches == second.history.stretches
     np.testing.assert_array_equal(first.history.values, second.history.values)
-    for one, two in (
-        # From the sixth batch on, as in a run that is resumed.
-        [task.datasets(4, 3, 5).train.take(2) for task in (first, second)],
-        [task.held_out("test", 4) for task in (first, second)],
-    ):
-        for examples in zip(one, two, strict=True):
-            for expected, received in zip(
-                *map(tf.nest.flatten, examples), strict=True
-            ):
-                assert expected.dtype == received.dtype
-                np.testing.assert_array_equal(expected, received)
-    for name, scores in first.floors("test").items():
-        np.testing.assert_array_equal(scores, second.floors("test")[name])
-    assert first.target_floors("test") == second.target_floors("test")
 
 
 @pytest.mark.parametrize(
@@ -124,6 +110,29 @@ def test_the_task_is_that_in_memory(tmp_path, both, monkeypatch, options):
     monkeypatch.setattr(pairwise, "AT_ONCE", 128)
     table().to_csv(tmp_path / "table.csv", index=False)
     assert_same(*both(lambda: read(tmp_path / "table.csv", **options)))
+
+
+def test_batches_and_floors_are_those_in_memory(tmp_path, both):
+    frame = table()
+    frame["heat"] = np.sin(frame.index / 3 * np.pi)  # A season of 6 rows.
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(lambda: read(tmp_path / "table.csv"))
+    assert first.reader.season == second.reader.season == 6
+    assert set(second.simple_rules) == {tasks.NAIVE, tasks.SEASONAL_NAIVE}
+    for one, two in (
+        # From the sixth batch on, as in a run that is resumed.
+        [task.datasets(4, 3, 5).train.take(2) for task in (first, second)],
+        [task.held_out("test", 4) for task in (first, second)],
+    ):
+        for examples in zip(one, two, strict=True):
+            for expected, received in zip(
+                *map(tf.nest.flatten, examples), strict=True
+            ):
+                assert expected.dtype == received.dtype
+                np.testing.assert_array_equal(expected, received)
+    for name, scores in first.floors("test").items():
+        np.testing.assert_array_equal(scores, second.floors("test")[name])
+    assert first.target_floors("test") == second.target_floors("test")
 
 
 @pytest.mark.parametrize("ahead", [0, HORIZON])
