@@ -138,9 +138,10 @@ def part_bounds(length: int, horizon: int) -> np.ndarray:
     Returns:
         int array `(4,)`.
     """
-    parts = splitting.chronological(length)
-    test = max(length - max(len(parts["test"]), horizon), 0)
-    validation = max(test - max(len(parts["validation"]), horizon), 0)
+    validation, test = splitting.chronological_starts(length)
+    in_validation = test - validation
+    test = max(min(test, length - horizon), 0)
+    validation = max(test - max(in_validation, horizon), 0)
     return np.array([0, validation, test, length])
 
 

@@ -175,6 +175,19 @@ def test_rows_to_come_need_no_truth(tmp_path, both):
         read(path, future_column="open")
 
 
+def test_a_single_series_is_drawn_as_in_memory(tmp_path, both):
+    path = tmp_path / "table.csv"
+    table()[: LENGTHS["a"]].to_csv(path, index=False)
+    made = both(lambda: read(path, group_column=None))
+    assert_same(*made)
+    pictures = []
+    for number, task in enumerate(made):
+        pictures.append(tmp_path / f"{number}.png")
+        tasks.draw_examples(task, pictures[-1])
+    first, second = (picture.read_bytes() for picture in pictures)
+    assert first == second
+
+
 @pytest.mark.parametrize("suffix", [".parquet", ".csv.gz", ""])
 def test_formats(tmp_path, both, suffix):
     frame, path = table(), tmp_path / f"table{suffix}"
