@@ -14,12 +14,14 @@ series, whose windows have the mean of a number). Of the kind "tokens", each
 row of a window has a label. The kind "families" is strings whose groups stay
 in one split, and "saved" is a data set as of Hugging Face's save_to_disk, of
 sequences of different lengths. "fasta" is a FASTA file of proteins of 50 to
-150 letters and its table of labels. Each size is made, and trained on, in its
-own processes. A training process makes the task, computes its fingerprint,
-trains `gpt2_tiny_en` for a few steps and evaluates a few batches.
-The kind "predict" trains on the first rows of a CSV file, which is its time to
-read, and predicts all of them; its time per step is that of 1,000 rows. The
-peak is that of the resident memory of the process from its start to its end.
+150 letters and its table of labels. The kind "forecast" is a CSV file of hourly
+rows of several stations, two of whose columns are forecast, 24 rows from 96.
+Each size is made, and trained on, in its own processes. A training process
+makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
+and evaluates a few batches. The kind "predict" trains on the first rows of a
+CSV file, which is its time to read, and predicts all of them; its time per step
+is that of 1,000 rows. The peak is that of the resident memory of the process
+from its start to its end.
 """
 
 import argparse
@@ -50,6 +52,7 @@ SIZES = {
     "families": (200_000, 2_000_000),
     "saved": (200_000, 2_000_000),
     "fasta": (100_000, 1_000_000),
+    "forecast": (1_000_000, 10_000_000),
 }
 WINDOW = 50
 FIRST_ROWS = 2_000
@@ -57,7 +60,10 @@ FOLDERS = (
     *("parquet", "windows", "groups", "labels", "number-windows"),
     "tokens",
 )
-TEXTS = ("csv", "strings", "predict", "numbers", "dropped", "families")
+TEXTS = (
+    *("csv", "strings", "predict", "numbers", "dropped", "families"),
+    "forecast",
+)
 STRINGS = ("strings", "families")
 OPTIONS = {
     "images": {},
@@ -87,7 +93,16 @@ OPTIONS = {
         "window": 50,
         "stride": 25,
     },
+    "forecast": {
+        "task_type": "forecast",
+        "target_column": ["x0", "x1"],
+        "group_column": "station",
+        "time_column": "hour",
+        "horizon": 24,
+        "context": 96,
+    },
 }
+STATION = 2_000_000  # The rows of a station of the kind "forecast"
 MISSING = 0.01
 TOKENS = 20
 COLUMNS = 4
@@ -190,6 +205,10 @@ def make(path, kind, size):
             rows["label"] = rows["label"].to_numpy()[
                 np.arange(len(rows)) // WINDOW * WINDOW
             ]
+        if kind == "forecast":
+            place = np.arange(start, start + len(rows))
+            rows["station"] = place // STATION
+            rows["hour"] = place % STATION
         add_columns(rows, kind, number)
         if kind in FOLDERS:
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
@@ -343,6 +362,8 @@ def train(arguments):
 def model_class(task):
     import keras_fpt
 
+    if task.is_forecast:
+        return keras_fpt.FPTForecaster
     if task.is_regression:
         return keras_fpt.FPTRegressor
     if task.is_multilabel:

@@ -56,8 +56,16 @@ class TargetScale(keras.layers.Layer):
         # Halves, since sums of the largest numbers would overflow.
         scale = 2 * (values / 2).std(axis=0)
         is_constant = scale <= 1e-9 * np.abs(values).max(axis=0)
-        self.mean.assign(values.mean(axis=0))
-        self.scale.assign(np.where(is_constant, 1.0, scale))
+        self.assign(values.mean(axis=0), np.where(is_constant, 1.0, scale))
+
+    def assign(self, mean: np.ndarray, scale: np.ndarray) -> None:
+        """Sets the mean and the standard deviation of the targets.
+
+        Args:
+            mean, scale: float arrays `(num_targets,)`.
+        """
+        self.mean.assign(mean)
+        self.scale.assign(scale)
 
     def standardize(self, targets: Any) -> Any:
         """Converts targets, or answers, to standardized numbers."""

@@ -12,14 +12,15 @@ MODEL = "model"
 
 
 def compare(
-    reader: Any, x: np.ndarray, y: np.ndarray, answers: np.ndarray
+    reader: Any, x: Any, y: Any, answers: np.ndarray
 ) -> dict[str, dict[str, Any]]:
     """The errors of forecasts, and of each simple rule.
 
     Args:
         reader: the task's reader.
-        x: float array `(n, rows, columns)`, the task's inputs, standardized.
-        y: float array `(n, horizon, columns)`, standardized.
+        x: float array `(n, rows, columns)`, the task's inputs, standardized,
+            which may be on disk.
+        y: float array `(n, horizon, columns)`, standardized, likewise.
         answers: float array of that shape, what the run forecasts.
 
     Returns:
@@ -28,7 +29,7 @@ def compare(
         latter by how far ahead a step is; and `mae_in_units`, a dict from
         columns to the mean absolute error in their own unit.
     """
-    forecasts = {MODEL: answers}
+    y, forecasts = np.asarray(y), {MODEL: answers}
     forecasts |= {name: rule(x) for name, rule in reader.rules.items()}
     return {
         name: _errors(reader, forecast, y)
@@ -61,10 +62,10 @@ def _errors(reader: Any, forecast: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 def typical_example(
     reader: Any,
-    x: np.ndarray,
-    y: np.ndarray,
+    x: Any,
+    y: Any,
     answers: np.ndarray,
-    names: list[str] | None,
+    names: Any,
     quantiles: Sequence[float] = (),
 ) -> dict[str, Any]:
     """The example whose squared error is the median one, to be drawn.
@@ -73,7 +74,7 @@ def typical_example(
         reader, x, y: as for `compare`.
         answers: as there, or with quantiles
             `(n, horizon, columns, quantiles)`.
-        names: list of n strings, or `None`.
+        names: sequence of n strings, or `None`.
         quantiles: sequence of floats, those that are forecast.
 
     Returns:

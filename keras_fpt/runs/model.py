@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_fpt.models import (
     HEADS,
@@ -13,7 +14,7 @@ from keras_fpt.models import (
 )
 from keras_fpt.runs import lengths, patching
 from keras_fpt.runs.resolved import ResolvedRun
-from keras_fpt.tasks import Task
+from keras_fpt.tasks import Task, sequences
 
 
 def make_backbone(run: ResolvedRun) -> Any:
@@ -75,7 +76,7 @@ def build_model(run: ResolvedRun, backbone: Any = None) -> FPTModel:
         run.learning_rate, run.config.gradient_accumulation_steps
     )
     if task.is_regression and task.data is not None:
-        model.adapt(task.data.labels("train"))
+        _adapt(model, task.data.labels("train"))
     if task.head == "classifier":
         model.compile(optimizer=optimizer, metrics=_metrics(task))
     else:
@@ -89,3 +90,11 @@ def _metrics(task: Task) -> list[keras.metrics.Metric]:
         top_5 = keras.metrics.SparseTopKCategoricalAccuracy
         metrics.append(top_5(5, name="top_5_accuracy"))
     return metrics
+
+
+def _adapt(model: Any, labels: Any) -> None:
+    """Takes the statistics of the labels, which may be on disk."""
+    if isinstance(labels, np.ndarray):
+        model.adapt(labels)
+    else:
+        model.target_layer.assign(*sequences.statistics_of_labels(labels))

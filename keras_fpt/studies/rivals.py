@@ -38,7 +38,7 @@ def simple_rules(task: Task) -> list[Baseline]:
     if not task.is_forecast:
         return [simple_rule(task)]
     splits = {split: task.data.splits[split] for split in _SPLITS}
-    labels = {split: part.y for split, part in splits.items()}
+    labels = {split: np.asarray(part.y) for split, part in splits.items()}
     found = []
     for name, rule in task.simple_rules.items():
         answers = {split: rule(part.x) for split, part in splits.items()}

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_fpt.tasks.ranges import Ranges
+
 
 class Stretch(NamedTuple):
     """Rows of one series that follow one another, without a missing cell.
@@ -25,16 +27,17 @@ class History:
     """All rows of a forecast's series, for models that read whole series.
 
     Args:
-        values: float array `(rows, columns)`, one series after the other, each
-            in the order of time, standardized as the examples are.
+        values: float array `(rows, columns)`, which may be on disk, one
+            series after the other, each in the order of time, standardized as
+            the examples are.
         stretches: tuple of `Stretch`, in the order of rows.
-        origins: dict from splits to int arrays `(n,)`: for each example of
-            `Task.data`, the place of the first row that is forecast.
+        origins: dict from splits to int arrays `(n,)`, or `Ranges`: for each
+            example of `Task.data`, the place of the first row that is forecast.
     """
 
     values: np.ndarray
     stretches: tuple[Stretch, ...]
-    origins: Mapping[str, np.ndarray]
+    origins: Mapping[str, np.ndarray | Ranges]
 
     def stretch_numbers(self, origins: np.ndarray) -> np.ndarray:
         """In which of `stretches` some origins lie, int array `(n,)`."""

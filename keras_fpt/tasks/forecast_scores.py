@@ -1,9 +1,11 @@
 """How simple rules forecast a task's examples."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_fpt.tasks import pairwise
 from keras_fpt.tasks.task_floors import NAIVE
 
 if TYPE_CHECKING:
@@ -24,10 +26,11 @@ def scores(task: "Task", split: str) -> dict[str, np.ndarray]:
         Dict of float arrays `(examples,)`, in the order of `Task.held_out`:
         the mean squared error of each example, negative.
     """
-    return {
-        name: -errors.mean(axis=1)
-        for name, errors in _squared_errors(task, split).items()
-    }
+    found: dict[str, list[np.ndarray]] = {n: [] for n in task.simple_rules}
+    for x, y in task.held_out(split, _READ).as_numpy_iterator():
+        for name, rule in task.simple_rules.items():
+            found[name].append(-_squared_errors(rule, x, y).mean(axis=1))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def naive_errors(task: "Task", split: str) -> dict[str, float]:
@@ -40,18 +43,20 @@ def naive_errors(task: "Task", split: str) -> dict[str, float]:
     Returns:
         Dict of `floor_mse` and `floor_mae`.
     """
-    squared = _squared_errors(task, split)[NAIVE]
-    return {
-        "floor_mse": float(squared.mean()),
-        "floor_mae": float(np.sqrt(squared).mean()),
-    }
+    rule = task.simple_rules[NAIVE]
+    count = task.data.size(split) * task.num_targets
+
+    def mean_of(function: Callable[[np.ndarray], np.ndarray]) -> float:
+        def parts() -> Iterator[np.ndarray]:
+            for x, y in task.held_out(split, _READ).as_numpy_iterator():
+                yield function(_squared_errors(rule, x, y)).reshape(-1, 1)
+
+        return float(pairwise.sum_of_columns(parts(), count)[0] / count)
+
+    return {"floor_mse": mean_of(np.asarray), "floor_mae": mean_of(np.sqrt)}
 
 
-def _squared_errors(task: "Task", split: str) -> dict[str, np.ndarray]:
-    """The errors of simple rules, `(examples, targets)`, by their names."""
-    found: dict[str, list[np.ndarray]] = {n: [] for n in task.simple_rules}
-    for x, y in task.held_out(split, _READ).as_numpy_iterator():
-        for name, rule in task.simple_rules.items():
-            errors = (rule(x).astype(np.float64) - y) ** 2
-            found[name].append(errors.reshape(len(y), -1))
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+def _squared_errors(rule: Callable, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The errors of a rule, float64 `(examples, targets)`."""
+    errors = (rule(x).astype(np.float64) - y) ** 2
+    return errors.reshape(len(y), -1)

@@ -1,24 +1,25 @@
 """The season of a series, found in its training part, and simple forecasts."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from scipy import signal
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.task_floors import NAIVE, SEASONAL_NAIVE
 
 # The least autocorrelation at the lag of a season.
 _LEAST_CORRELATION = 0.1
 
 
-def find(stretches: Sequence[np.ndarray], scale: Any) -> int | None:
+def find(stretches: Iterable[np.ndarray], scale: Any) -> int | None:
     """The length of a season.
 
     Args:
-        stretches: sequence of float arrays `(time, channels)`, the parts of
-            train without a gap, at least one.
+        stretches: iterable of float arrays `(time, channels)`, the parts of
+            train without a gap.
         scale: float array `(channels,)`, the deviation of each channel.
 
     Returns:
@@ -27,18 +28,22 @@ def find(stretches: Sequence[np.ndarray], scale: Any) -> int | None:
         one, since whole multiples of a season peak as well; `None` if it has
         no peak above 0.1.
     """
-    longest = max(map(len, stretches))
-    total = np.zeros(longest)
+    total, rows = np.zeros(0), 0
     for stretch in stretches:
+        rows += len(stretch)
+        if len(stretch) > len(total):
+            total = np.pad(total, (0, len(stretch) - len(total)))
         values = signal.detrend(stretch.astype("float64"), axis=0) / scale
         for channel in values.T:
             found = signal.correlate(channel, channel, method="fft")
             total[: len(channel)] += found[len(channel) - 1 :]
+    if not rows:
+        return None
     # What is left of a straight line is rounding.
-    least = 1e-6 * sum(map(len, stretches))
+    least = 1e-6 * rows
     correlation = total / max(total[0], least)
     peaks, found = signal.find_peaks(
-        correlation[: longest // 2], height=_LEAST_CORRELATION
+        correlation[: len(total) // 2], height=_LEAST_CORRELATION
     )
     heights = np.where(peaks >= 2, found["peak_heights"], 0.0)
     if not heights.any():
@@ -92,4 +97,7 @@ def rules(
 
 def _rows_before(places: np.ndarray, columns: int, x: Any) -> np.ndarray:
     """The first columns of rows at places that count from the end."""
+    if sequence_store.is_on_disk(x):
+        parts = sequence_store.chunks(x)
+        return np.concatenate([each[:, places, :columns] for each in parts])
     return np.asarray(x)[:, places, :columns]

@@ -12,12 +12,13 @@ import os
 import pathlib
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_fpt.files import cache
+from keras_fpt.tasks import ranges
 
 # A record batch is read to get one of its sequences.
 BATCH_BYTES = 2**15
@@ -236,12 +237,14 @@ class Selection:
     """Some sequences of a `SequenceStore`, in the order of their indices.
 
     Args:
-        store: a `SequenceStore`, or `StoredWindows`.
+        store: a `SequenceStore`, `StoredWindows` or `Derived`.
         indices: int array.
     """
 
     def __init__(
-        self, store: "SequenceStore | StoredWindows", indices: np.ndarray
+        self,
+        store: "SequenceStore | StoredWindows | Derived",
+        indices: np.ndarray,
     ) -> None:
         self._store = store
         self._indices = indices
@@ -267,12 +270,15 @@ class StoredWindows:
 
     Args:
         rows: a `SequenceStore` of rows `(1, columns)`.
-        starts: int array `(n,)`, the first row of each window.
+        starts: int array `(n,)`, or `Ranges`, the first row of each window.
         lengths: int array `(n,)`, the rows of each.
     """
 
     def __init__(
-        self, rows: SequenceStore, starts: np.ndarray, lengths: np.ndarray
+        self,
+        rows: SequenceStore,
+        starts: np.ndarray | ranges.Ranges,
+        lengths: np.ndarray,
     ) -> None:
         self._rows = rows
         self._starts = starts
@@ -290,16 +296,74 @@ class StoredWindows:
         starts = self._starts[index]
         if self.lengths is None:
             rows = starts[:, None] + np.arange(self._longest)
-            return self._rows[rows.ravel()].reshape(-1, *self.shape[1:])
+            return self._read(rows).reshape(-1, *self.shape[1:])
         lengths = self.lengths[index]
         before = np.cumsum(lengths) - lengths
         place = np.arange(lengths.sum()) - np.repeat(before, lengths)
         return self._rows[np.repeat(starts, lengths) + place][:, 0]
 
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        """Some rows, of which those in several windows are read once.
+
+        Args:
+            rows: int array `(windows, rows)`.
+        """
+        if not rows.size:
+            return self._rows[rows.ravel()]
+        first, last = int(rows.min()), int(rows.max())
+        if last - first >= rows.size:
+            return self._rows[rows.ravel()]
+        return self._rows[first : last + 1][rows - first]
+
+
+class Derived:
+    """What a function makes of sequences on disk whenever they are read.
+
+    `derived[indices]` and `np.asarray(derived)` are arrays.
+
+    Args:
+        store: a `SequenceStore` or `StoredWindows` of sequences of one length.
+        function: function of an array `(n, ...)` that returns one of n
+            sequences, each of which follows from the same one of the n.
+    """
+
+    lengths = None
+
+    def __init__(
+        self,
+        store: SequenceStore | StoredWindows,
+        function: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self._store = store
+        self._function = function
+        first = function(store[:1])
+        self.dtype = first.dtype
+        self.shape = (len(store), *first.shape[1:])
+        self.ndim = first.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            return self._function(self._store[[int(index)]])[0]
+        return self._function(self._store[index])
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        found = np.empty(self.shape, self.dtype)
+        start = 0
+        for part in chunks(self):
+            found[start : start + len(part)] = part
+            start += len(part)
+        return np.asarray(found, dtype)
+
+
+OnDisk = SequenceStore | Selection | StoredWindows | Derived
+
 
 def is_on_disk(x: Any) -> bool:
     """Whether sequences are read from a file when they are needed."""
-    return isinstance(x, SequenceStore | Selection | StoredWindows)
+    return isinstance(x, OnDisk)
 
 
 def chunks(x: Any) -> Iterator[np.ndarray]:
@@ -313,7 +377,7 @@ def chunks(x: Any) -> Iterator[np.ndarray]:
 
 
 def chunks_with_lengths(
-    x: SequenceStore | Selection | StoredWindows,
+    x: OnDisk,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Yields what `chunks` does, and the lengths of the sequences.
 

@@ -313,7 +313,7 @@ def _gather(x, y, indices):
 
     Labels are `None` if `y` is.
     """
-    arrays = [] if y is None else [np.asarray(y)]
+    arrays = [] if y is None else [_as_array(y)]
     if not _is_ragged(x):
         rows, *labels = _gather_rows([_as_array(x), *arrays], indices)
     elif isinstance(x, tf.RaggedTensor):

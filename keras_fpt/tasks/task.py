@@ -251,9 +251,10 @@ class Task:
         Args:
             split: string, `"train"` or one of `held_out_splits`.
         """
-        labels = self.data.labels(split).astype(np.float64)
+        labels = self.data.labels(split)
         if self.is_forecast:
             return self.reader.describe(labels)
+        labels = labels.astype(np.float64)
         return "; ".join(
             f"from {each.min():.6g} to {each.max():.6g}, mean "
             f"{each.mean():.6g}, standard deviation {each.std():.6g}"

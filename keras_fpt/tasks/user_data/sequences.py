@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks import pairwise, sequence_store
 
 # Sequences that take more bytes are stored on disk.
 MAX_BYTES_IN_MEMORY = 2**27
@@ -242,6 +242,39 @@ def streamed_statistics(
     for values in _as_rows(parts()):
         squares = _add_rows(squares, (values - mean) ** 2)
     return mean, _usable_scale(np.sqrt(squares / count), largest)
+
+
+def statistics_by_column(
+    parts: Callable[[], Iterator[np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Computes statistics of more tokens than fit into memory.
+
+    Args:
+        parts: as for `streamed_statistics`, three times the same.
+
+    Returns:
+        As `statistics` of each column alone, to the last bit.
+    """
+    count, largest = 0, np.zeros(())
+    for values in _as_rows(parts()):
+        count += len(values)
+        largest = np.maximum(largest, np.abs(values).max(axis=0))
+    mean = pairwise.sum_of_columns(_as_rows(parts()), count) / count
+    squares = pairwise.sum_of_columns(
+        ((values - mean) ** 2 for values in _as_rows(parts())), count
+    )
+    return mean, _usable_scale(np.sqrt(squares / count), largest)
+
+
+def statistics_of_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the statistics of labels `(n, ..., dim)` that are on disk.
+
+    Returns:
+        As `statistics` of all rows of `dim` numbers, to the last bit.
+    """
+    by_column = y.shape[-1] == 1
+    find = statistics_by_column if by_column else streamed_statistics
+    return find(lambda: sequence_store.chunks(y))
 
 
 def _add_rows(total: Any, values: np.ndarray) -> np.ndarray:

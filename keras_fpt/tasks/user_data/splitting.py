@@ -264,10 +264,14 @@ def chronological(size: int) -> dict[str, np.ndarray]:
     Returns:
         As `stratified`.
     """
-    test = size - size // TEST_PART
-    validation = test - test // VALIDATION_PART
-    rows = np.split(np.arange(size), [validation, test])
+    rows = np.split(np.arange(size), chronological_starts(size))
     return dict(zip(SPLITS, rows, strict=True))
+
+
+def chronological_starts(size: int) -> list[int]:
+    """The rows at which `chronological` begins validation and test."""
+    test = size - size // TEST_PART
+    return [test - test // VALIDATION_PART, test]
 
 
 def series_from_names(

@@ -88,15 +88,15 @@ def find_format(texts: "pd.Series") -> str | None:
     return chosen
 
 
-def are_compact(values: np.ndarray) -> bool:
-    """Whether numbers are dates such as 20241231, of different days."""
+def are_compact(values: np.ndarray, least: int = 2) -> bool:
+    """Whether numbers are dates such as 20241231, of `least` different days."""
     values = np.asarray(values, float)
     values = values[~np.isnan(values)]
     low, high = _COMPACT_RANGE
     if not len(values) or not ((values >= low) & (values <= high)).all():
         return False
     distinct = np.unique(values)
-    if len(distinct) < 2 or (distinct != np.floor(distinct)).any():
+    if len(distinct) < least or (distinct != np.floor(distinct)).any():
         return False
     return not np.isnan(to_days(compact_texts(distinct), COMPACT)).any()
 

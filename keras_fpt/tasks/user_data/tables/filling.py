@@ -1,6 +1,6 @@
 """Fills missing cells from the previous row, or from the training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,3 +31,29 @@ def fill_rest(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
         [np.nan if c.filler is None else c.filler for c in columns]
     )
     return np.where(np.isnan(values), filler, values)
+
+
+def fill_forward_in_parts(
+    parts: Iterable[np.ndarray], breaks: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Fills missing cells as `fill_forward`, some rows at a time.
+
+    Args:
+        parts: iterable of arrays `(rows, columns)`, which are changed.
+        breaks: int array, sorted, the rows that nothing is filled from before.
+
+    Yields:
+        Arrays of the same shapes.
+    """
+    first, last = 0, None
+    for values in parts:
+        end = first + len(values)
+        low, high = np.searchsorted(breaks, [first, end])
+        own = breaks[low:high] - first
+        if last is not None and not (len(own) and own[0] == 0):
+            values[0] = np.where(np.isnan(values[0]), last, values[0])
+        is_break = np.zeros(len(values), bool)
+        is_break[own] = True
+        values = fill_forward(values, np.cumsum(is_break))
+        first, last = end, values[-1]
+        yield values

@@ -66,20 +66,31 @@ def read_numbers(
     values, found = columns_.find_columns(frame, columns, files.where, words)
     for name, column in zip(columns, found, strict=True):
         if column.kind != "number":
-            row = table_columns.column(frame, name, files.paths[0])
-            what, advice = "to forecast", "target_column (--target-column)."
-            if name in known_columns:
-                what = "that are known in advance"
-                advice = (
-                    "future_column (--future-column), such as 0 and 1 for "
-                    "holidays."
-                )
-            raise ValueError(
-                f"The column '{name}' holds no numbers {what}, but cells "
-                f"such as '{row.iloc[0]}'. Name a column of numbers with "
-                f"{advice}"
-            )
+            raise no_numbers(frame, name, known_columns)
     return values
+
+
+def no_numbers(
+    frame: "pd.DataFrame", name: str, known_columns: Sequence[str]
+) -> ValueError:
+    """The error about a column that does not hold numbers.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        name: string, the column.
+        known_columns: sequence of strings, those that are known in advance.
+    """
+    row = table_columns.column(frame, name, "")
+    what, advice = "to forecast", "target_column (--target-column)."
+    if name in known_columns:
+        what = "that are known in advance"
+        advice = (
+            "future_column (--future-column), such as 0 and 1 for holidays."
+        )
+    return ValueError(
+        f"The column '{name}' holds no numbers {what}, but cells such as "
+        f"'{row.iloc[0]}'. Name a column of numbers with {advice}"
+    )
 
 
 def medians(
@@ -89,22 +100,39 @@ def medians(
     found = []
     for name, column in zip(columns, known.T, strict=True):
         present = column[~np.isnan(column)]
-        if not len(present):
-            raise ValueError(
-                f"`{path}`, column '{name}': every cell of the training rows "
-                "is missing. Name another column with target_column "
-                "(--target-column), or future_column (--future-column)."
-            )
-        if present.min() == present.max():
-            raise ValueError(
-                f"`{path}`, column '{name}': all {len(present):,} training "
-                f"rows hold {present[0]:g}, of which nothing can be learned. "
-                "Name another column with target_column (--target-column), or "
-                "future_column (--future-column), or leave out the rows before "
-                "it varies."
-            )
+        low, high = present.min(initial=np.inf), present.max(initial=-np.inf)
+        check_varies(name, len(present), low, high, path)
         found.append(float(np.median(present)))
     return tuple(found)
+
+
+def check_varies(
+    name: str, count: int, low: float, high: float, path: str | os.PathLike
+) -> None:
+    """Checks that something can be learned of a column.
+
+    Args:
+        name: string, the column.
+        count: int, how many of the training rows have a number there.
+        low, high: floats, the lowest and the highest of them.
+        path: the table's file, for errors.
+
+    Raises:
+        ValueError: there is no number, or only one.
+    """
+    if not count:
+        raise ValueError(
+            f"`{path}`, column '{name}': every cell of the training rows is "
+            "missing. Name another column with target_column "
+            "(--target-column), or future_column (--future-column)."
+        )
+    if low == high:
+        raise ValueError(
+            f"`{path}`, column '{name}': all {count:,} training rows hold "
+            f"{low:g}, of which nothing can be learned. Name another column "
+            "with target_column (--target-column), or future_column "
+            "(--future-column), or leave out the rows before it varies."
+        )
 
 
 def statistics(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

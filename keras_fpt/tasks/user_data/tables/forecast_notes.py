@@ -1,16 +1,12 @@
 """Notes and findings on a table whose next rows are forecast."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data import audit
 from keras_fpt.tasks.user_data.audit import audit_values, audited_table
-from keras_fpt.tasks.user_data.tables import table_columns, table_order, times
-
-if TYPE_CHECKING:
-    import pandas as pd
+from keras_fpt.tasks.user_data.tables import times
 
 # Steps of time that are shorter or longer than the median by this factor.
 _REGULAR = 1.5
@@ -34,50 +30,75 @@ def season_note(season: int | None, context: int) -> str:
     return f"season: {season:,} rows in train"
 
 
+def series_note(count: int, longest: int) -> str:
+    """A note on how many series there are, and on the longest.
+
+    Args:
+        count: int, how many series.
+        longest: int, the rows of the longest stretch without a gap.
+    """
+    return f"series: {count:,}, of up to {longest:,} rows without a gap"
+
+
 def gap_notes(
-    ordered: table_order.Ordered, time_column: str | None
+    count: int, time_gap: float | None, time_column: str | None
 ) -> list[str]:
     """A note on the gaps in time, or none if there are no gaps.
 
     Args:
-        ordered: the rows of a table by series and time.
+        count: int, how many gaps.
+        time_gap: float, the longest step of time that is no gap, or `None`.
         time_column: string, the column of times, or `None`.
     """
-    if not ordered.is_gap.any():
+    if not count:
         return []
     return [
-        f"{int(ordered.is_gap.sum()):,} gaps in {time_column}, of more than "
-        f"{ordered.time_gap:g} each: no example holds one"
+        f"{count:,} gaps in {time_column}, of more than {time_gap:g} each: no "
+        "example holds one"
     ]
 
 
 def irregular_steps(
-    frame: "pd.DataFrame",
+    parts: Iterable[tuple[int, np.ndarray]],
     time_column: str | None,
-    ordered: table_order.Ordered,
-    files: given_files.Files,
+    time_gap: float | None,
+    where: Callable[[int], str],
 ) -> list[audit.Finding]:
-    """Findings of steps of time that differ much from the median step."""
-    if time_column is None or ordered.time_gap is None:
+    """Findings of steps of time that differ much from the median step.
+
+    Args:
+        parts: pairs of the place of the first of some rows and of their
+            steps, as of `LargeTimes.parts`.
+        time_column: string, the column of times, or `None`.
+        time_gap: float, the longest step of time that is no gap, or `None`.
+        where: function from the place of a row to words that say where it is.
+    """
+    if time_gap is None:
         return []
-    texts = table_columns.column(frame, time_column, files.paths[0])
-    moments = times.parse(texts, time_column, files.where)[ordered.order]
-    steps = np.diff(moments, prepend=moments[:1])
-    is_step = ~ordered.is_first & ~ordered.is_gap & (steps > 0)
-    median = ordered.time_gap / times.GAP
-    is_odd = is_step & (
-        (steps > _REGULAR * median) | (steps < median / _REGULAR)
-    )
-    if not is_odd.any():
+    median = time_gap / times.GAP
+    count, num_odd, first_odd = 0, 0, -1
+    shortest, longest = np.inf, 0.0
+    for start, steps in parts:
+        is_step = (steps > 0) & ~(steps > time_gap)
+        if not is_step.any():
+            continue
+        is_odd = is_step & (
+            (steps > _REGULAR * median) | (steps < median / _REGULAR)
+        )
+        if not num_odd and is_odd.any():
+            first_odd = start + int(np.argmax(is_odd))
+        num_odd += int(is_odd.sum())
+        count += int(is_step.sum())
+        shortest = min(shortest, steps[is_step].min())
+        longest = max(longest, steps[is_step].max())
+    if not num_odd:
         return []
-    row = int(ordered.order[np.argmax(is_odd)])
     return [
         audit.Finding(
             "irregular-steps",
-            f"{int(is_odd.sum()):,} of {int(is_step.sum()):,} steps of "
-            f"{time_column} are not like the median of {median:g}, the first "
-            f"one before {files.where(row)}: steps go from "
-            f"{steps[is_step].min():g} to {steps[is_step].max():g}.",
+            f"{num_odd:,} of {count:,} steps of {time_column} are not like "
+            f"the median of {median:g}, the first one before "
+            f"{where(first_odd)}: steps go from {shortest:g} to {longest:g}.",
             "Each row counts as one step. Bring the table to even steps first, "
             "for instance with pandas.DataFrame.resample.",
         )
@@ -98,4 +119,37 @@ def sentinels(known: np.ndarray, columns: Sequence[str]) -> list[audit.Finding]:
         return []
     return audit_values.find_sentinels(
         audited_table.Table(complete, columns, nothing, (), nothing, nothing)
+    )
+
+
+def describe(
+    parts: Callable[[], Iterable[np.ndarray]], columns: Sequence[str]
+) -> str:
+    """The numbers of some columns, in words.
+
+    Args:
+        parts: function that returns float64 arrays `(rows, columns)`, three
+            times the same.
+        columns: sequence of strings, the columns' names.
+    """
+    largest = np.max([np.abs(part).max(axis=0) for part in parts()], axis=0)
+
+    def rounded() -> Iterator[np.ndarray]:
+        # Single precision makes of 0 a number that is almost 0.
+        for part in parts():
+            yield np.where(np.abs(part) < 1e-6 * largest, 0.0, part)
+
+    low, high, total = np.inf, -np.inf, np.zeros(())
+    size = 0
+    for part in rounded():
+        low = np.minimum(low, part.min(axis=0))
+        high = np.maximum(high, part.max(axis=0))
+        total, size = total + part.sum(axis=0), size + len(part)
+    mean = total / size
+    squares = sum(((part - mean) ** 2).sum(axis=0) for part in rounded())
+    found = np.stack([low, high, mean, np.sqrt(squares / size)], axis=1)
+    return "; ".join(
+        f"{name} from {each[0]:.6g} to {each[1]:.6g}, mean {each[2]:.6g}, "
+        f"standard deviation {each[3]:.6g}"
+        for name, each in zip(columns, found, strict=True)
     )

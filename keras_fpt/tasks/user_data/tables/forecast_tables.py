@@ -1,28 +1,23 @@
 """Tables of series in time, whose next rows are forecast."""
 
 import dataclasses
-import logging
 import os
-import pathlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks import seasons
-from keras_fpt.tasks.forecast_history import History
-from keras_fpt.tasks.stored import Examples, Stored
+from keras_fpt.tasks.stored import Examples
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import (
-    audit,
-    build,
-    given_files,
-)
+from keras_fpt.tasks.user_data import given_files
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 from keras_fpt.tasks.user_data.tables import (
     cells,
+    forecast_build,
     forecast_columns,
     forecast_notes,
     future_rows,
+    large_forecasts,
     missing_rows,
     series_windows,
     table_columns,
@@ -30,12 +25,15 @@ from keras_fpt.tasks.user_data.tables import (
     table_order,
     table_reader,
     table_structure,
+    times,
     windows,
 )
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables.series_reader import SeriesReader
 
-LOGGER = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import pandas as pd
+
 # The rows of a context, in horizons.
 _HORIZONS = 4
 
@@ -133,187 +131,140 @@ def from_series(
     context = _HORIZONS * horizon if context is None else context
     series_windows.check_sizes(context, horizon, stride)
     missing_rows.check_fill(fill)
-    words = cells.as_words(missing)
-    targets = table_structure.as_tuple(target_column)
-    known_columns = table_structure.as_tuple(future_column)
-    columns = (*targets, *known_columns)
-    keys = table_structure.as_tuple(group_column)
-    frame = table_files.read_table(path, header, encoding)
-    files = given_files.Files((str(path),), (len(frame),))
-    forecast_columns.check_named(
-        frame, columns, (*keys, *filter(None, [time_column])), path
+    request = forecast_build.Request(
+        str(path),
+        table_structure.as_tuple(target_column),
+        table_structure.as_tuple(future_column),
+        horizon,
+        context,
+        stride or 1,
+        table_structure.as_tuple(group_column),
+        time_column,
+        cells.as_words(missing),
+        fill,
+        drop_missing,
+        header,
+        encoding,
+        strict,
+        verbose,
     )
+    task = large_forecasts.make_task(request)
+    return _task_in_memory(request) if task is None else task
+
+
+def _task_in_memory(request: forecast_build.Request) -> Task:
+    path, columns, size = request.path, request.columns, len(request.targets)
+    frame = table_files.read_table(path, request.header, request.encoding)
+    files = given_files.Files((path,), (len(frame),))
+    forecast_columns.check_named(frame, columns, request.not_columns, path)
     values = forecast_columns.read_numbers(
-        frame, columns, known_columns, files, words
+        frame, columns, request.known, files, request.words
     )
-    ordered = table_order.in_order(frame, keys, time_column, files)
-    unknown = np.zeros(len(ordered.groups.names), int)
-    if known_columns:
-        unknown = future_rows.count(ordered, values, len(targets))
-    if fill is None and not drop_missing:
+    ordered = table_order.in_order(
+        frame, request.keys, request.time_column, files
+    )
+    order, is_first = ordered.order, ordered.is_first
+    series, lengths = windows.stretches(is_first)
+    unknown = np.zeros(len(series), int)
+    if request.known:
+        has_number = ~np.isnan(values[order, :size]).all(axis=1)
+        unknown = future_rows.count(has_number, series)
+    if not request.may_lack:
         columns_.check_no_missing(
-            future_rows.without(values, ordered, unknown, len(targets)),
+            future_rows.without(values, ordered, unknown, size),
             frame,
             columns,
             files.where,
         )
-    order = ordered.order
-    found = series_windows.cut(ordered, context, horizon, stride or 1, unknown)
-    is_missing = np.isnan(values)[order]
-    starts, left_out = _with_truth(
-        found.starts, context, horizon, is_missing, len(targets), fill is None
+    stretches = np.flatnonzero(is_first | ordered.is_gap)
+    found = series_windows.cut(
+        series,
+        stretches,
+        len(frame),
+        request.context,
+        request.horizon,
+        request.stride,
+        unknown,
     )
-    _check_splits(starts, found, ordered, context, horizon, path)
+    is_missing = np.isnan(values if request.fill is None else values[:, :size])
+    starts, left_out = forecast_build.with_truth(
+        found.starts, request, is_missing.any(axis=1)[order]
+    )
+    forecast_build.check_splits(starts, found, int(lengths.max()), request)
 
     train_rows = np.sort(order[found.is_train])
     known = values[train_rows]
     fillers = forecast_columns.medians(known, columns, path)
     table_reader.check_magnitudes(np.nan_to_num(known), columns, path)
     mean, scale = forecast_columns.statistics(known)
-    size = len(targets)
-    reader = SeriesReader(
-        targets,
-        tuple(mean[:size].tolist()),
-        tuple(scale[:size].tolist()),
-        context,
-        horizon,
-        keys,
-        time_column,
-        ordered.time_gap,
-        words,
-        fill,
-        fillers if fill else (),
-        header,
-        encoding,
-        future_columns=known_columns,
-        future_mean=tuple(mean[size:].tolist()),
-        future_scale=tuple(scale[size:].tolist()),
+    reader = forecast_build.make_reader(
+        request, mean, scale, fillers, ordered.time_gap
     )
     filled = table_reader.fill_missing(
-        values, reader.kinds, fill, frame, keys, time_column, files
+        values,
+        reader.kinds,
+        request.fill,
+        frame,
+        request.keys,
+        request.time_column,
+        files,
     )
     scaled = reader.standardized(filled, path)
-    examples = {
-        split: _examples(scaled, ordered, chosen, reader)
-        for split, chosen in starts.items()
-    }
     history = series_windows.history(
-        scaled[order, :size], found.is_train, ordered, starts, context
+        scaled[order, :size],
+        np.isfinite(scaled[order, :size]).all(axis=1),
+        found.is_train,
+        stretches,
+        starts,
+        request.context,
     )
-    reader = dataclasses.replace(reader, season=_find_season(history))
-    findings = [
-        *ordered.findings,
-        *forecast_notes.irregular_steps(frame, time_column, ordered, files),
-        *forecast_notes.sentinels(known, columns),
-    ]
-    task = Task(
-        name=pathlib.Path(path).resolve().stem,
-        description=(
-            f"{context:,} rows of {_count(size, 'column')} -> the "
-            f"next {_count(horizon, 'row')}{_known_words(known_columns)}"
-        ),
-        num_classes=0,
-        sequence_length=context + reader.unknown_rows,
-        data=Stored(lambda: examples),
-        recipe=build.RECIPE,
-        input_dim=len(columns),
-        class_names=(),
-        num_targets=horizon * size,
-        horizon=horizon,
-        future_dim=len(known_columns),
-        simple_rules=reader.rules,
-        reader=reader,
-        findings=tuple(findings),
-        history=history,
-    )
-    if verbose:
-        by = (
-            f"by time: {time_column}"
-            if time_column
-            else "in the order of the file"
-        )
-        notes = [
-            f"series: {len(ordered.groups.names):,}, of up to "
-            f"{found.longest:,} rows without a gap",
+    season = forecast_build.find_season(history)
+    reader = dataclasses.replace(reader, season=season)
+    return forecast_build.make_task(
+        request,
+        reader,
+        {
+            split: _examples(scaled, ordered, chosen[:], reader)
+            for split, chosen in starts.items()
+        },
+        history,
+        [
+            forecast_notes.series_note(len(series), found.longest),
             *table_columns.format_notes(frame),
-            *forecast_notes.gap_notes(ordered, time_column),
+            *forecast_notes.gap_notes(
+                int(ordered.is_gap.sum()), ordered.time_gap, request.time_column
+            ),
             *left_out,
-            *missing_rows.unused_notes(frame, columns, words),
-            forecast_notes.season_note(reader.season, context),
-        ]
-        LOGGER.info("\n".join(build.describe_task(task, by, notes)))
-        audit.log_findings(findings)
-    audit.check_findings(findings, strict)
-    return task
+            *missing_rows.unused_notes(frame, columns, request.words),
+            forecast_notes.season_note(season, request.context),
+        ],
+        [
+            *ordered.findings,
+            *forecast_notes.irregular_steps(
+                _steps(frame, request.time_column, ordered, files),
+                request.time_column,
+                ordered.time_gap,
+                lambda place: files.where(int(order[place])),
+            ),
+            *forecast_notes.sentinels(known, columns),
+        ],
+    )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + "s" * (number != 1)
-
-
-def _known_words(known_columns: Sequence[str]) -> str:
-    if not known_columns:
-        return ""
-    return f", of which {', '.join(known_columns)} is known"
-
-
-def _with_truth(
-    starts: dict[str, np.ndarray],
-    context: int,
-    horizon: int,
-    is_missing: np.ndarray,
-    columns: int,
-    needs_context: bool,
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The windows that no missing cell is in, and a note on the others."""
-    kept = {}
-    for split, each in starts.items():
-        is_kept = (
-            series_windows.is_complete(each, context + horizon, is_missing)
-            if needs_context
-            else series_windows.has_truth(
-                each, context, horizon, is_missing[:, :columns]
-            )
-        )
-        kept[split] = each[is_kept]
-    count = sum(len(starts[name]) - len(kept[name]) for name in kept)
-    what = "missing cells" if needs_context else "missing cells in the horizon"
-    return kept, [f"left out: {count:,} examples with {what}"] * bool(count)
-
-
-def _check_splits(
-    starts: dict[str, np.ndarray],
-    found: series_windows.SplitWindows,
+def _steps(
+    frame: "pd.DataFrame",
+    time_column: str | None,
     ordered: table_order.Ordered,
-    context: int,
-    horizon: int,
-    path: str | os.PathLike,
-) -> None:
-    """Checks that each split has an example."""
-    for split, each in starts.items():
-        if len(each):
-            continue
-        if len(found.starts[split]):
-            raise ValueError(
-                f"`{path}`: every example of the {split} split has a missing "
-                "cell. Fill the contexts with fill (--fill), or give a longer "
-                "table."
-            )
-        lengths = ordered.whole.lengths
-        bounds = series_windows.part_bounds(int(lengths.max()), horizon)
-        sizes = np.diff(bounds)
-        needed = size = context + horizon
-        while series_windows.part_bounds(needed, horizon)[1] < size:
-            needed += 1
-        raise ValueError(
-            f"`{path}`: the {split} split has no example of {context} + "
-            f"{horizon} rows (context + horizon). The longest series has "
-            f"{lengths.max():,} rows, {found.longest:,} without a gap in time, "
-            f"of which {sizes[0]:,} are for training, {sizes[1]:,} for "
-            f"validation and {sizes[2]:,} for testing. At least {needed:,} "
-            "without a gap are needed. Use a shorter horizon (--horizon) or "
-            "context (--context), or give a longer table."
-        )
+    files: given_files.Files,
+) -> list[tuple[int, np.ndarray]]:
+    """The steps of time, as `forecast_notes.irregular_steps` takes them."""
+    if time_column is None:
+        return []
+    texts = table_columns.column(frame, time_column, files.paths[0])
+    moments = times.parse(texts, time_column, files.where)[ordered.order]
+    steps = np.diff(moments, prepend=moments[:1])
+    steps[ordered.is_first] = np.nan
+    return [(0, steps)]
 
 
 def _examples(
@@ -335,15 +286,3 @@ def _examples(
         ordered.window_names(cut),
         groups.ravel(),
     )
-
-
-def _find_season(history: History) -> int | None:
-    """The season of the training rows without a missing cell."""
-    parts = [
-        history.values[each.start : each.train_stop]
-        for each in history.stretches
-        if each.train_stop - each.start > 2
-    ]
-    if not parts:
-        return None
-    return seasons.find(parts, np.ones(history.values.shape[1]))

@@ -5,28 +5,35 @@ import numpy as np
 from keras_fpt.tasks.user_data.tables import table_order, windows
 
 
-def count(
-    ordered: table_order.Ordered, values: np.ndarray, columns: int
-) -> np.ndarray:
+def count(has_number: np.ndarray, series: np.ndarray) -> np.ndarray:
     """How many rows at the end of each series lack all that is forecast.
 
     Args:
-        ordered: the `Ordered` of the table's rows.
-        values: float array `(rows, columns)`, in the order of the file, NaN
-            where a cell is missing.
-        columns: int, how many of the columns, the first ones, are forecast.
+        has_number: bool array `(rows,)`, in the order of the series, which
+            rows have a number of what is forecast.
+        series: int array, the place of the first row of each series.
 
     Returns:
-        int array `(series,)`, in the order of `ordered`.
+        int array `(series,)`.
     """
-    is_known = ~np.isnan(values[ordered.order, :columns]).all(axis=1)
-    # The place after the last known row so far.
-    after_known = np.maximum.accumulate(
-        np.where(is_known, np.arange(1, len(is_known) + 1), 0)
-    )
-    starts, lengths = windows.stretches(ordered.is_first)
-    ends = starts + lengths
-    return ends - np.maximum(after_known[ends - 1], starts)
+    ends = np.append(series[1:], len(has_number))
+    found = np.zeros(len(series), int)
+    for index, (start, end) in enumerate(zip(series, ends, strict=True)):
+        backwards = has_number[start:end][::-1]
+        last = int(np.argmax(backwards))
+        found[index] = last if backwards[last] else end - start
+    return found
+
+
+def are_unknown(
+    size: int, series: np.ndarray, unknown: np.ndarray
+) -> np.ndarray:
+    """Which rows `count` has counted, bool array `(size,)`, in its order."""
+    found = np.zeros(size, bool)
+    ends = np.append(series[1:], size)
+    for end, ahead in zip(ends.tolist(), unknown.tolist(), strict=True):
+        found[end - ahead : end] = True
+    return found
 
 
 def without(
@@ -45,9 +52,8 @@ def without(
     """
     if not unknown.any():
         return values
-    starts, lengths = windows.stretches(ordered.is_first)
-    ends = np.repeat(starts + lengths, lengths)
-    is_unknown = np.arange(len(ends)) >= ends - np.repeat(unknown, lengths)
+    series, _ = windows.stretches(ordered.is_first)
+    is_unknown = are_unknown(len(values), series, unknown)
     found = values.copy()
     found[ordered.order[is_unknown], :columns] = 0
     return found

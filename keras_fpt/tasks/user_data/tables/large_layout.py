@@ -80,7 +80,7 @@ class Watch:
         self.runs = group_runs.GroupRuns(files.known, structure.keys)
         self.names: large_labels.Labels | None = None
         self.together: large_groups.GroupNumbers | None = None
-        self._times: large_times.LargeTimes | None = None
+        self.times: large_times.LargeTimes | None = None
         if structure.split_column is not None:
             if files.known.splits is not None:
                 raise ValueError(
@@ -93,7 +93,7 @@ class Watch:
                 structure.split_group, drop_missing and structure.is_by_row
             )
         if structure.time_column is not None:
-            self._times = large_times.LargeTimes(structure.time_column)
+            self.times = large_times.LargeTimes(structure.time_column)
 
     def frames(
         self, frames: Iterable["pd.DataFrame"]
@@ -106,14 +106,14 @@ class Watch:
                 self.names.add(table_columns.column(frame, name, path))
             if self.together is not None:
                 self.together.add(frame)
-            if self._times is not None:
-                self._times.add(frame)
+            if self.times is not None:
+                self.times.add(frame)
             yield frame
 
     def close(self) -> None:
         """Removes files that are not needed any more."""
-        if self._times is not None:
-            self._times.close()
+        if self.times is not None:
+            self.times.close()
 
     def split_names(self) -> tuple[np.ndarray, list[str], str] | None:
         """The split that is given for each row, as `large_splits.Given`."""
@@ -133,7 +133,7 @@ class Watch:
         """
         path, keys = self.files.known.paths[0], self.structure.keys
         wanted = [*keys]
-        if self._times is not None:
+        if self.times is not None:
             wanted.append(str(self.structure.time_column))
         advice = f"Sort the file by {' and '.join(wanted)} to read it in parts."
         if self.runs.are_scattered:
@@ -142,11 +142,11 @@ class Watch:
                 f"group by {' and '.join(keys)} are not together. {advice}"
             )
             return None
-        if self._times is None:
+        if self.times is None:
             return large_times.Steps(None, np.array([], int), 0, -1)
         steps = None
-        if self._times.are_alike:
-            steps = self._times.steps(np.array(self.runs.starts))
+        if self.times.are_alike:
+            steps = self.times.steps(np.array(self.runs.starts))
         if steps is None:
             LOGGER.warning(
                 f"`{path}` is read into memory as a whole, since its rows are "
@@ -185,7 +185,7 @@ def lay_out(
             f"the {' and '.join(structure.split_group)}",
             lambda row: together[row],
         )
-    findings = _findings(steps, structure, files)
+    findings = find_in_steps(steps, structure, files)
     breaks = np.union1d(groups, steps.gaps)
     if structure.window is None:
         starts = groups
@@ -212,7 +212,7 @@ def lay_out(
     )
 
 
-def _findings(
+def find_in_steps(
     steps: large_times.Steps, structure: Structure, files: given_files.Files
 ) -> tuple[audit.Finding, ...]:
     findings = []

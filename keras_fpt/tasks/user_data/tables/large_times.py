@@ -43,6 +43,7 @@ class LargeTimes:
     def __init__(self, column: str) -> None:
         self._column = column
         self._writer = sequence_store.SequenceWriter()
+        self._store: sequence_store.SequenceStore | None = None
         self._kinds: set[Any] = set()
         self._earliest: Any = None
         self._per_second = 1.0
@@ -75,8 +76,30 @@ class LargeTimes:
         """Removes the file."""
         self._writer.close()
 
+    def parts(self, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the first row and the steps of some rows.
+
+        A step is from the row before to a row; NaN begins a group.
+
+        Args:
+            starts: int array, the first row of each group.
+        """
+        has_dates = not self._kinds & {*times.NUMBERS}
+        first, last = 0, None
+        for part in sequence_store.chunks(self._store):
+            moments = part[:, 0, 0]
+            if has_dates:
+                moments = (moments - self._earliest) / self._per_second
+            before = moments[:1] if last is None else last
+            steps = np.diff(moments, prepend=before)
+            end = first + len(steps)
+            low, high = np.searchsorted(starts, [first, end])
+            steps[starts[low:high] - first] = np.nan
+            yield first, steps
+            first, last = end, moments[-1:]
+
     def steps(self, starts: np.ndarray) -> Steps | None:
-        """The steps between successive rows.
+        """What follows from the steps between successive rows.
 
         Args:
             starts: int array, the first row of each group.
@@ -84,26 +107,9 @@ class LargeTimes:
         Returns:
             `Steps`; `None` if the rows of a group are not sorted.
         """
-        store = self._writer.finish()
-        has_dates = not self._kinds & {*times.NUMBERS}
-
-        def of_parts() -> Iterator[tuple[int, np.ndarray]]:
-            """The first row and the steps of some rows; NaN begins a group."""
-            first, last = 0, None
-            for part in sequence_store.chunks(store):
-                moments = part[:, 0, 0]
-                if has_dates:
-                    moments = (moments - self._earliest) / self._per_second
-                before = moments[:1] if last is None else last
-                steps = np.diff(moments, prepend=before)
-                end = first + len(steps)
-                low, high = np.searchsorted(starts, [first, end])
-                steps[starts[low:high] - first] = np.nan
-                yield first, steps
-                first, last = end, moments[-1:]
-
+        self._store = self._writer.finish()
         gaps, num_repeated, first_repeated = [], 0, -1
-        for first, steps in of_parts():
+        for first, steps in self.parts(starts):
             if (steps < 0).any():
                 return None
             is_repeated = steps == 0
@@ -113,7 +119,7 @@ class LargeTimes:
         median = large_medians.medians(
             lambda: (
                 np.where(steps > 0, steps, np.nan)[:, None]
-                for _, steps in of_parts()
+                for _, steps in self.parts(starts)
             )
         )[0][0]
         if np.isnan(median):
@@ -121,7 +127,7 @@ class LargeTimes:
         time_gap = times.GAP * float(median)
         gaps = [
             first + np.flatnonzero(steps > time_gap)
-            for first, steps in of_parts()
+            for first, steps in self.parts(starts)
         ]
         return Steps(
             time_gap, np.concatenate(gaps), num_repeated, first_repeated

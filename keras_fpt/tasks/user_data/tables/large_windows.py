@@ -134,7 +134,7 @@ def make_task(
         len(rows.y), cut.starts[trained], cut.lengths[trained]
     )
     learned = large_learning.learn(
-        lambda: _chosen(_raw(rows), is_train),
+        lambda: chosen_rows(_raw(rows), is_train),
         rows,
         path,
         reading.fill,
@@ -145,7 +145,7 @@ def make_task(
         return _complete(rows, learned, reading.fill, stretches.breaks)
 
     def train_parts() -> Iterator[np.ndarray]:
-        return map(learned.numbers, _chosen(complete(), is_train))
+        return map(learned.numbers, chosen_rows(complete(), is_train))
 
     largest = large_learning.largest(train_parts())
     table_reader.check_magnitudes(largest, rows.columns, path)
@@ -218,7 +218,7 @@ def _groups(
     return cut.numbers // together
 
 
-def _chosen(
+def chosen_rows(
     parts: Iterator[np.ndarray], is_chosen: np.ndarray
 ) -> Iterator[np.ndarray]:
     """Some of the rows, float64 arrays `(rows, columns)`."""
@@ -252,20 +252,10 @@ def _complete(
         fill: string, or `None`.
         breaks: int array, the rows that nothing is filled from before.
     """
-    first, last = 0, None
-    for values in _raw(rows):
-        end = first + len(values)
-        if fill == "forward":
-            low, high = np.searchsorted(breaks, [first, end])
-            own = breaks[low:high] - first
-            if last is not None and not (len(own) and own[0] == 0):
-                values[0] = np.where(np.isnan(values[0]), last, values[0])
-            is_break = np.zeros(len(values), bool)
-            is_break[own] = True
-            values = filling.fill_forward(values, np.cumsum(is_break))
-            last = values[-1]
-        yield learned.complete(values)
-        first = end
+    parts = _raw(rows)
+    if fill == "forward":
+        parts = filling.fill_forward_in_parts(parts, breaks)
+    return map(learned.complete, parts)
 
 
 def _channels(
@@ -293,14 +283,12 @@ def _audit(
 ) -> list[audit.Finding]:
     """Audits some blocks of rows."""
     size = len(rows.y)
-    blocks = np.linspace(0, max(0, size - AUDITED_ROWS), AUDITED_BLOCKS)
-    chosen = blocks.astype(int)[:, None] + np.arange(AUDITED_ROWS)
-    chosen = np.unique(chosen[chosen < size])
+    chosen = audited_rows(size)
     is_chosen = np.zeros(size, bool)
     is_chosen[chosen] = True
     stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
-    values = np.concatenate([*_chosen(complete(), is_chosen)])
+    values = np.concatenate([*chosen_rows(complete(), is_chosen)])
     labels = rows.labels.y[chosen].astype(np.int32)
     labels[rows.y[chosen] < 0] = targets.UNLABELED
     return audit_tables.find_in_table(
@@ -317,3 +305,10 @@ def _audit(
             categories=tuple(rows.columns[index] for index in learned.places),
         ).labeled()
     )
+
+
+def audited_rows(size: int) -> np.ndarray:
+    """Some blocks of rows, which are audited, as a sorted int array."""
+    blocks = np.linspace(0, max(0, size - AUDITED_ROWS), AUDITED_BLOCKS)
+    rows = blocks.astype(int)[:, None] + np.arange(AUDITED_ROWS)
+    return np.unique(rows[rows < size])

@@ -2,15 +2,16 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks import seasons
+from keras_fpt.tasks import seasons, sequence_store
 from keras_fpt.tasks.user_data import given_files, sequences
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
+    forecast_notes,
     future_rows,
     series_windows,
     table_columns,
@@ -276,16 +277,14 @@ class SeriesReader:
         """Standardized numbers `(..., columns)` in the unit of each column."""
         return np.asarray(values, float) * self.scale + self.mean
 
-    def describe(self, values: np.ndarray) -> str:
+    def describe(self, values: Any) -> str:
         """The columns of standardized numbers `(..., columns)`, in words."""
-        found = self.in_units(values).reshape(-1, len(self.columns))
-        # Single precision makes of 0 a number that is almost 0.
-        found[np.abs(found) < 1e-6 * np.abs(found).max(axis=0)] = 0
-        return "; ".join(
-            f"{name} from {each.min():.6g} to {each.max():.6g}, mean "
-            f"{each.mean():.6g}, standard deviation {each.std():.6g}"
-            for name, each in zip(self.columns, found.T, strict=True)
-        )
+
+        def parts() -> Iterator[np.ndarray]:
+            for part in sequence_store.chunks(values):
+                yield self.in_units(part).reshape(-1, len(self.columns))
+
+        return forecast_notes.describe(parts, self.columns)
 
     def _read(self, path: str | os.PathLike) -> _Read:
         frame = table_files.read_table(path, self.header, self.encoding)
@@ -301,7 +300,9 @@ class SeriesReader:
         )
         unknown = np.zeros(len(ordered.groups.names), int)
         if self.future_columns:
-            unknown = future_rows.count(ordered, values, len(self.columns))
+            known = ~np.isnan(values[ordered.order, : len(self.columns)])
+            series, _ = windows.stretches(ordered.is_first)
+            unknown = future_rows.count(known.any(axis=1), series)
         if self.fill is None:
             columns_.check_no_missing(
                 future_rows.without(
@@ -332,9 +333,9 @@ class SeriesReader:
         )
 
     def standardized(
-        self, values: np.ndarray, path: str | os.PathLike
+        self, values: np.ndarray, path: str | os.PathLike, first_row: int = 0
     ) -> np.ndarray:
-        """Rows `(rows, columns)` scaled as the training rows were.
+        """Rows `(rows, columns)` from `first_row` on, scaled as those of train.
 
         Raises:
             ValueError: a number is too far from those of training.
@@ -347,9 +348,10 @@ class SeriesReader:
         if len(wrong):
             row, index = wrong[0]
             raise ValueError(
-                f"`{path}`, row {row + 1}, column '{self.all_columns[index]}': "
-                f"{values[row, index]:g} is too large. In training, the "
-                f"column's standard deviation is {scale[index]:g}."
+                f"`{path}`, row {first_row + row + 1}, column "
+                f"'{self.all_columns[index]}': {values[row, index]:g} is too "
+                "large. In training, the column's standard deviation is "
+                f"{scale[index]:g}."
             )
         return scaled
 
