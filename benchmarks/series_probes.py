@@ -2,13 +2,16 @@
 
     python benchmarks/series_probes.py FOLDER --sets GunPoint ArrowHead
 
-FOLDER is as in `series_rivals.py`. A probe is logistic regression on the frozen
-features of `gpt2_tiny_en`, read by `last+mean`. For several patch sizes, what
-is printed is its five-fold cross-validation on the published training data, at
-the best of four strengths. The published test data is not used.
+FOLDER is as in `series_rivals.py`. A probe is logistic regression on frozen
+features, read by `last+mean`: those of `gpt2_tiny_en`, and with `--arms fpt
+random no_blocks` those of the same model with random weights, and without
+blocks. For several patch sizes, what is printed is its five-fold
+cross-validation on the published training data, at the best of four strengths.
+The published test data is not used.
 """
 
 import argparse
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -36,6 +39,7 @@ def main() -> None:
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--sets", nargs="+", default=SETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    parser.add_argument("--arms", nargs="+", default=["fpt"])
     arguments = parser.parse_args()
     for name in arguments.sets:
         train, test = (
@@ -45,8 +49,11 @@ def main() -> None:
         config = RunConfig(train, options={"test": test})
         default = kind_defaults.patch_size(resolve(config).task) or 1
         for size in dict.fromkeys([default, max(1, default // 2), 1]):
-            accuracy = cross_validate(config, size, arguments.seeds)
-            print(f"{name}, patch size {size}: {accuracy:.1%}", flush=True)
+            for arm in arguments.arms:
+                accuracy = cross_validate(
+                    dataclasses.replace(config, arm=arm), size, arguments.seeds
+                )
+                print(f"{name}, patch size {size}, {arm}: {accuracy:.1%}")
 
 
 def cross_validate(config: RunConfig, size: int, seeds: list[int]) -> float:
