@@ -206,6 +206,10 @@ def from_series(
         *forecast_notes.irregular_steps(frame, time_column, ordered, files),
         *forecast_notes.sentinels(known, columns),
     ]
+    if time_column is None:
+        findings += forecast_notes.other_order(
+            frame, (*columns, *keys), ordered, files
+        )
     task = Task(
         name=pathlib.Path(path).resolve().stem,
         description=(
