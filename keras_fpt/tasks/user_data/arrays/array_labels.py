@@ -35,6 +35,9 @@ def encode(
         ValueError: as for `targets.encode`.
     """
     targets.check_task_type(task_type)
+    if np.ma.is_masked(y):
+        # Behind a mask, anything may be.
+        y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
     if isinstance(y, label_texts.TextsOnDisk):
         if class_names is None and task_type != targets.TOKENS:
             labels = label_texts.encode(y, where, task_type, separator)
