@@ -1,14 +1,28 @@
 """Groups of files by the names of folders, and findings about these names."""
 
 import collections
+import pathlib
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
+from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.audit.findings import Finding
+from keras_fpt.tasks.user_data.targets import Labels
 
 FOLD_NAME = re.compile(r"(fold|part|cv|split|subset|k)[ _-]*\d+", re.IGNORECASE)
 # With fewer subfolders in a class, they cannot be spread over the splits.
 MIN_SUBFOLDERS = 3
+# With fewer files, a name may be by chance.
+MIN_FILES = 3
+_MASK = re.compile(
+    r"(?P<image>.+?)[ _.-]*(?:mask|seg|segmentation|label|annotation|gt)s?"
+    r"(?:[ _-]*\d+)?",
+    re.IGNORECASE,
+)
+# What comes before the last number of a name, and has a number itself.
+_SOURCE = re.compile(r"(?P<source>.*\d.*?)[ _.-]+\D{0,6}\d+\D{0,2}")
 TABLE_ADVICE = (
     "keras-fpt train labels.csv --file-column file --label-column class"
 )
@@ -89,6 +103,66 @@ def group_by_subfolder(
         findings,
         [note],
     )
+
+
+def find_masks(names: Sequence[str]) -> list[Finding]:
+    """Finds files that seem to be masks of others beside them.
+
+    Args:
+        names: sequence of strings, the names of files with their folders.
+    """
+    paths = [pathlib.PurePath(name) for name in names]
+    stems = {path.with_suffix("") for path in paths}
+    masks = [
+        name
+        for name, path in zip(names, paths, strict=True)
+        if (found := _MASK.fullmatch(path.stem))
+        and path.with_name(found["image"]) in stems
+    ]
+    if len(masks) < MIN_FILES:
+        return []
+    return [
+        Finding(
+            "masks-as-examples",
+            f"{len(masks):,} files are named like masks or labels of files "
+            f"beside them, such as {masks[0]}, and each is an example.",
+            "If they are, move them elsewhere: new data has none.",
+            is_leak=True,
+        )
+    ]
+
+
+def find_sources(
+    names: Sequence[str], labels: Labels, splits: dict[str, np.ndarray]
+) -> list[Finding]:
+    """Finds people or recordings that names of files begin with.
+
+    Each has files of one class only, in too many examples for chance.
+
+    Args:
+        names: sequence of n strings, the names of files with their folders.
+        labels: `Labels` of the n files.
+        splits: dict from splits to int arrays of indices.
+    """
+    import pandas as pd
+
+    found = [_SOURCE.fullmatch(pathlib.PurePath(name).stem) for name in names]
+    sources = [match["source"] if match else "" for match in found]
+    frame = pd.DataFrame({"source": sources}, dtype=str)
+    if not audit_groups.find_beside(frame, (), labels, splits):
+        return []
+    in_train = {sources[i] for i in splits["train"]} - {""}
+    in_both = sorted(in_train & {sources[i] for i in splits["test"]})
+    return [
+        Finding(
+            "groups-across-splits",
+            f"The names of files begin with {len({*sources} - {''}):,} "
+            f"different parts, such as {in_both[0]}, each of one class only, "
+            f"and {len(in_both):,} of them are in train and in test.",
+            "If they are people, videos or other sources, put the files of "
+            "each into a subfolder of its class, which stays in one split.",
+        )
+    ]
 
 
 def _of_each_class(

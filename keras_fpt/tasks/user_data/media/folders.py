@@ -144,11 +144,15 @@ def labeled_files(
             fold=fold,
         ),
     )
+    encoded = Labels(y, class_names)
+    findings += folder_findings.find_masks(names)
+    if groups is None:
+        findings += folder_findings.find_sources(names, encoded, splits)
     return LabeledFiles(
         folder.resolve().name,
         files,
         names,
-        Labels(y, class_names),
+        encoded,
         splits,
         split_by,
         notes,
