@@ -35,7 +35,7 @@ def encode(
         ValueError: as for `targets.encode`.
     """
     targets.check_task_type(task_type)
-    if np.ma.is_masked(y):
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         # Behind a mask, anything may be.
         y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
     if isinstance(y, label_texts.TextsOnDisk):

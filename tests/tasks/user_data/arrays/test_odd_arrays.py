@@ -1,6 +1,7 @@
 """Arrays that would be read as something else without a word."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_fpt import tasks
@@ -33,6 +34,14 @@ def test_labels_behind_a_mask_are_missing():
     with pytest.raises(ValueError, match="Example 7: the label is missing"):
         tasks.from_arrays(X, y, verbose=False)
     y = np.ma.masked_array(Y, mask=np.zeros(60, bool))
+    assert tasks.from_arrays(X, y, verbose=False).class_names == ("0", "1")
+
+
+def test_labels_that_pandas_holds_behind_a_mask():
+    y = pd.array([None if n == 7 else n % 2 for n in range(60)], "Int64")
+    with pytest.raises(ValueError, match="Example 7: the label nan is not a c"):
+        tasks.from_arrays(X, y, verbose=False)
+    y = pd.array(Y, "Int64")
     assert tasks.from_arrays(X, y, verbose=False).class_names == ("0", "1")
 
 
