@@ -10,8 +10,8 @@ from keras_fpt.tasks import letters
 # pyrimidine (Y), and so on to any (N). A base's token is its index. Uracil (U)
 # is read as thymine (T), which it stands for in RNA.
 NUCLEOTIDES = "ACGTRYSWKMBDHVN"
-# Proteins rarely consist only of these letters.
-_USUAL, _LEAST_USUAL = "ACGTUN", 0.9
+# Proteins rarely consist only of the letters above, and then less of these.
+_USUAL, _LEAST_USUAL = "ACGTUN", 0.6
 
 _TOKENS = letters.token_table(NUCLEOTIDES, {"U": "T"})
 

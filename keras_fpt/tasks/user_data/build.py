@@ -18,6 +18,8 @@ RECIPE = Recipe(steps=1000)
 CLASSES_SHOWN = 8
 # Of examples on disk, a sample of this size is audited.
 AUDITED_BYTES = 2**25
+# So many numbers to predict of each split are audited.
+AUDITED_TARGETS = 1_000_000
 # How descriptions of splits begin that are not the user's own.
 DRAWN = ("seeded", "by time", "in the order", "fold")
 
@@ -156,6 +158,8 @@ def task_of_examples(
     if labels.dtype.kind == "f":
         num_targets = labels.shape[1]
         answers = f"{num_targets} number" + "s" * (num_targets > 1)
+        some = [np.asarray(y[:AUDITED_TARGETS]) for y in answers_of.values()]
+        findings += audit.sentinels_in_targets(np.concatenate(some))
     elif more.get("is_multilabel"):
         answers = f"{len(class_names)} labels of 0 and 1"
         findings += audit.find_in_labels(answers_of, class_names)
@@ -165,6 +169,9 @@ def task_of_examples(
     else:
         has_classes = True
     if has_classes:
+        findings += audit.numbers_as_classes(class_names)
+        findings += audit.missing_as_class(class_names)
+        findings += audit.joined_classes(class_names)
         counts = np.zeros(len(class_names), int)
         for split in examples.values():
             for part in sequence_store.chunks(split.y):

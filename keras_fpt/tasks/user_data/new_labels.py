@@ -285,6 +285,10 @@ def _of_table(
     else:
         frame = block.frame
     texts = missing_rows.read_labels(frame, columns, path)
+    if kind == targets.REGRESSION:
+        numbers = table_columns.parse(frame, columns, path)
+        where = table_columns.where_in(frame, path)
+        table_columns.check_points(frame, columns, numbers, where)
     if reader.is_by_row:
         return texts.tolist()
     cut = reader.lay_out(frame, path)[0] if block is None else block.cut

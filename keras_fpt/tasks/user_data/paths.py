@@ -156,6 +156,7 @@ def _find_maker(path: pathlib.Path, options: dict[str, Any]) -> Callable:
             if saved_pictures.has_pictures(path):
                 return saved_pictures.from_saved_pictures
             return arrays.from_saved
+        table_folders.check_not_partitioned(path)
         kind = file_kinds.most_common_kind(visible.visible_files(path, "**/*"))
         if kind == file_kinds.SOUNDS:
             return sound_folders.from_sound_folder

@@ -165,6 +165,8 @@ def encode(
     fraction = None
     if task_type is None and class_names is None:
         fraction = label_kinds.most_are_fractions(labels)
+        if fraction is None:
+            label_kinds.check_no_word(labels, where, missing)
     is_number_table = is_wide and bool(columns)
     if task_type != REGRESSION and fraction is None and not is_number_table:
         y, names = classes.encode_labels(labels, where, class_names, missing)

@@ -35,6 +35,11 @@ def encode(
         ValueError: as for `targets.encode`.
     """
     targets.check_task_type(task_type)
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        # Behind a mask, anything may be.
+        known = y.data.astype(object)
+        known[np.ma.getmaskarray(y)] = None
+        y = known
     if isinstance(y, label_texts.TextsOnDisk):
         if class_names is None and task_type != targets.TOKENS:
             labels = label_texts.encode(y, where, task_type, separator)

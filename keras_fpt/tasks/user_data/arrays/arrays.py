@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import (
     audit,
@@ -186,6 +187,8 @@ def _make_task(
     )
     findings += array_groups.find(saved.groups, splits)
     findings.append(_channels_first(x))
+    if not sequence_store.is_on_disk(x):
+        findings += number_sequences.lost_digits(saved.x)
     # Images of bytes have black rows.
     if str(getattr(saved.x, "dtype", "")) != "uint8":
         findings += audit_padding.find_padding(x)

@@ -119,6 +119,10 @@ def collect(
     values = {
         name: _joined(found, splits, name, loaded, path) for name in columns
     }
+    read = {key for arrays in found.values() for key in arrays.values()}
+    unread = [key for key in loaded if key not in read]
+    if unread:
+        notes[f"not read: {', '.join(unread)}"] = None
     for name, column in values.items():
         if len(column) != sum(sizes):
             raise ValueError(
@@ -244,7 +248,18 @@ def _part(
         rows = padded.by_mask(x, padding, where)
     shortest, longest = min(map(len, rows)), max(map(len, rows))
     note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
+    if given[0] != "lengths" and _differ(x, padding):
+        note += (
+            "; the tokens that it leaves out are not alike (1 is for tokens, 0 "
+            "for padding)"
+        )
     return rows, y, note
+
+
+def _differ(x: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether the numbers that a mask leaves out differ."""
+    left_out = x[~mask.astype(bool)]
+    return left_out.size > 0 and bool(np.nanmax(left_out) > np.nanmin(left_out))
 
 
 def _get_x(

@@ -1,16 +1,20 @@
 """Arrays and lists of numbers as sequences, after checks."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_fpt.tasks import sequence_store
-from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data import audit, sequences
 from keras_fpt.tasks.user_data.arrays import array_on_disk
 
 # Larger integers are assumed to be measurements rather than symbols.
 MAX_VOCABULARY_SIZE = 1_000_000
+# So many examples show whether float32 holds the differences of numbers, of
+# which it may change this share.
+LOOKED_AT, LOST = 1_000, 0.05
 
 
 def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
@@ -57,6 +61,37 @@ def as_sequences(x: Any, may_lack: bool = False) -> tuple[Any, list[str]]:
             "tokens are left"
         ]
     return sequences.stack(checked), notes
+
+
+def lost_digits(x: Any) -> list[audit.Finding]:
+    """Finds numbers that differ by less than float32 can tell apart.
+
+    Args:
+        x: as for `from_arrays`.
+    """
+    # Iterating over a pandas.DataFrame would give its columns.
+    some = itertools.islice(getattr(x, "to_numpy", lambda: x)(), LOOKED_AT)
+    rows = [np.asarray(row) for row in some]
+    if not rows or any(row.dtype != np.float64 for row in rows):
+        return []
+    values = np.concatenate([row.reshape(len(row), -1) for row in rows])
+    deviation = np.nanstd(values, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        errors = np.abs(values - values.astype(np.float32))
+        errors = np.nanmax(errors, axis=0)
+    lost = np.flatnonzero((errors > LOST * deviation) & (deviation > 0))
+    if not len(lost):
+        return []
+    channel = int(lost[0])
+    return [
+        audit.Finding(
+            "lost-digits",
+            f"Channel {channel} is about {values[0, channel]:.6g} and differs "
+            f"by {deviation[channel]:.2g}, which float32, the type that is "
+            "read, rounds away.",
+            "Subtract the mean, or of times the first one, in float64.",
+        )
+    ]
 
 
 def _on_disk(

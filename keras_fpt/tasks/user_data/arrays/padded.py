@@ -70,6 +70,13 @@ def by_mask(x: np.ndarray, mask: np.ndarray, where: str) -> list:
     if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
         raise ValueError(f"{where}: expected 1 for tokens and 0 for padding.")
     mask = mask.astype(bool)
+    kept, left_out = x[mask], x[~mask]
+    if len(kept) and np.ptp(kept) == 0 and len(left_out) and np.ptp(left_out):
+        raise ValueError(
+            f"{where}: the tokens that it keeps are all {kept.flat[0]}, and "
+            "those that it leaves out are not. A mask is true (1) for tokens "
+            "and false (0) for padding: write the opposite."
+        )
     empty = np.flatnonzero(~mask.any(axis=1))
     if len(empty):
         raise ValueError(

@@ -6,6 +6,18 @@ from keras_fpt.tasks.user_data.audit.audit_answers import (
 from keras_fpt.tasks.user_data.audit.audit_answers import (
     find_in_tokens as find_in_tokens,
 )
+from keras_fpt.tasks.user_data.audit.audit_values import (
+    sentinels_in_targets as sentinels_in_targets,
+)
+from keras_fpt.tasks.user_data.audit.class_names import (
+    joined_classes as joined_classes,
+)
+from keras_fpt.tasks.user_data.audit.class_names import (
+    missing_as_class as missing_as_class,
+)
+from keras_fpt.tasks.user_data.audit.class_names import (
+    numbers_as_classes as numbers_as_classes,
+)
 from keras_fpt.tasks.user_data.audit.class_names import (
     similar_classes as similar_classes,
 )

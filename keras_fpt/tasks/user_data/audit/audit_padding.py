@@ -1,4 +1,4 @@
-"""Finds sequences that may be padded with zeros to one length."""
+"""Finds sequences that may be padded to one length, with zeros or others."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras_fpt.tasks.user_data.audit.findings import Finding
 
 EXAMPLES = 2_000
 MIN_EXAMPLES, MIN_TOKENS = 10, 4
-# The share of examples that end in zeros, and of how many different lengths.
+# The share of examples that are padded, and of how many different lengths.
 SHARE, MIN_LENGTHS = 0.2, 3
 # Of measurements that fade to nothing, the last ones are smaller than this
 # share of the others.
@@ -17,16 +17,17 @@ FADED = 0.3
 
 
 def find_padding(x: Any) -> list[Finding]:
-    """Examples that end in rows of zeros, where no other row is of zeros.
+    """Examples that end, or begin, in rows of one number.
 
-    Zeros within examples, as in images, at the beginning of others, or after
-    values that become smaller and smaller, are values.
+    That are rows of zeros, or of the number that most examples end or begin
+    with, where no other row holds only that number. Zeros within examples, as
+    in images, or after values that become smaller and smaller, are values.
 
     Args:
         x: as in `Examples`, numbers or symbols before they are standardized.
 
     Returns:
-        A list of at most one `Finding`.
+        A list of at most two `Finding`s.
     """
     size = len(sequences.lengths(x))
     if sequences.is_ragged(x) or size < MIN_EXAMPLES:
@@ -34,10 +35,36 @@ def find_padding(x: Any) -> list[Finding]:
     step = -(-size // EXAMPLES)
     part = np.asarray(x[np.arange(0, size, step)])
     part = part.reshape(*part.shape[:2], -1)
+    if part.shape[1] < MIN_TOKENS:
+        return []
+    findings = []
+    for at_end, rows in ((True, part), (False, part[:, ::-1])):
+        for value in {0.0, _usual(rows[:, -1])}:
+            words = _find(rows - value, value, at_end)
+            if words is not None:
+                findings.append(words)
+                break
+    return findings
+
+
+def _usual(rows: np.ndarray) -> float:
+    """The number of most of the rows that hold only one number."""
+    rows = rows[(rows == rows[:, :1]).all(axis=1), 0]
+    values, counts = np.unique(rows, return_counts=True)
+    return float(values[np.argmax(counts)]) if len(values) else 0.0
+
+
+def _find(part: np.ndarray, value: float, at_end: bool) -> Finding | None:
+    """The finding about rows of zeros at the end.
+
+    Args:
+        part: array `(n, tokens, dim)`, from which `value` is subtracted, in
+            reversed order unless `at_end` is true.
+        value: float.
+        at_end: bool, whether the end of `part` is that of the examples.
+    """
     is_zero = (part == 0).all(axis=2)
     tokens = is_zero.shape[1]
-    if tokens < MIN_TOKENS:
-        return []
     # The number of rows up to the last that is not of zeros.
     lengths = np.where(
         is_zero.all(axis=1), 0, tokens - np.argmin(is_zero[:, ::-1], axis=1)
@@ -50,19 +77,21 @@ def find_padding(x: Any) -> list[Finding]:
         or is_padded.mean() < SHARE
         or len(np.unique(lengths[is_padded])) < MIN_LENGTHS
     ):
-        return []
+        return None
     magnitudes = np.abs(part).mean(axis=2)
     last = magnitudes[is_padded, lengths[is_padded] - 1]
     if np.median(last) < FADED * np.median(magnitudes[~is_zero]):
-        return []
-    return [
-        Finding(
-            "zero-padding",
-            f"{is_padded.mean():.1%} of the examples end in rows of zeros, "
-            f"{tokens - lengths[is_padded].max():,} to "
-            f"{tokens - lengths.min():,} of {tokens:,}, and no other row is of "
-            "zeros: they look padded, and a model reads the zeros as values.",
-            "If they are padded, give an array 'lengths' or 'mask' beside x in "
-            "the .npz file, or in Python a list of sequences.",
-        )
-    ]
+        return None
+    what = f"the number {value:g}" if value else "zeros"
+    values = "it" if value else "the zeros"
+    # A length says only where a sequence ends.
+    names = "'lengths' or 'mask'" if at_end else "'mask'"
+    return Finding(
+        "zero-padding",
+        f"{is_padded.mean():.1%} of the examples {'end' if at_end else 'begin'}"
+        f" in rows of {what}, {tokens - lengths[is_padded].max():,} to "
+        f"{tokens - lengths.min():,} of {tokens:,}, and no other row is of "
+        f"{what}: they look padded, and a model reads {values} as values.",
+        f"If they are padded, give an array {names} beside x in the .npz file, "
+        "or in Python a list of sequences.",
+    )

@@ -16,13 +16,14 @@ from keras_fpt.tasks.user_data.audit import (
     audit_labels,
     audit_values,
 )
-from keras_fpt.tasks.user_data.audit.audited_table import Table
+from keras_fpt.tasks.user_data.audit.audited_table import Table, spell_number
 from keras_fpt.tasks.user_data.audit.findings import (
     Finding,
     ignore,
     name_columns,
     quote,
 )
+from keras_fpt.tasks.user_data.tables import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,14 @@ def audit_table(
     groups = None
     if keys:
         groups = frame.groupby(list(keys), sort=False).ngroup().to_numpy()
+
+    def spell(name: str, value: float) -> str:
+        """Dates as they are in the file."""
+        row = int(np.argmax(values[:, list(columns).index(name)] == value))
+        cell = str(frame[name].iloc[row])
+        is_number = cells.as_number(cell) is not None
+        return spell_number(name, value) if is_number else cell
+
     table = Table(
         values,
         columns,
@@ -82,6 +91,7 @@ def audit_table(
         groups,
         not is_by_row,
         () if is_category is None else tuple(np.array(columns)[is_category]),
+        spell=spell,
     )
     findings = find_in_table(table.labeled())
     if is_by_row:

@@ -9,10 +9,13 @@ from keras_fpt.tasks.user_data.audit.findings import (
     Finding,
     ignore,
     name_columns,
+    quote,
 )
 
 # Numbers that are used for missing values.
-KNOWN = (-99, -200, -999, -9999, -99999, -32768, 999, 9999, 99999, 999999)
+KNOWN = (-9, -99, -200, -999, -9999, -99999, -32768, 999, 9999, 99999, 999999)
+# Numbers from which on -1 marks what is missing, as an age.
+AGES = 10
 FAR = 3.0
 REPEATS = 3
 OUT_OF_RANGE = 0.2
@@ -70,25 +73,55 @@ def find_sentinels(table: Table) -> list[Finding]:
     """Columns whose extreme repeats and lies far off the rest."""
     found: dict[float, list[str]] = {}
     for name, column in zip(table.columns, table.values.T, strict=True):
-        for value in _sentinels(column):
+        for value in sentinels(column):
             found.setdefault(value, []).append(name)
     findings = []
     for value, names in found.items():
         columns = [list(table.columns).index(name) for name in names]
         share = np.mean(table.values[:, columns] == value)
+        text = table.spell(names[0], value)
         findings.append(
             Finding(
                 "sentinel",
-                f"{name_columns(names, 'holds', 'hold')} {value:g} in "
+                f"{name_columns(names, 'holds', 'hold')} {text} in "
                 f"{share:.1%} of the rows, far off all other values.",
-                f"If it marks missing values: --missing {value:g} --fill "
+                f"If it marks missing values: --missing {quote(text)} --fill "
                 "median.",
             )
         )
     return findings
 
 
-def _sentinels(column: np.ndarray) -> list[float]:
+def sentinels_in_targets(values: np.ndarray) -> list[Finding]:
+    """Finds numbers to predict that may mark missing labels.
+
+    Args:
+        values: float array `(n, targets)`.
+    """
+    found = {
+        value
+        for column in np.asarray(values, float).T
+        for value in sentinels(column)
+        if _is_beyond(value, column[column != value])
+    }
+    return [
+        Finding(
+            "sentinel",
+            f"{np.mean(values == value):.1%} of the labels are {value:.15g}, "
+            "far off all others.",
+            f"If it marks missing labels: --missing {value:.15g} "
+            "--drop-missing.",
+        )
+        for value in sorted(found)
+    ]
+
+
+def _is_beyond(value: float, others: np.ndarray) -> bool:
+    """Whether a number is farther from all others than they are apart."""
+    return np.abs(others - value).min() > np.ptp(others)
+
+
+def sentinels(column: np.ndarray) -> list[float]:
     """Up to two extremes of a column that repeat and lie far off."""
     found: list[float] = []
     rest = column
@@ -114,6 +147,10 @@ def _is_far(value: float, others: np.ndarray, is_low: bool) -> bool:
     if low == high or len(np.unique(others[:1000])) < REPEATS:
         return False
     gap = low - value if is_low else value - high
+    if (
+        value == -1 and is_low and low >= AGES
+    ):  # Not one of a few small numbers.
+        return True
     if value in KNOWN:
         # A negative number among measurements that cannot be negative.
         return gap > high - low or (is_low and low >= 0 and value < 0)

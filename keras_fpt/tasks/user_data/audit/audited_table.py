@@ -1,9 +1,14 @@
 """A table of numbers, as the audit receives it."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
+
+
+def spell_number(name: str, value: float) -> str:
+    """A number of a column, as `--missing` takes it."""
+    return f"{value:.15g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Table:
             texts.
         are_files: bool, whether the table is of many files, each of which is
             a recording whose rows are in their order.
+        spell: function from a column and one of its numbers to the text of a
+            cell that holds it.
     """
 
     values: np.ndarray
@@ -36,6 +43,7 @@ class Table:
     is_series: bool = False
     categories: tuple[str, ...] = ()
     are_files: bool = False
+    spell: Callable[[str, float], str] = spell_number
 
     def labeled(self) -> "Table":
         """The same table without the rows that have no label."""

@@ -1,6 +1,7 @@
 """Groups of files by the names of folders, and findings about these names."""
 
 import collections
+import pathlib
 import re
 from collections.abc import Sequence
 
@@ -9,6 +10,13 @@ from keras_fpt.tasks.user_data.audit.findings import Finding
 FOLD_NAME = re.compile(r"(fold|part|cv|split|subset|k)[ _-]*\d+", re.IGNORECASE)
 # With fewer subfolders in a class, they cannot be spread over the splits.
 MIN_SUBFOLDERS = 3
+# With fewer files, a name may be by chance.
+MIN_FILES = 3
+_MASK = re.compile(
+    r"(?P<image>.+?)[ _.-]*(?:mask|seg|segmentation|label|annotation|gt)s?"
+    r"(?:[ _-]*\d+)?",
+    re.IGNORECASE,
+)
 TABLE_ADVICE = (
     "keras-fpt train labels.csv --file-column file --label-column class"
 )
@@ -89,6 +97,33 @@ def group_by_subfolder(
         findings,
         [note],
     )
+
+
+def find_masks(names: Sequence[str]) -> list[Finding]:
+    """Finds files that seem to be masks of others beside them.
+
+    Args:
+        names: sequence of strings, the names of files with their folders.
+    """
+    paths = [pathlib.PurePath(name) for name in names]
+    stems = {path.with_suffix("") for path in paths}
+    masks = [
+        name
+        for name, path in zip(names, paths, strict=True)
+        if (found := _MASK.fullmatch(path.stem))
+        and path.with_name(found["image"]) in stems
+    ]
+    if len(masks) < MIN_FILES:
+        return []
+    return [
+        Finding(
+            "masks-as-examples",
+            f"{len(masks):,} files are named like masks or labels of files "
+            f"beside them, such as {masks[0]}, and each is an example.",
+            "If they are, move them elsewhere: new data has none.",
+            is_leak=True,
+        )
+    ]
 
 
 def _of_each_class(

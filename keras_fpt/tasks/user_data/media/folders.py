@@ -160,6 +160,7 @@ def labeled_files(
         ),
     )
     found_labels = Labels(y, class_names)
+    findings += folder_findings.find_masks(names)
     if groups is None:
         findings += file_names.find_groups(files, found_labels, splits)
     return LabeledFiles(

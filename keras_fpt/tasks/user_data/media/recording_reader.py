@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data import sequences, unlike_training
 from keras_fpt.tasks.user_data.media import file_kinds, folders
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
@@ -71,10 +71,16 @@ class RecordingReader:
     ) -> tuple[Any, list[str]]:
         """Reads the sequences of some tables; see `read`."""
         part_names: list[str] = []
+        far, count = np.zeros(len(self.columns), int), 0
 
         def parts_of_files() -> Iterator[np.ndarray]:
+            nonlocal far, count
             for file, name in zip(files, names, strict=True):
                 values = self.load(file)
+                size = len(self.columns)
+                scaled = (values - self.mean[:size]) / self.scale[:size]
+                far = far + unlike_training.count_far(scaled)
+                count += len(values)
                 parts = self.parts(name, len(values))
                 if not parts:
                     raise ValueError(
@@ -85,7 +91,10 @@ class RecordingReader:
                 part_names.extend(part for part, _ in parts)
                 yield from (scaled[rows] for _, rows in parts)
 
-        return sequences.collect(parts_of_files()), part_names
+        x = sequences.collect(parts_of_files())
+        place = files[0] if len(files) == 1 else files[0].parent
+        unlike_training.log_far(far, count, self.columns, place)
+        return x, part_names
 
     def load(self, file: str | os.PathLike) -> np.ndarray:
         """Reads the numbers of one table, float64 `(rows, columns)`."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,7 @@ def find_categories(
         len(distinct) > MAX_CATEGORIES
         or len(distinct) * ROWS_PER_CATEGORY > count
     ):
+        _check_dates(texts, rows, name, where)
         message = f"{where(int(rows[0]))}, column '{name}':"
         if cells.as_number(texts.iloc[0]) is None:
             message = table_columns.cell_error(frame, int(rows[0]), name, where)
@@ -112,6 +114,21 @@ def find_categories(
             + IGNORE_ADVICE
         )
     return Column("category", tuple(distinct))
+
+
+def _check_dates(
+    texts: "pd.Series", rows: np.ndarray, name: str, where: Where
+) -> None:
+    """Raises `ValueError` if almost all texts are dates, and names another."""
+    odd = dates.first_odd(texts)
+    if odd is not None:
+        text = texts.iloc[odd]
+        raise ValueError(
+            f"{where(int(rows[odd]))}, column '{name}': expected a date as in "
+            f"most rows but received '{text}'. If it marks a missing value, "
+            f"name it with missing (--missing {shlex.quote(text)})."
+            + IGNORE_ADVICE
+        )
 
 
 def log_others(column: Column, texts: "pd.Series", name: str) -> None:

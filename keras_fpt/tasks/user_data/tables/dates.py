@@ -39,7 +39,16 @@ FORMATS = (
 # Of numbers of eight digits.
 COMPACT = "%Y%m%d"
 _COMPACT_RANGE = (19000101, 21001231)
+# Of numbers of 6, 12 and 14 digits, in columns of times, and the parts of a
+# day that their last digits count.
+MONTHS = "%Y%m"
+CLOCKS = {"%Y%m%d%H%M": 24 * 60, "%Y%m%d%H%M%S": 24 * 60 * 60}
+_YEARS = (1900, 2100)
+# A time with its zone.
+_ZONE = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 SAMPLE = 100
+# The share of texts that are dates, of which the others are mistakes.
+MOST = 0.9
 SECONDS_PER_DAY = 86_400
 
 
@@ -74,6 +83,7 @@ def find_format(texts: "pd.Series") -> str | None:
         if not np.isnan(days).any():
             fitting[date_format] = days
             if date_format == ISO:
+                check_zones(texts)
                 return ISO
     if not fitting:
         return None
@@ -86,6 +96,91 @@ def find_format(texts: "pd.Series") -> str | None:
                 f"{_name(other)}. Write dates as 2024-12-31."
             )
     return chosen
+
+
+def check_zones(texts: "pd.Series") -> None:
+    """Raises `ValueError` if some times have a time zone, and others none."""
+    has_zone = texts.str.contains(_ZONE, case=False).to_numpy(bool)
+    if has_zone.any() and not has_zone.all():
+        raise ValueError(
+            f"'{texts.iloc[int(np.argmin(has_zone))]}' has no time zone, but "
+            f"'{texts.iloc[int(np.argmax(has_zone))]}' has one. Write all "
+            "times in one zone."
+        )
+
+
+def first_odd(texts: "pd.Series") -> int | None:
+    """The place of the first text that is no date, if most are of one kind.
+
+    Args:
+        texts: series of strings, none of them missing.
+    """
+    for text in texts.iloc[:2]:
+        for date_format in (ISO, *(f for f in FORMATS if _fits(text, f))):
+            is_date = np.isfinite(to_days(texts, date_format))
+            if MOST <= is_date.mean() < 1:
+                return int(np.argmin(is_date))
+    return None
+
+
+def compact_format(values: np.ndarray) -> str | None:
+    """The format of numbers that are dates or times, such as 202412.
+
+    Args:
+        values: float array `(n,)`.
+
+    Returns:
+        `COMPACT`, `MONTHS`, one of `CLOCKS`, or `None`.
+    """
+    if are_compact(values):
+        return COMPACT
+    distinct = np.unique(np.asarray(values, float))
+    if len(distinct) < 2 or (distinct % 1 != 0).any() or distinct[0] < 1:
+        return None
+    digits = {len(str(int(each))) for each in (distinct[0], distinct[-1])}
+    first, last = _YEARS
+    for date_format, size in ((MONTHS, 6), *zip(CLOCKS, (12, 14), strict=True)):
+        years = distinct // 10 ** (size - 4)
+        if digits != {size} or years[0] < first or years[-1] > last:
+            continue
+        if not np.isnan(to_days(compact_texts(distinct), date_format)).any():
+            return date_format
+    return None
+
+
+def from_compact(values: np.ndarray, date_format: str) -> np.ndarray:
+    """Times of numbers, in the unit of their last digits.
+
+    Args:
+        values: float array `(n,)` of numbers in the format.
+        date_format: string, what `compact_format` returned.
+
+    Returns:
+        float64 array `(n,)` of days, months, minutes or seconds.
+    """
+    if date_format == MONTHS:
+        years, months = np.divmod(np.asarray(values, float), 100)
+        return 12 * years + months
+    days = to_days(compact_texts(values), date_format)
+    return np.round(days * CLOCKS.get(date_format, 1))
+
+
+def reversed_day(values: np.ndarray) -> float | None:
+    """The first number such as 31122024, if all are dates but not sortable."""
+    distinct, first = np.unique(np.asarray(values, float), return_index=True)
+    years = distinct % 10_000
+    if (
+        len(distinct) < 2
+        or (distinct % 1 != 0).any()
+        or not ((years >= _YEARS[0]) & (years <= _YEARS[1])).all()
+        or distinct[-1] >= 1e8
+    ):
+        return None
+    texts = compact_texts(distinct).str.zfill(8)
+    for date_format in ("%d%m%Y", "%m%d%Y"):
+        if not np.isnan(to_days(texts, date_format)).any():
+            return float(distinct[np.argmin(first)])
+    return None
 
 
 def are_compact(values: np.ndarray, least: int = 2) -> bool:
@@ -156,7 +251,7 @@ def to_days(texts: Any, date_format: str) -> np.ndarray:
     )
     start = (
         "1970-01-01"
-        if "%d" in date_format or date_format == ISO
+        if "%Y" in date_format or "%d" in date_format or date_format == ISO
         else ("1900-01-01")
     )
     seconds = (parsed - pd.Timestamp(start, tz="UTC")).dt.total_seconds()

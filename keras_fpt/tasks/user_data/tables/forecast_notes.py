@@ -1,12 +1,22 @@
 """Notes and findings on a table whose next rows are forecast."""
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import audit
+from keras_fpt.tasks.user_data import audit, given_files
 from keras_fpt.tasks.user_data.audit import audit_values, audited_table
-from keras_fpt.tasks.user_data.tables import times
+from keras_fpt.tasks.user_data.tables import (
+    cells,
+    table_columns,
+    table_order,
+    times,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Steps of time that are shorter or longer than the median by this factor.
 _REGULAR = 1.5
@@ -103,6 +113,44 @@ def irregular_steps(
             "for instance with pandas.DataFrame.resample.",
         )
     ]
+
+
+def other_order(
+    frame: "pd.DataFrame",
+    used: Sequence[str],
+    ordered: table_order.Ordered,
+    files: given_files.Files,
+) -> list[audit.Finding]:
+    """Findings of a column of dates that the rows are not sorted by.
+
+    Args:
+        frame: what `table_files.read_table` returned.
+        used: sequence of strings, columns that are not looked at.
+        ordered: the rows by series, in the order of the file.
+        files: the `Files` that the rows are from.
+    """
+    for name in frame.columns:
+        texts = table_columns.column(frame, name, files.paths[0])
+        first = str(texts.iloc[0])
+        if name in used or cells.as_number(first) is not None:
+            continue
+        try:
+            moments = times.parse(texts, name, files.where)[ordered.order]
+        except ValueError:
+            continue  # No dates, or some that are not clear.
+        falls = (np.diff(moments, prepend=moments[:1]) < 0) & ~ordered.is_first
+        if falls.any():
+            row = int(ordered.order[np.argmax(falls)])
+            return [
+                audit.Finding(
+                    "rows-in-other-order",
+                    f"Rows are read in the order of the file, but '{name}' "
+                    f"goes back {int(falls.sum()):,} times, first at "
+                    f"{files.where(row)}.",
+                    f"Sort by it: --time-column {shlex.quote(name)}.",
+                )
+            ]
+    return []
 
 
 def sentinels(known: np.ndarray, columns: Sequence[str]) -> list[audit.Finding]:

@@ -218,6 +218,11 @@ def _task_in_memory(request: forecast_build.Request) -> Task:
         starts,
         request.context,
     )
+    other_order = []
+    if request.time_column is None:
+        other_order = forecast_notes.other_order(
+            frame, (*columns, *request.keys), ordered, files
+        )
     season = forecast_build.find_season(history)
     reader = dataclasses.replace(reader, season=season)
     return forecast_build.make_task(
@@ -247,6 +252,7 @@ def _task_in_memory(request: forecast_build.Request) -> Task:
                 lambda place: files.where(int(order[place])),
             ),
             *forecast_notes.sentinels(known, columns),
+            *other_order,
         ],
     )
 

@@ -329,6 +329,8 @@ class Answers:
             return self._from_numbers(
                 is_left_out, (label_kinds.note_of_fractions(fraction),)
             )
+        if self._task_type is None:
+            texts.check_no_word(counts, self._words)
         y, names = texts.encode(self._words, is_known)
         spellings = classes.spelling_notes(known, names)
         return Encoded(targets.Labels(y, names), None, spellings, self._notes)

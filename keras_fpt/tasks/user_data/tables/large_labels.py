@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import classes
+from keras_fpt.tasks.user_data import classes, label_kinds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +132,21 @@ class Labels:
             counts += np.bincount(codes, minlength=len(counts))
             first = end
         return counts
+
+    def check_no_word(self, counts: np.ndarray, missing: Sequence[str]) -> None:
+        """Checks as `label_kinds.check_no_word` does.
+
+        Args:
+            counts: what `counts` returned.
+            missing: sequence of strings, what marks missing labels.
+        """
+        is_known = counts > 0
+        found = label_kinds.find_word(
+            np.array(self.distinct, str)[is_known], counts[is_known], missing
+        )
+        if found is not None:
+            where = self.first_of(self.distinct.index(found[0]))
+            raise label_kinds.word_error(where, *found)
 
     def encode(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import seasons, sequence_store
-from keras_fpt.tasks.user_data import given_files, sequences
+from keras_fpt.tasks.user_data import given_files, sequences, unlike_training
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     forecast_notes,
@@ -198,6 +198,7 @@ class SeriesReader:
                 with what is known in advance; or as for `from_series`.
         """
         table = self._read(path)
+        unlike_training.log_series(self, table.ordered, table.values, path)
         last, names = self._last(table, path)
         return self.inputs(last.cut(self._in_file(table))), names
 
@@ -208,6 +209,7 @@ class SeriesReader:
             ValueError: there is none; or as for `from_series`.
         """
         table = self._read(path)
+        unlike_training.log_series(self, table.ordered, table.values, path)
         ordered = table.ordered
         starts, lengths = windows.stretches(ordered.is_first | ordered.is_gap)
         size = self.context + self.horizon

@@ -100,8 +100,8 @@ def _to_cells(column: Any, name: str, source: Source) -> "pd.Series":
         texts = ["" if v is None else str(v) for v in column.to_pylist()]
         return pd.Series(texts, dtype=str)
     if pa.types.is_duration(kind):
-        seconds = [v and v.total_seconds() for v in column.to_pylist()]
-        return pd.Series(seconds, dtype=float)
+        nanoseconds = column.cast(pa.duration("ns")).cast(pa.int64())
+        return nanoseconds.cast(pa.float64(), safe=False).to_pandas() / 1e9
     if pa.types.is_nested(kind):
         raise ValueError(
             f"`{source.path}`, column '{name}': expected one value per cell "

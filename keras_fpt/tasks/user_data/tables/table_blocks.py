@@ -13,6 +13,7 @@ from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_files,
     table_folders,
+    table_layout,
     table_order,
     table_reader,
     table_structure,
@@ -121,6 +122,8 @@ def _blocks_of_rows(
     for frame in table_files.read_chunks(path, reader.header, reader.encoding):
         first = int(frame.index[0]) if len(frame) else 0
         values = reader.parse(frame, path)
+        if not first:
+            reader.log_far(values, path)
         complete = reader.complete(values, frame, _files(frame, path))
         scaled = reader.scaled(complete, np.isnan(values), path, first)
         yield Block(
@@ -168,8 +171,9 @@ def _blocks_of_sequences(
         frame = _joined(rest.frame, following)
     if is_empty:
         raise ValueError(
-            f"`{path}`: gaps in {reader.time_column} leave no window of "
-            f"{reader.window} rows."
+            table_layout.no_window(
+                path, reader.time_column, reader.window, reader.time_gap
+            )
         )
 
 
@@ -194,6 +198,9 @@ def _next_block(
         frame, keys, reader.time_column, files, reader.time_gap
     )
     values = reader.parse(frame, path)
+    if rest is None:
+        ordered.log_step(reader.time_column, path)
+        reader.log_far(values, path)
     is_missing = np.isnan(values)
     if rest is not None:
         values[0] = np.where(is_missing[0], rest.first, values[0])

@@ -42,7 +42,7 @@ def column(
         raise ValueError(
             f"`{path}` has no column '{name}'. Its columns are "
             f"{list_columns(list(frame.columns))}."
-            f"{_sheet_advice(frame)}"
+            f"{sheet_advice(frame)}"
         )
     values = frame[name]
     if pd.api.types.is_numeric_dtype(values.dtype):
@@ -67,8 +67,8 @@ def names(frame: "pd.DataFrame", name: str) -> "pd.Series":
     return texts
 
 
-def _sheet_advice(frame: "pd.DataFrame") -> str:
-    """What to do if the column may be in another sheet of a workbook."""
+def sheet_advice(frame: "pd.DataFrame") -> str:
+    """What to do if the data may be in another sheet of a workbook."""
     sheets = [n for n in format_notes(frame) if n.startswith("sheet: ")]
     if not sheets:
         return ""

@@ -81,7 +81,10 @@ def read_table(
     chunks = [*read_chunks(path, header, encoding, texts)]
     notes = table_columns.format_notes(chunks[0])
     if not sum(map(len, chunks)):
-        raise ValueError(f"`{path}` has no rows below its header.")
+        raise ValueError(
+            f"`{path}` has no rows below its header."
+            f"{table_columns.sheet_advice(chunks[0])}"
+        )
     frame = pd.concat(chunks, ignore_index=True)
     frame.attrs["format"] = notes
     return frame

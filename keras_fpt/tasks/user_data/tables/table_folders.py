@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,39 @@ def is_table_folder(path: str | os.PathLike) -> bool:
     return bool(suffixes) and suffixes <= {*table_arrow.PARQUET}
 
 
+def check_not_partitioned(path: pathlib.Path) -> None:
+    """Raises `ValueError` for a table in folders such as `year=2024`."""
+    inner = visible.subfolders(path)
+    if not inner or not all("=" in folder.name for folder in inner):
+        return
+    files = visible.visible_files(path, "**/*.parquet")
+    if files:
+        key = inner[0].name.partition("=")[0]
+        raise ValueError(
+            f"`{path}` is one table, of which the names of folders are the "
+            f"column '{key}', as Spark and pandas write it. Write it as a "
+            f"file: pandas.read_parquet({str(path)!r}).to_parquet("
+            "'table.parquet')."
+        )
+
+
 def files_of(path: str | os.PathLike) -> list[pathlib.Path]:
-    """The files of a table, sorted by name: those of a folder, or one."""
+    """The files of a table: those of a folder, or one.
+
+    They are sorted by name, `part.2` before `part.10`: rows may be a series.
+    """
     path = pathlib.Path(path)
-    return _files_in(path) if is_table_folder(path) else [path]
+    if not is_table_folder(path):
+        return [path]
+    return sorted(_files_in(path), key=_by_number)
+
+
+def _by_number(file: pathlib.Path) -> list[tuple[str, int]]:
+    """A name as text and numbers, by turns."""
+    return [
+        (text, int(number or 0))
+        for text, number in re.findall(r"(\D*)(\d*)", file.name)
+    ]
 
 
 def num_bytes(path: str | os.PathLike) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_fpt.tasks.user_data import given_files, splitting
+from keras_fpt.tasks.user_data.audit import Finding
+from keras_fpt.tasks.user_data.audit import class_names as class_names_
 from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_groups,
@@ -19,6 +21,9 @@ from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Spellings of more groups are not compared.
+MOST_GROUPS = 20_000
 
 
 def lay_out(
@@ -64,6 +69,34 @@ def lay_out(
         structure.folds,
         structure.fold,
     )
+    found = _similar_groups(frame, [*structure.split_group, *structure.keys])
+    layout = _laid_out(frame, labels, class_names, structure, files, request)
+    return layout._replace(findings=[*layout.findings, *found])
+
+
+def _similar_groups(
+    frame: "pd.DataFrame", columns: Sequence[str]
+) -> list[Finding]:
+    """Findings of groups that differ only in their spelling."""
+    findings: list[Finding] = []
+    for name in dict.fromkeys(columns):
+        values = table_columns.names(frame, name).unique().tolist()
+        # 3 and 3.0 are one, see `table_groups.find_groups`.
+        values = [*{text.removesuffix(".0"): text for text in values}]
+        if len(values) <= MOST_GROUPS:
+            findings += class_names_.similar_groups(values, name)
+    return findings
+
+
+def _laid_out(
+    frame: "pd.DataFrame",
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    structure: Structure,
+    files: given_files.Files,
+    request: splitting.SplitRequest,
+) -> Layout:
+    """The layout, once it is known how to split; arguments as above."""
     if structure.is_by_row:
         return _each_row(labels, files, request)
     ordered = table_order.in_order(
@@ -188,6 +221,7 @@ def lay_out_new(
     ordered = table_order.in_order(
         frame, group_column, time_column, files, time_gap
     )
+    ordered.log_step(time_column, files.paths[0])
     whole = ordered.whole
     if window is None:
         return whole, ordered.groups.names
@@ -201,4 +235,24 @@ def lay_out_new(
     is_first = ordered.is_first | ordered.is_gap
     stretches = windows.Sequences(ordered.order, *windows.stretches(is_first))
     cut, _ = windows.windows(stretches, window, stride or window, keep_rest)
+    if not len(cut.starts):
+        raise ValueError(no_window(path, time_column, window, time_gap))
     return cut, ordered.window_names(cut)
+
+
+def no_window(
+    path: str | os.PathLike,
+    time_column: str | None,
+    window: int | None,
+    time_gap: float | None,
+) -> str:
+    """The error that gaps in time leave no window.
+
+    Args:
+        path, time_column, window, time_gap: as for `lay_out_new`.
+    """
+    return (
+        f"`{path}`: gaps in {time_column} leave no window of {window} rows. A "
+        f"gap is a step of more than {time_gap or 0:g}, from the steps of "
+        "training: are the times of this file in another unit?"
+    )

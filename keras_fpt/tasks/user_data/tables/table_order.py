@@ -1,11 +1,12 @@
 """The order of a table's rows, by group and time."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data import audit, given_files, unlike_training
 from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_groups,
@@ -15,6 +16,10 @@ from keras_fpt.tasks.user_data.tables import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# In seconds; and the share of rows that may follow midnight.
+HALF_A_DAY = 12 * 60 * 60
+NIGHTS = 0.05
 
 
 class Ordered(NamedTuple):
@@ -27,6 +32,7 @@ class Ordered(NamedTuple):
         is_gap: bool array `(rows,)`, whether a place follows a gap in time.
         time_gap: float, or `None`.
         findings: list of what is suspicious.
+        time_step: float, the median step of time, or `None`.
     """
 
     order: np.ndarray
@@ -35,11 +41,19 @@ class Ordered(NamedTuple):
     is_gap: np.ndarray
     time_gap: float | None
     findings: list[audit.Finding]
+    time_step: float | None = None
 
     @property
     def whole(self) -> windows.Sequences:
         """Each group as one sequence."""
         return windows.Sequences(self.order, *windows.stretches(self.is_first))
+
+    def log_step(
+        self, time_column: str | None, path: str | os.PathLike
+    ) -> None:
+        """Logs if the rows of a new file have other steps than in training."""
+        known = None if self.time_gap is None else self.time_gap / times.GAP
+        unlike_training.log_step(self.time_step, known, time_column, path)
 
     def window_names(self, sequences: windows.Sequences) -> list[str]:
         """Names that count rows within the group, from 1."""
@@ -101,6 +115,7 @@ def in_order(
     findings: list[audit.Finding] = []
     groups = table_groups.find_groups(frame, columns, files)
     is_gap = np.zeros(len(frame), bool)
+    time_step = None
     if time_column is None:
         if columns:
             findings += table_groups.scattered(groups, frame, columns)
@@ -110,12 +125,17 @@ def in_order(
     else:
         cells = table_columns.column(frame, time_column, files.paths[0])
         moments = times.parse(cells, time_column, files.where)
+        findings += _past_midnight(
+            cells, time_column, moments, groups.numbers, files
+        )
         order = np.lexsort((moments, groups.numbers))
         numbers = groups.numbers[order]
         is_first = np.diff(numbers, prepend=-1) != 0
         moments = moments[order]
+        largest = times.largest_step(moments, is_first)
+        time_step = None if largest is None else largest / times.GAP
         if time_gap is None:
-            time_gap = times.largest_step(moments, is_first)
+            time_gap = largest
         steps = np.diff(moments, prepend=moments[:1])
         is_repeated = (steps == 0) & ~is_first
         if is_repeated.any():
@@ -130,7 +150,45 @@ def in_order(
             )
         if time_gap is not None:
             is_gap = (steps > time_gap) & ~is_first
-    return Ordered(order, groups, is_first, is_gap, time_gap, findings)
+    return Ordered(
+        order, groups, is_first, is_gap, time_gap, findings, time_step
+    )
+
+
+def _past_midnight(
+    cells: "pd.Series",
+    time_column: str,
+    moments: np.ndarray,
+    numbers: np.ndarray,
+    files: given_files.Files,
+) -> list[audit.Finding]:
+    """Finds times of a day that begin again, which are sorted wrongly.
+
+    Args:
+        cells: `pandas.Series` of the column of times.
+        time_column: string.
+        moments: float array `(rows,)`, the times in seconds.
+        numbers: int array `(rows,)`, the group of each row.
+        files: the `Files` that the rows are from.
+    """
+    if not times.are_of_day(cells):
+        return []
+    begins = np.diff(moments) < -HALF_A_DAY
+    begins &= np.diff(numbers) == 0
+    # Rows in no order go back and forth all the time.
+    if not 0 < begins.sum() <= NIGHTS * len(moments):
+        return []
+    row = int(np.argmax(begins)) + 1
+    return [
+        audit.Finding(
+            "times-without-date",
+            f"{files.where(row)}: '{cells.iloc[row]}' follows "
+            f"'{cells.iloc[row - 1]}', and rows are sorted by {time_column}, "
+            "so that it comes before.",
+            "If it is on the next day, write the dates, too; or leave out "
+            "--time-column, if the rows of the file are in their order.",
+        )
+    ]
 
 
 def repeated_times(

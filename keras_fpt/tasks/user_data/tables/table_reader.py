@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import given_files, sequences
+from keras_fpt.tasks.user_data import given_files, sequences, unlike_training
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     filling,
@@ -131,6 +131,7 @@ class TableReader:
     ) -> np.ndarray:
         """The channels of a new table's rows."""
         values = self.parse(frame, path)
+        self.log_far(values, path)
         files = given_files.Files((str(path),), (len(frame),))
         return self.channels(values, frame, files)
 
@@ -162,6 +163,20 @@ class TableReader:
                 values, frame, self.columns, where, MISSING_ADVICE
             )
         return values
+
+    def log_far(self, values: np.ndarray, path: str | os.PathLike) -> None:
+        """Logs the columns of a new table that may be in other units.
+
+        Args:
+            values: what `parse` returned.
+            path: the table's file, for the message.
+        """
+        scaled = (values - np.array(self.mean)) / np.array(self.scale)
+        if self.kinds:
+            is_category = [each.kind == "category" for each in self.kinds]
+            scaled[:, is_category] = 0
+        far = unlike_training.count_far(scaled)
+        unlike_training.log_far(far, len(values), self.columns, path)
 
     def channels(
         self, values: np.ndarray, frame: "pd.DataFrame", files: Any

@@ -43,14 +43,17 @@ def open_rows(source: Source) -> tuple[Iterator[list[str]], list[str]]:
         raise _damaged(source, error) from error
     if not sheets:
         raise ValueError(f"`{source.path}` has no sheet.")
-    names = [sheet.title for sheet in sheets]
+    # What Excel shows first.
+    shown = [s for s in sheets if s.sheet_state == "visible"] or sheets
+    others = [sheet.title for sheet in sheets if sheet is not shown[0]]
     notes = []
-    if len(names) > 1:
+    if others:
+        first = "the first" if shown[0] is sheets[0] else "the first shown"
         notes = [
-            f"sheet: {names[0]}, the first of {len(names)} (not read: "
-            f"{', '.join(names[1:])})"
+            f"sheet: {shown[0].title}, {first} of {len(sheets)} (not read: "
+            f"{', '.join(others)})"
         ]
-    return _rows(sheets[0], source, notes), notes
+    return _rows(shown[0], source, notes), notes
 
 
 def _rows(sheet: Any, source: Source, notes: list[str]) -> Iterator[list[str]]:

@@ -96,7 +96,8 @@ def find_format(source: Source, encoding: str | None = None) -> TextFormat:
     named = _SEPARATOR_LINE.match(text)
     if named:
         text = text[named.end() :]
-    lines = text.splitlines(keepends=True)
+    # `str.splitlines` would also split at characters within cells.
+    lines = [*io.StringIO(text, newline="")]
     if len(text) >= SAMPLE_CHARACTERS:
         lines = lines[:-1]  # It may be cut off.
     if named and named[1] in NAMES:
@@ -225,8 +226,11 @@ def _find_separator(lines: list[str], suffix: str) -> str:
     if scores:
         # Of equal ones, the first.
         return max(scores, key=scores.__getitem__)
-    lengths = {len(row) for row in _sample(lines, WHITE_SPACE)}
-    if len(lengths) == 1 and min(lengths) > 1:
+    sizes = [len(row) for row in _sample(lines, WHITE_SPACE)]
+    # A header may lack a name for the rows' names, which is another error.
+    width = max(sizes, default=0)
+    is_named = width > 1 and sizes[0] >= min(width, max(2, width - 1))
+    if is_named and {*sizes[1:]} <= {width}:
         return WHITE_SPACE
     return default
 

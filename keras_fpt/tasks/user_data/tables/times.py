@@ -1,5 +1,6 @@
 """Columns of times: numbers or dates, their order and their gaps."""
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,8 +15,18 @@ if TYPE_CHECKING:
 # A step of more than this many median steps is a gap.
 GAP = 5
 # Kinds of times: numbers, of which some are dates such as 20241231; and text.
-NUMBERS = ("number", dates.COMPACT)
+NUMBERS = ("number", dates.COMPACT, dates.MONTHS, *dates.CLOCKS)
 DATES = "dates in ISO 8601"
+_CLOCK = re.compile(
+    r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?\s*(?:[ap]\.?m\.?)?", re.IGNORECASE
+)
+_MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+# What a date has in digits, or as the name of a month.
+_PART = re.compile(rf"\d+|\b(?:{_MONTH})[a-z]*", re.IGNORECASE)
+# A number above is no day, so it is a year.
+_LAST_DAY = 31
+# So many texts show how dates are written.
+_SAMPLE = 1000
 
 
 def parse(
@@ -30,7 +41,7 @@ def parse(
 
     Returns:
         float64 array `(rows,)`: the numbers, or the seconds since the first
-        date; of numbers such as 20241231 the days.
+        date; of numbers such as 20241231 the days, see `dates.from_compact`.
 
     Raises:
         ValueError: a cell is not a time, or dates can be read in two ways.
@@ -41,9 +52,12 @@ def parse(
     if numbers.notna().any():
         times = numbers.to_numpy(float)
         wrong = np.flatnonzero(~np.isfinite(times))
-        if not len(wrong) and dates.are_compact(times):
-            # In days, since that is what a step of the numbers mostly is.
-            times = dates.to_days(dates.compact_texts(times), dates.COMPACT)
+        if not len(wrong):
+            _check_order(times, cells, column, where)
+            compact = dates.compact_format(times)
+            if compact is not None:
+                # In days, since that is what a step of the numbers mostly is.
+                times = dates.from_compact(times, compact)
     else:
         found = _dates(cells, column, where)
         wrong = np.flatnonzero(found.isna())
@@ -72,10 +86,53 @@ def kind_of(cells: "pd.Series") -> str | None:
 
     numbers = pd.to_numeric(cells, errors="coerce")
     if np.isfinite(numbers.to_numpy(float)).all():
-        is_compact = dates.are_compact(numbers.to_numpy(float))
-        return NUMBERS[int(is_compact)]
+        values = numbers.to_numpy(float)
+        if dates.reversed_day(values) is not None:
+            return None
+        return dates.compact_format(values) or NUMBERS[0]
     found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
     return DATES if found.notna().all() else None
+
+
+def are_of_day(cells: "pd.Series") -> bool:
+    """Whether times have no date, such as 23:59:59."""
+    texts = cells.astype(str).iloc[:_SAMPLE].drop_duplicates()
+    return all(_CLOCK.fullmatch(text) for text in texts)
+
+
+def _check_order(
+    times: np.ndarray,
+    cells: "pd.Series",
+    column: str,
+    where: Callable[[int], str],
+) -> None:
+    """Raises `ValueError` for numbers such as 31122024, which do not sort."""
+    number = dates.reversed_day(times)
+    if number is not None:
+        row = int(np.argmax(times == number))
+        raise ValueError(
+            f"{where(row)}, column '{column}': numbers such as "
+            f"'{cells.iloc[row]}' seem to be dates that end with the year, and "
+            "are not in the order of time. Write dates such as 2024-01-31."
+        )
+
+
+def _check_years(
+    cells: "pd.Series", column: str, where: Callable[[int], str]
+) -> None:
+    """Raises `ValueError` if a date lacks the year or the day.
+
+    pandas would fill in those of today: Jan-05 may be of 2005.
+    """
+    for row, text in enumerate(cells.iloc[:_SAMPLE]):
+        parts = _PART.findall(_CLOCK.sub(" ", str(text)))
+        has_year = any(p.isdigit() and int(p) > _LAST_DAY for p in parts)
+        if parts and len(parts) < 3 and not has_year:
+            raise ValueError(
+                f"{where(row)}, column '{column}': does '{text}' lack the year "
+                "or the day? Write dates such as 2024-01-31, and months such "
+                "as 2024-01."
+            )
 
 
 def iso_dates(cells: "pd.Series") -> tuple[np.ndarray, float]:
@@ -99,8 +156,16 @@ def _dates(
 
     if pd.api.types.is_datetime64_any_dtype(cells):
         return pd.to_datetime(cells, utc=True)
+    # A comma before parts of a second is one in ISO 8601, too.
+    cells = cells.str.replace(r"(:\d{2}),(\d+)", r"\1.\2", regex=True)
     found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
     if found.notna().any():
+        try:
+            dates.check_zones(cells)
+        except ValueError as error:
+            raise ValueError(
+                f"{where(0)}, column '{column}': {error}"
+            ) from None
         return found
     readings = []
     for is_day_first in (False, True):
@@ -113,6 +178,8 @@ def _dates(
                 )
             )
     months, days = readings
+    if (months.notna() | days.notna()).all():
+        _check_years(cells, column, where)
     if months.notna().all() and days.notna().all():
         differs = np.flatnonzero(months != days)
         if len(differs):
@@ -162,21 +229,31 @@ def following(
 
     numbers = pd.to_numeric(cells, errors="coerce")
     ahead = np.arange(1, count + 1)
-    if numbers.notna().any():
+    compact = None
+    if numbers.notna().all():
+        compact = dates.compact_format(numbers.to_numpy(float))
+    if numbers.notna().any() and compact is None:
         known = numbers.to_numpy(float)
         step = float(np.median(np.diff(known))) if len(known) > 1 else 1.0
         found = known[-1] + step * ahead
         is_whole = (known % 1 == 0).all() and step % 1 == 0
         return (found.astype(int) if is_whole else found).tolist()
-    dates = pd.DatetimeIndex(_dates(cells, column, where))
-    frequency = pd.infer_freq(dates) if len(dates) > 2 else None
-    if frequency is not None:
-        later = pd.date_range(dates[-1], periods=count + 1, freq=frequency)[1:]
+    if compact is not None:
+        texts = dates.compact_texts(numbers.to_numpy(float))
+        known_dates = pd.DatetimeIndex(pd.to_datetime(texts, format=compact))
     else:
-        steps = pd.Series(dates).diff().dropna()
+        known_dates = pd.DatetimeIndex(_dates(cells, column, where))
+    last = known_dates[-1]
+    frequency = pd.infer_freq(known_dates) if len(known_dates) > 2 else None
+    if frequency is not None:
+        later = pd.date_range(last, periods=count + 1, freq=frequency)[1:]
+    else:
+        steps = pd.Series(known_dates).diff().dropna()
         step = steps.median() if len(steps) else pd.Timedelta(days=1)
-        later = pd.DatetimeIndex([dates[-1] + step * int(n) for n in ahead])
-    is_whole = (dates == dates.normalize()).all()
+        later = pd.DatetimeIndex([last + step * int(n) for n in ahead])
+    if compact is not None:
+        return later.strftime(compact).astype(int).tolist()
+    is_whole = (known_dates == known_dates.normalize()).all()
     return later.strftime(
         "%Y-%m-%d" if is_whole else "%Y-%m-%d %H:%M:%S"
     ).tolist()

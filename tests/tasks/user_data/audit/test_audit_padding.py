@@ -46,6 +46,26 @@ def test_padding_on_disk(tmp_path, monkeypatch):
     assert "zero-padding" not in kinds(paths.from_path(path, verbose=False))
 
 
+@pytest.mark.parametrize("name", PADDED)
+def test_padding_at_the_beginning(name):
+    """As Keras's `pad_sequences` puts it."""
+    x = np.ascontiguousarray(PADDED[name][:, ::-1])
+    (found,) = tasks.from_arrays(x, Y, verbose=False).findings
+    assert found.kind == "zero-padding"
+    assert "begin in rows of zeros, 1 to 9 of 12" in found.message
+    assert "'mask'" in found.advice and "lengths" not in found.advice
+
+
+@pytest.mark.parametrize("name", ["series", "one channel", "steps"])
+def test_padding_with_another_number(name):
+    values = PADDED[name].astype("float32")
+    is_real = np.arange(12) < LENGTHS[:, None]
+    values[~is_real] = -999
+    task = tasks.from_arrays(values, Y, verbose=False)
+    (found,) = [f for f in task.findings if f.kind == "zero-padding"]
+    assert "end in rows of the number -999, 1 to 9 of 12" in found.message
+
+
 def fading():
     start = RNG.integers(5, 40, (60, 1))
     return np.floor(start * 0.6 ** np.arange(12)).astype("f4")

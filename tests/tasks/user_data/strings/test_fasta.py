@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from keras_fpt import tasks
+from keras_fpt.tasks import nucleotides
 
 pytestmark = pytest.mark.backend_free
 
@@ -210,3 +211,10 @@ def test_gaps_of_alignments_are_named(tmp_path):
         ValueError, match="r0: '-' at position 5 is not a nucleotide.* gaps out"
     ):
         tasks.from_fasta(path, labels)
+
+
+def test_dna_with_many_codes_of_several_bases_is_no_protein():
+    """A fifth of the letters, as of a consensus."""
+    assert nucleotides.are_nucleotides(["ACGTACGTRYKM" * 9, "ACGT" * 9])
+    # Of a protein with these letters, few are A, C, G, T and N.
+    assert not nucleotides.are_nucleotides(["KRHWSKVDMKAKGR"])

@@ -1,0 +1,147 @@
+"""Columns of times in the spellings of people's files."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_fpt import tasks
+from keras_fpt.tasks.user_data.tables import times
+
+pytestmark = pytest.mark.backend_free
+
+HOURS = [
+    datetime.datetime(2024, 2, 28, 22) + datetime.timedelta(hours=n)
+    for n in range(60)
+]
+DAYS = [
+    datetime.datetime(2011, 11, 25) + datetime.timedelta(days=n)
+    for n in range(60)
+]
+
+
+def parse(texts):
+    return times.parse(
+        pd.Series(texts, dtype=str), "t", lambda row: f"row {row + 1}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("date_format", "step"), [("%Y%m%d%H%M", 60), ("%Y%m%d%H%M%S", 3600)]
+)
+def test_numbers_with_a_time_of_the_day_are_even(date_format, step):
+    """Else the step from 23 to 0 o'clock would be a gap."""
+    texts = [hour.strftime(date_format) for hour in HOURS]
+    assert np.unique(np.diff(parse(texts))).tolist() == [step]
+    assert times.kind_of(pd.Series(texts)) == date_format
+
+
+def test_numbers_of_months_are_even():
+    texts = [f"{1999 + n // 12}{n % 12 + 1:02}" for n in range(40)]
+    assert np.unique(np.diff(parse(texts))).tolist() == [1]
+    # There is no 13th month, so these are numbers.
+    texts.append("200213")
+    assert np.diff(parse(texts)).max() == 89
+
+
+def test_forecasts_of_numbers_that_are_dates_are_dates():
+    def following(texts):
+        cells = pd.Series(texts, dtype=str)
+        return times.following(cells, "t", 2, str)
+
+    assert following(["20241229", "20241230"]) == [20241231, 20250101]
+    assert following(["202410", "202411", "202412"]) == [202501, 202502]
+    assert following(["1000", "1001"]) == [1002, 1003]
+
+
+@pytest.mark.parametrize(
+    "date_format", ["%b-%y", "%d/%m", "%b-%d", "%d-%b", "%b %d %H:%M"]
+)
+def test_dates_without_a_year_are_refused(date_format):
+    """pandas would take Jan-05 of 2005 for the fifth of January."""
+    texts = [day.strftime(date_format) for day in DAYS]
+    with pytest.raises(ValueError, match="row 1, column 't': does .* the year"):
+        parse(texts)
+
+
+@pytest.mark.parametrize(
+    "date_format", ["%B %Y", "%m/%Y", "%d %b %y", "%d.%m.%Y", "%b %d, %Y %H:%M"]
+)
+def test_dates_with_a_year_are_read(date_format):
+    texts = [day.strftime(date_format) for day in DAYS]
+    assert (np.diff(parse(texts)) >= 0).all()
+
+
+def test_numbers_that_begin_with_the_day_are_refused():
+    """25112011 would come after 01122011."""
+    texts = [day.strftime("%d%m%Y") for day in DAYS]
+    with pytest.raises(ValueError, match="row 1, .*'25112011' seem to be"):
+        parse(texts)
+    assert times.kind_of(pd.Series(texts)) is None
+
+
+def test_times_of_which_some_have_a_zone_are_refused():
+    texts = [hour.isoformat() for hour in HOURS]
+    texts[7] += "+05:00"
+    with pytest.raises(ValueError, match="has no time zone, but '.*05:00'"):
+        parse(texts)
+    zoned = [hour.isoformat() + "+01:00" for hour in HOURS]
+    assert np.unique(np.diff(parse(zoned))).tolist() == [3600]
+
+
+def test_parts_of_seconds_may_follow_a_comma():
+    texts = [f"2024-02-03 10:00:00,{n}00" for n in range(4)]
+    assert np.diff(parse(texts)) == pytest.approx([0.1, 0.1, 0.1])
+
+
+def write(path, cells):
+    rows = [f"{cell},{n},{'ab'[n // 20 % 2]}" for n, cell in enumerate(cells)]
+    path.write_text("\n".join(["clock,v,y", *rows]))
+    return str(path)
+
+
+def test_times_without_a_date_that_pass_midnight_are_noted(tmp_path):
+    """Sorted, the rows of the second day come first."""
+    start = datetime.datetime(2024, 2, 3, 23)
+    minutes = [start + datetime.timedelta(minutes=n) for n in range(120)]
+    options = {"label_column": "y", "time_column": "clock", "window": 4}
+
+    def kinds(moments):
+        path = write(
+            tmp_path / "night.csv", [m.strftime("%H:%M:%S") for m in moments]
+        )
+        task = tasks.get(path, **options)
+        return {each.kind: each.message for each in task.findings}
+
+    found = kinds(minutes)["times-without-date"]
+    assert "row 61: '00:00:00' follows '23:59:00'" in found
+    assert "times-without-date" not in kinds(minutes[:60])
+
+
+def test_forecasts_of_a_file_whose_newest_rows_come_first(tmp_path):
+    days = [str(day.date()) for day in DAYS]
+    options = {"target_column": "v", "horizon": 3, "task_type": "forecast"}
+    path = write(tmp_path / "new.csv", days[::-1])
+    (found,) = tasks.get(path, **options).findings
+    assert found.kind == "rows-in-other-order"
+    assert "'clock' goes back 59 times" in found.message
+    assert tasks.get(path, **options, time_column="clock").findings == ()
+    path = write(tmp_path / "old.csv", days)
+    assert tasks.get(path, **options).findings == ()
+
+
+def test_a_column_of_dates_names_the_cell_that_is_none(tmp_path):
+    path = write(
+        tmp_path / "dates.csv",
+        [
+            "0000-00-00" if n == 4 else str(day.date())
+            for n, day in enumerate(DAYS)
+        ],
+    )
+    with pytest.raises(ValueError, match="row 5, .*--missing 0000-00-00"):
+        tasks.get(path, label_column="y")
+    task = tasks.get(
+        path, label_column="y", missing="0000-00-00", fill="median"
+    )
+    assert task.reader.kinds[0].kind == "date"
