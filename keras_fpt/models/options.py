@@ -114,7 +114,8 @@ class ModelOptions:
         "sequences have one length) or pooled.",
         topic="Model",
         default_text="last; for your own series and strings last+mean, and for "
-        "your own images flatten, or last+mean if they have over 64 patches",
+        "your own images and tables flatten, or last+mean if they have many "
+        "patches or columns",
         describes_run=True,
         stored=True,
     )
