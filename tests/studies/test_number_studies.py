@@ -163,7 +163,7 @@ def test_a_comparison_of_numbers(config, tmp_path, monkeypatch, caplog):
     arms = list(found.index.get_level_values("arm"))
     assert arms == [
         "fpt", "mean of train", "median of train", "ridge",
-        "gradient_boosting", "linear_probe",
+        "gradient_boosting", "linear_probe", "linear_probe_of_random",
     ]  # fmt: skip
     assert sentence.startswith("A frozen ") and "test RMSE of" in sentence
     assert "ridge, alpha" in caplog.text and "validation RMSE" in caplog.text

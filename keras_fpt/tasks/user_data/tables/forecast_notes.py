@@ -11,7 +11,6 @@ from keras_fpt.tasks.user_data.audit import audit_values, audited_table
 from keras_fpt.tasks.user_data.tables import (
     cells,
     table_columns,
-    table_order,
     times,
 )
 
@@ -118,15 +117,17 @@ def irregular_steps(
 def other_order(
     frame: "pd.DataFrame",
     used: Sequence[str],
-    ordered: table_order.Ordered,
+    order: np.ndarray,
+    is_first: np.ndarray,
     files: given_files.Files,
 ) -> list[audit.Finding]:
     """Findings of a column of dates that the rows are not sorted by.
 
     Args:
-        frame: what `table_files.read_table` returned.
+        frame: what `table_files.read_table` returned, or its first part.
         used: sequence of strings, columns that are not looked at.
-        ordered: the rows by series, in the order of the file.
+        order: int array `(rows,)`, the rows by series.
+        is_first: bool array `(rows,)`, whether a place begins a series.
         files: the `Files` that the rows are from.
     """
     for name in frame.columns:
@@ -135,12 +136,12 @@ def other_order(
         if name in used or cells.as_number(first) is not None:
             continue
         try:
-            moments = times.parse(texts, name, files.where)[ordered.order]
+            moments = times.parse(texts, name, files.where)[order]
         except ValueError:
             continue  # No dates, or some that are not clear.
-        falls = (np.diff(moments, prepend=moments[:1]) < 0) & ~ordered.is_first
+        falls = (np.diff(moments, prepend=moments[:1]) < 0) & ~is_first
         if falls.any():
-            row = int(ordered.order[np.argmax(falls)])
+            row = int(order[np.argmax(falls)])
             return [
                 audit.Finding(
                     "rows-in-other-order",

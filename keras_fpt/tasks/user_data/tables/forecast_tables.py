@@ -221,7 +221,7 @@ def _task_in_memory(request: forecast_build.Request) -> Task:
     other_order = []
     if request.time_column is None:
         other_order = forecast_notes.other_order(
-            frame, (*columns, *request.keys), ordered, files
+            frame, (*columns, *request.keys), order, ordered.is_first, files
         )
     season = forecast_build.find_season(history)
     reader = dataclasses.replace(reader, season=season)

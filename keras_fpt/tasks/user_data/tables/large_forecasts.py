@@ -9,7 +9,7 @@ the number of its example's group.
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.ranges import Ranges
 from keras_fpt.tasks.stored import Examples
 from keras_fpt.tasks.task import Task
-from keras_fpt.tasks.user_data import given_files, sequences
+from keras_fpt.tasks.user_data import audit, given_files, sequences
 from keras_fpt.tasks.user_data.tables import (
     filling,
     forecast_build,
@@ -39,6 +39,9 @@ from keras_fpt.tasks.user_data.tables import (
 from keras_fpt.tasks.user_data.tables.forecast_build import Request
 from keras_fpt.tasks.user_data.tables.series_reader import SeriesReader
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The season is found in so many rows of a stretch, since the autocorrelation of
 # more takes more memory.
@@ -204,7 +207,25 @@ def _make_task(
                 files.where,
             ),
             *forecast_notes.sentinels(known, request.columns),
+            *_other_order(request, rows.first, series, files.known),
         ],
+    )
+
+
+def _other_order(
+    request: Request,
+    first: "pd.DataFrame",
+    series: np.ndarray,
+    files: given_files.Files,
+) -> list[audit.Finding]:
+    """Findings of the first part of a table without a column of times."""
+    if request.time_column is not None:
+        return []
+    is_first = np.zeros(len(first), bool)
+    is_first[series[series < len(first)]] = True
+    used = (*request.columns, *request.keys)
+    return forecast_notes.other_order(
+        first, used, np.arange(len(first)), is_first, files
     )
 
 

@@ -1,4 +1,7 @@
-"""Reads the series of new tables as those in training, for forecasts."""
+"""Reads the series of new tables as those in training, for forecasts.
+
+This file is longer than others, since it has one large public class.
+"""
 
 import dataclasses
 import os
