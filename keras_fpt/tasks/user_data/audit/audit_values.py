@@ -147,9 +147,8 @@ def _is_far(value: float, others: np.ndarray, is_low: bool) -> bool:
     if low == high or len(np.unique(others[:1000])) < REPEATS:
         return False
     gap = low - value if is_low else value - high
-    if (
-        value == -1 and is_low and low >= AGES
-    ):  # Not one of a few small numbers.
+    # Beside a few small numbers, -1 may be one more.
+    if value == -1 and is_low and low >= AGES:
         return True
     if value in KNOWN:
         # A negative number among measurements that cannot be negative.

@@ -150,13 +150,11 @@ def _are_spelled_numbers(texts: Sequence[str]) -> bool:
         found["unit"] if (found := _WITH_UNIT.fullmatch(text)) else None
         for text in texts
     }
-    return (
-        units not in ({None}, set())
-        and len(units) == 1
-        or all(
-            plain or table_text.is_like_number(text)
-            for plain, text in zip(are_plain, texts, strict=True)
-        )
+    if len(units) == 1 and None not in units:
+        return True
+    return all(
+        plain or table_text.is_like_number(text)
+        for plain, text in zip(are_plain, texts, strict=True)
     )
 
 

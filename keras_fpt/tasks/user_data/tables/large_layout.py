@@ -215,6 +215,13 @@ def lay_out(
 def find_in_steps(
     steps: large_times.Steps, structure: Structure, files: given_files.Files
 ) -> tuple[audit.Finding, ...]:
+    """Findings of times that repeat, and of gaps in what stays whole.
+
+    Args:
+        steps: `Steps`.
+        structure: `Structure`, how rows are cut.
+        files: the `Files` that the rows are from.
+    """
     findings = []
     if steps.num_repeated:
         findings.append(
