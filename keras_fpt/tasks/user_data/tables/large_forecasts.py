@@ -199,7 +199,7 @@ def _make_task(
             f"{len(known):,} rows",
         ],
         [
-            *large_layout.find_in_steps(steps, watch.structure, files.known),
+            *large_times.findings(steps, watch.structure, files.known),
             *forecast_notes.irregular_steps(
                 () if times is None else times.parts(series),
                 request.time_column,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import audit, given_files, splitting
+from keras_fpt.tasks.user_data import audit, splitting
 from keras_fpt.tasks.user_data.tables import (
     group_runs,
     large_files,
@@ -21,7 +21,6 @@ from keras_fpt.tasks.user_data.tables import (
     large_times,
     table_columns,
     table_groups,
-    table_order,
 )
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
@@ -185,7 +184,7 @@ def lay_out(
             f"the {' and '.join(structure.split_group)}",
             lambda row: together[row],
         )
-    findings = find_in_steps(steps, structure, files)
+    findings = large_times.findings(steps, structure, files)
     breaks = np.union1d(groups, steps.gaps)
     if structure.window is None:
         starts = groups
@@ -210,36 +209,6 @@ def lay_out(
         len(steps.gaps),
         findings,
     )
-
-
-def find_in_steps(
-    steps: large_times.Steps, structure: Structure, files: given_files.Files
-) -> tuple[audit.Finding, ...]:
-    """Findings of times that repeat, and of gaps in what stays whole.
-
-    Args:
-        steps: `Steps`.
-        structure: `Structure`, how rows are cut.
-        files: the `Files` that the rows are from.
-    """
-    findings = []
-    if steps.num_repeated:
-        findings.append(
-            table_order.repeated_times(
-                str(structure.time_column),
-                steps.first_repeated,
-                steps.num_repeated,
-                files,
-                structure.keys,
-            )
-        )
-    if structure.window is None and len(steps.gaps):
-        findings.append(
-            table_order.gaps_in_groups(
-                int(steps.gaps[0]), len(steps.gaps), steps.time_gap, files
-            )
-        )
-    return tuple(findings)
 
 
 def _changes(values: np.ndarray) -> np.ndarray:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks import sequence_store
+from keras_fpt.tasks.user_data import audit, given_files
 from keras_fpt.tasks.user_data.tables import (
     large_files,
     large_medians,
     table_columns,
+    table_order,
     times,
 )
+from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +34,36 @@ class Steps(NamedTuple):
     gaps: np.ndarray
     num_repeated: int
     first_repeated: int
+
+
+def findings(
+    steps: Steps, structure: Structure, files: given_files.Files
+) -> tuple[audit.Finding, ...]:
+    """Findings of times that repeat, and of gaps in what stays whole.
+
+    Args:
+        steps: `Steps`.
+        structure: `Structure`, how rows are cut.
+        files: the `Files` that the rows are from.
+    """
+    found = []
+    if steps.num_repeated:
+        found.append(
+            table_order.repeated_times(
+                str(structure.time_column),
+                steps.first_repeated,
+                steps.num_repeated,
+                files,
+                structure.keys,
+            )
+        )
+    if structure.window is None and len(steps.gaps):
+        found.append(
+            table_order.gaps_in_groups(
+                int(steps.gaps[0]), len(steps.gaps), steps.time_gap, files
+            )
+        )
+    return tuple(found)
 
 
 class LargeTimes:
