@@ -244,7 +244,8 @@ class TestWhatCannotBeStacked:
     def test_other_options(self):
         (one,) = classifiers(RATES[:1])
         (other,) = classifiers(RATES[:1], readout="mean")
-        self.refused("same", one, other)
+        message = "number 1 has .*'readout': 'mean'.* number 0 has .*'last'"
+        self.refused(message, one, other)
 
     def test_an_option_that_a_stack_does_not_heed(self):
         made = classifiers(RATES[:1], quantize="int8")
