@@ -7,10 +7,11 @@ from scikit-learn, and trained with the defaults of `keras-fpt train` and with
 five settings that one would try by hand. Training sets, steps and the depth of
 the model are small, and the same for all six, so that all kinds take a few
 hours on one core. Of the five the best is chosen on validation; what is shown
-is the test split, as accuracy, or as R2 if the labels are numbers. Sets that
-are made have more test examples than training examples, so that the differences
-are not chance; with --seeds, means over several seeds are shown. Nothing is
-downloaded.
+is the test split: accuracy (of labels, where an example has several), R2 if the
+labels are numbers, and 1 - MSE of forecasts, in units of the training data's
+variance. Sets that are made have more test examples than training examples, so
+that the differences are not chance; with --seeds, means over several seeds are
+shown. Nothing is downloaded.
 
 FOLDER keeps the data, the runs and the table, `kinds.md`. Repeat the command to
 go on where it was interrupted; runs that are finished are not trained again.
@@ -43,6 +44,14 @@ TOKENS = [
 SERIES = [
     {"learning_rate": 3e-3, "patch_size": 8, "readout": "flatten"},
     {"learning_rate": 3e-3, "instance_norm": True, "readout": "mean"},
+]
+STEPS = [
+    {"learning_rate": 3e-3, "instance_norm": True},
+    {"learning_rate": 3e-3, "dropout": 0.0},
+]
+FORECASTS = [
+    {"learning_rate": 3e-3, "patch_size": 4},
+    {"learning_rate": 3e-3, "patch_size": 12},
 ]
 SEQUENCES = [
     {"learning_rate": 3e-3, "patch_size": 4, "readout": "mean"},
@@ -116,6 +125,95 @@ def windows(folder: pathlib.Path) -> Made:
     }
 
 
+def one_series(folder: pathlib.Path) -> Made:
+    """Windows of one long series, split in its order."""
+    random = np.random.default_rng(0)
+    rows = [
+        ["abc"[bout % 3], f"{value:.3f}"]
+        for bout in range(240)
+        for value in waves(bout % 3, 160, random)
+    ]
+    write_table(folder / "series.csv", ["y", "x"], rows)
+    return folder / "series.csv", {
+        "label_column": "y",
+        "window": 32,
+        "stride": 16,
+    }
+
+
+def labeled_rows(folder: pathlib.Path) -> Made:
+    """A series with a label for each row."""
+    random = np.random.default_rng(0)
+    rows = [
+        ["abc"[number], f"{value:.3f}"]
+        for number in random.integers(3, size=1200)
+        for value in waves(number, random.integers(20, 60), random)
+    ]
+    write_table(folder / "series.csv", ["y", "x"], rows)
+    return folder / "series.csv", {
+        "label_column": "y",
+        "window": 32,
+        "stride": 32,
+        "task_type": "tokens",
+    }
+
+
+def forecast(folder: pathlib.Path) -> Made:
+    """An hourly series with two periods, a trend that turns, and noise."""
+    random = np.random.default_rng(0)
+    times = np.arange(2000)
+    x = (
+        10 * np.sin(2 * np.pi * times / 24)
+        + 5 * np.sin(2 * np.pi * times / 168)
+        + np.cumsum(random.normal(0, 0.5, len(times)))
+        + random.normal(0, 2, len(times))
+    )
+    rows = np.column_stack([times, x.round(3)]).tolist()
+    write_table(folder / "load.csv", ["hour", "load"], rows)
+    return folder / "load.csv", {
+        "task_type": "forecast",
+        "target_column": "load",
+        "time_column": "hour",
+        "context": 96,
+        "horizon": 24,
+    }
+
+
+def export(folder: pathlib.Path) -> Made:
+    """A table with semicolons, decimal commas, words and missing cells."""
+    random = np.random.default_rng(0)
+    lines = ["age;ward;pressure;marker;y"]
+    for _ in range(MADE):
+        age, pressure, marker = random.normal((55, 130, 2), (15, 20, 0.7))
+        ward = random.choice(["north", "south", "west"])
+        risk = (age - 55) / 15 + (pressure - 130) / 20 * (ward == "north")
+        cells = [f"{age:.1f}", ward, f"{pressure:.1f}", f"{marker:.2f}"]
+        for i in (0, 2, 3):
+            if random.random() < 0.1:
+                cells[i] = "-999"
+        y = "yes" if risk + marker - 2 + random.normal(0, 0.5) > 0 else "no"
+        lines.append(";".join([*cells, y]).replace(".", ","))
+    (folder / "export.csv").write_text("\n".join(lines) + "\n")
+    options = {"label_column": "y", "missing": "-999", "fill": "median"}
+    return folder / "export.csv", options
+
+
+def several_labels(folder: pathlib.Path) -> Made:
+    """A table with two labels per row."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(MADE, 6))
+    noise = random.normal(0, 0.4, (MADE, 2))
+    rain = x[:, 0] + x[:, 1] * x[:, 2] + noise[:, 0] > 0
+    wind = np.abs(x[:, 3]) + x[:, 4] + noise[:, 1] > 0.8
+    head = [*(f"x{i}" for i in range(6)), "rain", "wind"]
+    write_table(
+        folder / "weather.csv",
+        head,
+        np.column_stack([x.round(3), rain, wind]).tolist(),
+    )
+    return folder / "weather.csv", {"label_column": ["rain", "wind"]}
+
+
 def letters(alphabet: str, number: int, random: np.random.Generator) -> str:
     """A string with the motif of one of two classes somewhere in it."""
     text = random.choice(list(alphabet), random.integers(20, 30))
@@ -175,6 +273,22 @@ def sounds(folder: pathlib.Path) -> Made:
         x = shape[i % 3](2 * np.pi * times) + random.normal(0, 0.5, len(times))
         wavfile.write(path, 4000, (8000 * x).clip(-32767, 32767).astype("<i2"))
     return folder / "sounds", {}
+
+
+def table_of_files(folder: pathlib.Path) -> Made:
+    """Sounds, with their labels and folds in a table."""
+    sounds(folder)
+    paths = sorted((folder / "sounds").rglob("*.wav"))
+    rows = [
+        [path.relative_to(folder), path.parent.name, i % 10]
+        for i, path in enumerate(paths)
+    ]
+    write_table(folder / "sounds.csv", ["file", "kind", "fold"], rows)
+    return folder / "sounds.csv", {
+        "file_column": "file",
+        "label_column": "kind",
+        "split_group": "fold",
+    }
 
 
 def recordings(folder: pathlib.Path) -> Made:
@@ -241,13 +355,19 @@ KINDS: dict[str, tuple[Callable[[pathlib.Path], Made], list[dict]]] = {
         bundled("diabetes", task_type="regression"),
         TOKENS,
     ),
+    "table, a hospital's export": (export, TOKENS),
+    "table, several labels": (several_labels, TOKENS),
     "several rows per example": (groups, SEQUENCES),
+    "one long series": (one_series, SERIES),
+    "a label for each row": (labeled_rows, STEPS),
+    "forecast": (forecast, FORECASTS),
     "windows of a series": (windows, SERIES),
     "strings": (strings, TOKENS),
     "proteins": (fasta("ACDEFGHIKLMNPQRSTVWY"), TOKENS),
     "DNA": (fasta("ACGT"), TOKENS),
     "images": (images, TOKENS),
     "sounds": (sounds, TOKENS),
+    "a table of files": (table_of_files, TOKENS),
     "recordings": (recordings, SEQUENCES),
     "arrays": (arrays, SERIES),
     "UCR .ts": (ucr, SERIES),
@@ -260,12 +380,14 @@ def train(
     takes_defaults: bool,
     output: pathlib.Path,
 ) -> tuple[float, float]:
-    """Accuracy, or R2, of a run on validation and on test."""
+    """Accuracy, R2, or 1 - MSE, of a run on validation and on test."""
     config = config.with_settings(**settings)
     if takes_defaults:
         config = studies.with_kind_defaults(config, ())
     metrics = runs.train(config, output, resume=True)
     keras.utils.clear_session()
+    if "test_mse" in metrics and "test_r2" not in metrics:  # A forecast.
+        return 1 - metrics["validation_mse"], 1 - metrics["test_mse"]
     name = "r2" if "test_r2" in metrics else "accuracy"
     return metrics[f"validation_{name}"], metrics[f"test_{name}"]
 

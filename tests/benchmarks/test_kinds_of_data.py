@@ -23,7 +23,12 @@ def benchmark(monkeypatch):
     [
         ("table, iris", 3),
         ("table, diabetes (numbers)", 0),
+        ("table, a hospital's export", 2),
+        ("table, several labels", 2),
         ("several rows per example", 3),
+        ("one long series", 3),
+        ("a label for each row", 3),
+        ("forecast", 0),
         ("windows of a series", 3),
         ("strings", 2),
         ("proteins", 2),
@@ -33,13 +38,36 @@ def benchmark(monkeypatch):
     ],
 )
 def test_each_kind_is_read_as_the_documents_say(
-    benchmark, tmp_path, kind, classes
+    benchmark, tmp_path, monkeypatch, kind, classes
 ):
+    monkeypatch.setattr(benchmark, "MADE", 120)
     make, more = benchmark.KINDS[kind]
     path, options = make(tmp_path)
     task = tasks.get(str(path), **options)
     assert task.num_classes == classes
     assert len(benchmark.RATES) + len(more) == 5
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ({"accuracy": (0.8, 0.7)}, (0.8, 0.7)),
+        ({"r2": (0.6, 0.5), "mse": (9.0, 8.0)}, (0.6, 0.5)),
+        ({"mse": (0.25, 0.5)}, (0.75, 0.5)),
+    ],
+)
+def test_the_measure_is_that_of_the_answers(
+    benchmark, tmp_path, monkeypatch, metrics, expected
+):
+    found = {
+        f"{part}_{name}": value
+        for name, values in metrics.items()
+        for part, value in zip(("validation", "test"), values, strict=True)
+    }
+    monkeypatch.setattr(benchmark.runs, "train", lambda *_, **__: found)
+    config = benchmark.runs.RunConfig("rows.csv")
+    reached = benchmark.train(config, {}, False, tmp_path)
+    assert reached == pytest.approx(expected)
 
 
 def test_the_best_of_five_is_chosen_on_validation(
