@@ -96,13 +96,16 @@ class TableReader:
         """
         frame = table_files.read_table(path, self.header, self.encoding)
         values = self._read_values(frame, path)
-        cut, names = self.lay_out(frame, path)
+        cut, names = self.lay_out(frame, path, is_noted=True)
         if self.is_by_row:
             return values[:, :, None], names
         return cut.cut(values), names
 
     def lay_out(
-        self, frame: "pd.DataFrame", path: str | os.PathLike
+        self,
+        frame: "pd.DataFrame",
+        path: str | os.PathLike,
+        is_noted: bool = False,
     ) -> tuple[windows.Sequences, list[str]]:
         """The sequences of the rows of a new table, and their names.
 
@@ -111,6 +114,8 @@ class TableReader:
         Args:
             frame: what `table_files.read_table` returned.
             path: its file, for errors.
+            is_noted: bool, as for `table_layout.lay_out_new`. A file is laid
+                out again for its labels, and noted once.
         """
         stride = self.stride
         if self.is_per_token and self.window is not None:
@@ -124,6 +129,7 @@ class TableReader:
             stride,
             path,
             self.is_per_token,
+            is_noted,
         )
 
     def _read_values(

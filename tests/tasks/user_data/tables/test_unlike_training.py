@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from keras_fpt import tasks
+from keras_fpt.runs import RunConfig, evaluate_file, predict, train
 from keras_fpt.tasks import read_new_targets
 from keras_fpt.tasks.user_data import sequences
 
@@ -99,6 +100,21 @@ def test_other_steps_of_time_are_noted(tmp_path, messages):
     task.reader.read(save(walk(100), tmp_path / "new.csv"))
     (message,) = messages
     assert "the median step of t is 0.01, but 0.02 in training" in message
+
+
+@pytest.mark.parametrize("task_type", ["classification", "tokens"])
+def test_other_steps_are_noted_once_where_labels_are_read(
+    tmp_path, preset, messages, task_type
+):
+    path = save(walk(50), tmp_path / "old.csv")
+    options = {**WALK, "task_type": task_type}
+    config = RunConfig(path, preset, steps=1, options=options)
+    train(config.with_settings(depth=1), tmp_path / "run")
+    new = save(walk(100), tmp_path / "new.csv")
+    for call in (predict, evaluate_file):
+        del messages[:]
+        call(tmp_path / "run", new)
+        assert sum("the median step of t" in text for text in messages) == 1
 
 
 def test_times_in_another_unit_are_named(tmp_path):
