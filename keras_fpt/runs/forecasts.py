@@ -31,7 +31,8 @@ def following(answers: "Answers", path: Path) -> "pd.DataFrame":
     """
     reader = answers.task.reader
     frame = _steps(answers.names, reader.horizon)
-    beside = reader.following(path)
+    block = answers.block
+    beside = reader.following(path) if block is None else block.beside
     for name in beside:
         frame[_free_name(frame, name)] = beside[name].to_numpy()
     return _with_columns(frame, reader, answers.logits, answers.quantiles)
