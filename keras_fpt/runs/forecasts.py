@@ -70,7 +70,7 @@ def beside_truth(
 
 
 def evaluate_windows(
-    reader: Any, answers: "Answers", x: np.ndarray, y: np.ndarray
+    reader: Any, answers: "Answers", x: Any, y: Any
 ) -> dict[str, Any]:
     """The errors of forecasts from every row of a new file.
 
@@ -79,9 +79,9 @@ def evaluate_windows(
         and `forecasts`, what `forecast_results.compare` found; of quantiles
         also what `target_results.measure_quantiles` returns.
     """
-    found = forecast_results.compare(reader, x, y, answers.numbers)
-    own = found[forecast_results.MODEL]
     levels = answers.quantiles
+    found = forecast_results.compare(reader, x, y, answers.logits, levels)
+    own = found[forecast_results.MODEL]
     return {
         "examples": len(y),
         "mse": own["mse"],
@@ -95,7 +95,7 @@ def evaluate_windows(
     }
 
 
-def _steps(names: list[str], horizon: int) -> "pd.DataFrame":
+def _steps(names: Sequence[str], horizon: int) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame(

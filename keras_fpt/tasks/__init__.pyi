@@ -1,4 +1,6 @@
+from . import pairwise as pairwise
 from . import seasons as seasons
+from . import sequence_store as sequence_store
 from .drawing import draw_examples as draw_examples
 from .drawing import picture_output as picture_output
 from .forecast_history import History as History

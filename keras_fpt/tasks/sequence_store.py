@@ -376,6 +376,17 @@ def chunks(x: Any) -> Iterator[np.ndarray]:
         yield x[rows]
 
 
+def chunks_of(*arrays: Any) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields the same few examples of several arrays, as `chunks` does.
+
+    Args:
+        arrays: arrays of as many examples, or what `is_on_disk`.
+    """
+    widest = max(arrays, key=_bytes_each)
+    for rows in _slices(widest):
+        yield tuple(each[rows] for each in arrays)
+
+
 def chunks_with_lengths(
     x: OnDisk,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
@@ -388,7 +399,10 @@ def chunks_with_lengths(
 
 
 def _slices(x: Any) -> Iterator[slice]:
-    bytes_each = math.prod(x.shape[1:]) * x.dtype.itemsize
-    size = max(1, CHUNK_BYTES // max(1, bytes_each))
+    size = max(1, CHUNK_BYTES // max(1, _bytes_each(x)))
     for start in range(0, len(x), size):
         yield slice(start, min(start + size, len(x)))
+
+
+def _bytes_each(x: Any) -> int:
+    return math.prod(x.shape[1:]) * x.dtype.itemsize

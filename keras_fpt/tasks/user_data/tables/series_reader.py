@@ -41,7 +41,7 @@ class NewWindows(NamedTuple):
 
     x: Any
     y: Any
-    names: Sequence[str]
+    names: Any
 
 
 class _Read(NamedTuple):
