@@ -377,13 +377,8 @@ def chunks(x: Any) -> Iterator[np.ndarray]:
 
 
 def chunks_of(*arrays: Any) -> Iterator[tuple[np.ndarray, ...]]:
-    """Yields the same few examples of several arrays, as `chunks` does.
-
-    Args:
-        arrays: arrays of as many examples, or what `is_on_disk`.
-    """
-    widest = max(arrays, key=_bytes_each)
-    for rows in _slices(widest):
+    """Yields the same few examples of several arrays, as `chunks` does."""
+    for rows in _slices(*arrays):
         yield tuple(each[rows] for each in arrays)
 
 
@@ -398,11 +393,8 @@ def chunks_with_lengths(
         yield x[rows], None if x.lengths is None else x.lengths[rows]
 
 
-def _slices(x: Any) -> Iterator[slice]:
-    size = max(1, CHUNK_BYTES // max(1, _bytes_each(x)))
-    for start in range(0, len(x), size):
-        yield slice(start, min(start + size, len(x)))
-
-
-def _bytes_each(x: Any) -> int:
-    return math.prod(x.shape[1:]) * x.dtype.itemsize
+def _slices(*arrays: Any) -> Iterator[slice]:
+    bytes_each = max(math.prod(x.shape[1:]) * x.dtype.itemsize for x in arrays)
+    size = max(1, CHUNK_BYTES // max(1, bytes_each))
+    for start in range(0, len(arrays[0]), size):
+        yield slice(start, min(start + size, len(arrays[0])))
