@@ -193,7 +193,8 @@ def _read(reader: SeriesReader, path: str | os.PathLike) -> _Table | None:
     )
     if files.num_bytes <= sequences.MAX_BYTES_IN_MEMORY:
         return None
-    structure = Structure(reader.group_column, reader.time_column)
+    size = reader.context + reader.horizon
+    structure = Structure(reader.group_column, reader.time_column, size)
     watch = large_layout.Watch(files, structure)
     with contextlib.closing(watch):
         parsed = _parse(reader, path, watch)

@@ -137,7 +137,8 @@ class TableReader:
     ) -> np.ndarray:
         """The channels of a new table's rows."""
         values = self.parse(frame, path)
-        self.log_far(values, path)
+        far = self.count_far(values)
+        unlike_training.log_far(far, len(values), self.columns, path)
         files = given_files.Files((str(path),), (len(frame),))
         return self.channels(values, frame, files)
 
@@ -170,19 +171,17 @@ class TableReader:
             )
         return values
 
-    def log_far(self, values: np.ndarray, path: str | os.PathLike) -> None:
-        """Logs the columns of a new table that may be in other units.
+    def count_far(self, values: np.ndarray) -> np.ndarray:
+        """How many numbers of each column may be in other units.
 
         Args:
             values: what `parse` returned.
-            path: the table's file, for the message.
         """
         scaled = (values - np.array(self.mean)) / np.array(self.scale)
         if self.kinds:
             is_category = [each.kind == "category" for each in self.kinds]
             scaled[:, is_category] = 0
-        far = unlike_training.count_far(scaled)
-        unlike_training.log_far(far, len(values), self.columns, path)
+        return unlike_training.count_far(scaled)
 
     def channels(
         self, values: np.ndarray, frame: "pd.DataFrame", files: Any

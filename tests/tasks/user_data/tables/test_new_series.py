@@ -44,6 +44,7 @@ def write(path, seed=0, ahead=0, lengths=(90, 60, 130)):
         part.loc[len(part) - ahead :, ["a", "b"]] = np.nan
         parts.append(part)
     frame = pd.concat(parts, ignore_index=True)
+    frame["hour"] = np.arange(len(frame))
     frame.to_csv(path, index=False)
     return frame
 
@@ -64,6 +65,7 @@ GROUPED = {"group_column": ["shop", "town"], "time_column": "day"}
         ({}, 0),
         ({"fill": "median"}, 0),
         ({"group_column": "shop"}, 0),
+        ({"time_column": "hour"}, 0),
         (GROUPED, 0),
         (GROUPED | {"future_column": "c"}, 3),
         (GROUPED | {"future_column": "c", "fill": "median"}, 5),
@@ -82,7 +84,7 @@ def test_the_series_of_a_large_table(
     frame["day"] += frame["day"] - frame["day"].min()
     frame["day"] = frame["day"].dt.strftime("%Y-%m-%d")
     getattr(frame, f"to_{suffix}")(path, index=False)
-    if options.get("time_column"):
+    if options.get("time_column") == "day":
         reader = dataclasses.replace(reader, time_gap=11 * 86400.0)
 
     x, names = reader.read(path)

@@ -8,6 +8,7 @@ from keras_fpt import tasks
 from keras_fpt.runs import RunConfig, evaluate_file, predict, train
 from keras_fpt.tasks import read_new_targets
 from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.tables import table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -27,10 +28,10 @@ def save(frame, path):
     return str(path)
 
 
-def walk(hertz, size=60):
-    """Four recordings at a sampling rate."""
+def walk(hertz, size=60, people=4):
+    """Recordings at a sampling rate."""
     parts = []
-    for person in range(4):
+    for person in range(people):
         part = rows(size).drop(columns="y")
         part["y"] = "ab"[person % 2]
         part["person"] = f"p{person}"
@@ -73,6 +74,33 @@ def test_blocks_of_a_large_table_are_noted_once(
     blocks = tasks.read_new_blocks(task.reader, path, {})
     assert sum(len(block.names) for block in blocks) == 60
     assert len(messages) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"ignore_column": ["person", "t"]}, WALK, {**WALK, "window": None}],
+)
+def test_blocks_are_noted_as_the_whole_table(
+    tmp_path, messages, monkeypatch, options
+):
+    task = tasks.get(
+        save(walk(50, people=12), tmp_path / "old.csv"),
+        **{"label_column": "y", **options},
+    )
+    # Of a part of the first rows, nothing would be noted.
+    frame = walk(100).reset_index(drop=True)
+    frame.loc[60:, "x"] += 1000.0
+    frame.loc[:59, "t"] *= 2
+    path = save(frame, tmp_path / "new.csv")
+    del messages[:]
+    task.reader.read(path)
+    expected = [*messages]
+    assert len(expected) == 2 - (task.reader.time_column is None)
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 100)
+    monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 37)
+    del messages[:]
+    assert len([*tasks.read_new_blocks(task.reader, path, {})]) > 2
+    assert sorted(messages) == sorted(expected)
 
 
 def test_other_units_of_recordings_are_noted(tmp_path, messages):
