@@ -20,8 +20,9 @@ Each size is made, and trained on, in its own processes. A training process
 makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
 and evaluates a few batches. The kind "predict" trains on the first rows of a
 CSV file, which is its time to read, and predicts all of them; its time per step
-is that of 1,000 rows. The peak is that of the resident memory of the process
-from its start to its end.
+is that of 1,000 rows. The kind "predict-forecast" does so with hourly rows of
+stations, of each of which it forecasts the next 24 rows. The peak is that of
+the resident memory of the process from its start to its end.
 """
 
 import argparse
@@ -42,6 +43,7 @@ SIZES = {
     "windows": (2_000_000, 10_000_000),
     "groups": (2_000_000, 10_000_000),
     "predict": (200_000, 1_000_000),
+    "predict-forecast": (500_000, 5_000_000),
     "npy": (200_000, 1_000_000),
     "strings": (1_000_000, 5_000_000),
     "numbers": (200_000, 2_000_000),
@@ -62,7 +64,7 @@ FOLDERS = (
 )
 TEXTS = (
     *("csv", "strings", "predict", "numbers", "dropped", "families"),
-    "forecast",
+    *("forecast", "predict-forecast"),
 )
 STRINGS = ("strings", "families")
 OPTIONS = {
@@ -102,7 +104,9 @@ OPTIONS = {
         "context": 96,
     },
 }
-STATION = 2_000_000  # The rows of a station of the kind "forecast"
+OPTIONS["predict-forecast"] = OPTIONS["forecast"]
+# The rows of a station of these kinds.
+STATIONS = {"forecast": 2_000_000, "predict-forecast": 1_000}
 MISSING = 0.01
 TOKENS = 20
 COLUMNS = 4
@@ -205,10 +209,10 @@ def make(path, kind, size):
             rows["label"] = rows["label"].to_numpy()[
                 np.arange(len(rows)) // WINDOW * WINDOW
             ]
-        if kind == "forecast":
+        if kind in STATIONS:
             place = np.arange(start, start + len(rows))
-            rows["station"] = place // STATION
-            rows["hour"] = place % STATION
+            rows["station"] = place // STATIONS[kind]
+            rows["hour"] = place % STATIONS[kind]
         add_columns(rows, kind, number)
         if kind in FOLDERS:
             rows.to_parquet(path / f"part-{number:04}.parquet", index=False)
@@ -333,7 +337,7 @@ def train(arguments):
 
     if arguments.in_memory is not None:
         sequences.MAX_BYTES_IN_MEMORY = arguments.in_memory
-    if arguments.kinds[0] == "predict":
+    if arguments.kinds[0].startswith("predict"):
         return predict(pathlib.Path(arguments.train), arguments)
     started, cpu = time.perf_counter(), time.process_time()
     kind = arguments.kinds[0]
@@ -381,7 +385,7 @@ def predict(path, arguments):
     first, folder = path.with_name("first.csv"), path.with_name("run")
     with path.open() as file:
         first.write_text("".join(itertools.islice(file, FIRST_ROWS + 1)))
-    options = {"label_column": "label"}
+    options = OPTIONS.get(arguments.kinds[0], {"label_column": "label"})
     config = runs.RunConfig(
         str(first), "gpt2_tiny_en", steps=arguments.steps, options=options
     )

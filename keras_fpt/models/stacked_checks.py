@@ -60,7 +60,7 @@ def check_alike(classifiers: Sequence[Any]) -> None:
             if other[what] != value:
                 raise ValueError(
                     f"Expected classifiers of the same {what}, but number "
-                    f"{number} has {other[what]} and number 0 has {value}."
+                    f"{number} has {other[what]!r} and number 0 has {value!r}."
                 )
     frozen = [_frozen(one) for one in classifiers]
     for number, weights in enumerate(frozen):
@@ -133,8 +133,9 @@ def _description(one: FPTClassifier) -> dict[str, Any]:
             **one.backbone.get_config(),
             "name": None,
         },
-        "sizes": one.head_config(),
-        "options": one.options,
+        **dataclasses.asdict(one.task_shape),
+        "input_dim": one.input_dim,
+        **dataclasses.asdict(one.options),
         "settings of Adam": {name: adam[name] for name in _ADAM},
         "number of training steps": steps,
         "trainable weights": {

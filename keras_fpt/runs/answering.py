@@ -9,11 +9,11 @@ import numpy as np
 from keras_fpt.files import pictures
 from keras_fpt.runs import (
     answer_tables,
+    answers_on_disk,
     data_description,
     folder,
     lengths,
     manifest,
-    target_results,
 )
 from keras_fpt.runs.config import RunConfig
 from keras_fpt.runs.evaluation import load_model, read_moved_config
@@ -28,6 +28,7 @@ from keras_fpt.tasks import (
     read_new_targets,
     read_new_tokens,
     rows_of_tokens,
+    sequence_store,
     sequences,
 )
 
@@ -42,11 +43,11 @@ class Answers(NamedTuple):
         task: the run's `Task`, without data.
         options: dict of the options that the task was made with.
         class_names: list of strings, as they are printed.
-        names: list of n strings, the examples' names.
+        names: n strings, the examples' names, one after the other.
         logits: float array `(n, classes)`; for a regression the numbers,
             `(n, targets)`, or with quantiles `(n, targets, quantiles)`; of a
-            forecast `(n, horizon, columns)`, or likewise; of tokens
-            `(n, tokens, classes)`.
+            forecast `(n, horizon, columns)`, or likewise, which may be on
+            disk; of tokens `(n, tokens, classes)`.
         quantiles: tuple of floats, those that the run predicts, if any.
         x: the n sequences.
         block: the part of the new table that the examples are from, see
@@ -57,16 +58,11 @@ class Answers(NamedTuple):
     task: Task
     options: dict[str, Any]
     class_names: list[str]
-    names: list[str]
-    logits: np.ndarray
+    names: Sequence[str]
+    logits: Any
     quantiles: tuple[float, ...] = ()
     x: Any = None
     block: Any = None
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """The predictions of a regression, or of a forecast."""
-        return target_results.points(self.logits, self.quantiles)
 
 
 def answer_in_blocks(
@@ -116,7 +112,7 @@ def ask(
     config: RunConfig,
     task: Task,
     x: Any,
-    names: list[str],
+    names: Sequence[str],
 ) -> Answers:
     """Predicts examples that have been read, with a finished run.
 
@@ -124,7 +120,7 @@ def ask(
         run_folder, path: as for `predict`.
         config, task: what `open_run` returned.
         x: the examples, as the task's reader reads them.
-        names: list of n strings, their names.
+        names: n strings, their names, one after the other.
     """
     run = resolve(config, task)
     model = load_model(run, run_folder)
@@ -132,20 +128,26 @@ def ask(
 
 
 def _ask(
-    run: ResolvedRun, model: Any, path: Path, x: Any, names: list[str]
+    run: ResolvedRun, model: Any, path: Path, x: Any, names: Sequence[str]
 ) -> Answers:
     task = run.task
-    # pandas supports only UTF-8, and names of files may be other bytes.
-    names = list(map(pictures.printable, names))
+    is_on_disk = task.is_forecast and sequence_store.is_on_disk(x)
+    if not is_on_disk:
+        # pandas supports only UTF-8, and names of files may be other bytes.
+        names = list(map(pictures.printable, names))
     classes = [pictures.printable(name) for name in task.class_names or ()]
     lengths.check(task, x, names, model.max_sequence_length, path)
     # Sorted by length, so that short sequences are not padded to long ones.
     order = np.argsort(sequences.lengths(x), kind="stable")
     stored = Stored(dict, is_per_token=task.is_per_token)
-    batches = stored.in_order(x, order, run.evaluation_batch_size)
-    found = model.predict(batches, verbose=0)
-    logits = np.empty(found.shape, np.float32)
-    logits[order] = found
+    size = run.evaluation_batch_size
+    logits: Any
+    if is_on_disk:  # All examples are of one length.
+        logits = answers_on_disk.predict(model, stored, x, order, size)
+    else:
+        found = model.predict(stored.in_order(x, order, size), verbose=0)
+        logits = np.empty(found.shape, np.float32)
+        logits[order] = found
     check_finite(logits, names, path)
     return Answers(
         task, run.config.options, classes, names, logits, run.quantiles, x
@@ -262,10 +264,14 @@ def _options(answers: Answers, label_column: Columns) -> dict[str, Any]:
     return options
 
 
-def check_finite(logits: np.ndarray, names: list[str], path: Path) -> None:
+def check_finite(logits: Any, names: Sequence[str], path: Path) -> None:
     """Raises `FloatingPointError` if a prediction is not finite."""
-    axes = tuple(range(1, logits.ndim))
-    bad = np.flatnonzero(~np.isfinite(logits).all(axis=axes))
+    axes = tuple(range(1, len(logits.shape)))
+    is_finite = [
+        np.isfinite(part).all(axis=axes)
+        for part in sequence_store.chunks(logits)
+    ]
+    bad = np.flatnonzero(~np.concatenate(is_finite))
     if bad.size:
         raise FloatingPointError(
             f"`{path}`, {names[bad[0]]}: the model's prediction is not finite, "

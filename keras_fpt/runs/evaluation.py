@@ -78,17 +78,19 @@ def evaluate(
     answers = test_examples.predict_split(
         task, split, model, run.evaluation_batch_size
     )
-    labels = task.data.labels(split)[task.data.order(split)]
+    if task.is_forecast:
+        x, y, *_ = task.data.splits[split]
+        result["forecasts"] = forecast_results.compare(
+            task.reader, x, y, answers, run.quantiles
+        )
+        labels = y
+    else:
+        labels = task.data.labels(split)[task.data.order(split)]
     if run.quantiles:
         result |= target_results.measure_quantiles(
             answers, labels, run.quantiles
         )
-    if task.is_forecast:
-        x, y, *_ = task.data.splits[split]
-        result["forecasts"] = forecast_results.compare(
-            task.reader, x, y, target_results.points(answers, run.quantiles)
-        )
-    elif is_other:
+    if is_other:
         result |= measure_answers(task, answers, labels)
     return result
 
@@ -277,12 +279,10 @@ def test_metrics(
     )
     examples = None
     if logits is not None:
-        examples = test_examples.measure(
-            run.task, target_results.points(logits, run.quantiles)
-        )
+        examples = test_examples.measure(run.task, logits, run.quantiles)
         if run.quantiles:
             found = target_results.measure_quantiles(
-                logits, run.task.test_labels(), run.quantiles
+                logits, test_examples.targets(run.task), run.quantiles
             )
             metrics |= with_prefix("test", found)
         if run.task.is_forecast:
@@ -299,13 +299,14 @@ def test_metrics(
 
 
 def _of_forecasts(
-    task: Task, answers: np.ndarray, quantiles: Sequence[float]
+    task: Task, answers: Any, quantiles: Sequence[float]
 ) -> dict[str, Any]:
     """Errors of the test forecasts beside simple rules, and one to draw."""
     x, y, names, _ = task.data.splits["test"]
-    points = target_results.points(answers, quantiles)
     return {
-        "test_forecasts": forecast_results.compare(task.reader, x, y, points),
+        "test_forecasts": forecast_results.compare(
+            task.reader, x, y, answers, quantiles
+        ),
         "test_forecast_example": forecast_results.typical_example(
             task.reader, x, y, answers, names, quantiles
         ),

@@ -31,7 +31,8 @@ def following(answers: "Answers", path: Path) -> "pd.DataFrame":
     """
     reader = answers.task.reader
     frame = _steps(answers.names, reader.horizon)
-    beside = reader.following(path)
+    block = answers.block
+    beside = reader.following(path) if block is None else block.beside
     for name in beside:
         frame[_free_name(frame, name)] = beside[name].to_numpy()
     return _with_columns(frame, reader, answers.logits, answers.quantiles)
@@ -69,7 +70,7 @@ def beside_truth(
 
 
 def evaluate_windows(
-    reader: Any, answers: "Answers", x: np.ndarray, y: np.ndarray
+    reader: Any, answers: "Answers", x: Any, y: Any
 ) -> dict[str, Any]:
     """The errors of forecasts from every row of a new file.
 
@@ -78,9 +79,9 @@ def evaluate_windows(
         and `forecasts`, what `forecast_results.compare` found; of quantiles
         also what `target_results.measure_quantiles` returns.
     """
-    found = forecast_results.compare(reader, x, y, answers.numbers)
-    own = found[forecast_results.MODEL]
     levels = answers.quantiles
+    found = forecast_results.compare(reader, x, y, answers.logits, levels)
+    own = found[forecast_results.MODEL]
     return {
         "examples": len(y),
         "mse": own["mse"],
@@ -94,7 +95,7 @@ def evaluate_windows(
     }
 
 
-def _steps(names: list[str], horizon: int) -> "pd.DataFrame":
+def _steps(names: Sequence[str], horizon: int) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame(

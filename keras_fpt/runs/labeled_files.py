@@ -25,6 +25,7 @@ from keras_fpt.runs.answering import (
     read_tokens,
     token_probabilities,
 )
+from keras_fpt.tasks import read_new_windows
 
 LOGGER = logging.getLogger(__name__)
 Path = str | os.PathLike[str]
@@ -76,7 +77,7 @@ def evaluate_file(
                 "A forecast is scored by the rows that follow in the file: "
                 "leave out labels and label_column (--labels, --label-column)."
             )
-        windows = task.reader.read_windows(path)
+        windows = read_new_windows(task.reader, path)
         answers = ask(run_folder, path, config, task, windows.x, windows.names)
         return forecasts.evaluate_windows(
             task.reader, answers, windows.x, windows.y

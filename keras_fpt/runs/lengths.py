@@ -1,6 +1,7 @@
 """Advice on sequences with more tokens than a backbone has positions."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def advice(task: Task) -> str:
 def check(
     task: Task,
     x: Any,
-    names: list[str],
+    names: Sequence[str],
     limit: int | None,
     path: str | os.PathLike[str],
 ) -> None:
@@ -55,7 +56,7 @@ def check(
     Args:
         task: the run's `Task`.
         x: the sequences, as its reader reads them.
-        names: list of strings, their names.
+        names: strings, their names, one after the other.
         limit: int, the positions; `None` for any number.
         path: the file that they are from.
 

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -250,7 +250,8 @@ def predict_split(
     task = run.task
     size = run.evaluation_batch_size
     task.held_out(split, size)  # Checks the split's name.
-    logits = test_examples.predict_split(task, split, model, size)
+    # Of all examples, as the table of them is.
+    logits = test_examples.predict_split(task, split, model, size)[:]
     order = task.data.order(split)
     labels = task.data.labels(split)[order].reshape(len(order), -1)
     names = [f"{split} {i + 1}" for i in order]
@@ -314,7 +315,7 @@ def _split_tokens(
 
 
 def _to_frame(
-    names: list[str],
+    names: Sequence[str],
     classes: list[str],
     logits: np.ndarray,
     labels: np.ndarray | None = None,

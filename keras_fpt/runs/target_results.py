@@ -1,10 +1,14 @@
 """Metrics of a regression: errors in the unit of the targets."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn import metrics as sk
+
+from keras_fpt.tasks import pairwise, sequence_store
 
 
 def measure(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
@@ -66,13 +70,14 @@ def points(answers: np.ndarray, quantiles: Sequence[float]) -> np.ndarray:
 
 
 def measure_quantiles(
-    answers: np.ndarray, targets: np.ndarray, quantiles: Sequence[float]
+    answers: Any, targets: Any, quantiles: Sequence[float]
 ) -> dict[str, float]:
     """Metrics of predicted quantiles.
 
     Args:
         answers: float array `(examples, targets, quantiles)`, or of forecasts
-            `(examples, horizon, columns, quantiles)`.
+            `(examples, horizon, columns, quantiles)`. Like the targets, it may
+            be on disk.
         targets: float array of as many numbers without the last axis, in the
             same order.
         quantiles: sequence of floats, at least one.
@@ -84,15 +89,24 @@ def measure_quantiles(
         that should lie there.
     """
     levels = np.asarray(quantiles, float)
-    truth = targets.reshape(answers.shape[:-1])
-    error = truth[..., None].astype(float) - answers
-    losses = np.maximum(levels * error, (levels - 1) * error)
-    found = {"pinball": float(losses.mean())}
+    count, num_inside = math.prod(answers.shape), 0
+
+    def parts() -> Iterator[np.ndarray]:
+        nonlocal num_inside
+        for found, truth in sequence_store.chunks_of(answers, targets):
+            truth = truth.reshape(found.shape[:-1])
+            error = truth[..., None].astype(float) - found
+            is_inside = (error[..., 0] >= 0) & (error[..., -1] <= 0)
+            num_inside += int(is_inside.sum())
+            losses = np.maximum(levels * error, (levels - 1) * error)
+            yield losses.reshape(-1, 1)
+
+    total = pairwise.sum_of_columns(parts(), count)[0]
+    result = {"pinball": float(total / count)}
     if len(levels) > 1:
-        is_inside = (error[..., 0] >= 0) & (error[..., -1] <= 0)
-        found["coverage"] = float(is_inside.mean())
-        found["nominal_coverage"] = float(levels[-1] - levels[0])
-    return found
+        result["coverage"] = num_inside / (count // len(levels))
+        result["nominal_coverage"] = float(levels[-1] - levels[0])
+    return result
 
 
 def words(values: dict[str, float]) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from keras_fpt import tasks
 from keras_fpt.files import npz
 from keras_fpt.models import FPTClassifier
+from keras_fpt.runs import answers_on_disk, target_results
 from keras_fpt.runs.folder import TEST_EXAMPLES
-from keras_fpt.tasks import Task
+from keras_fpt.tasks import Task, sequence_store
 
 _RUN, _GROUPS, _RULE = "run", "groups", "rule: "
 # Evaluations of models with random states differ a little. Predictions in
@@ -56,7 +57,7 @@ def predict(
     batch_size: int,
     accuracy: float,
     callbacks: Sequence[Any] = (),
-) -> np.ndarray | None:
+) -> Any:
     """Predicts the test examples.
 
     Args:
@@ -69,14 +70,14 @@ def predict(
     Returns:
         Float array `(examples, answers, classes)` of logits, or
         `(examples, labels)` of several labels, or of numbers
-        `(examples, targets)`; `None` if they are not those of all test
-        examples in their order, as where processes of TensorFlow share the
-        batches.
+        `(examples, targets)`, which may be on disk; `None` if they are not
+        those of all test examples in their order, as where processes of
+        TensorFlow share the batches.
     """
     logits = predict_split(task, "test", model, batch_size, callbacks)
-    labels = task.test_labels()
     if task.is_regression:
-        return logits if len(logits) == len(labels) else None
+        return logits if len(logits) == task.data.size("test") else None
+    labels = task.test_labels()
     if task.is_multilabel or task.is_per_token:
         if logits.shape[:2] != labels.shape:
             return None
@@ -96,8 +97,19 @@ def predict_split(
     model: FPTClassifier,
     batch_size: int,
     callbacks: Sequence[Any] = (),
-) -> np.ndarray:
-    """The logits of a held-out split's examples."""
+) -> Any:
+    """The logits of a held-out split's examples.
+
+    Returns:
+        Float array `(examples, ...)`; of forecasts that may not fit into
+        memory, see `answers_on_disk.predict`.
+    """
+    x = task.data.splits[split].x if task.is_forecast else None
+    if sequence_store.is_on_disk(x):
+        order = task.data.order(split)
+        return answers_on_disk.predict(
+            model, task.data, x, order, batch_size, callbacks
+        )
     dataset = task.held_out(split, batch_size)
     logits = model.predict(
         dataset.map(lambda x, y: x), verbose=0, callbacks=[*callbacks]
@@ -105,24 +117,51 @@ def predict_split(
     return keras.ops.convert_to_numpy(logits)
 
 
-def measure(task: Task, logits: np.ndarray) -> ExampleScores:
+def measure(
+    task: Task, logits: Any, quantiles: Sequence[float] = ()
+) -> ExampleScores:
     """Compares predictions with the labels of the test examples.
 
     Args:
         task: a `Task`.
-        logits: what `predict` returned; of a regression the numbers,
-            `(examples, targets)`, of a forecast `(examples, horizon, columns)`.
+        logits: what `predict` returned.
+        quantiles: sequence of floats, those that a regression predicts.
     """
-    labels = task.test_labels()
-    if task.is_per_token:
-        is_right = _are_right(task, logits, labels)
-        scores = tasks.token_scores(is_right, labels >= 0)
-    elif task.is_regression:
-        numbers = logits.reshape(labels.shape)
-        scores = -((numbers - labels.astype(np.float64)) ** 2).mean(axis=1)
+    if task.is_regression:
+        scores = np.concatenate(
+            [
+                _squared_errors(target_results.points(found, quantiles), truth)
+                for found, truth in sequence_store.chunks_of(
+                    logits, targets(task)
+                )
+            ]
+        )
+        scores = -scores
     else:
-        scores = _are_right(task, logits, labels).mean(axis=1)
+        labels = task.test_labels()
+        is_right = _are_right(task, logits, labels)
+        if task.is_per_token:
+            scores = tasks.token_scores(is_right, labels >= 0)
+        else:
+            scores = is_right.mean(axis=1)
     return ExampleScores(scores, task.floors("test"), task.test_groups())
+
+
+def targets(task: Task) -> Any:
+    """The numbers of the test examples, which may be on disk.
+
+    Args:
+        task: a `Task` that is a regression.
+    """
+    if task.is_forecast:
+        return task.data.splits["test"].y
+    return task.test_labels()
+
+
+def _squared_errors(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The mean squared error of each example, float64 `(examples,)`."""
+    truth = truth.reshape(len(truth), -1).astype(np.float64)
+    return ((answers.reshape(truth.shape) - truth) ** 2).mean(axis=1)
 
 
 def _are_right(

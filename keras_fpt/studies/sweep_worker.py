@@ -201,12 +201,19 @@ def _run_trial(study: Any, objective: Callable[[Any], float]) -> None:
         # Optuna's own, since the trial has ended.
         if not taken_over:
             raise
-        if isinstance(taken_over[0], KeyboardInterrupt):
-            raise taken_over[0] from None
+        own = taken_over[0]
+        if isinstance(own, KeyboardInterrupt):
+            raise own from None
         LOGGER.info(
             "This worker did not respond for a while, so another one has taken "
             "over its run. It continues with the remaining runs."
         )
+        # That the other worker holds the run's folder is no news.
+        if own is not None and not isinstance(own, folder_lock.TakenOver):
+            LOGGER.warning(
+                "The run failed in this worker, and may fail in the other one, "
+                f"too: {type(own).__name__}: {own}"
+            )
 
 
 def _objective(

@@ -1,4 +1,6 @@
+from . import pairwise as pairwise
 from . import seasons as seasons
+from . import sequence_store as sequence_store
 from .drawing import draw_examples as draw_examples
 from .drawing import picture_output as picture_output
 from .forecast_history import History as History
@@ -53,6 +55,7 @@ from .user_data import read_new_indicators as read_new_indicators
 from .user_data import read_new_labels as read_new_labels
 from .user_data import read_new_targets as read_new_targets
 from .user_data import read_new_tokens as read_new_tokens
+from .user_data import read_new_windows as read_new_windows
 from .user_data import reader_from_json as reader_from_json
 from .user_data import reader_to_json as reader_to_json
 from .user_data import rows_of_tokens as rows_of_tokens

@@ -376,6 +376,12 @@ def chunks(x: Any) -> Iterator[np.ndarray]:
         yield x[rows]
 
 
+def chunks_of(*arrays: Any) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yields the same few examples of several arrays, as `chunks` does."""
+    for rows in _slices(*arrays):
+        yield tuple(each[rows] for each in arrays)
+
+
 def chunks_with_lengths(
     x: OnDisk,
 ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
@@ -387,8 +393,8 @@ def chunks_with_lengths(
         yield x[rows], None if x.lengths is None else x.lengths[rows]
 
 
-def _slices(x: Any) -> Iterator[slice]:
-    bytes_each = math.prod(x.shape[1:]) * x.dtype.itemsize
+def _slices(*arrays: Any) -> Iterator[slice]:
+    bytes_each = max(math.prod(x.shape[1:]) * x.dtype.itemsize for x in arrays)
     size = max(1, CHUNK_BYTES // max(1, bytes_each))
-    for start in range(0, len(x), size):
-        yield slice(start, min(start + size, len(x)))
+    for start in range(0, len(arrays[0]), size):
+        yield slice(start, min(start + size, len(arrays[0])))

@@ -239,12 +239,16 @@ class TestWhatCannotBeStacked:
     def test_other_sizes(self):
         (one,) = classifiers(RATES[:1])
         (other,) = classifiers(RATES[:1], num_classes=4)
-        self.refused("same sizes, but number 1", one, other)
+        self.refused(
+            "same num_classes, but number 1 has 4 and number 0 has", one, other
+        )
 
     def test_other_options(self):
         (one,) = classifiers(RATES[:1])
         (other,) = classifiers(RATES[:1], readout="mean")
-        message = "number 1 has .*'readout': 'mean'.* number 0 has .*'last'"
+        message = (
+            "same readout, but number 1 has 'mean' and number 0 has 'last'"
+        )
         self.refused(message, one, other)
 
     def test_an_option_that_a_stack_does_not_heed(self):

@@ -366,8 +366,13 @@ def give_up(study, storage):
     retry(study, storage.get_trial(running._trial_id))
 
 
-@pytest.mark.parametrize("error", [None, TakenOver("lost"), KeyboardInterrupt])
-def test_a_worker_that_resumes_leaves_its_trial_to_another(trials, error):
+@pytest.mark.parametrize(
+    "error",
+    [None, TakenOver("lost"), KeyboardInterrupt, ValueError("no good")],
+)
+def test_a_worker_that_resumes_leaves_its_trial_to_another(
+    trials, error, messages
+):
     first, second, storage = trials
 
     def objective(trial):
@@ -384,6 +389,11 @@ def test_a_worker_that_resumes_leaves_its_trial_to_another(trials, error):
         sweep_worker._run_trial(first, objective)
     states = [trial.state.name for trial in second.trials]
     assert states == ["FAIL", "WAITING"]
+    failures = [text for text in messages if "failed in this worker" in text]
+    if isinstance(error, ValueError):
+        assert len(failures) == 1 and "ValueError: no good" in failures[0]
+    else:
+        assert failures == []
 
 
 def test_other_errors_of_a_trial_are_raised(trials):

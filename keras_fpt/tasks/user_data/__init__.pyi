@@ -26,5 +26,6 @@ from .paths import reader_to_json as reader_to_json
 from .strings.fasta import from_fasta as from_fasta
 from .strings.strings import from_strings as from_strings
 from .tables.forecast_tables import from_series as from_series
+from .tables.new_series import read_new_windows as read_new_windows
 from .tables.tables import from_csv as from_csv
 from .tables.tables import from_table as from_table

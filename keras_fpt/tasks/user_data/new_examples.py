@@ -10,10 +10,15 @@ from keras_fpt.tasks.user_data.media import (
     saved_pictures,
 )
 from keras_fpt.tasks.user_data.strings import fasta, string_reader
-from keras_fpt.tasks.user_data.tables import table_blocks, table_reader
+from keras_fpt.tasks.user_data.tables import (
+    new_series,
+    series_reader,
+    table_blocks,
+    table_reader,
+)
 
 # Some of the examples of a new file.
-Block = table_blocks.Block | fasta.Block
+Block = table_blocks.Block | fasta.Block | new_series.Block
 
 
 def read_new(
@@ -64,6 +69,8 @@ def read_new_blocks(
     """
     if isinstance(reader, table_reader.TableReader):
         return table_blocks.read_blocks(reader, path)
+    if isinstance(reader, series_reader.SeriesReader):
+        return new_series.read_blocks(reader, path)
     if isinstance(reader, fasta.FastaReader | string_reader.StringReader):
         return reader.read_blocks(path)
     return None

@@ -215,7 +215,7 @@ def _find(
     """The labels of the examples, as they are in the file."""
     columns = table_structure.as_tuple(options.get("label_column"))
     if isinstance(reader, fasta.FastaReader):
-        assert not isinstance(block, table_blocks.Block)
+        assert block is None or isinstance(block, fasta.Block)
         found = record_labels.read(path, labels, options, block)
     elif isinstance(reader, array_reader.ArrayReader):
         if labels is not None:
@@ -230,7 +230,7 @@ def _find(
             "not apply."
         )
     elif isinstance(reader, string_reader.StringReader):
-        assert not isinstance(block, fasta.Block)
+        assert block is None or isinstance(block, table_blocks.Block)
         if block is None:
             frame, _ = given_labels.read_table(
                 path, reader.header, reader.encoding
@@ -279,7 +279,7 @@ def _of_table(
     It is empty where no label is the most common, or has too few of the rows:
     such windows are left out in training.
     """
-    assert not isinstance(block, fasta.Block)
+    assert block is None or isinstance(block, table_blocks.Block)
     if block is None:
         frame = table_files.read_table(path, reader.header, reader.encoding)
     else:

@@ -322,7 +322,27 @@ def _examples(
     series: np.ndarray,
 ) -> Examples:
     """The examples of a split, whose rows are read when they are needed."""
-    count, size = len(starts), reader.context + reader.horizon
+    size = reader.context + reader.horizon
+    x, y = inputs_and_truth(starts, stored, reader)
+    return Examples(
+        x,
+        y,
+        SeriesNames(names, series, starts, size),
+        _block_numbers(starts, series, size),
+    )
+
+
+def inputs_and_truth(
+    starts: Ranges, stored: sequence_store.SequenceStore, reader: SeriesReader
+) -> tuple[Any, Any]:
+    """What the model reads and what it forecasts, cut when it is needed.
+
+    Args:
+        starts: `Ranges`, where contexts begin.
+        stored: a `SequenceStore` of standardized rows `(1, columns)`.
+        reader: `SeriesReader`.
+    """
+    count = len(starts)
     behind = sequence_store.StoredWindows(
         stored,
         starts,
@@ -334,12 +354,9 @@ def _examples(
         np.broadcast_to(reader.horizon, count),
     )
     targets = len(reader.columns)
-    y: Any = sequence_store.Derived(ahead, lambda rows: rows[..., :targets])
-    return Examples(
+    return (
         sequence_store.Derived(behind, reader.inputs),
-        y,
-        SeriesNames(names, series, starts, size),
-        _block_numbers(starts, series, size),
+        sequence_store.Derived(ahead, lambda rows: rows[..., :targets]),
     )
 
 

@@ -5,7 +5,7 @@ This file is longer than others, since it has one large public class.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -34,13 +34,14 @@ class NewWindows(NamedTuple):
 
     Args:
         x: float32 array, inputs of the model, see `SeriesReader.inputs`.
-        y: float32 array `(n, horizon, columns)`, standardized.
-        names: list of n strings.
+        y: float32 array `(n, horizon, columns)`, standardized. Both may be on
+            disk, see `sequence_store.is_on_disk`.
+        names: n strings, one after the other.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    names: list[str]
+    x: Any
+    y: Any
+    names: Any
 
 
 class _Read(NamedTuple):
@@ -151,6 +152,11 @@ class SeriesReader:
         return (*self.columns, *self.future_columns)
 
     @property
+    def time_step(self) -> float | None:
+        """The median step of time in training, if there are times."""
+        return None if self.time_gap is None else self.time_gap / times.GAP
+
+    @property
     def unknown_rows(self) -> int:
         """How many of the last rows of an input are to be forecast."""
         return self.horizon if self.future_columns else 0
@@ -226,12 +232,7 @@ class SeriesReader:
         )
         cut = cut.select(is_kept)
         if not len(cut.starts):
-            raise ValueError(
-                f"`{path}`: a forecast of {self.horizon} rows from "
-                f"{self.context} is scored on {size} rows that follow one "
-                f"another, but the longest series has {lengths.max()} without "
-                "a gap. Give a longer file."
-            )
+            raise self.too_short(int(lengths.max()), path)
         values = cut.cut(self._in_file(table))
         return NewWindows(
             self.inputs(values),
@@ -247,36 +248,58 @@ class SeriesReader:
             order of `read`: the columns of groups and of time, if there are
             any.
         """
-        import pandas as pd
 
         table = self._read(path)
         last, _ = self._last(table, path)
-        files = given_files.Files((str(path),), (len(table.frame),))
-        found: dict[str, list] = {name: [] for name in self.group_column}
-        if self.time_column is not None:
-            found[self.time_column] = []
-        for start in last.starts:
-            stop = start + self.context
-            rows = last.order[start:stop]
-            ahead = last.order[stop : stop + self.unknown_rows]
+        size = self.context + self.unknown_rows
+        return self.beside(
+            (
+                table.frame.iloc[last.order[start : start + size]]
+                for start in last.starts.tolist()
+            ),
+            path,
+        )
+
+    def beside(
+        self, frames: Iterable["pd.DataFrame"], path: str | os.PathLike
+    ) -> "pd.DataFrame":
+        """The groups and times of what is forecast from some rows.
+
+        Args:
+            frames: iterable of `pandas.DataFrame`s, the rows of each input of
+                the model.
+            path: their file, for errors.
+
+        Returns:
+            As `following`.
+        """
+        import pandas as pd
+
+        found: dict[str, list] = {name: [] for name in self.beside_columns}
+        for frame in frames:
             for name in self.group_column:
-                cells = table_columns.column(table.frame, name, path)
-                found[name] += [cells.iloc[rows[-1]]] * self.horizon
+                cells = table_columns.column(frame, name, path)
+                last = cells.iloc[self.context - 1]
+                found[name] += [last] * self.horizon
             if self.time_column is not None:
-                cells = table_columns.column(
-                    table.frame, self.time_column, path
-                )
+                cells = table_columns.column(frame, self.time_column, path)
                 found[self.time_column] += (
-                    cells.iloc[ahead].tolist()
+                    cells.iloc[self.context :].tolist()
                     if self.future_columns
                     else times.following(
-                        cells.iloc[rows],
+                        cells,
                         self.time_column,
                         self.horizon,
-                        files.where,
+                        table_columns.where_in(frame, path),
                     )
                 )
         return pd.DataFrame(found)
+
+    @property
+    def beside_columns(self) -> tuple[str, ...]:
+        """The columns of groups and of time."""
+        time = () if self.time_column is None else (self.time_column,)
+        return (*self.group_column, *time)
 
     def in_units(self, values: np.ndarray) -> np.ndarray:
         """Standardized numbers `(..., columns)` in the unit of each column."""
@@ -293,13 +316,8 @@ class SeriesReader:
 
     def _read(self, path: str | os.PathLike) -> _Read:
         frame = table_files.read_table(path, self.header, self.encoding)
-        for name in self.all_columns:
-            table_columns.column(frame, name, path)
         files = given_files.Files((str(path),), (len(frame),))
-        kinds = self.kinds or (columns_.Column(),) * len(self.all_columns)
-        values = columns_.parse_columns(
-            frame, self.all_columns, kinds, files.where, self.missing
-        )
+        values = self.parse(frame, path)
         ordered = table_order.in_order(
             frame, self.group_column, self.time_column, files, self.time_gap
         )
@@ -321,7 +339,7 @@ class SeriesReader:
         is_missing = np.isnan(values)
         values = table_reader.fill_missing(
             values,
-            kinds,
+            self.kinds,
             self.fill,
             frame,
             self.group_column,
@@ -335,6 +353,31 @@ class SeriesReader:
             self.standardized(values, path)[ordered.order],
             is_missing[ordered.order],
             unknown,
+        )
+
+    def parse(
+        self, frame: "pd.DataFrame", path: str | os.PathLike
+    ) -> np.ndarray:
+        """Parses the cells of a new table, or of a part of it.
+
+        Args:
+            frame: what `table_files.read_table` returned.
+            path: its file, for errors.
+
+        Returns:
+            float64 array `(rows, columns)`, NaN for missing cells.
+
+        Raises:
+            ValueError: a column is missing, or a cell is no number.
+        """
+        for name in self.all_columns:
+            table_columns.column(frame, name, path)
+        return columns_.parse_columns(
+            frame,
+            self.all_columns,
+            self.kinds or (columns_.Column(),) * len(self.all_columns),
+            table_columns.where_in(frame, path),
+            self.missing,
         )
 
     def standardized(
@@ -372,9 +415,34 @@ class SeriesReader:
         starts, lengths = windows.stretches(ordered.is_first | ordered.is_gap)
         ends = starts + lengths
         is_last = np.append(ordered.is_first, True)[ends]
-        names = ordered.groups.names
-        unknown = table.unknown
-        for index, length in enumerate(lengths[is_last] - unknown):
+        names, unknown = ordered.groups.names, table.unknown
+        self.check_last(lengths[is_last], unknown, names, path)
+        last = windows.Sequences(
+            ordered.order,
+            ends[is_last] - unknown - self.context,
+            np.full(int(is_last.sum()), self.context + self.unknown_rows),
+        )
+        return last, names
+
+    def check_last(
+        self,
+        lengths: np.ndarray,
+        unknown: np.ndarray,
+        names: Sequence[str],
+        path: str | os.PathLike,
+    ) -> None:
+        """Checks that the last rows of each series are enough for a forecast.
+
+        Args:
+            lengths: int array `(series,)`, the rows after the last gap.
+            unknown: int array `(series,)`, how many of them are to come.
+            names: sequence of strings, the series.
+            path: the file, for errors.
+
+        Raises:
+            ValueError: they are not.
+        """
+        for index, length in enumerate((lengths - unknown).tolist()):
             if unknown[index] < self.unknown_rows:
                 raise ValueError(
                     f"`{path}`, {names[index]}: what is known in advance "
@@ -391,12 +459,20 @@ class SeriesReader:
                     f"are {length} after the last gap. Give a longer file, or "
                     "train with a shorter context (--context)."
                 )
-        last = windows.Sequences(
-            ordered.order,
-            ends[is_last] - unknown - self.context,
-            np.full(int(is_last.sum()), self.context + self.unknown_rows),
+
+    def too_short(self, longest: int, path: str | os.PathLike) -> ValueError:
+        """The error that no row has a context before and a horizon after it.
+
+        Args:
+            longest: int, the rows of the longest series without a gap.
+            path: the file.
+        """
+        return ValueError(
+            f"`{path}`: a forecast of {self.horizon} rows from {self.context} "
+            f"is scored on {self.context + self.horizon} rows that follow one "
+            f"another, but the longest series has {longest} without a gap. "
+            "Give a longer file."
         )
-        return last, names
 
     def _in_file(self, table: _Read) -> np.ndarray:
         """The values in the order of the file, which `Sequences.cut` takes."""

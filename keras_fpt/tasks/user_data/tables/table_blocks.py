@@ -1,15 +1,17 @@
 """Reads the rows of new tables in blocks, as many as fit into memory."""
 
-import logging
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_fpt.tasks.user_data import given_files, sequences
+from keras_fpt.tasks.user_data import given_files, sequences, unlike_training
 from keras_fpt.tasks.user_data.tables import (
-    group_runs,
+    large_files,
+    large_layout,
+    large_times,
     table_columns,
     table_files,
     table_folders,
@@ -23,8 +25,6 @@ from keras_fpt.tasks.user_data.tables import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LOGGER = logging.getLogger(__name__)
 
 
 class Block(NamedTuple):
@@ -68,62 +68,49 @@ def read_blocks(
         return None
     if reader.is_by_row:
         return _blocks_of_rows(reader, path)
-    keys = table_structure.as_tuple(reader.group_column)
-    if keys or reader.time_column is not None:
-        advice = _in_other_order(reader, path)
-        if advice is not None:
-            LOGGER.warning(
-                f"`{path}` is read into memory as a whole, since {advice}. "
-                f"Sort the file by {' and '.join(_sorted_by(reader))} to read "
-                "it in parts."
-            )
+    if reader.group_column or reader.time_column is not None:
+        steps = _steps(reader, path)
+        if steps is None:
             return None
+        if reader.time_gap is not None and steps.time_gap is not None:
+            unlike_training.log_step(
+                steps.time_gap / times.GAP,
+                reader.time_gap / times.GAP,
+                reader.time_column,
+                path,
+            )
     return _blocks_of_sequences(reader, path)
 
 
-def _sorted_by(reader: table_reader.TableReader) -> list[str]:
-    times = [] if reader.time_column is None else [reader.time_column]
-    return [*table_structure.as_tuple(reader.group_column), *times]
-
-
-def _in_other_order(
+def _steps(
     reader: table_reader.TableReader, path: str | os.PathLike
-) -> str | None:
-    """Words on rows that are in another order than in their sequences."""
+) -> large_times.Steps | None:
+    """The steps of time; `None` if rows are not in order, which is logged."""
+    files = large_files.LargeFiles(
+        given_files.check_paths(path, None, None),
+        reader.header,
+        reader.encoding,
+    )
     keys = table_structure.as_tuple(reader.group_column)
-    runs = group_runs.GroupRuns(given_files.Files((str(path),), (0,)), keys)
-    last: Any = None
-    kinds = set()
-    frames = table_files.read_chunks(path, reader.header, reader.encoding)
-    for frame in runs.watch(frames):
-        if reader.time_column is None:
-            continue
-        cells = table_columns.column(frame, reader.time_column, path)
-        kinds.add(times.kind_of(cells))
-        if len(kinds) > 1 or None in kinds:
-            return f"the times in {reader.time_column} are not in ISO 8601"
-        # With the last row of the part before.
-        rows = frame if last is None else _joined(last, frame)
-        ordered = table_order.in_order(
-            rows, keys, reader.time_column, _files(rows, path), reader.time_gap
-        )
-        if not np.array_equal(ordered.order, np.arange(len(rows))):
-            row = int(np.argmax(np.diff(ordered.order) != 1))
-            return f"its rows are not sorted, such as row {rows.index[row] + 1}"
-        last = frame[-1:]
-    if runs.are_scattered:
-        return f"the rows of a group by {' and '.join(keys)} are not together"
-    return None
+    watch = large_layout.Watch(
+        files,
+        table_structure.Structure(keys, reader.time_column, reader.window),
+    )
+    with contextlib.closing(watch):
+        for _ in watch.frames(files.frames()):
+            pass
+        return watch.steps()
 
 
 def _blocks_of_rows(
     reader: table_reader.TableReader, path: str | os.PathLike
 ) -> Iterator[Block]:
+    far, count = np.zeros(len(reader.columns), int), 0
     for frame in table_files.read_chunks(path, reader.header, reader.encoding):
         first = int(frame.index[0]) if len(frame) else 0
         values = reader.parse(frame, path)
-        if not first:
-            reader.log_far(values, path)
+        far += reader.count_far(values)
+        count += len(values)
         complete = reader.complete(values, frame, _files(frame, path))
         scaled = reader.scaled(complete, np.isnan(values), path, first)
         yield Block(
@@ -132,6 +119,7 @@ def _blocks_of_rows(
             scaled[:, :, None],
             [f"row {row + 1}" for row in frame.index.tolist()],
         )
+    unlike_training.log_far(far, count, reader.columns, path)
 
 
 class _Rest(NamedTuple):
@@ -144,12 +132,15 @@ class _Rest(NamedTuple):
         is_read: bool, whether the window at the beginning has been read.
         first: float64 array `(columns,)`, the first row without missing
             cells.
+        far: int array `(columns,)`, as `TableReader.count_far` returns, of all
+            rows until now.
     """
 
     frame: "pd.DataFrame"
     offset: int
     is_read: bool
     first: np.ndarray
+    far: np.ndarray
 
 
 def _blocks_of_sequences(
@@ -169,6 +160,8 @@ def _blocks_of_sequences(
         if following is None:
             break
         frame = _joined(rest.frame, following)
+    count = int(frame.index[-1]) + 1
+    unlike_training.log_far(rest.far, count, reader.columns, path)
     if is_empty:
         raise ValueError(
             table_layout.no_window(
@@ -198,9 +191,10 @@ def _next_block(
         frame, keys, reader.time_column, files, reader.time_gap
     )
     values = reader.parse(frame, path)
-    if rest is None:
-        ordered.log_step(reader.time_column, path)
-        reader.log_far(values, path)
+    known = 0 if rest is None else len(rest.frame)
+    far = reader.count_far(values[known:])
+    if rest is not None:
+        far += rest.far
     is_missing = np.isnan(values)
     if rest is not None:
         values[0] = np.where(is_missing[0], rest.first, values[0])
@@ -212,7 +206,7 @@ def _next_block(
     if reader.window is None:
         cut = ordered.whole if is_last else ordered.whole.select(slice(-1))
         names = ordered.groups.names[: len(cut.starts)]
-        left = _Rest(frame[last:], 0, False, values[last])
+        left = _Rest(frame[last:], 0, False, values[last], far)
     else:
         _check_lengths(reader, path, ordered, lengths + before, is_last)
         stretches = windows.Sequences(
@@ -238,7 +232,7 @@ def _next_block(
         if rest is not None and rest.is_read:
             cut, names = cut.select(slice(1, None)), names[1:]
         offset = place - last + int(before[-1])
-        left = _Rest(frame[place:], offset, is_read, values[place])
+        left = _Rest(frame[place:], offset, is_read, values[place], far)
     channels = reader.scaled(values, is_missing, path, int(frame.index[0]))
     x = cut.cut(channels) if len(names) else None
     return Block(frame, cut, x, names), left

@@ -194,6 +194,7 @@ def lay_out_new(
     stride: int | None,
     path: str | os.PathLike,
     keep_rest: bool = False,
+    is_noted: bool = False,
 ) -> tuple[windows.Sequences, list[str]]:
     """Makes sequences of the rows of a new file, which need no labels.
 
@@ -207,6 +208,7 @@ def lay_out_new(
         path: the table's file, for errors.
         keep_rest: bool, as for `windows.windows`; a group that is shorter
             than a window is then a sequence as well.
+        is_noted: bool, whether to log steps of time unlike those of training.
 
     Returns:
         A tuple: the sequences, and their names.
@@ -221,7 +223,8 @@ def lay_out_new(
     ordered = table_order.in_order(
         frame, group_column, time_column, files, time_gap
     )
-    ordered.log_step(time_column, files.paths[0])
+    if is_noted:
+        ordered.log_step(time_column, files.paths[0])
     whole = ordered.whole
     if window is None:
         return whole, ordered.groups.names

@@ -96,13 +96,16 @@ class TableReader:
         """
         frame = table_files.read_table(path, self.header, self.encoding)
         values = self._read_values(frame, path)
-        cut, names = self.lay_out(frame, path)
+        cut, names = self.lay_out(frame, path, is_noted=True)
         if self.is_by_row:
             return values[:, :, None], names
         return cut.cut(values), names
 
     def lay_out(
-        self, frame: "pd.DataFrame", path: str | os.PathLike
+        self,
+        frame: "pd.DataFrame",
+        path: str | os.PathLike,
+        is_noted: bool = False,
     ) -> tuple[windows.Sequences, list[str]]:
         """The sequences of the rows of a new table, and their names.
 
@@ -111,6 +114,8 @@ class TableReader:
         Args:
             frame: what `table_files.read_table` returned.
             path: its file, for errors.
+            is_noted: bool, as for `table_layout.lay_out_new`. A file is laid
+                out again for its labels, and noted once.
         """
         stride = self.stride
         if self.is_per_token and self.window is not None:
@@ -124,6 +129,7 @@ class TableReader:
             stride,
             path,
             self.is_per_token,
+            is_noted,
         )
 
     def _read_values(
@@ -131,7 +137,8 @@ class TableReader:
     ) -> np.ndarray:
         """The channels of a new table's rows."""
         values = self.parse(frame, path)
-        self.log_far(values, path)
+        far = self.count_far(values)
+        unlike_training.log_far(far, len(values), self.columns, path)
         files = given_files.Files((str(path),), (len(frame),))
         return self.channels(values, frame, files)
 
@@ -164,19 +171,17 @@ class TableReader:
             )
         return values
 
-    def log_far(self, values: np.ndarray, path: str | os.PathLike) -> None:
-        """Logs the columns of a new table that may be in other units.
+    def count_far(self, values: np.ndarray) -> np.ndarray:
+        """How many numbers of each column may be in other units.
 
         Args:
             values: what `parse` returned.
-            path: the table's file, for the message.
         """
         scaled = (values - np.array(self.mean)) / np.array(self.scale)
         if self.kinds:
             is_category = [each.kind == "category" for each in self.kinds]
             scaled[:, is_category] = 0
-        far = unlike_training.count_far(scaled)
-        unlike_training.log_far(far, len(values), self.columns, path)
+        return unlike_training.count_far(scaled)
 
     def channels(
         self, values: np.ndarray, frame: "pd.DataFrame", files: Any

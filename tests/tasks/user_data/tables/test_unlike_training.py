@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from keras_fpt import tasks
+from keras_fpt.runs import RunConfig, evaluate_file, predict, train
 from keras_fpt.tasks import read_new_targets
 from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.tables import table_files
 
 pytestmark = pytest.mark.backend_free
 
@@ -26,10 +28,10 @@ def save(frame, path):
     return str(path)
 
 
-def walk(hertz, size=60):
-    """Four recordings at a sampling rate."""
+def walk(hertz, size=60, people=4):
+    """Recordings at a sampling rate."""
     parts = []
-    for person in range(4):
+    for person in range(people):
         part = rows(size).drop(columns="y")
         part["y"] = "ab"[person % 2]
         part["person"] = f"p{person}"
@@ -74,6 +76,33 @@ def test_blocks_of_a_large_table_are_noted_once(
     assert len(messages) == 1
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"ignore_column": ["person", "t"]}, WALK, {**WALK, "window": None}],
+)
+def test_blocks_are_noted_as_the_whole_table(
+    tmp_path, messages, monkeypatch, options
+):
+    task = tasks.get(
+        save(walk(50, people=12), tmp_path / "old.csv"),
+        **{"label_column": "y", **options},
+    )
+    # Of a part of the first rows, nothing would be noted.
+    frame = walk(100).reset_index(drop=True)
+    frame.loc[60:, "x"] += 1000.0
+    frame.loc[:59, "t"] *= 2
+    path = save(frame, tmp_path / "new.csv")
+    del messages[:]
+    task.reader.read(path)
+    expected = [*messages]
+    assert len(expected) == 2 - (task.reader.time_column is None)
+    monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 100)
+    monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", 37)
+    del messages[:]
+    assert len([*tasks.read_new_blocks(task.reader, path, {})]) > 2
+    assert sorted(messages) == sorted(expected)
+
+
 def test_other_units_of_recordings_are_noted(tmp_path, messages):
     for number in range(20):
         folder = tmp_path / "old" / "ab"[number % 2]
@@ -99,6 +128,21 @@ def test_other_steps_of_time_are_noted(tmp_path, messages):
     task.reader.read(save(walk(100), tmp_path / "new.csv"))
     (message,) = messages
     assert "the median step of t is 0.01, but 0.02 in training" in message
+
+
+@pytest.mark.parametrize("task_type", ["classification", "tokens"])
+def test_other_steps_are_noted_once_where_labels_are_read(
+    tmp_path, preset, messages, task_type
+):
+    path = save(walk(50), tmp_path / "old.csv")
+    options = {**WALK, "task_type": task_type}
+    config = RunConfig(path, preset, steps=1, options=options)
+    train(config.with_settings(depth=1), tmp_path / "run")
+    new = save(walk(100), tmp_path / "new.csv")
+    for call in (predict, evaluate_file):
+        del messages[:]
+        call(tmp_path / "run", new)
+        assert sum("the median step of t" in text for text in messages) == 1
 
 
 def test_times_in_another_unit_are_named(tmp_path):
