@@ -96,6 +96,11 @@ def _in_other_order(
     kinds = set()
     frames = table_files.read_chunks(path, reader.header, reader.encoding)
     for frame in runs.watch(frames):
+        if runs.are_scattered:
+            runs.close()
+            return (
+                f"the rows of a group by {' and '.join(keys)} are not together"
+            )
         if reader.time_column is None:
             continue
         cells = table_columns.column(frame, reader.time_column, path)
@@ -111,8 +116,6 @@ def _in_other_order(
             row = int(np.argmax(np.diff(ordered.order) != 1))
             return f"its rows are not sorted, such as row {rows.index[row] + 1}"
         last = frame[-1:]
-    if runs.are_scattered:
-        return f"the rows of a group by {' and '.join(keys)} are not together"
     return None
 
 
