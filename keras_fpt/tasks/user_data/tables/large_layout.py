@@ -131,9 +131,10 @@ def _check_constant(
 ) -> None:
     """Checks, as `table_groups.check_constant`, what is noted for each row."""
     first_rows = watch.runs.first_rows
+    expected = values[first_rows]
     for part in large_splits.slices(len(values)):
         groups = watch.runs.numbers(part)
-        wrong = np.flatnonzero(values[part] != values[first_rows][groups])
+        wrong = np.flatnonzero(values[part] != expected[groups])
         if len(wrong):
             group = int(groups[wrong[0]])
             raise table_groups.contradiction(

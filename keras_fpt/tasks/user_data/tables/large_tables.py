@@ -111,7 +111,8 @@ def make_task(
     is_category = np.isin(np.arange(len(rows.columns)), [*learned.places])
     labels = rows.y[first_rows].astype(np.int32)
     split_of = split[first_rows]
-    findings = audit_tables.find_in_table(
+    findings = watch.spellings.findings()
+    findings += audit_tables.find_in_table(
         audit_tables.Table(
             # A category that is missing is one more.
             np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,

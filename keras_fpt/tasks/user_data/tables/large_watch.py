@@ -16,6 +16,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_splits,
     large_times,
     table_columns,
+    table_groups,
 )
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
@@ -42,6 +43,9 @@ class Watch:
     ) -> None:
         self.files = files
         self.structure = structure
+        self.spellings = table_groups.Spellings(
+            [*structure.split_group, *structure.keys]
+        )
         self.runs = group_runs.GroupRuns(files.known, structure.keys)
         self.names: large_labels.Labels | None = None
         self.together: large_groups.GroupNumbers | None = None
@@ -65,6 +69,7 @@ class Watch:
     ) -> Iterator["pd.DataFrame"]:
         """Yields parts of the table, and notes their structure."""
         for frame in self.runs.watch(frames):
+            self.spellings.add(frame)
             if self.names is not None:
                 name = str(self.structure.split_column)
                 path = large_files.path_of(frame)

@@ -205,6 +205,7 @@ def make_task(
         findings=[
             *stretches.findings,
             *cut.findings,
+            *watch.spellings.findings(),
             *_audit(
                 rows,
                 complete,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data.audit import class_names
 from keras_fpt.tasks.user_data.tables import cells, table_columns
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Wider tables are not searched for the column that a key lacks.
 MOST_COLUMNS = 100
+# Spellings of more groups are not compared.
+MOST_GROUPS = 20_000
 
 
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
@@ -228,6 +231,34 @@ def scattered_groups(
         "stretches)."
     )
     return audit.Finding("scattered-groups", message, advice)
+
+
+class Spellings:
+    """Finds groups that differ only in their spelling.
+
+    Args:
+        columns: sequence of strings, the columns of groups.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        # 3 and 3.0 are one, see `find_groups`.
+        self._values: dict[str, dict[str, str]] = {name: {} for name in columns}
+
+    def add(self, frame: "pd.DataFrame") -> None:
+        """Adds some rows."""
+        for name, values in self._values.items():
+            if len(values) <= MOST_GROUPS:
+                texts = table_columns.names(frame, name).unique().tolist()
+                values.update({text.removesuffix(".0"): text for text in texts})
+
+    def findings(self) -> list[audit.Finding]:
+        """The findings of all columns with few groups."""
+        return [
+            finding
+            for name, values in self._values.items()
+            if len(values) <= MOST_GROUPS
+            for finding in class_names.similar_groups([*values.values()], name)
+        ]
 
 
 def _column_that_separates(

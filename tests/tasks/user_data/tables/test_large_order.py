@@ -300,6 +300,26 @@ def test_the_column_that_groups_lack_is_named(tmp_path, both, named):
     assert words in finding.advice
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"group_column": "who"}, {"window": 10, "group_column": "who"}, {}],
+)
+def test_groups_of_similar_spellings_are_found(tmp_path, both, options):
+    frame = table()
+    frame["answer"] = np.array([*"ab"])[frame["who"] // 2 % 2]
+    frame["site"] = np.array(["north", "North", "south"])[frame["who"] % 3]
+    frame["who"] = "Person " + frame["who"].astype(str)
+    frame.loc[frame["who"] == "Person 6", "who"] = "person 2"
+    options = {"split_group": "site" if not options else (), **options}
+    shuffled(frame, "at random").to_csv(tmp_path / "table.csv", index=False)
+    first, second = (
+        [each for each in task.findings if each.kind == "similar-groups"]
+        for task in both(lambda: read(tmp_path / "table.csv", **options))
+    )
+    assert first == second
+    assert len(second) == 1
+
+
 def test_too_many_stretches_are_not_searched(tmp_path, both, monkeypatch):
     monkeypatch.setattr(large_groups, "MOST_STRETCHES", 30)
     frame = table().sort_values(["trial", "who"], kind="stable")
