@@ -6,16 +6,19 @@ The data is made in a temporary folder below `--folder`: a CSV file or a folder
 of Parquet files with 4 columns of numbers and a label, or a folder with PNG
 images of 32 x 32 pixels; or a folder of Parquet files that is one long series,
 from which windows are cut, or whose column "recording" makes groups; a .npy
-file of sequences; or a CSV file of strings. Of the same rows are the kinds
-"numbers" (a CSV file whose label is a number), "labels" (a folder of Parquet
-files with three labels of 0 and 1), "dropped" (a CSV file of whose cells a
-hundredth is missing, and whose rows are left out) and "number-windows" (a long
-series, whose windows have the mean of a number). Of the kind "tokens", each
-row of a window has a label. The kind "families" is strings whose groups stay
-in one split, and "saved" is a data set as of Hugging Face's save_to_disk, of
-sequences of different lengths. "fasta" is a FASTA file of proteins of 50 to
-150 letters and its table of labels. The kind "forecast" is a CSV file of hourly
-rows of several stations, two of whose columns are forecast, 24 rows from 96.
+file of sequences; or a CSV file of strings. Of the kind "scattered", the rows
+of a recording are all over the folder, and of the kind "shuffled", from which
+windows of several stations are cut, no row is in the order of time. Of the same
+rows are the kinds "numbers" (a CSV file whose label is a number), "labels" (a
+folder of Parquet files with three labels of 0 and 1), "dropped" (a CSV file of
+whose cells a hundredth is missing, and whose rows are left out) and
+"number-windows" (a long series, whose windows have the mean of a number). Of
+the kind "tokens", each row of a window has a label. The kind "families" is
+strings whose groups stay in one split, and "saved" is a data set as of Hugging
+Face's save_to_disk, of sequences of different lengths. "fasta" is a FASTA file
+of proteins of 50 to 150 letters and its table of labels. The kind "forecast" is
+a CSV file of hourly rows of several stations, two of whose columns are
+forecast, 24 rows from 96.
 Each size is made, and trained on, in its own processes. A training process
 makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
 and evaluates a few batches. The kind "predict" trains on the first rows of a
@@ -55,12 +58,14 @@ SIZES = {
     "saved": (200_000, 2_000_000),
     "fasta": (100_000, 1_000_000),
     "forecast": (1_000_000, 10_000_000),
+    "scattered": (1_000_000, 5_000_000),
+    "shuffled": (1_000_000, 5_000_000),
 }
 WINDOW = 50
 FIRST_ROWS = 2_000
 FOLDERS = (
     *("parquet", "windows", "groups", "labels", "number-windows"),
-    "tokens",
+    *("tokens", "scattered", "shuffled"),
 )
 TEXTS = (
     *("csv", "strings", "predict", "numbers", "dropped", "families"),
@@ -95,6 +100,14 @@ OPTIONS = {
         "window": 50,
         "stride": 25,
     },
+    "scattered": {"label_column": "label", "group_column": "recording"},
+    "shuffled": {
+        "label_column": "label",
+        "window": 50,
+        "stride": 25,
+        "group_column": "station",
+        "time_column": "hour",
+    },
     "forecast": {
         "task_type": "forecast",
         "target_column": ["x0", "x1"],
@@ -106,7 +119,12 @@ OPTIONS = {
 }
 OPTIONS["predict-forecast"] = OPTIONS["forecast"]
 # The rows of a station of these kinds.
-STATIONS = {"forecast": 2_000_000, "predict-forecast": 1_000}
+STATIONS = {
+    "forecast": 2_000_000,
+    "predict-forecast": 1_000,
+    "shuffled": 100_000,
+}
+STEP = 7919  # A prime, so that each place comes once if it divides no size
 MISSING = 0.01
 TOKENS = 20
 COLUMNS = 4
@@ -211,6 +229,14 @@ def make(path, kind, size):
             ]
         if kind in STATIONS:
             place = np.arange(start, start + len(rows))
+            rows["station"] = place // STATIONS[kind]
+            rows["hour"] = place % STATIONS[kind]
+        if kind == "scattered":
+            place = np.arange(start, start + len(rows))
+            rows["recording"] = place % (size // WINDOW)
+            rows["label"] = np.array(CLASSES)[rows["recording"] % 2]
+        if kind == "shuffled":
+            place = np.arange(start, start + len(rows)) * STEP % size
             rows["station"] = place // STATIONS[kind]
             rows["hour"] = place % STATIONS[kind]
         add_columns(rows, kind, number)

@@ -75,7 +75,7 @@ class SequenceStore:
 
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Any:
         if isinstance(index, slice):
-            index = range(*index.indices(len(self)))
+            index = np.arange(*index.indices(len(self)))
         indices = np.asarray(index, np.int64)
         if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
             raise IndexError(
@@ -216,7 +216,7 @@ class SequenceWriter:
             [len(part) for part in self._pending],
         )
         token_bytes = self._pending[0][:1, :1].nbytes
-        ends = np.cumsum([0, *lengths]) * token_bytes
+        ends = np.append(0, np.cumsum(lengths)) * token_bytes
         data = np.concatenate([part.ravel() for part in self._pending])
         column = pa.Array.from_buffers(
             pa.binary(),

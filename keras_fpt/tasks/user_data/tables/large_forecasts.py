@@ -1,9 +1,10 @@
 """Forecasts of tables of more rows than fit into memory.
 
 The table is parsed once, into a file of numbers. The standardized rows are a
-file as well, from which contexts and horizons are cut when they are needed. In
-memory are, for each row, a few bytes: its split, whether a cell is missing, and
-the number of its example's group.
+file as well, from which contexts and horizons are cut when they are needed.
+Rows that are not in the order of series and times are sorted on disk. In memory
+are, for each row, a few bytes: its split, whether a cell is missing, and the
+number of its example's group.
 """
 
 import contextlib
@@ -25,15 +26,16 @@ from keras_fpt.tasks.user_data.tables import (
     forecast_notes,
     future_rows,
     large_files,
-    large_layout,
     large_medians,
+    large_order,
     large_series,
     large_splits,
-    large_times,
+    large_watch,
     large_windows,
     missing_rows,
     series_windows,
     table_columns,
+    table_order,
     table_reader,
 )
 from keras_fpt.tasks.user_data.tables.forecast_build import Request
@@ -98,8 +100,8 @@ def make_task(request: Request) -> Task | None:
         request: `Request`.
 
     Returns:
-        A `Task`; `None` if the table fits into memory, or if its rows are in
-        another order than in series, so that it must be read as a whole.
+        A `Task`; `None` if the table fits into memory, or if its times cannot
+        be parsed in parts, so that it must be read as a whole.
 
     Raises:
         ValueError: as for `from_series`.
@@ -113,29 +115,29 @@ def make_task(request: Request) -> Task | None:
         return None
     size = request.context + request.horizon
     structure = Structure(request.keys, request.time_column, size)
-    watch = large_layout.Watch(files, structure)
+    watch = large_watch.Watch(files, structure)
     with contextlib.closing(watch):
         rows = large_series.parse(watch, request)
-        steps = None if rows is None else watch.steps()
-    if rows is None or steps is None:
+        order = None if rows is None else watch.order()
+    if rows is None or order is None:
         return None
-    return _make_task(request, watch, rows, steps)
+    return _make_task(request, watch, rows, order)
 
 
 def _make_task(
     request: Request,
-    watch: large_layout.Watch,
+    watch: large_watch.Watch,
     rows: large_series.Rows,
-    steps: large_times.Steps,
+    order: large_order.Order,
 ) -> Task:
     files, size = watch.files, len(rows.values)
-    series = np.array(watch.runs.starts)
-    lengths = np.diff(np.append(series, size))
+    series, lengths, steps = watch.runs.starts, watch.runs.sizes, watch.steps()
     unknown = np.zeros(len(series), int)
     if request.known:
-        unknown = future_rows.count(rows.has_number, series)
+        unknown = future_rows.count(order.take(rows.has_number), series)
+        is_unknown = future_rows.are_unknown(size, series, unknown)
         large_series.check_no_missing(
-            request, rows, series, unknown, files.where
+            request, rows, order.restore(is_unknown), files.where
         )
     stretches = np.union1d(series, steps.gaps)
     found = series_windows.cut(
@@ -148,15 +150,17 @@ def _make_task(
         unknown,
     )
     starts, left_out = forecast_build.with_truth(
-        found.starts, request, rows.is_missing
+        found.starts, request, order.take(rows.is_missing)
     )
     forecast_build.check_splits(starts, found, int(lengths.max()), request)
+    # What is learned, and the audit, read rows in the order of the file.
+    is_train = order.restore(found.is_train)
     reader = _learn(
         request,
-        lambda: large_windows.chosen_rows(rows.parts(), found.is_train),
+        lambda: large_windows.chosen_rows(rows.parts(), is_train),
         steps.time_gap,
     )
-    stored, is_known = _standardize(request, rows, reader, stretches)
+    stored, is_known = _standardize(request, rows, order, reader, stretches)
     targets = len(request.targets)
     history = series_windows.history(
         sequence_store.Derived(stored, lambda each: each[:, 0, :targets]),
@@ -170,14 +174,13 @@ def _make_task(
     reader = dataclasses.replace(reader, season=season)
     audited = np.zeros(size, bool)
     audited[large_windows.audited_rows(size)] = True
-    audited &= found.is_train
+    audited &= is_train
     known = np.concatenate(
         [
             np.empty((0, len(request.columns))),
             *large_windows.chosen_rows(rows.parts(), audited),
         ]
     )
-    times = watch.times
     return forecast_build.make_task(
         request,
         reader,
@@ -199,15 +202,15 @@ def _make_task(
             f"{len(known):,} rows",
         ],
         [
-            *large_times.findings(steps, watch.structure, files.known),
+            *watch.findings(steps, order),
             *forecast_notes.irregular_steps(
-                () if times is None else times.parts(series),
+                () if watch.times is None else watch.times.parts(series),
                 request.time_column,
                 steps.time_gap,
-                files.where,
+                lambda place: files.where(order.row(place)),
             ),
             *forecast_notes.sentinels(known, request.columns),
-            *_other_order(request, rows.first, series, files.known),
+            *_other_order(request, rows.first, files.known),
         ],
     )
 
@@ -215,17 +218,19 @@ def _make_task(
 def _other_order(
     request: Request,
     first: "pd.DataFrame",
-    series: np.ndarray,
     files: given_files.Files,
 ) -> list[audit.Finding]:
     """Findings of the first part of a table without a column of times."""
     if request.time_column is not None:
         return []
-    is_first = np.zeros(len(first), bool)
-    is_first[series[series < len(first)]] = True
-    used = (*request.columns, *request.keys)
+    own = given_files.Files(files.paths, (len(first),))
+    ordered = table_order.in_order(first, request.keys, None, own)
     return forecast_notes.other_order(
-        first, used, np.arange(len(first)), is_first, files
+        first,
+        (*request.columns, *request.keys),
+        ordered.order,
+        ordered.is_first,
+        own,
     )
 
 
@@ -283,6 +288,7 @@ def _without_missing(
 def _standardize(
     request: Request,
     rows: large_series.Rows,
+    order: large_order.Order,
     reader: SeriesReader,
     breaks: np.ndarray,
 ) -> tuple[sequence_store.SequenceStore, np.ndarray]:
@@ -291,16 +297,17 @@ def _standardize(
     Args:
         request: `Request`.
         rows: `Rows`.
+        order: their `Order`.
         reader: `SeriesReader`.
-        breaks: int array, the rows that nothing is filled from before.
+        breaks: int array, the places that nothing is filled from before.
 
     Returns:
         A tuple: a `SequenceStore` of float32 rows `(1, columns)`, and a bool
-        array `(rows,)`, which rows have all that is forecast.
+        array `(rows,)`, which rows have all that is forecast; in their order.
     """
     parts = rows.parts()
     if request.fill == "forward":
-        parts = filling.fill_forward_in_parts(parts, breaks)
+        parts = large_windows.filled_forward(rows.values, order, breaks)()
     is_known, first = [], 0
     with sequence_store.SequenceWriter() as writer:
         for part in parts:
@@ -311,7 +318,8 @@ def _standardize(
             is_known.append(np.isfinite(targets).all(axis=1))
             writer.extend(scaled[:, None, :])
             first += len(part)
-        return writer.finish(), np.concatenate(is_known)
+        stored = order.sort(writer.finish())
+    return stored, order.take(np.concatenate(is_known))
 
 
 def _examples(

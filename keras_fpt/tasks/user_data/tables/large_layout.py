@@ -1,47 +1,37 @@
 """The sequences of a large table: stretches of rows, and their splits.
 
-Rows must be in their order in the file. In memory are, for each row, its
-label and its split, and where groups, gaps in time and labels change.
+Rows that are in another order in the file are sorted on disk. In memory are,
+for each row, its label and its split, and where groups, gaps in time and labels
+change. A row is counted in the file, and a place where the rows are sorted.
 """
 
 import dataclasses
-import logging
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_fpt.tasks.user_data import audit, splitting
 from keras_fpt.tasks.user_data.tables import (
-    group_runs,
-    large_files,
-    large_groups,
-    large_labels,
+    large_order,
     large_splits,
-    large_times,
-    table_columns,
+    large_watch,
     table_groups,
 )
-from keras_fpt.tasks.user_data.tables.table_structure import Structure
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-LOGGER = logging.getLogger(__name__)
 
 
 class Stretches(NamedTuple):
     """Successive rows that are a sequence, or that windows are cut from.
 
     Args:
-        starts: int array `(n,)`, the first row of each.
+        starts: int array `(n,)`, the place of the first row of each.
         lengths: int array `(n,)`.
         groups: int array `(n,)`, the number of the group of each.
         splits: int array `(n,)`, the index in `splitting.SPLITS` of each.
         split_by: string, how the rows were split, in words.
         together: int array `(n,)`, numbers of the groups that stay in one
             split, if they are larger; or `None`.
-        breaks: int array, the rows that nothing is filled from before.
+        breaks: int array, the places that nothing is filled from before.
         time_gap: float, the longest step of time within one, or `None`.
         num_gaps: int, how many rows follow a gap in time.
         findings: tuple of what is suspicious.
@@ -59,155 +49,60 @@ class Stretches(NamedTuple):
     findings: tuple[audit.Finding, ...]
 
 
-class Watch:
-    """Notes the structure of a large table's rows while they are parsed.
-
-    Args:
-        files: the `LargeFiles`.
-        structure: a `Structure`.
-        drop_missing: bool, as for `tables.from_csv`.
-    """
-
-    def __init__(
-        self,
-        files: large_files.LargeFiles,
-        structure: Structure,
-        drop_missing: bool = False,
-    ) -> None:
-        self.files = files
-        self.structure = structure
-        self.runs = group_runs.GroupRuns(files.known, structure.keys)
-        self.names: large_labels.Labels | None = None
-        self.together: large_groups.GroupNumbers | None = None
-        self.times: large_times.LargeTimes | None = None
-        if structure.split_column is not None:
-            if files.known.splits is not None:
-                raise ValueError(
-                    f"`{files.known.paths[0]}`: give split_column "
-                    "(--split-column), or validation and test files, not both."
-                )
-            self.names = large_labels.Labels(files.where)
-        if structure.split_group and structure.split_group != structure.keys:
-            self.together = large_groups.GroupNumbers(
-                structure.split_group, drop_missing and structure.is_by_row
-            )
-        if structure.time_column is not None:
-            self.times = large_times.LargeTimes(structure.time_column)
-
-    def frames(
-        self, frames: Iterable["pd.DataFrame"]
-    ) -> Iterator["pd.DataFrame"]:
-        """Yields parts of the table, and notes their structure."""
-        for frame in self.runs.watch(frames):
-            if self.names is not None:
-                name = str(self.structure.split_column)
-                path = large_files.path_of(frame)
-                self.names.add(table_columns.column(frame, name, path))
-            if self.together is not None:
-                self.together.add(frame)
-            if self.times is not None:
-                self.times.add(frame)
-            yield frame
-
-    def close(self) -> None:
-        """Removes files that are not needed any more."""
-        if self.times is not None:
-            self.times.close()
-
-    def split_names(self) -> tuple[np.ndarray, list[str], str] | None:
-        """The split that is given for each row, as `large_splits.Given`."""
-        if self.names is not None:
-            words = f"column {self.structure.split_column}"
-            return self.names.codes(), self.names.distinct, words
-        found = self.files.row_splits()
-        if found is None:
-            return None
-        return *found, self.files.known.words
-
-    def steps(self) -> large_times.Steps | None:
-        """The steps of time, if there are any.
-
-        Returns:
-            `Steps`; `None` if rows are not in their order, which is logged.
-        """
-        path, keys = self.files.known.paths[0], self.structure.keys
-        wanted = [*keys]
-        if self.times is not None:
-            wanted.append(str(self.structure.time_column))
-        advice = f"Sort the file by {' and '.join(wanted)} to read it in parts."
-        if self.runs.are_scattered:
-            LOGGER.warning(
-                f"`{path}` is read into memory as a whole, since the rows of a "
-                f"group by {' and '.join(keys)} are not together. {advice}"
-            )
-            return None
-        if self.times is None:
-            return large_times.Steps(None, np.array([], int), 0, -1)
-        steps = None
-        if self.times.are_alike:
-            steps = self.times.steps(np.array(self.runs.starts))
-        if steps is None:
-            LOGGER.warning(
-                f"`{path}` is read into memory as a whole, since its rows are "
-                f"not sorted by {self.structure.time_column}, or the times are "
-                f"not in ISO 8601. {advice}"
-            )
-        return steps
-
-
 def lay_out(
-    watch: Watch, y: np.ndarray, class_names: tuple[str, ...]
-) -> Stretches | None:
+    watch: large_watch.Watch,
+    order: large_order.Order,
+    y: np.ndarray,
+    class_names: tuple[str, ...],
+) -> Stretches:
     """The sequences of the rows, or the stretches that windows are cut from.
 
     Args:
         watch: a `Watch` of all rows.
+        order: their `Order`.
         y: int array `(rows,)` of classes, of a small dtype.
         class_names: tuple of strings.
-
-    Returns:
-        `Stretches`; `None` if the rows must be sorted first.
 
     Raises:
         ValueError: as `table_layout.lay_out`.
     """
-    steps = watch.steps()
-    if steps is None:
-        return None
-    structure, files = watch.structure, watch.files.known
-    groups = np.array(watch.runs.starts)
-    together = None if watch.together is None else watch.together.numbers()
-    if together is not None:
+    structure, groups, steps = watch.structure, watch.runs.starts, watch.steps()
+    together = None
+    if watch.together is not None:
+        of_rows = watch.together.numbers()
         _check_constant(
-            together,
+            of_rows,
             watch,
             f"the {' and '.join(structure.split_group)}",
-            lambda row: together[row],
+            of_rows.__getitem__,
         )
-    findings = large_times.findings(steps, structure, files)
+        together = of_rows[watch.runs.first_rows]
     breaks = np.union1d(groups, steps.gaps)
     if structure.window is None:
         starts = groups
         split_of, words = _split_of_groups(watch, y, class_names, together)
         splits = split_of
     else:
-        split_of, words = _split_of_rows(watch, y, len(class_names), together)
+        split_of, words = _split_of_rows(
+            watch, order, y, len(class_names), together
+        )
         changes = [breaks, _changes(split_of)]
         if structure.within_label:
-            changes.append(_changes(y))
+            changes.append(_changes(order.take(y)))
         starts = np.unique(np.concatenate(changes))
         splits = split_of[starts]
+    numbers = np.searchsorted(groups, starts, side="right") - 1
     return Stretches(
         starts,
         np.diff(np.append(starts, len(y))),
-        np.searchsorted(groups, starts, side="right") - 1,
+        numbers,
         splits.astype(int),
         words,
-        None if together is None else together[starts],
+        None if together is None else together[numbers],
         breaks,
         steps.time_gap,
         len(steps.gaps),
-        findings,
+        watch.findings(steps, order),
     )
 
 
@@ -229,35 +124,42 @@ def _before(part: slice) -> Any:
 
 def _check_constant(
     values: np.ndarray,
-    watch: Watch,
+    watch: large_watch.Watch,
     what: str,
     name_of: Callable[[int], Any],
     advice: str = "",
 ) -> None:
     """Checks, as `table_groups.check_constant`, what is noted for each row."""
-    starts = np.array(watch.runs.starts)
-    wrong = np.setdiff1d(_changes(values), starts)
-    if len(wrong):
-        row = int(wrong[0])
-        group = int(np.searchsorted(starts, row, side="right")) - 1
-        raise table_groups.contradiction(
-            watch.files.known,
-            row,
-            int(starts[group]),
-            what,
-            name_of,
-            watch.runs.names[group],
-            advice,
-        )
+    first_rows = watch.runs.first_rows
+    expected = values[first_rows]
+    for part in large_splits.slices(len(values)):
+        groups = watch.runs.numbers(part)
+        wrong = np.flatnonzero(values[part] != expected[groups])
+        if len(wrong):
+            group = int(groups[wrong[0]])
+            raise table_groups.contradiction(
+                watch.files.known,
+                part.start + int(wrong[0]),
+                int(first_rows[group]),
+                what,
+                name_of,
+                watch.runs.names[group],
+                advice,
+            )
 
 
 def _split_of_groups(
-    watch: Watch,
+    watch: large_watch.Watch,
     y: np.ndarray,
     class_names: tuple[str, ...],
     together: np.ndarray | None,
 ) -> tuple[np.ndarray, str]:
-    """The number of the split of each group, and words."""
+    """The number of the split of each group, and words.
+
+    Args:
+        watch, y, class_names: as for `lay_out`.
+        together: int array `(groups,)`, or `None`.
+    """
     structure, files = watch.structure, watch.files.known
     _check_constant(
         y,
@@ -267,7 +169,7 @@ def _split_of_groups(
         " If labels change within a group, cut it into windows with window "
         "(--window).",
     )
-    starts = np.array(watch.runs.starts)
+    first_rows = watch.runs.first_rows
     given = watch.split_names()
     names, words = None, "as given"
     if given is not None:
@@ -278,53 +180,66 @@ def _split_of_groups(
             f"the split ({words})",
             lambda row: distinct[codes[row]],
         )
-        names = np.array(distinct, str)[codes[starts]]
+        names = np.array(distinct, str)[codes[first_rows]]
     request = splitting.SplitRequest(
         names,
         words,
-        None if together is None else together[starts],
+        together,
         " and ".join(structure.split_group or structure.keys),
         structure.folds,
         structure.fold,
     )
     if structure.split_group and together is None:  # It is the key.
-        request = dataclasses.replace(request, groups=np.arange(len(starts)))
+        request = dataclasses.replace(
+            request, groups=np.arange(len(first_rows))
+        )
     splits, split_by = splitting.split_examples(
-        y[starts].astype(np.int32),
+        y[first_rows].astype(np.int32),
         lambda index: f"`{files.paths[0]}`, {watch.runs.names[index]}",
         request,
     )
-    return large_splits.as_codes(splits, len(starts)), split_by
+    return large_splits.as_codes(splits, len(first_rows)), split_by
 
 
 def _split_of_rows(
-    watch: Watch, y: np.ndarray, num_classes: int, together: np.ndarray | None
+    watch: large_watch.Watch,
+    order: large_order.Order,
+    y: np.ndarray,
+    num_classes: int,
+    together: np.ndarray | None,
 ) -> tuple[np.ndarray, str]:
-    """The number of the split of each row of windows, and words."""
-    structure, files = watch.structure, watch.files
+    """The number of the split of each place of windows, and words.
+
+    Args:
+        watch, order, y: as for `lay_out`.
+        num_classes: int.
+        together: int array `(groups,)`, or `None`.
+    """
+    structure, files, runs = watch.structure, watch.files, watch.runs
     given = watch.split_names()
     if not structure.keys:
-        return _split_of_series(watch, len(y), given)
-    starts = np.array(watch.runs.starts)
-    lengths = np.diff(np.append(starts, len(y)))
+        return _split_of_series(watch, order, len(y), given)
     by = " and ".join(structure.split_group or structure.keys)
     is_free = given is None and structure.folds is None
     if is_free and not structure.split_group:
+        placed = order.take(y)
         most = np.array(
             [
                 np.bincount(own[own >= 0], minlength=num_classes).argmax()
-                for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)
-                for own in [y[a : a + n]]
+                for a, n in zip(
+                    runs.starts.tolist(), runs.sizes.tolist(), strict=True
+                )
+                for own in [placed[a : a + n]]
             ]
         )
         splits = splitting.stratified(most)
         if all(map(len, splits.values())):
             split = large_splits.as_codes(splits, len(most))
-            return np.repeat(split, lengths), f"seeded, by {by}"
-    groups = together
-    if groups is None:
-        number = np.arange(len(starts), dtype=np.min_scalar_type(len(starts)))
-        groups = np.repeat(number, lengths)
+            return np.repeat(split, runs.sizes), f"seeded, by {by}"
+    of_group = np.arange(len(runs.names)) if together is None else together
+    groups = np.empty(len(y), np.min_scalar_type(len(runs.names)))
+    for part in large_splits.slices(len(y)):
+        groups[part] = of_group[runs.numbers(part)]
     request = splitting.SplitRequest(
         groups=groups,
         groups_from=by,
@@ -332,7 +247,7 @@ def _split_of_rows(
         fold=structure.fold,
     )
     names = watch.names
-    return large_splits.split(
+    split, words = large_splits.split(
         y,
         num_classes,
         request,
@@ -340,12 +255,16 @@ def _split_of_rows(
         given,
         files.where if names is None else names.first_of,
     )
+    return order.take(split), words
 
 
 def _split_of_series(
-    watch: Watch, size: int, given: large_splits.Given | None
+    watch: large_watch.Watch,
+    order: large_order.Order,
+    size: int,
+    given: large_splits.Given | None,
 ) -> tuple[np.ndarray, str]:
-    """The number of the split of each row of a series, and words."""
+    """The number of the split of each place of a series, and words."""
     structure, names = watch.structure, watch.names
     by = "in the order of the file"
     if structure.time_column is not None:
@@ -353,7 +272,7 @@ def _split_of_series(
     if given is not None:
         codes, distinct, words = given
         split, has_validation = large_splits.codes_of_names(
-            codes,
+            order.take(codes),
             distinct,
             splitting.SplitRequest(names_from=words),
             watch.files.where if names is None else names.first_of,

@@ -17,7 +17,8 @@ from keras_fpt.tasks.user_data.tables import (
     large_answers,
     large_files,
     large_labels,
-    large_layout,
+    large_order,
+    large_watch,
     missing_rows,
     sequence_targets,
     table_columns,
@@ -102,9 +103,30 @@ class Rows(NamedTuple):
     is_left_out: np.ndarray | None = None
     is_filled: bool = False
 
+    def in_order(self, order: large_order.Order) -> "Rows":
+        """The labels of the rows, and which are left out, in their order."""
+        labels = self.labels._replace(
+            y=order.take(self.labels.y),
+            targets=_taken(self.labels.targets, order),
+            answers=_taken(self.labels.answers, order),
+        )
+        numbers = None if self.numbers is None else order.sort(self.numbers)
+        return self._replace(
+            labels=labels,
+            numbers=numbers,
+            y=order.take(self.y),
+            is_left_out=_taken(self.is_left_out, order),
+        )
+
+
+def _taken(
+    values: np.ndarray | None, order: large_order.Order
+) -> np.ndarray | None:
+    return None if values is None else order.take(values)
+
 
 def parse(
-    watch: large_layout.Watch,
+    watch: large_watch.Watch,
     frames: Iterable["pd.DataFrame"],
     reading: Reading,
 ) -> Rows:

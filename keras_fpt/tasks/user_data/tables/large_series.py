@@ -11,8 +11,7 @@ from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     dates,
     forecast_columns,
-    future_rows,
-    large_layout,
+    large_watch,
     missing_rows,
     table_columns,
 )
@@ -45,7 +44,7 @@ class Rows(NamedTuple):
         return (part[:, 0] for part in sequence_store.chunks(self.values))
 
 
-def parse(watch: large_layout.Watch, request: Request) -> Rows | None:
+def parse(watch: large_watch.Watch, request: Request) -> Rows | None:
     """Parses the columns; `None` if the table has no rows."""
     path, columns = request.path, request.columns
     targets = len(request.targets)
@@ -113,14 +112,19 @@ def _check_first(first: "pd.DataFrame", request: Request) -> None:
 def check_no_missing(
     request: Request,
     rows: Rows,
-    series: np.ndarray,
-    unknown: np.ndarray,
+    is_unknown: np.ndarray,
     where: Callable[[int], str],
 ) -> None:
-    """Checks that nothing is missing before the rows that are forecast."""
+    """Checks that nothing is missing before the rows that are forecast.
+
+    Args:
+        request: `Request`.
+        rows: `Rows`.
+        is_unknown: bool array `(rows,)`, which rows are to be forecast.
+        where: function from a row to words that say where it is.
+    """
     if request.may_lack:
         return
-    is_unknown = future_rows.are_unknown(len(rows.is_missing), series, unknown)
     wrong = np.flatnonzero(rows.is_missing & ~is_unknown)
     if len(wrong):
         row = int(wrong[0])

@@ -30,10 +30,10 @@ from keras_fpt.tasks.user_data.audit import (
 from keras_fpt.tasks.user_data.tables import columns as columns_
 from keras_fpt.tasks.user_data.tables import (
     large_files,
-    large_layout,
     large_learning,
     large_rows,
     large_splits,
+    large_watch,
     table_columns,
     table_reader,
 )
@@ -64,7 +64,7 @@ def make_task(
     Raises:
         ValueError: as for `from_csv`.
     """
-    watch = large_layout.Watch(files, structure, reading.drop_missing)
+    watch = large_watch.Watch(files, structure, reading.drop_missing)
     known = {*reading.label_columns, *structure.columns}
     with streamed_groups.StreamedGroups(known) as named:
         rows = large_rows.parse(watch, named.watch(frames), reading)
@@ -111,7 +111,8 @@ def make_task(
     is_category = np.isin(np.arange(len(rows.columns)), [*learned.places])
     labels = rows.y[first_rows].astype(np.int32)
     split_of = split[first_rows]
-    findings = audit_tables.find_in_table(
+    findings = watch.spellings.findings()
+    findings += audit_tables.find_in_table(
         audit_tables.Table(
             # A category that is missing is one more.
             np.nan_to_num(audited, nan=-1.0) if is_category.any() else audited,
@@ -160,7 +161,7 @@ def make_task(
 
 
 def _split(
-    watch: large_layout.Watch, rows: large_rows.Rows, together: Any
+    watch: large_watch.Watch, rows: large_rows.Rows, together: Any
 ) -> tuple[np.ndarray, str]:
     """The split of each row, uint8 array `(rows,)`, and words."""
     structure, given = watch.structure, watch.split_names()

@@ -1,4 +1,4 @@
-"""The times of more rows than fit into memory, which must be sorted."""
+"""The times of more rows than fit into memory, and the steps between them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +10,7 @@ from keras_fpt.tasks.user_data import audit, given_files
 from keras_fpt.tasks.user_data.tables import (
     large_files,
     large_medians,
+    large_order,
     table_columns,
     table_order,
     times,
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class Steps(NamedTuple):
-    """What follows from the times of rows that are in their order.
+    """What follows from the times of rows, by their places in `Order`.
 
     Args:
         time_gap: float, the longest step that is no gap, or `None`.
-        gaps: int array of the rows that follow a gap within their group.
+        gaps: int array of the places that follow a gap within their group.
         num_repeated: int, how many rows have the time of the row before.
-        first_repeated: int, the first of them, or -1.
+        first_repeated: int, the place of the first of them, or -1.
     """
 
     time_gap: float | None
@@ -37,7 +38,10 @@ class Steps(NamedTuple):
 
 
 def findings(
-    steps: Steps, structure: Structure, files: given_files.Files
+    steps: Steps,
+    structure: Structure,
+    files: given_files.Files,
+    order: large_order.Order,
 ) -> tuple[audit.Finding, ...]:
     """Findings of times that repeat, and of gaps in what stays whole.
 
@@ -45,13 +49,14 @@ def findings(
         steps: `Steps`.
         structure: `Structure`, how rows are cut.
         files: the `Files` that the rows are from.
+        order: the `Order` of the rows.
     """
     found = []
     if steps.num_repeated:
         found.append(
             table_order.repeated_times(
                 str(structure.time_column),
-                steps.first_repeated,
+                order.row(steps.first_repeated),
                 steps.num_repeated,
                 files,
                 structure.keys,
@@ -60,7 +65,10 @@ def findings(
     if structure.window is None and len(steps.gaps):
         found.append(
             table_order.gaps_in_groups(
-                int(steps.gaps[0]), len(steps.gaps), steps.time_gap, files
+                order.row(int(steps.gaps[0])),
+                len(steps.gaps),
+                steps.time_gap,
+                files,
             )
         )
     return tuple(found)
@@ -109,42 +117,55 @@ class LargeTimes:
         """Removes the file."""
         self._writer.close()
 
-    def parts(self, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields the first row and the steps of some rows.
+    def finish(self) -> None:
+        """Ends the times, which are in the order of the file."""
+        self._store = self._writer.finish()
 
-        A step is from the row before to a row; NaN begins a group.
+    def sort(self, order: large_order.Order) -> None:
+        """Brings the times into another order."""
+        assert self._store is not None
+        self._store = order.sort(self._store)
 
-        Args:
-            starts: int array, the first row of each group.
-        """
+    def moments(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the number of the first of some times, and these."""
         has_dates = not self._kinds & {*times.NUMBERS}
-        first, last = 0, None
+        first = 0
         for part in sequence_store.chunks(self._store):
             moments = part[:, 0, 0]
             if has_dates:
                 moments = (moments - self._earliest) / self._per_second
+            yield first, moments
+            first += len(part)
+
+    def parts(self, starts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yields the place of the first of some rows, and their steps.
+
+        A step is from the row before to a row; NaN begins a group.
+
+        Args:
+            starts: int array, the place of the first row of each group.
+        """
+        last = None
+        for first, moments in self.moments():
             before = moments[:1] if last is None else last
             steps = np.diff(moments, prepend=before)
-            end = first + len(steps)
-            low, high = np.searchsorted(starts, [first, end])
+            low, high = np.searchsorted(starts, [first, first + len(steps)])
             steps[starts[low:high] - first] = np.nan
             yield first, steps
-            first, last = end, moments[-1:]
+            last = moments[-1:]
 
-    def steps(self, starts: np.ndarray) -> Steps | None:
+    def are_sorted(self, starts: np.ndarray) -> bool:
+        """Whether no time is before that of the row before in its group."""
+        return not any((steps < 0).any() for _, steps in self.parts(starts))
+
+    def steps(self, starts: np.ndarray) -> Steps:
         """What follows from the steps between successive rows.
 
         Args:
-            starts: int array, the first row of each group.
-
-        Returns:
-            `Steps`; `None` if the rows of a group are not sorted.
+            starts: int array, the place of the first row of each group.
         """
-        self._store = self._writer.finish()
         gaps, num_repeated, first_repeated = [], 0, -1
         for first, steps in self.parts(starts):
-            if (steps < 0).any():
-                return None
             is_repeated = steps == 0
             if is_repeated.any() and first_repeated < 0:
                 first_repeated = first + int(np.argmax(is_repeated))

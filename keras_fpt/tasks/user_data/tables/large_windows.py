@@ -2,11 +2,14 @@
 
 The table is parsed once, into a file of numbers. The standardized rows are a
 file as well, from which sequences are cut when they are needed, so that windows
-that overlap take no further space. In memory are the label of each row, in a
-byte or two, and where each sequence begins.
+that overlap take no further space. Rows that do not follow one another in the
+file as in sequences are sorted on disk; what is learned from training rows, and
+the audit, read them in the order of the file. In memory are the label of each
+row, in a byte or two, and where each sequence begins.
 """
 
 import contextlib
+import functools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -30,8 +33,10 @@ from keras_fpt.tasks.user_data.tables import (
     large_files,
     large_layout,
     large_learning,
+    large_order,
     large_rows,
     large_targets,
+    large_watch,
     sequence_targets,
     table_columns,
     table_reader,
@@ -62,18 +67,20 @@ def make_task(
         structure: a `Structure` with groups or windows.
 
     Returns:
-        A `Task`; `None` if the rows are in another order than in sequences,
-        so that the table must be read as a whole.
+        A `Task`; `None` if the times cannot be parsed in parts, so that the
+        table must be read as a whole.
 
     Raises:
         ValueError: as for `from_csv`.
     """
-    watch = large_layout.Watch(files, structure)
+    watch = large_watch.Watch(files, structure)
     with contextlib.closing(watch):
         rows = large_rows.parse(watch, frames, reading)
-        stretches = large_layout.lay_out(watch, rows.y, rows.class_names)
-    if stretches is None:
-        return None
+        order = watch.order()
+        if order is None:
+            return None
+        stretches = large_layout.lay_out(watch, order, rows.y, rows.class_names)
+    placed = rows.in_order(order)
     are_tokens = structure.keep_rest
     if are_tokens or not rows.labels.has_classes:
         sequence_targets.check_structure(structure)
@@ -85,14 +92,14 @@ def make_task(
             stretches.lengths,
             each,
             each,
-            rows.y[stretches.starts],
+            placed.y[stretches.starts],
             watch.runs.names,
             [],
             [],
         )
     else:
         cut = large_cuts.cut_windows(
-            rows.y, len(rows.class_names), stretches, structure, watch.runs
+            placed.y, len(rows.class_names), stretches, structure, watch.runs
         )
     split_of = stretches.splits[cut.stretch]
     splits = {
@@ -109,8 +116,8 @@ def make_task(
                 structure.window,
                 path,
             )
-    if structure.window is not None and rows.is_left_out is not None:
-        cut = large_cuts.without(cut, rows.is_left_out)
+    if structure.window is not None and placed.is_left_out is not None:
+        cut = large_cuts.without(cut, placed.is_left_out)
         split_of = stretches.splits[cut.stretch]
         splits = {
             split: np.flatnonzero(split_of == number)
@@ -118,11 +125,11 @@ def make_task(
         }
     labels = targets.Labels(cut.labels, rows.class_names)
     if are_tokens:
-        labels = large_targets.of_tokens(rows.labels, cut.starts, cut.lengths)
+        labels = large_targets.of_tokens(placed.labels, cut.starts, cut.lengths)
     elif not rows.labels.has_classes:
         labels = large_targets.of_sequences(
-            rows.labels,
-            rows.numbers,
+            placed.labels,
+            placed.numbers,
             cut.starts,
             cut.lengths,
             structure.window is not None,
@@ -130,8 +137,10 @@ def make_task(
         )
     labels.check_splits(splits)
     trained = splits["train"]
-    is_train = large_cuts.covered_rows(
-        len(rows.y), cut.starts[trained], cut.lengths[trained]
+    is_train = order.restore(
+        large_cuts.covered_rows(
+            len(rows.y), cut.starts[trained], cut.lengths[trained]
+        )
     )
     learned = large_learning.learn(
         lambda: chosen_rows(_raw(rows), is_train),
@@ -141,8 +150,12 @@ def make_task(
         reading.is_plain,
     )
 
+    filled: Callable[[], Iterator[np.ndarray]] = functools.partial(_raw, rows)
+    if reading.fill == "forward":
+        filled = filled_forward(rows.values, order, stretches.breaks)
+
     def complete() -> Iterator[np.ndarray]:
-        return _complete(rows, learned, reading.fill, stretches.breaks)
+        return map(learned.complete, filled())
 
     def train_parts() -> Iterator[np.ndarray]:
         return map(learned.numbers, chosen_rows(complete(), is_train))
@@ -171,7 +184,9 @@ def make_task(
     return build.make_task(
         pathlib.Path(path).resolve().stem,
         sequence_store.StoredWindows(
-            _channels(rows, complete, reader, path), cut.starts, cut.lengths
+            order.sort(_channels(rows, complete, reader, path)),
+            cut.starts,
+            cut.lengths,
         ),
         labels,
         splits,
@@ -190,7 +205,16 @@ def make_task(
         findings=[
             *stretches.findings,
             *cut.findings,
-            *_audit(rows, complete, stretches, is_train, bool(keys), learned),
+            *watch.spellings.findings(),
+            *_audit(
+                rows,
+                complete,
+                stretches,
+                order,
+                is_train,
+                bool(keys),
+                learned,
+            ),
             *large_learning.find_in_names(rows, learned, reading),
         ],
         strict=strict,
@@ -232,30 +256,44 @@ def chosen_rows(
 
 def _raw(rows: large_rows.Rows) -> Iterator[np.ndarray]:
     """All rows `(rows, columns)`, NaN where a cell is missing."""
-    parts = (part[:, 0] for part in sequence_store.chunks(rows.values))
+    parts = _parts(rows.values)
     if rows.is_left_out is None or rows.is_filled:
         return parts
     return (np.nan_to_num(part, nan=0.0) for part in parts)  # in no sequence
 
 
-def _complete(
-    rows: large_rows.Rows,
-    learned: large_learning.Learned,
-    fill: str | None,
+def filled_forward(
+    values: sequence_store.SequenceStore,
+    order: large_order.Order,
     breaks: np.ndarray,
-) -> Iterator[np.ndarray]:
-    """All rows `(rows, columns)`, in which missing cells are filled.
+) -> Callable[[], Iterator[np.ndarray]]:
+    """A function that yields all rows, with missing cells filled forward.
 
     Args:
-        rows: `large_rows.Rows`.
-        learned: `Learned`, what fills.
-        fill: string, or `None`.
-        breaks: int array, the rows that nothing is filled from before.
+        values: a `SequenceStore` of rows `(1, columns)`, in the order of the
+            file, NaN where a cell is missing.
+        order: the rows' `Order`.
+        breaks: int array, the places that nothing is filled from before.
+
+    Returns:
+        A function that returns an iterator over arrays `(rows, columns)`, in
+        the order of the file.
     """
-    parts = _raw(rows)
-    if fill == "forward":
-        parts = filling.fill_forward_in_parts(parts, breaks)
-    return map(learned.complete, parts)
+
+    def filled(store: sequence_store.SequenceStore) -> Iterator[np.ndarray]:
+        return filling.fill_forward_in_parts(_parts(store), breaks)
+
+    if order.rows is None:
+        return lambda: filled(values)
+    with sequence_store.SequenceWriter() as writer:
+        for part in filled(order.sort(values)):
+            writer.extend(part[:, None])
+        stored = order.unsort(writer.finish())
+    return lambda: _parts(stored)
+
+
+def _parts(store: sequence_store.SequenceStore) -> Iterator[np.ndarray]:
+    return (part[:, 0] for part in sequence_store.chunks(store))
 
 
 def _channels(
@@ -277,6 +315,7 @@ def _audit(
     rows: large_rows.Rows,
     complete: Callable[[], Iterator[np.ndarray]],
     stretches: Stretches,
+    order: large_order.Order,
     is_train: np.ndarray,
     has_groups: bool,
     learned: large_learning.Learned,
@@ -286,7 +325,8 @@ def _audit(
     chosen = audited_rows(size)
     is_chosen = np.zeros(size, bool)
     is_chosen[chosen] = True
-    stretch = np.searchsorted(stretches.starts, chosen, side="right") - 1
+    places = order.places_of(chosen)
+    stretch = np.searchsorted(stretches.starts, places, side="right") - 1
     is_test = stretches.splits[stretch] == splitting.SPLITS.index("test")
     values = np.concatenate([*chosen_rows(complete(), is_chosen)])
     labels = rows.labels.y[chosen].astype(np.int32)

@@ -22,7 +22,7 @@ from keras_fpt.tasks.user_data.tables import (
     future_rows,
     large_files,
     large_forecasts,
-    large_layout,
+    large_watch,
     series_windows,
     table_columns,
     table_files,
@@ -195,13 +195,13 @@ def _read(reader: SeriesReader, path: str | os.PathLike) -> _Table | None:
         return None
     size = reader.context + reader.horizon
     structure = Structure(reader.group_column, reader.time_column, size)
-    watch = large_layout.Watch(files, structure)
+    watch = large_watch.Watch(files, structure)
     with contextlib.closing(watch):
         parsed = _parse(reader, path, watch)
-        steps = None if parsed is None else watch.steps()
+        steps = None if parsed is None else watch.steps_if_sorted()
         if parsed is None or steps is None:
             return None
-        series, gaps = np.array(watch.runs.starts), steps.gaps
+        series, gaps = watch.runs.starts, steps.gaps
         if watch.times is not None and reader.time_gap is not None:
             gaps = np.concatenate(
                 [
@@ -232,7 +232,7 @@ def _read(reader: SeriesReader, path: str | os.PathLike) -> _Table | None:
 
 
 def _parse(
-    reader: SeriesReader, path: str | os.PathLike, watch: large_layout.Watch
+    reader: SeriesReader, path: str | os.PathLike, watch: large_watch.Watch
 ) -> _Parsed | None:
     """Parses the columns; `None` if the table has no rows."""
     targets = len(reader.columns)

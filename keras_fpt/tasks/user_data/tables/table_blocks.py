@@ -10,8 +10,8 @@ import numpy as np
 from keras_fpt.tasks.user_data import given_files, sequences, unlike_training
 from keras_fpt.tasks.user_data.tables import (
     large_files,
-    large_layout,
     large_times,
+    large_watch,
     table_columns,
     table_files,
     table_folders,
@@ -92,14 +92,14 @@ def _steps(
         reader.encoding,
     )
     keys = table_structure.as_tuple(reader.group_column)
-    watch = large_layout.Watch(
+    watch = large_watch.Watch(
         files,
         table_structure.Structure(keys, reader.time_column, reader.window),
     )
     with contextlib.closing(watch):
         for _ in watch.frames(files.frames()):
             pass
-        return watch.steps()
+        return watch.steps_if_sorted()
 
 
 def _blocks_of_rows(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_fpt.tasks.user_data import audit, given_files
+from keras_fpt.tasks.user_data.audit import class_names
 from keras_fpt.tasks.user_data.tables import cells, table_columns
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 # Wider tables are not searched for the column that a key lacks.
 MOST_COLUMNS = 100
+# Spellings of more groups are not compared.
+MOST_GROUPS = 20_000
 
 
 _WHOLE = re.compile(r"^([+-]?\d+)\.0+$", re.ASCII)
@@ -57,8 +60,7 @@ def find_groups(
         values = table_columns.column(frame, name, files.paths[0])
         codes, distinct = pd.factorize(values)
         _check_none_is_missing(codes, distinct, name, files)
-        # pandas writes the number 3 as 3.0 if a cell of the column is empty.
-        spelled = [_WHOLE.sub(r"\1", str(value)) for value in distinct]
+        spelled = [_spelled(value) for value in distinct]
         codes = pd.factorize(pd.Series(spelled, dtype=str))[0][codes]
         # Numbered again each time, so that products of many columns fit.
         numbers, _ = pd.factorize(numbers * len(distinct) + codes)
@@ -73,6 +75,30 @@ def find_groups(
         return Groups(numbers, ["series"])
     names = [", ".join(parts) for parts in zip(*words, strict=True)]
     return Groups(numbers, names)
+
+
+def keys_of(
+    frame: "pd.DataFrame", columns: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """The key of each row, which is equal where `find_groups` finds a group.
+
+    Args:
+        frame: `pandas.DataFrame`.
+        columns: sequence of strings; if there is none, all keys are equal.
+    """
+    if not columns:
+        return [()] * len(frame)
+    return [
+        *zip(
+            *([_spelled(value) for value in frame[name]] for name in columns),
+            strict=True,
+        )
+    ]
+
+
+def _spelled(value: Any) -> str:
+    """A value as text; pandas writes 3 as 3.0 if a cell is empty."""
+    return _WHOLE.sub(r"\1", str(value))
 
 
 def check_constant(
@@ -156,10 +182,41 @@ def scattered(
     if not len(again):
         return []
     row = int(again[0])
-    key = " and ".join(columns)
     number = groups.numbers[row]
-    count = int(np.sum(groups.numbers[starts] == number))
-    missing = _column_that_separates(groups, frame, columns, is_first)
+    return [
+        scattered_groups(
+            groups.names[number],
+            row,
+            int(np.sum(groups.numbers[starts] == number)),
+            len(groups.names),
+            len(starts),
+            columns,
+            _column_that_separates(groups, frame, columns, is_first),
+        )
+    ]
+
+
+def scattered_groups(
+    name: str,
+    row: int,
+    count: int,
+    num_groups: int,
+    num_stretches: int,
+    columns: Sequence[str],
+    missing: str | None,
+) -> audit.Finding:
+    """The finding about groups whose rows do not follow one another.
+
+    Args:
+        name: string, the first group that starts again.
+        row: int, the row where it does.
+        count: int, how many stretches of rows it is.
+        num_groups: int, how many groups there are.
+        num_stretches: int, how many stretches of rows they are.
+        columns: sequence of strings, the columns of groups.
+        missing: string, a column that separates the stretches, or `None`.
+    """
+    key = " and ".join(columns)
     flags = " ".join(f"--group-column {name}" for name in columns)
     advice = (
         "If they are different recordings, also name the column that "
@@ -168,12 +225,40 @@ def scattered(
     if missing is None:
         advice += " If not, sort the file, or give --time-column."
     message = (
-        f"{groups.names[number]} starts again at row {row + 1}: its rows are "
+        f"{name} starts again at row {row + 1}: its rows are "
         f"{count:,} stretches of the file, which are joined into one sequence "
-        f"(the {len(groups.names):,} groups by {key} are {len(starts):,} "
+        f"(the {num_groups:,} groups by {key} are {num_stretches:,} "
         "stretches)."
     )
-    return [audit.Finding("scattered-groups", message, advice)]
+    return audit.Finding("scattered-groups", message, advice)
+
+
+class Spellings:
+    """Finds groups that differ only in their spelling.
+
+    Args:
+        columns: sequence of strings, the columns of groups.
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        # 3 and 3.0 are one, see `find_groups`.
+        self._values: dict[str, dict[str, str]] = {name: {} for name in columns}
+
+    def add(self, frame: "pd.DataFrame") -> None:
+        """Adds some rows."""
+        for name, values in self._values.items():
+            if len(values) <= MOST_GROUPS:
+                texts = table_columns.names(frame, name).unique().tolist()
+                values.update({text.removesuffix(".0"): text for text in texts})
+
+    def findings(self) -> list[audit.Finding]:
+        """The findings of all columns with few groups."""
+        return [
+            finding
+            for name, values in self._values.items()
+            if len(values) <= MOST_GROUPS
+            for finding in class_names.similar_groups([*values.values()], name)
+        ]
 
 
 def _column_that_separates(

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_fpt.tasks.user_data import given_files, splitting
-from keras_fpt.tasks.user_data.audit import Finding
-from keras_fpt.tasks.user_data.audit import class_names as class_names_
 from keras_fpt.tasks.user_data.tables import (
     table_columns,
     table_groups,
@@ -21,9 +19,6 @@ from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Spellings of more groups are not compared.
-MOST_GROUPS = 20_000
 
 
 def lay_out(
@@ -69,23 +64,12 @@ def lay_out(
         structure.folds,
         structure.fold,
     )
-    found = _similar_groups(frame, [*structure.split_group, *structure.keys])
+    spellings = table_groups.Spellings(
+        [*structure.split_group, *structure.keys]
+    )
+    spellings.add(frame)
     layout = _laid_out(frame, labels, class_names, structure, files, request)
-    return layout._replace(findings=[*layout.findings, *found])
-
-
-def _similar_groups(
-    frame: "pd.DataFrame", columns: Sequence[str]
-) -> list[Finding]:
-    """Findings of groups that differ only in their spelling."""
-    findings: list[Finding] = []
-    for name in dict.fromkeys(columns):
-        values = table_columns.names(frame, name).unique().tolist()
-        # 3 and 3.0 are one, see `table_groups.find_groups`.
-        values = [*{text.removesuffix(".0"): text for text in values}]
-        if len(values) <= MOST_GROUPS:
-            findings += class_names_.similar_groups(values, name)
-    return findings
+    return layout._replace(findings=[*layout.findings, *spellings.findings()])
 
 
 def _laid_out(

@@ -108,9 +108,8 @@ def from_csv(
             encoding, separator and decimal comma are found and logged; or a
             `.parquet`, `.feather`, `.arrow`, `.xlsx` (its first sheet) or
             `.arff` file. It may be compressed (`.gz`, `.bz2`, `.xz`, `.zip`).
-            Or a folder of Parquet files, which are parts of one table. If rows
-            are in the order of their groups and times, the table may be larger
-            than the memory.
+            Or a folder of Parquet files, which are parts of one table. The
+            table may be larger than the memory.
         label_column: string or strings. All rows of a group must have the
             same label; a window has the most common label of its rows, and is
             left out if no label is the most common; in a regression it has
