@@ -14,6 +14,9 @@ import tensorflow as tf
 from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import overlaps
 from keras_fpt.tasks.user_data.audit.audit_overlaps import find_shared_tokens
+from keras_fpt.tasks.user_data.audit.audit_properties import (
+    find_telling_length,
+)
 from keras_fpt.tasks.user_data.audit.audit_splits import find_unlike_splits
 from keras_fpt.tasks.user_data.audit.audit_strings import find_near_strings
 from keras_fpt.tasks.user_data.audit.findings import Finding
@@ -80,6 +83,9 @@ def find_in_examples(checked: Checked) -> list[Finding]:
         findings += groups_across_splits(
             np.asarray(checked.groups), checked.splits
         )
+    findings += find_telling_length(
+        checked.x, checked.y, checked.splits, checked.groups
+    )
     if not (checked.is_by_row or checked.is_image):
         if overlaps.LEAK not in checked.known:
             findings += find_shared_tokens(checked.x, checked.splits)
