@@ -14,6 +14,7 @@ import numpy as np
 from keras_fpt.tasks.user_data.audit import (
     audit_groups,
     audit_labels,
+    audit_overlaps,
     audit_values,
 )
 from keras_fpt.tasks.user_data.audit.audited_table import Table, spell_number
@@ -137,6 +138,11 @@ def find_in_table(table: Table) -> list[Finding]:
     findings += audit_labels.find_solvers(rest)
     findings += audit_values.find_sentinels(rest)
     findings += audit_values.find_out_of_range(rest)
+    if not table.is_series and table.groups is None:
+        cells_ = numbers.without({*orders})
+        findings += audit_overlaps.find_shared_cells(
+            cells_.values, cells_.train, cells_.test
+        )
     return findings
 
 
