@@ -31,8 +31,12 @@ CELLS = 200_000_000
 NEIGHBORS = 5
 # Distance of a near copy, as a share of that to the last of the neighbors.
 NEAR = 0.02
+# JPEG changes the mean of its blocks.
+NEAR_IMAGE = 0.06
 MIN_NUMBERS = 8
 BLOCK = 4096
+# The least side of an image, in pixels, whose copies are looked for.
+COARSE = 8
 # Sequences of different lengths are compared at so many places.
 RESAMPLED = 32
 MANY = 10
@@ -241,7 +245,11 @@ def _find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     test = test[~is_copy[test]]
     if not len(test):
         return []
-    count = _num_near(_project(x, train, size), _project(x, test, size))
+    count = _num_near(
+        _project(x, train, size),
+        _project(x, test, size),
+        NEAR_IMAGE if checked.is_image else NEAR,
+    )
     if not count:
         return []
     return [
@@ -267,7 +275,7 @@ def _resampled(x: Any) -> np.ndarray:
     return values[places]
 
 
-def _num_near(train: np.ndarray, test: np.ndarray) -> int:
+def _num_near(train: np.ndarray, test: np.ndarray, near: float) -> int:
     """How many points stand out as near copies, beyond chance.
 
     A near copy is much closer than the neighbors after it. In few dimensions
@@ -286,8 +294,8 @@ def _num_near(train: np.ndarray, test: np.ndarray) -> int:
         return 0
     spread = np.log(middle / np.maximum(second, 1e-30))[is_real & (second > 0)]
     dimension = math.log(NEIGHBORS / 2) / float(np.median(spread))
-    count = int((nearest < NEAR * middle)[is_real].sum())
-    expected = len(test) * min(1.0, NEIGHBORS * NEAR**dimension)
+    count = int((nearest < near * middle)[is_real].sum())
+    expected = len(test) * min(1.0, NEIGHBORS * near**dimension)
     is_sure = count >= max(2, 3 * expected + 4 * math.sqrt(expected))
     return count if is_sure else 0
 
@@ -301,14 +309,29 @@ def _some_of(rows: np.ndarray, size: int) -> np.ndarray:
 def _project(x: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
     """Random projections of some examples, which keep their distances."""
     generator = np.random.default_rng(0)
+    is_image = x.ndim == 4
+    if is_image:
+        size = _coarse(np.asarray(x[:1])).size
     directions = generator.normal(size=(size, PROJECTIONS)).astype(np.float32)
-    return np.concatenate(
-        [
-            np.asarray(x[rows[i : i + BLOCK]], np.float32).reshape(-1, size)
-            @ directions
-            for i in range(0, len(rows), BLOCK)
-        ]
-    )
+    parts = []
+    for i in range(0, len(rows), BLOCK):
+        part = np.asarray(x[rows[i : i + BLOCK]])
+        part = _coarse(part) if is_image else part
+        parts.append(part.astype(np.float32).reshape(-1, size) @ directions)
+    return np.concatenate(parts)
+
+
+def _coarse(pixels: np.ndarray) -> np.ndarray:
+    """Images of about 8 x 8 pixels.
+
+    What compression, resizing and a camera's noise change averages out.
+    """
+    n, height, width, channels = pixels.shape
+    size = max(1, min(height, width) // COARSE)
+    rows, columns = height // size, width // size
+    cut = pixels[:, : rows * size, : columns * size]
+    shape = (n, rows, size, columns, size, channels)
+    return cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)
 
 
 def groups_across_splits(

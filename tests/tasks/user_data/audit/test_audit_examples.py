@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data.audit import audit_overlaps
@@ -40,13 +41,12 @@ def test_copies_are_counted(tmp_path, rng, kind):
     if kind == "ragged":
         x = [row[: 10 + i % 20] for i, row in enumerate(x)]
     if kind == "images":
-        image = pytest.importorskip("PIL.Image")
         pixels = rng.integers(0, 256, (100, 8, 8, 3), np.uint8)
         pixels = np.concatenate([pixels, pixels[:20]])
         for i, (part, array) in enumerate(zip(split, pixels, strict=True)):
             folder = tmp_path / part / "ab"[label[i]]
             folder.mkdir(parents=True, exist_ok=True)
-            image.fromarray(array).save(folder / f"{i:03}.png")
+            Image.fromarray(array).save(folder / f"{i:03}.png")
         task = tasks.from_image_folder(tmp_path, verbose=False)
         found = {finding.kind: finding for finding in task.findings}
     else:
@@ -198,3 +198,31 @@ def test_near_copies_of_strings_and_of_sequences_of_other_lengths(rng):
     ]
     found = find([*walks_, *apart], y, split=split)
     assert "near-copies-across-splits" not in found
+
+
+def photo(rng):
+    """A smooth image, as photos are."""
+    pixels = rng.integers(0, 256, (5, 5, 3), np.uint8)
+    return Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("change", ["smaller", "compressed", "another"])
+def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
+    for number in range(60):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        first = second = photo(rng)
+        if change == "smaller":
+            second = first.resize((40, 40))
+        if change == "another":
+            second = photo(rng)
+        names = rng.integers(1, 10**9, 2)
+        first.save(folder / f"{names[0]}.jpg", quality=95)
+        second.save(
+            folder / f"{names[1]}.jpg",
+            quality=60 if change == "compressed" else 95,
+        )
+    task = tasks.from_image_folder(tmp_path, verbose=False)
+    kinds = [finding.kind for finding in task.findings]
+    expected = ["near-copies-across-splits"] * (change != "another")
+    assert kinds == expected
