@@ -18,7 +18,10 @@ from keras_fpt.tasks.user_data.audit.audit_properties import (
     find_telling_length,
 )
 from keras_fpt.tasks.user_data.audit.audit_splits import find_unlike_splits
-from keras_fpt.tasks.user_data.audit.audit_strings import find_near_strings
+from keras_fpt.tasks.user_data.audit.audit_strings import (
+    find_near_strings,
+    find_shared_pieces,
+)
 from keras_fpt.tasks.user_data.audit.findings import Finding
 
 # Equal examples among those with an equal half, from which on they are copies.
@@ -57,6 +60,8 @@ class Checked(NamedTuple):
         known: the kinds of what the reader has found.
         channel_names: the columns of a token, or those of the tokens of a row;
             an empty tuple if they have no names.
+        symbols: what the integer tokens stand for; an empty tuple if that is
+            not known.
     """
 
     x: Any
@@ -68,6 +73,7 @@ class Checked(NamedTuple):
     is_image: bool = False
     known: frozenset[str] = frozenset()
     channel_names: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
 
 
 def find_in_examples(checked: Checked) -> list[Finding]:
@@ -234,7 +240,9 @@ def _find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     """Examples of test that nearly equal one of train."""
     x = checked.x
     if not tf.as_dtype(x.dtype).is_floating and not checked.is_image:
-        return find_near_strings(x, checked.splits, is_copy)
+        return find_near_strings(
+            x, checked.splits, is_copy
+        ) or find_shared_pieces(x, checked.splits, is_copy, checked.symbols)
     if sequences.is_ragged(x):
         x = _resampled(x)
     size = int(np.prod(x.shape[1:]))

@@ -5,6 +5,7 @@ from PIL import Image
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data.audit import audit_overlaps
+from keras_fpt.tasks.user_data.strings import strings
 
 pytestmark = pytest.mark.backend_free
 
@@ -226,3 +227,62 @@ def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
     kinds = [finding.kind for finding in task.findings]
     expected = ["near-copies-across-splits"] * (change != "another")
     assert kinds == expected
+
+
+PAIRS = str.maketrans("ACGT", "TGCA")
+
+
+@pytest.mark.parametrize(
+    "kind, is_found",
+    [
+        ("overlapping", True),
+        ("reverse", True),
+        ("parts", True),
+        ("apart", False),
+        ("same beginning", False),
+        ("repeats", False),
+    ],
+)
+def test_pieces_of_strings_in_several_splits(tmp_path, rng, kind, is_found):
+    genome = "".join(rng.choice([*"ACGT"], 10_000))
+    texts = [genome[80 * i : 80 * i + 80] for i in range(120)]
+    if kind == "overlapping":
+        texts = [genome[20 * i : 20 * i + 80] for i in range(120)]
+    if kind == "reverse":
+        texts[60:] = [text[::-1].translate(PAIRS) for text in texts[:60]]
+    if kind == "parts":
+        texts[60:] = [text[5:70] for text in texts[:60]]
+    if kind == "same beginning":
+        texts = [genome[:50] + text[:30] for text in texts]
+    if kind == "repeats":
+        texts = [
+            text[: 20 + i % 9] + "ACG" * 20 for i, text in enumerate(texts)
+        ]
+    frame = pd.DataFrame({"dna": texts, "y": rng.integers(0, 2, 120)})
+    frame.to_csv(tmp_path / "dna.csv", index=False)
+    task = strings.from_string_table(
+        tmp_path / "dna.csv", text_column="dna", label_column="y", verbose=False
+    )
+    kinds = [finding.kind for finding in task.findings]
+    assert kinds == ["near-copies-across-splits"] * is_found
+
+
+def test_texts_of_one_template_are_no_copies(tmp_path, rng):
+    words = rng.integers(0, 10**6, (120, 3))
+    frame = pd.DataFrame(
+        {
+            "text": [
+                f"{a} was seen with {b} and treated with {c}"
+                for a, b, c in words
+            ],
+            "y": rng.integers(0, 2, 120),
+        }
+    )
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    task = strings.from_string_table(
+        tmp_path / "texts.csv",
+        text_column="text",
+        label_column="y",
+        verbose=False,
+    )
+    assert task.findings == ()
