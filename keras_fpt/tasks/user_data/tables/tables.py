@@ -268,8 +268,12 @@ def from_csv(
     texts = missing_rows.read_labels(frame, label_columns, path)
     label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
-    if drop_missing:
-        is_unlabeled = missing_rows.have_none(texts, label_words)
+    if drop_missing or structure.keys:
+        lacks_label = missing_rows.have_none(texts, label_words)
+        missing_rows.check_labels_of_groups(
+            lacks_label, frame, structure, files
+        )
+        is_unlabeled = lacks_label & drop_missing
     # A token may lack its label.
     is_left_out = is_unlabeled & (not is_per_token)
     if fill is None and drop_missing:

@@ -69,3 +69,11 @@ def test_masks_of_padding_are_named(tmp_path, messages):
     np.savez(path, x=X, y=Y, mask=~IS_REAL)
     tasks.get(path)
     assert "leaves out are not alike (1 is for tokens" in "".join(messages)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_single_values_are_no_arrays_of_examples(tmp_path, name):
+    arrays = {"x": np.zeros((9, 4)), "y": np.arange(9) % 2}
+    np.savez(tmp_path / "one.npz", **(arrays | {name: np.float64(3)}))
+    with pytest.raises(ValueError, match=f"one.npz`: the array '{name}' holds"):
+        tasks.get(tmp_path / "one.npz", verbose=False)
