@@ -36,6 +36,7 @@ from keras_fpt.tasks.user_data.tables import (
     sequence_targets,
     table_columns,
     table_files,
+    table_ids,
     table_layout,
     table_reader,
     table_structure,
@@ -355,6 +356,15 @@ def from_csv(
         [*label_columns, *structure.columns],
         is_category,
     )
+    if reader.is_by_row and not (structure.split_group or findings):
+        for name in ignored:
+            if frame[name].is_unique:
+                findings += table_ids.find_groups_in_ids(
+                    frame[name].astype(str).tolist(),
+                    name,
+                    encoded,
+                    layout.splits,
+                )
     # The index of a category among those of training, NaN where missing.
     values = reader.channels(values, frame, files)
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)
