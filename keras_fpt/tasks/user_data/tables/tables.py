@@ -357,7 +357,8 @@ def from_csv(
         is_category,
     )
     if reader.is_by_row and not (structure.split_group or findings):
-        for name in ignored:
+        # Of several files, columns that are not used are not kept.
+        for name in frame.columns.intersection(ignored):
             if frame[name].is_unique:
                 findings += table_ids.find_groups_in_ids(
                     frame[name].astype(str).tolist(),
