@@ -1,6 +1,6 @@
 """DNA and RNA sequences: the alphabet and tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -13,6 +13,9 @@ NUCLEOTIDES = "ACGTRYSWKMBDHVN"
 # Proteins rarely consist only of the letters above, and then less of these.
 _USUAL, _LEAST_USUAL = "ACGTUN", 0.6
 
+_PAIRED = str.maketrans(
+    "ACGTURYKMBDHVacgturykmbdhv", "TGCAAYRMKVHDBtgcaayrmkvhdb"
+)
 _TOKENS = letters.token_table(NUCLEOTIDES, {"U": "T"})
 
 
@@ -53,3 +56,34 @@ def are_nucleotides(sequences: Iterable[str]) -> bool:
         size += len(found) - sum(map(found.count, letters.GAPS))
         usual += sum(map(found.count, _USUAL))
     return size > 0 and usual >= _LEAST_USUAL * size
+
+
+def complements(symbols: Sequence[str]) -> np.ndarray | None:
+    """The token of the nucleotide that pairs with each.
+
+    Args:
+        symbols: sequence of strings, what each token stands for; one of them
+            may stand for all other characters.
+
+    Returns:
+        int32 array `(symbols,)`, or `None` if these are not nucleotides. A
+        token without a partner among them is its own.
+
+    >>> complements("ACGTN").tolist()
+    [3, 2, 1, 0, 4]
+    """
+    known = [s for s in symbols if s.upper() in f"{NUCLEOTIDES}U"]
+    if not {*"ACG"} <= {s.upper() for s in known}:
+        return None
+    if len(symbols) - len(known) > 1:
+        return None
+    place = {symbol: token for token, symbol in enumerate(symbols)}
+    # RNA pairs A with U.
+    paired = [s.translate(_PAIRED) for s in symbols]
+    paired = [
+        s if s in place else s.replace("T", "U").replace("t", "u")
+        for s in paired
+    ]
+    return np.array(
+        [place.get(s, token) for token, s in enumerate(paired)], np.int32
+    )

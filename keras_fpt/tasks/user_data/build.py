@@ -82,6 +82,7 @@ def make_task(
         is_image=encode is not None,
         known=frozenset(finding.kind for finding in findings),
         channel_names=_channel_names(reader),
+        symbols=more.get("symbols") or (),
     )
     if sequence_store.is_on_disk(x):
         # Groups are few enough to look at all of them.

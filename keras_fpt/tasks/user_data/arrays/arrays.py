@@ -19,6 +19,7 @@ from keras_fpt.tasks.user_data import (
     targets,
 )
 from keras_fpt.tasks.user_data.arrays import (
+    array_features,
     array_groups,
     array_labels,
     array_reader,
@@ -201,6 +202,8 @@ def _make_task(
         findings += audit_symbols.find_new_symbols(x, splits, int(high) + 1)
     else:
         labels.check_splits(splits)
+        if series is None:
+            findings += array_features.find_telling(x, labels, splits)
         reader = array_reader.learn(x, splits["train"], fill, saved.is_raw)
         x = reader.encode(x)
         if saved.is_raw:

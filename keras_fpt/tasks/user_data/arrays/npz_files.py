@@ -228,6 +228,7 @@ def _part(
     """The sequences and labels of one split, and a note."""
     is_padded = any(name in names for name in _PADDING)
     x = _get_x(loaded, names["x"], path, is_padded)
+    _check_has_rows(x, names["x"], path)
     y = None
     if label_name is not None:
         if "y" not in names:
@@ -235,6 +236,7 @@ def _part(
                 f"{label_name}_{split}" if split else label_name, loaded, path
             )
         y = get(loaded, names["y"], path)
+        _check_has_rows(y, names["y"], path)
         if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind in "iubUS":
             y = y[:, 0]
     given = [name for name in _PADDING if name in names]
@@ -254,6 +256,14 @@ def _part(
             "for padding)"
         )
     return rows, y, note
+
+
+def _check_has_rows(array: Any, name: str, path: str | os.PathLike) -> None:
+    if getattr(array, "shape", None) == ():
+        raise ValueError(
+            f"`{path}`: the array '{name}' holds a single value. Expected one "
+            "for each example."
+        )
 
 
 def _differ(x: np.ndarray, mask: np.ndarray) -> bool:

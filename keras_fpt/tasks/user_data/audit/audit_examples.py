@@ -4,7 +4,6 @@ Copies are found by hashes of all examples. What costs more is looked at in a
 sample of the test examples.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,24 +13,17 @@ import tensorflow as tf
 from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import overlaps
 from keras_fpt.tasks.user_data.audit.audit_overlaps import find_shared_tokens
+from keras_fpt.tasks.user_data.audit.audit_properties import (
+    find_telling_length,
+)
 from keras_fpt.tasks.user_data.audit.audit_splits import find_unlike_splits
-from keras_fpt.tasks.user_data.audit.audit_strings import find_near_strings
-from keras_fpt.tasks.user_data.audit.findings import Finding
+from keras_fpt.tasks.user_data.audit.findings import Finding, share_of
+from keras_fpt.tasks.user_data.audit.near_copies import find_near_copies
 
 # Equal examples among those with an equal half, from which on they are copies.
 COPIES = 0.75
-# Near copies are looked for by random projections, among so many examples.
-PROJECTIONS = 16
-MIN_TRAIN, MAX_TRAIN = 40, 100_000
-MAX_TEST = 300
-CELLS = 200_000_000
-NEIGHBORS = 5
-# Distance of a near copy, as a share of that to the last of the neighbors.
-NEAR = 0.02
 MIN_NUMBERS = 8
 BLOCK = 4096
-# Sequences of different lengths are compared at so many places.
-RESAMPLED = 32
 MANY = 10
 
 
@@ -50,6 +42,8 @@ class Checked(NamedTuple):
         known: the kinds of what the reader has found.
         channel_names: the columns of a token, or those of the tokens of a row;
             an empty tuple if they have no names.
+        symbols: what the integer tokens stand for; an empty tuple if that is
+            not known.
     """
 
     x: Any
@@ -61,6 +55,7 @@ class Checked(NamedTuple):
     is_image: bool = False
     known: frozenset[str] = frozenset()
     channel_names: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
 
 
 def find_in_examples(checked: Checked) -> list[Finding]:
@@ -75,11 +70,14 @@ def find_in_examples(checked: Checked) -> list[Finding]:
     hashes = hash_examples(checked.x)
     is_copy, findings = _find_copies(checked, hashes)
     if not findings:
-        findings = _find_near_copies(checked, is_copy)
+        findings = find_near_copies(checked, is_copy)
     if checked.groups is not None:
         findings += groups_across_splits(
             np.asarray(checked.groups), checked.splits
         )
+    findings += find_telling_length(
+        checked.x, checked.y, checked.splits, checked.groups
+    )
     if not (checked.is_by_row or checked.is_image):
         if overlaps.LEAK not in checked.known:
             findings += find_shared_tokens(checked.x, checked.splits)
@@ -148,7 +146,7 @@ def _find_copies(
         findings.append(
             Finding(
                 "copies-across-splits",
-                f"{_some(count, len(held_out), 'held-out example')} "
+                f"{share_of(count, len(held_out), 'held-out example')} "
                 f"{'equals' if count == 1 else 'equal'} an example of train.",
                 "Remove the copies, or keep them in one split: "
                 "--split-group COLUMN.",
@@ -160,7 +158,7 @@ def _find_copies(
         findings.append(
             Finding(
                 "contradicting-labels",
-                f"{_some(num_torn, len(codes), 'example')} "
+                f"{share_of(num_torn, len(codes), 'example')} "
                 f"{'equals' if num_torn == 1 else 'equal'} an example with "
                 "another label; no model can be correct in more than "
                 f"{right / len(codes):.1%}.",
@@ -220,91 +218,6 @@ def _halves(x: Any) -> Iterator[Any]:
         yield np.round(flat.astype(float), 1)
 
 
-def _find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
-    """Examples of test that nearly equal one of train."""
-    x = checked.x
-    if not tf.as_dtype(x.dtype).is_floating and not checked.is_image:
-        return find_near_strings(x, checked.splits, is_copy)
-    if sequences.is_ragged(x):
-        x = _resampled(x)
-    size = int(np.prod(x.shape[1:]))
-    if size < MIN_NUMBERS or len(checked.splits["train"]) < MIN_TRAIN:
-        return []
-    train = _some_of(checked.splits["train"], min(MAX_TRAIN, CELLS // size))
-    test = _some_of(checked.splits["test"], MAX_TEST)
-    test = test[~is_copy[test]]
-    if not len(test):
-        return []
-    count = _num_near(_project(x, train, size), _project(x, test, size))
-    if not count:
-        return []
-    return [
-        Finding(
-            "near-copies-across-splits",
-            f"{_some(count, len(test), 'test example')} nearly "
-            f"{'equals' if count == 1 else 'equal'} an example of train: far "
-            "closer than to any other.",
-            "Keep versions of one example in one split: --split-group COLUMN.",
-            is_leak=True,
-        )
-    ]
-
-
-def _resampled(x: Any) -> np.ndarray:
-    """Sequences of different lengths at as many places, and their lengths."""
-    lengths = sequences.lengths(x)
-    starts = np.cumsum(lengths) - lengths
-    values = x.flat_values.numpy()
-    places = starts[:, None] + np.round(
-        np.linspace(0, 1, RESAMPLED) * (lengths - 1)[:, None]
-    ).astype(int)
-    return values[places]
-
-
-def _num_near(train: np.ndarray, test: np.ndarray) -> int:
-    """How many points stand out as near copies, beyond chance.
-
-    A near copy is much closer than the neighbors after it. In few dimensions
-    that happens by chance, as often as the distances of those neighbors tell.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    center, scale = train.mean(axis=0), train.std(axis=0)
-    scale = np.where(scale > 0, scale, 1)
-    train, test = (train - center) / scale, (test - center) / scale
-    index = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute")
-    distance, _ = index.fit(train).kneighbors(test)
-    nearest, second, middle = distance[:, 0], distance[:, 1], distance[:, -1]
-    is_real = middle > second
-    if not (is_real & (second > 0)).any():
-        return 0
-    spread = np.log(middle / np.maximum(second, 1e-30))[is_real & (second > 0)]
-    dimension = math.log(NEIGHBORS / 2) / float(np.median(spread))
-    count = int((nearest < NEAR * middle)[is_real].sum())
-    expected = len(test) * min(1.0, NEIGHBORS * NEAR**dimension)
-    is_sure = count >= max(2, 3 * expected + 4 * math.sqrt(expected))
-    return count if is_sure else 0
-
-
-def _some_of(rows: np.ndarray, size: int) -> np.ndarray:
-    if len(rows) <= size:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, size).astype(int)]
-
-
-def _project(x: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """Random projections of some examples, which keep their distances."""
-    generator = np.random.default_rng(0)
-    directions = generator.normal(size=(size, PROJECTIONS)).astype(np.float32)
-    return np.concatenate(
-        [
-            np.asarray(x[rows[i : i + BLOCK]], np.float32).reshape(-1, size)
-            @ directions
-            for i in range(0, len(rows), BLOCK)
-        ]
-    )
-
-
 def groups_across_splits(
     groups: np.ndarray, splits: Mapping[str, np.ndarray]
 ) -> list[Finding]:
@@ -357,14 +270,9 @@ def _find_constant(x: Any) -> list[Finding]:
     return [
         Finding(
             "constant-examples",
-            f"{_some(count, len(is_constant), 'example')} "
+            f"{share_of(count, len(is_constant), 'example')} "
             f"{'is' if count == 1 else 'are'} constant from the first token "
             f"to the last, such as number {first + 1}.",
             "Check whether the sensor was off, and leave such examples out.",
         )
     ]
-
-
-def _some(count: int, total: int, what: str) -> str:
-    """A share in words: 3 of 20 test examples (15.0%)."""
-    return f"{count:,} of {total:,} {what}s ({count / total:.1%})"

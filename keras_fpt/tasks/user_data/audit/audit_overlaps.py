@@ -12,10 +12,16 @@ MAX_TEST = 200
 MAX_TOKENS = 500_000
 MIN_LENGTH = 8
 MIN_SHARED = 4
+# Cells of a row, of which half are the shortest stretch.
+MIN_CELLS = 4
+# Stretches of columns of few values, such as indicators, or mostly of one, such
+# as counts, are equal by chance.
+GLANCE, MIN_VALUES, MOST_COMMON = 20_000, 20, 0.2
 # Test examples that share a stretch.
 SHARE = 0.05
 # Shared stretches among those of half the length.
 LONG = 0.5
+LONG_IN_CELLS = 0.3
 ODD = 0x9E3779B97F4A7C15
 INVERSE = pow(ODD, -1, 1 << 64)
 
@@ -48,42 +54,98 @@ def find_shared_tokens(x: Any, splits: dict[str, np.ndarray]) -> list[Finding]:
     Returns:
         A list of `Finding`s.
     """
-    train, test = splits["train"], splits["test"]
-    test = test[:: max(1, len(test) // MAX_TEST)]
     length = int(sequences.lengths(x).min())
-    longest = sequences.longest(x)
-    if not tf.as_dtype(x.dtype).is_floating:
+    if not tf.as_dtype(x.dtype).is_floating or length < MIN_LENGTH:
         return []
-    if length < MIN_LENGTH or longest * len(test) > MAX_TOKENS:
-        return []
-    # Those that are next to the test examples in the file come first.
-    near = _distance(train, test)
-    train = np.sort(
-        train[np.argsort(near, kind="stable")][: MAX_TOKENS // longest]
-    )
     size = max(MIN_SHARED, length // 4)
-    shared = {}
-    for part in (size, size // 2):
-        of_train, of_test = _grams(x, train, part), _grams(x, test, part)
-        shared[part] = _num_pairs(of_train, of_test)
-    # Where tokens recur by nature, short stretches do so far more often.
-    if shared[size] < LONG * shared[size // 2] or not shared[size]:
-        return []
-    of_train, of_test = _grams(x, train, size), _grams(x, test, size)
-    count = len(_match(of_train, of_test))
-    if count < max(2, SHARE * len(test)):
+    words = _count_sharing(x, splits, size)
+    if words is None:
         return []
     return [
         Finding(
             "shared-rows-across-splits",
-            f"{count:,} of {len(test):,} test examples "
-            f"({count / len(test):.1%}) share {size:,} or more successive "
-            "rows with examples of train, as overlapping windows do.",
+            f"{words} share {size:,} or more successive rows with examples of "
+            "train, as overlapping windows do.",
             "Split before windows are cut, e.g. with from_csv (--window), or "
             "give each stretch of rows one split.",
             is_leak=True,
         )
     ]
+
+
+def find_shared_cells(
+    values: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> list[Finding]:
+    """Rows of test that share a stretch of cells with one of train.
+
+    Rows that hold the last values of a series do, in columns such as `t0`,
+    `t1`, ... or `lag1`, `lag2`, ...
+
+    Args:
+        values: float array `(rows, columns)`, as in the file.
+        train: int array of the rows of the train split.
+        test: int array of the rows of the test split.
+
+    Returns:
+        A list of `Finding`s.
+    """
+    values = values[:, [_is_measured(column) for column in values.T]]
+    if values.shape[1] < MIN_CELLS:
+        return []
+    # Windows of several channels have a stretch for each of them.
+    size = min(max(MIN_CELLS // 2, values.shape[1] // 4), MIN_SHARED)
+    splits = {"train": train, "test": test}
+    words = _count_sharing(values[:, :, None], splits, size, LONG_IN_CELLS)
+    if words is None:
+        return []
+    return [
+        Finding(
+            "shared-rows-across-splits",
+            f"{words} share {size:,} or more successive cells, in other "
+            "columns, with examples of train, as overlapping windows of a "
+            "series do.",
+            "Give the series itself, with a row for each time, and --window; "
+            "or write into a column which stretch of time a row is of, and "
+            "name it with --split-group.",
+            is_leak=True,
+        )
+    ]
+
+
+def _count_sharing(
+    x: Any, splits: dict[str, np.ndarray], size: int, least: float = LONG
+) -> str | None:
+    """How many test examples share a stretch with train, in words."""
+    train, test = splits["train"], splits["test"]
+    test = test[:: max(1, len(test) // MAX_TEST)]
+    longest = sequences.longest(x)
+    if longest * len(test) > MAX_TOKENS:
+        return None
+    # Those that are next to the test examples in the file come first.
+    near = _distance(train, test)
+    train = np.sort(
+        train[np.argsort(near, kind="stable")][: MAX_TOKENS // longest]
+    )
+    shared = {}
+    for part in (size, size // 2):
+        of_train, of_test = _grams(x, train, part), _grams(x, test, part)
+        shared[part] = _num_pairs(of_train, of_test)
+    # Where tokens recur by nature, short stretches do so far more often.
+    if shared[size] < least * shared[size // 2] or not shared[size]:
+        return None
+    of_train, of_test = _grams(x, train, size), _grams(x, test, size)
+    count = len(_match(of_train, of_test))
+    if count < max(2, SHARE * len(test)):
+        return None
+    return f"{count:,} of {len(test):,} test examples ({count / len(test):.1%})"
+
+
+def _is_measured(column: np.ndarray) -> bool:
+    """Whether a column has so many values that few of its cells are equal."""
+    _, counts = np.unique(column[:GLANCE], return_counts=True)
+    return (
+        len(counts) >= MIN_VALUES and counts.max() < MOST_COMMON * counts.sum()
+    )
 
 
 def _distance(train: np.ndarray, test: np.ndarray) -> np.ndarray:

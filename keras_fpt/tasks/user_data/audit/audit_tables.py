@@ -14,6 +14,7 @@ import numpy as np
 from keras_fpt.tasks.user_data.audit import (
     audit_groups,
     audit_labels,
+    audit_overlaps,
     audit_values,
 )
 from keras_fpt.tasks.user_data.audit.audited_table import Table, spell_number
@@ -33,6 +34,12 @@ ID_NAME = re.compile(r"(?:^|_)(?:id|ids|uuid|index|idx|key|serial|row|nr|no)$")
 FOLD_NAME = re.compile(r"(?:fold|split|part|cv)[ _-]*\d+$|\d+[ _-]?fold$")
 SPLIT_NAMES = {"train", "training", "test", "testing", "val", "validation"}
 MIN_ROWS = 10
+# What rows below a table say that sum it up.
+TOTAL = re.compile(
+    r"(?:grand |sub-?)?totals?|sums?|averages?|avg|means?|overall|all|"
+    r"gesamt(?:summe)?|summe|insgesamt|mittelwert|somme|moyenne|totale?",
+    re.IGNORECASE,
+)
 # The required evidence against chance, as -log of its probability.
 SURE = 14.0
 
@@ -93,13 +100,30 @@ def audit_table(
         () if is_category is None else tuple(np.array(columns)[is_category]),
         spell=spell,
     )
-    findings = find_in_table(table.labeled())
+    findings = [*find_in_table(table.labeled()), *_find_total(frame)]
     if is_by_row:
         known = {*keys, *kept_together}
         findings += audit_groups.find_named(
             frame, known, table.train, table.test
         )
     return findings
+
+
+def _find_total(frame: "pd.DataFrame") -> list[Finding]:
+    """A last row that says that it sums up the others, in any column."""
+    last = frame.iloc[-1]
+    for name in frame.columns:
+        word = str(last[name]).strip().rstrip(":")
+        if TOTAL.fullmatch(word) and (frame[name] == last[name]).sum() == 1:
+            return [
+                Finding(
+                    "total-row",
+                    f"The last row holds '{last[name]}' in the column '{name}',"
+                    " as no other row does, and is read as an example.",
+                    "If it sums up the others, delete it.",
+                )
+            ]
+    return []
 
 
 def find_in_table(table: Table) -> list[Finding]:
@@ -137,6 +161,11 @@ def find_in_table(table: Table) -> list[Finding]:
     findings += audit_labels.find_solvers(rest)
     findings += audit_values.find_sentinels(rest)
     findings += audit_values.find_out_of_range(rest)
+    if not table.is_series and table.groups is None:
+        cells_ = numbers.without({*orders})
+        findings += audit_overlaps.find_shared_cells(
+            cells_.values, cells_.train, cells_.test
+        )
     return findings
 
 

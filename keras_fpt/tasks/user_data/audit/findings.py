@@ -88,3 +88,8 @@ def ignore(columns: Sequence[str]) -> str:
 def quote(name: str) -> str:
     """A column's name as it is typed in a shell."""
     return shlex.quote(name)
+
+
+def share_of(count: int, total: int, what: str) -> str:
+    """A share in words: 3 of 20 test examples (15.0%)."""
+    return f"{count:,} of {total:,} {what}s ({count / total:.1%})"

@@ -57,6 +57,10 @@ _NUMBERED = re.compile(r"([^\W\d_]*)(\d+)([^\W\d_]*)")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 
 
+# The suffix of IDs of examples, which may contain points, as files' names.
+ID = ".id-of-example"
+
+
 def group_numbers(
     files: Sequence[pathlib.Path], names: Sequence[str]
 ) -> np.ndarray:
@@ -138,6 +142,7 @@ def find_groups(
     labels: Labels,
     splits: dict[str, np.ndarray],
     advice: str = "--split-group part_{}",
+    what: str = "the files' names",
 ) -> list[Finding]:
     """Finds a part of files' names that is one of groups across splits.
 
@@ -151,6 +156,7 @@ def find_groups(
         labels: `Labels` of the files.
         splits: dict from splits to int arrays of files.
         advice: string, how to keep groups in one split, by the part's number.
+        what: string, what the names are called.
 
     Returns:
         A list of at most one `Finding`.
@@ -171,8 +177,8 @@ def find_groups(
                 continue
             file = files[int(np.argmax(part.codes == common[0]))]
             name = (
-                f"part {part.number} of the files' names, such as "
-                f"{part.values[common[0]]} in {file.name},"
+                f"part {part.number} of {what}, such as "
+                f"{part.values[common[0]]} in {file.name.removesuffix(ID)},"
             )
             return [
                 Finding(

@@ -12,6 +12,7 @@ from keras_fpt.tasks.user_data import classes, given_files, splitting
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import (
     class_folders,
+    file_kinds,
     file_names,
     folder_findings,
     visible,
@@ -122,6 +123,8 @@ def labeled_files(
         for i, (root, part) in enumerate(zip(given.paths, parts, strict=True))
         for *_, file in part
     ]
+    if len({*labels}) == 1:
+        _check_tables(given.paths, labels[0])
     y, class_names = classes.encode_labels(labels, where, are_names=True)
     notes = [
         note
@@ -196,6 +199,21 @@ def new_files(
     if not files:
         raise FileNotFoundError(f"There is no file in `{path}`.")
     return files, [str(file.relative_to(path)) for file in files]
+
+
+def _check_tables(paths: Sequence[str | os.PathLike], only_class: str) -> None:
+    """Raises `ValueError` if the labels seem to be in a table beside files."""
+    for path in paths:
+        for file in visible.visible_files(pathlib.Path(path), "*"):
+            if file_kinds.kind_of(file) == file_kinds.TABLES:
+                advice = folder_findings.TABLE_ADVICE.replace(
+                    "labels.csv", str(file)
+                )
+                raise ValueError(
+                    f"Every file is in the folder '{only_class}', so there are "
+                    f"no two classes. If the labels are in `{file}`, type "
+                    f"`{advice}` with the names of its columns."
+                )
 
 
 def _notes_on_other_files(

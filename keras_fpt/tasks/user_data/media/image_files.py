@@ -38,7 +38,7 @@ class Header(NamedTuple):
         has_frames: bool, whether there are more images in the file.
         has_deep_colors: bool, whether colors have 16 bits, of which Pillow
             reads 8.
-        is_png: bool, whether all bits of such colors can be read.
+        format: string, Pillow's name of the kind of file.
     """
 
     size: tuple[int, int]
@@ -46,7 +46,7 @@ class Header(NamedTuple):
     has_transparency: bool
     has_frames: bool
     has_deep_colors: bool
-    is_png: bool
+    format: str
 
     @property
     def is_gray(self) -> bool:
@@ -60,8 +60,12 @@ class Header(NamedTuple):
 
     @property
     def can_be_scaled(self) -> bool:
-        """Whether pixels have more than 8 bits, which are all read."""
-        return self.is_deep or (self.has_deep_colors and self.is_png)
+        """Whether pixels have more than 8 bits, which are all read.
+
+        All bits of colors are read from PNG files.
+        """
+        is_png = self.format == "PNG"
+        return self.is_deep or (self.has_deep_colors and is_png)
 
 
 def read_header(file: str | os.PathLike) -> Header:
@@ -86,7 +90,7 @@ def read_header(file: str | os.PathLike) -> Header:
                 # A camera's MPO file contains the photo, and previews of it.
                 image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
                 has_deep_colors,
-                image.format == "PNG",
+                image.format or "",
             )
     except UNREADABLE as error:
         raise file_kinds.unreadable(file, "an image", error) from error

@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_fpt.tasks import images, sequence_store
+from keras_fpt.tasks import images
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import build, sequences
 from keras_fpt.tasks.user_data.audit.findings import Finding
-from keras_fpt.tasks.user_data.media import folders, image_files
+from keras_fpt.tasks.user_data.media import (
+    folders,
+    image_files,
+    image_findings,
+)
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
 
 IMAGE_SIZE = 32
@@ -260,7 +264,8 @@ def make_task(
         findings=[
             *found.findings,
             *range_findings,
-            *_findings(found.names, headers, is_scaled, x),
+            *image_findings.find_in_images(found.names, headers, is_scaled, x),
+            *image_findings.find_telling(found, headers, x),
         ],
         strict=strict,
         picture=reader.picture,
@@ -309,49 +314,6 @@ def _deep_range(
         ]
     note = f"pixels: 16 bits in {is_deep.sum():,} images, scaled to 8 bits"
     return 0.0, float(image_files.MAX_16_BITS), [note], findings
-
-
-def _findings(
-    names: Sequence[str],
-    headers: Sequence[image_files.Header],
-    is_scaled: bool,
-    x: Any,
-) -> list[Finding]:
-    """Audits images."""
-    is_constant: list[bool] = []
-    for images_read in sequence_store.chunks(x):
-        flat = images_read.reshape(len(images_read), -1)
-        is_constant += (flat.min(axis=1) == flat.max(axis=1)).tolist()
-    kinds = (
-        (
-            "frames",
-            [header.has_frames for header in headers],
-            "more than one frame or page; the first is read",
-            "If the others matter, save each as a separate image.",
-        ),
-        (
-            "lost-bits",
-            [header.has_deep_colors and not is_scaled for header in headers],
-            "colors of 16 bits, of which the upper 8 are read",
-            "If only the lower ones are used, save the images with 8 bits.",
-        ),
-        (
-            "constant-images",
-            is_constant,
-            "the same color everywhere",
-            "Look at the files; if what is drawn there has the color of the "
-            "background behind it, choose another with --background.",
-        ),
-    )
-    findings = []
-    for kind, is_found, what, advice in kinds:
-        count = sum(is_found)
-        if count:
-            subject = "1 image has" if count == 1 else f"{count:,} images have"
-            name = names[is_found.index(True)]
-            message = f"{subject} {what}, such as {name}."
-            findings.append(Finding(kind, message, advice))
-    return findings
 
 
 def _choose_size(

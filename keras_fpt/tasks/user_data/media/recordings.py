@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import build, sequences
-from keras_fpt.tasks.user_data.audit import audit_tables
+from keras_fpt.tasks.user_data.audit import audit_properties, audit_tables
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import (
     folders,
@@ -135,10 +135,12 @@ def make_task(
         encoding=encoding,
     )
     may_lack = fill is not None or drop_missing
+    steps: list[dict[str, float]] = []
 
     def load(file: pathlib.Path) -> np.ndarray:
         frame = recording_reader.read_frame(file, header, encoding)
         _check_columns(frame, file, found.files[0], columns, ignore_column)
+        steps.append(_steps_of_times(frame))
         return reader.numbers(frame, file, may_lack)
 
     recordings = sequences.collect(
@@ -213,7 +215,11 @@ def make_task(
         names,
         notes=[*notes, *found.notes],
         groups=None if groups is None else groups[origin],
-        findings=[*found.findings, *_audit(found, recordings, columns)],
+        findings=[
+            *found.findings,
+            *_audit(found, recordings, columns),
+            *_telling_steps(found, steps),
+        ],
         strict=strict,
         verbose=verbose,
     )
@@ -247,6 +253,38 @@ def _audit(
             is_series=True,
             are_files=True,
         )
+    )
+
+
+def _steps_of_times(frame: Any) -> dict[str, float]:
+    """The median step of each column that only grows, as times do."""
+    import pandas as pd
+
+    found = {}
+    for name in frame.columns:
+        numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
+        steps = np.diff(numbers)
+        if len(steps) and (steps > 0).all():
+            # Steps of 0.01 differ in their last bits.
+            found[name] = float(f"{np.median(steps):.3g}")
+    return found
+
+
+def _telling_steps(
+    found: folders.LabeledFiles, steps: Sequence[dict[str, float]]
+) -> list[Finding]:
+    """Whether the class follows from the sampling rate, even if not read."""
+    common = set(steps[0]).intersection(*steps)
+    properties = {
+        f"step of the column '{name}'": audit_properties.Property(
+            [each[name] for each in steps],
+            "Bring the recordings of all classes to one sampling rate, for "
+            "instance with pandas.DataFrame.resample.",
+        )
+        for name in sorted(common)
+    }
+    return audit_properties.find_telling(
+        properties, found.labels.compared, found.splits, found.groups
     )
 
 

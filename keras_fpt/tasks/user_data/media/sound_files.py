@@ -41,8 +41,25 @@ class Sound(NamedTuple):
     is_cancelled: bool = False
 
 
-def read_rate(file: str | os.PathLike) -> int:
-    """Reads the sampling rate of a sound file, in hertz.
+class Header(NamedTuple):
+    """The properties of a sound without its samples.
+
+    Args:
+        rate: int, the sampling rate in hertz.
+        channels: int.
+        subtype: string, libsndfile's name of the kind of samples, such as
+            `PCM_16`.
+        format: string, libsndfile's name of the kind of file, such as `WAV`.
+    """
+
+    rate: int
+    channels: int
+    subtype: str
+    format: str
+
+
+def read_header(file: str | os.PathLike) -> Header:
+    """Reads the properties of a sound file without its samples.
 
     Raises:
         ValueError: the file is not a sound, or has an unusual rate.
@@ -50,11 +67,11 @@ def read_rate(file: str | os.PathLike) -> int:
     import soundfile
 
     try:
-        rate = soundfile.info(os.fspath(file)).samplerate
+        info = soundfile.info(os.fspath(file))
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(file, error) from error
-    check_rate(rate, f"`{file}`")
-    return rate
+    check_rate(info.samplerate, f"`{file}`")
+    return Header(info.samplerate, info.channels, info.subtype, info.format)
 
 
 def read_sound(file: str | os.PathLike, max_seconds: float) -> Sound:

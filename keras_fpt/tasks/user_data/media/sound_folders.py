@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_fpt.tasks.task import Task
 from keras_fpt.tasks.user_data import build, sequences
+from keras_fpt.tasks.user_data.audit import audit_properties
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import folders, sound_files
 from keras_fpt.tasks.user_data.path_errors import prefix_errors_with_path
@@ -150,7 +151,8 @@ def make_task(
     verbose: bool,
 ) -> Task:
     """Makes a task from files of sounds; see `from_sound_folder`."""
-    rates = collections.Counter(map(sound_files.read_rate, found.files))
+    headers = [*map(sound_files.read_header, found.files)]
+    rates = collections.Counter(header.rate for header in headers)
     reader = SoundReader(
         rates.most_common(1)[0][0], max_seconds, max_hertz=max_hertz
     )
@@ -189,8 +191,9 @@ def make_task(
         groups=found.groups,
         findings=[
             *found.findings,
-            *_power_above(found, reader.highest_hertz, np.array(shares), rates),
+            *_power_above(found, reader, np.array(shares)),
             *_cancelled(found.names, is_cancelled),
+            *_telling(found, headers),
         ],
         strict=strict,
         verbose=verbose,
@@ -199,9 +202,8 @@ def make_task(
 
 def _power_above(
     found: folders.LabeledFiles,
-    hertz: float,
+    reader: SoundReader,
     shares: np.ndarray,
-    rates: Iterable[int],
 ) -> list[Finding]:
     """Whether a class has much of its power above the band that is read."""
     of_class = [
@@ -211,11 +213,12 @@ def _power_above(
     index = int(np.argmax(of_class))
     if of_class[index] < MUCH_POWER:
         return []
+    hertz, most = reader.highest_hertz, reader.sampling_rate / 2
     advice = (
-        f"To read it, raise the highest frequency, to at most "
-        f"{max(rates) / 2:.0f}: --max-hertz {max(rates) / 2:.0f}."
+        f"To read it, raise the highest frequency, to at most {most:.0f}: "
+        f"--max-hertz {most:.0f}."
     )
-    if hertz < HIGHEST_HERTZ:
+    if hertz == most:
         advice = (
             "Most sounds have a lower sampling rate; to read more, leave those "
             "out."
@@ -229,6 +232,35 @@ def _power_above(
             advice,
         )
     ]
+
+
+def _telling(
+    found: folders.LabeledFiles, headers: Sequence[sound_files.Header]
+) -> list[Finding]:
+    """Whether the class follows from how the files were recorded."""
+    lowest = min(header.rate for header in headers) / 2
+    same = "Record or save the sounds of all classes in the same way"
+    properties = {
+        "sampling rate": audit_properties.Property(
+            [header.rate for header in headers],
+            f"{same}, and read no frequencies that some files lack: "
+            f"--max-hertz {lowest:.0f}.",
+        ),
+        "number of channels": audit_properties.Property(
+            [header.channels for header in headers],
+            f"{same}, or save only one channel of each, e.g. with `ffmpeg -i "
+            "a.wav -af pan=mono|c0=c0 b.wav`.",
+        ),
+        "kind of samples": audit_properties.Property(
+            [header.subtype for header in headers], f"{same}."
+        ),
+        "kind of file": audit_properties.Property(
+            [header.format for header in headers], f"{same}."
+        ),
+    }
+    return audit_properties.find_telling(
+        properties, found.labels.compared, found.splits, found.groups
+    )
 
 
 def _cancelled(

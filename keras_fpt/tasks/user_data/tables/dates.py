@@ -44,6 +44,10 @@ _COMPACT_RANGE = (19000101, 21001231)
 MONTHS = "%Y%m"
 CLOCKS = {"%Y%m%d%H%M": 24 * 60, "%Y%m%d%H%M%S": 24 * 60 * 60}
 _YEARS = (1900, 2100)
+# Fewer numbers of six digits are dates by chance.
+MIN_SHORT = 8
+# A date of three numbers of two digits, before which a time may stand.
+_SHORT_DATE = r"^(?:\d+:\S+ )?(\d{2})[-/.](\d{2})[-/.](\d{2})(?![\d/.-])"
 # A time with its zone.
 _ZONE = r":\d{2}(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
 SAMPLE = 100
@@ -87,6 +91,7 @@ def find_format(texts: "pd.Series") -> str | None:
                 return ISO
     if not fitting:
         return None
+    check_year_first(texts)
     chosen, *others = fitting
     for other in others:
         differing = np.flatnonzero(fitting[chosen] != fitting[other])
@@ -96,6 +101,25 @@ def find_format(texts: "pd.Series") -> str | None:
                 f"{_name(other)}. Write dates as 2024-12-31."
             )
     return chosen
+
+
+def check_year_first(texts: "pd.Series") -> None:
+    """Raises `ValueError` for dates such as 24-12-31 that begin with the year.
+
+    They are read as others are, with the day first, if each of their parts is
+    at most that large. The part that differs most is the day.
+    """
+    parts = texts.str.extract(_SHORT_DATE)
+    if parts.isna().to_numpy().any():
+        return
+    if parts[0].nunique() >= parts[2].nunique():
+        return
+    joined = parts[0].str.cat([parts[1], parts[2]], sep="-")
+    if not np.isnan(to_days(joined, "%y-%m-%d")).any():
+        raise ValueError(
+            f"'{texts.iloc[0]}' may begin with the year or with the day. Write "
+            "dates such as 2024-12-31."
+        )
 
 
 def check_zones(texts: "pd.Series") -> None:
@@ -166,8 +190,21 @@ def from_compact(values: np.ndarray, date_format: str) -> np.ndarray:
 
 
 def reversed_day(values: np.ndarray) -> float | None:
-    """The first number such as 31122024, if all are dates but not sortable."""
+    """The first number such as 31122024, if all are dates but not sortable.
+
+    So are numbers such as 311224, if their days differ more than their years.
+    """
     distinct, first = np.unique(np.asarray(values, float), return_index=True)
+    if (
+        len(distinct) >= MIN_SHORT
+        and (distinct % 1 == 0).all()
+        and 10_100 <= distinct[0] <= distinct[-1] <= 311_299
+        and not np.isnan(
+            to_days(compact_texts(distinct).str.zfill(6), "%d%m%y")
+        ).any()
+        and len(np.unique(distinct % 100)) < len(np.unique(distinct // 10_000))
+    ):
+        return float(distinct[np.argmin(first)])
     years = distinct % 10_000
     if (
         len(distinct) < 2

@@ -118,6 +118,27 @@ def have_none(labels: np.ndarray, words: Sequence[str]) -> np.ndarray:
     return np.any([cells.is_missing(c, words) for c in columns], axis=0)
 
 
+def check_labels_of_groups(
+    is_unlabeled: np.ndarray,
+    frame: "pd.DataFrame",
+    structure: table_structure.Structure,
+    files: given_files.Files,
+) -> None:
+    """Raises `ValueError` if only the first row of each group has a label."""
+    if not structure.keys or not is_unlabeled.any():
+        return
+    groups = table_groups.find_groups(frame, structure.keys, files)
+    is_first = np.zeros(len(frame), bool)
+    is_first[groups.first_rows] = True
+    if np.array_equal(is_first, ~is_unlabeled):
+        raise ValueError(
+            f"{files.where(int(np.argmax(is_unlabeled)))}: the label is "
+            "missing, as in all rows but the first one of each group. Write it "
+            "into all rows of the group, for instance with "
+            "pandas.DataFrame.ffill."
+        )
+
+
 def label_words(
     labels: Any, words: Sequence[str]
 ) -> tuple[tuple[str, ...], list[str]]:

@@ -30,7 +30,7 @@ _MONEY = r"(?:[$€£¥₹]|USD|EUR|GBP)?"
 # Numbers in a spelling that is not read.
 _LIKE_NUMBERS = re.compile(
     rf"\(?[+\-−–]?\s*{_MONEY}\s*[+\-−–]?\d[\d.,'’_\s]*(?:[eEdD][+-]?\d+)?\s*"
-    rf"(?:[%‰]|{_MONEY})\)?|0[xX][0-9a-fA-F]+|\d+\s*/\s*\d+"
+    rf"(?:[%‰]|{_MONEY})\)?|['’`]\s*[+\-−–]?\d[\d.,]*|0[xX][0-9a-fA-F]+|\d+\s*/\s*\d+"
 )
 # Some programs write a line such as `sep=;` for Excel.
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)

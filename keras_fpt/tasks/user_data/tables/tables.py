@@ -36,6 +36,7 @@ from keras_fpt.tasks.user_data.tables import (
     sequence_targets,
     table_columns,
     table_files,
+    table_ids,
     table_layout,
     table_reader,
     table_structure,
@@ -267,8 +268,12 @@ def from_csv(
     texts = missing_rows.read_labels(frame, label_columns, path)
     label_words, label_notes = missing_rows.label_words(texts, words)
     is_unlabeled = np.zeros(len(frame), bool)
-    if drop_missing:
-        is_unlabeled = missing_rows.have_none(texts, label_words)
+    if drop_missing or structure.keys:
+        lacks_label = missing_rows.have_none(texts, label_words)
+        missing_rows.check_labels_of_groups(
+            lacks_label, frame, structure, files
+        )
+        is_unlabeled = lacks_label & drop_missing
     # A token may lack its label.
     is_left_out = is_unlabeled & (not is_per_token)
     if fill is None and drop_missing:
@@ -350,6 +355,16 @@ def from_csv(
         [*label_columns, *structure.columns],
         is_category,
     )
+    if reader.is_by_row and not (structure.split_group or findings):
+        # Of several files, columns that are not used are not kept.
+        for name in frame.columns.intersection(ignored):
+            if frame[name].is_unique:
+                findings += table_ids.find_groups_in_ids(
+                    frame[name].astype(str).tolist(),
+                    name,
+                    encoded,
+                    layout.splits,
+                )
     # The index of a category among those of training, NaN where missing.
     values = reader.channels(values, frame, files)
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)

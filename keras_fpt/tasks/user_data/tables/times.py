@@ -179,6 +179,13 @@ def _dates(
             )
     months, days = readings
     if (months.notna() | days.notna()).all():
+        try:
+            dates.check_year_first(cells)
+        except ValueError as error:
+            raise ValueError(
+                f"{where(0)}, column '{column}': {error}"
+            ) from None
+    if (months.notna() | days.notna()).all():
         _check_years(cells, column, where)
     if months.notna().all() and days.notna().all():
         differs = np.flatnonzero(months != days)

@@ -69,3 +69,30 @@ def test_masks_of_padding_are_named(tmp_path, messages):
     np.savez(path, x=X, y=Y, mask=~IS_REAL)
     tasks.get(path)
     assert "leaves out are not alike (1 is for tokens" in "".join(messages)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+def test_single_values_are_no_arrays_of_examples(tmp_path, name):
+    arrays = {"x": np.zeros((9, 4)), "y": np.arange(9) % 2}
+    np.savez(tmp_path / "one.npz", **(arrays | {name: np.float64(3)}))
+    with pytest.raises(ValueError, match=f"one.npz`: the array '{name}' holds"):
+        tasks.get(tmp_path / "one.npz", verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [("copy", "label-twin"), ("scaled", "one-column-solves"), ("none", None)],
+)
+def test_columns_of_arrays_that_tell_the_class_are_named(case, kind):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 6)), rng.integers(0, 2, 200)
+    if case == "copy":
+        x[:, 4] = 3 - y
+    if case == "scaled":
+        x[:, 4] = y + rng.normal(size=200) / 100
+    task = tasks.from_arrays(x, y, verbose=False)
+    assert [f.kind for f in task.findings] == ([kind] if kind else [])
+    if kind:
+        assert "'x[:, 4]' alone" in task.findings[0].message
+        assert "np.delete" in task.findings[0].advice
+        assert task.findings[0].is_leak == (case == "copy")

@@ -339,3 +339,64 @@ def test_many_classes_are_no_warning_of_a_library(tmp_path, rng, recwarn):
     frame.to_csv(tmp_path / "t.csv", index=False)
     tasks.from_csv(tmp_path / "t.csv", "y", verbose=False)
     assert not [w for w in recwarn if "unique classes" in str(w.message)]
+
+
+def lagged(series, lags, stride=1):
+    """Windows of a series, each of which is a row of a table."""
+    n = (len(series) - lags) // stride
+    names = [f"t{i}" for i in range(lags)]
+    rows = [series[i * stride : i * stride + lags] for i in range(n)]
+    return pd.DataFrame(np.array(rows), columns=names)
+
+
+@pytest.mark.parametrize("case", ["all", "strides", "shuffled", "reversed"])
+@pytest.mark.parametrize("lags", [5, 20])
+def test_overlapping_windows_in_rows_are_found(tmp_path, case, lags):
+    rng = np.random.default_rng(0)
+    series = rng.normal(size=800).cumsum().round(4)
+    frame = lagged(series, lags, lags // 3 if case == "strides" else 1)
+    if case == "reversed":
+        frame = frame[frame.columns[::-1]]
+    if case == "shuffled":
+        frame = frame.sample(frac=1, random_state=0)
+    frame["other"] = rng.normal(size=len(frame))
+    frame["y"] = rng.integers(0, 2, len(frame))
+    frame.to_csv(tmp_path / "lags.csv", index=False)
+    task = tasks.from_csv(tmp_path / "lags.csv", "y", verbose=False)
+    found = {f.kind: f for f in task.findings}
+    assert found["shared-rows-across-splits"].is_leak
+
+
+def test_windows_of_several_channels_in_rows_are_found(tmp_path):
+    rng = np.random.default_rng(0)
+    parts = [lagged(rng.normal(size=400), 8).add_prefix(c) for c in "xyz"]
+    frame = pd.concat(parts, axis=1)
+    frame["label"] = rng.integers(0, 2, len(frame))
+    frame.to_csv(tmp_path / "lags.csv", index=False)
+    task = tasks.from_csv(tmp_path / "lags.csv", "label", verbose=False)
+    assert [f.kind for f in task.findings] == ["shared-rows-across-splits"]
+
+
+@pytest.mark.parametrize(
+    "values", ["few", "many", "apart", "rounded", "indicators", "counts"]
+)
+def test_rows_that_share_no_cells_are_no_windows(tmp_path, values):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 12))
+    if values == "few":
+        x = rng.integers(1, 6, (400, 12))
+    if values == "apart":  # windows of a series that have no row in common
+        x = rng.normal(size=(4800)).reshape(400, 12)
+    if values == "rounded":
+        x = x.cumsum(axis=1).round(1)
+    if values == "indicators":
+        x = np.eye(12)[rng.integers(0, 12, 400)]
+        x[:, 0] = rng.normal(size=400)
+    if values == "counts":
+        x = np.eye(12)[rng.integers(0, 12, 400)] * rng.integers(1, 90, (400, 1))
+        x[:, 0] = rng.normal(size=400)
+    frame = pd.DataFrame(x).add_prefix("t")
+    frame["y"] = rng.integers(0, 2, 400)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    task = tasks.from_csv(tmp_path / "rows.csv", "y", verbose=False)
+    assert task.findings == ()

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data.audit import audit_overlaps
+from keras_fpt.tasks.user_data.strings import strings
 
 pytestmark = pytest.mark.backend_free
 
@@ -40,13 +42,12 @@ def test_copies_are_counted(tmp_path, rng, kind):
     if kind == "ragged":
         x = [row[: 10 + i % 20] for i, row in enumerate(x)]
     if kind == "images":
-        image = pytest.importorskip("PIL.Image")
         pixels = rng.integers(0, 256, (100, 8, 8, 3), np.uint8)
         pixels = np.concatenate([pixels, pixels[:20]])
         for i, (part, array) in enumerate(zip(split, pixels, strict=True)):
             folder = tmp_path / part / "ab"[label[i]]
             folder.mkdir(parents=True, exist_ok=True)
-            image.fromarray(array).save(folder / f"{i:03}.png")
+            Image.fromarray(array).save(folder / f"{i:03}.png")
         task = tasks.from_image_folder(tmp_path, verbose=False)
         found = {finding.kind: finding for finding in task.findings}
     else:
@@ -198,3 +199,90 @@ def test_near_copies_of_strings_and_of_sequences_of_other_lengths(rng):
     ]
     found = find([*walks_, *apart], y, split=split)
     assert "near-copies-across-splits" not in found
+
+
+def photo(rng):
+    """A smooth image, as photos are."""
+    pixels = rng.integers(0, 256, (5, 5, 3), np.uint8)
+    return Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("change", ["smaller", "compressed", "another"])
+def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
+    for number in range(60):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        first = second = photo(rng)
+        if change == "smaller":
+            second = first.resize((40, 40))
+        if change == "another":
+            second = photo(rng)
+        names = rng.integers(1, 10**9, 2)
+        first.save(folder / f"{names[0]}.jpg", quality=95)
+        second.save(
+            folder / f"{names[1]}.jpg",
+            quality=60 if change == "compressed" else 95,
+        )
+    task = tasks.from_image_folder(tmp_path, verbose=False)
+    kinds = [finding.kind for finding in task.findings]
+    expected = ["near-copies-across-splits"] * (change != "another")
+    assert kinds == expected
+
+
+PAIRS = str.maketrans("ACGT", "TGCA")
+
+
+@pytest.mark.parametrize(
+    "kind, is_found",
+    [
+        ("overlapping", True),
+        ("reverse", True),
+        ("parts", True),
+        ("apart", False),
+        ("same beginning", False),
+        ("repeats", False),
+    ],
+)
+def test_pieces_of_strings_in_several_splits(tmp_path, rng, kind, is_found):
+    genome = "".join(rng.choice([*"ACGT"], 10_000))
+    texts = [genome[80 * i : 80 * i + 80] for i in range(120)]
+    if kind == "overlapping":
+        texts = [genome[20 * i : 20 * i + 80] for i in range(120)]
+    if kind == "reverse":
+        texts[60:] = [text[::-1].translate(PAIRS) for text in texts[:60]]
+    if kind == "parts":
+        texts[60:] = [text[5:70] for text in texts[:60]]
+    if kind == "same beginning":
+        texts = [genome[:50] + text[:30] for text in texts]
+    if kind == "repeats":
+        texts = [
+            text[: 20 + i % 9] + "ACG" * 20 for i, text in enumerate(texts)
+        ]
+    frame = pd.DataFrame({"dna": texts, "y": rng.integers(0, 2, 120)})
+    frame.to_csv(tmp_path / "dna.csv", index=False)
+    task = strings.from_string_table(
+        tmp_path / "dna.csv", text_column="dna", label_column="y", verbose=False
+    )
+    kinds = [finding.kind for finding in task.findings]
+    assert kinds == ["near-copies-across-splits"] * is_found
+
+
+def test_texts_of_one_template_are_no_copies(tmp_path, rng):
+    words = rng.integers(0, 10**6, (120, 3))
+    frame = pd.DataFrame(
+        {
+            "text": [
+                f"{a} was seen with {b} and treated with {c}"
+                for a, b, c in words
+            ],
+            "y": rng.integers(0, 2, 120),
+        }
+    )
+    frame.to_csv(tmp_path / "texts.csv", index=False)
+    task = strings.from_string_table(
+        tmp_path / "texts.csv",
+        text_column="text",
+        label_column="y",
+        verbose=False,
+    )
+    assert task.findings == ()

@@ -194,3 +194,32 @@ def test_the_arrays_of_each_split_are_joined(tmp_path, people):
         )
         found = kinds(tasks.get(str(path)))
         assert found == ["groups-across-splits"] * (rows is order)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_found"),
+    [("P{0:02}_{1}", True), ("subj {0}.{1}", True), ("ID{2:05}", False)],
+)
+def test_people_in_ids_of_rows_are_found(tmp_path, pattern, is_found):
+    rng = np.random.default_rng(0)
+    numbers = rng.permutation(400)
+    frame = pd.DataFrame(
+        {
+            "sample": [pattern.format(n // 20, n % 20, n) for n in numbers],
+            "x": rng.normal(size=400),
+            "y": rng.integers(0, 2, 400),
+        }
+    )
+    frame.to_csv(tmp_path / "ids.csv", index=False)
+    task = tasks.from_csv(
+        tmp_path / "ids.csv", "y", ignore_column="sample", verbose=False
+    )
+    assert [f.kind for f in task.findings] == [
+        "groups-across-splits"
+    ] * is_found
+    if is_found:
+        message = str(task.findings[0])
+        assert "part 1 of the IDs in the column 'sample'" in message or (
+            "part 2 of the IDs in the column 'sample'" in message
+        )
+        assert ".id-of" not in message and "into a column" in message

@@ -218,3 +218,13 @@ def test_kinds_of_files(names, kind):
 )
 def test_errors_say_what_is_read_and_how_to_convert(name, words):
     assert words in str(file_kinds.unreadable(name, "an image", "unknown"))
+
+
+def test_a_table_beside_one_folder_of_files_is_named(tmp_path):
+    touch(tmp_path, *several(8, "images/{}.png"))
+    with pytest.raises(ValueError, match="at least two classes"):
+        folders.labeled_files(tmp_path)
+    touch(tmp_path, "train.csv")
+    advice = "keras-fpt train .*train.csv --file-column file --label-column"
+    with pytest.raises(ValueError, match=f"in the folder 'images'.*{advice}"):
+        folders.labeled_files(tmp_path)

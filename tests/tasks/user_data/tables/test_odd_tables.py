@@ -105,3 +105,54 @@ def test_words_in_one_column_are_no_table_of_white_space(tmp_path):
         "Ada Lovelace",
         "Alan Turing",
     ]
+
+
+def test_a_row_of_totals_is_noted(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "region": [f"r{n}" for n in range(40)],
+            "people": rng.integers(100, 900, 40),
+            "sales": rng.normal(50, 5, 40).round(2),
+        }
+    )
+    frame.loc[40] = ["Total", frame.people.sum(), frame.sales.sum()]
+    for name, rows in (("with", frame), ("without", frame[:-1])):
+        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+        task = tasks.from_csv(
+            tmp_path / f"{name}.csv",
+            "sales",
+            ignore_column="region",
+            verbose=False,
+        )
+        found = [f.message for f in task.findings if f.kind == "total-row"]
+        assert len(found) == (name == "with")
+        assert all("'Total' in the column 'region'" in each for each in found)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_labels_only_in_the_first_row_of_groups_are_explained(
+    tmp_path, dropped
+):
+    lines = [
+        f"{n // 5},{n % 7},{'ab'[n // 5 % 2] if n % 5 == 0 else ''}"
+        for n in range(100)
+    ]
+    path = tmp_path / "first.csv"
+    path.write_text("group,x,y\n" + "\n".join(lines))
+    with pytest.raises(ValueError, match=r"row 2: .* first one of each.*ffill"):
+        tasks.from_csv(
+            path,
+            "y",
+            group_column="group",
+            drop_missing=dropped,
+            verbose=False,
+        )
+
+
+def test_numbers_with_an_apostrophe_before_them_are_noted(tmp_path):
+    path = tmp_path / "text.csv"
+    lines = [f"'{60 + n % 5},{n % 3},{'ab'[n % 2]}" for n in range(60)]
+    path.write_text("weight,x,y\n" + "\n".join(lines))
+    task = tasks.from_csv(path, "y", verbose=False)
+    assert "numbers-as-text" in {finding.kind for finding in task.findings}

@@ -145,3 +145,38 @@ def test_a_column_of_dates_names_the_cell_that_is_none(tmp_path):
         path, label_column="y", missing="0000-00-00", fill="median"
     )
     assert task.reader.kinds[0].kind == "date"
+
+
+@pytest.mark.parametrize("separator", "-/.")
+@pytest.mark.parametrize("clock", ["", " %H:%M"])
+def test_short_dates_that_begin_with_the_year_are_refused(separator, clock):
+    """Read with the day first, 20-03-28 would be in March 2028."""
+    form = separator.join(["%y", "%m", "%d"]) + clock
+    with pytest.raises(ValueError, match="row 1, column 't': '11.11.25.* year"):
+        parse([day.strftime(form) for day in DAYS])
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%d/%m/%y %H:%M", "%d-%m-%y"])
+def test_short_dates_that_begin_with_the_day_are_read(form):
+    days = [day for day in DAYS if day.day > 12]
+    expected = [(day - days[0]).total_seconds() for day in days]
+    assert parse([day.strftime(form) for day in days]).tolist() == expected
+
+
+def test_short_dates_among_features_are_refused(tmp_path):
+    frame = pd.DataFrame(
+        {"day": [day.strftime("%y/%m/%d") for day in DAYS], "y": [0, 1] * 30}
+    )
+    frame.to_csv(tmp_path / "days.csv", index=False)
+    with pytest.raises(ValueError, match="row 1, column 'day': '11/11/25' may"):
+        tasks.from_csv(tmp_path / "days.csv", "y", verbose=False)
+
+
+def test_numbers_of_six_digits_that_end_with_the_year_are_refused():
+    """Sorted, 010212 would come before 311211."""
+    texts = [day.strftime("%d%m%y") for day in DAYS]
+    with pytest.raises(ValueError, match="row 1.*'251111' seem"):
+        parse(texts)
+    assert times.kind_of(pd.Series(texts)) is None
+    numbers = [str(100_000 + 7 * n) for n in range(60)]
+    assert np.unique(np.diff(parse(numbers))).tolist() == [7]
