@@ -229,7 +229,7 @@ def test_a_stack_computes_as_one_model_does():
     np.testing.assert_allclose(
         predicted(models[1], x), predicted(alone, x), atol=1e-2
     )
-    with pytest.raises(ValueError, match="same options"):
+    with pytest.raises(ValueError, match="same precision"):
         StackedClassifiers([models[0], model_of("float32", dropout=0.0)])
 
 

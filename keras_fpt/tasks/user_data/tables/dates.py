@@ -109,12 +109,12 @@ def check_year_first(texts: "pd.Series") -> None:
     They are read as others are, with the day first, if each of their parts is
     at most that large. The part that differs most is the day.
     """
-    parts = texts.str.extract(_SHORT_DATE)
-    if parts.isna().to_numpy().any():
+    if texts.empty or not texts.str.match(_SHORT_DATE, na=False).all():
         return
+    joined = texts.str.replace(f"{_SHORT_DATE}.*", r"\1-\2-\3", regex=True)
+    parts = joined.str.split("-", expand=True)
     if parts[0].nunique() >= parts[2].nunique():
         return
-    joined = parts[0].str.cat([parts[1], parts[2]], sep="-")
     if not np.isnan(to_days(joined, "%y-%m-%d")).any():
         raise ValueError(
             f"'{texts.iloc[0]}' may begin with the year or with the day. Write "
