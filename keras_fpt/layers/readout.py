@@ -5,7 +5,10 @@ from typing import Any
 import keras
 from keras import ops
 
-READOUTS = ("last", "first", "mean", "last+mean", "flatten", "pooled")
+READOUTS = (
+    *("last", "first", "mean", "last+mean", "token+mean", "flatten"),
+    "pooled",
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_fpt")
@@ -20,9 +23,11 @@ class Readout(keras.layers.Layer):
         readout: string. `"last"`: the last `num_tokens` real tokens, in
             order. `"first"`: the first token. `"mean"`: the mean over the
             real tokens. `"last+mean"`: the last real token and the mean, in
-            one vector. `"flatten"`: all tokens, in one vector; for sequences
-            of one length without padding. `"pooled"`: the input is a pooled
-            vector of shape `(batch, dim)` already.
+            one vector. `"token+mean"`: every token, each in one vector with
+            the mean, as Liu et al. (2015) join an image's mean to each of its
+            places to segment it. `"flatten"`: all tokens, in one vector; for
+            sequences of one length without padding. `"pooled"`: the input is
+            a pooled vector of shape `(batch, dim)` already.
         num_tokens: int, how many tokens are read. Only `"last"` can read
             more than one.
 
@@ -33,7 +38,7 @@ class Readout(keras.layers.Layer):
 
     Returns:
         A float tensor `(batch, num_tokens, width)`, where the width is `dim`,
-        or that of what is joined.
+        or that of what is joined; `(batch, tokens, width)` for `"token+mean"`.
 
     Raises:
         ValueError: the readout is unknown, or cannot read that many tokens.
@@ -82,7 +87,7 @@ class Readout(keras.layers.Layer):
         Args:
             dim: int, the width of the hidden states.
         """
-        return 2 * dim if self.readout == "last+mean" else dim
+        return 2 * dim if self.readout.endswith("+mean") else dim
 
     def call(self, hidden_states: Any, padding_mask: Any) -> Any:
         if self.readout == "pooled":
@@ -96,6 +101,10 @@ class Readout(keras.layers.Layer):
             last = _gather_states(hidden_states, _last(padding_mask, 1))
             mean = _mean(hidden_states, padding_mask)
             return ops.concatenate([last, mean], axis=-1)
+        if self.readout == "token+mean":
+            mean = _mean(hidden_states, padding_mask)
+            means = ops.broadcast_to(mean, ops.shape(hidden_states))
+            return ops.concatenate([hidden_states, means], axis=-1)
         return _gather_states(hidden_states, self.token_indices(padding_mask))
 
     def get_config(self) -> dict[str, Any]:

@@ -123,6 +123,7 @@ class FPTModel(keras.Model):
         self.supports_masking = True
         self.compiled_functions = CompiledFunctions()
         self.options = model_settings.settled(ModelOptions(**given))
+        model_settings.check_readout(self.options, shape)
         model_settings.check_series_options(self.options, shape)
         self.front = SeriesFront(
             self.options,

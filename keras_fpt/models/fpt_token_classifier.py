@@ -28,16 +28,18 @@ class FPTTokenClassifier(FPTModel):
     -1, count neither for the loss nor for accuracy.
 
     In a causal backbone, such as GPT-2, the prediction for a token depends only
-    on it and on the tokens before it.
+    on it and on the tokens before it, unless the readout is `"token+mean"`.
 
     Args:
         backbone: a KerasHub text backbone.
         num_classes: int, the number of classes of a token.
         input_dim, vocabulary_size, policy, dropout: as of
             `keras_fpt.FPTClassifier`.
+        readout: string. `"last"`: each token is read by itself.
+            `"token+mean"`: together with the mean over all real tokens.
         compile: bool, whether to compile the model; see `compile`.
-        **kwargs: the other options of `keras_fpt.models.ModelOptions` but
-            `readout`, and arguments of `keras.Model`.
+        **kwargs: the other options of `keras_fpt.models.ModelOptions`, and
+            arguments of `keras.Model`.
 
     Call arguments:
         x: as of `keras_fpt.FPTClassifier`, without the masks of layers
@@ -78,20 +80,17 @@ class FPTTokenClassifier(FPTModel):
         policy: str | None = "fpt",
         dropout: float | None = None,
         *,
+        readout: str = "last",
         compile: bool = True,
         **kwargs: Any,
     ) -> None:
-        if kwargs.get("readout", "last") != "last":
-            raise ValueError(
-                "A model that classifies each token reads every token. Leave "
-                f"out readout='{kwargs['readout']}'."
-            )
         super().__init__(
             backbone,
             model_settings.TokenShape(num_classes, input_dim, vocabulary_size),
             compile=compile,
             policy=policy,
             dropout=dropout,
+            readout=readout,
             **kwargs,
         )
 
@@ -122,21 +121,24 @@ class FPTTokenClassifier(FPTModel):
             training: bool.
 
         Returns:
-            Float tensor `(batch, tokens, dim)`.
+            Float tensor `(batch, tokens, width)`.
         """
         if keras_internals.mask_of(input_checks.unpack(x)[0]) is not None:
             raise ValueError(
                 "A model that classifies each token takes no mask of a layer "
                 "upstream, such as keras.layers.Masking. Give a padding_mask."
             )
-        embeddings, mask, _ = self.embed(x, training)
-        return self.cut(embeddings, mask, None, training)
+        embeddings, mask, real = self.embed(x, training)
+        hidden = self.cut(embeddings, mask, None, training)
+        if self.readout == "token+mean":
+            hidden = self.readout_layer(hidden, real)
+        return hidden
 
     def answers(self, hidden: Any, training: bool | None = None) -> Any:
         """The logits that the output layer computes from hidden states.
 
         Args:
-            hidden: float tensor `(batch, tokens, dim)`.
+            hidden: float tensor `(batch, tokens, width)`.
             training: bool.
 
         Returns:

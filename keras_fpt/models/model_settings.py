@@ -316,6 +316,30 @@ def settled(given: ModelOptions) -> ModelOptions:
     return filled
 
 
+def check_readout(chosen: ModelOptions, shape: Any) -> None:
+    """Checks that the readout suits what the model answers.
+
+    Args:
+        chosen: `ModelOptions`.
+        shape: as the constructor of `FPTModel` takes it.
+
+    Raises:
+        ValueError: it does not.
+    """
+    answers_tokens = shape.head == TokenShape.head
+    if answers_tokens and chosen.readout not in ("last", "token+mean"):
+        raise ValueError(
+            "A model that classifies each token reads every token. Leave out "
+            f"readout='{chosen.readout}', or use 'token+mean' to read each "
+            "with the mean of all."
+        )
+    if chosen.readout == "token+mean" and not answers_tokens:
+        raise ValueError(
+            "readout='token+mean' is for an output for each token, as of an "
+            "FPTTokenClassifier. Use 'last+mean'."
+        )
+
+
 def check_series_options(chosen: ModelOptions, shape: Any) -> None:
     """Checks that a task's tokens fit the options for series.
 

@@ -110,12 +110,13 @@ class ModelOptions:
     readout: str = option(
         "last",
         "Hidden states that the output layer reads: last (for forecasts "
-        "flatten), first, mean, last+mean, flatten (all of them, if all "
+        "flatten, for labels of tokens each token), first, mean, last+mean, "
+        "token+mean (for labels of tokens), flatten (all of them, if all "
         "sequences have one length) or pooled.",
         topic="Model",
-        default_text="last; for your own series and strings last+mean, and for "
-        "your own images and tables flatten, or last+mean if they have many "
-        "patches or columns",
+        default_text="last; for your own series and strings last+mean, or "
+        "token+mean if each row or token has a label, and for your own images "
+        "and tables flatten, or last+mean if they have many patches or columns",
         describes_run=True,
         stored=True,
     )

@@ -18,6 +18,7 @@ _LATER = {
     "series_defaults": False,
     "kind_defaults": False,
     "table_defaults": False,
+    "token_defaults": False,
     "probes_steps": False,
     "probes_random": False,
     "chooses_readout": True,
@@ -40,13 +41,15 @@ class Comparison:
         finetune: bool, whether arms that train every weight take part.
         series_defaults: bool, whether series are read from the last hidden
             state and the mean of all, and are compared with the arm
-            `no_blocks`. Forecasts and labels per token have no readout.
-            Comparisons of earlier versions lack both.
+            `no_blocks`. Forecasts have a readout of their own. Comparisons of
+            earlier versions lack both.
         kind_defaults: bool, whether series are cut into patches, strings are
             read as series are, and images are read from all hidden states and
             compared with `no_blocks`; likewise.
         table_defaults: bool, whether tables with an example per row are read
             from all hidden states; likewise.
+        token_defaults: bool, whether tokens that have a label each are read
+            together with the mean of all; likewise.
         probes_steps: bool, whether a series that is cut into patches by
             default is also read with a token for each step, by one more
             linear probe; likewise.
@@ -63,6 +66,7 @@ class Comparison:
     series_defaults: bool = True
     kind_defaults: bool = True
     table_defaults: bool = True
+    token_defaults: bool = True
     probes_steps: bool = True
     probes_random: bool = True
     chooses_readout: bool = True
@@ -120,6 +124,7 @@ class Comparison:
                 "series_defaults",
                 "kind_defaults",
                 "table_defaults",
+                "token_defaults",
                 "probes_steps",
                 "probes_random",
             )
@@ -163,6 +168,8 @@ class Comparison:
             rival_data.SERIES: self.series_defaults,
             rival_data.TABLE: self.table_defaults,
         }.get(rival_data.data_kind(task), self.kind_defaults)
+        if task.is_per_token:
+            reads_more = self.token_defaults
         known = {
             "patch_size": self.kind_defaults
             and not (chosen.patch_size or chosen.patch_stride),

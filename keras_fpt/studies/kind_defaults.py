@@ -40,13 +40,15 @@ def patch_size(task: Task) -> int | None:
 def of_kind(task: Task) -> dict[str, Any]:
     """The settings of a task's kind of data; empty if it has none.
 
-    Forecasts have their own, and labels per token have no readout.
+    Forecasts have their own.
 
     Args:
         task: a `Task`.
     """
-    if task.is_forecast or task.is_per_token:
+    if task.is_forecast:
         return {}
+    if task.is_per_token:
+        return {"readout": "token+mean"}
     kind = rival_data.data_kind(task)
     if kind == rival_data.TABLE:
         return {"readout": "flatten"}

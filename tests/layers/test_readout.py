@@ -40,6 +40,13 @@ def test_last_and_mean_are_joined():
     np.testing.assert_array_equal(out, expected)
 
 
+def test_each_token_is_joined_with_the_mean():
+    out = read("token+mean")
+    np.testing.assert_array_equal(out[..., :3], HIDDEN)
+    means = np.broadcast_to(read("mean"), HIDDEN.shape)
+    np.testing.assert_array_equal(out[..., 3:], means)
+
+
 def test_flatten_joins_all_in_order():
     out = read("flatten")
     np.testing.assert_array_equal(out, HIDDEN.reshape(2, 1, 12))

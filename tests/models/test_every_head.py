@@ -32,7 +32,11 @@ SERIES = {
     "output_norm": "batch",
 }
 # Each token has a label, so none are joined.
-OF_TOKENS = {"instance_norm": True, "output_norm": "layer"}
+OF_TOKENS = {
+    "instance_norm": True,
+    "output_norm": "layer",
+    "readout": "token+mean",
+}
 LEVELS = (0.1, 0.5, 0.9)
 CLASSIFIER = keras_fpt.FPTClassifier
 MULTI_LABEL = keras_fpt.FPTMultiLabelClassifier

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from conftest import gpt2_backbone
 
-from keras_fpt import FPTTokenClassifier
+from keras_fpt import FPTClassifier, FPTTokenClassifier
 from keras_fpt.models import paper_optimizer
 
 RNG = np.random.default_rng(0)
@@ -65,6 +65,23 @@ def test_saved_files_give_the_same_logits(tmp_path):
     np.testing.assert_array_equal(other.predict(X[:5], verbose=0), expected)
 
 
+def test_a_token_read_with_the_mean_knows_what_follows():
+    """GPT-2 is causal: alone, a token's state depends on those before it."""
+    x = {"tokens": X[:4], "padding_mask": MASK[:4]}
+    # Of the second example only padding is changed.
+    changed = X[:4].copy()
+    changed[0, 2] += 1.0
+    changed[1, 4:] += 1.0
+    for readout in ("last", "token+mean"):
+        model = make_model(readout=readout)
+        before = model.predict(x, verbose=0)
+        after = model.predict(x | {"tokens": changed}, verbose=0)
+        moved = np.abs(after - before).max(-1) > 1e-4
+        assert moved[0].tolist() == [readout == "token+mean"] * 2 + [True] * 6
+        assert not moved[1, :4].any()
+        assert not moved[2:].any()
+
+
 @pytest.mark.backend_free
 @pytest.mark.parametrize(
     ("x", "y", "words"),
@@ -85,6 +102,8 @@ def test_wrong_labels_are_refused(x, y, words):
 def test_what_does_not_suit_an_answer_per_token():
     with pytest.raises(ValueError, match="Leave out readout='mean'"):
         make_model(readout="mean")
+    with pytest.raises(ValueError, match="Use 'last\\+mean'"):
+        FPTClassifier(gpt2_backbone(), readout="token+mean")
     with pytest.raises(
         ValueError, match="has an output for each of its tokens"
     ):

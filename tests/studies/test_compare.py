@@ -196,6 +196,7 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     assert settled.probes(False) == ["linear_probe", "linear_probe_of_random"]
     # The version before had no controls of probes, one before it one probe.
     del entry["probes_random"], entry["table_defaults"]
+    del entry["token_defaults"]
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path).probes(True) == [
         "linear_probe",
@@ -230,6 +231,24 @@ def test_tables_are_read_from_all_columns(tmp_path):
     task = resolve(run).task
     assert comparison.settled(task).run.model.readout == "flatten"
     before = dataclasses.replace(comparison, table_defaults=False)
+    assert before.settled(task) is before
+
+
+def test_labels_of_rows_are_read_with_the_mean_of_all(tmp_path):
+    path = tmp_path / "table.csv"
+    rows = [f"{i * i % 7},{i // 9 % 2}" for i in range(200)]
+    path.write_text("\n".join(["u,y", *rows]))
+    options = {"label_column": "y", "window": 10, "task_type": "tokens"}
+    comparison = compare.Comparison(RunConfig(str(path), options=options))
+    task = resolve(comparison.run).task
+    assert comparison.settled(task).run.model.readout == "token+mean"
+    # One that an earlier version began reads each row by itself.
+    entry = comparison.described()
+    del entry["token_defaults"]
+    begun = tmp_path / "compare.json"
+    begun.write_text(json.dumps(entry))
+    before = comparison.as_begun(begun)
+    assert before.described() == entry
     assert before.settled(task) is before
 
 

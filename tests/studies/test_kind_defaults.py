@@ -92,6 +92,8 @@ def test_commands_choose_them_for_your_own_series(
     rows = [f"{i},{i * i % 7},{i % 2}" for i in range(40)]
     table.write_text("\n".join(["u,v,y", *rows]))
     command("train", table, "--label-column", "y")
+    rows = ("--window", 10, "--task-type", "tokens")
+    command("train", table, "--label-column", "y", *rows)
     command("train", "digits")
     command("train", series_file, "--recipe", "reference")
     found = [(each.model.patch_size, each.model.readout) for each in trained]
@@ -105,6 +107,7 @@ def test_commands_choose_them_for_your_own_series(
         (None, "last+mean"),  # It has 256 patches.
         (None, "last+mean"),
         (None, "flatten"),
+        (None, "token+mean"),
         (None, "last"),
         (None, "last"),
     ]
