@@ -47,7 +47,7 @@ SERIES = [
 ]
 STEPS = [
     {"learning_rate": 3e-3, "instance_norm": True},
-    {"learning_rate": 3e-3, "dropout": 0.0},
+    {"learning_rate": 3e-3, "readout": "token+mean"},
 ]
 FORECASTS = [
     {"learning_rate": 3e-3, "patch_size": 4},

@@ -275,7 +275,7 @@ def test_compare_fits_rivals_and_their_arms_are_planned(
         "fpt", "random", "no_blocks", "fpt",
     ]  # fmt: skip
     # The probe's features are computed once, where they are a few numbers.
-    readout = "last+mean" if make is of_labels else "last"
+    readout = "last+mean" if make is of_labels else "token+mean"
     assert {each.model.readout for each in variants} == {readout}
     assert variants[-1].cache_features == (make is of_labels)
 
