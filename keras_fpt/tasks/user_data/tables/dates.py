@@ -124,13 +124,18 @@ def check_year_first(texts: "pd.Series") -> None:
 
 def check_zones(texts: "pd.Series") -> None:
     """Raises `ValueError` if some times have a time zone, and others none."""
-    has_zone = texts.str.contains(_ZONE, case=False).to_numpy(bool)
+    has_zone = have_zones(texts)
     if has_zone.any() and not has_zone.all():
         raise ValueError(
             f"'{texts.iloc[int(np.argmin(has_zone))]}' has no time zone, but "
             f"'{texts.iloc[int(np.argmax(has_zone))]}' has one. Write all "
             "times in one zone."
         )
+
+
+def have_zones(texts: "pd.Series") -> np.ndarray:
+    """Bool array `(n,)`, which of some times have a time zone."""
+    return texts.str.contains(_ZONE, case=False).to_numpy(bool)
 
 
 def first_odd(texts: "pd.Series") -> int | None:

@@ -1,6 +1,6 @@
 """The times of more rows than fit into memory, and the steps between them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,6 +8,8 @@ import numpy as np
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import audit, given_files
 from keras_fpt.tasks.user_data.tables import (
+    dates,
+    large_dates,
     large_files,
     large_medians,
     large_order,
@@ -86,32 +88,60 @@ class LargeTimes:
         self._writer = sequence_store.SequenceWriter()
         self._store: sequence_store.SequenceStore | None = None
         self._kinds: set[Any] = set()
+        # Of dates that are not in ISO 8601.
+        self._written: large_dates.WrittenDates | None = None
+        # One for each way of reading a date.
         self._earliest: Any = None
         self._per_second = 1.0
+        self._reading = 0
 
     def add(self, frame: "pd.DataFrame") -> None:
         """Adds the times of some rows."""
         path = large_files.path_of(frame)
         cells = table_columns.column(frame, self._column, path)
-        kind: Any = times.kind_of(cells)
-        if kind == times.DATES:
-            found, self._per_second = times.iso_dates(cells)
-            kind = (kind, self._per_second)
+        kind, found = self._parse(cells, table_columns.where_in(frame, path))
         self._kinds.add(kind)
-        if not self.are_alike or not len(frame):
+        if not self._are_alike or not len(frame):
             return
-        if kind in times.NUMBERS:
-            where = table_columns.where_in(frame, path)
-            found = times.parse(cells, self._column, where)
-        lowest = found.min()
-        if self._earliest is None or lowest < self._earliest:
-            self._earliest = lowest
-        self._writer.extend(found[:, None, None])
+        lowest = found.min(axis=0)
+        if self._earliest is not None:
+            lowest = np.minimum(lowest, self._earliest)
+        self._earliest = lowest
+        self._writer.extend(found[:, None])
+
+    def _parse(
+        self, cells: "pd.Series", where: Callable[[int], str]
+    ) -> tuple[Any, np.ndarray]:
+        """The kind of some times, and numbers `(rows, readings)` for them."""
+        kind = None if self._written else times.kind_of(cells)
+        if kind is None and not self._kinds:
+            self._written = large_dates.WrittenDates(cells)
+        found = np.empty((0, 1))
+        if self._written is not None:
+            if self._written.are_known:
+                found, self._per_second = self._written.read(cells)
+                return ("written", self._per_second), found
+        elif kind == times.DATES:
+            read = times.read_dates(cells, dates.ISO)
+            numbers, self._per_second = times.whole_numbers(read)
+            has_zone = times.has_zone(cells)
+            if has_zone is not None:
+                return (kind, self._per_second, has_zone), numbers[:, None]
+        elif kind is not None:
+            found = times.parse(cells, self._column, where)[:, None]
+            return kind, found
+        return None, found
 
     @property
-    def are_alike(self) -> bool:
-        """Whether parts of the table are enough to parse the times."""
+    def _are_alike(self) -> bool:
         return len(self._kinds) == 1 and None not in self._kinds
+
+    @property
+    def can_be_compared(self) -> bool:
+        """Whether parts of the table were enough to parse the times."""
+        return self._are_alike and (
+            self._written is None or self._written.chosen() is not None
+        )
 
     def close(self) -> None:
         """Removes the file."""
@@ -119,6 +149,8 @@ class LargeTimes:
 
     def finish(self) -> None:
         """Ends the times, which are in the order of the file."""
+        if self._written is not None:
+            self._reading = self._written.chosen() or 0
         self._store = self._writer.finish()
 
     def sort(self, order: large_order.Order) -> None:
@@ -131,9 +163,10 @@ class LargeTimes:
         has_dates = not self._kinds & {*times.NUMBERS}
         first = 0
         for part in sequence_store.chunks(self._store):
-            moments = part[:, 0, 0]
+            moments = part[:, 0, self._reading]
             if has_dates:
-                moments = (moments - self._earliest) / self._per_second
+                moments = moments - self._earliest[self._reading]
+                moments = moments / self._per_second
             yield first, moments
             first += len(part)
 

@@ -138,13 +138,14 @@ class Watch:
         """Whether the times, if there are any, can be compared in parts."""
         if self.times is None:
             return True
-        if self.times.are_alike:
+        if self.times.can_be_compared:
             self.times.finish()
             return True
         LOGGER.warning(
             f"`{self.files.known.paths[0]}` is read into memory as a whole, "
-            f"since the times in {self.structure.time_column} are not in ISO "
-            "8601. Write dates such as 2024-01-31 12:00:00 to read it in parts."
+            f"since the times in {self.structure.time_column} do not all have "
+            "one format that can be told from the first. Write dates such as "
+            "2024-01-31 12:00:00 to read it in parts."
         )
         return False
 

@@ -90,7 +90,7 @@ def kind_of(cells: "pd.Series") -> str | None:
         if dates.reversed_day(values) is not None:
             return None
         return dates.compact_format(values) or NUMBERS[0]
-    found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
+    found = read_dates(cells, dates.ISO)
     return DATES if found.notna().all() else None
 
 
@@ -135,17 +135,80 @@ def _check_years(
             )
 
 
-def iso_dates(cells: "pd.Series") -> tuple[np.ndarray, float]:
-    """Dates in ISO 8601 as whole numbers, and how many of them a second has.
+def has_zone(cells: "pd.Series") -> bool | None:
+    """Whether all times have a time zone; `None` if only some have one.
 
     Args:
-        cells: `pandas.Series` of the kind `DATES`.
+        cells: `pandas.Series` of dates.
     """
     import pandas as pd
 
-    found = pd.to_datetime(cells, format="ISO8601", utc=True)
+    if not pd.api.types.is_string_dtype(cells):
+        return True
+    found = dates.have_zones(cells)
+    return bool(found.any()) if found.all() == found.any() else None
+
+
+def formats_of_first(cells: "pd.Series") -> list[str]:
+    """The formats of the first date that pandas would read all dates in.
+
+    Args:
+        cells: `pandas.Series` of text.
+
+    Returns:
+        One format, or two if the month or the day may come first. None if each
+        date would have to be read by itself, or may lack the year or the day.
+    """
+    import pandas as pd
+    from pandas.tseries import api
+
+    if not pd.api.types.is_string_dtype(cells) or cells.isna().any():
+        return []
+    first = _with_points(cells.iloc[:1]).iloc[0]
+    try:
+        _check_years(cells, "", str)
+    except ValueError:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = [
+            api.guess_datetime_format(first, is_day_first)
+            for is_day_first in (False, True)
+        ]
+    return [*dict.fromkeys(found)] if all(found) else []
+
+
+def read_dates(cells: "pd.Series", date_format: str) -> "pd.Series":
+    """Dates in a format, or missing where one has another.
+
+    Args:
+        cells: `pandas.Series` of text or dates.
+        date_format: string, one of `formats_of_first`, or `"ISO8601"`.
+    """
+    import pandas as pd
+
+    return pd.to_datetime(
+        _with_points(cells), format=date_format, utc=True, errors="coerce"
+    )
+
+
+def whole_numbers(found: "pd.Series") -> tuple[np.ndarray, float]:
+    """Dates as whole numbers, and how many of them a second has.
+
+    Args:
+        found: `pandas.Series` of dates.
+    """
     per_second = {"s": 1e0, "ms": 1e3, "us": 1e6, "ns": 1e9}
     return found.astype("int64").to_numpy(), per_second[found.dt.unit]
+
+
+def _with_points(cells: "pd.Series") -> "pd.Series":
+    """A comma before parts of a second is one in ISO 8601, too."""
+    import pandas as pd
+
+    if not pd.api.types.is_string_dtype(cells):
+        return cells
+    return cells.str.replace(r"(:\d{2}),(\d+)", r"\1.\2", regex=True)
 
 
 def _dates(
@@ -156,8 +219,7 @@ def _dates(
 
     if pd.api.types.is_datetime64_any_dtype(cells):
         return pd.to_datetime(cells, utc=True)
-    # A comma before parts of a second is one in ISO 8601, too.
-    cells = cells.str.replace(r"(:\d{2}),(\d+)", r"\1.\2", regex=True)
+    cells = _with_points(cells)
     found = pd.to_datetime(cells, format="ISO8601", utc=True, errors="coerce")
     if found.notna().any():
         try:

@@ -208,10 +208,20 @@ def test_formats(tmp_path, both, suffix):
     assert_same(*both(lambda: read(path)))
 
 
-def test_dates_of_no_standard_are_read_as_a_whole(tmp_path, both, caplog):
+def test_dates_that_begin_with_the_day(tmp_path, both):
     path = tmp_path / "table.csv"
     frame = table()
     frame["hour"] = frame["hour"].dt.strftime("%d.%m.%Y %H:%M")
+    frame.to_csv(path, index=False)
+    assert_same(*both(lambda: read(path)))
+
+
+def test_dates_without_a_known_format_are_read_as_a_whole(
+    tmp_path, both, caplog
+):
+    path = tmp_path / "table.csv"
+    frame = table()
+    frame["hour"] = frame["hour"].dt.strftime("%d %b %y %H:%M")
     frame.to_csv(path, index=False)
     first, second = both(lambda: read(path))
     assert not sequence_store.is_on_disk(second.data.splits["train"].x)

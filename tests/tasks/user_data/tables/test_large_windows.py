@@ -470,10 +470,77 @@ def test_rows_by_group_and_fold(tmp_path, both, options):
     assert_same(*both(lambda: read(tmp_path / "table.csv", **options)))
 
 
-def test_dates_of_no_standard_are_read_into_memory(tmp_path, both, messages):
+BY_TIME = {"window": 10, "group_column": "who", "time_column": "time"}
+
+
+def with_dates(path, date_format, start="2024-01-28"):
+    """A table with a row every hour, some of which are in another order."""
+    frame = table()
+    hours = pd.date_range(start, periods=len(frame), freq="h")
+    frame["time"] = hours.strftime(date_format)
+    order = np.arange(len(frame))
+    order[[330, 331]] = order[[331, 330]]
+    frame.iloc[order].to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize(
+    "date_format",
+    [
+        "%d.%m.%Y %H:%M",
+        "%m/%d/%Y %H:%M:%S",
+        "%d/%m/%Y %H:%M:%S,5",
+        "%Y-%m-%d %H:%M:%S,25",
+        "%Y/%m/%d %H:%M",
+        "%d-%b-%Y %H:%M",
+        "%b %d, %Y %H:%M:%S",
+    ],
+)
+@pytest.mark.parametrize("start", ["2024-01-28", "2024-02-01"])
+def test_dates_in_other_formats(tmp_path, both, date_format, start):
+    """The first of February is also the second of January."""
+    path = with_dates(tmp_path / "table.csv", date_format, start)
+    assert_same(*both(lambda: read(path, **BY_TIME)))
+
+
+@pytest.mark.parametrize(
+    ("date_format", "change", "message"),
+    [
+        ("%d/%m/%Y", {}, "may begin with the day or with the month"),
+        ("%d.%m.%Y %H:%M", {702: "x"}, "row 703, .* but received 'x'"),
+        ("%d.%m.%Y %H:%M", {0: "x"}, "row 1, .* but received 'x'"),
+        ("%Y-%m-%d %H:%M", {702: "2024-05-05 05:00+05:00"}, "no time zone"),
+        ("%Y-%m-%d %H:%MZ", {2: "2024-05-05 05:00"}, "no time zone"),
+    ],
+)
+def test_dates_are_refused_as_those_of_small_tables(
+    tmp_path, both, date_format, change, message
+):
+    path = with_dates(tmp_path / "table.csv", date_format, "2024-02-01")
+    frame = pd.read_csv(path)
+    if date_format == "%d/%m/%Y":  # Only days that may be months.
+        days = 1 + np.arange(len(frame)) // 100
+        frame["time"] = [f"{day:02}/03/2024" for day in days]
+    for row, text in change.items():
+        frame.loc[row, "time"] = text
+    frame.to_csv(path, index=False)
+    texts = []
+
+    def failing():
+        with pytest.raises(ValueError, match=message) as caught:
+            read(path, **BY_TIME)
+        texts.append(str(caught.value))
+
+    both(failing)
+    assert texts[0] == texts[1]
+
+
+def test_dates_without_a_known_format_are_read_into_memory(
+    tmp_path, both, messages
+):
     frame = table()
     frame["time"] = pd.to_datetime(frame["time"]).dt.strftime(
-        "%d.%m.%Y %H:%M:%S.%f"
+        "%d %b %y %H:%M:%S.%f"
     )
     frame.to_csv(tmp_path / "table.csv", index=False)
     options = {"window": 10, "group_column": "who", "time_column": "time"}
