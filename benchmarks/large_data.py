@@ -18,7 +18,8 @@ strings whose groups stay in one split, and "saved" is a data set as of Hugging
 Face's save_to_disk, of sequences of different lengths. "fasta" is a FASTA file
 of proteins of 50 to 150 letters and its table of labels. The kind "forecast" is
 a CSV file of hourly rows of several stations, two of whose columns are
-forecast, 24 rows from 96.
+forecast, 24 rows from 96. "npz" is a .npz file of padded sequences and their
+lengths, of whose numbers a hundredth is missing and filled with medians.
 Each size is made, and trained on, in its own processes. A training process
 makes the task, computes its fingerprint, trains `gpt2_tiny_en` for a few steps
 and evaluates a few batches. The kind "predict" trains on the first rows of a
@@ -48,6 +49,7 @@ SIZES = {
     "predict": (200_000, 1_000_000),
     "predict-forecast": (500_000, 5_000_000),
     "npy": (200_000, 1_000_000),
+    "npz": (200_000, 1_000_000),
     "strings": (1_000_000, 5_000_000),
     "numbers": (200_000, 2_000_000),
     "labels": (200_000, 2_000_000),
@@ -100,6 +102,7 @@ OPTIONS = {
         "window": 50,
         "stride": 25,
     },
+    "npz": {"fill": "median"},
     "scattered": {"label_column": "label", "group_column": "recording"},
     "shuffled": {
         "label_column": "label",
@@ -183,7 +186,8 @@ def measure(kind, size, arguments):
     """The result of `train` with data of one size."""
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         texts = dict.fromkeys(TEXTS, ".csv")
-        suffix = {"npy": ".npy", "fasta": ".fasta", **texts}.get(kind, "")
+        files = {"npy": ".npy", "npz": ".npz", "fasta": ".fasta", **texts}
+        suffix = files.get(kind, "")
         path = pathlib.Path(folder, "data" + suffix)
         options = ["--kinds", kind, "--sizes", str(size)]
         options += ["--steps", str(arguments.steps)]
@@ -210,6 +214,9 @@ def make(path, kind, size):
         return
     if kind == "npy":
         make_arrays(path, size)
+        return
+    if kind == "npz":
+        make_padded(path, size)
         return
     if kind == "saved":
         make_saved(path, size)
@@ -301,6 +308,19 @@ def make_arrays(path, size):
         part = x[start : start + ROWS_AT_ONCE]
         part[:] = rng.normal(size=part.shape)
     np.save(path.with_suffix(".labels.npy"), (x[:, 0, 0] > 0).astype(np.uint8))
+
+
+def make_padded(path, size):
+    unpacked = path.with_suffix(".npy")
+    make_arrays(unpacked, size)
+    rng = np.random.default_rng(1)
+    x = np.load(unpacked, mmap_mode="r+")
+    for start in range(0, size, ROWS_AT_ONCE):
+        part = x[start : start + ROWS_AT_ONCE]
+        part[rng.random(part.shape) < MISSING] = np.nan
+    y = np.load(unpacked.with_suffix(".labels.npy"))
+    lengths = rng.integers(TOKENS // 2, TOKENS + 1, size)
+    np.savez(path, x=x, y=y, lengths=lengths)
 
 
 def make_saved(path, size):

@@ -79,8 +79,19 @@ class SequencesOnDisk:
 ON_DISK = (ArrayOnDisk, SequencesOnDisk)
 
 
-def chain(parts: Sequence[Any]) -> SequencesOnDisk:
-    """Joins arrays and sequences, some of them on disk, in their order."""
+def join(parts: Sequence[Any]) -> Any:
+    """Joins arrays and sequences, some of them on disk, in their order.
+
+    Returns:
+        `ArrayOnDisk` if all are arrays, otherwise `SequencesOnDisk`.
+
+    Raises:
+        ValueError: all are arrays, whose rows differ in shape or type.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if all(hasattr(part, "shape") for part in parts):
+        return _concatenate(parts)
 
     def blocks() -> Iterator[Any]:
         for part in parts:
@@ -142,12 +153,7 @@ def npz_shape(path: str | os.PathLike, name: str) -> tuple[int, ...] | None:
             return None
 
 
-def concatenate(parts: Sequence[Any]) -> ArrayOnDisk:
-    """Joins arrays, some of them on disk, one after the other.
-
-    Raises:
-        ValueError: their rows differ in shape or type.
-    """
+def _concatenate(parts: Sequence[Any]) -> ArrayOnDisk:
     first = parts[0]
     for part in parts:
         if part.shape[1:] != first.shape[1:] or part.dtype != first.dtype:

@@ -9,6 +9,7 @@ import numpy as np
 from keras_fpt.tasks import sequence_store
 from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.arrays import number_sequences, saved_arrays
+from keras_fpt.tasks.user_data.tables import large_medians
 
 FILLS = ("median", "forward")
 
@@ -140,35 +141,55 @@ def learn(
     if fill is None and not is_raw:
         return reader
     chosen = sequences.select(x, train)
-    if sequence_store.is_on_disk(chosen):
-        # Medians are those of all numbers.
+    if is_raw and sequence_store.is_on_disk(chosen):
         chosen = sequences.load(chosen)
-    values = sequences.concatenate(chosen)
+    width = reader.input_dim or 0
     if fill is not None:
         if fill not in FILLS:
             raise ValueError(
                 f"Expected fill (--fill) to be one of {', '.join(FILLS)} but "
                 f"received '{fill}'."
             )
-        is_missing = np.isnan(values)
-        empty = np.flatnonzero(is_missing.all(axis=0))
+        median, num_missing = _medians(chosen)
+        empty = np.flatnonzero(np.isnan(median))
         if len(empty):
             raise ValueError(
                 f"Channel {empty[0]} has no value in any training example."
             )
-        flagged = np.flatnonzero(is_missing.any(axis=0))
+        flagged = np.flatnonzero(num_missing)
         reader = dataclasses.replace(
             reader,
             fill=fill,
-            median=tuple(np.nanmedian(values, axis=0).tolist()),
+            median=tuple(median.tolist()),
             flagged=tuple(flagged.tolist()),
-            input_dim=values.shape[1] + len(flagged),
+            input_dim=width + len(flagged),
         )
     if is_raw:
-        width = values.shape[1]
         filled = sequences.concatenate(reader.encode(chosen))
         mean, scale = sequences.statistics(filled[:, :width])
         reader = dataclasses.replace(
             reader, mean=tuple(mean.tolist()), scale=tuple(scale.tolist())
         )
     return reader
+
+
+def _medians(x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The median of each channel, float32, and how many values are missing.
+
+    The median is NaN where all values are missing.
+    """
+    if not sequence_store.is_on_disk(x):
+        values = sequences.concatenate(x)
+        is_missing = np.isnan(values)
+        median = np.full(values.shape[1], np.nan, np.float32)
+        known = ~is_missing.all(axis=0)
+        median[known] = np.nanmedian(values[:, known], axis=0)
+        return median, is_missing.sum(axis=0)
+    width = x.shape[2]
+    median, num_missing = large_medians.medians(
+        lambda: (
+            values.reshape(-1, width).astype(np.float64)
+            for values in sequence_store.chunks(x)
+        )
+    )
+    return median.astype(np.float32), num_missing

@@ -108,8 +108,8 @@ def collect(
     )
     x: Any = parts[0][0]
     inputs = [part[0] for part in parts]
-    if any(isinstance(each, array_on_disk.ArrayOnDisk) for each in inputs):
-        x = inputs[0] if len(inputs) == 1 else array_on_disk.concatenate(inputs)
+    if any(isinstance(each, array_on_disk.ON_DISK) for each in inputs):
+        x = array_on_disk.join(inputs)
     elif len(parts) > 1:
         x = [row for rows, *_ in parts for row in rows]
     sizes = [len(rows) for rows, *_ in parts]
@@ -226,8 +226,7 @@ def _part(
     label_name: str | None,
 ) -> tuple[Any, Any, str]:
     """The sequences and labels of one split, and a note."""
-    is_padded = any(name in names for name in _PADDING)
-    x = _get_x(loaded, names["x"], path, is_padded)
+    x = _get_x(loaded, names["x"], path)
     _check_has_rows(x, names["x"], path)
     y = None
     if label_name is not None:
@@ -242,20 +241,21 @@ def _part(
     given = [name for name in _PADDING if name in names]
     if not given:
         return x, y, ""
-    padding = get(loaded, names[given[0]], path)
     where = f"`{path}`, '{names[given[0]]}'"
     if given[0] == "lengths":
-        rows = padded.by_lengths(x, padding, where)
+        lengths = get(loaded, names[given[0]], path)
+        cut = padded.by_lengths(x, lengths, where)
     else:
-        rows = padded.by_mask(x, padding, where)
-    shortest, longest = min(map(len, rows)), max(map(len, rows))
+        mask = _get_x(loaded, names[given[0]], path)
+        cut = padded.by_mask(x, mask, where)
+    shortest, longest = cut.lengths.min(), cut.lengths.max()
     note = f"lengths from '{names[given[0]]}': {shortest:,} to {longest:,}"
-    if given[0] != "lengths" and _differ(x, padding):
+    if cut.differ:
         note += (
             "; the tokens that it leaves out are not alike (1 is for tokens, 0 "
             "for padding)"
         )
-    return rows, y, note
+    return cut.rows, y, note
 
 
 def _check_has_rows(array: Any, name: str, path: str | os.PathLike) -> None:
@@ -266,24 +266,15 @@ def _check_has_rows(array: Any, name: str, path: str | os.PathLike) -> None:
         )
 
 
-def _differ(x: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether the numbers that a mask leaves out differ."""
-    left_out = x[~mask.astype(bool)]
-    return left_out.size > 0 and bool(np.nanmax(left_out) > np.nanmin(left_out))
-
-
 def _get_x(
-    loaded: Mapping[str, Any],
-    name: str,
-    path: str | os.PathLike,
-    is_padded: bool,
+    loaded: Mapping[str, Any], name: str, path: str | os.PathLike
 ) -> Any:
-    """The sequences of an archive, on disk if they are large."""
+    """An array of an archive, on disk if it is large."""
     if isinstance(loaded, dict):  # of a .npy file
         x = loaded[name]
         return np.asarray(x) if isinstance(x, np.ndarray) else x
     large = None
-    if not is_padded and isinstance(loaded, np.lib.npyio.NpzFile):
+    if isinstance(loaded, np.lib.npyio.NpzFile):
         try:
             large = array_on_disk.open_npz(path, name)
         except UNREADABLE as error:

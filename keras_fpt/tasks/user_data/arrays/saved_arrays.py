@@ -163,11 +163,8 @@ def read_with_splits(
 
 def _joined(arrays: list[Any]) -> Any:
     """The sequences of several files, one after the other."""
-    are_on_disk = [isinstance(x, array_on_disk.ON_DISK) for x in arrays]
-    if any(are_on_disk) and all(hasattr(x, "shape") for x in arrays):
-        return array_on_disk.concatenate(arrays)
-    if any(are_on_disk):
-        return array_on_disk.chain(arrays)
+    if any(isinstance(x, array_on_disk.ON_DISK) for x in arrays):
+        return array_on_disk.join(arrays)
     return [row for x in arrays for row in x]
 
 
