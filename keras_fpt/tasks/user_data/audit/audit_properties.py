@@ -4,7 +4,7 @@ A model may learn the class from them, and fails where new data is recorded or
 cut in another way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,10 @@ from keras_fpt.tasks.user_data.audit.findings import Finding
 TELLING = 0.9
 MIN_EXAMPLES = 20
 SHOWN = 3
+RATE_ADVICE = (
+    "Bring the recordings of all classes to one sampling rate, for instance "
+    "with pandas.DataFrame.resample."
+)
 
 
 class Property(NamedTuple):
@@ -118,6 +122,11 @@ def find_telling_length(
         is_leak=False,
     )
     return find_telling({"number of tokens": length}, y, splits, groups)
+
+
+def rounded(steps: Iterable[float]) -> list[float]:
+    """Steps of time to three digits: those of 0.01 differ in the last bits."""
+    return [float(f"{step:.3g}") for step in steps]
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

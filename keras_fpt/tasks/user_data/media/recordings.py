@@ -265,8 +265,7 @@ def _steps_of_times(frame: Any) -> dict[str, float]:
         numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
         steps = np.diff(numbers)
         if len(steps) and (steps > 0).all():
-            # Steps of 0.01 differ in their last bits.
-            found[name] = float(f"{np.median(steps):.3g}")
+            (found[name],) = audit_properties.rounded([np.median(steps)])
     return found
 
 
@@ -278,8 +277,7 @@ def _telling_steps(
     properties = {
         f"step of the column '{name}'": audit_properties.Property(
             [each[name] for each in steps],
-            "Bring the recordings of all classes to one sampling rate, for "
-            "instance with pandas.DataFrame.resample.",
+            audit_properties.RATE_ADVICE,
         )
         for name in sorted(common)
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fpt.tasks.user_data import given_files, splitting
 from keras_fpt.tasks.user_data.tables import (
+    sampling_steps,
     table_columns,
     table_groups,
     table_order,
@@ -87,8 +88,17 @@ def _laid_out(
         frame, structure.keys, structure.time_column, files
     )
     if structure.window is None:
-        return _each_group(labels, class_names, files, request, ordered)
-    return table_windows.lay_out(labels, structure, files, request, ordered)
+        layout = _each_group(labels, class_names, files, request, ordered)
+    else:
+        layout = table_windows.lay_out(
+            labels, structure, files, request, ordered
+        )
+    if ordered.steps is None:
+        return layout
+    steps = sampling_steps.steps_of_sequences(
+        ordered.steps, ordered.is_first, labels, layout.sequences
+    )
+    return layout._replace(steps=steps)
 
 
 def _each_row(

@@ -33,6 +33,8 @@ class Ordered(NamedTuple):
         time_gap: float, or `None`.
         findings: list of what is suspicious.
         time_step: float, the median step of time, or `None`.
+        steps: float array `(rows,)`, the step of time from the place before
+            to each, or `None`.
     """
 
     order: np.ndarray
@@ -42,6 +44,7 @@ class Ordered(NamedTuple):
     time_gap: float | None
     findings: list[audit.Finding]
     time_step: float | None = None
+    steps: np.ndarray | None = None
 
     @property
     def whole(self) -> windows.Sequences:
@@ -115,7 +118,7 @@ def in_order(
     findings: list[audit.Finding] = []
     groups = table_groups.find_groups(frame, columns, files)
     is_gap = np.zeros(len(frame), bool)
-    time_step = None
+    time_step = steps = None
     if time_column is None:
         if columns:
             findings += table_groups.scattered(groups, frame, columns)
@@ -151,7 +154,7 @@ def in_order(
         if time_gap is not None:
             is_gap = (steps > time_gap) & ~is_first
     return Ordered(
-        order, groups, is_first, is_gap, time_gap, findings, time_step
+        order, groups, is_first, is_gap, time_gap, findings, time_step, steps
     )
 
 

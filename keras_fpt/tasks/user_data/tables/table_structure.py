@@ -120,6 +120,8 @@ class Layout(NamedTuple):
         findings: list of what is suspicious.
         groups: int array, the group that each sequence was cut from, or with
             whose other sequences it shares rows; `None` if there are no groups.
+        steps: float array `(n, 2)`, see `sampling_steps.steps_of_sequences`,
+            or `None`.
     """
 
     sequences: windows.Sequences
@@ -131,6 +133,7 @@ class Layout(NamedTuple):
     notes: Sequence[str] = ()
     findings: Sequence[audit.Finding] = ()
     groups: np.ndarray | None = None
+    steps: np.ndarray | None = None
 
     def rows(self, split: str) -> np.ndarray:
         """The rows in a split's sequences, sorted."""
@@ -163,4 +166,5 @@ class Layout(NamedTuple):
                 ),
             ],
             groups=None if self.groups is None else self.groups[kept],
+            steps=None if self.steps is None else self.steps[kept],
         )

@@ -33,6 +33,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_windows,
     missing_rows,
     mixed_columns,
+    sampling_steps,
     sequence_targets,
     table_columns,
     table_files,
@@ -401,6 +402,7 @@ def from_csv(
         findings=[
             *layout.findings,
             *findings,
+            *sampling_steps.find_telling(layout, answers, structure),
             *class_names_.marks_of_missing(
                 encoded.class_names if encoded.has_classes else (), categories
             ),

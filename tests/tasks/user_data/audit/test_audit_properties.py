@@ -131,6 +131,78 @@ def test_rate_of_recordings_that_tells_the_class(tmp_path, rng, ignored):
     assert telling(task) == [("The step of the column 't'", True)]
 
 
+def recorded(path, rng, step_of, size=40):
+    """Recordings of 20 rows of two classes, one after the other."""
+    parts = []
+    for number in range(size):
+        label = "ab"[number % 2]
+        steps = step_of(label, number)
+        frame = pd.DataFrame({"x": rng.normal(size=20)})
+        parts.append(
+            frame.assign(
+                t=np.cumsum(np.broadcast_to(steps, 20)),
+                recording=number,
+                person=f"p{number // 4}",
+                y=label,
+            )
+        )
+    pd.concat(parts).to_csv(path, index=False)
+    return str(path)
+
+
+GROUPS = {
+    "groups": {"group_column": "recording"},
+    "windows": {"group_column": "recording", "window": 5},
+    "people": {"group_column": "recording", "split_group": "person"},
+}
+
+
+@pytest.mark.parametrize("case", GROUPS)
+def test_rate_of_groups_of_rows_that_tells_the_class(tmp_path, rng, case):
+    def find(name, step_of):
+        path = recorded(tmp_path / f"{name}.csv", rng, step_of)
+        more = {"label_column": "y", "time_column": "t", "verbose": False}
+        ignored = {"recording", "person"} - {*GROUPS[case].values()}
+        return tasks.from_csv(
+            path, **more, **GROUPS[case], ignore_column=sorted(ignored)
+        )
+
+    def of_class(label, number):
+        return 0.02 if label == "b" else 0.01
+
+    def jittered(label, number):
+        return of_class(label, number) + rng.normal(0, 0.0005, 20)
+
+    for name, step_of in (("even", of_class), ("jittered", jittered)):
+        task = find(name, step_of)
+        assert telling(task) == [("The step of the column 't'", True)]
+        assert "pandas.DataFrame.resample" in str(task.findings)
+    # The same devices for all classes, and events, whose times are content.
+    assert telling(find("same", lambda *_: 0.01)) == []
+    assert telling(find("devices", lambda _, n: 0.01 + n // 4 % 2 / 100)) == []
+    events = find("events", lambda *a: rng.exponential(of_class(*a), 20) + 1e-6)
+    assert telling(events) == []
+
+
+def test_rate_of_stretches_of_a_series_that_tells_the_class(tmp_path, rng):
+    def find(name, slow):
+        parts, start = [], 0.0
+        for number in range(40):
+            step = 0.02 if number % 2 and slow else 0.01
+            times = start + step * np.arange(1, 21)
+            start = times[-1]
+            frame = {"t": times, "x": rng.normal(size=20)}
+            parts.append(pd.DataFrame(frame).assign(y="ab"[number % 2]))
+        path = tmp_path / f"{name}.csv"
+        pd.concat(parts).to_csv(path, index=False)
+        return tasks.from_csv(
+            path, "y", window=5, time_column="t", verbose=False
+        )
+
+    assert telling(find("slow", True)) == [("The step of the column 't'", True)]
+    assert telling(find("same", False)) == []
+
+
 @pytest.mark.parametrize("share, is_found", [(1.0, True), (0.5, False)])
 def test_lengths_of_arrays_that_tell_the_class(rng, share, is_found):
     y = np.tile([0, 1], 60)
