@@ -66,6 +66,44 @@ def test_padding_with_another_number(name):
     assert "end in rows of the number -999, 1 to 9 of 12" in found.message
 
 
+TWO_LENGTHS = {
+    "series": RNG.normal(size=(60, 16, 3)),
+    "one channel": RNG.normal(5, 1, (60, 16)),
+    "symbols": RNG.integers(1, 9, (60, 16)),
+}
+
+
+@pytest.mark.parametrize("name", TWO_LENGTHS)
+@pytest.mark.parametrize("shortest", [(11,), (9, 12)])
+def test_padding_of_few_lengths(name, shortest):
+    x = TWO_LENGTHS[name].copy()
+    for number, each in enumerate(x):
+        each[(*shortest, 16)[number % (len(shortest) + 1)] :] = 0
+    (found,) = [
+        f
+        for f in tasks.from_arrays(x, Y, verbose=False).findings
+        if f.kind == "zero-padding"
+    ]
+    most = 16 - shortest[0]
+    assert f"{16 - shortest[-1]} to {most} of 16" in found.message or (
+        f" in rows of zeros, {most} of 16" in found.message
+    )
+
+
+def loans():
+    """A table: who has no loan has zeros in the last columns."""
+    scale = 10.0 ** RNG.integers(0, 5, 16)
+    x = RNG.uniform(1, 2, (60, 16)) * scale
+    x[::2, 12:] = 0
+    return x.astype("f4")
+
+
+def letterbox():
+    images = RNG.uniform(0.1, 1, (60, 16, 12)).astype("f4")
+    images[::2, :2] = images[::2, -2:] = 0
+    return images
+
+
 def fading():
     start = RNG.integers(5, 40, (60, 1))
     return np.floor(start * 0.6 ** np.arange(12)).astype("f4")
@@ -91,6 +129,8 @@ def digits():
         fading,
         blobs,
         digits,
+        loans,
+        letterbox,
         lambda: RNG.normal(size=(60, 12, 3)),
         lambda: RNG.poisson(0.7, (60, 12)).astype("f4"),
         lambda: RNG.integers(0, 4, (60, 12)),
