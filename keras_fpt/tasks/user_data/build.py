@@ -169,6 +169,8 @@ def task_of_examples(
         findings += audit.find_in_tokens(answers_of, class_names)
     else:
         has_classes = True
+    if has_classes or more.get("is_per_token"):
+        findings += audit.unlabeled_as_class(class_names)
     if has_classes:
         findings += audit.numbers_as_classes(class_names)
         findings += audit.missing_as_class(class_names)

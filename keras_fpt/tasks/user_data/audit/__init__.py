@@ -13,9 +13,6 @@ from keras_fpt.tasks.user_data.audit.class_names import (
     joined_classes as joined_classes,
 )
 from keras_fpt.tasks.user_data.audit.class_names import (
-    missing_as_class as missing_as_class,
-)
-from keras_fpt.tasks.user_data.audit.class_names import (
     numbers_as_classes as numbers_as_classes,
 )
 from keras_fpt.tasks.user_data.audit.class_names import (
@@ -30,4 +27,10 @@ from keras_fpt.tasks.user_data.audit.findings import (
 )
 from keras_fpt.tasks.user_data.audit.findings import (
     log_findings as log_findings,
+)
+from keras_fpt.tasks.user_data.audit.unlabeled_classes import (
+    missing_as_class as missing_as_class,
+)
+from keras_fpt.tasks.user_data.audit.unlabeled_classes import (
+    unlabeled_as_class as unlabeled_as_class,
 )

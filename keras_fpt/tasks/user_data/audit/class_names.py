@@ -5,7 +5,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from keras_fpt.tasks.user_data.audit import audit_values
 from keras_fpt.tasks.user_data.audit.findings import Finding, ignore, quote
 from keras_fpt.tasks.user_data.tables import cells, table_text
 
@@ -15,8 +14,6 @@ FEWEST = 3
 _WITH_UNIT = re.compile(
     r"[+\-−]?\d+(?:[.,]\d+)?\s*(?P<unit>[a-zµμ°Ω/]{1,6}\d?)", re.IGNORECASE
 )
-# Whole numbers that often mark what is missing.
-CODES = frozenset({*audit_values.KNOWN, 99})
 # Words that may also be answers, such as unknown, are not among them.
 MARKS = frozenset(
     ("?", "-", "--", ".", "n.a.", "missing", "not available", "#n/a")
@@ -43,38 +40,6 @@ def numbers_as_classes(class_names: Sequence[str]) -> list[Finding]:
             "use --task-type regression.",
         )
     ]
-
-
-def missing_as_class(class_names: Sequence[str]) -> list[Finding]:
-    """Finds a class that is a number which often marks what is missing.
-
-    It is farther from all other classes than they are from each other, as
-    -999 is from 0 and 1.
-
-    Args:
-        class_names: sequence of strings.
-    """
-    numbers = [cells.as_number(name) for name in class_names]
-    values = [float(number) for number in numbers if number is not None]
-    found = []
-    for name, number in zip(class_names, numbers, strict=True):
-        if number is None or number not in CODES:
-            continue
-        others = [value for value in values if value != number]
-        if len(others) < 2:
-            continue
-        distance = min(abs(float(number) - other) for other in others)
-        if distance > max(others) - min(others):
-            found.append(
-                Finding(
-                    "mark-of-missing",
-                    f"The classes hold '{name}', which is read as a class like "
-                    "others.",
-                    "If it marks missing labels: --missing "
-                    f"{quote(name)} --drop-missing.",
-                )
-            )
-    return found
 
 
 def joined_classes(class_names: Sequence[str]) -> list[Finding]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_fpt import tasks
-from keras_fpt.tasks.user_data.audit import class_names
+from keras_fpt.tasks.user_data.audit import class_names, unlabeled_classes
 
 pytestmark = pytest.mark.backend_free
 
@@ -109,8 +109,56 @@ def test_a_class_that_marks_missing_labels_is_noted(tmp_path):
     assert found.endswith("--missing -9 --drop-missing.")
     task = tasks.get(path, label_column="y", missing="-9", drop_missing=True)
     assert task.class_names == ("0", "1")
-    assert class_names.missing_as_class(["98", "99", "100"]) == []
-    assert class_names.missing_as_class(["-1", "0", "1"]) == []
+    assert unlabeled_classes.missing_as_class(["98", "99", "100"]) == []
+    assert unlabeled_classes.missing_as_class(["-1", "0", "1"]) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "mark"),
+    [
+        (("0", "1", "255"), "255"),
+        (("1", "2", "3", "-100"), "-100"),
+        (("-1", "0", "1", "2"), "-1"),
+        (("cat", "dog", "Not_labeled"), "Not_labeled"),
+        (("cat", "dog", "unlabeled"), "unlabeled"),
+        (("cat", "dog", "unknown"), "unknown"),
+    ],
+)
+def test_classes_of_examples_without_a_label_are_noted(tmp_path, names, mark):
+    labels = [names[n % len(names)] for n in range(120)]
+    path = write(tmp_path / "odd.csv", labels)
+    found = notes(path)["mark-of-missing"]
+    assert found.startswith(f"The class '{mark}' is learned like others.")
+    array = tasks.from_arrays(VALUES, labels, verbose=False)
+    assert [f for f in array.findings if f.kind == "mark-of-missing"]
+    if mark != "-1":
+        assert found.endswith(f"--missing {mark} --drop-missing.")
+        task = tasks.get(
+            path, label_column="y", missing=mark, drop_missing=True
+        )
+        assert sorted(task.class_names or ()) == sorted({*names} - {mark})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        # Directions, the signs of a margin, black and white, grays.
+        ("-1", "0", "1"),
+        ("-1", "1"),
+        ("0", "255"),
+        ("0", "127", "255"),
+        ("-2", "-1", "0", "1", "2"),
+        ("253", "254", "255"),
+        # Known beside unknown, and words to spot among others.
+        ("known", "unknown"),
+        ("guilty", "unknown"),
+        ("yes", "no", "_unknown_", "_silence_"),
+        ("yes", "no", "unknown", "silence"),
+        ("a", "b", "none"),
+    ],
+)
+def test_classes_like_those_without_a_label_are_not_noted(names):
+    assert unlabeled_classes.unlabeled_as_class(names) == []
 
 
 def test_numbers_to_predict_that_mark_missing_labels_are_noted(tmp_path):
