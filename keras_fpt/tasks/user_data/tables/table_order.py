@@ -17,9 +17,10 @@ from keras_fpt.tasks.user_data.tables import (
 if TYPE_CHECKING:
     import pandas as pd
 
-# In seconds; and the share of rows that may follow midnight.
+# In seconds; and the shares of rows that may follow midnight, and the end of
+# half a day, which is one of twelve if each hour has a row.
 HALF_A_DAY = 12 * 60 * 60
-NIGHTS = 0.05
+NIGHTS, HALVES = 0.05, 0.1
 
 
 class Ordered(NamedTuple):
@@ -131,6 +132,8 @@ def in_order(
         findings += _past_midnight(
             cells, time_column, moments, groups.numbers, files
         )
+        clock = _half_days(cells, time_column, moments, groups.numbers, files)
+        findings += clock
         order = np.lexsort((moments, groups.numbers))
         numbers = groups.numbers[order]
         is_first = np.diff(numbers, prepend=-1) != 0
@@ -141,7 +144,8 @@ def in_order(
             time_gap = largest
         steps = np.diff(moments, prepend=moments[:1])
         is_repeated = (steps == 0) & ~is_first
-        if is_repeated.any():
+        # Those of a clock of 12 hours repeat for that reason.
+        if is_repeated.any() and not clock:
             findings.append(
                 repeated_times(
                     time_column,
@@ -190,6 +194,46 @@ def _past_midnight(
             "so that it comes before.",
             "If it is on the next day, write the dates, too; or leave out "
             "--time-column, if the rows of the file are in their order.",
+        )
+    ]
+
+
+def _half_days(
+    cells: "pd.Series",
+    time_column: str,
+    moments: np.ndarray,
+    numbers: np.ndarray,
+    files: given_files.Files,
+) -> list[audit.Finding]:
+    """Finds times of a clock of 12 hours that do not say which half it is.
+
+    Args:
+        cells, time_column, moments, numbers, files: as for `_past_midnight`.
+    """
+    steps = np.diff(moments)
+    is_within = np.diff(numbers) == 0
+    forward = steps[is_within & (steps > 0)]
+    if not len(forward):
+        return []
+    # 12:59 is followed by 1:00.
+    ahead = steps + HALF_A_DAY
+    begins = is_within & (steps < 0) & (ahead > 0)
+    begins &= ahead <= times.GAP * np.median(forward)
+    if not 0 < begins.sum() <= HALVES * len(moments):
+        return []
+    if not times.are_of_half_days(cells):
+        return []
+    row = int(np.argmax(begins)) + 1
+    return [
+        audit.Finding(
+            "half-days",
+            f"{files.where(row)}: '{cells.iloc[row]}' follows "
+            f"'{cells.iloc[row - 1]}', and all hours of {time_column} are from "
+            "1 to 12, as on a clock of 12 hours, without AM or PM. Rows are "
+            f"sorted by {time_column}, which mixes the halves of the day.",
+            "If it is such a clock, write hours from 0 to 23, or AM and PM; or "
+            "leave out --time-column, if the rows of the file are in their "
+            "order.",
         )
     ]
 

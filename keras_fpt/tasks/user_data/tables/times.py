@@ -20,6 +20,8 @@ DATES = "dates in ISO 8601"
 _CLOCK = re.compile(
     r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?\s*(?:[ap]\.?m\.?)?", re.IGNORECASE
 )
+_HOUR = re.compile(r"(?:^|[\sT])(\d{1,2}):\d{2}")
+_HALF = re.compile(r"\d\s*[ap]\.?m\b", re.IGNORECASE)
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 # What a date has in digits, or as the name of a month.
 _PART = re.compile(rf"\d+|\b(?:{_MONTH})[a-z]*", re.IGNORECASE)
@@ -98,6 +100,19 @@ def are_of_day(cells: "pd.Series") -> bool:
     """Whether times have no date, such as 23:59:59."""
     texts = cells.astype(str).iloc[:_SAMPLE].drop_duplicates()
     return all(_CLOCK.fullmatch(text) for text in texts)
+
+
+def are_of_half_days(cells: "pd.Series") -> bool:
+    """Whether all hours are from 1 to 12, without AM and PM.
+
+    Args:
+        cells: as for `parse`.
+    """
+    texts = cells.astype(str)
+    hours = texts.str.extract(_HOUR, expand=False)
+    if hours.isna().any() or texts.str.contains(_HALF).any():
+        return False
+    return bool(hours.astype(int).between(1, 12).all())
 
 
 def _check_order(

@@ -119,6 +119,46 @@ def test_times_without_a_date_that_pass_midnight_are_noted(tmp_path):
     assert "times-without-date" not in kinds(minutes[:60])
 
 
+@pytest.mark.parametrize(
+    ("start", "count", "minutes", "form", "is_found"),
+    [
+        (11, 180, 1, "%I:%M:%S", True),
+        (11, 180, 1, "%Y-%m-%d %I:%M", True),
+        (11, 180, 1, "%Y-%m-%dT%I:%M:%S", True),
+        (9, 1500, 1, "%I:%M", True),
+        (11, 200, 60, "%I:%M", True),
+        # Clocks that tell the halves of the day, and one half.
+        (11, 180, 1, "%H:%M:%S", False),
+        (11, 180, 1, "%I:%M:%S %p", False),
+        (1, 600, 1, "%I:%M:%S", False),
+    ],
+)
+def test_clocks_of_12_hours_are_noted(
+    tmp_path, start, count, minutes, form, is_found
+):
+    first = datetime.datetime(2024, 2, 3, start)
+    step = datetime.timedelta(minutes=minutes)
+    moments = [first + n * step for n in range(count)]
+    path = write(tmp_path / "day.csv", [m.strftime(form) for m in moments])
+    options = {"label_column": "y", "time_column": "clock", "window": 3}
+    found = {each.kind: each for each in tasks.get(path, **options).findings}
+    assert ("half-days" in found) == is_found
+    if is_found:
+        message = found["half-days"].message
+        assert f"row {(13 - start) * 60 // minutes + 1}: '" in message
+        assert "repeated-times" not in found
+
+
+def test_recordings_that_begin_at_one_are_of_a_day_of_24_hours(tmp_path):
+    first = datetime.datetime(2024, 2, 3)
+    moments = [first + datetime.timedelta(minutes=n) for n in range(779)]
+    cells = [m.strftime("%H:%M") for m in (*moments, *moments[60:])]
+    path = write(tmp_path / "days.csv", cells)
+    options = {"label_column": "y", "time_column": "clock", "window": 4}
+    found = {each.kind for each in tasks.get(path, **options).findings}
+    assert "half-days" not in found and "repeated-times" in found
+
+
 def test_forecasts_of_a_file_whose_newest_rows_come_first(tmp_path):
     days = [str(day.date()) for day in DAYS]
     options = {"target_column": "v", "horizon": 3, "task_type": "forecast"}
