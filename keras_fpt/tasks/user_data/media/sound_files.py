@@ -15,6 +15,9 @@ FRAME_SECONDS = 0.025
 # Channels whose mean has less than this share of the power that it would have
 # if they had nothing in common cancel each other.
 CANCELLED = 0.1
+# A device that takes no louder sounds gives at least so many samples in a row
+# the largest size, and those are a share of all.
+CLIPPED_RUN, CLIPPED_SHARE, FULL_SCALE = 3, 0.001, 0.999
 # libsndfile's numbers of the errors that it gives for such files. The text of
 # the second one says that there is no such file.
 NOT_A_SOUND = (1, 7)
@@ -33,12 +36,14 @@ class Sound(NamedTuple):
         is_cut: bool, whether the file holds more samples.
         is_cancelled: bool, whether its channels cancel each other in their
             mean.
+        is_clipped: bool, whether it was louder than the samples could be.
     """
 
     rate: int
     samples: np.ndarray
     is_cut: bool
     is_cancelled: bool = False
+    is_clipped: bool = False
 
 
 class Header(NamedTuple):
@@ -122,7 +127,19 @@ def read_sound(file: str | os.PathLike, max_seconds: float) -> Sound:
     unrelated = powers.mean() / channels.shape[1]
     power = np.mean(np.square(samples, dtype=np.float64))
     is_cancelled = bool(power < CANCELLED * unrelated)
-    return Sound(rate, samples, is_cut, is_cancelled)
+    return Sound(rate, samples, is_cut, is_cancelled, _is_clipped(channels))
+
+
+def _is_clipped(channels: np.ndarray) -> bool:
+    """Whether samples `(n, channels)` have flat peaks of the largest size."""
+    is_equal = (channels[1:] == channels[:-1]) & (
+        np.abs(channels[1:]) >= FULL_SCALE
+    )
+    runs = np.lib.stride_tricks.sliding_window_view(
+        is_equal, CLIPPED_RUN - 1, axis=0
+    )
+    count = runs.all(axis=2).any(axis=1).sum()
+    return bool(count >= CLIPPED_SHARE * len(channels))
 
 
 def _unreadable(file: str | os.PathLike, error: Exception) -> ValueError:

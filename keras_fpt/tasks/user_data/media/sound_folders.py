@@ -156,12 +156,13 @@ def make_task(
     reader = SoundReader(
         rates.most_common(1)[0][0], max_seconds, max_hertz=max_hertz
     )
-    is_cut, is_cancelled, shares = [], [], []
+    is_cut, is_cancelled, is_clipped, shares = [], [], [], []
 
     def read(file: pathlib.Path) -> np.ndarray:
         sound = reader.read_file(file)
         is_cut.append(sound.is_cut)
         is_cancelled.append(sound.is_cancelled)
+        is_clipped.append(sound.is_clipped)
         shares.append(sound_files.share_above(sound, reader.highest_hertz))
         return reader.frames(sound)
 
@@ -193,7 +194,7 @@ def make_task(
             *found.findings,
             *_power_above(found, reader, np.array(shares)),
             *_cancelled(found.names, is_cancelled),
-            *_telling(found, headers),
+            *_telling(found, headers, is_clipped),
         ],
         strict=strict,
         verbose=verbose,
@@ -235,7 +236,9 @@ def _power_above(
 
 
 def _telling(
-    found: folders.LabeledFiles, headers: Sequence[sound_files.Header]
+    found: folders.LabeledFiles,
+    headers: Sequence[sound_files.Header],
+    is_clipped: Sequence[bool],
 ) -> list[Finding]:
     """Whether the class follows from how the files were recorded."""
     lowest = min(header.rate for header in headers) / 2
@@ -256,6 +259,13 @@ def _telling(
         ),
         "kind of file": audit_properties.Property(
             [header.format for header in headers], f"{same}."
+        ),
+        "form of the loudest peaks": audit_properties.Property(
+            ["clipped" if each else "round" for each in is_clipped],
+            "If that is no property of the classes, record all of them at a "
+            "level that is not clipped.",
+            # What is recorded may be too loud.
+            is_leak=False,
         ),
     }
     return audit_properties.find_telling(

@@ -76,6 +76,32 @@ def test_frequencies_that_no_option_reads_are_not_advised(tmp_path, rng):
     assert "--max-hertz 4000" in rate.advice
 
 
+@pytest.mark.parametrize(
+    ("gain_of", "is_found"),
+    [
+        (lambda _: 8.0, True),
+        # Quieter, and up to the largest sample.
+        (lambda _: 0.2, False),
+        (lambda peak: 1 / peak, False),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_clipping_that_tells_the_class(
+    tmp_path, rng, gain_of, is_found, suffix
+):
+    def save(path, is_changed):
+        times = np.arange(800) / 4000
+        samples = np.sin(2 * np.pi * rng.uniform(100, 900) * times)
+        samples = 0.3 * samples + rng.normal(size=800) / 20
+        gain = gain_of(np.abs(samples).max()) if is_changed else 1.0
+        soundfile.write(path.with_suffix(suffix), gain * samples, 4000)
+
+    write(tmp_path, save)
+    task = tasks.from_sound_folder(tmp_path, verbose=False)
+    name = "The form of the loudest peaks"
+    assert telling(task) == [(name, False)] * is_found
+
+
 def test_length_of_sounds_that_tells_the_class(tmp_path, rng):
     def save(path, is_long):
         samples = rng.normal(size=rng.integers(400, 600) + 400 * is_long)
