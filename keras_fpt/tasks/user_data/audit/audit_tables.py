@@ -100,7 +100,7 @@ def audit_table(
         () if is_category is None else tuple(np.array(columns)[is_category]),
         spell=spell,
     )
-    findings = [*find_in_table(table.labeled()), *_find_total(frame)]
+    findings = [*find_in_table(table.labeled()), *find_total(frame)]
     if is_by_row:
         known = {*keys, *kept_together}
         findings += audit_groups.find_named(
@@ -109,12 +109,23 @@ def audit_table(
     return findings
 
 
-def _find_total(frame: "pd.DataFrame") -> list[Finding]:
-    """A last row that says that it sums up the others, in any column."""
+def find_total(
+    frame: "pd.DataFrame", others: Sequence["pd.DataFrame"] = ()
+) -> list[Finding]:
+    """Finds a last row that says that it sums up the others, in any column.
+
+    Args:
+        frame: `pandas.DataFrame` of the last rows, or of all.
+        others: sequence of `pandas.DataFrame`s of other rows, which do not
+            have the word, either.
+    """
     last = frame.iloc[-1]
     for name in frame.columns:
         word = str(last[name]).strip().rstrip(":")
-        if TOTAL.fullmatch(word) and (frame[name] == last[name]).sum() == 1:
+        if not TOTAL.fullmatch(word):
+            continue
+        parts = [part[name] for part in (frame, *others) if name in part]
+        if sum((part == last[name]).sum() for part in parts) == 1:
             return [
                 Finding(
                     "total-row",

@@ -138,7 +138,7 @@ def _is_clipped(channels: np.ndarray) -> bool:
     runs = np.lib.stride_tricks.sliding_window_view(
         is_equal, CLIPPED_RUN - 1, axis=0
     )
-    count = runs.all(axis=2).any(axis=1).sum()
+    count = np.any(np.all(runs, axis=2), axis=1).sum()
     return bool(count >= CLIPPED_SHARE * len(channels))
 
 

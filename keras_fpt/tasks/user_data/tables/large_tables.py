@@ -35,6 +35,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_splits,
     large_watch,
     table_columns,
+    table_ids,
     table_reader,
 )
 from keras_fpt.tasks.user_data.tables.table_structure import Structure
@@ -124,7 +125,18 @@ def make_task(
             categories=tuple(np.array(rows.columns)[is_category]),
         ).labeled()
     )
+    findings += watch.total_row()
     findings += groups_found
+    if not (structure.split_group or findings):
+        findings += table_ids.find_in_columns(
+            rows.first[is_first],
+            reading.ignored,
+            rows.labels.select(first_rows),
+            {
+                name: np.flatnonzero(split_of == code)
+                for code, name in enumerate(splitting.SPLITS)
+            },
+        )
     findings += large_learning.find_in_names(rows, learned, reading)
     if together is not None:
         is_kept = split != large_splits.LEFT_OUT

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_fpt.tasks.user_data import audit
+from keras_fpt.tasks.user_data.audit import audit_tables
 from keras_fpt.tasks.user_data.tables import (
     group_runs,
     large_files,
@@ -50,6 +51,8 @@ class Watch:
         self.names: large_labels.Labels | None = None
         self.together: large_groups.GroupNumbers | None = None
         self.times: large_times.LargeTimes | None = None
+        # The first and the last part of the table.
+        self._ends: list[pd.DataFrame] = []
         if structure.split_column is not None:
             if files.known.splits is not None:
                 raise ValueError(
@@ -69,6 +72,7 @@ class Watch:
     ) -> Iterator["pd.DataFrame"]:
         """Yields parts of the table, and notes their structure."""
         for frame in self.runs.watch(frames):
+            self._ends = [*self._ends[:1], frame]
             self.spellings.add(frame)
             if self.names is not None:
                 name = str(self.structure.split_column)
@@ -85,6 +89,11 @@ class Watch:
         self.runs.close()
         if self.times is not None:
             self.times.close()
+
+    def total_row(self) -> list[audit.Finding]:
+        """The finding of a last row that seems to sum up the others."""
+        *others, last = self._ends
+        return audit_tables.find_total(last, others)
 
     def split_names(self) -> tuple[np.ndarray, list[str], str] | None:
         """The split that is given for each row, as `large_splits.Given`."""

@@ -206,6 +206,7 @@ def make_task(
             *stretches.findings,
             *cut.findings,
             *watch.spellings.findings(),
+            *watch.total_row(),
             *_audit(
                 rows,
                 complete,

@@ -2,13 +2,40 @@
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_fpt.tasks.user_data.audit.findings import Finding
 from keras_fpt.tasks.user_data.media import file_names
 from keras_fpt.tasks.user_data.targets import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def find_in_columns(
+    frame: "pd.DataFrame",
+    names: Collection[str],
+    labels: Labels,
+    splits: dict[str, np.ndarray],
+) -> list[Finding]:
+    """Finds groups in the IDs in columns; see `find_groups_in_ids`.
+
+    Args:
+        frame: `pandas.DataFrame` of n rows, each of which is an example.
+        names: strings, columns that may be in it.
+        labels, splits: as for `find_groups_in_ids`.
+    """
+    return [
+        finding
+        for name in frame.columns.intersection([*names])
+        if frame[name].is_unique
+        for finding in find_groups_in_ids(
+            frame[name].astype(str).tolist(), name, labels, splits
+        )
+    ]
 
 
 def find_groups_in_ids(

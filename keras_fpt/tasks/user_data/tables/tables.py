@@ -358,14 +358,9 @@ def from_csv(
     )
     if reader.is_by_row and not (structure.split_group or findings):
         # Of several files, columns that are not used are not kept.
-        for name in frame.columns.intersection(ignored):
-            if frame[name].is_unique:
-                findings += table_ids.find_groups_in_ids(
-                    frame[name].astype(str).tolist(),
-                    name,
-                    encoded,
-                    layout.splits,
-                )
+        findings += table_ids.find_in_columns(
+            frame, ignored, encoded, layout.splits
+        )
     # The index of a category among those of training, NaN where missing.
     values = reader.channels(values, frame, files)
     x = values[:, :, None] if reader.is_by_row else layout.sequences.cut(values)

@@ -6,6 +6,7 @@ import pytest
 from scipy.io import wavfile
 
 from keras_fpt import tasks
+from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.audit import audit_groups
 from keras_fpt.tasks.user_data.targets import Labels
 
@@ -200,7 +201,12 @@ def test_the_arrays_of_each_split_are_joined(tmp_path, people):
     ("pattern", "is_found"),
     [("P{0:02}_{1}", True), ("subj {0}.{1}", True), ("ID{2:05}", False)],
 )
-def test_people_in_ids_of_rows_are_found(tmp_path, pattern, is_found):
+@pytest.mark.parametrize("is_large", [False, True])
+def test_people_in_ids_of_rows_are_found(
+    tmp_path, monkeypatch, pattern, is_found, is_large
+):
+    if is_large:
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
     rng = np.random.default_rng(0)
     numbers = rng.permutation(400)
     frame = pd.DataFrame(

@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from keras_fpt import tasks
+from keras_fpt.tasks.user_data import sequences
 from keras_fpt.tasks.user_data.tables import table_files
 
 pytestmark = pytest.mark.backend_free
@@ -107,7 +108,12 @@ def test_words_in_one_column_are_no_table_of_white_space(tmp_path):
     ]
 
 
-def test_a_row_of_totals_is_noted(tmp_path):
+@pytest.mark.parametrize("group", [None, "region"])
+@pytest.mark.parametrize("rows", [None, 15, 100])
+def test_a_row_of_totals_is_noted(tmp_path, monkeypatch, rows, group):
+    if rows is not None:
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 100)
+        monkeypatch.setattr(table_files, "ROWS_PER_CHUNK", rows)
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -117,12 +123,17 @@ def test_a_row_of_totals_is_noted(tmp_path):
         }
     )
     frame.loc[40] = ["Total", frame.people.sum(), frame.sales.sum()]
-    for name, rows in (("with", frame), ("without", frame[:-1])):
-        rows.to_csv(tmp_path / f"{name}.csv", index=False)
+    again = frame.copy()
+    again.loc[3, "region"] = "Total"
+    again.loc[3, "sales"] = frame.loc[40, "sales"]
+    tables = {"with": frame, "without": frame[:-1], "again": again}
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
         task = tasks.from_csv(
             tmp_path / f"{name}.csv",
             "sales",
-            ignore_column="region",
+            group_column=group,
+            ignore_column=() if group else "region",
             verbose=False,
         )
         found = [f.message for f in task.findings if f.kind == "total-row"]
