@@ -35,6 +35,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_learning,
     large_order,
     large_rows,
+    large_steps,
     large_targets,
     large_watch,
     sequence_targets,
@@ -80,6 +81,11 @@ def make_task(
         if order is None:
             return None
         stretches = large_layout.lay_out(watch, order, rows.y, rows.class_names)
+        sampled = None
+        if watch.times is not None:
+            sampled = large_steps.sample(
+                watch.times, watch.runs.starts, audited_rows(len(rows.y))
+            )
     placed = rows.in_order(order)
     are_tokens = structure.keep_rest
     if are_tokens or not rows.labels.has_classes:
@@ -207,6 +213,9 @@ def make_task(
             *cut.findings,
             *watch.spellings.findings(),
             *watch.total_row(),
+            *large_steps.find_telling(
+                sampled, placed.y, cut, labels, splits, groups, structure
+            ),
             *_audit(
                 rows,
                 complete,

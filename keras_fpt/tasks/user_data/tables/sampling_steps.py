@@ -1,11 +1,13 @@
 """Finds whether the steps of a table's times tell the class."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from keras_fpt.tasks.user_data import audit, targets
+from keras_fpt.tasks.user_data import audit
 from keras_fpt.tasks.user_data.audit import audit_properties
 from keras_fpt.tasks.user_data.tables import windows
-from keras_fpt.tasks.user_data.tables.table_structure import Layout, Structure
+from keras_fpt.tasks.user_data.tables.table_structure import Structure
 
 # Half of the steps of a clock differ from their median by less than this share
 # of it. Those between events, such as heartbeats, are content.
@@ -56,40 +58,44 @@ def steps_of_sequences(
 
 
 def find_telling(
-    layout: Layout, labels: targets.Labels, structure: Structure
+    steps: np.ndarray | None,
+    y: np.ndarray,
+    splits: Mapping[str, np.ndarray],
+    groups: np.ndarray | None,
+    structure: Structure,
 ) -> list[audit.Finding]:
     """Whether the class follows from the step of the column of times.
 
     Args:
-        layout: the `Layout` of the sequences.
-        labels: the n sequences' `Labels`.
+        steps: what `steps_of_sequences` returned for n sequences.
+        y: int array `(n,)` of their classes.
+        splits: dict from splits to int arrays of sequences.
+        groups: int array `(n,)`, see `Layout`, or `None`.
         structure: the table's `Structure`.
     """
-    if layout.steps is None or not len(layout.steps):
+    if steps is None or not len(steps):
         return []
-    steps, stretch = layout.steps.T
-    units = layout.groups if structure.keys else stretch
-    if units is None:
-        units = np.arange(len(steps))
-    y = labels.compared
+    medians, units = steps.T
+    if structure.keys and groups is not None:
+        units = groups
     # Windows of one recording were sampled by one clock, and count once.
     _, first = np.unique(
         np.stack([units, y], axis=1), axis=0, return_index=True
     )
     place = np.full(len(steps), -1)
     place[first] = np.arange(len(first))
-    splits = {name: place[rows] for name, rows in layout.splits.items()}
+    places = {name: place[rows] for name, rows in splits.items()}
     return audit_properties.find_telling(
         {
             f"step of the column '{structure.time_column}'": (
                 audit_properties.Property(
-                    audit_properties.rounded(steps[first]),
+                    audit_properties.rounded(medians[first]),
                     audit_properties.RATE_ADVICE,
                 )
             )
         },
         y[first],
-        {name: rows[rows >= 0] for name, rows in splits.items()},
+        {name: rows[rows >= 0] for name, rows in places.items()},
     )
 
 

@@ -397,7 +397,13 @@ def from_csv(
         findings=[
             *layout.findings,
             *findings,
-            *sampling_steps.find_telling(layout, answers, structure),
+            *sampling_steps.find_telling(
+                layout.steps,
+                answers.compared,
+                layout.splits,
+                layout.groups,
+                structure,
+            ),
             *class_names_.marks_of_missing(
                 encoded.class_names if encoded.has_classes else (), categories
             ),

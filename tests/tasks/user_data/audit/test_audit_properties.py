@@ -7,6 +7,7 @@ import soundfile
 from PIL import Image
 
 from keras_fpt import tasks
+from keras_fpt.tasks.user_data import sequences
 
 pytestmark = pytest.mark.backend_free
 SIZE = 24
@@ -183,8 +184,14 @@ GROUPS = {
 }
 
 
+@pytest.mark.parametrize("is_large", [False, True])
 @pytest.mark.parametrize("case", GROUPS)
-def test_rate_of_groups_of_rows_that_tells_the_class(tmp_path, rng, case):
+def test_rate_of_groups_of_rows_that_tells_the_class(
+    tmp_path, rng, monkeypatch, case, is_large
+):
+    if is_large:
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+
     def find(name, step_of):
         path = recorded(tmp_path / f"{name}.csv", rng, step_of)
         more = {"label_column": "y", "time_column": "t", "verbose": False}
@@ -210,7 +217,13 @@ def test_rate_of_groups_of_rows_that_tells_the_class(tmp_path, rng, case):
     assert telling(events) == []
 
 
-def test_rate_of_stretches_of_a_series_that_tells_the_class(tmp_path, rng):
+@pytest.mark.parametrize("is_large", [False, True])
+def test_rate_of_stretches_of_a_series_that_tells_the_class(
+    tmp_path, rng, monkeypatch, is_large
+):
+    if is_large:
+        monkeypatch.setattr(sequences, "MAX_BYTES_IN_MEMORY", 1000)
+
     def find(name, slow):
         parts, start = [], 0.0
         for number in range(40):
