@@ -15,9 +15,9 @@ FRAME_SECONDS = 0.025
 # Channels whose mean has less than this share of the power that it would have
 # if they had nothing in common cancel each other.
 CANCELLED = 0.1
-# A device that takes no louder sounds gives at least so many samples in a row
-# the largest size, and those are a share of all.
-CLIPPED_RUN, CLIPPED_SHARE, FULL_SCALE = 3, 0.001, 0.999
+# A device that takes no louder sounds gives at least three samples in a row the
+# largest size, and those are a share of all.
+CLIPPED_SHARE, FULL_SCALE = 0.001, 0.999
 # libsndfile's numbers of the errors that it gives for such files. The text of
 # the second one says that there is no such file.
 NOT_A_SOUND = (1, 7)
@@ -135,10 +135,7 @@ def _is_clipped(channels: np.ndarray) -> bool:
     is_equal = (channels[1:] == channels[:-1]) & (
         np.abs(channels[1:]) >= FULL_SCALE
     )
-    runs = np.lib.stride_tricks.sliding_window_view(
-        is_equal, CLIPPED_RUN - 1, axis=0
-    )
-    count = np.any(np.all(runs, axis=2), axis=1).sum()
+    count = (is_equal[1:] & is_equal[:-1]).any(axis=1).sum()
     return bool(count >= CLIPPED_SHARE * len(channels))
 
 
