@@ -25,6 +25,8 @@ _HALF = re.compile(r"\d\s*[ap]\.?m\b", re.IGNORECASE)
 _MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 # What a date has in digits, or as the name of a month.
 _PART = re.compile(rf"\d+|\b(?:{_MONTH})[a-z]*", re.IGNORECASE)
+# Where points separate, the day comes before the month.
+_DAY_FIRST = re.compile(r"\s*\d{1,2}\.(?:0?[1-9]|1[0-2])\.\d{2}")
 # A number above is no day, so it is a year.
 _LAST_DAY = 31
 # So many texts show how dates are written.
@@ -186,11 +188,15 @@ def formats_of_first(cells: "pd.Series") -> list[str]:
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = [
+        months, days = (
             api.guess_datetime_format(first, is_day_first)
             for is_day_first in (False, True)
-        ]
-    return [*dict.fromkeys(found)] if all(found) else []
+        )
+    if months is None or days is None:
+        return []
+    if months == days or _DAY_FIRST.match(first):
+        return [days]
+    return [months, days]
 
 
 def read_dates(cells: "pd.Series", date_format: str) -> "pd.Series":
@@ -265,6 +271,8 @@ def _dates(
     if (months.notna() | days.notna()).all():
         _check_years(cells, column, where)
     if months.notna().all() and days.notna().all():
+        if cells.str.match(_DAY_FIRST).all():
+            return days
         differs = np.flatnonzero(months != days)
         if len(differs):
             row = int(differs[0])

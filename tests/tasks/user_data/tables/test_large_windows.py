@@ -507,6 +507,7 @@ def test_dates_in_other_formats(tmp_path, both, date_format, start):
     ("date_format", "change", "message"),
     [
         ("%d/%m/%Y", {}, "may begin with the day or with the month"),
+        ("%d.%m.%Y", {702: "x"}, "row 703, .* but received 'x'"),
         ("%d.%m.%Y %H:%M", {702: "x"}, "row 703, .* but received 'x'"),
         ("%d.%m.%Y %H:%M", {0: "x"}, "row 1, .* but received 'x'"),
         ("%Y-%m-%d %H:%M", {702: "2024-05-05 05:00+05:00"}, "no time zone"),

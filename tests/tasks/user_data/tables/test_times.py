@@ -55,6 +55,22 @@ def test_forecasts_of_numbers_that_are_dates_are_dates():
     assert following(["1000", "1001"]) == [1002, 1003]
 
 
+@pytest.mark.parametrize("hour", ["", " 13:00", " 13:00:00,5"])
+@pytest.mark.parametrize("year", ["2024", "24"])
+def test_the_day_comes_first_where_points_separate(hour, year):
+    texts = [f"0{day}.02.{year}{hour}" for day in range(1, 6)]
+    assert np.diff(parse(texts)).tolist() == [86_400] * 4
+    with pytest.raises(ValueError, match="day or with the month"):
+        parse([text.replace(".", "/") for text in texts])
+    # Unless that cannot be.
+    months = [f"01.{day}.{year}{hour}" for day in ("02", 30, 31)]
+    if year == "2024":
+        assert np.diff(parse(months)).tolist() == [28 * 86_400, 86_400]
+    else:
+        with pytest.raises(ValueError, match="day or with the month"):
+            parse(months)
+
+
 @pytest.mark.parametrize(
     "date_format", ["%b-%y", "%d/%m", "%b-%d", "%d-%b", "%b %d %H:%M"]
 )
