@@ -110,11 +110,11 @@ def are_of_half_days(cells: "pd.Series") -> bool:
     Args:
         cells: as for `parse`.
     """
-    texts = cells.astype(str)
-    hours = texts.str.extract(_HOUR, expand=False)
-    if hours.isna().any() or texts.str.contains(_HALF).any():
+    texts = cells.astype(str).drop_duplicates()
+    if texts.str.contains(_HALF).any():
         return False
-    return bool(hours.astype(int).between(1, 12).all())
+    hours = [_HOUR.search(text) for text in texts]
+    return all(hour and 1 <= int(hour[1]) <= 12 for hour in hours)
 
 
 def _check_order(
