@@ -6,7 +6,12 @@ import keras
 from keras import ops
 
 READOUTS = (
-    *("last", "first", "mean", "last+mean", "token+mean", "flatten"),
+    "last",
+    "first",
+    "mean",
+    "last+mean",
+    "token+mean",
+    "flatten",
     "pooled",
 )
 

@@ -105,8 +105,9 @@ def by_mask(x: Any, mask: Any, where: str) -> Cut:
     kept, left_out, left_out_known = [], [], []
     for block, real in _with_mask(x, bits):
         kept += _range(block[real])
-        left_out += _range(block[~real])
-        left_out_known += _range(block[~real][~np.isnan(block[~real])])
+        others = block[~real]
+        left_out += _range(others)
+        left_out_known += _range(others[~np.isnan(others)])
     if kept and np.ptp(kept) == 0 and left_out and np.ptp(left_out):
         raise ValueError(
             f"{where}: the tokens that it keeps are all {kept[0]}, and "

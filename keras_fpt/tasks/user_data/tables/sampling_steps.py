@@ -101,10 +101,7 @@ def find_telling(
 
 def _medians(values: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
     """The median of the values of each number, NaN where it has none."""
-    sizes = np.bincount(numbers, minlength=count)
-    ends = np.cumsum(sizes)
-    ordered = values[np.lexsort((values, numbers))]
-    medians = np.full(count, np.nan)
-    is_known = sizes > 0
-    medians[is_known] = ordered[(ends - (sizes + 1) // 2)[is_known]]
-    return medians
+    import pandas as pd
+
+    medians = pd.Series(values).groupby(numbers).median()
+    return medians.reindex(range(count)).to_numpy(float, copy=True)
