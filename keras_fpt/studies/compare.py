@@ -39,14 +39,12 @@ from keras_fpt.studies.full_search import count_runs, search_all, variant_key
 from keras_fpt.studies.plans import (
     SMALLEST_BATCH,
     BudgetTooSmall,
-    HalvingPlan,
-    Plan,
     choose_batch_size,
     enlarge,
     make_plan,
     prepare,
-    write_plan,
 )
+from keras_fpt.studies.saved_plans import HalvingPlan, Plan, write_plan
 from keras_fpt.studies.stack_size import OFF
 
 LOGGER = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from keras_fpt.results import NotRun, load_runs, run_folders
 from keras_fpt.runs import ResolvedRun, RunConfig, resolve
 from keras_fpt.studies import cost, variant_search
 from keras_fpt.studies.deadline import Deadline, minutes
-from keras_fpt.studies.plans import Plan
+from keras_fpt.studies.saved_plans import Plan
 from keras_fpt.studies.variant_search import run_variants
 
 LOGGER = logging.getLogger(__name__)

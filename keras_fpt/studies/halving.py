@@ -33,7 +33,7 @@ from keras_fpt.runs import (
 from keras_fpt.studies import cost, reached, variant_search
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 from keras_fpt.studies.pace import Pace
-from keras_fpt.studies.plans import HalvingPlan
+from keras_fpt.studies.saved_plans import HalvingPlan
 from keras_fpt.tasks import Task
 
 LOGGER = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from keras_fpt.studies import cost
-from keras_fpt.studies.plans import HalvingPlan
+from keras_fpt.studies.saved_plans import HalvingPlan
 from keras_fpt.tasks import Task
 
 # How far the time of a step may be from what was measured before.

@@ -16,12 +16,12 @@ from keras_fpt.studies import (
     compare,
     cost,
     halving,
-    plans,
     rival_data,
     rival_features,
     rival_models,
     rival_shapes,
     rivals,
+    saved_plans,
     small_cnn,
     token_rivals,
     variant_search,
@@ -285,7 +285,7 @@ def test_compare_fits_rivals_and_their_arms_are_planned(
 def test_compare_says_whether_it_is_worth_it(
     make, preset, tmp_path, monkeypatch
 ):
-    plan = plans.HalvingPlan((1e-3, 1e-2), (3,), 3, 1, 20, 20, 3, 3)
+    plan = saved_plans.HalvingPlan((1e-3, 1e-2), (3,), 3, 1, 20, 20, 3, 3)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)
     monkeypatch.setattr(halving, "_SHARE", 0.0)

@@ -16,6 +16,7 @@ from keras_fpt.studies import (
     rival_data,
     rival_models,
     rivals,
+    saved_plans,
     variant_search,
 )
 from keras_fpt.studies.cost import Cost
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.backend_free
 
 
 def small_plan(monkeypatch):
-    plan = plans.HalvingPlan((1e-3, 1e-2), (5,), 5, 1, 20, 20, 5, 15)
+    plan = saved_plans.HalvingPlan((1e-3, 1e-2), (5,), 5, 1, 20, 20, 5, 15)
     monkeypatch.setattr(compare, "make_plan", lambda *_: plan)
     monkeypatch.setattr(halving, "_SHARE", 0.0)
     monkeypatch.setattr(variant_search, "MAX_EXTENSIONS", 0)

@@ -8,13 +8,19 @@ import pytest
 from keras_fpt import tasks
 from keras_fpt.runs import RunConfig, folder, folder_of
 from keras_fpt.runs.recorder import write_history
-from keras_fpt.studies import halving, plan_dropout, plans, variant_search
+from keras_fpt.studies import (
+    halving,
+    plan_dropout,
+    plans,
+    saved_plans,
+    variant_search,
+)
 from keras_fpt.studies.cost import Cost, StackCost
 from keras_fpt.studies.deadline import Deadline, OutOfTime
 
 pytestmark = pytest.mark.backend_free
 ARMS = ("fpt", "random")
-PLAN = plans.HalvingPlan(
+PLAN = saved_plans.HalvingPlan(
     learning_rates=(3e-3, 1e-3, 1e-2),
     rungs=(10, 30),
     steps=90,

@@ -27,13 +27,14 @@ from keras_fpt.studies import (
     plans,
     rival_data,
     rival_models,
+    saved_plans,
     variant_search,
 )
 from keras_fpt.studies.cost import Cost, StackCost
 
 # The work is divided in the same way on every backend.
 pytestmark = pytest.mark.backend_free
-PLAN = plans.HalvingPlan((1e-3, 1e-2, 3e-3), (4, 8), 8, 2, 20, 20, 4, 12)
+PLAN = saved_plans.HalvingPlan((1e-3, 1e-2, 3e-3), (4, 8), 8, 2, 20, 20, 4, 12)
 
 
 @pytest.fixture

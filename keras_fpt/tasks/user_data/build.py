@@ -11,6 +11,7 @@ from keras_fpt.tasks.stored import Examples, Stored
 from keras_fpt.tasks.task import Recipe, Task
 from keras_fpt.tasks.user_data import audit, sequences, splitting
 from keras_fpt.tasks.user_data.audit import audit_examples
+from keras_fpt.tasks.user_data.audit.checked import Checked
 from keras_fpt.tasks.user_data.targets import MULTILABEL, TOKENS, Labels
 
 LOGGER = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def make_task(
     labels.check_splits(splits)
     class_names, answers = labels.names_of_answers, labels.answers_of_kind
     notes = [*labels.notes, *notes]
-    checked = audit_examples.Checked(
+    checked = Checked(
         x,
         labels.compared,
         splits,
@@ -229,7 +230,7 @@ def _channel_names(reader: Any) -> tuple[str, ...]:
     return names + tuple(f"{names[i]} missing" for i in flagged if names)
 
 
-def _sample(checked: audit_examples.Checked) -> audit_examples.Checked:
+def _sample(checked: Checked) -> Checked:
     """As many examples on disk as fit into memory, without groups."""
     size = max(1, int(AUDITED_BYTES // sequences.mean_bytes(checked.x)))
     rng = np.random.default_rng(splitting.SEED)

@@ -5,7 +5,7 @@ sample of the test examples.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from keras_fpt.tasks.user_data.audit.audit_properties import (
     find_telling_length,
 )
 from keras_fpt.tasks.user_data.audit.audit_splits import find_unlike_splits
+from keras_fpt.tasks.user_data.audit.checked import Checked
 from keras_fpt.tasks.user_data.audit.findings import Finding, share_of
 from keras_fpt.tasks.user_data.audit.near_copies import find_near_copies
 
@@ -25,37 +26,6 @@ COPIES = 0.75
 MIN_NUMBERS = 8
 BLOCK = 4096
 MANY = 10
-
-
-class Checked(NamedTuple):
-    """The examples, as the audit receives them.
-
-    Args:
-        x: as in `Examples`, all examples.
-        y: int array `(n,)` of classes.
-        splits: dict from splits to int arrays of indices in `x`.
-        groups: int array `(n,)`, or `None`.
-        is_given: bool, whether the split was given, rather than drawn.
-        is_by_row: bool, whether tokens are the cells of a row, rather than
-            successive measurements.
-        is_image: bool, whether examples are images.
-        known: the kinds of what the reader has found.
-        channel_names: the columns of a token, or those of the tokens of a row;
-            an empty tuple if they have no names.
-        symbols: what the integer tokens stand for; an empty tuple if that is
-            not known.
-    """
-
-    x: Any
-    y: np.ndarray
-    splits: dict[str, np.ndarray]
-    groups: np.ndarray | None = None
-    is_given: bool = False
-    is_by_row: bool = False
-    is_image: bool = False
-    known: frozenset[str] = frozenset()
-    channel_names: tuple[str, ...] = ()
-    symbols: tuple[str, ...] = ()
 
 
 def find_in_examples(checked: Checked) -> list[Finding]:

@@ -1,16 +1,14 @@
 """Finds whether a given test split differs from the training split."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fpt.tasks.user_data import sequences
+from keras_fpt.tasks.user_data.audit.checked import Checked
 from keras_fpt.tasks.user_data.audit.findings import Finding
-
-if TYPE_CHECKING:
-    from keras_fpt.tasks.user_data.audit.audit_examples import Checked
 
 MAX_EXAMPLES = 1000
 MIN_EXAMPLES = 20
@@ -22,13 +20,13 @@ CLEAR = 0.2
 ERRORS = 5.0
 
 
-def find_unlike_splits(checked: "Checked") -> list[Finding]:
+def find_unlike_splits(checked: Checked) -> list[Finding]:
     """Finds whether a classifier can distinguish test from training examples.
 
     It is cross-validated on a sample of both.
 
     Args:
-        checked: an `audit_examples.Checked`.
+        checked: a `Checked`.
 
     Returns:
         A list of `Finding`s.
@@ -57,7 +55,7 @@ def find_unlike_splits(checked: "Checked") -> list[Finding]:
 
 
 def _most_unlike(
-    features: np.ndarray, is_test: np.ndarray, checked: "Checked"
+    features: np.ndarray, is_test: np.ndarray, checked: Checked
 ) -> str:
     """The feature that differs most, in words."""
     from sklearn.metrics import roc_auc_score
@@ -75,7 +73,7 @@ def _most_unlike(
     return name and f", most by {name} ({area:.2f} alone)"
 
 
-def _feature_name(index: int, size: int, checked: "Checked") -> str:
+def _feature_name(index: int, size: int, checked: Checked) -> str:
     """The name of one of the features of an example."""
     x, names = checked.x, checked.channel_names
     is_flat = not sequences.is_ragged(x) and size == np.prod(x.shape[1:])

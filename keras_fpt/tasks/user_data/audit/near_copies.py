@@ -1,7 +1,7 @@
 """Finds examples of test that nearly equal one of train."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,10 +11,8 @@ from keras_fpt.tasks.user_data.audit.audit_strings import (
     find_near_strings,
     find_shared_pieces,
 )
+from keras_fpt.tasks.user_data.audit.checked import Checked
 from keras_fpt.tasks.user_data.audit.findings import Finding, share_of
-
-if TYPE_CHECKING:
-    from keras_fpt.tasks.user_data.audit.audit_examples import Checked
 
 # They are looked for by random projections, among so many examples.
 PROJECTIONS = 16
@@ -34,11 +32,11 @@ COARSE = 8
 RESAMPLED = 32
 
 
-def find_near_copies(checked: "Checked", is_copy: np.ndarray) -> list[Finding]:
+def find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     """Finds examples of test that nearly equal one of train.
 
     Args:
-        checked: an `audit_examples.Checked`.
+        checked: a `Checked`.
         is_copy: bool array `(n,)`, whether an example equals one of train.
 
     Returns:

@@ -123,6 +123,7 @@ def test_windows_split_in_blocks_share_nothing(rng):
 
 def test_groups_in_several_splits_are_found(rng, tmp_path):
     from keras_fpt.tasks.user_data.audit import audit_examples
+    from keras_fpt.tasks.user_data.audit.checked import Checked
 
     splits = {
         "train": np.arange(60),
@@ -130,9 +131,7 @@ def test_groups_in_several_splits_are_found(rng, tmp_path):
         "test": np.arange(70, 100),
     }
     y = rng.integers(0, 2, 100)
-    checked = audit_examples.Checked(
-        walks(rng), y, splits, groups=np.arange(100) % 10
-    )
+    checked = Checked(walks(rng), y, splits, groups=np.arange(100) % 10)
     (found,) = audit_examples.find_in_examples(checked)
     assert found.kind == "groups-across-splits" and found.is_leak
     assert count(found) == 10
