@@ -1,6 +1,9 @@
 """Finds examples of test that nearly equal one of train."""
 
+import functools
+import itertools
 import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,19 +60,22 @@ def find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     test = test[~is_copy[test]]
     if not len(test):
         return []
-    count = _num_near(
-        _project(x, train, size),
-        _project(x, test, size),
-        NEAR_IMAGE if checked.is_image else NEAR,
-    )
+    near = NEAR_IMAGE if checked.is_image else NEAR
+    is_near = _are_near(_project(x, train), _project(x, test), near)
+    is_changed = np.zeros(len(test), bool)
+    if not checked.is_by_row:
+        is_changed = _are_near_when_changed(x, train, test, near) & ~is_near
+    count = int((is_near | is_changed).sum())
     if not count:
         return []
+    changes = "mirrored, turned or brighter" if checked.is_image else "scaled"
+    how = f" if {changes}" if is_changed.any() else ""
     return [
         Finding(
             "near-copies-across-splits",
             f"{share_of(count, len(test), 'test example')} nearly "
-            f"{'equals' if count == 1 else 'equal'} an example of train: far "
-            "closer than to any other.",
+            f"{'equals' if count == 1 else 'equal'} an example of train{how}: "
+            "far closer than to any other.",
             "Keep versions of one example in one split: --split-group COLUMN.",
             is_leak=True,
         )
@@ -87,11 +93,58 @@ def _resampled(x: Any) -> np.ndarray:
     return values[places]
 
 
-def _num_near(train: np.ndarray, test: np.ndarray, near: float) -> int:
-    """How many points stand out as near copies, beyond chance.
+def _are_near_when_changed(
+    x: np.ndarray, train: np.ndarray, test: np.ndarray, near: float
+) -> np.ndarray:
+    """Which examples are near copies that augmentation has changed.
+
+    Args:
+        x: array `(n, tokens, dim)`, or `(n, height, width, channels)`.
+        train, test: int arrays of indices in `x`.
+        near: float, see `NEAR`.
+
+    Returns:
+        Bool array `(len(test),)`.
+    """
+    trained = _project(x, train, _standardize)
+    found = _are_near(trained, _project(x, test, _standardize), near)
+    for turn in _turns(x):
+        turned = _project(x, test, turn)
+        found |= _are_near(trained, turned, near)
+    return found
+
+
+def _turns(x: np.ndarray) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """Functions that mirror and turn images, if they are images."""
+    if x.ndim != 4:
+        return
+    swaps = (False, True) if x.shape[1] == x.shape[2] else (False,)
+    for swap, *steps in itertools.product(swaps, (1, -1), (1, -1)):
+        if swap or steps != [1, 1]:
+            yield functools.partial(_turn, swap=swap, steps=steps)
+
+
+def _turn(x: np.ndarray, swap: bool, steps: Sequence[int]) -> np.ndarray:
+    x = x[:, :: steps[0], :: steps[1]]
+    return _standardize(x.swapaxes(1, 2) if swap else x)
+
+
+def _standardize(x: np.ndarray) -> np.ndarray:
+    """Examples at one brightness and contrast, or at one level and gain."""
+    axes = tuple(range(1, x.ndim))
+    x = x - x.mean(axis=axes, keepdims=True)
+    scale = x.std(axis=axes, keepdims=True)
+    return x / np.where(scale > 0, scale, 1)
+
+
+def _are_near(train: np.ndarray, test: np.ndarray, near: float) -> np.ndarray:
+    """Which points stand out as near copies, beyond chance.
 
     A near copy is much closer than the neighbors after it. In few dimensions
     that happens by chance, as often as the distances of those neighbors tell.
+
+    Returns:
+        Bool array `(len(test),)`; none are if they may be near by chance.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -102,14 +155,15 @@ def _num_near(train: np.ndarray, test: np.ndarray, near: float) -> int:
     distance, _ = index.fit(train).kneighbors(test)
     nearest, second, middle = distance[:, 0], distance[:, 1], distance[:, -1]
     is_real = middle > second
+    none = np.zeros(len(test), bool)
     if not (is_real & (second > 0)).any():
-        return 0
+        return none
     spread = np.log(middle / np.maximum(second, 1e-30))[is_real & (second > 0)]
     dimension = math.log(NEIGHBORS / 2) / float(np.median(spread))
-    count = int((nearest < near * middle)[is_real].sum())
+    is_near = (nearest < near * middle) & is_real
     expected = len(test) * min(1.0, NEIGHBORS * near**dimension)
-    is_sure = count >= max(2, 3 * expected + 4 * math.sqrt(expected))
-    return count if is_sure else 0
+    is_sure = is_near.sum() >= max(2, 3 * expected + 4 * math.sqrt(expected))
+    return is_near if is_sure else none
 
 
 def _some_of(rows: np.ndarray, size: int) -> np.ndarray:
@@ -118,18 +172,24 @@ def _some_of(rows: np.ndarray, size: int) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, size).astype(int)]
 
 
-def _project(x: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
+def _project(
+    x: np.ndarray,
+    rows: np.ndarray,
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """Random projections of some examples, which keep their distances."""
+
+    def read(part: np.ndarray) -> np.ndarray:
+        part = _coarse(part) if part.ndim == 4 else part.astype(np.float32)
+        return part if change is None else change(part)
+
     generator = np.random.default_rng(0)
-    is_image = x.ndim == 4
-    if is_image:
-        size = _coarse(np.asarray(x[:1])).size
+    size = read(np.asarray(x[:1])).size
     directions = generator.normal(size=(size, PROJECTIONS)).astype(np.float32)
     parts = []
     for i in range(0, len(rows), BLOCK):
-        part = np.asarray(x[rows[i : i + BLOCK]])
-        part = _coarse(part) if is_image else part
-        parts.append(part.astype(np.float32).reshape(-1, size) @ directions)
+        part = read(np.asarray(x[rows[i : i + BLOCK]]))
+        parts.append(part.reshape(-1, size) @ directions)
     return np.concatenate(parts)
 
 
@@ -141,6 +201,8 @@ def _coarse(pixels: np.ndarray) -> np.ndarray:
     n, height, width, channels = pixels.shape
     size = max(1, min(height, width) // COARSE)
     rows, columns = height // size, width // size
-    cut = pixels[:, : rows * size, : columns * size]
+    # From the middle, which is the same in images that are mirrored.
+    top, left = (height - rows * size) // 2, (width - columns * size) // 2
+    cut = pixels[:, top : top + rows * size, left : left + columns * size]
     shape = (n, rows, size, columns, size, channels)
     return cut.reshape(shape).mean(axis=(2, 4), dtype=np.float32)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data.audit import audit_overlaps
@@ -83,6 +83,19 @@ def test_near_copies_are_found(rng):
     found = find(x, rng.integers(0, 2, 240))
     assert list(found) == ["near-copies-across-splits"]
     assert found["near-copies-across-splits"].is_leak
+
+
+def test_near_copies_at_another_gain_are_found(rng):
+    x = walks(rng, 200)
+    gain = rng.uniform(0.3, 0.8, (40, 1, 1)).astype("float32")
+    split = ["train"] * 200 + ["test"] * 40
+    y = rng.integers(0, 2, 240)
+    found = find(np.concatenate([x, gain * x[:40] + 1]), y, split=split)
+    assert count(found["near-copies-across-splits"]) > 35
+    assert "if scaled" in found["near-copies-across-splits"].message
+    apart = np.concatenate([x, gain * walks(rng, 40)])
+    found = find(apart, y, split=split)
+    assert "near-copies-across-splits" not in found
 
 
 def test_phases_of_one_wave_are_no_near_copies(rng):
@@ -206,14 +219,25 @@ def photo(rng):
     return Image.fromarray(pixels).resize((64, 64), Image.Resampling.BICUBIC)
 
 
-@pytest.mark.parametrize("change", ["smaller", "compressed", "another"])
+CHANGES = {
+    "smaller": lambda image: image.resize((40, 40)),
+    "mirrored": ImageOps.mirror,
+    "upside down": ImageOps.flip,
+    "turned": lambda image: image.rotate(90),
+    "turned and mirrored": lambda image: ImageOps.mirror(image.rotate(90)),
+    "darker": lambda image: ImageEnhance.Brightness(image).enhance(0.7),
+    "less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
+}
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "compressed", "another"])
 def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
     for number in range(60):
         folder = tmp_path / "ab"[number % 2]
         folder.mkdir(exist_ok=True)
         first = second = photo(rng)
-        if change == "smaller":
-            second = first.resize((40, 40))
+        if change in CHANGES:
+            second = CHANGES[change](first)
         if change == "another":
             second = photo(rng)
         names = rng.integers(1, 10**9, 2)
@@ -226,6 +250,8 @@ def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
     kinds = [finding.kind for finding in task.findings]
     expected = ["near-copies-across-splits"] * (change != "another")
     assert kinds == expected
+    if change in ("mirrored", "turned", "darker"):
+        assert "if mirrored, turned or brighter" in task.findings[0].message
 
 
 PAIRS = str.maketrans("ACGT", "TGCA")
