@@ -1,8 +1,9 @@
 """Tables of more rows than fit into memory, and their splits' files."""
 
+import copy
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -43,6 +44,19 @@ class LargeFiles:
         self._sizes = [0] * len(paths)
         # The splits that a saved data set has, and how many rows each has.
         self._own: dict[str, int] = {}
+        # Which rows of each file are kept; all if it is empty.
+        self._is_kept: list[np.ndarray] = []
+
+    def without(self, is_left_out: np.ndarray) -> Self:
+        """The files without some of their rows, which have been read.
+
+        Args:
+            is_left_out: bool array `(rows,)`.
+        """
+        found = copy.copy(self)
+        ends = np.cumsum(self._sizes)[:-1]
+        found._is_kept = np.split(~is_left_out, ends)
+        return found
 
     @property
     def num_bytes(self) -> int:
@@ -56,7 +70,15 @@ class LargeFiles:
             tuple(map(str, self._paths.values())),
             tuple(self._sizes),
             tuple(self._paths) if len(self._paths) > 1 else None,
+            self._places(),
         )
+
+    def _places(self) -> np.ndarray | None:
+        """The place in its file of each row that has been read."""
+        if not self._is_kept:
+            return None
+        pairs = zip(self._is_kept, self._sizes, strict=True)
+        return np.concatenate([np.flatnonzero(k)[:n] for k, n in pairs])
 
     def where(self, row: int) -> str:
         """Words that say where a row is that has been read."""
@@ -70,24 +92,30 @@ class LargeFiles:
         self._sizes = [0] * len(self._paths)
         self._own = {}
         for number, path in enumerate(self._paths.values()):
-            for frame in self._frames_of(path):
+            for frame, split in self._frames_of(path):
+                if self._is_kept:
+                    frame = frame[self._is_kept[number][frame.index]]
+                if split is not None:
+                    self._own[split] = self._own.get(split, 0) + len(frame)
                 frame.attrs["path"] = str(path)
                 self._sizes[number] += len(frame)
                 yield frame
 
-    def _frames_of(self, path: str | os.PathLike) -> Iterator["pd.DataFrame"]:
+    def _frames_of(
+        self, path: str | os.PathLike
+    ) -> Iterator[tuple["pd.DataFrame", str | None]]:
+        """Yields parts of a file, and the split that each has there."""
         if not arrow_folders.is_saved_dataset(path):
-            yield from table_files.read_chunks(
+            for frame in table_files.read_chunks(
                 path, self._header, self._encoding, self._texts
-            )
+            ):
+                yield frame, None
             return
         has_own = len(arrow_folders.split_folders(path)) > 1
         if has_own and len(self._paths) > 1:
             raise given_files.has_splits_already(path)
         for frame, split in arrow_frames.read_frames(path):
-            if has_own:
-                self._own[split] = self._own.get(split, 0) + len(frame)
-            yield frame
+            yield frame, split if has_own else None
 
     def row_splits(self) -> tuple[np.ndarray, list[str]] | None:
         """The number of each row's split, uint8 array, and the splits' names.

@@ -161,14 +161,15 @@ def _split_of_groups(
         together: int array `(groups,)`, or `None`.
     """
     structure, files = watch.structure, watch.files.known
-    _check_constant(
-        y,
-        watch,
-        "the label",
-        lambda row: class_names[y[row]],
-        " If labels change within a group, cut it into windows with window "
-        "(--window).",
-    )
+    if len(class_names) > 1:
+        _check_constant(
+            y,
+            watch,
+            "the label",
+            lambda row: class_names[y[row]],
+            " If labels change within a group, cut it into windows with window "
+            "(--window).",
+        )
     first_rows = watch.runs.first_rows
     given = watch.split_names()
     names, words = None, "as given"

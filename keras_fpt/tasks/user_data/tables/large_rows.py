@@ -77,12 +77,13 @@ class Rows(NamedTuple):
         numbers: a `SequenceStore` of the numbers to predict, float64
             `(1, targets)`, or `None`.
         y: int array `(rows,)` of what rows are split by, of a small dtype;
-            see `sequence_targets.row_labels`; -1 where a row of windows has
-            no label.
+            see `sequence_targets.row_labels`; -1 where a row of windows, or a
+            token, has no label.
         class_names: tuple of strings, the names of its values.
         first: the first part of the table; of several files, of each.
         first_rows: int array, the rows that `first` has.
         notes: list of strings, what the user should know.
+        unused: list of strings, the marks of missing cells that mark none.
         found: list of the columns' `Column`s, in which categories are those of
             all rows.
         is_left_out: bool array `(rows,)`, which rows lack a label or a cell;
@@ -99,6 +100,7 @@ class Rows(NamedTuple):
     first: "pd.DataFrame"
     first_rows: np.ndarray
     notes: list[str]
+    unused: list[str]
     found: list[columns_.Column]
     is_left_out: np.ndarray | None = None
     is_filled: bool = False
@@ -129,6 +131,7 @@ def parse(
     watch: large_watch.Watch,
     frames: Iterable["pd.DataFrame"],
     reading: Reading,
+    unused: Sequence[str] | None = None,
 ) -> Rows:
     """Parses a table.
 
@@ -136,6 +139,8 @@ def parse(
         watch: a `Watch`, which notes the structure of the rows.
         frames: iterable of parts of the table.
         reading: `Reading`.
+        unused: sequence of strings, the marks of missing cells that mark none
+            of the rows that are left out; `None` if none is.
 
     Returns:
         `Rows`.
@@ -152,7 +157,7 @@ def parse(
         *reading.ignored,
         *watch.structure.columns,
     )
-    unused = [*(reading.words or ())]
+    unused = [*((reading.words or ()) if unused is None else unused)]
     first: dict[str, tuple[int, pd.DataFrame]] = {}
     texts: dict[int, large_labels.Distinct] = {}
     count = 0
@@ -206,7 +211,7 @@ def parse(
         if is_left_out is not None and watch.structure.window is None:
             count = int(is_left_out.sum())
             left_out = windows.left_out(count, len(is_left_out), "rows")
-            encoded = answers.encode(is_left_out)
+            encoded = answers.encode(is_left_out | is_unlabeled)
         else:
             encoded = answers.encode(
                 is_unlabeled if is_unlabeled.any() else None
@@ -215,7 +220,7 @@ def parse(
         labels = encoded.labels
         if watch.structure.keep_rest:
             labels = labels._replace(y=_unlabeled(labels.y, is_unlabeled))
-        if watch.structure.window is not None:
+        if watch.structure.window is not None or watch.structure.keep_rest:
             y = _unlabeled(y, is_unlabeled)
         frames = [frame for _, frame in first.values()]
         rows = [start + np.arange(len(each)) for start, each in first.values()]
@@ -234,6 +239,7 @@ def parse(
                 *encoded.notes,
                 *left_out,
             ],
+            unused,
             found,
             is_left_out,
             reading.fill is not None,

@@ -38,6 +38,7 @@ from keras_fpt.tasks.user_data.tables import (
     large_steps,
     large_targets,
     large_watch,
+    large_whole_groups,
     sequence_targets,
     table_columns,
     table_reader,
@@ -74,9 +75,16 @@ def make_task(
     Raises:
         ValueError: as for `from_csv`.
     """
+    unused: list[str] | None = None
+    left_out: list[str] = []
+    if reading.drop_missing and structure.window is None:
+        files, unused, left_out = large_whole_groups.find(
+            files, frames, structure, reading
+        )
+        frames = files.frames()
     watch = large_watch.Watch(files, structure)
     with contextlib.closing(watch):
-        rows = large_rows.parse(watch, frames, reading)
+        rows = large_rows.parse(watch, frames, reading, unused)
         order = watch.order()
         if order is None:
             return None
@@ -205,6 +213,7 @@ def make_task(
             *table_columns.format_notes(rows.first),
             *columns_.notes(rows.columns, learned.kinds),
             *rows.notes,
+            *left_out,
             *cut.notes,
         ],
         groups=groups,

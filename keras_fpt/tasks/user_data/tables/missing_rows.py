@@ -131,12 +131,16 @@ def check_labels_of_groups(
     is_first = np.zeros(len(frame), bool)
     is_first[groups.first_rows] = True
     if np.array_equal(is_first, ~is_unlabeled):
-        raise ValueError(
-            f"{files.where(int(np.argmax(is_unlabeled)))}: the label is "
-            "missing, as in all rows but the first one of each group. Write it "
-            "into all rows of the group, for instance with "
-            "pandas.DataFrame.ffill."
-        )
+        raise only_first_labeled(files.where(int(np.argmax(is_unlabeled))))
+
+
+def only_first_labeled(where: str) -> ValueError:
+    """The error that only the first row of each group has a label."""
+    return ValueError(
+        f"{where}: the label is missing, as in all rows but the first one of "
+        "each group. Write it into all rows of the group, for instance with "
+        "pandas.DataFrame.ffill."
+    )
 
 
 def label_words(

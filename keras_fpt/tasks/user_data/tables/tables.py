@@ -210,7 +210,6 @@ def from_csv(
         (is_plain or fill is not None or drop_missing)
         # Numbers that mark what is missing may be labels.
         and not (len(label_columns) > 1 and cells.as_floats(words))
-        and (structure.is_by_row or window is not None or not drop_missing)
     ):
         task = _large_task(
             large_files.LargeFiles(

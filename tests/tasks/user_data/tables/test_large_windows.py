@@ -173,6 +173,59 @@ def test_windows_without_any_label_are_left_out(tmp_path, both, options):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"group_column": "who"},
+        {"group_column": ["who", "trial"], "time_column": "time"},
+        {"group_column": "who", "split_group": "site", "folds": 3},
+        {"group_column": "who", "fill": "median"},
+        {"group_column": "who", "split_column": "part"},
+        {"group_column": "who", "missing": ["-999", "?"]},
+        {"group_column": "who", "task_type": "tokens"},
+    ],
+)
+@pytest.mark.parametrize("order", ["in order", "at random"])
+def test_groups_that_lack_something_are_left_out(
+    tmp_path, both, messages, options, order
+):
+    rng, frame = np.random.default_rng(1), table()
+    frame["color"] = rng.choice(["red", "green", "blue"], len(frame))
+    frame["answer"] = np.array([*"ab"], object)[frame["who"] // 4 % 2]
+    if options.get("task_type") == "tokens":
+        frame["answer"] = rng.choice([*"abc"], len(frame)).astype(object)
+    frame.loc[[100, 700], "answer"] = None
+    frame.loc[[3, 500], "x1"] = np.nan
+    frame.loc[900, "color"] = "?" if "missing" in options else None
+    if order == "at random":
+        frame = frame.sample(frac=1, random_state=0)
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    first, second = both(
+        lambda: read(
+            tmp_path / "table.csv", drop_missing=True, verbose=True, **options
+        )
+    )
+    assert_same(first, second)
+    assert first.findings == second.findings
+    assert sum("groups with missing" in each for each in messages) == 2
+
+
+def test_all_groups_lack_something(tmp_path, both):
+    frame = table()
+    frame.loc[~frame["who"].duplicated(), "x1"] = np.nan
+    frame.to_csv(tmp_path / "table.csv", index=False)
+
+    def call(message):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path / "table.csv", group_column="who", drop_missing=True)
+
+    both(lambda: call("All 20 groups have missing cells or labels"))
+    frame = table().astype({"answer": object})
+    frame.loc[frame["who"].duplicated(), "answer"] = None
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    both(lambda: call("row 2: the label is missing, as in all rows but"))
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"window": 10}, "row 502: the label is missing"),
