@@ -47,7 +47,9 @@ def main() -> None:
             for split in ("TRAIN", "TEST")
         )
         config = RunConfig(train, options={"test": test})
-        default = kind_defaults.patch_size(resolve(config).task) or 1
+        default = kind_defaults.patches(resolve(config).task).get(
+            "patch_stride", 1
+        )
         for size in dict.fromkeys([default, max(1, default // 2), 1]):
             for arm in arguments.arms:
                 accuracy = cross_validate(

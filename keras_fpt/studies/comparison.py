@@ -19,6 +19,7 @@ _LATER = {
     "kind_defaults": False,
     "table_defaults": False,
     "token_defaults": False,
+    "overlap_defaults": False,
     "probes_steps": False,
     "probes_random": False,
     "chooses_readout": True,
@@ -50,6 +51,7 @@ class Comparison:
             from all hidden states; likewise.
         token_defaults: bool, whether tokens that have a label each are read
             together with the mean of all; likewise.
+        overlap_defaults: bool, whether the patches of series overlap; likewise.
         probes_steps: bool, whether a series that is cut into patches by
             default is also read with a token for each step, by one more
             linear probe; likewise.
@@ -67,6 +69,7 @@ class Comparison:
     kind_defaults: bool = True
     table_defaults: bool = True
     token_defaults: bool = True
+    overlap_defaults: bool = True
     probes_steps: bool = True
     probes_random: bool = True
     chooses_readout: bool = True
@@ -120,14 +123,8 @@ class Comparison:
         entry = entry if isinstance(entry, dict) else {}
         begun: dict[str, Any] = {
             name: bool(entry.get(name))
-            for name in (
-                "series_defaults",
-                "kind_defaults",
-                "table_defaults",
-                "token_defaults",
-                "probes_steps",
-                "probes_random",
-            )
+            for name, before in _LATER.items()
+            if before is False
         }
         if not begun["kind_defaults"]:  # It could not tell the difference.
             begun["chooses_readout"] = True
@@ -170,18 +167,20 @@ class Comparison:
         }.get(rival_data.data_kind(task), self.kind_defaults)
         if task.is_per_token:
             reads_more = self.token_defaults
+        defaults = kind_defaults.of_kind(task)
+        if "patch_stride" in defaults and not self.overlap_defaults:
+            defaults["patch_size"] = defaults.pop("patch_stride")
+        cuts = self.kind_defaults and not (
+            chosen.patch_size or chosen.patch_stride
+        )
         known = {
-            "patch_size": self.kind_defaults
-            and not (chosen.patch_size or chosen.patch_stride),
+            "patch_size": cuts,
+            "patch_stride": cuts,
             "readout": reads_more
             and self.chooses_readout
             and chosen.readout == "last",
         }
-        found = {
-            name: value
-            for name, value in kind_defaults.of_kind(task).items()
-            if known[name] and value is not None
-        }
+        found = {name: value for name, value in defaults.items() if known[name]}
         if not found:
             return self
         LOGGER.info(f"Of all arms: {kind_defaults.in_words(found)}.")

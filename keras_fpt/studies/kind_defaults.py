@@ -22,19 +22,30 @@ TOKENS, MOST_TOKENS = 8, 64
 # The numbers that a token joins, unless there would be too many tokens: as
 # many as `gpt2_tiny_en`'s hidden states have.
 VALUES_PER_TOKEN = 256
+# Settings that are chosen together.
+PATCHES = {"patch_size", "patch_stride"}
 
 
-def patch_size(task: Task) -> int | None:
-    """The number of steps of a series that form one token, or `None` for 1.
+def patches(task: Task) -> dict[str, int]:
+    """How a series is cut into tokens: its `patch_size` and `patch_stride`.
+
+    Patches overlap by half, as those of PatchTST and GPT4TS do, unless they
+    would be wide.
 
     Args:
         task: a `Task` whose tokens are vectors.
+
+    Returns:
+        Dict; empty if each step is a token.
     """
     few = num_patches(task.sequence_length, TOKENS)
     narrow = max(1, VALUES_PER_TOKEN // (task.input_dim or 1))
     most = num_patches(task.sequence_length, MOST_TOKENS)
-    size = max(min(few, narrow), most)
-    return size if size > 1 else None
+    stride = max(min(few, narrow), most)
+    if stride == 1:
+        return {}
+    size = max(stride, min(2 * stride, narrow))
+    return {"patch_size": size, "patch_stride": stride}
 
 
 def of_kind(task: Task) -> dict[str, Any]:
@@ -56,7 +67,7 @@ def of_kind(task: Task) -> dict[str, Any]:
         reads_all = task.sequence_length <= MOST_TOKENS
         return {"readout": "flatten" if reads_all else "last+mean"}
     if kind == rival_data.SERIES:
-        return {"patch_size": patch_size(task), "readout": "last+mean"}
+        return patches(task) | {"readout": "last+mean"}
     if kind == rival_data.STRINGS:
         return {"readout": "last+mean"}
     return {}
@@ -86,9 +97,9 @@ def with_kind_defaults(
         begun: the `RunConfig` of the run or study that is continued, whose
             settings are taken instead; `None` for a new one.
     """
-    names = {"patch_size", "readout"} - set(given)
-    if "patch_stride" in given:
-        names -= {"patch_size"}
+    names = {*PATCHES, "readout"} - set(given)
+    if not names.issuperset(PATCHES):
+        names -= PATCHES
     if begun is not None:
         kept = begun.settings()
         return config.with_settings(**{name: kept[name] for name in names})
@@ -103,7 +114,7 @@ def with_kind_defaults(
     found = {
         name: value
         for name, value in of_kind(run.task).items()
-        if name in names and value is not None
+        if name in names
     }
     if found:
         LOGGER.info(f"Defaults for this kind of data: {in_words(found)}.")

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 
+import numpy as np
 import pytest
 
 from keras_fpt import cli, tasks
@@ -197,7 +198,7 @@ def test_the_defaults_of_series(sums_file, tmp_path):
     assert settled.probes(False) == ["linear_probe", "linear_probe_of_random"]
     # The version before had no controls of probes, one before it one probe.
     del entry["probes_random"], entry["table_defaults"]
-    del entry["token_defaults"]
+    del entry["token_defaults"], entry["overlap_defaults"]
     path.write_text(json.dumps(entry))
     assert comparison.as_begun(path).probes(True) == [
         "linear_probe",
@@ -235,6 +236,23 @@ def test_tables_are_read_from_all_columns(tmp_path):
     assert before.settled(task) is before
 
 
+def test_the_patches_of_an_earlier_comparison_do_not_overlap(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 20, 2)).astype("float32")
+    np.savez(tmp_path / "mine.npz", x=x, y=np.arange(40) % 2)
+    comparison = compare.Comparison(RunConfig(str(tmp_path / "mine.npz")))
+    task = resolve(comparison.run).task
+    model = comparison.settled(task).run.model
+    assert (model.patch_size, model.patch_stride) == (6, 3)
+    entry = comparison.described()
+    del entry["overlap_defaults"]
+    begun = tmp_path / "compare.json"
+    begun.write_text(json.dumps(entry))
+    before = comparison.as_begun(begun)
+    assert before.described() == entry
+    model = before.settled(task).run.model
+    assert (model.patch_size, model.patch_stride) == (3, None)
+
+
 def test_labels_of_rows_are_read_with_the_mean_of_all(tmp_path):
     path = tmp_path / "table.csv"
     rows = [f"{i * i % 7},{i // 9 % 2}" for i in range(200)]
@@ -245,7 +263,7 @@ def test_labels_of_rows_are_read_with_the_mean_of_all(tmp_path):
     assert comparison.settled(task).run.model.readout == "token+mean"
     # One that an earlier version began reads each row by itself.
     entry = comparison.described()
-    del entry["token_defaults"]
+    del entry["token_defaults"], entry["overlap_defaults"]
     begun = tmp_path / "compare.json"
     begun.write_text(json.dumps(entry))
     before = comparison.as_begun(begun)

@@ -44,28 +44,39 @@ def trained(monkeypatch):
     return found
 
 
+def chosen(config):
+    """The settings that depend on the kind of data."""
+    model = config.model
+    return model.patch_size, model.patch_stride, model.readout
+
+
 def command(*arguments):
     CliRunner().invoke(app, [*map(str, arguments)])
 
 
 @pytest.mark.parametrize(
-    "steps, channels, size",
+    "steps, channels, size, stride",
     [
-        (8, 1, None),
-        (24, 1, 3),
-        (251, 1, 32),
+        (8, 1, None, None),
+        (24, 1, 6, 3),
+        (251, 1, 64, 32),
         # Wide patches would be more numbers than a hidden state has.
-        (100, 64, 4),
+        (100, 64, 4, 4),
+        (100, 13, 19, 13),
         # There are at most 64 tokens.
-        (5000, 64, 79),
-        (100, 1000, 2),
+        (5000, 64, 79, 79),
+        (100, 1000, 2, 2),
     ],
 )
-def test_patch_sizes(series_file, steps, channels, size):
+def test_patches(series_file, steps, channels, size, stride):
     task = dataclasses.replace(
         tasks.get(series_file), sequence_length=steps, input_dim=channels
     )
-    assert kind_defaults.patch_size(task) == size
+    found = kind_defaults.patches(task)
+    assert (found.get("patch_size"), found.get("patch_stride")) == (
+        size,
+        stride,
+    )
 
 
 def test_commands_choose_them_for_your_own_series(
@@ -74,6 +85,7 @@ def test_commands_choose_them_for_your_own_series(
     command("train", series_file)
     command("train", series_file, "--patch-size", 1, "--readout", "last")
     command("train", series_file, "--readout", "mean")
+    command("train", series_file, "--patch-size", 5)
     command("sweep", series_file, "--output", tmp_path / "sweep")
     search = ("--search", "patch_size=1,4", "--set", "readout=first")
     command("sweep", series_file, "--output", tmp_path / "sweep", *search)
@@ -96,20 +108,20 @@ def test_commands_choose_them_for_your_own_series(
     command("train", table, "--label-column", "y", *rows)
     command("train", "digits")
     command("train", series_file, "--recipe", "reference")
-    found = [(each.model.patch_size, each.model.readout) for each in trained]
-    assert found == [
-        (3, "last+mean"),
-        (1, "last"),
-        (3, "mean"),
-        (3, "last+mean"),
-        (None, "first"),
-        (None, "flatten"),
-        (None, "last+mean"),  # It has 256 patches.
-        (None, "last+mean"),
-        (None, "flatten"),
-        (None, "token+mean"),
-        (None, "last"),
-        (None, "last"),
+    assert [chosen(each) for each in trained] == [
+        (6, 3, "last+mean"),
+        (1, None, "last"),
+        (6, 3, "mean"),
+        (5, None, "last+mean"),
+        (6, 3, "last+mean"),
+        (None, None, "first"),
+        (None, None, "flatten"),
+        (None, None, "last+mean"),  # It has 256 patches.
+        (None, None, "last+mean"),
+        (None, None, "flatten"),
+        (None, None, "token+mean"),
+        (None, None, "last"),
+        (None, None, "last"),
     ]
 
 
@@ -121,8 +133,11 @@ def test_a_config_file_is_as_the_command_line(series_file, trained, tmp_path):
     whole = tmp_path / "config.json"
     whole.write_text(RunConfig(series_file).to_json())
     command("train", "--config", whole)
-    found = [(each.model.patch_size, each.model.readout) for each in trained]
-    assert found == [(3, "last"), (5, "last"), (None, "last")]
+    assert [chosen(each) for each in trained] == [
+        (6, 3, "last"),
+        (5, None, "last"),
+        (None, None, "last"),
+    ]
 
 
 def test_what_was_begun_stays(series_file, trained, tmp_path):
@@ -137,11 +152,11 @@ def test_what_was_begun_stays(series_file, trained, tmp_path):
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "sweep.json").write_text(config.to_json())
     command("sweep", series_file, "--output", tmp_path / "sweep")
-    found = [(each.model.patch_size, each.model.readout) for each in trained]
-    assert found == [(None, "last"), (None, "last")]
+    assert [chosen(each) for each in trained] == 2 * [(None, None, "last")]
 
 
 def test_what_follows_from_folds(series_file):
     config = RunConfig(series_file, options={"folds": 3})
     found = studies.with_kind_defaults(config, ())
-    assert (found.model.patch_size, found.options) == (3, {"folds": 3})
+    assert chosen(found) == (6, 3, "last+mean")
+    assert found.options == {"folds": 3}

@@ -127,7 +127,7 @@ def test_an_older_comparison_stays_one_by_one(comparison, tmp_path):
     path = tmp_path / "compare.json"
     names = (
         "series_defaults", "kind_defaults", "table_defaults", "probes_steps",
-        "probes_random", "token_defaults",
+        "probes_random", "token_defaults", "overlap_defaults",
     )  # fmt: skip
     path.write_text(json.dumps(dict.fromkeys(names, True)))
     by_default = dataclasses.replace(comparison, stack="auto")
