@@ -130,8 +130,12 @@ def _turn(x: np.ndarray, swap: bool, steps: Sequence[int]) -> np.ndarray:
 
 
 def _standardize(x: np.ndarray) -> np.ndarray:
-    """Examples at one brightness and contrast, or at one level and gain."""
-    axes = tuple(range(1, x.ndim))
+    """Examples at one brightness and contrast, or at one level and gain.
+
+    Each channel by itself: the gain of a sound moves all bins of a log-mel
+    spectrum, but not by as many of their standard deviations.
+    """
+    axes = tuple(range(1, x.ndim - 1))
     x = x - x.mean(axis=axes, keepdims=True)
     scale = x.std(axis=axes, keepdims=True)
     return x / np.where(scale > 0, scale, 1)

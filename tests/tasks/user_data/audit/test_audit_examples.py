@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
+from scipy.io import wavfile
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data.audit import audit_overlaps
@@ -252,6 +253,24 @@ def test_versions_of_one_image_are_near_copies(tmp_path, rng, change):
     assert kinds == expected
     if change in ("mirrored", "turned", "darker"):
         assert "if mirrored, turned or brighter" in task.findings[0].message
+
+
+@pytest.mark.parametrize("is_copy", [True, False])
+def test_versions_of_one_sound_are_near_copies(tmp_path, rng, is_copy):
+    for number in range(50):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        first, second = np.cumsum(rng.normal(size=(2, 2400)), axis=1)
+        if is_copy:
+            second = first * rng.uniform(0.3, 0.8)
+        for sound in (first, second):
+            samples = (100 * sound).clip(-30000, 30000).astype("<i2")
+            name = rng.integers(1, 10**9)
+            wavfile.write(folder / f"{name}.wav", 8000, samples)
+    task = tasks.from_sound_folder(tmp_path, verbose=False)
+    kinds = [finding.kind for finding in task.findings]
+    assert kinds == ["near-copies-across-splits"] * is_copy
+    assert not is_copy or "if scaled" in task.findings[0].message
 
 
 PAIRS = str.maketrans("ACGT", "TGCA")
