@@ -57,20 +57,19 @@ class Patches(keras.layers.Layer):
             steps = ops.where(padding_mask[..., None] > 0, steps, 0)
             # With padding on the right, a patch is real if its first step is.
             padding_mask = padding_mask[:, :: self.stride]
-        steps = ops.pad(steps, ((0, 0), (0, self.size - 1), (0, 0)))
-        if self.stride == self.size:
-            steps = steps[:, : count * self.size]
-        else:
-            # Not `take`, which PyTorch does not export to ONNX correctly.
-            end = (count - 1) * self.stride + 1
-            steps = ops.stack(
-                [
-                    steps[:, first : first + end : self.stride]
-                    for first in range(self.size)
-                ],
-                axis=2,
-            )
-        return ops.reshape(steps, (-1, count, self.size * dim)), padding_mask
+        # Each patch joins so many blocks of `stride` steps.
+        joined = num_patches(self.size, self.stride)
+        padding = joined * self.stride - 1
+        steps = ops.pad(steps, ((0, 0), (0, padding), (0, 0)))
+        num_blocks = count + joined - 1
+        steps = steps[:, : num_blocks * self.stride]
+        blocks = ops.reshape(steps, (-1, num_blocks, self.stride * dim))
+        # Not `take`, which PyTorch does not export to ONNX correctly.
+        patches = ops.concatenate(
+            [blocks[:, first : first + count] for first in range(joined)],
+            axis=-1,
+        )
+        return patches[..., : self.size * dim], padding_mask
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
