@@ -28,6 +28,10 @@ NEAR = 0.02
 # JPEG changes the mean of its blocks.
 NEAR_IMAGE = 0.06
 MIN_NUMBERS = 8
+# Shorter sequences at one gain and level are alike by chance.
+MIN_STEPS = 32
+# Distances and deviations that rounding makes.
+NOISE = 1e-3
 BLOCK = 4096
 # The least side of an image, in pixels, whose copies are looked for.
 COARSE = 8
@@ -63,7 +67,9 @@ def find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
     near = NEAR_IMAGE if checked.is_image else NEAR
     is_near = _are_near(_project(x, train), _project(x, test), near)
     is_changed = np.zeros(len(test), bool)
-    if not checked.is_by_row:
+    if checked.is_image or (
+        not checked.is_by_row and _shortest(checked.x) >= MIN_STEPS
+    ):
         is_changed = _are_near_when_changed(x, train, test, near) & ~is_near
     count = int((is_near | is_changed).sum())
     if not count:
@@ -80,6 +86,11 @@ def find_near_copies(checked: Checked, is_copy: np.ndarray) -> list[Finding]:
             is_leak=True,
         )
     ]
+
+
+def _shortest(x: Any) -> int:
+    """The number of tokens of the shortest sequence."""
+    return int(sequences.lengths(x).min())
 
 
 def _resampled(x: Any) -> np.ndarray:
@@ -107,6 +118,8 @@ def _are_near_when_changed(
         Bool array `(len(test),)`.
     """
     trained = _project(x, train, _standardize)
+    if (trained.std(axis=0) < NOISE * np.abs(trained).mean(axis=0)).any():
+        return np.zeros(len(test), bool)  # All have one shape.
     found = _are_near(trained, _project(x, test, _standardize), near)
     for turn in _turns(x):
         turned = _project(x, test, turn)
@@ -158,7 +171,7 @@ def _are_near(train: np.ndarray, test: np.ndarray, near: float) -> np.ndarray:
     index = NearestNeighbors(n_neighbors=NEIGHBORS, algorithm="brute")
     distance, _ = index.fit(train).kneighbors(test)
     nearest, second, middle = distance[:, 0], distance[:, 1], distance[:, -1]
-    is_real = middle > second
+    is_real = (middle > second) & (middle > NOISE)
     none = np.zeros(len(test), bool)
     if not (is_real & (second > 0)).any():
         return none
