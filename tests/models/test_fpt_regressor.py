@@ -52,11 +52,20 @@ def test_saved_files_give_the_same_numbers(trained, tmp_path):
     expected = trained.predict(X[:8], verbose=0)
     trained.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(loaded.predict(X[:8], verbose=0), expected)
-    assert loaded.evaluate(X, Y, verbose=0) == trained.evaluate(X, Y, verbose=0)
+    for weight, other in zip(trained.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(other),
+            keras.ops.convert_to_numpy(weight),
+        )
+    # On some processors, TensorFlow rounds products by where arrays lie.
+    found = loaded.predict(X[:8], verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    results = [m.evaluate(X, Y, verbose=0) for m in (trained, loaded)]
+    np.testing.assert_allclose(results[1], results[0], rtol=1e-6)
     trained.save_to_preset(tmp_path / "preset")
     loaded = FPTRegressor.from_preset(tmp_path / "preset")
-    np.testing.assert_array_equal(loaded.predict(X[:8], verbose=0), expected)
+    found = loaded.predict(X[:8], verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
     with pytest.raises(ValueError, match="regressor with num_targets=1"):
         FPTRegressor.from_preset(tmp_path / "preset", num_targets=2)
 
