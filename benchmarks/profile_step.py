@@ -32,11 +32,12 @@ DROPOUT, GELU, NORM = "dropout", "GELU", "layer norms"
 SOFTMAX, COPIES = "softmax", "copies and transposes"
 # Patterns of the names of operations: of PyTorch, TensorFlow and XLA.
 GROUPS = {
-    PRODUCTS: r"aten::(addmm|mm)|MatMul|_FusedMatMul|dot|convolution",
-    ATTENTION: r"aten::(bmm|baddbmm)|BatchMatMulV2",
+    PRODUCTS: r"aten::(addmm|mm)|(Fused)?MatMul|dot|convolution",
+    ATTENTION: r"aten::(bmm|baddbmm)|(Fused)?BatchMatMulV2",
     DROPOUT: r"_Dropout\w*|StatelessRandom\w+|SelectV2|GreaterEqual|Bitcast"
     r"|aten::ge_|xor|shift-right-logical",
-    GELU: r"aten::gelu\w*|Sigmoid|logistic|negate",
+    # On TensorFlow, nothing else in the step is computed by XLA.
+    GELU: r"aten::gelu\w*|Sigmoid|Xla(Launch|Run)|logistic|negate",
     NORM: r"aten::native_layer_norm\w*|Rsqrt|rsqrt",
     SOFTMAX: r"aten::_softmax\w*|Softmax|exponential",
     COPIES: r"aten::(copy_|cat|clone|index\w*)|Transpose|ConcatV2|Pack|Unpack"
@@ -172,6 +173,8 @@ def profile_tensorflow(train):
                 name = plane.event_metadata[event.metadata_id].name
                 _, is_operation, kind = name.rpartition(":")
                 if is_operation and not name.startswith("ExecutorState"):
+                    # As they are called without oneDNN, which renames them.
+                    kind = re.sub(r"^_(Mkl)?(Native)?", "", kind)
                     found[kind] += event.duration_ps
     return found
 

@@ -4,6 +4,7 @@ Custom gradients are used where a backend's own would keep or compute more than
 is needed. Kernels and biases are tensors, and nothing here is a layer.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,9 @@ import keras
 from keras import ops
 
 from keras_fpt.models.dropout_threshold import BITS, dropout_threshold
+
+# Tensors with as many numbers per token, or more, are computed in one pass.
+_FUSED_WIDTH = 512
 
 
 def dense(
@@ -106,19 +110,54 @@ def gelu_tanh(x: Any, training: bool | None) -> Any:
 
 @training_gradient
 def _gelu_tanh(x):  # on TensorFlow and JAX
-    # 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
-    slope, cubic = 2 * math.sqrt(2 / math.pi), 0.044715
-
-    def gate(x):
-        return ops.sigmoid(slope * x * (1 + cubic * x * x))
-
     def gradient(upstream):
         (late_x,) = optimization_barrier(upstream, x)
-        s = gate(late_x)
-        inner = slope * late_x * (1 + 3 * cubic * late_x * late_x)
-        return upstream * s * (1 + (1 - s) * inner)
+        return _fuse(_gelu_gradient, upstream, late_x)
 
-    return x * gate(x), gradient
+    return _fuse(_gelu_value, x), gradient
+
+
+# 0.5 * (1 + tanh(u)) is sigmoid(2 * u).
+_GELU_SLOPE, _GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
+
+
+def _gelu_gate(x: Any) -> Any:
+    return ops.sigmoid(_GELU_SLOPE * x * (1 + _GELU_CUBIC * x * x))
+
+
+def _gelu_value(x: Any) -> Any:
+    return x * _gelu_gate(x)
+
+
+def _gelu_gradient(upstream: Any, x: Any) -> Any:
+    gate = _gelu_gate(x)
+    inner = _GELU_SLOPE * x * (1 + 3 * _GELU_CUBIC * x * x)
+    return upstream * gate * (1 + (1 - gate) * inner)
+
+
+def _fuse(function: Callable, *tensors: Any) -> Any:
+    """Computes a function of tensors in one pass over memory.
+
+    XLA fuses the operations of all steps on JAX. On TensorFlow it is asked to
+    do so where that was measured to be faster, on CPUs: compiling takes some
+    tenths of a second for each shape, which narrow tensors do not win back.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        is_wide = tensors[0].shape[-1] >= _FUSED_WIDTH
+        if is_wide and not tf.config.list_physical_devices("GPU"):
+            return _compiled(function)(*tensors)
+    return function(*tensors)
+
+
+@functools.cache
+def _compiled(function: Callable) -> Callable:  # on TensorFlow
+    import tensorflow as tf
+
+    return tf.function(
+        function, autograph=False, jit_compile=True, reduce_retracing=True
+    )
 
 
 def layer_norm(

@@ -293,6 +293,36 @@ def gradient(function, x):
     return numpy(x.grad)
 
 
+# Wider tensors are computed by XLA on TensorFlow as well.
+@pytest.mark.parametrize("width", [64, 1024])
+def test_gelu(width):
+    x = np.linspace(-20, 20, 2048, dtype="float32").reshape(-1, width)
+    scale, cubic = np.sqrt(2 / np.pi), 0.044715
+    exact = x.astype(float)
+    tanh = np.tanh(scale * (exact + cubic * exact**3))
+    slope = scale * (1 + 3 * cubic * exact**2)
+    found = fast_ops.gelu_tanh(ops.convert_to_tensor(x), training=True)
+    np.testing.assert_allclose(
+        numpy(found), exact * (1 + tanh) / 2, rtol=1e-5, atol=1e-6
+    )
+    back = gradient(
+        lambda x: ops.sum(fast_ops.gelu_tanh(x, training=True)),
+        ops.convert_to_tensor(x),
+    )
+    derivative = (1 + tanh) / 2 + exact * (1 - tanh**2) / 2 * slope
+    np.testing.assert_allclose(back, derivative, rtol=1e-5, atol=1e-5)
+
+
+def test_wide_blocks_are_those_of_keras_hub():
+    models = []
+    for fast in (True, False):
+        keras.utils.set_random_seed(0)
+        backbone = gpt2_backbone(intermediate_dim=1024)
+        draw_weights(backbone)
+        models.append(FPTClassifier(backbone, 3, input_dim=4, fast=fast))
+    assert_twins(*models, *padded(models[0]))
+
+
 class TestDropout:
     RATE = 0.1
 
