@@ -97,6 +97,20 @@ def from_dict(cls: type[T], entry: Any, where: str) -> T:
     return cls(**values)
 
 
+def read_dataclass(cls: type[T], path: str | os.PathLike) -> T:
+    """Makes a dataclass from the object in a JSON file, as `from_dict` does.
+
+    Args:
+        cls: the dataclass.
+        path: string or path.
+
+    Raises:
+        FileNotFoundError: the file does not exist.
+        ValueError: it does not hold such an object.
+    """
+    return from_dict(cls, read_object(path), f"`{path}`")
+
+
 def _is_list(hint: Any) -> bool:
     """Whether an annotation is a list, or a list or `None`."""
     parts = (hint, *typing.get_args(hint))

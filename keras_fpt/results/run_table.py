@@ -100,9 +100,8 @@ def _row(folder: pathlib.Path) -> dict[str, Any]:
     }
     row["group"] = _group(folder, row)
     if (folder / run_folder.DIVERGED).is_file():
-        path = folder / run_folder.DIVERGED
-        diverged = json_files.from_dict(
-            _Diverged, json_files.read_object(path), f"`{path}`"
+        diverged = json_files.read_dataclass(
+            _Diverged, folder / run_folder.DIVERGED
         )
         row |= {**vars(diverged), "status": "diverged"}
     if run_folder.is_finished(folder):

@@ -167,9 +167,7 @@ def read(folder: Path) -> Manifest | None:
     path = pathlib.Path(folder, MANIFEST)
     if not path.is_file():
         return None
-    return json_files.from_dict(
-        Manifest, json_files.read_object(path), f"`{path}`"
-    )
+    return json_files.read_dataclass(Manifest, path)
 
 
 def check_configuration(

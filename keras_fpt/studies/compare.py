@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from keras_fpt.files import json_files
 from keras_fpt.reports import write_report
 from keras_fpt.results import (
     Baseline,
@@ -273,8 +274,10 @@ def _left(deadline: Deadline) -> float:
 def saved_plan(output: pathlib.Path) -> AnyPlan | None:
     """The plan that an earlier call has made."""
     if (output / HALVING).is_file():
-        return HalvingPlan.read(output / HALVING)
-    return Plan.read(output / PLAN) if (output / PLAN).is_file() else None
+        return json_files.read_dataclass(HalvingPlan, output / HALVING)
+    if (output / PLAN).is_file():
+        return json_files.read_dataclass(Plan, output / PLAN)
+    return None
 
 
 def _batch_size(

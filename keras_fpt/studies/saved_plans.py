@@ -6,7 +6,6 @@ import math
 import pathlib
 
 from keras_fpt import files
-from keras_fpt.files import json_files
 
 # One in so many learning rates goes on after a rung, and those that do are
 # trained for so many times the steps.
@@ -32,16 +31,6 @@ class Plan:
     seeds: int
     steps: int
     shares_seed: bool = True
-
-    @classmethod
-    def read(cls, path: pathlib.Path) -> "Plan":
-        """Reads the plan that an earlier call has written.
-
-        Raises:
-            ValueError: the file is damaged.
-        """
-        entry = json_files.read_object(path)
-        return json_files.from_dict(cls, entry, f"`{path}`")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,16 +66,6 @@ class HalvingPlan:
     limit: int
     budget: float = 0.0
     dropout: float | None = None
-
-    @classmethod
-    def read(cls, path: pathlib.Path) -> "HalvingPlan":
-        """Reads the plan that an earlier call has written.
-
-        Raises:
-            ValueError: the file is damaged.
-        """
-        entry = json_files.read_object(path)
-        return json_files.from_dict(cls, entry, f"`{path}`")
 
     def survivors(self, rung: int, candidates: int) -> int:
         """How many learning rates of a variant go on after a rung.
