@@ -36,8 +36,8 @@ GROUPS = {
     ATTENTION: r"aten::(bmm|baddbmm)|(Fused)?BatchMatMulV2",
     DROPOUT: r"_Dropout\w*|StatelessRandom\w+|SelectV2|GreaterEqual|Bitcast"
     r"|aten::ge_|xor|shift-right-logical",
-    # On TensorFlow, nothing else in the step is computed by XLA.
-    GELU: r"aten::gelu\w*|Sigmoid|Xla(Launch|Run)|logistic|negate",
+    # The one with a long name is XLA on TensorFlow, which computes only GELU.
+    GELU: r"aten::gelu\w*|Sigmoid|ExecuteAsyncOnStream|logistic|negate",
     NORM: r"aten::native_layer_norm\w*|Rsqrt|rsqrt",
     SOFTMAX: r"aten::_softmax\w*|Softmax|exponential",
     COPIES: r"aten::(copy_|cat|clone|index\w*)|Transpose|ConcatV2|Pack|Unpack"

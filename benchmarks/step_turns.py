@@ -10,7 +10,6 @@ round. All processes are in memory together.
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -69,7 +68,7 @@ def answer(system, shape):
         print("ready", file=answers, flush=True)
         for _ in sys.stdin:
             # The first step of a call waits for its examples.
-            print(json.dumps(train(2)[-1]), file=answers, flush=True)
+            print(train(2)[-1], file=answers, flush=True)
 
 
 def measure(shape, arguments):
@@ -97,7 +96,6 @@ def start(shape, system, backend):
         | {"KERAS_BACKEND": backend},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
     )
     if process.stdout.readline() != "ready\n":
@@ -114,7 +112,8 @@ def step(worker):
 def table(shape, seconds):
     """A Markdown table of medians and quartiles over the rounds."""
     bases = [base for base in YARDSTICKS if base in seconds]
-    titles = ["system", "backend", "s/step", *(f"/ `{s}`" for s, _ in bases)]
+    titles = ["system", "backend", "s/step"]
+    titles += [f"/ `{system}`, {backend}" for system, backend in bases]
     lines = [titles, ["---", "---", *["---:"] * (len(titles) - 2)]]
     for key, own in seconds.items():
         ratios = [
