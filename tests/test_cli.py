@@ -205,6 +205,27 @@ def test_what_stops_a_run_has_its_own_status(monkeypatch, stop, status):
     assert call(monkeypatch, "train", "bit-xor") == status
 
 
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (MemoryError(), "There is not enough memory"),
+        (MemoryError("Unable to allocate"), "Unable to allocate"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_errors_without_a_text_are_not_printed_as_nothing(
+    monkeypatch, capsys, error, text
+):
+    from keras_fpt import runs
+
+    def train(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(runs, "train", train)
+    assert call(monkeypatch, "train", "bit-xor") == 1
+    assert capsys.readouterr().err.startswith(f"Error: {text}")
+
+
 def test_usage_errors_have_their_own_status(monkeypatch, capsys):
     assert call(monkeypatch, "train", "digits", "--steps", "many") == 2
     assert call(monkeypatch, "trian") == 2

@@ -103,7 +103,11 @@ def main() -> None:
         if debug:
             raise
         error_console.print("[red]Error:[/] ", end="")
-        error_console.print(without_control(str(error)), markup=False)
+        text = str(error) or type(error).__name__
+        # Python's own has no text.
+        if isinstance(error, MemoryError) and not str(error):
+            text = "There is not enough memory. --debug shows where."
+        error_console.print(without_control(text), markup=False)
         sys.exit(1)
 
 

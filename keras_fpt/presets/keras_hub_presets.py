@@ -26,7 +26,8 @@ def load(preset: "Preset", load_weights: bool, dtype: Any) -> Any:
             one.
 
     Raises:
-        FileNotFoundError, ValueError: see `Preset.load_backbone`.
+        FileNotFoundError, MemoryError, ValueError: see
+            `Preset.load_backbone`.
     """
     import keras_hub
 
@@ -111,11 +112,11 @@ def _loading_errors() -> tuple[type[Exception], ...]:
         TypeError,
         SafetensorError,
         # Settings that no model can have: a number where a name is expected,
-        # zero heads, more weights than fit into memory.
+        # zero heads.
         ArithmeticError,
         AssertionError,
         AttributeError,
-        MemoryError,
+        MemoryError,  # the weights do not fit, or such settings
         RuntimeError,
         tf.errors.OpError,
     )
@@ -127,6 +128,11 @@ def _explain(preset: str, is_local: bool, error: Exception) -> Exception:
     if is_local and isinstance(error, FileNotFoundError):
         return FileNotFoundError(
             f"The preset folder `{preset}` is not complete: {detail}"
+        )
+    if isinstance(error, MemoryError):
+        return MemoryError(
+            f"There is not enough memory to load the preset `{preset}`: "
+            f"{detail}"
         )
     if is_local:
         return ValueError(

@@ -106,6 +106,7 @@ class Preset:
                 does not exist.
             ValueError: the name is unknown, the folder is damaged or names
                 files outside of it, or the hub cannot be reached.
+            MemoryError: there is not enough memory for its weights.
         """
         from keras_fpt import random_weights
         from keras_fpt.presets import gguf_files, keras_hub_presets

@@ -200,6 +200,19 @@ class TestErrors:
         with pytest.raises(FileNotFoundError, match=f"not complete: .{second}"):
             presets.load_backbone(str(tmp_path))
 
+    def test_more_weights_than_memory(self, preset, monkeypatch):
+        import keras_hub
+
+        def from_preset(*arguments, **options):
+            return np.empty(2**50)
+
+        monkeypatch.setattr(
+            keras_hub.models.Backbone, "from_preset", from_preset
+        )
+        message = "not enough memory to load .*: Unable to allocate"
+        with pytest.raises(MemoryError, match=message):
+            presets.load_backbone(str(preset))
+
     @pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.999])
     def test_weights_cut_off(self, preset, tmp_path, part):
         shutil.copytree(preset, tmp_path, dirs_exist_ok=True)

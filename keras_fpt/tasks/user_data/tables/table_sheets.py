@@ -38,6 +38,8 @@ def open_rows(source: Source) -> tuple[Iterator[list[str]], list[str]]:
         # Values of formulas, not the formulas.
         book = openpyxl.load_workbook(content, read_only=True, data_only=True)
         sheets = book.worksheets
+    except MemoryError:  # The workbook is too large, not damaged.
+        raise
     # Damaged workbooks raise errors of almost any type.
     except Exception as error:
         raise _damaged(source, error) from error
@@ -85,6 +87,8 @@ def _rows(sheet: Any, source: Source, notes: list[str]) -> Iterator[list[str]]:
             for column, code in codes.items()
             if column in numbers and column < len(names)
         ]
+    except MemoryError:
+        raise
     except Exception as error:
         raise _damaged(source, error) from error
 

@@ -9,7 +9,11 @@ import pytest
 
 from keras_fpt import tasks
 from keras_fpt.tasks.user_data import paths
-from keras_fpt.tasks.user_data.tables import table_columns, table_files
+from keras_fpt.tasks.user_data.tables import (
+    table_columns,
+    table_files,
+    table_sheets,
+)
 
 pytestmark = pytest.mark.backend_free
 
@@ -230,6 +234,26 @@ def test_a_workbook_of_several_sheets(frame, tmp_path, messages):
     assert any(
         "sheet: data, the first of 2 (not read: more)" in m for m in messages
     )
+
+
+@pytest.mark.parametrize("where", ["load_workbook", "read row"])
+def test_a_workbook_too_large_for_memory_is_not_called_damaged(
+    frame, tmp_path, monkeypatch, where
+):
+    import openpyxl
+
+    def without_memory(*arguments):
+        raise MemoryError
+
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    if where == "load_workbook":
+        monkeypatch.setattr(
+            openpyxl, "load_workbook", lambda *a, **k: without_memory()
+        )
+    else:
+        monkeypatch.setattr(table_sheets, "_as_text", without_memory)
+    with pytest.raises(MemoryError):
+        table_files.read_table(tmp_path / "t.xlsx")
 
 
 def test_arff_is_read_as_scipy_reads_it(tmp_path):
