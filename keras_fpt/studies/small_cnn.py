@@ -7,6 +7,8 @@ import numpy as np
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 1e-3
 _FILTERS = (32, 64, 128)
+# How often the batch norms' memory of past steps fits into the training.
+_MEMORIES = 10
 # A side that is not pooled further.
 _SMALLEST = 4
 
@@ -40,8 +42,8 @@ class SmallCNN:
         keras.utils.set_random_seed(0)
         scale = y.std(axis=0)
         self.mean, self.scale = y.mean(axis=0), np.where(scale, scale, 1.0)
-        self.model = self._build(images, y.shape[1])
         steps = self.epochs * -(-len(images) // _BATCH_SIZE)
+        self.model = self._build(images, y.shape[1], steps)
         loss: Any = "mse"
         if self.is_multilabel:
             loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -74,16 +76,21 @@ class SmallCNN:
         batch_size = 8 * _BATCH_SIZE
         return self.model.predict(images, batch_size=batch_size, verbose=0)
 
-    def _build(self, images: np.ndarray, num_targets: int) -> keras.Model:
+    def _build(
+        self, images: np.ndarray, num_targets: int, steps: int
+    ) -> keras.Model:
         inputs = keras.Input(images.shape[1:])
         normalize = keras.layers.Normalization()
         normalize.adapt(images)
         x = normalize(inputs)
+        # With Keras's 0.99, the initial mean and variance would still count
+        # after some hundred steps, and predictions would be wrong.
+        momentum = min(0.99, max(0.0, 1 - _MEMORIES / steps))
         for filters in _FILTERS:
             x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(
                 x
             )
-            x = keras.layers.BatchNormalization()(x)
+            x = keras.layers.BatchNormalization(momentum=momentum)(x)
             x = keras.layers.Activation("relu")(x)
             if min(x.shape[1:3]) >= 2 * _SMALLEST:
                 x = keras.layers.MaxPooling2D()(x)

@@ -132,14 +132,30 @@ def test_a_small_network_sees_images():
     assert np.mean(model.predict(images[96:]) == y[96:, None]) > 0.9
 
 
-def test_images_as_the_network_takes_them():
+def digits_of_the_network(size):
+    """The task, some of its training examples, and the rival."""
     digits = tasks.get("digits")
     (rival,) = [
         each
         for each in studies.rival_models.of_task(digits)
         if each.name == "small_cnn"
     ]
-    rows = rival_data.read_splits(digits)["test"].part(slice(3))
+    rows = rival_data.read_splits(digits)["train"].part(slice(size))
+    return digits, rows, rival
+
+
+def test_a_small_network_of_few_steps_knows_the_mean_of_its_layers():
+    """With a memory longer than the training, it saw its training examples as
+    if the initial mean and variance were theirs, and guessed.
+    """
+    digits, rows, rival = digits_of_the_network(640)
+    images = rival.prepare(digits, rows)(rows)
+    model = small_cnn.SmallCNN(8, num_classes=10).fit(images, rows.y)
+    assert np.mean(model.predict(images) == rows.y) > 0.9
+
+
+def test_images_as_the_network_takes_them():
+    digits, rows, rival = digits_of_the_network(3)
     images = rival.prepare(digits, rows)(rows)
     assert images.shape[0] == 3 and images.shape[-1] == 1
     np.testing.assert_array_equal(
