@@ -25,22 +25,23 @@ def main():
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--runs", type=int, nargs="+", default=[4, 12])
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--steps", type=int, default=10, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--preset", default="gpt2_tiny_en")
     arguments = parser.parse_args()
     print(
-        "| backend | runs | first step, one by one, s | in one step, s "
+        "| backend | runs | batch | first step, one by one, s | in one step, s "
         "| ms per step and run, one by one | in one step | ratio |\n"
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
-    for runs in arguments.runs:
-        print(line(runs, arguments), flush=True)
+    for size in arguments.batch_sizes:
+        for runs in arguments.runs:
+            print(line(runs, size, arguments), flush=True)
 
 
-def line(runs, arguments):
-    task = tasks.get("digits")
-    size, steps = task.recipe.batch_size, arguments.steps
+def line(runs, size, arguments):
+    task, steps = tasks.get("digits"), arguments.steps
     data = task.data.train(size, 0, 0)
 
     def fit(model, count=steps):
@@ -57,7 +58,7 @@ def line(runs, arguments):
         in_one.append(fit(stack))
     medians = [statistics.median(times) for times in (one_by_one, in_one)]
     each = [f"{1e3 * median / steps / runs:.1f}" for median in medians]
-    cells = [keras.backend.backend(), str(runs)]
+    cells = [keras.backend.backend(), str(runs), str(size)]
     cells += [f"{first_alone:.1f}", f"{first:.1f}", *each]
     return f"| {' | '.join(cells)} | {medians[0] / medians[1]:.2f} |"
 

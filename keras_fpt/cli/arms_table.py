@@ -19,7 +19,8 @@ def print_arms(summary: Any) -> None:
     others: set[str | None] = set()
     for task, rows in summary.groupby(level="task", sort=False):
         table = Table(title=cell(task))
-        table.add_column("arm")
+        # Names such as linear_probe_of_random_steps must be told apart.
+        table.add_column("arm", overflow="fold")
         measure = arms_table.measure_of(rows)
         splits = [
             f"{split} {measure.title}" if measure.is_error else split

@@ -4,11 +4,13 @@ import dataclasses
 import logging
 import math
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_fpt.layers import num_patches
 from keras_fpt.runs import (
     ResolvedRun,
     RunConfig,
@@ -36,7 +38,6 @@ def measure_arms(
         seconds: float, the time that is left. Where stacks would take much of
             it to be measured, runs train one by one.
     """
-    size = min(stack_size.largest(stack), MOST_RUNS)
     runs = [resolve(variant) for variant in variants]
     found: dict[Any, cost.Cost] = {}
     for run in runs:
@@ -49,16 +50,28 @@ def measure_arms(
         dataclasses.replace(found[_training_of(run)], start=start)
         for run in runs
     ]
-    if size < 2:
-        return costs
-    needed = size * sum(each.measuring_seconds for each in costs)
-    if needed > _MEASURING_SHARE * seconds:
-        LOGGER.info("Runs train one by one: time is too short for stacks.")
-        return costs
+    spent, longest = 0.0, 0.0
     for number, run in enumerate(runs):
+        most = stack_size.largest(stack, _tokens_of_batch(run))
+        size = min(most, MOST_RUNS)
+        if size < 2:
+            continue
+        needed = longest or size * costs[number].measuring_seconds
+        if spent + needed > _MEASURING_SHARE * seconds:
+            arms = sorted({each.arm.name for each in runs[number:]})
+            LOGGER.info(
+                f"Runs of {', '.join(arms)} train one by one: time is too "
+                "short to measure stacks of them."
+            )
+            break
+        began = time.monotonic()
         measured = cost.measure_stack(run, costs[number], size)
         keras.utils.clear_session()
-        if stack != AUTO or measured.is_faster_stacked:
+        spent += time.monotonic() - began
+        longest = max(longest, time.monotonic() - began)
+        is_stacked = stack != AUTO or measured.is_faster_stacked
+        _describe(run, measured, is_stacked)
+        if is_stacked:
             costs[number] = measured
     return costs
 
@@ -90,14 +103,25 @@ def is_faster_stacked(
     keras.utils.clear_session()
     measured = cost.measure_stack(run, single, size)
     keras.utils.clear_session()
+    _describe(run, measured, measured.is_faster_stacked)
+    return measured.is_faster_stacked
+
+
+def _describe(run: ResolvedRun, measured: cost.Cost, is_stacked: bool) -> None:
+    """Logs how long a step of a stack took, and whether there will be any."""
     if measured.stack is not None:
         LOGGER.info(
-            f"A step of {size} runs of {run.arm.name} takes "
+            f"A step of {measured.stack.size} runs of {run.arm.name} takes "
             f"{measured.stack.cost.step:.3g} s, and one of a single run "
-            f"{single.step:.3g} s: they train "
-            f"{'in one step' if measured.is_faster_stacked else 'one by one'}."
+            f"{measured.step:.3g} s: they train "
+            f"{'in one step' if is_stacked else 'one by one'}."
         )
-    return measured.is_faster_stacked
+
+
+def _tokens_of_batch(run: ResolvedRun) -> int:
+    """Tokens in a batch of a run, of which patches are one each."""
+    stride = run.model.patch_stride or run.model.patch_size or 1
+    return run.batch_size * num_patches(run.task.sequence_length, stride)
 
 
 def _training_of(run: ResolvedRun) -> tuple[Any, ...]:

@@ -5,6 +5,9 @@ from keras_fpt import distribution
 AUTO, OFF = "auto", "off"
 # More gain little on a GPU, and take its memory: see benchmarks/RESULTS.md.
 MOST = 32
+# A stack of more tokens keeps a CPU no busier than runs one by one do, and a
+# process that takes more memory than there is ends there without an error.
+_MOST_TOKENS_ON_CPU = 2048
 
 
 def check(choice: str) -> None:
@@ -17,14 +20,20 @@ def check(choice: str) -> None:
         )
 
 
-def largest(choice: str) -> int:
+def largest(choice: str, num_tokens: int | None = None) -> int:
     """How many runs train in one step, at most; 1 is one by one.
 
     Args:
         choice: string, the `stack` of a study.
+        num_tokens: int, the tokens in a batch of one run. `None` stands for so
+            many that a CPU trains runs one by one.
     """
     if choice == OFF:
         return 1
     if choice != AUTO:
         return int(choice)
-    return MOST if distribution.has_accelerator() else 1
+    if distribution.has_accelerator():
+        return MOST
+    if num_tokens is None:
+        return 1
+    return max(1, min(MOST, _MOST_TOKENS_ON_CPU // num_tokens))

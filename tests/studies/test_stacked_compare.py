@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import types
 
 import pytest
 
@@ -159,27 +160,82 @@ def test_a_stack_is_measured_with_seeds_where_it_takes_them(
     assert cost.measure_stack(run, alone, 2) is alone
 
 
-@pytest.mark.parametrize(
-    ("stack", "step", "expected"),
-    [("auto", 0.3, 6), ("auto", 0.7, 1), ("4", 0.7, 4), ("off", 0.3, 1)],
-)
-def test_auto_measures_whether_a_stack_is_faster(
-    comparison, monkeypatch, stack, step, expected
-):
-    alone = Cost(1.0, 0.1, 0.01)
+def measured_as(monkeypatch, step, clock=None, seconds=0.0):
+    """Makes a step of a single run take 0.1 s, and one of any stack `step`.
+
+    The clock goes on by some seconds whenever a stack is measured.
+    """
 
     def measure_stack(run, single, size):
+        if clock:
+            clock[0] += seconds
         measured = StackCost(size, Cost(2.0, step, 0.01), True)
         return dataclasses.replace(single, stack=measured)
 
-    monkeypatch.setattr(cost, "measure", lambda run: alone)
+    monkeypatch.setattr(cost, "measure", lambda run: Cost(1.0, 0.1, 0.01))
     monkeypatch.setattr(cost, "measure_stack", measure_stack)
-    monkeypatch.setattr("keras_fpt.distribution.has_accelerator", lambda: True)
-    variants = comparison.variants(None)
-    (short,) = arm_costs.measure_arms(variants, stack, seconds=10.0)
-    assert short is not None and short.stack is None
-    found = arm_costs.measure_arms(variants, stack)
-    assert [each.largest_stack() for each in found] == [expected]
+    monkeypatch.setattr("keras_fpt.distribution.has_accelerator", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("stack", "step", "batch", "expected"),
+    [
+        ("auto", 0.3, 20, 6),
+        # Within what measurements vary by.
+        ("auto", 0.55, 20, 1),
+        ("auto", 0.7, 20, 1),
+        ("4", 0.7, 20, 4),
+        ("off", 0.3, 20, 1),
+        # A CPU stacks as many as have 2,048 tokens.
+        ("auto", 0.1, 100, 5),
+        ("auto", 0.1, 400, 1),
+        ("4", 0.1, 400, 4),
+    ],
+)
+def test_auto_measures_whether_a_stack_is_faster(
+    comparison, monkeypatch, messages, stack, step, batch, expected
+):
+    measured_as(monkeypatch, step)
+    (variant,) = comparison.variants(None)
+    variant = dataclasses.replace(variant, batch_size=batch)
+    (found,) = arm_costs.measure_arms([variant], stack)
+    assert found.largest_stack() == expected
+    said = "in one step" if expected > 1 else "one by one"
+    is_measured = any(text.endswith(f"they train {said}.") for text in messages)
+    assert is_measured == (stack != "off" and (stack, batch) != ("auto", 400))
+
+
+def test_patches_are_tokens(comparison, monkeypatch):
+    measured_as(monkeypatch, 0.1)
+    (variant,) = comparison.variants(None)
+    variant = dataclasses.replace(variant, batch_size=400)
+    variant = variant.with_settings(patch_size=3, patch_stride=2)
+    (found,) = arm_costs.measure_arms([variant], "auto")
+    assert found.largest_stack() == 2
+
+
+def test_measuring_stacks_takes_little_of_the_time(
+    comparison, monkeypatch, messages
+):
+    clock = [0.0]
+    measured_as(monkeypatch, 0.3, clock, seconds=8.0)
+    monkeypatch.setattr(
+        arm_costs, "time", types.SimpleNamespace(monotonic=lambda: clock[0])
+    )
+    (variant,) = comparison.variants(None)
+    arms = [dataclasses.replace(variant, arm=arm) for arm in ("fpt", "random")]
+
+    def sizes(seconds):
+        found = arm_costs.measure_arms(arms, "6", seconds)
+        return [each.largest_stack() for each in found]
+
+    # As many starts of a single run as there are in the stack: 6 * 1.66 s.
+    assert sizes(60.0) == [1, 1]
+    assert messages[-1].startswith("Runs of fpt, random train one by one")
+    # Then what the first has taken: 2 * 8 s are too long, of 15%.
+    assert sizes(100.0) == [6, 1]
+    assert messages[-1].startswith("Runs of random train one by one")
+    assert sizes(110.0) == [6, 6]
 
 
 def test_the_time_of_stacks():

@@ -119,6 +119,13 @@ def test_how_many_runs_train_together(monkeypatch):
             distribution, "has_accelerator", lambda found=is_there: found
         )
         assert stack_size.largest("auto") == expected
+    # On a CPU, small batches train together: 56 tokens, 300 and 1,500.
+    assert [stack_size.largest("auto", n) for n in (56, 300, 1500)] == [
+        stack_size.MOST, 6, 1,
+    ]  # fmt: skip
+    assert stack_size.largest("off", 56) == 1
+    monkeypatch.setattr(distribution, "has_accelerator", lambda: True)
+    assert stack_size.largest("auto", 10**6) == stack_size.MOST
 
 
 @pytest.mark.parametrize(("step", "together"), [(0.01, 2), (0.03, 0)])
