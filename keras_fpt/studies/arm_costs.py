@@ -54,7 +54,8 @@ def measure_arms(
     for number, run in enumerate(runs):
         most = stack_size.largest(stack, _tokens_of_batch(run))
         size = min(most, MOST_RUNS)
-        if size < 2:
+        # An arm that trains every weight has nothing frozen to share.
+        if size < 2 or (stack == AUTO and run.model.policy == "full"):
             continue
         needed = longest or size * costs[number].measuring_seconds
         if spent + needed > _MEASURING_SHARE * seconds:

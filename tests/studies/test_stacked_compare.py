@@ -205,6 +205,17 @@ def test_auto_measures_whether_a_stack_is_faster(
     assert is_measured == (stack != "off" and (stack, batch) != ("auto", 400))
 
 
+def test_arms_that_train_every_weight_are_not_measured_together(
+    comparison, monkeypatch, messages
+):
+    measured_as(monkeypatch, 0.1)
+    (variant,) = comparison.variants(None)
+    for arm in ("no_blocks", "finetune"):
+        arms = [dataclasses.replace(variant, arm=arm)]
+        (found,) = arm_costs.measure_arms(arms, "auto")
+        assert found.largest_stack() == 1 and not messages
+
+
 def test_patches_are_tokens(comparison, monkeypatch):
     measured_as(monkeypatch, 0.1)
     (variant,) = comparison.variants(None)
