@@ -46,8 +46,9 @@ def measure_arms(
             keras.utils.clear_session()
     # What is measured first also pays for what a process does once.
     start = min(each.start for each in found.values())
+    build = min(each.build for each in found.values())
     costs = [
-        dataclasses.replace(found[_training_of(run)], start=start)
+        dataclasses.replace(found[_training_of(run)], start=start, build=build)
         for run in runs
     ]
     spent, longest = 0.0, 0.0
@@ -57,7 +58,7 @@ def measure_arms(
         # An arm that trains every weight has nothing frozen to share.
         if size < 2 or (stack == AUTO and run.model.policy == "full"):
             continue
-        needed = longest or size * costs[number].measuring_seconds
+        needed = longest or costs[number].measuring_seconds(size)
         if spent + needed > _MEASURING_SHARE * seconds:
             arms = sorted({each.arm.name for each in runs[number:]})
             LOGGER.info(

@@ -54,6 +54,7 @@ class Cost:
         step: float, each further gradient step.
         batch: float, each further batch of an evaluation.
         features: float, computing frozen features before the first step.
+        build: float, the part of `start` that each run of a stack takes.
         stack: the `StackCost` of several such runs in one step; `None` where
             they train one by one.
     """
@@ -62,6 +63,7 @@ class Cost:
     step: float
     batch: float
     features: float = 0.0
+    build: float = 0.0
     stack: StackCost | None = None
 
     def largest_stack(self, by_seed: bool = False) -> int:
@@ -74,10 +76,14 @@ class Cost:
             return 1
         return self.stack.size
 
-    @property
-    def measuring_seconds(self) -> float:
-        """About how long it takes to measure this."""
-        return self.start + _STEPS * (self.step + self.batch)
+    def measuring_seconds(self, size: int) -> float:
+        """About how long it takes to measure a stack.
+
+        Args:
+            size: int, the number of its runs, each of which is like this one.
+        """
+        each = self.build + _STEPS * (self.step + self.batch)
+        return self.start - self.build + size * each
 
     @property
     def is_faster_stacked(self) -> bool:
@@ -208,6 +214,7 @@ def measure(run: ResolvedRun) -> Cost:
     keras.utils.set_random_seed(run.seed)
     began = time.perf_counter()
     model = build_model(run)
+    build = time.perf_counter() - began
     train = run.task.datasets(run.batch_size, run.seed).train
     found = _measure(run, model, train, began)
     if run.config.cache_features:
@@ -215,7 +222,7 @@ def measure(run: ResolvedRun) -> Cost:
         size = run.task.data.size("train") / run.evaluation_batch_size
         features = math.ceil(size) * found.batch
         return Cost(found.start, found.batch / 10, found.batch / 10, features)
-    return found
+    return dataclasses.replace(found, build=build)
 
 
 def measure_stack(run: ResolvedRun, single: Cost, size: int) -> Cost:

@@ -172,7 +172,9 @@ def measured_as(monkeypatch, step, clock=None, seconds=0.0):
         measured = StackCost(size, Cost(2.0, step, 0.01), True)
         return dataclasses.replace(single, stack=measured)
 
-    monkeypatch.setattr(cost, "measure", lambda run: Cost(1.0, 0.1, 0.01))
+    monkeypatch.setattr(
+        cost, "measure", lambda run: Cost(3.0, 0.1, 0.01, build=1.0)
+    )
     monkeypatch.setattr(cost, "measure_stack", measure_stack)
     monkeypatch.setattr("keras_fpt.distribution.has_accelerator", lambda: False)
 
@@ -240,8 +242,8 @@ def test_measuring_stacks_takes_little_of_the_time(
         found = arm_costs.measure_arms(arms, "6", seconds)
         return [each.largest_stack() for each in found]
 
-    # As many starts of a single run as there are in the stack: 6 * 1.66 s.
-    assert sizes(60.0) == [1, 1]
+    # One start, of which each run is built, and steps: 2 + 6 * 1.66 s.
+    assert sizes(75.0) == [1, 1]
     assert messages[-1].startswith("Runs of fpt, random train one by one")
     # Then what the first has taken: 2 * 8 s are too long, of 15%.
     assert sizes(100.0) == [6, 1]
