@@ -251,6 +251,28 @@ def test_measuring_stacks_takes_little_of_the_time(
     assert sizes(110.0) == [6, 6]
 
 
+def test_a_stack_that_takes_long_to_start_is_not_for_a_short_time():
+    stack = StackCost(6, Cost(9.0, 0.3, 0.0), takes_seeds=True)
+    each = Cost(1.0, 0.1, 0.0, stack=stack)
+    assert each.is_faster_stacked()
+    # 157 steps of each run or 303, 10 or 10, and none at all.
+    found = [each.is_faster_stacked(seconds) for seconds in (100.0, 12.0, 3.0)]
+    assert found == [True, False, False]
+
+
+def test_jax_compiles_a_step_once(comparison, monkeypatch):
+    """Later runs start faster: they read what was compiled from a folder."""
+    starts = iter([9.0, 8.0, 2.0])
+    monkeypatch.setattr(
+        cost, "measure", lambda run: Cost(next(starts), 0.1, 0.01)
+    )
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    (variant,) = comparison.variants(None)
+    arms = [variant, variant.with_settings(policy="output_only")]
+    found = arm_costs.measure_arms(arms)
+    assert [each.start for each in found] == [2.0, 2.0]
+
+
 def test_the_time_of_stacks():
     task = resolve(RunConfig("digits")).task
     stack = StackCost(5, Cost(3.0, 0.3, 0.0), takes_seeds=False)
