@@ -5,8 +5,8 @@ from keras_fpt import distribution
 AUTO, OFF = "auto", "off"
 # More gain little on a GPU, and take its memory: see benchmarks/RESULTS.md.
 MOST = 32
-# A stack of more tokens keeps a CPU no busier than runs one by one do, and a
-# process that takes more memory than there is ends there without an error.
+# Larger batches gain less on a CPU, see docs/speed.md, and a process that takes
+# more memory than there is ends there without an error.
 _MOST_TOKENS_ON_CPU = 2048
 
 
